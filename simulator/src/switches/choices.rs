@@ -1,0 +1,135 @@
+//! The choices that switches offer. Pure data.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorCode;
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+    )+};
+}
+
+choices! {
+    /// Whether something undocumented is accepted or refused.
+    Tolerance {
+        /// It is done
+        Accept,
+        /// It is refused
+        Refuse,
+    }
+    /// When larger pages are asked for than exist.
+    OversizedPage {
+        /// The largest page is given
+        Clamp,
+        /// `InvalidArgument`
+        Refuse,
+    }
+    /// When a list is filtered by an id that does not exist.
+    UnknownFilter {
+        /// An empty list
+        Empty,
+        /// `EntityNotFound`
+        NotFound,
+    }
+    /// Which names a group may have.
+    Names {
+        /// Any text without control characters
+        Any,
+        /// Up to 64 letters, digits, `-` and `_`, not starting with the latter two
+        Conservative,
+    }
+    /// By what Update and Delete find a group.
+    WriteBy {
+        /// By id only
+        Id,
+        /// By id, name or ARN, as Get does
+        Any,
+    }
+    /// What is looked at first when a group is created.
+    CreatePrecedence {
+        /// `EntityAlreadyExists` before `EntityLimitExceeded`
+        NameFirst,
+        /// `EntityLimitExceeded` before `EntityAlreadyExists`
+        QuotaFirst,
+    }
+    /// What an update does that changes nothing.
+    EmptyUpdate {
+        /// A new `ETag`, and a new propagation
+        NewVersion,
+        /// Nothing
+        Unchanged,
+    }
+    /// What an empty `AnycastIpListId` element does.
+    Detach {
+        /// It detaches the list
+        EmptyElement,
+        /// Nothing: the list stays, silently
+        Never,
+        /// `InvalidArgument`
+        Rejected,
+    }
+    /// The error of deleting the default group.
+    DefaultGroupDeletion {
+        /// 409
+        CannotDeleteEntityWhileInUse,
+        /// 403
+        AccessDenied,
+        /// 400
+        IllegalDelete,
+        /// 400
+        InvalidArgument,
+    }
+    /// What is looked at first when a group is updated or deleted.
+    WritePrecedence {
+        /// 412 before 409
+        VersionFirst,
+        /// 409 before 412
+        StateFirst,
+    }
+    /// The error of an `If-Match` that cannot be an `ETag`.
+    ImplausibleIfMatch {
+        /// 412, as for any other wrong version
+        PreconditionFailed,
+        /// 400
+        InvalidIfMatchVersion,
+    }
+    /// Which addresses an Anycast IP list holds.
+    IpAddressType {
+        /// IPv4 only: groups that use the list cannot have IPv6 on
+        Ipv4,
+        /// IPv6 only
+        Ipv6,
+        /// Both
+        Dualstack,
+    }
+}
+
+impl DefaultGroupDeletion {
+    /// The code this stands for.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::CannotDeleteEntityWhileInUse => ErrorCode::CannotDeleteEntityWhileInUse,
+            Self::AccessDenied => ErrorCode::AccessDenied,
+            Self::IllegalDelete => ErrorCode::IllegalDelete,
+            Self::InvalidArgument => ErrorCode::InvalidArgument,
+        }
+    }
+}
+
+impl IpAddressType {
+    /// As the API writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Dualstack => "dualstack",
+        }
+    }
+}

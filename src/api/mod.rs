@@ -1,0 +1,113 @@
+//! The `ConnectionGroup` custom resource: what a person writes (`spec`), what the operator answers (`status`), and the CRD
+//! that teaches both to the API server. Pure: no Kubernetes client, no AWS SDK.
+
+mod conditions;
+mod spec;
+mod status;
+
+pub use conditions::{Reason, Standing, condition, is_true, set_standing};
+pub use spec::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode};
+pub use status::{BlockedBy, ConnectionGroupStatus, Drift};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps,
+};
+use kube::CustomResourceExt;
+
+/// API group of the resource; also the prefix of every annotation, finalizer and tag that belongs to the operator.
+pub const GROUP: &str = "cloudfront.kube-operators.dev";
+
+/// Finalizer that keeps an object until its connection group is gone or released.
+pub const FINALIZER: &str = "cloudfront.kube-operators.dev/connection-group";
+
+/// Annotation that asks for one full reconcile now; its value is copied to `status.lastHandledReconcileAt`.
+pub const RECONCILE_REQUESTED_AT: &str = "cloudfront.kube-operators.dev/reconcile-requested-at";
+
+/// The CRD as it is installed.
+///
+/// Adds what the derive cannot say: the default of `status`, so that kstatus never calls an object current that no controller has seen; and
+/// takes `nullable` off, so that the API server treats null as absent.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    let mut crd = ConnectionGroup::crd();
+    for version in &mut crd.spec.versions {
+        let root = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let Some(root) = root else { continue };
+        without_nullable(root);
+        if let Some(status) = root.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+            status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
+        }
+    }
+    crd
+}
+
+fn without_nullable(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(without_nullable);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> serde_json::Value {
+        let crd = serde_json::to_value(crd()).unwrap();
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+    }
+
+    fn undescribed(path: &str, node: &serde_json::Value, found: &mut Vec<String>) {
+        for (name, field) in node["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            if field["description"].as_str().is_none_or(|text| text.split_whitespace().count() < 4) {
+                found.push(path.clone());
+            }
+            undescribed(&path, field, found);
+            undescribed(&path, &field["items"], found);
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_description_worth_reading_in_kubectl_explain() {
+        let mut found = Vec::new();
+        undescribed("spec", &schema()["properties"]["spec"], &mut found);
+        undescribed("status", &schema()["properties"]["status"], &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    fn unbounded(path: &str, node: &serde_json::Value, found: &mut Vec<String>) {
+        let bounded = match node["type"].as_str() {
+            Some("string") => node["maxLength"].is_number() || node["enum"].is_array() || node["format"].is_string(),
+            Some("array") => node["maxItems"].is_number(),
+            _ => true,
+        };
+        if !bounded {
+            found.push(path.to_owned());
+        }
+        for (name, field) in node["properties"].as_object().into_iter().flatten() {
+            unbounded(&format!("{path}.{name}"), field, found);
+        }
+    }
+
+    #[test]
+    fn every_string_a_person_writes_has_a_maximum_length() {
+        let mut found = Vec::new();
+        unbounded("spec", &schema()["properties"]["spec"], &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_object_that_no_controller_has_seen_is_never_current() {
+        assert_eq!(schema()["properties"]["status"]["default"], serde_json::json!({ "observedGeneration": -1 }));
+    }
+
+    #[test]
+    fn an_empty_spec_means_an_enabled_group_with_ipv6_that_is_managed_and_deleted_with_its_object() {
+        let spec: ConnectionGroupSpec = serde_json::from_str("{}").unwrap();
+        assert_eq!(spec, ConnectionGroupSpec::default());
+        assert!(spec.enabled && spec.ipv6_enabled && !spec.suspend && !spec.deletion_protection);
+        assert_eq!(
+            (spec.mode, spec.adoption_policy, spec.deletion_policy),
+            (Mode::Manage, AdoptionPolicy::Never, DeletionPolicy::Delete)
+        );
+    }
+}

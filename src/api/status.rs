@@ -1,0 +1,124 @@
+//! What the operator answers. Pure data. Status is a cache for people and for the next pass, never an authority about ownership.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Observed state of the connection group, as of the last read.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionGroupStatus {
+    /// Generation of the spec that this status speaks of; -1 until the operator has seen the object.
+    #[serde(default = "unseen")]
+    pub observed_generation: i64,
+    /// Id of the connection group at CloudFront, such as cg_2uVbA9KeWaADTbKzhj9lcKDoM25.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Amazon Resource Name of the connection group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// Name of the connection group at CloudFront.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// CloudFront's version identifier of the group, verbatim, as last read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_tag: Option<String>,
+    /// CloudFront's own deployment status, verbatim: InProgress or Deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Host name that tenants' domains point at, such as d111111abcdef8.cloudfront.net.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_endpoint: Option<String>,
+    /// Whether CloudFront says that the group is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether CloudFront says that IPv6 is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6_enabled: Option<bool>,
+    /// Id of the Anycast static IP list that is attached, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anycast_ip_list_id: Option<String>,
+    /// Whether this is the account's default connection group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_default: Option<bool>,
+    /// When CloudFront created the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_time: Option<Time>,
+    /// When CloudFront last saw the group modified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<Time>,
+    /// Tags as this object last applied them; tags of others are not listed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Fields in which the group differs from the spec (mode Observe).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["field".into()]))]
+    pub drift: Vec<Drift>,
+    /// Distribution tenants that keep the group from being deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<BlockedBy>,
+    /// Value of the reconcile-requested-at annotation that was last acted upon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// Ready always; Reconciling, Stalled and Drifted only while true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+const UNSEEN_GENERATION: i64 = -1;
+
+const fn unseen() -> i64 {
+    UNSEEN_GENERATION
+}
+
+impl ConnectionGroupStatus {
+    /// The status of an object that no controller has seen.
+    pub const UNSEEN: Self = Self {
+        observed_generation: UNSEEN_GENERATION,
+        id: None,
+        arn: None,
+        name: None,
+        e_tag: None,
+        status: None,
+        routing_endpoint: None,
+        enabled: None,
+        ipv6_enabled: None,
+        anycast_ip_list_id: None,
+        is_default: None,
+        created_time: None,
+        last_modified_time: None,
+        tags: BTreeMap::new(),
+        drift: Vec::new(),
+        blocked_by: None,
+        last_handled_reconcile_at: None,
+        conditions: Vec::new(),
+    };
+}
+
+/// One field in which the observed group differs from the spec.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Name of the field as in spec; a tag is written tags[key].
+    pub field: String,
+    /// Value that the spec asks for; empty when it asks for none.
+    pub desired: String,
+    /// Value that CloudFront has; empty when it has none.
+    pub observed: String,
+}
+
+/// The distribution tenants that still use a group.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct BlockedBy {
+    /// How many tenants were counted; CloudFront is asked for one page of 100, so 100 means 100 or more.
+    pub count: i64,
+    /// Names of the tenants, at most ten.
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub tenants: Vec<String>,
+}

@@ -1,0 +1,265 @@
+//! The command line: `run` and `crd`. In: arguments and `CONNECTION_GROUP_OPERATOR_*` variables. Out: checked [`RunArgs`], or a sentence that
+//! names the flag. Flag beats environment variable beats default. Pure.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+
+/// Keeps Amazon CloudFront connection groups as their `ConnectionGroup` objects say.
+#[derive(Parser, Debug)]
+#[command(name = "connection-group-operator", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Watch `ConnectionGroup` objects and keep CloudFront matching them.
+    Run(Box<RunArgs>),
+    /// Print the `CustomResourceDefinition` as YAML, for `kubectl apply --server-side -f -`.
+    Crd,
+}
+
+/// Flags of `run`.
+#[derive(Args, Debug, Clone)]
+#[command(next_line_help = true)]
+pub struct RunArgs {
+    /// Name of this installation, unique among all that share the AWS account; part of the owner tag, so it must survive a rebuilt cluster
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OWNER_ID", value_parser = owner_id)]
+    pub owner_id: String,
+
+    /// Namespace to watch; repeat the flag or separate by commas for several [default: all namespaces]
+    #[arg(long = "watch-namespace", env = "CONNECTION_GROUP_OPERATOR_WATCH_NAMESPACE", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+
+    /// Kubeconfig file [default: KUBECONFIG, ~/.kube/config, or the Pod's ServiceAccount]
+    #[arg(long)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// AWS region to sign requests for; CloudFront's is us-east-1
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_REGION", default_value = "us-east-1")]
+    pub aws_region: String,
+
+    /// Another CloudFront endpoint than AWS's own, such as a simulator
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_ENDPOINT_URL")]
+    pub aws_endpoint_url: Option<String>,
+
+    /// Allow --aws-endpoint-url to be plain http
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_INSECURE_ENDPOINT")]
+    pub allow_insecure_endpoint: bool,
+
+    /// CloudFront calls per second, over all objects; may be a fraction
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_RATE", default_value = "2", value_parser = rate, allow_hyphen_values = true)]
+    pub aws_rate: f64,
+
+    /// CloudFront calls that may be made at once after a quiet time
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_BURST", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub aws_burst: u32,
+
+    /// Longest time to wait for the answer to one CloudFront call
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
+    pub aws_call_timeout: Duration,
+
+    /// Time between two lists of all connection groups, while everything is in sync
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL", default_value = "60s", value_parser = duration)]
+    pub sweep_interval: Duration,
+
+    /// The same, while any group is being deployed or deleted
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
+    pub sweep_interval_active: Duration,
+
+    /// Time between two full reads of one group; finds what lists do not show: tags and IPv6
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_DEEP_CHECK_INTERVAL", default_value = "6h", value_parser = duration)]
+    pub deep_check_interval: Duration,
+
+    /// Objects that are reconciled at the same time
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CONCURRENCY", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub concurrency: u16,
+
+    /// Allow objects to take over existing groups that nobody owns, as their spec.adoptionPolicy says
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_ADOPTION")]
+    pub allow_adoption: bool,
+
+    /// Format of the log lines on standard output
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_FORMAT", default_value = "json")]
+    pub log_format: LogFormat,
+
+    /// Least severe log lines to print
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_LEVEL", default_value = "info")]
+    pub log_level: LogLevel,
+
+    /// Address of /livez, /readyz and /metrics
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_HTTP_ADDR", default_value = "0.0.0.0:8080")]
+    pub http_addr: SocketAddr,
+}
+
+/// Format of log lines.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Severity of log lines.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The name as on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Variables by which the AWS SDK itself can be sent to another endpoint, the stronger one first.
+pub const SDK_ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_CLOUDFRONT", "AWS_ENDPOINT_URL"];
+
+impl RunArgs {
+    /// Checks what one flag alone cannot know. `environment` looks up a variable.
+    ///
+    /// # Errors
+    /// A sentence that names the flag or the variable.
+    pub fn check(&self, environment: impl Fn(&str) -> Option<String>) -> Result<(), clap::Error> {
+        let refuse = |text: String| Err(clap::Error::raw(ErrorKind::ValueValidation, text + "\n"));
+        let from_flag = self.aws_endpoint_url.clone().map(|url| ("--aws-endpoint-url", url));
+        let from_sdk = || SDK_ENDPOINT_VARIABLES.iter().find_map(|name| Some((*name, environment(name)?)));
+        if let Some((source, url)) = from_flag.or_else(from_sdk) {
+            if url.starts_with("http://") && !self.allow_insecure_endpoint {
+                return refuse(format!(
+                    "{source} is plain http ({url}): use https, or add --allow-insecure-endpoint if the endpoint is a simulator"
+                ));
+            }
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return refuse(format!("{source} must start with https:// (it is '{url}')"));
+            }
+        }
+        if self.sweep_interval_active > self.sweep_interval {
+            return refuse(format!(
+                "--sweep-interval-active ({}) must not be longer than --sweep-interval ({})",
+                humantime::format_duration(self.sweep_interval_active),
+                humantime::format_duration(self.sweep_interval),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn owner_id(text: &str) -> Result<String, String> {
+    let fits = (1..=63).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if fits {
+        return Ok(text.to_owned());
+    }
+    Err("must be 1 to 63 letters, digits, '-', '_' or '.', and start with a letter or digit".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("must be a number above 0: calls per second, such as 2 or 0.5".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration >= Duration::from_millis(100) => Ok(duration),
+        Ok(_) => Err("must be at least 100ms".to_owned()),
+        Err(_) => Err("must be a duration such as 10s, 1m30s or 6h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
+        let words = ["connection-group-operator", "run"].iter().chain(args);
+        match Cli::try_parse_from(words)?.command {
+            Command::Run(args) => args.check(|_| None).map(|()| *args),
+            Command::Crd => unreachable!("the words say run"),
+        }
+    }
+
+    #[test]
+    fn every_bad_value_is_refused_with_a_sentence_that_names_the_flag() {
+        for (args, flag, says) in [
+            (&["--aws-rate", "0"][..], "--aws-rate", "above 0"),
+            (&["--aws-rate", "-1"], "--aws-rate", "above 0"),
+            (&["--aws-rate", "inf"], "--aws-rate", "above 0"),
+            (&["--aws-burst", "0"], "--aws-burst", "1..=10000"),
+            (&["--sweep-interval", "60"], "--sweep-interval", "such as 10s"),
+            (&["--sweep-interval", "0s"], "--sweep-interval", "at least 100ms"),
+            (&["--sweep-interval", "5s"], "--sweep-interval-active", "not be longer"),
+            (&["--concurrency", "0"], "--concurrency", "1..=1000"),
+            (&["--log-format", "xml"], "--log-format", "possible values: json, text"),
+            (&["--http-addr", "8080"], "--http-addr", "invalid socket address"),
+            (&["--aws-endpoint-url", "http://127.0.0.1:1"], "--aws-endpoint-url", "--allow-insecure-endpoint"),
+            (&["--aws-endpoint-url", "ftp://x"], "--aws-endpoint-url", "https://"),
+        ] {
+            let words = ["--owner-id", "o"].iter().chain(args).copied().collect::<Vec<_>>();
+            let text = run(&words).expect_err(&format!("{args:?} must be refused")).to_string();
+            assert!(text.contains(flag) && text.contains(says), "{args:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_owner_id_is_required_and_fits_into_a_tag() {
+        assert!(run(&[]).unwrap_err().to_string().contains("--owner-id"));
+        for bad in ["", "a/b", "-a", "a b", &"x".repeat(64)] {
+            assert!(run(&["--owner-id", bad]).unwrap_err().to_string().contains("--owner-id"), "{bad}");
+        }
+        assert_eq!(run(&["--owner-id", "prod.eu-1"]).unwrap().owner_id, "prod.eu-1");
+    }
+
+    #[test]
+    fn durations_and_rates_are_written_as_people_write_them() {
+        let args =
+            run(&["--owner-id", "o", "--sweep-interval", "1m30s", "--deep-check-interval", "6h", "--aws-rate", "0.5"]);
+        let args = args.unwrap();
+        assert_eq!(args.sweep_interval, Duration::from_secs(90));
+        assert_eq!(args.deep_check_interval, Duration::from_secs(21_600));
+        assert!((args.aws_rate - 0.5).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn an_endpoint_that_only_the_sdk_would_see_is_held_to_the_same_rule() {
+        let args = run(&["--owner-id", "o"]).unwrap();
+        let plain = |name: &str| (name == "AWS_ENDPOINT_URL").then(|| "http://evil".to_owned());
+        let text = args.check(plain).unwrap_err().to_string();
+        assert!(text.contains("AWS_ENDPOINT_URL") && text.contains("https"), "{text}");
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_and_a_line_of_help() {
+        use clap::CommandFactory;
+        let cli = Cli::command();
+        let run = cli.find_subcommand("run").unwrap();
+        for arg in run.get_arguments().filter(|arg| !["help", "version", "kubeconfig"].contains(&arg.get_id().as_str()))
+        {
+            let flag = arg.get_long().unwrap();
+            let variable = format!("CONNECTION_GROUP_OPERATOR_{}", flag.replace('-', "_").to_uppercase());
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()));
+            assert!(arg.get_help().is_some(), "{flag} has no help");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What can go wrong with a call to CloudFront. Every error code of the API is named here once, and nowhere else. Pure.
+//!
+//! In: the operation, the HTTP status, the code and the message. Out: an [`ApiError`] whose [`ErrorClass`] decides all that follows.
+//! Source of the codes: `api-model.json` and semantics.md, section 1; throttling and credential codes are not modelled by AWS.
+
+use std::fmt;
+
+/// An operation of the CloudFront API; its name is also the IAM action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are CloudFront's own")]
+pub enum Operation {
+    CreateConnectionGroup,
+    GetConnectionGroup,
+    UpdateConnectionGroup,
+    DeleteConnectionGroup,
+    ListConnectionGroups,
+    TagResource,
+    UntagResource,
+    ListTagsForResource,
+    ListDistributionTenants,
+    GetAnycastIpList,
+}
+
+impl Operation {
+    /// The name as CloudFront and IAM write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateConnectionGroup => "CreateConnectionGroup",
+            Self::GetConnectionGroup => "GetConnectionGroup",
+            Self::UpdateConnectionGroup => "UpdateConnectionGroup",
+            Self::DeleteConnectionGroup => "DeleteConnectionGroup",
+            Self::ListConnectionGroups => "ListConnectionGroups",
+            Self::TagResource => "TagResource",
+            Self::UntagResource => "UntagResource",
+            Self::ListTagsForResource => "ListTagsForResource",
+            Self::ListDistributionTenants => "ListDistributionTenants",
+            Self::GetAnycastIpList => "GetAnycastIpList",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What kind of trouble it is. One variant for each way of reacting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ErrorClass {
+    /// Too many calls; the budget slows down.
+    Throttled,
+    /// CloudFront failed on its side.
+    ServiceUnavailable,
+    /// No answer within the call time-out.
+    TimedOut,
+    /// No connection, or it broke before an answer came.
+    Unreachable,
+    /// Credentials are missing, expired or not accepted.
+    Credentials,
+    /// IAM refused the action.
+    AccessDenied,
+    /// The entity does not exist.
+    NotFound,
+    /// The name is taken.
+    AlreadyExists,
+    /// A quota is used up.
+    LimitExceeded,
+    /// A value was refused.
+    InvalidArgument,
+    /// The version in If-Match is not the current one.
+    StaleEtag,
+    /// The group is in use, which forbids this update.
+    InUse,
+    /// The group must be disabled before it is deleted.
+    NotDisabled,
+    /// Tenants use the group, which forbids its deletion.
+    HasTenants,
+    /// An answer that cannot be read, or a code that is not known.
+    Unexpected,
+}
+
+impl ErrorClass {
+    /// The class of an answered error.
+    ///
+    /// The code decides; where there is none, or a proxy answered in CloudFront's place, the HTTP status does.
+    #[must_use]
+    pub fn of(status: u16, code: Option<&str>) -> Self {
+        match code {
+            Some("AccessDenied" | "AccessDeniedException") => Self::AccessDenied,
+            Some("EntityNotFound" | "NoSuchResource") => Self::NotFound,
+            Some("EntityAlreadyExists") => Self::AlreadyExists,
+            Some("EntityLimitExceeded") => Self::LimitExceeded,
+            Some("InvalidArgument" | "InvalidTagging") => Self::InvalidArgument,
+            Some("InvalidIfMatchVersion" | "PreconditionFailed") => Self::StaleEtag,
+            Some("ResourceInUse") => Self::InUse,
+            Some("ResourceNotDisabled") => Self::NotDisabled,
+            Some("CannotDeleteEntityWhileInUse") => Self::HasTenants,
+            Some(
+                "Throttling"
+                | "ThrottlingException"
+                | "ThrottledException"
+                | "RequestThrottled"
+                | "RequestThrottledException"
+                | "TooManyRequests"
+                | "TooManyRequestsException"
+                | "RequestLimitExceeded"
+                | "SlowDown",
+            ) => Self::Throttled,
+            Some(
+                "ExpiredToken"
+                | "ExpiredTokenException"
+                | "InvalidClientTokenId"
+                | "UnrecognizedClientException"
+                | "MissingAuthenticationToken"
+                | "SignatureDoesNotMatch"
+                | "IncompleteSignature"
+                | "RequestExpired",
+            ) => Self::Credentials,
+            Some("ServiceUnavailable" | "InternalFailure" | "InternalError") => Self::ServiceUnavailable,
+            _ => match status {
+                429 => Self::Throttled,
+                500..=599 => Self::ServiceUnavailable,
+                _ => Self::Unexpected,
+            },
+        }
+    }
+
+    /// Whether a mutation that ended so may have taken effect, or may still.
+    #[must_use]
+    pub const fn leaves_effect_unknown(self) -> bool {
+        match self {
+            Self::ServiceUnavailable | Self::TimedOut | Self::Unreachable | Self::Unexpected => true,
+            Self::Throttled
+            | Self::Credentials
+            | Self::AccessDenied
+            | Self::NotFound
+            | Self::AlreadyExists
+            | Self::LimitExceeded
+            | Self::InvalidArgument
+            | Self::StaleEtag
+            | Self::InUse
+            | Self::NotDisabled
+            | Self::HasTenants => false,
+        }
+    }
+}
+
+/// One failed call, with everything a message, a log line or a metric needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation}: {}", self.text())]
+pub struct ApiError {
+    /// The call.
+    pub operation: Operation,
+    /// What kind of trouble.
+    pub class: ErrorClass,
+    /// CloudFront's error code, where it answered with one.
+    pub code: Option<String>,
+    /// CloudFront's words or the transport's, at most [`MESSAGE_LIMIT`] characters.
+    pub message: String,
+    /// AWS request id, where there was an answer.
+    pub request_id: Option<String>,
+}
+
+/// Longest text of an error that is passed on, in characters; CloudFront or a proxy may say anything.
+pub const MESSAGE_LIMIT: usize = 400;
+
+impl ApiError {
+    /// Builds an error whose message is bounded and on one line.
+    #[must_use]
+    pub fn new(
+        operation: Operation,
+        class: ErrorClass,
+        code: Option<String>,
+        message: &str,
+        request_id: Option<String>,
+    ) -> Self {
+        let code = code.map(|code| one_line(&code, 64));
+        let request_id = request_id.map(|id| one_line(&id, 64));
+        Self { operation, class, code, message: one_line(message, MESSAGE_LIMIT), request_id }
+    }
+
+    fn text(&self) -> String {
+        match &self.code {
+            Some(code) if self.message.is_empty() => code.clone(),
+            Some(code) => format!("{code}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+fn one_line(text: &str, limit: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= limit {
+        return line;
+    }
+    line.chars().take(limit - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_api_has_its_class() {
+        let table = [
+            (403, "AccessDenied", ErrorClass::AccessDenied),
+            (404, "EntityNotFound", ErrorClass::NotFound),
+            (404, "NoSuchResource", ErrorClass::NotFound),
+            (409, "EntityAlreadyExists", ErrorClass::AlreadyExists),
+            (400, "EntityLimitExceeded", ErrorClass::LimitExceeded),
+            (400, "InvalidArgument", ErrorClass::InvalidArgument),
+            (400, "InvalidTagging", ErrorClass::InvalidArgument),
+            (400, "InvalidIfMatchVersion", ErrorClass::StaleEtag),
+            (412, "PreconditionFailed", ErrorClass::StaleEtag),
+            (409, "ResourceInUse", ErrorClass::InUse),
+            (409, "ResourceNotDisabled", ErrorClass::NotDisabled),
+            (409, "CannotDeleteEntityWhileInUse", ErrorClass::HasTenants),
+            (400, "Throttling", ErrorClass::Throttled),
+            (503, "ServiceUnavailable", ErrorClass::ServiceUnavailable),
+            (403, "ExpiredToken", ErrorClass::Credentials),
+            (418, "Teapot", ErrorClass::Unexpected),
+            (503, "Teapot", ErrorClass::ServiceUnavailable),
+        ];
+        for (status, code, class) in table {
+            assert_eq!(ErrorClass::of(status, Some(code)), class, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn without_a_code_the_http_status_decides() {
+        for (status, class) in [
+            (429, ErrorClass::Throttled),
+            (500, ErrorClass::ServiceUnavailable),
+            (502, ErrorClass::ServiceUnavailable),
+            (302, ErrorClass::Unexpected),
+            (200, ErrorClass::Unexpected),
+        ] {
+            assert_eq!(ErrorClass::of(status, None), class, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_bounded_line_whatever_cloudfront_says() {
+        let page = "<html>\n".repeat(1000);
+        let error = ApiError::new(Operation::GetConnectionGroup, ErrorClass::Unexpected, None, &page, None);
+        assert_eq!(error.message.chars().count(), MESSAGE_LIMIT);
+        assert!(!error.to_string().contains('\n'));
+    }
+}

@@ -1,0 +1,256 @@
+//! The port to CloudFront: what the operator needs of it, in CloudFront's own words. Pure types and one trait.
+//!
+//! In: identifiers, configurations, tags. Out: groups as they were read in this call, or an [`ApiError`] that carries its class.
+//! [`sdk`] is the adapter over the AWS SDK; nothing outside this module knows that SDK.
+
+pub mod budget;
+pub mod error;
+pub mod sdk;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Moment;
+
+pub use error::{ApiError, ErrorClass, Operation};
+
+macro_rules! text_newtypes {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps the text as CloudFront or a person wrote it.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+text_newtypes! {
+    /// Name of a connection group, unique per account and immutable.
+    GroupName,
+    /// Id of a connection group, `cg_...`.
+    GroupId,
+    /// ARN of a connection group.
+    Arn,
+    /// Version identifier of a group. Guards versions, not identity: two groups may carry the same (semantics.md, row ETag).
+    Etag,
+    /// Id of an Anycast static IP list, `aip_...`.
+    AnycastIpListId,
+}
+
+/// Tags as key and value.
+pub type Tags = BTreeMap<String, String>;
+
+/// The three members that `UpdateConnectionGroup` can change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// Whether the group serves traffic.
+    pub enabled: bool,
+    /// Whether the routing endpoint answers over IPv6.
+    pub ipv6_enabled: bool,
+    /// The Anycast list that is attached, if any.
+    pub anycast_ip_list_id: Option<AnycastIpListId>,
+}
+
+/// CloudFront's deployment status. The API has a free string; only one value matters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Deployment {
+    /// Rolled out everywhere.
+    Deployed,
+    /// Anything else, verbatim; `InProgress` as far as is known.
+    Pending(String),
+}
+
+impl Deployment {
+    /// Reads CloudFront's string.
+    #[must_use]
+    pub fn parse(status: &str) -> Self {
+        if status == "Deployed" { Self::Deployed } else { Self::Pending(status.to_owned()) }
+    }
+
+    /// CloudFront's string, verbatim.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Deployed => "Deployed",
+            Self::Pending(status) => status,
+        }
+    }
+}
+
+/// A connection group as `GetConnectionGroup` and the answers of Create and Update show it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Group {
+    /// Id.
+    pub id: GroupId,
+    /// ARN.
+    pub arn: Arn,
+    /// Name.
+    pub name: GroupName,
+    /// ETag of this version.
+    pub etag: Etag,
+    /// Configuration of this version.
+    pub config: Config,
+    /// Deployment status of this version.
+    pub deployment: Deployment,
+    /// Host name of the front door.
+    pub routing_endpoint: Option<String>,
+    /// Whether this is the account's default group.
+    pub is_default: bool,
+    /// When the group was created.
+    pub created: Option<Timestamp>,
+    /// When the group was last modified.
+    pub modified: Option<Timestamp>,
+}
+
+/// A group and its tags, read in one call of the port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Described {
+    /// The group.
+    pub group: Group,
+    /// All its tags, ours and others'.
+    pub tags: Tags,
+}
+
+/// A group as `ListConnectionGroups` shows it: without IPv6 and without tags (semantics.md, section 0).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Summary {
+    /// Id.
+    pub id: GroupId,
+    /// ARN.
+    pub arn: Arn,
+    /// Name.
+    pub name: GroupName,
+    /// ETag.
+    pub etag: Etag,
+    /// Whether the group serves traffic.
+    pub enabled: bool,
+    /// Attached Anycast list.
+    pub anycast_ip_list_id: Option<AnycastIpListId>,
+    /// Deployment status.
+    pub deployment: Deployment,
+    /// When the group was last modified.
+    pub modified: Option<Timestamp>,
+}
+
+/// One complete list of the account's groups.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Snapshot {
+    /// When the first page was asked for: whatever was written before is in the list.
+    pub began: Moment,
+    /// The groups, by name.
+    pub groups: BTreeMap<GroupName, Summary>,
+}
+
+impl Snapshot {
+    /// Whether the list shows neither a group of that name nor one of that id.
+    #[must_use]
+    pub fn lacks(&self, name: &GroupName, id: Option<&GroupId>) -> bool {
+        !self.groups.contains_key(name) && id.is_none_or(|id| self.groups.values().all(|group| group.id != *id))
+    }
+}
+
+/// How to find a group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Lookup {
+    /// By name; its tags are read after it, since their ARN is not known before.
+    Name(GroupName),
+    /// By an id and ARN that an earlier read showed; group and tags are read in parallel.
+    Known {
+        /// Id.
+        id: GroupId,
+        /// ARN.
+        arn: Arn,
+    },
+}
+
+/// What Create sends.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NewGroup {
+    /// Name.
+    pub name: GroupName,
+    /// Configuration.
+    pub config: Config,
+    /// Tags, the owner tag among them.
+    pub tags: Tags,
+}
+
+/// Distribution tenants that use a group, from one page of at most 100.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tenants {
+    /// How many the page showed.
+    pub count: usize,
+    /// The first names, at most ten.
+    pub names: Vec<String>,
+    /// Whether CloudFront has further pages.
+    pub beyond_this_page: bool,
+}
+
+/// Address families of an Anycast static IP list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressFamily {
+    /// IPv4 only: every group on the list must have IPv6 off.
+    Ipv4Only,
+    /// IPv4 and IPv6, or a family this version does not know.
+    Other,
+}
+
+/// Everything the operator asks of CloudFront. Each call is one attempt: nothing below this trait retries.
+pub trait CloudFront: Send + Sync {
+    /// Get and `ListTagsForResource`. `None` when CloudFront says `EntityNotFound`.
+    fn describe(&self, lookup: &Lookup) -> impl Future<Output = Result<Option<Described>, ApiError>> + Send;
+
+    /// `CreateConnectionGroup`.
+    fn create(&self, group: &NewGroup) -> impl Future<Output = Result<Group, ApiError>> + Send;
+
+    /// `UpdateConnectionGroup` with all three members; no list is sent as an empty element.
+    fn update(
+        &self,
+        id: &GroupId,
+        if_match: &Etag,
+        config: &Config,
+    ) -> impl Future<Output = Result<Group, ApiError>> + Send;
+
+    /// `DeleteConnectionGroup`.
+    fn delete(&self, id: &GroupId, if_match: &Etag) -> impl Future<Output = Result<(), ApiError>> + Send;
+
+    /// `TagResource`.
+    fn tag(&self, arn: &Arn, tags: &Tags) -> impl Future<Output = Result<(), ApiError>> + Send;
+
+    /// `UntagResource`.
+    fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> impl Future<Output = Result<(), ApiError>> + Send;
+
+    /// `ListDistributionTenants` of one group, one page.
+    fn tenants(&self, id: &GroupId) -> impl Future<Output = Result<Tenants, ApiError>> + Send;
+
+    /// `GetAnycastIpList`. `None` when CloudFront says `EntityNotFound`.
+    fn anycast_ip_list(
+        &self,
+        id: &AnycastIpListId,
+    ) -> impl Future<Output = Result<Option<AddressFamily>, ApiError>> + Send;
+
+    /// `ListConnectionGroups`, all pages, or an error: never a part.
+    fn list(&self) -> impl Future<Output = Result<Vec<Summary>, ApiError>> + Send;
+}

@@ -1,0 +1,336 @@
+//! The port over aws-sdk-cloudfront. Talks to CloudFront.
+//!
+//! In: the port's calls. Out: the port's types. Each call passes the shared [`Budget`] and is told to the [`Meter`]; the SDK's own retries are
+//! off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
+
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_cloudfront::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+    types,
+};
+use aws_smithy_runtime_api::http::Response;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Described, ErrorClass, Etag, Group,
+    GroupId, GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants,
+    budget::{Budget, Lane},
+};
+
+/// Where CloudFront is and how long a call may take.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Region to sign for; us-east-1 on the public partition.
+    pub region: String,
+    /// Another endpoint than AWS's own.
+    pub url: Option<String>,
+    /// Longest time from sending a call to having its answer.
+    pub call_timeout: Duration,
+}
+
+/// Hears of every call, for metrics.
+pub trait Meter: Send + Sync {
+    /// One attempt has ended; `error` tells how, `None` is success. The duration leaves out the wait for the budget.
+    fn call_ended(&self, operation: Operation, duration: Duration, error: Option<&ApiError>);
+}
+
+/// The adapter. Cheap to clone; all clones share one client and one budget.
+#[derive(Clone)]
+pub struct Sdk {
+    client: Client,
+    budget: Arc<Budget>,
+    meter: Arc<dyn Meter>,
+    lane: Lane,
+}
+
+const TENANTS_PAGE: i32 = 100;
+const TENANT_NAMES_SHOWN: usize = 10;
+
+impl Sdk {
+    /// Connects with credentials from the standard AWS chain, which is only asked at the first call.
+    pub async fn connect(endpoint: &Endpoint, budget: Arc<Budget>, meter: Arc<dyn Meter>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(endpoint.call_timeout)
+            .operation_attempt_timeout(endpoint.call_timeout)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(endpoint.region.clone()))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        if let Some(url) = &endpoint.url {
+            loader = loader.endpoint_url(url);
+        }
+        let client = Client::new(&loader.load().await);
+        Self { client, budget, meter, lane: Lane::Urgent }
+    }
+
+    /// The same adapter, calling in another lane of the budget.
+    #[must_use]
+    pub fn in_lane(&self, lane: Lane) -> Self {
+        Self { lane, ..self.clone() }
+    }
+
+    async fn call<T, E>(
+        &self,
+        operation: Operation,
+        send: impl Future<Output = Result<T, SdkError<E, Response>>> + Send,
+    ) -> Result<T, ApiError>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.budget.acquire(self.lane).await;
+        let started = Instant::now();
+        let answer = send.await.map_err(|error| api_error(operation, &error));
+        let duration = started.elapsed();
+        self.meter.call_ended(operation, duration, answer.as_ref().err());
+        match &answer {
+            Ok(output) => {
+                tracing::debug!(%operation, aws_request_id = output.request_id(), ?duration, "call answered");
+            }
+            Err(error) => {
+                tracing::debug!(%operation, aws_request_id = error.request_id, ?duration, %error, "call failed");
+                if error.class == ErrorClass::Throttled {
+                    self.budget.throttled();
+                }
+            }
+        }
+        answer
+    }
+
+    async fn get(&self, identifier: &str) -> Result<Option<Group>, ApiError> {
+        let operation = Operation::GetConnectionGroup;
+        let request = self.client.get_connection_group().identifier(identifier);
+        match self.call(operation, request.send()).await {
+            Ok(output) => group(operation, output.connection_group(), output.e_tag()).map(Some),
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn tags_of(&self, arn: &Arn) -> Result<Tags, ApiError> {
+        let request = self.client.list_tags_for_resource().resource(arn.as_str());
+        let output = self.call(Operation::ListTagsForResource, request.send()).await?;
+        let items = output.tags().map(types::Tags::items).unwrap_or_default();
+        Ok(items.iter().map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect())
+    }
+}
+
+impl CloudFront for Sdk {
+    async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
+        let (group, tags) = match lookup {
+            Lookup::Known { id, arn } => {
+                let (group, tags) = tokio::join!(self.get(id.as_str()), self.tags_of(arn));
+                (group?, Some((arn, tags)))
+            }
+            Lookup::Name(name) => (self.get(name.as_str()).await?, None),
+        };
+        let Some(group) = group else { return Ok(None) };
+        let tags = match tags {
+            Some((arn, tags)) if *arn == group.arn => tags?,
+            _ => self.tags_of(&group.arn).await?,
+        };
+        Ok(Some(Described { group, tags }))
+    }
+
+    async fn create(&self, new: &NewGroup) -> Result<Group, ApiError> {
+        let operation = Operation::CreateConnectionGroup;
+        let request = self
+            .client
+            .create_connection_group()
+            .name(new.name.as_str())
+            .enabled(new.config.enabled)
+            .ipv6_enabled(new.config.ipv6_enabled)
+            .set_anycast_ip_list_id(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string))
+            .tags(sdk_tags(operation, &new.tags)?);
+        let output = self.call(operation, request.send()).await?;
+        group(operation, output.connection_group(), output.e_tag())
+    }
+
+    async fn update(&self, id: &GroupId, if_match: &Etag, config: &Config) -> Result<Group, ApiError> {
+        let operation = Operation::UpdateConnectionGroup;
+        let list = config.anycast_ip_list_id.as_ref().map_or("", AnycastIpListId::as_str);
+        let request = self
+            .client
+            .update_connection_group()
+            .id(id.as_str())
+            .if_match(if_match.as_str())
+            .enabled(config.enabled)
+            .ipv6_enabled(config.ipv6_enabled)
+            .anycast_ip_list_id(list);
+        let output = self.call(operation, request.send()).await?;
+        group(operation, output.connection_group(), output.e_tag())
+    }
+
+    async fn delete(&self, id: &GroupId, if_match: &Etag) -> Result<(), ApiError> {
+        let request = self.client.delete_connection_group().id(id.as_str()).if_match(if_match.as_str());
+        self.call(Operation::DeleteConnectionGroup, request.send()).await.map(drop)
+    }
+
+    async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
+        let operation = Operation::TagResource;
+        let request = self.client.tag_resource().resource(arn.as_str()).tags(sdk_tags(operation, tags)?);
+        self.call(operation, request.send()).await.map(drop)
+    }
+
+    async fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> Result<(), ApiError> {
+        let keys = types::TagKeys::builder().set_items(Some(keys.iter().cloned().collect())).build();
+        let request = self.client.untag_resource().resource(arn.as_str()).tag_keys(keys);
+        self.call(Operation::UntagResource, request.send()).await.map(drop)
+    }
+
+    async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
+        let of_group = types::DistributionTenantAssociationFilter::builder().connection_group_id(id.as_str()).build();
+        let request = self.client.list_distribution_tenants().association_filter(of_group).max_items(TENANTS_PAGE);
+        let output = self.call(Operation::ListDistributionTenants, request.send()).await?;
+        let page = output.distribution_tenant_list();
+        Ok(Tenants {
+            count: page.len(),
+            names: page.iter().take(TENANT_NAMES_SHOWN).map(|tenant| tenant.name().to_owned()).collect(),
+            beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
+        })
+    }
+
+    async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
+        let request = self.client.get_anycast_ip_list().id(id.as_str());
+        match self.call(Operation::GetAnycastIpList, request.send()).await {
+            Ok(output) => {
+                let family = output.anycast_ip_list().and_then(types::AnycastIpList::ip_address_type);
+                Ok(Some(match family {
+                    Some(types::IpAddressType::Ipv4) => AddressFamily::Ipv4Only,
+                    _ => AddressFamily::Other,
+                }))
+            }
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<Summary>, ApiError> {
+        let operation = Operation::ListConnectionGroups;
+        let mut groups = Vec::new();
+        let mut marker = None::<String>;
+        loop {
+            let request = self.client.list_connection_groups().set_marker(marker.clone());
+            let output = self.call(operation, request.send()).await?;
+            for item in output.connection_groups() {
+                groups.push(summary(item)?);
+            }
+            match output.next_marker().filter(|next| !next.is_empty()) {
+                None => return Ok(groups),
+                Some(next) if marker.as_deref() == Some(next) => {
+                    return Err(unreadable(operation, "the list of groups repeats the same page"));
+                }
+                Some(next) => marker = Some(next.to_owned()),
+            }
+        }
+    }
+}
+
+fn sdk_tags(operation: Operation, tags: &Tags) -> Result<types::Tags, ApiError> {
+    let items = tags
+        .iter()
+        .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ApiError::new(operation, ErrorClass::InvalidArgument, None, &error.to_string(), None))?;
+    Ok(types::Tags::builder().set_items(Some(items)).build())
+}
+
+fn unreadable(operation: Operation, what: &str) -> ApiError {
+    ApiError::new(operation, ErrorClass::Unexpected, None, what, None)
+}
+
+fn group(operation: Operation, group: Option<&types::ConnectionGroup>, etag: Option<&str>) -> Result<Group, ApiError> {
+    let lacks = |what: &str| unreadable(operation, &format!("the answer has no {what}"));
+    let group = group.ok_or_else(|| lacks("ConnectionGroup"))?;
+    Ok(Group {
+        id: GroupId::new(group.id().ok_or_else(|| lacks("Id"))?),
+        arn: Arn::new(group.arn().ok_or_else(|| lacks("Arn"))?),
+        name: GroupName::new(group.name().ok_or_else(|| lacks("Name"))?),
+        etag: Etag::new(etag.filter(|etag| !etag.is_empty()).ok_or_else(|| lacks("ETag"))?),
+        config: Config {
+            enabled: group.enabled().ok_or_else(|| lacks("Enabled"))?,
+            ipv6_enabled: group.ipv6_enabled().ok_or_else(|| lacks("Ipv6Enabled"))?,
+            anycast_ip_list_id: anycast(group.anycast_ip_list_id()),
+        },
+        deployment: Deployment::parse(group.status().ok_or_else(|| lacks("Status"))?),
+        routing_endpoint: group.routing_endpoint().map(ToOwned::to_owned),
+        is_default: group.is_default().unwrap_or_default(),
+        created: group.created_time().and_then(timestamp),
+        modified: group.last_modified_time().and_then(timestamp),
+    })
+}
+
+fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError> {
+    let lacks = |what: &str| unreadable(Operation::ListConnectionGroups, &format!("a group in the list has no {what}"));
+    if item.e_tag().is_empty() || item.id().is_empty() || item.name().is_empty() {
+        return Err(lacks("ETag, Id or Name"));
+    }
+    Ok(Summary {
+        id: GroupId::new(item.id()),
+        arn: Arn::new(item.arn()),
+        name: GroupName::new(item.name()),
+        etag: Etag::new(item.e_tag()),
+        enabled: item.enabled().ok_or_else(|| lacks("Enabled"))?,
+        anycast_ip_list_id: anycast(item.anycast_ip_list_id()),
+        deployment: Deployment::parse(item.status().ok_or_else(|| lacks("Status"))?),
+        modified: timestamp(item.last_modified_time()),
+    })
+}
+
+fn anycast(id: Option<&str>) -> Option<AnycastIpListId> {
+    id.filter(|id| !id.is_empty()).map(AnycastIpListId::new)
+}
+
+fn timestamp(time: &aws_sdk_cloudfront::primitives::DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}
+
+fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let chain = || aws_sdk_cloudfront::error::DisplayErrorContext(error).to_string();
+    match error {
+        SdkError::ServiceError(answered) => {
+            let (metadata, raw) = (answered.err(), answered.raw());
+            let class = ErrorClass::of(raw.status().as_u16(), metadata.code());
+            let message = metadata
+                .message()
+                .map_or_else(|| format!("HTTP status {} without a message", raw.status().as_u16()), ToOwned::to_owned);
+            let code = metadata.code().map(ToOwned::to_owned);
+            ApiError::new(operation, class, code, &message, request_id(raw))
+        }
+        SdkError::ResponseError(answered) => {
+            let raw = answered.raw();
+            let class = ErrorClass::of(raw.status().as_u16(), None);
+            let message = format!("HTTP status {} with an answer that cannot be read", raw.status().as_u16());
+            ApiError::new(operation, class, None, &message, request_id(raw))
+        }
+        SdkError::TimeoutError(_) => {
+            ApiError::new(operation, ErrorClass::TimedOut, None, "no answer within the call time-out", None)
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            ApiError::new(operation, ErrorClass::TimedOut, None, "connecting to CloudFront timed out", None)
+        }
+        SdkError::DispatchFailure(_) if !has_credentials_error(error) => {
+            ApiError::new(operation, ErrorClass::Unreachable, None, &chain(), None)
+        }
+        _ if has_credentials_error(error) => ApiError::new(operation, ErrorClass::Credentials, None, &chain(), None),
+        _ => ApiError::new(operation, ErrorClass::Unexpected, None, &chain(), None),
+    }
+}
+
+fn request_id(response: &Response) -> Option<String> {
+    response.headers().get("x-amzn-requestid").map(ToOwned::to_owned)
+}
+
+fn has_credentials_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.is::<aws_credential_types::provider::error::CredentialsError>())
+}

@@ -1,0 +1,66 @@
+//! Arguments, telemetry, run; nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use connection_group_operator::{
+    api,
+    cli::{Cli, Command, RunArgs},
+    runtime, telemetry,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Crd => print_crd(),
+        Command::Run(args) => {
+            if let Err(error) = args.check(|name| std::env::var(name).ok()) {
+                error.exit();
+            }
+            start(*args)
+        }
+    }
+}
+
+fn print_crd() -> ExitCode {
+    match serde_saphyr::to_string(&api::crd()) {
+        Ok(yaml) => {
+            print!("{yaml}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the CRD cannot be written as YAML: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn start(args: RunArgs) -> ExitCode {
+    telemetry::init(args.log_format, args.log_level);
+    // Two crates use rustls; with a provider chosen here, neither has to guess (it would panic).
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::warn!("a TLS provider was installed already");
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?args, "starting");
+    match runtime::run(args, stop_signal()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            eprintln!("connection-group-operator cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn stop_signal() {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        tracing::error!("signals cannot be listened for: stopping means killing");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: no new work, finishing what is under way"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: no new work, finishing what is under way"),
+    }
+}

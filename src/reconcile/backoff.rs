@@ -1,0 +1,72 @@
+//! How long until the next try. Pure: (pace, failures in a row, seed) -> delay.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
+
+/// How fast tries follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pace {
+    /// The cause is likely to go by itself: from 1 s to 5 min.
+    Quick,
+    /// Somebody outside has to do something: from 30 s to 5 min.
+    Slow,
+}
+
+const LONGEST: Duration = Duration::from_secs(300);
+
+impl Pace {
+    const fn first(self) -> Duration {
+        match self {
+            Self::Quick => Duration::from_secs(1),
+            Self::Slow => Duration::from_secs(30),
+        }
+    }
+
+    /// The delay after `failures` failed tries: doubled each time, capped, then shortened by up to a fifth.
+    ///
+    /// The jitter comes from `seed` (the object's uid), so that a pass is a function of its inputs.
+    #[must_use]
+    pub fn delay(self, failures: u32, seed: &str) -> Duration {
+        let doubled = self.first().saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
+        doubled.min(LONGEST).mul_f64(1.0 - 0.2 * jitter(&(seed, failures)))
+    }
+}
+
+/// A number in 0..1 that is always the same for the same seed, and evenly spread over seeds.
+#[must_use]
+pub fn jitter(seed: &impl Hash) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    seed.hash(&mut hasher);
+    let [a, b, ..] = hasher.finish().to_be_bytes();
+    f64::from(u16::from_be_bytes([a, b])) / 65536.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_five_minutes_and_never_overflow() {
+        for (pace, failures, nominal) in [
+            (Pace::Quick, 0, 1),
+            (Pace::Quick, 3, 8),
+            (Pace::Quick, 9, 300),
+            (Pace::Quick, u32::MAX, 300),
+            (Pace::Slow, 0, 30),
+            (Pace::Slow, 1, 60),
+            (Pace::Slow, 31, 300),
+        ] {
+            let delay = pace.delay(failures, "uid").as_secs_f64();
+            let nominal = f64::from(nominal);
+            assert!(delay <= nominal && delay >= nominal * 0.8, "{pace:?} {failures}: {delay}");
+        }
+    }
+
+    #[test]
+    fn objects_that_failed_together_do_not_come_back_together() {
+        let delays = ["a", "b", "c", "d"].map(|uid| Pace::Slow.delay(2, uid));
+        assert!(delays.iter().any(|delay| *delay != delays[0]));
+    }
+}

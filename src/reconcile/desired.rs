@@ -1,0 +1,170 @@
+//! What an object asks for, in canonical form. Pure: object -> [`Intent`].
+//!
+//! A deletion needs no more than the name, so that a bad spec cannot block it.
+
+use kube::ResourceExt;
+
+use super::ownership::OwnerTag;
+use crate::{
+    api::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode},
+    cloudfront::{AnycastIpListId, Config, GroupName, Tags},
+};
+
+/// What is to become of the group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// `spec.suspend`: neither read nor written.
+    Suspended,
+    /// Deleted although `spec.deletionProtection` is set: neither read nor written.
+    Protected,
+    /// There, and as described.
+    Present(Desired),
+    /// Looked at, never written to.
+    Mirrored(Desired),
+    /// Gone, or let go of.
+    Absent {
+        /// Name of the group.
+        name: GroupName,
+        /// How to part with it.
+        farewell: Farewell,
+    },
+}
+
+/// How an object that is being deleted parts with its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Farewell {
+    /// Disable and delete it.
+    Delete,
+    /// Take our owner tag off and leave it.
+    Retain,
+    /// Leave it untouched: mode Observe.
+    Leave,
+}
+
+/// A group as the spec asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Desired {
+    /// Name of the group.
+    pub name: GroupName,
+    /// Configuration.
+    pub config: Config,
+    /// Tags of the spec, without the owner tag.
+    pub tags: Tags,
+    /// What to do about an unowned group of that name.
+    pub adoption: AdoptionPolicy,
+}
+
+impl Desired {
+    /// The tags that the group must carry, the owner tag among them.
+    #[must_use]
+    pub fn all_tags(&self, owner: &OwnerTag) -> Tags {
+        let mut tags = self.tags.clone();
+        tags.insert(OwnerTag::KEY.to_owned(), owner.as_str().to_owned());
+        tags
+    }
+}
+
+impl Intent {
+    /// Reads an object's intent.
+    #[must_use]
+    pub fn of(object: &ConnectionGroup) -> Self {
+        // No `..`: a new field of the spec must be given its meaning here.
+        let ConnectionGroupSpec {
+            name: _,
+            enabled,
+            ipv6_enabled,
+            anycast_ip_list_id,
+            tags,
+            mode,
+            adoption_policy,
+            deletion_policy,
+            deletion_protection,
+            suspend,
+        } = &object.spec;
+        if *suspend {
+            return Self::Suspended;
+        }
+        let name = group_name(object);
+        if object.metadata.deletion_timestamp.is_some() {
+            let farewell = match (mode, deletion_policy) {
+                (Mode::Observe, _) => Farewell::Leave,
+                (Mode::Manage, _) if *deletion_protection => return Self::Protected,
+                (Mode::Manage, DeletionPolicy::Retain) => Farewell::Retain,
+                (Mode::Manage, DeletionPolicy::Delete) => Farewell::Delete,
+            };
+            return Self::Absent { name, farewell };
+        }
+        let config = Config {
+            enabled: *enabled,
+            ipv6_enabled: *ipv6_enabled,
+            anycast_ip_list_id: anycast_ip_list_id.as_deref().map(AnycastIpListId::new),
+        };
+        let desired = Desired { name, config, tags: tags.clone(), adoption: *adoption_policy };
+        match mode {
+            Mode::Manage => Self::Present(desired),
+            Mode::Observe => Self::Mirrored(desired),
+        }
+    }
+}
+
+/// The name of an object's group at CloudFront.
+#[must_use]
+pub fn group_name(object: &ConnectionGroup) -> GroupName {
+    GroupName::new(object.spec.name.clone().unwrap_or_else(|| object.name_any()))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+    use super::*;
+
+    fn object(spec: ConnectionGroupSpec) -> ConnectionGroup {
+        ConnectionGroup::new("edge", spec)
+    }
+
+    fn deleted(spec: ConnectionGroupSpec) -> ConnectionGroup {
+        let mut object = object(spec);
+        object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        object
+    }
+
+    #[test]
+    fn the_name_is_the_objects_unless_the_spec_says_otherwise() {
+        assert_eq!(group_name(&object(ConnectionGroupSpec::default())).as_str(), "edge");
+        let named = ConnectionGroupSpec { name: Some("front".into()), ..Default::default() };
+        assert_eq!(group_name(&object(named)).as_str(), "front");
+    }
+
+    #[test]
+    fn suspend_comes_before_everything_else() {
+        let spec = ConnectionGroupSpec { suspend: true, deletion_protection: true, ..Default::default() };
+        assert_eq!(Intent::of(&object(spec.clone())), Intent::Suspended);
+        assert_eq!(Intent::of(&deleted(spec)), Intent::Suspended);
+    }
+
+    #[test]
+    fn a_deletion_follows_mode_then_protection_then_policy() {
+        let spec = |mode, deletion_policy, deletion_protection| {
+            let spec = ConnectionGroupSpec { mode, deletion_policy, deletion_protection, ..Default::default() };
+            Intent::of(&deleted(spec))
+        };
+        let absent = |farewell| Intent::Absent { name: GroupName::new("edge"), farewell };
+        for (mode, policy, protection, expected) in [
+            (Mode::Manage, DeletionPolicy::Delete, false, absent(Farewell::Delete)),
+            (Mode::Manage, DeletionPolicy::Retain, false, absent(Farewell::Retain)),
+            (Mode::Manage, DeletionPolicy::Delete, true, Intent::Protected),
+            (Mode::Manage, DeletionPolicy::Retain, true, Intent::Protected),
+            (Mode::Observe, DeletionPolicy::Delete, false, absent(Farewell::Leave)),
+            (Mode::Observe, DeletionPolicy::Retain, true, absent(Farewell::Leave)),
+        ] {
+            assert_eq!(spec(mode, policy, protection), expected, "{mode:?} {policy:?} {protection}");
+        }
+    }
+
+    #[test]
+    fn mode_observe_asks_for_nothing_but_a_look() {
+        let spec = ConnectionGroupSpec { mode: Mode::Observe, ..Default::default() };
+        assert!(matches!(Intent::of(&object(spec)), Intent::Mirrored(_)));
+    }
+}

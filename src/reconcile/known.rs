@@ -1,0 +1,105 @@
+//! What an object already says: identity, stored status, and how closely it has to be looked at. Pure: object -> [`Known`].
+
+use kube::ResourceExt;
+
+use super::{Memory, Surroundings, desired::group_name, observe::Look, ownership::OwnerTag};
+use crate::{
+    api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
+    cloudfront::{Arn, GroupId, GroupName, Snapshot},
+};
+
+/// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
+pub struct Known<'a> {
+    /// Name of the group at CloudFront.
+    pub name: GroupName,
+    /// The owner tag that a group of this object carries.
+    pub owner_tag: OwnerTag,
+    /// Uid of the object, the seed of its jitter.
+    pub uid: String,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// Whether the object is being deleted.
+    pub deleting: bool,
+    /// The status as stored.
+    pub status: &'a ConnectionGroupStatus,
+    /// How closely to look.
+    pub look: Look,
+    /// Value of the annotation that asks for a reconcile.
+    pub requested_at: Option<String>,
+}
+
+static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
+
+impl<'a> Known<'a> {
+    /// Reads an object.
+    #[must_use]
+    pub fn of<C>(object: &'a ConnectionGroup, memory: &Memory, around: &Surroundings<'_, C>) -> Self {
+        let status = object.status.as_ref().unwrap_or(&NEVER_SEEN);
+        let uid = object.uid().unwrap_or_default();
+        let requested_at = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
+        let look = if requested_at.is_some() && requested_at != status.last_handled_reconcile_at {
+            Look::Afresh
+        } else if around.clock.moment() >= memory.deep_check_due(&uid, around.policy) {
+            Look::AtCloudFront
+        } else {
+            Look::AtSnapshot
+        };
+        Self {
+            name: group_name(object),
+            owner_tag: OwnerTag::new(
+                &around.policy.owner_id,
+                &object.namespace().unwrap_or_default(),
+                &object.name_any(),
+            ),
+            uid,
+            generation: object.metadata.generation.unwrap_or_default(),
+            deleting: object.metadata.deletion_timestamp.is_some(),
+            status,
+            look,
+            requested_at,
+        }
+    }
+
+    /// The id on record.
+    #[must_use]
+    pub fn id(&self) -> Option<GroupId> {
+        self.status.id.as_deref().map(GroupId::new)
+    }
+
+    /// The ARN on record.
+    #[must_use]
+    pub fn arn(&self) -> Option<Arn> {
+        self.status.arn.as_deref().map(Arn::new)
+    }
+
+    /// The reason on record.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        condition(&self.status.conditions, "Ready").map(|ready| ready.reason.as_str())
+    }
+
+    /// Whether this generation of the spec has not been acted upon yet.
+    #[must_use]
+    pub const fn spec_is_new(&self) -> bool {
+        self.status.observed_generation != self.generation
+    }
+
+    /// Whether CloudFront refused to detach the Anycast list for this generation, and nobody asked to try again.
+    #[must_use]
+    pub fn detach_was_rejected(&self) -> bool {
+        let rejected = self.reason() == Some(Reason::AnycastDetachRejected.as_str());
+        rejected && !self.spec_is_new() && self.look != Look::Afresh
+    }
+
+    /// Whether the group was equal to this generation of the spec at the last read, and the last list does not speak against it.
+    #[must_use]
+    pub fn is_in_sync(&self, snapshot: Option<&Snapshot>) -> bool {
+        let same = |list: &Snapshot| {
+            list.groups.get(&self.name).is_some_and(|group| {
+                self.status.id.as_deref() == Some(group.id.as_str())
+                    && self.status.e_tag.as_deref() == Some(group.etag.as_str())
+            })
+        };
+        !self.deleting && !self.spec_is_new() && is_true(&self.status.conditions, "Ready") && snapshot.is_none_or(same)
+    }
+}

@@ -1,0 +1,255 @@
+//! The sentences that people read in conditions and events. Pure.
+//!
+//! Each says what is so, what was not done, what happens next and what the reader can do, by the names the reader typed; where CloudFront
+//! answered, it ends with the AWS request id.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    desired::Desired,
+    ownership::OwnerTag,
+    plan::{AdoptionObstacle, Release},
+};
+use crate::{
+    api::{AdoptionPolicy, Drift},
+    cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Snapshot, Tenants},
+};
+
+/// Longest list of differences or names in one sentence.
+const SHOWN: usize = 8;
+
+pub fn deployed(endpoint: Option<&str>, enabled: bool, deployment: &Deployment, since: Option<Timestamp>) -> String {
+    let endpoint = endpoint.unwrap_or("its routing endpoint");
+    match (enabled, deployment) {
+        (true, Deployment::Deployed) => format!("Deployed at {endpoint}."),
+        (false, Deployment::Deployed) => {
+            format!("Deployed and disabled, as spec.enabled says: {endpoint} serves no traffic.")
+        }
+        (_, Deployment::Pending(status)) => {
+            let since = since.and_then(|at| Timestamp::from_second(at.as_second()).ok());
+            let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
+            format!("CloudFront says {status}{since}; rolling a change out usually takes minutes.")
+        }
+    }
+}
+
+pub fn changes(changes: &[Drift]) -> String {
+    let shown = changes
+        .iter()
+        .take(SHOWN)
+        .map(|change| format!("{} from {} to {}", change.field, value(&change.observed), value(&change.desired)));
+    let more = changes.len().saturating_sub(SHOWN);
+    let list = shown.collect::<Vec<_>>().join(", ");
+    if more == 0 { list } else { format!("{list} and {more} more") }
+}
+
+pub fn drift(differences: &[Drift]) -> String {
+    let shown = differences.iter().take(SHOWN).map(|difference| {
+        format!("{} is {}, the spec says {}", difference.field, value(&difference.observed), value(&difference.desired))
+    });
+    let more = differences.len().saturating_sub(SHOWN);
+    let list = shown.collect::<Vec<_>>().join("; ");
+    if more == 0 { list } else { format!("{list}; and {more} more") }
+}
+
+fn value(text: &str) -> String {
+    if text.is_empty() { "nothing".to_owned() } else { format!("'{text}'") }
+}
+
+pub fn in_use(name: &GroupName, tenants: &Tenants) -> String {
+    let many = if tenants.beyond_this_page { "or more " } else { "" };
+    let (count, names) = (tenants.count, tenants.names.join(", "));
+    let others = count.saturating_sub(tenants.names.len());
+    let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    format!(
+        "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. Nothing was disabled or deleted. The \
+         deletion goes on by itself once they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
+    )
+}
+
+pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
+    format!(
+        "Connection group {name} belongs to '{owner}' (owner id/namespace/name). Nothing was touched. Choose another spec.name, or delete \
+         that object first."
+    )
+}
+
+pub fn default_group(name: &GroupName) -> String {
+    format!(
+        "{name} is the account's default connection group, which this operator never manages. Nothing was touched. Use mode: Observe to \
+         watch it."
+    )
+}
+
+pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String {
+    let differs = if obstacle.differences.is_empty() {
+        "It equals the spec".to_owned()
+    } else {
+        format!("It differs: {}", drift(&obstacle.differences))
+    };
+    let policy = match obstacle.policy {
+        AdoptionPolicy::Never => Some("spec.adoptionPolicy is Never: set IfUnchanged or Always"),
+        AdoptionPolicy::IfUnchanged if !obstacle.differences.is_empty() => {
+            Some("spec.adoptionPolicy is IfUnchanged: make the spec equal to the group, or set Always")
+        }
+        AdoptionPolicy::IfUnchanged | AdoptionPolicy::Always => None,
+    };
+    let administrator = obstacle
+        .forbidden_by_administrator
+        .then_some("the administrator has not allowed adoption: the operator runs without --allow-adoption");
+    let keys = [policy, administrator].into_iter().flatten().collect::<Vec<_>>().join("; and ");
+    format!(
+        "Connection group {name} exists and nobody owns it. {differs}. Nothing was touched. It is not adopted because {keys}."
+    )
+}
+
+pub fn detach_rejected(name: &GroupName, list: &AnycastIpListId) -> String {
+    format!(
+        "CloudFront keeps Anycast list {list} attached to connection group {name} although asked to detach it. Nothing else was changed \
+         by that. Put spec.anycastIpListId back, or detach the list by other means; the operator asks again when the spec changes or \
+         reconcile-requested-at is set."
+    )
+}
+
+pub fn tags_pending(name: &GroupName) -> String {
+    format!(
+        "Connection group {name} exists without an owner tag and is less than a minute old: its tags may not be visible yet. Nothing was \
+         touched; the operator looks again shortly."
+    )
+}
+
+pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> String {
+    let next = match list_trouble {
+        None => "waiting for a complete list of the account's groups to confirm it".to_owned(),
+        Some(error) => {
+            format!("a complete list of the account's groups must confirm it, but the last one failed{}", cause(error))
+        }
+    };
+    format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")
+}
+
+pub fn deleted_outside(name: &GroupName, id: &str) -> String {
+    format!("Connection group {name} ({id}) was deleted by somebody else; it is created again.")
+}
+
+pub fn released(name: &GroupName, why: Release) -> String {
+    match why {
+        Release::Gone => format!("Connection group {name} is gone."),
+        Release::NotOurs => format!("Connection group {name} is not owned by this object and was left untouched."),
+        Release::Retained => {
+            format!("Connection group {name} was kept, without our owner tag (deletionPolicy: Retain).")
+        }
+        Release::Observed => format!(
+            "Connection group {name} was left untouched (mode: Observe); an owner tag that an earlier mode: Manage put there is still on it."
+        ),
+    }
+}
+
+pub const SUSPENDED: &str =
+    "Suspended by spec.suspend: CloudFront is neither read nor changed. Set spec.suspend to false to go on.";
+
+pub const SUSPENDED_DELETION: &str = "The deletion waits because of spec.suspend: CloudFront is neither read nor changed. Set spec.suspend to false to go on.";
+
+pub const DELETION_PROTECTED: &str = "The deletion is held back by spec.deletionProtection: nothing was disabled or deleted. Set spec.deletionProtection to false to \
+     let it go on.";
+
+pub fn not_found_to_mirror(name: &GroupName) -> String {
+    format!("No connection group {name} exists; mode Observe creates nothing and looks again with each sweep.")
+}
+
+pub const KEPT_OWNER_TAG: &str = " Our owner tag is still on the group: mode Observe writes nothing.";
+
+/// What was refused or failed, and when the next try is.
+pub fn trouble(error: &ApiError, resource: &str, next: Duration) -> String {
+    let operation = error.operation;
+    let again = format!("Next try in {}.", humantime::format_duration(whole_seconds(next)));
+    let what = match error.class {
+        ErrorClass::Throttled => {
+            format!("CloudFront throttled {operation}. Traffic is not affected.")
+        }
+        ErrorClass::AccessDenied => format!(
+            "AWS refused cloudfront:{operation} on {resource}{}. Allow this action to the operator's role.",
+            cause(error)
+        ),
+        ErrorClass::Credentials => format!(
+            "No usable AWS credentials for {operation}{}. Check the ServiceAccount's role or the credentials of the Pod.",
+            cause(error)
+        ),
+        _ => format!("{operation} on {resource} failed{}.", cause(error)),
+    };
+    with_request_id(&format!("{what} {again}"), error)
+}
+
+/// Which of the two quotas of connection groups it may be, with what the last list shows.
+pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>, next: Duration) -> String {
+    let total = snapshot.map(|list| format!(" (the account has {} groups)", list.groups.len())).unwrap_or_default();
+    let quota = match (&desired.config.anycast_ip_list_id, error.operation) {
+        (Some(list), operation) => {
+            let on_list = |snapshot: &Snapshot| {
+                snapshot.groups.values().filter(|group| group.anycast_ip_list_id.as_ref() == Some(list)).count()
+            };
+            let used = snapshot.map(|s| format!(" ({} use it now)", on_list(s))).unwrap_or_default();
+            let account = if operation == Operation::CreateConnectionGroup {
+                format!("of connection groups per account{total}, or ")
+            } else {
+                String::new()
+            };
+            format!("{account}of groups on Anycast list {list}{used}")
+        }
+        (None, _) => format!("of connection groups per account{total}"),
+    };
+    let text = format!(
+        "The quota {quota} is used up{}. Nothing was changed. Free a place or ask AWS to raise the quota; next try in {}.",
+        cause(error),
+        humantime::format_duration(whole_seconds(next))
+    );
+    with_request_id(&text, error)
+}
+
+pub fn list_not_found(list: &AnycastIpListId, error: &ApiError, next: Duration) -> String {
+    let text = format!(
+        "Anycast list {list} does not exist in this account. Nothing was changed. Correct spec.anycastIpListId or create the list; next \
+         try in {}.",
+        humantime::format_duration(whole_seconds(next))
+    );
+    with_request_id(&text, error)
+}
+
+pub fn ipv4_only_list(list: &AnycastIpListId, error: &ApiError) -> String {
+    let text = format!(
+        "Anycast list {list} is IPv4-only, so spec.ipv6Enabled must be false{}. Nothing was changed.",
+        cause(error)
+    );
+    with_request_id(&text, error)
+}
+
+pub fn invalid(error: &ApiError) -> String {
+    let text = format!(
+        "CloudFront refused {}{}. Nothing was changed. Correct the spec; the operator also tries again every few minutes.",
+        error.operation,
+        cause(error)
+    );
+    with_request_id(&text, error)
+}
+
+fn cause(error: &ApiError) -> String {
+    match (&error.code, error.message.trim_end_matches('.')) {
+        (Some(code), "") => format!(": {code}"),
+        (Some(code), text) => format!(": {code}: {text}"),
+        (None, "") => String::new(),
+        (None, text) => format!(": {text}"),
+    }
+}
+
+fn with_request_id(text: &str, error: &ApiError) -> String {
+    match &error.request_id {
+        Some(id) => format!("{text} (AWS request id {id})"),
+        None => text.to_owned(),
+    }
+}
+
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+}

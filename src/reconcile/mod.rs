@@ -1,0 +1,185 @@
+//! One reconcile: from an object and the world to the next status. Its only effect is the CloudFront port; it knows no Kubernetes client.
+//!
+//! In: the object with its newest status, the [`Memory`] of earlier passes, and the [`Surroundings`]. Out: an [`Outcome`] for the runtime to
+//! carry out. The steps, one file each:
+//! `desired` -> `observe` -> (`ownership`) -> `plan` -> `apply` -> `status`.
+
+pub mod apply;
+pub mod backoff;
+pub mod desired;
+pub mod memory;
+mod message;
+pub mod observe;
+pub mod ownership;
+pub mod plan;
+pub mod status;
+#[cfg(test)]
+mod testing;
+pub mod trouble;
+
+mod known;
+
+use std::time::Duration;
+
+pub use desired::group_name;
+pub use known::Known;
+pub use memory::Memory;
+
+use self::{
+    apply::apply,
+    desired::Intent,
+    observe::{Look, observe},
+    plan::{Plan, plan},
+    status::{Conclusion, outcome},
+    trouble::Trouble,
+};
+use crate::{
+    api::{ConnectionGroup, ConnectionGroupStatus, Reason},
+    clock::Clock,
+    cloudfront::{ApiError, CloudFront, ErrorClass, Operation, Snapshot},
+};
+
+/// What the administrator decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Name of this installation in the owner tag.
+    pub owner_id: String,
+    /// The administrator's key to adoption.
+    pub allow_adoption: bool,
+    /// Time between two sweeps at rest.
+    pub sweep_interval: Duration,
+    /// Time between two sweeps while something is under way.
+    pub sweep_interval_active: Duration,
+    /// Time between two full reads of one group.
+    pub deep_check_interval: Duration,
+    /// How long a Create that was given up may still land: call time-out plus margin.
+    pub settle_window: Duration,
+}
+
+/// What a pass can see and use besides the object.
+pub struct Surroundings<'a, C> {
+    /// CloudFront.
+    pub port: &'a C,
+    /// The administrator's decisions.
+    pub policy: &'a Policy,
+    /// The last complete list.
+    pub snapshot: Option<&'a Snapshot>,
+    /// Why the last list failed, if it did.
+    pub list_trouble: Option<&'a ApiError>,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+impl<C> Surroundings<'_, C> {
+    /// Whether lists have stopped coming, so that changes would go unnoticed.
+    #[must_use]
+    pub fn list_is_stale(&self) -> bool {
+        let oldest = self.policy.sweep_interval.saturating_mul(3);
+        self.snapshot.is_none_or(|list| self.clock.moment().since(list.began) > oldest)
+    }
+}
+
+/// What the runtime has to do after a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The status to store, if it differs.
+    pub status: ConnectionGroupStatus,
+    /// Whether the object may go.
+    pub finalizer: Finalizer,
+    /// When the next pass is due, if nothing happens before.
+    pub requeue: Duration,
+    /// What to tell people.
+    pub events: Vec<Event>,
+    /// The failed call that ended the pass, if one did.
+    pub error: Option<ApiError>,
+}
+
+/// Whether an object may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finalizer {
+    /// Not yet.
+    Keep,
+    /// Now.
+    Release,
+}
+
+/// Something to tell people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happened, in one word.
+    pub reason: Reason,
+    /// What was done or tried.
+    pub action: &'static str,
+    /// The sentence.
+    pub note: String,
+}
+
+/// How bad an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// Good, or as asked for.
+    Normal,
+    /// Somebody may want to look.
+    Warning,
+}
+
+/// How often a pass reads anew after CloudFront said that the version it had read is not the current one.
+const TRIES: usize = 3;
+
+/// One pass over one object.
+pub async fn reconcile<C: CloudFront>(
+    object: &ConnectionGroup,
+    memory: &mut Memory,
+    around: &Surroundings<'_, C>,
+) -> Outcome {
+    let intent = Intent::of(object);
+    let mut known = Known::of(object, memory, around);
+    let mut permit = Permit::Mutate;
+    let mut tries = 1;
+    let ended = loop {
+        let ended = attempt(&intent, &known, memory, around, &permit).await;
+        match (&ended, &permit) {
+            (Err(Trouble::Api(error)), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
+            (Err(Trouble::Api(error)), Permit::Mutate) if may_hide_our_own(error) => {
+                permit = Permit::LookAfter(error.clone());
+            }
+            _ => break ended,
+        }
+        known.look = known.look.max(Look::AtCloudFront);
+    };
+    outcome(ended, &intent, &known, memory, around)
+}
+
+/// Whether an attempt may still change something.
+enum Permit {
+    Mutate,
+    /// The pass has had its mutation, and it was refused so: only look.
+    LookAfter(ApiError),
+}
+
+async fn attempt<C: CloudFront>(
+    intent: &Intent,
+    known: &Known<'_>,
+    memory: &mut Memory,
+    around: &Surroundings<'_, C>,
+    permit: &Permit,
+) -> Result<Conclusion, Trouble> {
+    let observed = observe(intent, known, memory, around).await?;
+    let plan = plan(intent, observed, known, around.policy);
+    match permit {
+        Permit::Mutate => apply(plan, intent, known, memory, around).await,
+        Permit::LookAfter(refused) => match plan {
+            Plan::Create(_) => Err(refused.clone().into()),
+            plan if plan.mutates() => Ok(Conclusion::found(plan)),
+            plan => apply(plan, intent, known, memory, around).await,
+        },
+    }
+}
+
+/// A refused Create may mean that an earlier one, whose answer was lost, made the group (semantics.md, row Idempotency).
+fn may_hide_our_own(error: &ApiError) -> bool {
+    error.operation == Operation::CreateConnectionGroup
+        && matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded)
+}

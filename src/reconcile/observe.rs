@@ -1,0 +1,172 @@
+//! What is there? Talks to CloudFront through the port, and only reads.
+//!
+//! In: intent, stored status, snapshot, memory. Out: [`Observed`]. Where the snapshot proves that nothing but the deployment status can have
+//! changed since the last full read, no call is made; everything that leads to a mutation of an existing group is read in this pass.
+
+use super::{
+    Known, Surroundings,
+    desired::{Farewell, Intent},
+    memory::Memory,
+    ownership::{Owner, owner},
+};
+use crate::{
+    api::Reason,
+    cloudfront::{
+        AnycastIpListId, ApiError, CloudFront, Deployment, Described, GroupName, Lookup, Snapshot, Summary, Tenants,
+    },
+};
+
+/// What a pass saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// The intent asks for no look, or nothing but the next list can bring news of our own last write.
+    NotLooked,
+    /// Unchanged since the last full read, but for the deployment status.
+    Settled(Summary),
+    /// No group of that name, and none was ever recorded: nobody needed to ask CloudFront.
+    NeverThere,
+    /// CloudFront says there is no such group.
+    NotFound(Absence),
+    /// The group, read in full.
+    Found {
+        /// The group and its tags.
+        described: Described,
+        /// Whose it is.
+        owner: Owner,
+        /// Who uses it; read only where the answer decides about a deletion.
+        tenants: Option<Tenants>,
+    },
+}
+
+/// How sure it is that a group is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Absence {
+    /// Get says `EntityNotFound`; that alone may be a stale read.
+    Reported,
+    /// A complete list, begun after everything we wrote, does not show it either.
+    Proven,
+}
+
+/// Looks at the group.
+///
+/// # Errors
+/// The first read that failed.
+pub async fn observe<C: CloudFront>(
+    intent: &Intent,
+    known: &Known<'_>,
+    memory: &Memory,
+    around: &Surroundings<'_, C>,
+) -> Result<Observed, ApiError> {
+    let name = match intent {
+        Intent::Suspended | Intent::Protected | Intent::Absent { farewell: Farewell::Leave, .. } => {
+            return Ok(Observed::NotLooked);
+        }
+        Intent::Present(desired) | Intent::Mirrored(desired) => &desired.name,
+        Intent::Absent { name, .. } => name,
+    };
+    let fresh = around.snapshot.filter(|snapshot| memory.is_covered_by(snapshot));
+    if let Some(summary) = fresh.and_then(|snapshot| settled(intent, name, known, snapshot)) {
+        return Ok(Observed::Settled(summary.clone()));
+    }
+    if own_write_is_newest(intent, known, memory, around) {
+        return Ok(Observed::NotLooked);
+    }
+    if let (Intent::Present(_), None, Some(list)) = (intent, &known.status.id, fresh)
+        && known.look == Look::AtSnapshot
+        && !list.groups.contains_key(name)
+    {
+        return Ok(Observed::NeverThere);
+    }
+    let settled_at = memory.creates_settled_at(known.status.id.as_deref(), around.policy.settle_window);
+    let deleting = matches!(intent, Intent::Absent { .. });
+    let Some(described) = find(name, known, around.port).await? else {
+        let id = known.id();
+        let proven = fresh.is_some_and(|list| list.began > settled_at && list.lacks(name, id.as_ref()));
+        return Ok(Observed::NotFound(if proven { Absence::Proven } else { Absence::Reported }));
+    };
+    let owner = match owner(&described, &known.owner_tag, around.clock.wall()) {
+        // A Create of ours may yet land once the name is free again: do not let go before that is settled.
+        Owner::Unowned | Owner::Other(_) if deleting && around.clock.moment() < settled_at => Owner::Undecided,
+        owner => owner,
+    };
+    let waits_for_rollout = !described.group.config.enabled && described.group.deployment != Deployment::Deployed;
+    let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
+    let tenants = if decides_deletion && owner == Owner::Ours && !waits_for_rollout {
+        Some(around.port.tenants(&described.group.id).await?)
+    } else {
+        None
+    };
+    Ok(Observed::Found { described, owner, tenants })
+}
+
+/// How closely a pass has to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Look {
+    /// The snapshot may do.
+    AtSnapshot,
+    /// The group is read in full: due, or needed after a refused call.
+    AtCloudFront,
+    /// A person asked for it: read in full, and what CloudFront once refused is tried again.
+    Afresh,
+}
+
+async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> Result<Option<Described>, ApiError> {
+    if let (Some(id), Some(arn)) = (known.id(), known.arn()) {
+        let described = port.describe(&Lookup::Known { id, arn }).await?;
+        // Status is only a hint: a forged or outdated id may lead to another group.
+        if described.as_ref().is_some_and(|described| described.group.name == *name) {
+            return Ok(described);
+        }
+    }
+    let described = port.describe(&Lookup::Name(name.clone())).await?;
+    // Get takes names, ids and ARNs alike, so a name that reads as another group's id finds that group.
+    Ok(described.filter(|described| described.group.name == *name))
+}
+
+/// The row of the list that proves that nothing but the deployment status changed since the last full read.
+fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
+    let summary = list.groups.get(name)?;
+    let unchanged = known.status.id.as_deref() == Some(summary.id.as_str())
+        && known.status.e_tag.as_deref() == Some(summary.etag.as_str());
+    let in_step = match intent {
+        Intent::Present(desired) => {
+            summary.enabled == desired.config.enabled
+                && summary.anycast_ip_list_id == desired.config.anycast_ip_list_id
+                && status_is_in_step(intent, known)
+        }
+        Intent::Mirrored(_) => status_is_in_step(intent, known),
+        Intent::Absent { .. } => {
+            !summary.enabled && summary.deployment != Deployment::Deployed && status_is_in_step(intent, known)
+        }
+        Intent::Suspended | Intent::Protected => false,
+    };
+    (unchanged && in_step).then_some(summary)
+}
+
+/// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.
+fn own_write_is_newest<C>(intent: &Intent, known: &Known<'_>, memory: &Memory, around: &Surroundings<'_, C>) -> bool {
+    let recent = |write| around.clock.moment().since(write) < around.policy.sweep_interval;
+    let unlisted = around.snapshot.is_none_or(|list| !memory.is_covered_by(list));
+    memory.last_write.is_some_and(recent) && unlisted && status_is_in_step(intent, known)
+}
+
+/// Whether status, as of the last full read or our own write, is where the intent wants it, for this generation of the spec.
+fn status_is_in_step(intent: &Intent, known: &Known<'_>) -> bool {
+    let status = known.status;
+    let concluded = |reasons: &[Reason]| known.reason().is_some_and(|now| reasons.iter().any(|r| r.as_str() == now));
+    let at_rest = known.look == Look::AtSnapshot && !known.spec_is_new() && status.id.is_some();
+    at_rest
+        && match intent {
+            Intent::Present(desired) => {
+                concluded(&[Reason::Deploying, Reason::Deployed, Reason::Disabled])
+                    && status.enabled == Some(desired.config.enabled)
+                    && status.ipv6_enabled == Some(desired.config.ipv6_enabled)
+                    && status.anycast_ip_list_id.as_deref()
+                        == desired.config.anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str)
+                    && status.tags == desired.tags
+            }
+            Intent::Mirrored(_) => concluded(&[Reason::Deploying, Reason::Deployed, Reason::Disabled]),
+            Intent::Absent { .. } => concluded(&[Reason::Disabling]) && status.status.as_deref() != Some("Deployed"),
+            Intent::Suspended | Intent::Protected => false,
+        }
+}

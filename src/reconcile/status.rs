@@ -1,0 +1,328 @@
+//! From what a pass concluded to the status that people read. Pure: (previous status, conclusion or trouble, generation, now) -> [`Outcome`].
+//!
+//! The same for success and failure. A conclusion that says nothing new gives back the previous status, so that nothing is written.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    Event, Finalizer, Known, Outcome, Severity, Surroundings,
+    apply::standing_of,
+    backoff::{Pace, jitter},
+    desired::Intent,
+    memory::Memory,
+    message,
+    plan::Plan,
+    trouble::Trouble,
+};
+use crate::{
+    api::{BlockedBy, ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
+    cloudfront::{ApiError, Group, Summary, Tags},
+};
+
+/// What a pass learned of the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Nothing new.
+    Unchanged,
+    /// The group itself.
+    Group(Group),
+    /// Its row in the list.
+    Listed(Summary),
+    /// There is no group that this object may show.
+    Nothing,
+}
+
+/// Whether a part of the status is written anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<T> {
+    /// As it was.
+    Keep,
+    /// To this.
+    Set(T),
+}
+
+/// When the next pass is due, if nothing happens before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once: there is more to do.
+    Now,
+    /// After that time.
+    In(Duration),
+    /// After a growing pause.
+    Backoff,
+    /// After a growing pause, starting at half a minute.
+    SlowBackoff,
+    /// With the next deep check.
+    DeepCheck,
+}
+
+/// What a pass concluded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// What was learned of the group.
+    pub sight: Sight,
+    /// Where the object stands; `None` leaves the conditions as they are.
+    pub standing: Option<(Standing, Reason)>,
+    /// The sentence for people.
+    pub message: String,
+    /// Tags as applied.
+    pub tags: Change<Tags>,
+    /// Differences in mode Observe.
+    pub drift: Change<Vec<Drift>>,
+    /// Tenants that block the deletion.
+    pub blocked_by: Change<Option<BlockedBy>>,
+    /// When to look again.
+    pub next: Next,
+    /// Whether the object is let go of.
+    pub finalizer: Finalizer,
+    /// What to tell in events.
+    pub events: Vec<Event>,
+}
+
+impl Conclusion {
+    /// A conclusion that clears drift and blockers and changes no tags.
+    pub const fn new(sight: Sight, standing: Standing, reason: Reason, message: String) -> Self {
+        Self {
+            sight,
+            standing: Some((standing, reason)),
+            message,
+            tags: Change::Keep,
+            drift: Change::Set(Vec::new()),
+            blocked_by: Change::Set(None),
+            next: Next::DeepCheck,
+            finalizer: Finalizer::Keep,
+            events: Vec::new(),
+        }
+    }
+
+    /// Nothing was looked at and nothing changes.
+    pub fn unchanged() -> Self {
+        Self {
+            standing: None,
+            drift: Change::Keep,
+            blocked_by: Change::Keep,
+            ..Self::new(Sight::Unchanged, Standing::Reconciling, Reason::Suspended, String::new())
+        }
+    }
+
+    /// Suspended: conditions keep their values, only the message changes; an object never looked at, or being deleted, says so.
+    pub fn suspended(known: &Known<'_>) -> Self {
+        if known.deleting {
+            let text = message::SUSPENDED_DELETION.to_owned();
+            return Self::new(Sight::Unchanged, Standing::Reconciling, Reason::Suspended, text);
+        }
+        if known.status.conditions.is_empty() {
+            let text = message::SUSPENDED.to_owned();
+            return Self::new(Sight::Unchanged, Standing::Reconciling, Reason::Suspended, text);
+        }
+        Self { message: message::SUSPENDED.to_owned(), ..Self::unchanged() }
+    }
+
+    /// Only the deployment status is news.
+    pub fn noted(summary: Summary, known: &Known<'_>) -> Self {
+        if known.deleting {
+            return Self { next: Next::DeepCheck, ..Self::unchanged() };
+        }
+        let Summary { enabled, deployment, modified, .. } = &summary;
+        let (standing, reason) = standing_of(deployment, *enabled);
+        let text = message::deployed(known.status.routing_endpoint.as_deref(), *enabled, deployment, *modified);
+        Self { drift: Change::Keep, ..Self::new(Sight::Listed(summary), standing, reason, text) }
+    }
+
+    /// The group was found after a refused Create; the next pass does what the plan says.
+    pub fn found(plan: Plan) -> Self {
+        let sight = match plan {
+            Plan::Update(update) => Sight::Group(update.described.group),
+            Plan::Tag(described, _) | Plan::Untag(described, _) => Sight::Group(described.group),
+            _ => Sight::Unchanged,
+        };
+        let text = "A group of this name exists already; it was read and is dealt with at once.".to_owned();
+        Self::new(sight, Standing::Reconciling, Reason::Conflict, text).then(Next::Now)
+    }
+
+    /// The tags of the spec are now those that were applied.
+    pub fn with_tags(mut self, intent: &Intent) -> Self {
+        if let Intent::Present(desired) = intent {
+            self.tags = Change::Set(desired.tags.clone());
+        }
+        self
+    }
+
+    /// When to look again.
+    pub const fn then(mut self, next: Next) -> Self {
+        self.next = next;
+        self
+    }
+
+    /// Tells people what was done.
+    pub fn tell(self, reason: Reason, action: &'static str, note: String) -> Self {
+        self.event(Severity::Normal, reason, action, note)
+    }
+
+    /// Warns people of what was found or done.
+    pub fn warn(self, reason: Reason, action: &'static str, note: String) -> Self {
+        self.event(Severity::Warning, reason, action, note)
+    }
+
+    fn event(mut self, severity: Severity, reason: Reason, action: &'static str, note: String) -> Self {
+        self.events.push(Event { severity, reason, action, note });
+        self
+    }
+}
+
+/// The outcome of a pass.
+pub fn outcome<C>(
+    ended: Result<Conclusion, Trouble>,
+    intent: &Intent,
+    known: &Known<'_>,
+    memory: &mut Memory,
+    around: &Surroundings<'_, C>,
+) -> Outcome {
+    let (conclusion, error) = match ended {
+        Ok(conclusion) => (conclusion, None),
+        Err(trouble) => {
+            let error = trouble.error().clone();
+            (of_trouble(&trouble, intent, known, memory, around), Some(error))
+        }
+    };
+    let requeue = requeue(&conclusion, known, memory, around, error.as_ref());
+    let status = next_status(&conclusion, known, around);
+    let mut events = conclusion.events.clone();
+    events.extend(news(&conclusion, known));
+    let failed = matches!(conclusion.next, Next::Backoff | Next::SlowBackoff);
+    memory.failures = if failed { memory.failures.saturating_add(1) } else { 0 };
+    Outcome { status, finalizer: conclusion.finalizer, requeue, events, error }
+}
+
+fn of_trouble<C>(
+    trouble: &Trouble,
+    intent: &Intent,
+    known: &Known<'_>,
+    memory: &Memory,
+    around: &Surroundings<'_, C>,
+) -> Conclusion {
+    let (reason, standing, pace) = trouble.verdict();
+    let next = match pace {
+        Pace::Quick => Next::Backoff,
+        Pace::Slow => Next::SlowBackoff,
+    };
+    if trouble.is_transient()
+        && known.is_in_sync(around.snapshot)
+        && !memory.deep_check_overdue(&known.uid, around.policy, around.clock.moment())
+    {
+        return Conclusion { next, ..Conclusion::unchanged() };
+    }
+    let delay = pace.delay(memory.failures, &known.uid);
+    let text = trouble.message(intent, &known.name, around.snapshot, delay);
+    Conclusion {
+        drift: Change::Keep,
+        blocked_by: Change::Keep,
+        ..Conclusion::new(Sight::Unchanged, standing, reason, text)
+    }
+    .then(next)
+}
+
+fn requeue<C>(
+    conclusion: &Conclusion,
+    known: &Known<'_>,
+    memory: &mut Memory,
+    around: &Surroundings<'_, C>,
+    error: Option<&ApiError>,
+) -> Duration {
+    let (policy, now) = (around.policy, around.clock.moment());
+    if error.is_none() && matches!(conclusion.sight, Sight::Group(_)) {
+        let interval = policy.deep_check_interval;
+        memory.deep_check_at = Some(now + interval.mul_f64(0.9 + 0.2 * jitter(&(&known.uid, now))));
+    }
+    match conclusion.next {
+        Next::Now => Duration::ZERO,
+        Next::In(delay) => delay,
+        Next::Backoff => Pace::Quick.delay(memory.failures, &known.uid),
+        Next::SlowBackoff => Pace::Slow.delay(memory.failures, &known.uid),
+        Next::DeepCheck => {
+            let due = memory.deep_check_due(&known.uid, policy).since(now).max(Duration::from_secs(1));
+            // Without lists nothing would wake this object: look at it now and then.
+            let alone = match conclusion.standing {
+                Some((Standing::Reconciling, _)) => policy.sweep_interval_active.saturating_mul(3),
+                _ => policy.sweep_interval.saturating_mul(5),
+            };
+            if around.list_is_stale() { due.min(alone) } else { due }
+        }
+    }
+}
+
+fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundings<'_, C>) -> ConnectionGroupStatus {
+    let now = around.clock.wall();
+    let mut next = known.status.clone();
+    show(&mut next, &conclusion.sight);
+    set(&mut next.tags, &conclusion.tags);
+    set(&mut next.drift, &conclusion.drift);
+    set(&mut next.blocked_by, &conclusion.blocked_by);
+    match conclusion.standing {
+        Some((standing, reason)) => {
+            let drift = (!next.drift.is_empty()).then(|| message::drift(&next.drift));
+            let standing = (standing, reason, conclusion.message.as_str());
+            next.conditions = set_standing(&next.conditions, standing, drift.as_deref(), known.generation, now);
+            next.observed_generation = known.generation;
+            next.last_handled_reconcile_at.clone_from(&known.requested_at);
+        }
+        None if conclusion.message.is_empty() => {}
+        None => next.conditions.iter_mut().for_each(|condition| condition.message.clone_from(&conclusion.message)),
+    }
+    next
+}
+
+fn set<T: Clone>(field: &mut T, change: &Change<T>) {
+    if let Change::Set(value) = change {
+        field.clone_from(value);
+    }
+}
+
+fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
+    match sight {
+        Sight::Unchanged => {}
+        Sight::Listed(summary) => {
+            status.status = Some(summary.deployment.as_str().to_owned());
+            status.last_modified_time = summary.modified.map(Time);
+        }
+        Sight::Group(group) => {
+            // No `..`: every member of the response has its place in status.
+            let Group { id, arn, name, etag, config, deployment, routing_endpoint, is_default, created, modified } =
+                group;
+            status.id = Some(id.to_string());
+            status.arn = Some(arn.to_string());
+            status.name = Some(name.to_string());
+            status.e_tag = Some(etag.to_string());
+            status.enabled = Some(config.enabled);
+            status.ipv6_enabled = Some(config.ipv6_enabled);
+            status.anycast_ip_list_id = config.anycast_ip_list_id.as_ref().map(ToString::to_string);
+            status.status = Some(deployment.as_str().to_owned());
+            status.routing_endpoint.clone_from(routing_endpoint);
+            status.is_default = Some(*is_default);
+            status.created_time = created.map(Time);
+            status.last_modified_time = modified.map(Time);
+        }
+        Sight::Nothing => {
+            let previous = std::mem::replace(status, ConnectionGroupStatus::UNSEEN);
+            status.observed_generation = previous.observed_generation;
+            status.last_handled_reconcile_at = previous.last_handled_reconcile_at;
+            status.conditions = previous.conditions;
+        }
+    }
+}
+
+/// An event for a state that is new: good news once, bad news once.
+fn news(conclusion: &Conclusion, known: &Known<'_>) -> Option<Event> {
+    let (standing, reason) = conclusion.standing?;
+    if known.reason() == Some(reason.as_str()) || conclusion.events.iter().any(|event| event.reason == reason) {
+        return None;
+    }
+    let severity = match (standing, reason) {
+        (_, Reason::Deploying | Reason::Disabling | Reason::Deleting | Reason::Suspended) => return None,
+        (Standing::Ready, _) => Severity::Normal,
+        (Standing::Reconciling | Standing::Stalled, _) => Severity::Warning,
+    };
+    Some(Event { severity, reason, action: "Reconcile", note: conclusion.message.clone() })
+}

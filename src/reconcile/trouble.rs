@@ -1,0 +1,134 @@
+//! What a failed call means for the object. Pure, but for [`explain`], which may ask CloudFront about an Anycast list.
+//!
+//! In: the error and the intent. Out: reason, standing and pace: design.md section 3's table, one row for each class.
+
+use std::time::Duration;
+
+use super::{backoff::Pace, desired::Intent, message};
+use crate::{
+    api::{Reason, Standing},
+    cloudfront::{
+        AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, GroupName, Operation, Snapshot,
+    },
+};
+
+/// A failed pass.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// A call failed, and its class says it all.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The Anycast list that was asked for does not exist.
+    #[error("{1}")]
+    AnycastIpListNotFound(AnycastIpListId, ApiError),
+    /// An IPv4-only list together with IPv6.
+    #[error("{1}")]
+    Ipv4OnlyList(AnycastIpListId, ApiError),
+    /// CloudFront does not accept the detaching of this list.
+    #[error("{1}")]
+    DetachRefused(AnycastIpListId, ApiError),
+}
+
+impl Trouble {
+    /// The call that failed.
+    #[must_use]
+    pub const fn error(&self) -> &ApiError {
+        match self {
+            Self::Api(error)
+            | Self::AnycastIpListNotFound(_, error)
+            | Self::Ipv4OnlyList(_, error)
+            | Self::DetachRefused(_, error) => error,
+        }
+    }
+
+    /// Reason, standing and pace.
+    #[must_use]
+    pub const fn verdict(&self) -> (Reason, Standing, Pace) {
+        match self {
+            Self::AnycastIpListNotFound(..) => (Reason::AnycastIpListNotFound, Standing::Reconciling, Pace::Slow),
+            Self::Ipv4OnlyList(..) => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
+            Self::DetachRefused(..) => (Reason::AnycastDetachRejected, Standing::Stalled, Pace::Slow),
+            Self::Api(error) => match error.class {
+                ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Quick),
+                ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable => {
+                    (Reason::ServiceUnavailable, Standing::Reconciling, Pace::Quick)
+                }
+                ErrorClass::Credentials => (Reason::CredentialsUnavailable, Standing::Reconciling, Pace::Quick),
+                ErrorClass::AccessDenied => (Reason::AccessDenied, Standing::Reconciling, Pace::Slow),
+                ErrorClass::NotFound | ErrorClass::AlreadyExists | ErrorClass::StaleEtag | ErrorClass::NotDisabled => {
+                    (Reason::Conflict, Standing::Reconciling, Pace::Quick)
+                }
+                ErrorClass::LimitExceeded => (Reason::QuotaExceeded, Standing::Reconciling, Pace::Slow),
+                ErrorClass::InvalidArgument => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
+                ErrorClass::InUse | ErrorClass::HasTenants => (Reason::InUse, Standing::Reconciling, Pace::Slow),
+                ErrorClass::Unexpected => (Reason::UnexpectedResponse, Standing::Reconciling, Pace::Quick),
+            },
+        }
+    }
+
+    /// Whether it says nothing about the group: traffic goes on as it did.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Api(ApiError {
+                class: ErrorClass::Throttled
+                    | ErrorClass::ServiceUnavailable
+                    | ErrorClass::TimedOut
+                    | ErrorClass::Unreachable,
+                ..
+            })
+        )
+    }
+
+    /// The sentence for the condition.
+    #[must_use]
+    pub fn message(&self, intent: &Intent, name: &GroupName, snapshot: Option<&Snapshot>, next: Duration) -> String {
+        match (self, intent) {
+            (Self::AnycastIpListNotFound(list, error), _) => message::list_not_found(list, error, next),
+            (Self::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
+            (Self::DetachRefused(list, _), _) => message::detach_rejected(name, list),
+            (Self::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
+                message::quota(error, desired, snapshot, next)
+            }
+            (Self::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
+            (Self::Api(error), _) => message::trouble(error, &resource(error.operation, intent, name), next),
+        }
+    }
+}
+
+/// What IAM would call the thing that an operation acts on.
+fn resource(operation: Operation, intent: &Intent, name: &GroupName) -> String {
+    match (operation, intent) {
+        (
+            Operation::CreateConnectionGroup | Operation::ListConnectionGroups | Operation::ListDistributionTenants,
+            _,
+        ) => format!("* (for connection group {name})"),
+        (Operation::GetAnycastIpList, Intent::Present(desired) | Intent::Mirrored(desired)) => {
+            let list = desired.config.anycast_ip_list_id.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("anycast-ip-list/{list}")
+        }
+        _ => format!("connection group {name}"),
+    }
+}
+
+/// Finds out what a refused Create or Update was about, where the code alone does not tell (semantics.md: rows Detaching, IPv6 x Anycast and
+/// the note on `EntityNotFound`). `before` is the configuration before an update.
+pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, before: Option<&Config>, port: &C) -> Trouble {
+    let detached = before.and_then(|before| before.anycast_ip_list_id.clone());
+    match (error.class, &wanted.anycast_ip_list_id, detached) {
+        (ErrorClass::InvalidArgument, None, Some(list)) => Trouble::DetachRefused(list, error),
+        (ErrorClass::NotFound, Some(list), _) => match port.anycast_ip_list(list).await {
+            Ok(Some(_)) => Trouble::Api(error),
+            Ok(None) => Trouble::AnycastIpListNotFound(list.clone(), error),
+            Err(_) if before.is_none() => Trouble::AnycastIpListNotFound(list.clone(), error),
+            Err(_) => Trouble::Api(error),
+        },
+        (ErrorClass::InvalidArgument, Some(list), _) if wanted.ipv6_enabled => match port.anycast_ip_list(list).await {
+            Ok(Some(AddressFamily::Ipv4Only)) => Trouble::Ipv4OnlyList(list.clone(), error),
+            Ok(None) => Trouble::AnycastIpListNotFound(list.clone(), error),
+            Ok(Some(AddressFamily::Other)) | Err(_) => Trouble::Api(error),
+        },
+        _ => Trouble::Api(error),
+    }
+}

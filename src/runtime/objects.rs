@@ -1,0 +1,88 @@
+//! The objects of this process: their caches, how to wake them, and what is remembered of each between passes. Talks to nobody.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures::channel::mpsc::UnboundedSender;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use crate::{
+    api::{ConnectionGroup, ConnectionGroupStatus},
+    reconcile::Memory,
+    sweep,
+};
+
+/// What is remembered of one object.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// The reconcile's own memory.
+    pub memory: Memory,
+    /// The status of the last pass: newer than the cache right after a write, and not to be forged by others.
+    pub status: Option<ConnectionGroupStatus>,
+    /// Passes in a row that ended with trouble at the API server.
+    pub failures: u32,
+}
+
+/// Caches, wake-up channels and memories. Passes of one object never overlap, so a memory's lock is never waited for.
+#[derive(Default)]
+pub struct Objects {
+    scopes: Vec<(Store<ConnectionGroup>, UnboundedSender<ObjectRef<ConnectionGroup>>)>,
+    remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>,
+    synced: AtomicBool,
+}
+
+impl Objects {
+    /// Adds the cache of one watch and the channel that wakes its objects.
+    pub fn add(&mut self, store: Store<ConnectionGroup>, wake: UnboundedSender<ObjectRef<ConnectionGroup>>) {
+        self.scopes.push((store, wake));
+    }
+
+    /// Waits until every cache has been filled once.
+    pub async fn sync(&self) {
+        for (store, _) in &self.scopes {
+            if store.wait_until_ready().await.is_err() {
+                return;
+            }
+        }
+        self.synced.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether every cache has been filled once.
+    pub fn are_synced(&self) -> bool {
+        self.synced.load(Ordering::SeqCst)
+    }
+
+    /// What is remembered of the object with that uid.
+    pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Remembered>> {
+        Arc::clone(self.lock().entry(uid.to_owned()).or_default())
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl sweep::Objects for Objects {
+    fn all(&self) -> Vec<Arc<ConnectionGroup>> {
+        self.scopes.iter().flat_map(|(store, _)| store.state()).collect()
+    }
+
+    fn wake(&self, object: ObjectRef<ConnectionGroup>) {
+        for (store, wake) in &self.scopes {
+            if store.get(&object).is_some() {
+                // A closed channel means that the controller is stopping: nothing is left to wake.
+                let _ = wake.unbounded_send(object.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One pass over one object: finalizer, reconcile, status, events, finalizer. Talks to the API server, and through the port to CloudFront.
+//!
+//! In: the object from the cache. Out: when to come back. Nothing is asked of CloudFront before the finalizer is stored.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use kube::{Api, Client, Resource, ResourceExt, runtime::controller::Action};
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use super::{
+    events::Recorder,
+    finalizer,
+    metrics::Metrics,
+    objects::{Objects, Remembered},
+    status,
+};
+use crate::{
+    api::{ConnectionGroup, FINALIZER, is_true},
+    clock::Clock,
+    cloudfront::{budget::Lane, sdk::Sdk},
+    reconcile::{Finalizer, Outcome, Policy, Surroundings, backoff::Pace, reconcile},
+    sweep::Lists,
+};
+
+/// What every pass shares.
+pub struct Context {
+    /// Kubernetes.
+    pub client: Client,
+    /// Kubernetes events.
+    pub recorder: Recorder,
+    /// CloudFront.
+    pub port: Sdk,
+    /// The administrator's decisions.
+    pub policy: Policy,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What the sweeps brought.
+    pub lists: watch::Receiver<Lists>,
+    /// Caches and memories.
+    pub objects: Arc<Objects>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What can end a pass before its outcome is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The API server refused or could not be reached.
+    #[error("the API server could not be asked or did not accept: {0}")]
+    Kubernetes(#[from] Box<kube::Error>),
+    /// A bug; the object is tried again, the others go on.
+    #[error("the pass panicked: {0}")]
+    Panicked(String),
+}
+
+/// Runs one pass, inside its span, and counts it.
+///
+/// # Errors
+/// What kept the outcome from being stored.
+pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
+    let span = tracing::info_span!(
+        "reconcile",
+        namespace = object.namespace(),
+        name = object.name_any(),
+        generation = object.metadata.generation,
+        reconcile_id = %context.metrics.next_reconcile_id(),
+    );
+    let timer = context.metrics.pass_started();
+    let caught = AssertUnwindSafe(one(&object, &context)).catch_unwind().instrument(span.clone()).await;
+    let ended = caught.unwrap_or_else(|panic| {
+        context.metrics.panicked();
+        Err(PassError::Panicked(panic_text(panic.as_ref())))
+    });
+    if let Err(error) = &ended {
+        span.in_scope(|| tracing::error!(%error, "the pass failed and is tried again"));
+    }
+    context.metrics.pass_ended(timer, ended.as_ref().map(|ended| ended.error.as_ref()).map_err(drop));
+    ended.map(|ended| ended.action)
+}
+
+/// When to try again after a pass that failed: kube asks after every error.
+pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Context>) -> Action {
+    let uid = object.uid().unwrap_or_default();
+    let remembered = context.objects.remember(&uid);
+    // A pass that panicked may still hold the lock in its dropped future for an instant: then the first delay does.
+    let failures = remembered.try_lock().map_or(0, |mut remembered| {
+        remembered.failures = remembered.failures.saturating_add(1);
+        remembered.failures - 1
+    });
+    Action::requeue(Pace::Quick.delay(failures, &uid))
+}
+
+struct PassEnded {
+    action: Action,
+    error: Option<crate::cloudfront::ApiError>,
+}
+
+async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, PassError> {
+    let uid = object.uid().unwrap_or_default();
+    let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
+    let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    if object.meta().deletion_timestamp.is_some() && !ours {
+        context.objects.forget(&uid);
+        return Ok(PassEnded { action: Action::await_change(), error: None });
+    }
+    if !ours && !finalizer::add(&api, object).await? {
+        return Ok(PassEnded { action: Action::await_change(), error: None });
+    }
+
+    let remembered = context.objects.remember(&uid);
+    let mut remembered = remembered.lock().await;
+    let outcome = look(object, context, &mut remembered).await;
+    remembered.status = Some(outcome.status.clone());
+
+    if object.status.as_ref() != Some(&outcome.status) && outcome.finalizer == Finalizer::Keep {
+        status::write(&api, object, &outcome.status).await?;
+    }
+    context.recorder.publish(object, &outcome.events).await;
+    context.metrics.heard(&outcome.events);
+    if outcome.finalizer == Finalizer::Release {
+        finalizer::remove(&api, object).await?;
+        context.objects.forget(&uid);
+        return Ok(PassEnded { action: Action::await_change(), error: None });
+    }
+    remembered.failures = 0;
+    Ok(PassEnded { action: Action::requeue(outcome.requeue.max(LEAST_PAUSE)), error: outcome.error })
+}
+
+/// Between two passes that follow at once; keeps a defect from becoming a busy loop.
+const LEAST_PAUSE: Duration = Duration::from_millis(5);
+
+async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Remembered) -> Outcome {
+    let mut object = object.clone();
+    if remembered.status.is_some() {
+        object.status.clone_from(&remembered.status);
+    }
+    let lists = context.lists.borrow().clone();
+    let port = context.port.in_lane(lane(&object));
+    let around = Surroundings {
+        port: &port,
+        policy: &context.policy,
+        snapshot: lists.snapshot.as_deref(),
+        list_trouble: lists.trouble.as_ref(),
+        clock: context.clock.as_ref(),
+    };
+    let outcome = reconcile(&object, &mut remembered.memory, &around).await;
+    for event in &outcome.events {
+        tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
+    }
+    if let Some(error) = &outcome.error {
+        let retry_in = humantime::format_duration(outcome.requeue).to_string();
+        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront did not do as asked");
+    }
+    outcome
+}
+
+/// A person waits for anything that is not at rest.
+fn lane(object: &ConnectionGroup) -> Lane {
+    let at_rest = object.metadata.deletion_timestamp.is_none()
+        && object.status.as_ref().is_some_and(|status| {
+            Some(status.observed_generation) == object.metadata.generation && is_true(&status.conditions, "Ready")
+        });
+    if at_rest { Lane::Background } else { Lane::Urgent }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}

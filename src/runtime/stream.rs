@@ -1,0 +1,128 @@
+//! The stream of objects to look at. Talks to the Kubernetes API server.
+//!
+//! In: an `Api`. Out: a cache, and the objects whose intent changed. An object that does not decode is warned of once and left out; the others
+//! go on. Fields that nobody reads are dropped before they are cached.
+
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Mutex, PoisonError},
+};
+
+use futures::{Stream, StreamExt};
+use kube::{
+    Api, Resource, ResourceExt,
+    core::DeserializeGuard,
+    runtime::{PredicateConfig, WatchStreamExt, reflector, watcher},
+};
+
+use crate::api::{ConnectionGroup, FINALIZER, RECONCILE_REQUESTED_AT};
+
+/// A cache and the stream that fills it; the stream must be polled for the cache to live.
+pub fn watch(
+    api: Api<DeserializeGuard<ConnectionGroup>>,
+) -> (reflector::Store<ConnectionGroup>, impl Stream<Item = Result<ConnectionGroup, watcher::Error>> + Send + 'static) {
+    let (reader, writer) = reflector::store();
+    let warned = Warned::default();
+    let stream = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .filter_map(move |event| std::future::ready(event.map(|event| decoded(event, &warned)).transpose()))
+        .modify(|object| {
+            object.managed_fields_mut().clear();
+        })
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(intent, PredicateConfig::default());
+    (reader, stream)
+}
+
+/// A hash of everything that may call for a pass; status is not in it, so that our own writes wake nobody.
+fn intent(object: &ConnectionGroup) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    let meta = object.meta();
+    let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    (meta.generation, &meta.uid, ours, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+    object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Resource versions that have been warned of, by uid.
+#[derive(Default)]
+struct Warned(Mutex<HashMap<String, String>>);
+
+impl Warned {
+    fn once(&self, object: &DeserializeGuard<ConnectionGroup>, error: &str) {
+        let meta = object.meta();
+        let uid = meta.uid.clone().unwrap_or_default();
+        let version = meta.resource_version.clone().unwrap_or_default();
+        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(uid, version.clone()).as_ref() != Some(&version) {
+            let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+            tracing::warn!(
+                namespace,
+                name,
+                error,
+                "this ConnectionGroup cannot be read and is left alone until it is corrected"
+            );
+        }
+    }
+}
+
+fn decoded(
+    event: watcher::Event<DeserializeGuard<ConnectionGroup>>,
+    warned: &Warned,
+) -> Option<watcher::Event<ConnectionGroup>> {
+    let object = |guard: DeserializeGuard<ConnectionGroup>| match &guard.0 {
+        Ok(_) => guard.0.ok(),
+        Err(error) => {
+            warned.once(&guard, &error.error);
+            None
+        }
+    };
+    Some(match event {
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitDone => watcher::Event::InitDone,
+        watcher::Event::InitApply(guard) => watcher::Event::InitApply(object(guard)?),
+        watcher::Event::Apply(guard) => watcher::Event::Apply(object(guard)?),
+        watcher::Event::Delete(guard) => watcher::Event::Delete(object(guard)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+    use super::*;
+    use crate::api::{ConnectionGroupSpec, ConnectionGroupStatus};
+
+    fn hash_after(change: impl FnOnce(&mut ConnectionGroup)) -> Option<u64> {
+        let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        object.metadata.generation = Some(1);
+        object.metadata.uid = Some("a".into());
+        change(&mut object);
+        intent(&object)
+    }
+
+    #[test]
+    fn a_pass_is_called_for_by_spec_deletion_our_finalizer_recreation_and_request() {
+        let before = hash_after(|_| {});
+        assert_ne!(before, hash_after(|object| object.metadata.generation = Some(2)));
+        assert_ne!(before, hash_after(|object| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH))));
+        assert_ne!(before, hash_after(|object| object.metadata.finalizers = Some(vec![FINALIZER.into()])));
+        assert_ne!(before, hash_after(|object| object.metadata.uid = Some("b".into())));
+        let request = |object: &mut ConnectionGroup| {
+            object.annotations_mut().insert(RECONCILE_REQUESTED_AT.into(), "now".into());
+        };
+        assert_ne!(before, hash_after(request));
+    }
+
+    #[test]
+    fn a_status_write_calls_for_nothing() {
+        let before = hash_after(|_| {});
+        let after = hash_after(|object| {
+            object.status = Some(ConnectionGroupStatus::UNSEEN);
+            object.metadata.resource_version = Some("7".into());
+        });
+        assert_eq!(before, after);
+    }
+}

@@ -1,0 +1,197 @@
+//! The sweep: one List of the whole account instead of a poll for each object. Talks to CloudFront through the port.
+//!
+//! In: the port, and the objects as the cache has them. Out: the newest complete [`Snapshot`] for every pass to settle from, and a wake-up for
+//! each object that it shows to be out of date. A failed or partial list wakes nobody and replaces nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::watch;
+
+use crate::{
+    api::{ConnectionGroup, Reason, condition, is_true},
+    clock::Clock,
+    cloudfront::{ApiError, CloudFront, Snapshot},
+    reconcile::{Policy, group_name},
+};
+
+/// What the last sweeps brought.
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
+    /// The newest complete list.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// Why the very last list failed, if it did.
+    pub trouble: Option<ApiError>,
+}
+
+/// The objects that sweeps are for.
+pub trait Objects: Send + Sync {
+    /// All objects, as the cache has them.
+    fn all(&self) -> Vec<Arc<ConnectionGroup>>;
+    /// Asks for a pass over an object.
+    fn wake(&self, object: ObjectRef<ConnectionGroup>);
+}
+
+/// Sweeps until dropped. `lists` hears of every sweep, the first one at once.
+pub async fn run<C: CloudFront>(
+    port: C,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    objects: Arc<dyn Objects>,
+    lists: watch::Sender<Lists>,
+) {
+    loop {
+        sweep(&port, clock.as_ref(), objects.as_ref(), &lists).await;
+        let mut rested = Duration::ZERO;
+        while rested < policy.sweep_interval && !(rested >= policy.sweep_interval_active && hurried(&objects, &lists)) {
+            let step = policy.sweep_interval_active.min(policy.sweep_interval.saturating_sub(rested));
+            tokio::time::sleep(step).await;
+            rested += step;
+        }
+    }
+}
+
+fn hurried(objects: &Arc<dyn Objects>, lists: &watch::Sender<Lists>) -> bool {
+    lists.borrow().trouble.is_some() || objects.all().iter().any(|object| is_under_way(object))
+}
+
+async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects, lists: &watch::Sender<Lists>) {
+    let began = clock.moment();
+    match port.list().await {
+        Ok(groups) => {
+            let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect();
+            let snapshot = Arc::new(Snapshot { began, groups });
+            let previous = lists.borrow().snapshot.clone();
+            lists.send_replace(Lists { snapshot: Some(Arc::clone(&snapshot)), trouble: None });
+            for object in objects.all() {
+                if is_out_of_date(&object, previous.as_deref(), &snapshot) {
+                    objects.wake(ObjectRef::from_obj(&*object));
+                }
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, aws_request_id = error.request_id, "the account's groups could not be listed");
+            lists.send_modify(|lists| lists.trouble = Some(error));
+        }
+    }
+}
+
+/// Whether CloudFront is rolling something out for an object, or it is being deleted.
+fn is_under_way(object: &ConnectionGroup) -> bool {
+    let deploying = object.status.as_ref().is_some_and(|status| status.status.as_deref() == Some("InProgress"));
+    object.metadata.deletion_timestamp.is_some() || deploying
+}
+
+/// Whether a new list shows an object's status to be out of date, so that a pass is worth its while.
+///
+/// An object that waits for something else (a quota, a tenant, an owner) is woken only by a change of its group, so that its backoff holds.
+#[must_use]
+pub fn is_out_of_date(object: &ConnectionGroup, previous: Option<&Snapshot>, current: &Snapshot) -> bool {
+    let Some(status) = object.status.as_ref().filter(|_| !object.spec.suspend) else { return false };
+    let name = group_name(object);
+    let now = current.groups.get(&name);
+    let differs = match now {
+        None => status.id.is_some(),
+        Some(group) => {
+            status.id.as_deref() != Some(group.id.as_str())
+                || status.e_tag.as_deref() != Some(group.etag.as_str())
+                || status.status.as_deref() != Some(group.deployment.as_str())
+                || status.enabled != Some(group.enabled)
+                || status.anycast_ip_list_id.as_deref() != group.anycast_ip_list_id.as_ref().map(|list| list.as_str())
+        }
+    };
+    let waits_for_the_list = condition(&status.conditions, "Ready").is_some_and(|ready| {
+        [Reason::Deployed, Reason::Disabled, Reason::Deploying, Reason::Disabling, Reason::Deleting]
+            .iter()
+            .any(|reason| reason.as_str() == ready.reason)
+    }) || is_true(&status.conditions, "Ready");
+    if waits_for_the_list { differs } else { previous.and_then(|list| list.groups.get(&name)) != now }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        api::{ConnectionGroupSpec, ConnectionGroupStatus, Standing, set_standing},
+        clock::Moment,
+        cloudfront::{Arn, Deployment, Etag, GroupId, GroupName, Summary},
+    };
+
+    fn listed(change: impl FnOnce(&mut Summary)) -> Snapshot {
+        let mut group = Summary {
+            id: GroupId::new("cg_1"),
+            arn: Arn::new("arn"),
+            name: GroupName::new("edge"),
+            etag: Etag::new("E1"),
+            enabled: true,
+            anycast_ip_list_id: None,
+            deployment: Deployment::Deployed,
+            modified: None,
+        };
+        change(&mut group);
+        Snapshot { began: Moment::START, groups: BTreeMap::from([(group.name.clone(), group)]) }
+    }
+
+    fn empty() -> Snapshot {
+        Snapshot { began: Moment::START, groups: BTreeMap::new() }
+    }
+
+    fn object(reason: Reason) -> ConnectionGroup {
+        let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        let standing = (Standing::Ready, reason, "m");
+        object.status = Some(ConnectionGroupStatus {
+            id: Some("cg_1".into()),
+            e_tag: Some("E1".into()),
+            status: Some("Deployed".into()),
+            enabled: Some(true),
+            conditions: set_standing(&[], standing, None, 1, Timestamp::UNIX_EPOCH),
+            ..ConnectionGroupStatus::UNSEEN
+        });
+        object
+    }
+
+    #[test]
+    fn an_object_whose_group_looks_as_its_status_says_sleeps_on() {
+        assert!(!is_out_of_date(&object(Reason::Deployed), None, &listed(|_| {})));
+    }
+
+    #[test]
+    fn any_difference_that_a_list_can_show_wakes_the_object() {
+        type Change = fn(&mut Summary);
+        let changes: [(&str, Change); 5] = [
+            ("id", |group| group.id = GroupId::new("cg_2")),
+            ("etag", |group| group.etag = Etag::new("E2")),
+            ("status", |group| group.deployment = Deployment::Pending("InProgress".into())),
+            ("enabled", |group| group.enabled = false),
+            ("list", |group| group.anycast_ip_list_id = Some(crate::cloudfront::AnycastIpListId::new("aip_1"))),
+        ];
+        for (what, change) in changes {
+            assert!(is_out_of_date(&object(Reason::Deployed), Some(&listed(|_| {})), &listed(change)), "{what}");
+        }
+        assert!(is_out_of_date(&object(Reason::Deployed), Some(&listed(|_| {})), &empty()), "gone");
+    }
+
+    #[test]
+    fn an_object_that_waits_for_somebody_else_is_woken_by_news_only() {
+        let mut refused = object(Reason::NotOwned);
+        let status = refused.status.as_mut().unwrap();
+        status.id = None;
+        status.conditions =
+            set_standing(&[], (Standing::Stalled, Reason::NotOwned, "m"), None, 1, Timestamp::UNIX_EPOCH);
+        assert!(!is_out_of_date(&refused, Some(&listed(|_| {})), &listed(|_| {})), "the same as a minute ago");
+        let changed = listed(|group| group.etag = Etag::new("E2"));
+        assert!(is_out_of_date(&refused, Some(&listed(|_| {})), &changed));
+        assert!(is_out_of_date(&refused, Some(&listed(|_| {})), &empty()), "the name is free again");
+    }
+
+    #[test]
+    fn a_suspended_object_is_never_woken() {
+        let mut suspended = object(Reason::Deployed);
+        suspended.spec.suspend = true;
+        assert!(!is_out_of_date(&suspended, None, &empty()));
+    }
+}

@@ -1,0 +1,107 @@
+//! The control plane's binaries. In: `KUBEBUILDER_ASSETS`, or the pinned Go modules of `tools/go.mod`. Out: a folder with
+//! etcd, kube-apiserver and kubectl. Talks to the file system, and builds with Go what is not built yet.
+
+mod build;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The variable with which controller-runtime's envtest is given ready-made binaries, too.
+const ASSETS: &str = "KUBEBUILDER_ASSETS";
+
+/// A program of the Go modules that `tools/go.mod` pins.
+struct Tool {
+    name: &'static str,
+    package: &'static str,
+}
+
+/// Everything that is built. Another line needs a `tool` line in `tools/go.mod`, where helm and kube-controller-manager wait.
+const TOOLS: [Tool; 3] = [
+    Tool { name: "etcd", package: "go.etcd.io/etcd/server/v3" },
+    Tool { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
+    Tool { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl" },
+];
+
+/// Why the binaries could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolsError {
+    /// `KUBEBUILDER_ASSETS` names a folder that does not hold all of them.
+    #[error(
+        "KUBEBUILDER_ASSETS is {}, and there is no {missing} in it; put it there, or unset the variable to have it built",
+        folder.display()
+    )]
+    Assets {
+        /// The variable's value.
+        folder: PathBuf,
+        /// The binaries that are not there.
+        missing: String,
+    },
+    /// No Go.
+    #[error(
+        "Go {needed} or later is needed to build {tools}, and {found}; install it, or set KUBEBUILDER_ASSETS to a folder that \
+         holds the binaries"
+    )]
+    Go {
+        /// As `tools/go.mod` demands.
+        needed: String,
+        /// What there is instead.
+        found: String,
+        /// What is to be built.
+        tools: String,
+    },
+    /// Go could not build one.
+    #[error("building {tool} failed; the log: {}\n{tail}", log.display())]
+    Build {
+        /// Which.
+        tool: &'static str,
+        /// Go's output.
+        log: PathBuf,
+        /// The last lines of it.
+        tail: String,
+    },
+}
+
+/// A folder that holds all the binaries.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    folder: PathBuf,
+}
+
+impl Tools {
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn etcd(&self) -> PathBuf {
+        self.folder.join("etcd")
+    }
+
+    pub(crate) fn kube_apiserver(&self) -> PathBuf {
+        self.folder.join("kube-apiserver")
+    }
+
+    /// kubectl of the same version as kube-apiserver; one found on the host may be older, or a wrapper.
+    #[must_use]
+    pub fn kubectl(&self) -> PathBuf {
+        self.folder.join("kubectl")
+    }
+}
+
+/// The binaries: those of `KUBEBUILDER_ASSETS` if it is set, else built once, which takes minutes and is narrated on stderr.
+pub fn ensure() -> Result<Tools> {
+    match std::env::var_os(ASSETS).filter(|value| !value.is_empty()) {
+        Some(folder) => given(PathBuf::from(folder)),
+        None => build::ensure(),
+    }
+}
+
+fn given(folder: PathBuf) -> Result<Tools> {
+    let missing: Vec<_> = TOOLS.iter().map(|tool| tool.name).filter(|name| !folder.join(name).is_file()).collect();
+    if missing.is_empty() {
+        return Ok(Tools { folder });
+    }
+    Err(Error::Tools(ToolsError::Assets { folder, missing: missing.join(", no ") }))
+}

@@ -1,0 +1,44 @@
+//! Where the control plane's binaries come from. Runs `testbed tools`.
+
+use std::error::Error;
+use std::fs;
+use std::process::Command;
+
+use testbed::RunFolder;
+
+#[test]
+fn ready_made_binaries_win_and_a_missing_one_is_named() -> Result<(), Box<dyn Error>> {
+    let folder = RunFolder::create()?;
+    let ask =
+        || Command::new(env!("CARGO_BIN_EXE_testbed")).arg("tools").env("KUBEBUILDER_ASSETS", folder.path()).output();
+
+    fs::write(folder.path().join("etcd"), "")?;
+    fs::write(folder.path().join("kubectl"), "")?;
+    let answer = ask()?;
+    assert_eq!(answer.status.code(), Some(1));
+    let sentence = String::from_utf8(answer.stderr)?;
+    let expected = format!("KUBEBUILDER_ASSETS is {}, and there is no kube-apiserver in it", folder.path().display());
+    assert!(sentence.contains(&expected), "{sentence}");
+
+    fs::write(folder.path().join("kube-apiserver"), "")?;
+    let answer = ask()?;
+    assert_eq!(String::from_utf8(answer.stdout)?.trim(), folder.path().to_string_lossy());
+    Ok(())
+}
+
+#[test]
+fn without_go_it_says_what_is_needed() -> Result<(), Box<dyn Error>> {
+    let folder = RunFolder::create()?;
+    // A target folder of its own, in which nothing is built: the binary looks beside itself.
+    let profile = folder.path().join("target/debug");
+    fs::create_dir_all(&profile)?;
+    let testbed = profile.join("testbed");
+    // A link, not a copy: a file that is being written cannot be executed, and another test may hold the copy open for a moment.
+    fs::hard_link(env!("CARGO_BIN_EXE_testbed"), &testbed)?;
+    let answer = Command::new(testbed).arg("tools").env_clear().env("PATH", folder.path()).output()?;
+    assert_eq!(answer.status.code(), Some(1));
+    let sentence = String::from_utf8(answer.stderr)?;
+    let expected = "Go 1.26.0 or later is needed to build etcd, kube-apiserver, kubectl, and `go` cannot be run";
+    assert!(sentence.contains(expected), "{sentence}");
+    Ok(())
+}
