@@ -78,6 +78,12 @@ impl<'a> Known<'a> {
         condition(&self.status.conditions, "Ready").map(|ready| ready.reason.as_str())
     }
 
+    /// The message on record.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        condition(&self.status.conditions, "Ready").map(|ready| ready.message.as_str())
+    }
+
     /// Whether this generation of the spec has not been acted upon yet.
     #[must_use]
     pub const fn spec_is_new(&self) -> bool {

@@ -111,7 +111,9 @@ pub enum Look {
 }
 
 async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> Result<Option<Described>, ApiError> {
-    if let (Some(id), Some(arn)) = (known.id(), known.arn()) {
+    // After our own Delete the name alone is enough: it is unique, and a group is not expected.
+    let deleted = known.reason() == Some(Reason::Deleting.as_str());
+    if let (Some(id), Some(arn), false) = (known.id(), known.arn(), deleted) {
         let described = port.describe(&Lookup::Known { id, arn }).await?;
         // Status is only a hint: a forged or outdated id may lead to another group.
         if described.as_ref().is_some_and(|described| described.group.name == *name) {

@@ -127,7 +127,10 @@ impl Conclusion {
         }
         let Summary { enabled, deployment, modified, .. } = &summary;
         let (standing, reason) = standing_of(deployment, *enabled);
-        let text = message::deployed(known.status.routing_endpoint.as_deref(), *enabled, deployment, *modified);
+        let mut text = message::deployed(known.status.routing_endpoint.as_deref(), *enabled, deployment, *modified);
+        if known.message().is_some_and(|said| said.ends_with(message::KEPT_OWNER_TAG)) {
+            text += message::KEPT_OWNER_TAG;
+        }
         Self { drift: Change::Keep, ..Self::new(Sight::Listed(summary), standing, reason, text) }
     }
 

@@ -1,0 +1,194 @@
+//! Anycast static IP lists: attach, change, detach, and everything that CloudFront may say about it.
+
+use cloudfront_simulator::{
+    Switches,
+    admin::{ListPatch, NewList},
+    switches::{Detach, IpAddressType},
+};
+use connection_group_operator::cloudfront::{
+    ErrorClass,
+    Operation::{GetAnycastIpList, UpdateConnectionGroup},
+};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+fn list(world: &World, family: IpAddressType) -> String {
+    let new = NewList::named("static", family);
+    world.port.account(|account, now| account.outside_create_list(now, new)).id
+}
+
+fn attached(detach: Detach) -> (World, String) {
+    let mut world = World::with_switches(spec(), Switches { detach, ..Switches::default() });
+    let id = list(&world, IpAddressType::Dualstack);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+    world.settle();
+    assert_eq!(world.status().anycast_ip_list_id.as_deref(), Some(id.as_str()));
+    world.calls();
+    (world, id)
+}
+
+#[test]
+fn a_list_is_attached_at_creation_and_changed_by_one_update() {
+    let (mut world, _) = attached(Detach::EmptyElement);
+    let other = list(&world, IpAddressType::Dualstack);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(other.clone()));
+    world.settle();
+    assert_eq!(world.mutations(), [UpdateConnectionGroup]);
+    assert_eq!(world.status().anycast_ip_list_id, Some(other));
+}
+
+#[test]
+fn removing_the_field_detaches_the_list() {
+    let (mut world, _) = attached(Detach::EmptyElement);
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.settle();
+    assert_eq!(world.group().unwrap().resource.anycast_ip_list_id, None);
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
+fn a_list_that_cloudfront_keeps_is_said_and_asked_for_once() {
+    for (detach, updates) in [(Detach::Never, 1), (Detach::Rejected, 1)] {
+        let (mut world, id) = attached(detach);
+        world.edit(|spec| spec.anycast_ip_list_id = None);
+        world.settle();
+        world.settle();
+        assert_eq!(
+            world.ready(),
+            ("False".into(), "AnycastDetachRejected".into(), vec!["Stalled".into()]),
+            "{detach:?}"
+        );
+        assert!(world.message().contains(&id), "{}", world.message());
+        assert_eq!(world.mutations().len(), updates, "{detach:?}: not asked for again and again");
+    }
+}
+
+#[test]
+fn a_list_that_cloudfront_keeps_does_not_hold_up_the_emergency_switch() {
+    for detach in [Detach::Never, Detach::Rejected] {
+        let (mut world, _) = attached(detach);
+        world.edit(|spec| {
+            spec.anycast_ip_list_id = None;
+            spec.enabled = false;
+        });
+        world.settle();
+        world.settle();
+        assert!(!world.group().unwrap().resource.enabled, "{detach:?}");
+        assert_eq!(world.ready().1, "AnycastDetachRejected", "{detach:?}");
+    }
+}
+
+#[test]
+fn a_rejected_detach_heals_on_request_by_a_spec_edit_or_from_outside() {
+    type Heal = fn(&mut World);
+    let heals: [Heal; 3] = [
+        |world| {
+            world.switch(|switches| switches.detach = Detach::EmptyElement);
+            world.request_reconcile("now");
+        },
+        |world| {
+            world.switch(|switches| switches.detach = Detach::EmptyElement);
+            world.edit(|spec| spec.ipv6_enabled = false);
+        },
+        |world| {
+            let patch = cloudfront_simulator::admin::GroupPatch {
+                anycast_ip_list_id: Some(String::new()),
+                ..Default::default()
+            };
+            world.somebody_edits(patch);
+            world.sweep();
+        },
+    ];
+    for heal in heals {
+        let (mut world, _) = attached(Detach::Never);
+        world.edit(|spec| spec.anycast_ip_list_id = None);
+        world.settle();
+        world.settle();
+        heal(&mut world);
+        world.settle();
+        assert_eq!(world.ready().1, "Deployed", "{}", world.message());
+    }
+}
+
+#[test]
+fn an_unknown_list_is_said_and_heals_when_it_exists() {
+    let mut world = World::new(spec());
+    let id = list(&world, IpAddressType::Dualstack);
+    world.port.account(|account, _| account.outside_delete_list(&id)).unwrap();
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+    world.settle();
+    assert_eq!(world.ready(), ("False".into(), "AnycastIpListNotFound".into(), vec!["Reconciling".into()]));
+    assert!(world.message().contains(&id), "{}", world.message());
+    assert_eq!(world.group(), None);
+
+    let other = list(&world, IpAddressType::Dualstack);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(other));
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
+fn an_unknown_list_on_an_existing_group_changes_nothing() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.anycast_ip_list_id = Some("aip_unknown".into()));
+    world.settle();
+    assert_eq!(world.ready().1, "AnycastIpListNotFound");
+    assert_eq!(world.group().unwrap().resource.anycast_ip_list_id, None);
+}
+
+#[test]
+fn an_ipv4_only_list_with_ipv6_on_is_explained_and_heals_from_either_side() {
+    for heal_by_spec in [true, false] {
+        let mut world = World::new(spec());
+        let id = list(&world, IpAddressType::Ipv4);
+        world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+        world.settle();
+        assert_eq!(world.ready(), ("False".into(), "InvalidArgument".into(), vec!["Stalled".into()]));
+        for text in [id.as_str(), "IPv4-only", "spec.ipv6Enabled must be false"] {
+            assert!(world.message().contains(text), "{text}: {}", world.message());
+        }
+        if heal_by_spec {
+            world.edit(|spec| spec.ipv6_enabled = false);
+        } else {
+            let patch = ListPatch { ip_address_type: IpAddressType::Dualstack };
+            world.port.account(|account, now| account.outside_edit_list(now, &id, &patch)).unwrap();
+        }
+        world.settle();
+        assert_eq!(world.ready().1, "Deployed");
+    }
+}
+
+#[test]
+fn without_the_right_to_read_lists_the_explanation_is_left_out_and_nothing_else() {
+    let mut world = World::new(spec());
+    let id = list(&world, IpAddressType::Ipv4);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id));
+    world.fail(GetAnycastIpList, Fault::Error(ErrorClass::AccessDenied));
+    world.pass();
+    assert_eq!(world.ready().1, "InvalidArgument");
+    assert!(world.message().contains("CloudFront refused"), "{}", world.message());
+}
+
+#[test]
+fn the_sixth_group_on_a_list_meets_the_quota_and_heals_when_a_place_is_free() {
+    let mut world = World::new(spec());
+    let id = list(&world, IpAddressType::Dualstack);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+    for number in 0..5 {
+        let mut new = cloudfront_simulator::admin::NewGroup::named(format!("other-{number}"));
+        new.anycast_ip_list_id = Some(id.clone());
+        world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
+    }
+    world.sweep();
+    world.settle();
+    assert_eq!(world.ready(), ("False".into(), "QuotaExceeded".into(), vec!["Reconciling".into()]));
+    assert!(world.message().contains("5 use it now"), "{}", world.message());
+
+    world.port.account(|account, now| account.outside_delete_group(now, "other-0")).unwrap();
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+}

@@ -1,0 +1,165 @@
+//! Crashes and lost answers: nothing is lost, nothing is made twice.
+
+use connection_group_operator::{
+    cloudfront::{
+        ErrorClass,
+        Operation::{CreateConnectionGroup, DeleteConnectionGroup, TagResource, UpdateConnectionGroup},
+    },
+    reconcile::Finalizer,
+};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+#[test]
+fn a_create_whose_answer_was_lost_is_resumed_and_not_repeated() {
+    let mut world = World::new(spec());
+    world.fail(CreateConnectionGroup, Fault::AnswerLost);
+    world.pass();
+    assert_eq!(world.ready().1, "ServiceUnavailable");
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+    assert_eq!(world.group_count(), 1);
+    assert_eq!(world.mutations(), [CreateConnectionGroup], "the group was found by its name");
+}
+
+#[test]
+fn a_crash_between_create_and_the_status_write_is_resumed() {
+    let mut world = World::new(spec());
+    world.pass_without_storing();
+    world.crash();
+    world.sweep();
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+    assert_eq!(world.group_count(), 1);
+}
+
+#[test]
+fn a_crash_before_any_list_is_resumed_too() {
+    let mut world = World::new(spec());
+    world.pass_without_storing();
+    world.crash();
+    world.settle();
+    assert_eq!(world.group_count(), 1);
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
+fn our_own_group_that_used_up_the_quota_is_found() {
+    let mut world = World::new(spec());
+    world.switch(|switches| {
+        switches.groups_per_account = 1;
+        switches.create_precedence = cloudfront_simulator::switches::CreatePrecedence::QuotaFirst;
+    });
+    world.pass_without_storing();
+    world.memory = Default::default();
+    world.pass();
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
+fn an_object_deleted_after_a_crash_that_hid_its_group_takes_the_group_with_it() {
+    let mut world = World::new(spec());
+    world.pass_without_storing();
+    world.crash();
+    world.delete();
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn a_create_that_may_still_land_keeps_the_object_for_one_settle_window() {
+    let mut world = World::new(spec());
+    world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
+    world.pass();
+    world.delete();
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Keep, "it may land yet");
+    world.advance(world.policy.settle_window);
+    assert_eq!(world.pass().finalizer, Finalizer::Keep, "the list is older than the end of the window");
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+}
+
+#[test]
+fn a_late_create_after_the_object_was_deleted_is_cleaned_up() {
+    let mut world = World::new(spec());
+    world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
+    world.pass();
+    world.delete();
+    world.pass();
+    world.somebody_creates(|group| {
+        group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "prod/platform/edge".into());
+    });
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn without_an_id_on_record_a_new_process_waits_for_its_predecessors_create() {
+    let mut world = World::new(spec());
+    world.crash();
+    world.delete();
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Keep);
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+}
+
+#[test]
+fn an_update_whose_answer_was_lost_is_not_repeated() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.calls();
+    world.edit(|spec| spec.enabled = false);
+    world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+    world.pass();
+    world.settle();
+    assert_eq!(world.ready().1, "Disabled");
+    assert_eq!(world.mutations(), [UpdateConnectionGroup]);
+}
+
+#[test]
+fn a_delete_whose_answer_was_lost_ends_well() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.sweep();
+    world.delete();
+    world.fail(DeleteConnectionGroup, Fault::AnswerLost);
+    world.settle();
+    world.settle();
+    assert_eq!(world.group(), None);
+    assert_eq!(world.event_reasons().last(), Some(&"Deleted"));
+}
+
+#[test]
+fn an_adoption_whose_answer_was_lost_ends_as_ours() {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = true;
+    world.edit(|spec| spec.adoption_policy = connection_group_operator::api::AdoptionPolicy::Always);
+    world.somebody_creates(|_| {});
+    world.advance(std::time::Duration::from_secs(3600));
+    world.sweep();
+    world.fail(TagResource, Fault::AnswerLost);
+    world.settle();
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
+fn a_stale_read_never_leads_to_a_second_group_or_a_wrong_update() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.fail(connection_group_operator::cloudfront::Operation::GetConnectionGroup, Fault::Stale);
+    world.settle();
+    assert_eq!((world.group_count(), world.ready().1.as_str()), (1, "Disabled"));
+}

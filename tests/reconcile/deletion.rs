@@ -1,0 +1,231 @@
+//! Deletion: tenants first, then disable, wait, delete, and two proofs before the object goes.
+
+use connection_group_operator::{
+    api::DeletionPolicy,
+    cloudfront::{
+        ErrorClass,
+        Operation::{
+            DeleteConnectionGroup, GetConnectionGroup, ListDistributionTenants, UntagResource, UpdateConnectionGroup,
+        },
+    },
+    reconcile::Finalizer,
+};
+
+use crate::{
+    port::Fault,
+    world::{PROPAGATION, World, spec},
+};
+
+fn deployed() -> World {
+    let mut world = World::new(spec());
+    world.settle();
+    world.sweep();
+    world.calls();
+    world
+}
+
+#[test]
+fn a_group_is_disabled_rolled_out_deleted_and_proven_gone_before_the_object_goes() {
+    let mut world = deployed();
+    world.delete();
+    world.pass();
+    assert_eq!(world.ready(), ("False".into(), "Disabling".into(), vec!["Reconciling".into()]));
+    assert!(!world.group().unwrap().resource.enabled);
+
+    world.sweep();
+    world.pass();
+    assert_eq!(world.mutations(), [UpdateConnectionGroup], "not deleted before the rollout");
+
+    world.advance(PROPAGATION);
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Keep, "a Delete that was answered is no proof");
+    assert_eq!(world.group(), None);
+    assert_eq!(world.ready().1, "Deleting");
+
+    assert_eq!(world.pass().finalizer, Finalizer::Keep, "EntityNotFound alone is no proof");
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.mutations(), [DeleteConnectionGroup], "no refused Delete");
+}
+
+#[test]
+fn a_deletion_takes_at_most_twelve_calls() {
+    let mut world = deployed();
+    world.delete();
+    world.settle();
+    assert_eq!(world.group(), None);
+    let calls = world.calls();
+    assert!(calls.len() <= 12, "{calls:?}");
+}
+
+#[test]
+fn while_tenants_are_attached_nothing_is_disabled_and_the_message_names_them() {
+    let mut world = deployed();
+    world.tenant_comes("shop-a");
+    world.tenant_comes("shop-b");
+    world.delete();
+    world.settle();
+    assert_eq!(world.mutations(), []);
+    assert!(world.group().unwrap().resource.enabled);
+    assert_eq!(world.ready(), ("False".into(), "InUse".into(), vec!["Reconciling".into()]));
+    let blocked_by = world.status().blocked_by.unwrap();
+    assert_eq!((blocked_by.count, blocked_by.tenants.len()), (2, 2));
+    for text in ["2 distribution tenant(s)", "shop-a", "shop-b", "Nothing was disabled", "Retain"] {
+        assert!(world.message().contains(text), "{text}: {}", world.message());
+    }
+
+    world.tenant_goes("shop-a");
+    world.tenant_goes("shop-b");
+    world.settle();
+    assert_eq!(world.group(), None);
+    assert_eq!(world.event_reasons().last(), Some(&"Deleted"));
+}
+
+#[test]
+fn many_tenants_are_counted_and_ten_are_named() {
+    let mut world = deployed();
+    for number in 0..120 {
+        world.tenant_comes(&format!("shop-{number}"));
+    }
+    world.delete();
+    world.pass();
+    let blocked_by = world.status().blocked_by.unwrap();
+    assert_eq!((blocked_by.count, blocked_by.tenants.len()), (100, 10));
+    assert!(world.message().contains("100 or more distribution tenant(s)"), "{}", world.message());
+}
+
+#[test]
+fn a_tenant_that_comes_after_the_disable_stops_the_delete() {
+    let mut world = deployed();
+    world.delete();
+    world.pass();
+    world.tenant_comes("late");
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.pass();
+    assert_eq!(world.ready().1, "InUse");
+    assert!(world.group().is_some());
+}
+
+#[test]
+fn retain_takes_our_owner_tag_off_and_leaves_the_group() {
+    let mut world = deployed();
+    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    world.settle();
+    world.tenant_comes("shop");
+    world.calls();
+    world.delete();
+    let outcome = world.pass();
+    assert_eq!(outcome.finalizer, Finalizer::Release);
+    assert_eq!(world.mutations(), [UntagResource]);
+    assert!(world.group().unwrap().resource.enabled);
+    assert!(!world.tags().contains_key("cloudfront.kube-operators.dev/owner"));
+}
+
+#[test]
+fn protection_holds_the_deletion_back_without_a_call_and_lets_go_when_lifted() {
+    let mut world = deployed();
+    world.edit(|spec| spec.deletion_protection = true);
+    world.settle();
+    world.calls();
+    world.delete();
+    world.pass();
+    assert_eq!(world.calls(), []);
+    assert_eq!(world.ready(), ("False".into(), "DeletionProtected".into(), vec!["Reconciling".into()]));
+    world.edit(|spec| spec.deletion_protection = false);
+    world.settle();
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn suspend_holds_a_deletion_too() {
+    let mut world = deployed();
+    world.edit(|spec| spec.suspend = true);
+    world.delete();
+    world.pass();
+    assert_eq!(world.calls(), []);
+    assert_eq!(world.ready(), ("False".into(), "Suspended".into(), vec!["Reconciling".into()]));
+}
+
+#[test]
+fn a_group_that_is_not_ours_is_left_and_the_object_goes() {
+    let mut world = World::new(spec());
+    world.somebody_creates(|group| {
+        group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/shop/edge".into());
+    });
+    world.sweep();
+    world.settle();
+    world.calls();
+    world.delete();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.mutations(), []);
+    assert_eq!(world.event_reasons().last(), Some(&"Released"));
+}
+
+#[test]
+fn one_stale_not_found_never_releases_the_object() {
+    let mut world = deployed();
+    world.delete();
+    for _ in 0..2 {
+        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
+    }
+    assert_eq!(world.pass().finalizer, Finalizer::Keep);
+    world.settle();
+    assert_eq!(world.group(), None, "found and deleted after all");
+}
+
+#[test]
+fn a_failed_list_proves_nothing_and_the_message_says_what_is_missing() {
+    let mut world = deployed();
+    world.delete();
+    world.pass();
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.pass();
+    world.fail(
+        connection_group_operator::cloudfront::Operation::ListConnectionGroups,
+        Fault::Error(ErrorClass::AccessDenied),
+    );
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Keep);
+    assert!(world.message().contains("the last one failed"), "{}", world.message());
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+}
+
+#[test]
+fn trouble_with_the_tenants_read_disables_nothing() {
+    let mut world = deployed();
+    world.delete();
+    world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
+    world.pass();
+    assert_eq!(world.mutations(), []);
+    assert_eq!(world.ready().1, "AccessDenied");
+    assert!(world.message().contains("cloudfront:ListDistributionTenants"), "{}", world.message());
+}
+
+#[test]
+fn every_refusal_of_a_delete_is_tried_again_and_never_terminal() {
+    for class in [ErrorClass::StaleEtag, ErrorClass::NotDisabled, ErrorClass::HasTenants, ErrorClass::NotFound] {
+        let mut world = deployed();
+        world.delete();
+        world.pass();
+        world.advance(PROPAGATION);
+        world.sweep();
+        world.fail(DeleteConnectionGroup, Fault::Error(class));
+        world.settle();
+        world.settle();
+        assert_eq!(world.group(), None, "{class:?}");
+    }
+}
+
+#[test]
+fn a_bad_spec_cannot_block_a_deletion() {
+    let mut world = deployed();
+    world.edit(|spec| spec.anycast_ip_list_id = Some("aip_unknown".into()));
+    world.settle();
+    assert_eq!(world.ready().1, "AnycastIpListNotFound");
+    world.delete();
+    world.settle();
+    assert_eq!(world.group(), None);
+}

@@ -1,0 +1,80 @@
+//! How few calls it takes: the promises of design.md, sections 4 and 5, counted.
+
+use std::collections::BTreeMap;
+
+use connection_group_operator::cloudfront::Operation::{
+    CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup,
+};
+
+use crate::world::{PROPAGATION, World, spec};
+
+#[test]
+fn a_new_group_costs_one_call_until_ready_besides_the_lists() {
+    let mut world = World::new(spec());
+    world.pass();
+    world.pass();
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.pass();
+    assert_eq!(world.ready().1, "Deployed");
+    let calls = world.calls().into_iter().filter(|call| call.as_str() != "ListConnectionGroups").collect::<Vec<_>>();
+    assert_eq!(calls, [CreateConnectionGroup]);
+}
+
+#[test]
+fn an_edit_costs_one_full_read_and_one_update() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.calls();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.pass();
+    world.pass();
+    assert_eq!(world.calls(), [GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup]);
+}
+
+#[test]
+fn a_pass_over_an_object_at_rest_makes_no_call_and_no_write() {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
+    let before = world.settle();
+    world.sweep();
+    world.calls();
+    let outcome = world.pass();
+    assert_eq!(world.calls(), []);
+    assert_eq!(outcome.status, before);
+    assert!(outcome.events.is_empty());
+}
+
+#[test]
+fn after_a_restart_one_list_is_enough() {
+    let mut world = World::new(spec());
+    let before = world.settle();
+    world.crash();
+    world.sweep();
+    world.calls();
+    let outcome = world.pass();
+    assert_eq!(world.calls(), []);
+    assert_eq!(outcome.status, before);
+}
+
+#[test]
+fn without_lists_objects_are_read_one_by_one_now_and_then() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.snapshot = None;
+    world.advance(world.policy.sweep_interval * 2);
+    world.calls();
+    let outcome = world.pass();
+    assert_eq!(world.calls(), [GetConnectionGroup, ListTagsForResource]);
+    assert!(outcome.requeue <= world.policy.sweep_interval * 5);
+}
+
+#[test]
+fn at_rest_the_next_pass_is_the_deep_check() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.sweep();
+    let requeue = world.pass().requeue;
+    let interval = world.policy.deep_check_interval;
+    assert!(requeue > interval / 2 && requeue <= interval * 11 / 10, "{requeue:?}");
+}

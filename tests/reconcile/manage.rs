@@ -1,0 +1,186 @@
+//! Create, update, tags and drift, in mode Manage.
+
+use std::collections::BTreeMap;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::cloudfront::Operation::{
+    CreateConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup,
+};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+#[test]
+fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() {
+    let mut world = World::new(spec());
+    world.pass();
+    assert_eq!(world.ready(), ("False".into(), "Deploying".into(), vec!["Reconciling".into()]));
+    assert_eq!(world.tags()["cloudfront.kube-operators.dev/owner"], "prod/platform/edge");
+
+    world.settle();
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
+    assert!(world.message().contains(".cloudfront.net"), "{}", world.message());
+    assert_eq!(world.event_reasons(), ["Created", "Deployed"]);
+}
+
+#[test]
+fn status_shows_every_member_of_cloudfronts_answer() {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
+    let status = world.settle();
+    let group = world.group().unwrap();
+    assert_eq!(status.id.as_deref(), Some(group.resource.id.as_str()));
+    assert_eq!(status.arn.as_deref(), Some(group.resource.arn.as_str()));
+    assert_eq!(status.name.as_deref(), Some("edge"));
+    assert_eq!(status.e_tag.as_deref(), Some(group.etag.as_str()));
+    assert_eq!(status.status.as_deref(), Some("Deployed"));
+    assert_eq!(status.routing_endpoint.as_deref(), Some(group.resource.routing_endpoint.as_str()));
+    assert_eq!((status.enabled, status.ipv6_enabled, status.is_default), (Some(true), Some(true), Some(false)));
+    assert_eq!(status.anycast_ip_list_id, None);
+    assert_eq!(status.tags, BTreeMap::from([("team".into(), "edge".into())]));
+    assert!(status.created_time.is_some() && status.last_modified_time.is_some());
+    assert_eq!(status.observed_generation, 2);
+}
+
+#[test]
+fn an_edit_is_one_update_of_all_members_with_the_etag_of_the_same_pass() {
+    let mut world = World::new(spec());
+    let before = world.settle();
+    world.calls();
+    world.edit(|spec| {
+        spec.enabled = false;
+        spec.ipv6_enabled = false;
+    });
+    world.pass();
+    assert_eq!(world.mutations(), [UpdateConnectionGroup]);
+    let group = world.group().unwrap().resource;
+    assert_eq!((group.enabled, group.ipv6_enabled), (false, false));
+    assert_ne!(world.status().e_tag, before.e_tag);
+    world.settle();
+    assert_eq!(world.ready(), ("True".into(), "Disabled".into(), vec![]));
+}
+
+#[test]
+fn a_forged_etag_in_status_is_not_believed() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.object.status.as_mut().unwrap().e_tag = Some("FORGED".into());
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.pass();
+    assert!(!world.group().unwrap().resource.ipv6_enabled);
+}
+
+#[test]
+fn somebody_elses_change_is_put_right_after_the_next_sweep_and_told() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.somebody_edits(GroupPatch { enabled: Some(false), ..Default::default() });
+    world.sweep();
+    world.pass();
+    assert!(world.group().unwrap().resource.enabled);
+    assert_eq!(world.event_reasons().last(), Some(&"DriftCorrected"));
+    assert!(world.events.last().unwrap().note.contains("enabled from 'false' to 'true'"));
+}
+
+#[test]
+fn what_lists_do_not_show_is_found_by_the_deep_check() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..Default::default() });
+    world.object.status.as_mut().unwrap().e_tag = Some(world.group().unwrap().etag);
+    world.advance(world.policy.deep_check_interval * 2);
+    world.sweep();
+    world.pass();
+    assert!(world.group().unwrap().resource.ipv6_enabled);
+}
+
+#[test]
+fn a_412_is_healed_in_the_same_pass() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.calls();
+    world.edit(|spec| spec.enabled = false);
+    world.fail(UpdateConnectionGroup, Fault::ChangedJustBefore);
+    world.pass();
+    let group = world.group().unwrap().resource;
+    assert_eq!((group.enabled, group.ipv6_enabled), (false, true), "the other's change is put right as well");
+    assert_eq!(world.mutations(), [UpdateConnectionGroup, UpdateConnectionGroup], "one refused, one done");
+}
+
+#[test]
+fn a_group_that_is_changed_again_and_again_is_left_for_later_and_never_given_up() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    for _ in 0..3 {
+        world.fail(UpdateConnectionGroup, Fault::ChangedJustBefore);
+    }
+    let outcome = world.pass();
+    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+    assert!(!outcome.requeue.is_zero());
+    world.settle();
+    assert_eq!(world.ready().1, "Disabled");
+}
+
+#[test]
+fn tags_are_set_and_removed_and_those_of_others_are_left_alone() {
+    let mut world = World::new(spec());
+    let tags =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect::<BTreeMap<_, _>>();
+    world.edit(|spec| spec.tags = tags(&[("team", "edge"), ("old", "1")]));
+    world.settle();
+    world.somebody_edits(GroupPatch { set_tags: tags(&[("theirs", "x")]), ..Default::default() });
+    world.calls();
+    world.edit(|spec| spec.tags = tags(&[("team", "core"), ("new", "2")]));
+    world.settle();
+    assert_eq!(world.mutations(), [TagResource, UntagResource]);
+    let mut now = world.tags();
+    assert_eq!(now.remove("cloudfront.kube-operators.dev/owner").as_deref(), Some("prod/platform/edge"));
+    assert_eq!(now, tags(&[("team", "core"), ("new", "2"), ("theirs", "x")]));
+    assert_eq!(world.status().tags, tags(&[("team", "core"), ("new", "2")]));
+}
+
+#[test]
+fn the_emergency_switch_goes_before_tags_and_is_not_held_up_by_them() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.tenant_comes("shop");
+    world.edit(|spec| {
+        spec.enabled = false;
+        spec.tags = BTreeMap::from([("why".into(), "attack".into())]);
+    });
+    world.pass();
+    assert!(!world.group().unwrap().resource.enabled);
+    let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
+    assert!(warning.note.contains("shop"), "{}", warning.note);
+    world.settle();
+    assert_eq!(world.tags()["why"], "attack");
+}
+
+#[test]
+fn a_group_deleted_outside_is_created_again_and_told() {
+    let mut world = World::new(spec());
+    let before = world.settle();
+    world.somebody_deletes_the_group();
+    world.sweep();
+    world.settle();
+    assert_ne!(world.status().id, before.id);
+    assert_eq!(world.ready().1, "Deployed");
+    assert!(world.event_reasons().contains(&"DeletedOutside"));
+    assert_eq!(world.group_count(), 1);
+}
+
+#[test]
+fn an_update_that_cloudfront_refuses_while_in_progress_waits_for_the_rollout() {
+    let mut world = World::new(spec());
+    world.switch(|switches| switches.update_in_progress = cloudfront_simulator::switches::Tolerance::Refuse);
+    world.pass();
+    world.edit(|spec| spec.enabled = false);
+    world.pass();
+    assert_eq!(world.ready(), ("False".into(), "Deploying".into(), vec!["Reconciling".into()]));
+    world.settle();
+    assert_eq!(world.ready().1, "Disabled");
+    assert_eq!(world.mutations().iter().filter(|call| **call == CreateConnectionGroup).count(), 1);
+}

@@ -1,0 +1,178 @@
+//! Observe, suspend, reconcile on demand, and changes between modes.
+
+use std::collections::BTreeMap;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{
+    api::{AdoptionPolicy, Mode},
+    cloudfront::Operation::{GetConnectionGroup, ListTagsForResource},
+    reconcile::Finalizer,
+};
+
+use crate::world::{World, spec};
+
+const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+
+fn observing() -> World {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.mode = Mode::Observe);
+    world
+}
+
+#[test]
+fn observe_mirrors_a_group_and_never_writes() {
+    let mut world = observing();
+    world.somebody_creates(|_| {});
+    world.sweep();
+    world.settle();
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
+    assert_eq!(world.status().id, Some(world.group().unwrap().resource.id));
+    assert_eq!(world.mutations(), []);
+    assert!(!world.tags().contains_key(OWNER));
+}
+
+#[test]
+fn observe_reports_where_the_group_differs_and_stops_when_it_no_longer_does() {
+    let mut world = observing();
+    world.edit(|spec| {
+        spec.ipv6_enabled = false;
+        spec.tags = BTreeMap::from([("team".into(), "edge".into())]);
+    });
+    world.somebody_creates(|_| {});
+    world.sweep();
+    world.settle();
+    let fields = world.status().drift.into_iter().map(|drift| drift.field).collect::<Vec<_>>();
+    assert_eq!(fields, ["ipv6Enabled", "tags[team]"]);
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec!["Drifted".into()]));
+
+    let tags = BTreeMap::from([("team".into(), "edge".into())]);
+    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), set_tags: tags, ..Default::default() });
+    world.sweep();
+    world.settle();
+    assert!(world.status().drift.is_empty());
+    assert_eq!(world.ready().2, Vec::<String>::new());
+    assert_eq!(world.mutations(), []);
+}
+
+#[test]
+fn observe_waits_for_a_group_that_does_not_exist() {
+    let mut world = observing();
+    world.settle();
+    assert_eq!(world.ready(), ("False".into(), "GroupNotFound".into(), vec!["Reconciling".into()]));
+    world.somebody_creates(|_| {});
+    world.sweep();
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+    world.somebody_deletes_the_group();
+    world.sweep();
+    world.settle();
+    assert_eq!(world.ready().1, "GroupNotFound");
+    assert_eq!(world.status().id, None);
+}
+
+#[test]
+fn observe_may_watch_the_default_group_and_another_owners() {
+    let mut world = observing();
+    let default = world.port.account(|account, now| account.outside_create_default_group(now)).resource;
+    world.edit(|spec| spec.name = Some(default.name.clone()));
+    world.sweep();
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.status().is_default), ("Deployed", Some(true)));
+    assert_eq!(world.mutations(), []);
+}
+
+#[test]
+fn deleting_an_observing_object_releases_it_without_a_call() {
+    let mut world = observing();
+    world.somebody_creates(|_| {});
+    world.sweep();
+    world.settle();
+    world.calls();
+    world.delete();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.calls(), []);
+    assert!(world.group().is_some());
+}
+
+#[test]
+fn from_observe_to_manage_is_an_adoption() {
+    let mut world = observing();
+    world.somebody_creates(|group| {
+        group.tags.insert("theirs".into(), "x".into());
+    });
+    world.advance(std::time::Duration::from_secs(3600));
+    world.sweep();
+    world.settle();
+    world.edit(|spec| spec.mode = Mode::Manage);
+    world.settle();
+    assert_eq!(world.ready().1, "AdoptionRefused");
+    assert_eq!(world.mutations(), []);
+
+    world.policy.allow_adoption = true;
+    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+    assert_eq!(world.tags()["theirs"], "x", "a tag of others stays");
+}
+
+#[test]
+fn from_manage_to_observe_stops_writing_keeps_our_tag_and_says_so() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.calls();
+    world.edit(|spec| {
+        spec.mode = Mode::Observe;
+        spec.enabled = false;
+    });
+    world.settle();
+    assert_eq!(world.mutations(), []);
+    assert!(world.group().unwrap().resource.enabled);
+    assert_eq!(world.tags()[OWNER], "prod/platform/edge");
+    assert!(world.message().contains("owner tag is still on the group"), "{}", world.message());
+    assert!(world.ready().2.contains(&"Drifted".to_owned()));
+}
+
+#[test]
+fn suspended_objects_keep_their_conditions_and_cost_nothing() {
+    let mut world = World::new(spec());
+    let before = world.settle();
+    world.calls();
+    world.edit(|spec| {
+        spec.suspend = true;
+        spec.enabled = false;
+    });
+    world.pass();
+    let after = world.status();
+    assert_eq!(world.calls(), []);
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
+    assert!(world.message().contains("spec.suspend"), "{}", world.message());
+    assert_eq!(after.observed_generation, before.observed_generation, "the new spec was not looked at");
+    assert_eq!(after.conditions[0].observed_generation, before.conditions[0].observed_generation);
+
+    world.edit(|spec| spec.suspend = false);
+    world.settle();
+    assert_eq!(world.ready().1, "Disabled");
+}
+
+#[test]
+fn an_object_suspended_from_its_birth_says_so() {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.suspend = true);
+    world.pass();
+    assert_eq!(world.calls(), []);
+    assert_eq!(world.ready(), ("False".into(), "Suspended".into(), vec!["Reconciling".into()]));
+}
+
+#[test]
+fn a_requested_reconcile_reads_in_full_once_and_is_acknowledged() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.sweep();
+    world.calls();
+    world.request_reconcile("monday");
+    world.pass();
+    assert_eq!(world.calls(), [GetConnectionGroup, ListTagsForResource]);
+    assert_eq!(world.status().last_handled_reconcile_at.as_deref(), Some("monday"));
+    world.pass();
+    assert_eq!(world.calls(), []);
+}

@@ -1,0 +1,193 @@
+//! Whose group is it: owner tags, adoption, and two objects for one name.
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{api::AdoptionPolicy, cloudfront::Operation::TagResource};
+
+use crate::world::{World, spec};
+
+const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+
+/// An old, unowned group of the object's name.
+fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = allowed;
+    world.edit(|spec| spec.adoption_policy = policy);
+    world.somebody_creates(|_| {});
+    world.advance(std::time::Duration::from_secs(3600));
+    world.sweep();
+    world.calls();
+    world
+}
+
+#[test]
+fn another_owners_group_is_never_touched_and_the_owner_is_named() {
+    for policy in [AdoptionPolicy::Never, AdoptionPolicy::IfUnchanged, AdoptionPolicy::Always] {
+        let mut world = World::new(spec());
+        world.policy.allow_adoption = true;
+        world.edit(|spec| {
+            spec.adoption_policy = policy;
+            spec.enabled = false;
+        });
+        world.somebody_creates(|group| {
+            group.tags.insert(OWNER.into(), "dev/shop/edge".into());
+        });
+        world.sweep();
+        world.settle();
+        assert_eq!(world.mutations(), [], "{policy:?}");
+        assert_eq!(world.ready(), ("False".into(), "NotOwned".into(), vec!["Stalled".into()]));
+        assert!(world.message().contains("'dev/shop/edge'"), "{}", world.message());
+        assert_eq!(world.status().id, None, "another owner's group is not shown as ours");
+    }
+}
+
+#[test]
+fn a_name_taken_after_the_last_list_is_found_out_by_the_refused_create() {
+    let mut world = World::new(spec());
+    world.somebody_creates(|group| {
+        group.tags.insert(OWNER.into(), "dev/shop/edge".into());
+    });
+    world.pass();
+    assert_eq!(world.ready().1, "NotOwned");
+    assert_eq!(world.group_count(), 1);
+}
+
+#[test]
+fn adoption_takes_both_keys_and_a_refusal_names_the_missing_ones() {
+    for (policy, allowed, adopted, says) in [
+        (AdoptionPolicy::Never, false, false, &["spec.adoptionPolicy is Never", "--allow-adoption"][..]),
+        (AdoptionPolicy::Never, true, false, &["spec.adoptionPolicy is Never"]),
+        (AdoptionPolicy::Always, false, false, &["--allow-adoption"]),
+        (AdoptionPolicy::IfUnchanged, false, false, &["--allow-adoption"]),
+        (AdoptionPolicy::IfUnchanged, true, true, &[]),
+        (AdoptionPolicy::Always, true, true, &[]),
+    ] {
+        let mut world = beside_an_unowned_group(policy, allowed);
+        world.settle();
+        if adopted {
+            assert_eq!(world.mutations(), [TagResource], "{policy:?}");
+            assert_eq!(world.ready().1, "Deployed");
+            assert_eq!(world.tags()[OWNER], "prod/platform/edge");
+            assert!(world.event_reasons().contains(&"Adopted"));
+        } else {
+            assert_eq!(world.mutations(), [], "{policy:?} {allowed}");
+            assert_eq!(world.ready(), ("False".into(), "AdoptionRefused".into(), vec!["Stalled".into()]));
+            assert!(says.iter().all(|text| world.message().contains(text)), "{}", world.message());
+            assert!(allowed != world.message().contains("--allow-adoption"), "{}", world.message());
+        }
+    }
+}
+
+#[test]
+fn if_unchanged_refuses_a_group_that_differs_and_says_where() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::IfUnchanged, true);
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.settle();
+    assert_eq!(world.mutations(), []);
+    assert!(world.message().contains("ipv6Enabled is 'true', the spec says 'false'"), "{}", world.message());
+}
+
+#[test]
+fn a_refusal_heals_when_its_cause_goes() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Never, true);
+    world.settle();
+    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
+fn always_adopts_first_and_makes_it_match_in_the_next_pass() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.pass();
+    assert_eq!(world.mutations(), [TagResource]);
+    world.settle();
+    assert!(!world.group().unwrap().resource.ipv6_enabled);
+}
+
+#[test]
+fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = true;
+    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    world.somebody_creates(|group| {
+        group.tags.insert("cost".into(), "42".into());
+    });
+    world.advance(std::time::Duration::from_secs(3600));
+    world.sweep();
+    world.settle();
+    assert_eq!(world.tags()["cost"], "42");
+}
+
+#[test]
+fn a_young_group_without_owner_tag_may_be_our_own_and_is_looked_at_again() {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = true;
+    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    world.somebody_creates(|_| {});
+    world.sweep();
+    world.calls();
+    world.pass();
+    assert_eq!(world.mutations(), []);
+    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+}
+
+#[test]
+fn an_owner_tag_taken_off_outside_stops_us_at_once() {
+    let mut world = World::new(spec());
+    world.settle();
+    let patch = GroupPatch { remove_tags: vec![OWNER.into()], enabled: Some(false), ..Default::default() };
+    world.somebody_edits(patch);
+    world.sweep();
+    world.calls();
+    world.settle();
+    assert_eq!(world.mutations(), []);
+    assert_eq!(world.ready().1, "AdoptionRefused");
+}
+
+#[test]
+fn the_default_group_is_never_managed() {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = true;
+    let default = world.port.account(|account, now| account.outside_create_default_group(now)).resource;
+    world.edit(|spec| {
+        spec.name = Some(default.name.clone());
+        spec.adoption_policy = AdoptionPolicy::Always;
+        spec.enabled = false;
+    });
+    world.advance(std::time::Duration::from_secs(3600));
+    world.sweep();
+    world.calls();
+    world.settle();
+    assert_eq!(world.mutations(), []);
+    assert_eq!(world.ready(), ("False".into(), "DefaultGroup".into(), vec!["Stalled".into()]));
+}
+
+#[test]
+fn a_status_that_points_at_another_group_leads_nowhere() {
+    let mut world = World::new(spec());
+    world.settle();
+    let victim = cloudfront_simulator::admin::NewGroup::named("victim");
+    let victim = world.port.account(|account, now| account.outside_create_group(now, victim)).unwrap();
+    let status = world.object.status.as_mut().unwrap();
+    status.id = Some(victim.resource.id.clone());
+    status.arn = Some(victim.resource.arn.clone());
+    status.e_tag = Some(victim.etag.clone());
+    world.edit(|spec| spec.enabled = false);
+    world.settle();
+    let after = world.port.account(|account, now| account.group(now, "victim")).unwrap();
+    assert_eq!(after.etag, victim.etag, "not touched");
+    assert!(!world.group().unwrap().resource.enabled);
+}
+
+#[test]
+fn a_name_that_reads_as_another_groups_id_does_not_reach_that_group() {
+    let mut world = World::new(spec());
+    let victim = cloudfront_simulator::admin::NewGroup::named("victim");
+    let victim = world.port.account(|account, now| account.outside_create_group(now, victim)).unwrap();
+    world.edit(|spec| spec.name = Some(victim.resource.id.clone()));
+    world.snapshot = None;
+    world.pass();
+    let after = world.port.account(|account, now| account.group(now, "victim")).unwrap();
+    assert_eq!(after.etag, victim.etag);
+}

@@ -1,0 +1,275 @@
+//! The CloudFront port over the simulator's `Account`, in this process. In: the port's calls. Out: what CloudFront would answer, with the faults
+//! that a test has ordered. Synchronous underneath: no network, no clock of its own.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard},
+};
+
+use cloudfront_simulator::{
+    Account, ErrorCode, Freshness, Request, Response, ServiceError, Timestamp,
+    model::{ConnectionGroup as Shown, ConnectionGroupSummary, DeploymentStatus, Versioned},
+    request::{CreateConnectionGroup, PageRequest, UpdateConnectionGroup},
+    switches::IpAddressType,
+};
+use connection_group_operator::cloudfront::{
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Described, ErrorClass, Etag, Group,
+    GroupId, GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants,
+};
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Refused before it has an effect.
+    Error(ErrorClass),
+    /// Takes effect, but the answer is lost.
+    AnswerLost,
+    /// Answered from the state before the last change.
+    Stale,
+    /// Somebody else changes the group just before the call.
+    ChangedJustBefore,
+}
+
+/// An account that answers the port.
+pub struct InProcess {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    account: Account,
+    now: Timestamp,
+    calls: Vec<Operation>,
+    faults: BTreeMap<Operation, Vec<Fault>>,
+}
+
+impl InProcess {
+    pub fn new(account: Account, now: Timestamp) -> Self {
+        Self { inner: Mutex::new(Inner { account, now, calls: Vec::new(), faults: BTreeMap::new() }) }
+    }
+
+    /// The account itself, for what somebody else does to it.
+    pub fn account<T>(&self, act: impl FnOnce(&mut Account, Timestamp) -> T) -> T {
+        let mut inner = self.lock();
+        let now = inner.now;
+        act(&mut inner.account, now)
+    }
+
+    pub fn set_now(&self, now: Timestamp) {
+        self.lock().now = now;
+    }
+
+    /// Orders a fault for the next call of that operation; several are used up in order.
+    pub fn fail(&self, operation: Operation, fault: Fault) {
+        self.lock().faults.entry(operation).or_default().push(fault);
+    }
+
+    /// The calls since the last time this was asked.
+    pub fn take_calls(&self) -> Vec<Operation> {
+        std::mem::take(&mut self.lock().calls)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    fn call(&self, operation: Operation, request: &Request) -> Result<Response, ApiError> {
+        let mut inner = self.lock();
+        inner.calls.push(operation);
+        let now = inner.now;
+        let fault = inner.faults.get_mut(&operation).filter(|faults| !faults.is_empty()).map(|faults| faults.remove(0));
+        let mut freshness = Freshness::AsSwitched;
+        match fault {
+            Some(Fault::Error(class)) => {
+                return Err(ApiError::new(operation, class, None, "ordered by the test", Some("r-1".to_owned())));
+            }
+            Some(Fault::Stale) => freshness = Freshness::Stale,
+            Some(Fault::ChangedJustBefore) => {
+                let target = request.target().unwrap().to_owned();
+                let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };
+                inner.account.outside_edit_group(now, &target, patch).unwrap();
+            }
+            Some(Fault::AnswerLost) | None => {}
+        }
+        let answer = inner.account.call_with(now, request, freshness);
+        if fault == Some(Fault::AnswerLost) {
+            return Err(ApiError::new(operation, ErrorClass::TimedOut, None, "the answer was lost", None));
+        }
+        answer.map_err(|error| api_error(operation, &error))
+    }
+
+    fn get(&self, identifier: &str) -> Result<Option<Group>, ApiError> {
+        let request = Request::GetConnectionGroup { identifier: identifier.to_owned() };
+        match self.call(Operation::GetConnectionGroup, &request) {
+            Ok(Response::GetConnectionGroup(shown)) => Ok(Some(group(&shown))),
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    fn tags_of(&self, arn: &Arn) -> Result<Tags, ApiError> {
+        let request = Request::ListTagsForResource { resource: arn.to_string() };
+        match self.call(Operation::ListTagsForResource, &request) {
+            Ok(Response::ListTagsForResource(tags)) => Ok(tags),
+            other => Err(unexpected(other)),
+        }
+    }
+}
+
+fn unexpected(answer: Result<Response, ApiError>) -> ApiError {
+    answer.expect_err("the account answers each request with its own response")
+}
+
+fn api_error(operation: Operation, error: &ServiceError) -> ApiError {
+    let code: ErrorCode = error.code;
+    let class = ErrorClass::of(code.status(), Some(code.as_str()));
+    ApiError::new(operation, class, Some(code.as_str().to_owned()), &error.message, Some("r-1".to_owned()))
+}
+
+fn time(at: Timestamp) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(at.0).ok()
+}
+
+fn deployment(status: DeploymentStatus) -> Deployment {
+    Deployment::parse(status.as_str())
+}
+
+fn group(shown: &Versioned<Shown>) -> Group {
+    let Versioned { resource, etag } = shown;
+    Group {
+        id: GroupId::new(&resource.id),
+        arn: Arn::new(&resource.arn),
+        name: GroupName::new(&resource.name),
+        etag: Etag::new(etag),
+        config: Config {
+            enabled: resource.enabled,
+            ipv6_enabled: resource.ipv6_enabled,
+            anycast_ip_list_id: resource.anycast_ip_list_id.as_deref().map(AnycastIpListId::new),
+        },
+        deployment: deployment(resource.status),
+        routing_endpoint: Some(resource.routing_endpoint.clone()),
+        is_default: resource.is_default,
+        created: time(resource.created_time),
+        modified: time(resource.last_modified_time),
+    }
+}
+
+fn summary(item: &ConnectionGroupSummary) -> Summary {
+    Summary {
+        id: GroupId::new(&item.id),
+        arn: Arn::new(&item.arn),
+        name: GroupName::new(&item.name),
+        etag: Etag::new(&item.etag),
+        enabled: item.enabled,
+        anycast_ip_list_id: item.anycast_ip_list_id.as_deref().map(AnycastIpListId::new),
+        deployment: deployment(item.status),
+        modified: time(item.last_modified_time),
+    }
+}
+
+impl CloudFront for InProcess {
+    async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
+        let (group, tags) = match lookup {
+            Lookup::Known { id, arn } => (self.get(id.as_str()), Some((arn, self.tags_of(arn)))),
+            Lookup::Name(name) => (self.get(name.as_str()), None),
+        };
+        let Some(group) = group? else { return Ok(None) };
+        let tags = match tags {
+            Some((arn, tags)) if *arn == group.arn => tags?,
+            _ => self.tags_of(&group.arn)?,
+        };
+        Ok(Some(Described { group, tags }))
+    }
+
+    async fn create(&self, new: &NewGroup) -> Result<Group, ApiError> {
+        let request = Request::CreateConnectionGroup(CreateConnectionGroup {
+            name: new.name.to_string(),
+            ipv6_enabled: Some(new.config.ipv6_enabled),
+            anycast_ip_list_id: new.config.anycast_ip_list_id.as_ref().map(ToString::to_string),
+            enabled: Some(new.config.enabled),
+            tags: new.tags.clone().into_iter().collect(),
+        });
+        match self.call(Operation::CreateConnectionGroup, &request) {
+            Ok(Response::CreateConnectionGroup(shown)) => Ok(group(&shown)),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn update(&self, id: &GroupId, if_match: &Etag, config: &Config) -> Result<Group, ApiError> {
+        let list = config.anycast_ip_list_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let request = Request::UpdateConnectionGroup(UpdateConnectionGroup {
+            id: id.to_string(),
+            if_match: Some(if_match.to_string()),
+            ipv6_enabled: Some(config.ipv6_enabled),
+            anycast_ip_list_id: Some(list),
+            enabled: Some(config.enabled),
+        });
+        match self.call(Operation::UpdateConnectionGroup, &request) {
+            Ok(Response::UpdateConnectionGroup(shown)) => Ok(group(&shown)),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn delete(&self, id: &GroupId, if_match: &Etag) -> Result<(), ApiError> {
+        let request = Request::DeleteConnectionGroup { id: id.to_string(), if_match: Some(if_match.to_string()) };
+        self.call(Operation::DeleteConnectionGroup, &request).map(drop)
+    }
+
+    async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
+        let tags = tags.clone().into_iter().collect();
+        let request = Request::TagResource { resource: arn.to_string(), tags };
+        self.call(Operation::TagResource, &request).map(drop)
+    }
+
+    async fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> Result<(), ApiError> {
+        let keys = keys.iter().cloned().collect();
+        let request = Request::UntagResource { resource: arn.to_string(), keys };
+        self.call(Operation::UntagResource, &request).map(drop)
+    }
+
+    async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
+        let request = Request::ListDistributionTenants {
+            distribution_id: None,
+            connection_group_id: Some(id.to_string()),
+            page: PageRequest { marker: None, max_items: Some(100) },
+        };
+        match self.call(Operation::ListDistributionTenants, &request) {
+            Ok(Response::ListDistributionTenants(page)) => Ok(Tenants {
+                count: page.items.len(),
+                names: page.items.iter().take(10).map(|tenant| tenant.name.clone()).collect(),
+                beyond_this_page: page.next_marker.is_some(),
+            }),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
+        let request = Request::GetAnycastIpList { id: id.to_string() };
+        match self.call(Operation::GetAnycastIpList, &request) {
+            Ok(Response::GetAnycastIpList(list)) => Ok(Some(match list.ip_address_type {
+                IpAddressType::Ipv4 => AddressFamily::Ipv4Only,
+                IpAddressType::Ipv6 | IpAddressType::Dualstack => AddressFamily::Other,
+            })),
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<Summary>, ApiError> {
+        let mut groups = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = PageRequest { marker, max_items: None };
+            let request = Request::ListConnectionGroups { anycast_ip_list_id: None, page };
+            match self.call(Operation::ListConnectionGroups, &request) {
+                Ok(Response::ListConnectionGroups(page)) => {
+                    groups.extend(page.items.iter().map(summary));
+                    marker = page.next_marker;
+                    if marker.is_none() {
+                        return Ok(groups);
+                    }
+                }
+                other => return Err(unexpected(other)),
+            }
+        }
+    }
+}

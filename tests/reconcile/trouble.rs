@@ -1,0 +1,157 @@
+//! Each class of error, on each kind of call: what people read, when it is tried again, and that it heals.
+
+use std::time::Duration;
+
+use connection_group_operator::cloudfront::{
+    ErrorClass, Operation,
+    Operation::{CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, TagResource, UpdateConnectionGroup},
+};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+/// Class, reason, the condition beside Ready, the longest first pause in seconds.
+const TABLE: [(ErrorClass, &str, &str, u64); 12] = [
+    (ErrorClass::Throttled, "Throttled", "Reconciling", 1),
+    (ErrorClass::ServiceUnavailable, "ServiceUnavailable", "Reconciling", 1),
+    (ErrorClass::TimedOut, "ServiceUnavailable", "Reconciling", 1),
+    (ErrorClass::Unreachable, "ServiceUnavailable", "Reconciling", 1),
+    (ErrorClass::Credentials, "CredentialsUnavailable", "Reconciling", 1),
+    (ErrorClass::AccessDenied, "AccessDenied", "Reconciling", 30),
+    (ErrorClass::LimitExceeded, "QuotaExceeded", "Reconciling", 30),
+    (ErrorClass::InvalidArgument, "InvalidArgument", "Stalled", 30),
+    (ErrorClass::InUse, "InUse", "Reconciling", 30),
+    (ErrorClass::NotFound, "Conflict", "Reconciling", 1),
+    (ErrorClass::NotDisabled, "Conflict", "Reconciling", 1),
+    (ErrorClass::Unexpected, "UnexpectedResponse", "Reconciling", 1),
+];
+
+fn assert_row(world: &mut World, row: (ErrorClass, &str, &str, u64), operation: Operation) {
+    let (class, reason, beside, first_pause) = row;
+    world.fail(operation, Fault::Error(class));
+    let outcome = world.pass();
+    assert_eq!(world.ready(), ("False".into(), reason.into(), vec![beside.into()]), "{class:?} at {operation}");
+    let pause = outcome.requeue;
+    assert!(!pause.is_zero() && pause <= Duration::from_secs(first_pause), "{class:?}: {pause:?}");
+    assert!(world.message().contains("(AWS request id r-1)"), "{}", world.message());
+    world.settle();
+    assert_eq!(world.ready().0, "True", "{class:?} at {operation} must heal by itself");
+}
+
+#[test]
+fn every_error_of_a_create_has_its_row_and_heals() {
+    for row in TABLE {
+        assert_row(&mut World::new(spec()), row, CreateConnectionGroup);
+    }
+}
+
+#[test]
+fn every_error_of_an_update_has_its_row_and_heals() {
+    for row in TABLE {
+        let mut world = World::new(spec());
+        world.settle();
+        world.edit(|spec| spec.enabled = false);
+        assert_row(&mut world, row, UpdateConnectionGroup);
+    }
+}
+
+#[test]
+fn every_error_of_a_tag_call_has_its_row_and_heals() {
+    for row in TABLE {
+        let mut world = World::new(spec());
+        world.settle();
+        world.edit(|spec| {
+            spec.tags.insert("team".into(), "edge".into());
+        });
+        assert_row(&mut world, row, TagResource);
+    }
+}
+
+#[test]
+fn every_error_of_a_read_has_its_row_and_heals() {
+    for operation in [GetConnectionGroup, ListTagsForResource] {
+        for row in TABLE.into_iter().filter(|row| row.0 != ErrorClass::NotFound) {
+            let mut world = World::new(spec());
+            world.settle();
+            world.edit(|spec| spec.enabled = false);
+            assert_row(&mut world, row, operation);
+        }
+    }
+}
+
+#[test]
+fn a_throttled_read_does_not_make_a_healthy_front_unhealthy() {
+    for class in [ErrorClass::Throttled, ErrorClass::ServiceUnavailable, ErrorClass::TimedOut, ErrorClass::Unreachable]
+    {
+        let mut world = World::new(spec());
+        let before = world.settle();
+        world.request_reconcile("now");
+        world.fail(GetConnectionGroup, Fault::Error(class));
+        let outcome = world.pass();
+        assert_eq!(outcome.status, before, "{class:?}");
+        assert!(outcome.requeue <= Duration::from_secs(1), "and is tried again soon");
+        assert!(outcome.error.is_some(), "and is logged");
+    }
+}
+
+#[test]
+fn trouble_that_outlasts_the_deep_check_is_shown() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.snapshot = None;
+    world.advance(world.policy.deep_check_interval * 4);
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Unreachable));
+    world.pass();
+    assert_eq!(world.ready().1, "ServiceUnavailable");
+}
+
+#[test]
+fn pauses_grow_to_five_minutes_and_start_anew_after_success() {
+    let mut world = World::new(spec());
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
+        pauses.push(world.pass().requeue);
+    }
+    assert!(pauses[0] < Duration::from_secs(2));
+    assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(300)));
+    assert!(pauses[11] >= Duration::from_secs(240), "{pauses:?}");
+    world.settle();
+    assert_eq!(world.memory.failures, 0);
+}
+
+#[test]
+fn a_refusal_by_iam_names_the_action() {
+    let mut world = World::new(spec());
+    world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    world.pass();
+    assert!(world.message().contains("cloudfront:CreateConnectionGroup"), "{}", world.message());
+}
+
+#[test]
+fn the_quota_of_groups_is_named_with_its_use_and_heals_when_raised() {
+    let mut world = World::new(spec());
+    world.switch(|switches| switches.groups_per_account = 0);
+    world.pass();
+    assert_eq!(world.ready().1, "QuotaExceeded");
+    assert!(
+        world.message().contains("connection groups per account (the account has 0 groups)"),
+        "{}",
+        world.message()
+    );
+    world.switch(|switches| switches.groups_per_account = 100);
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
+fn the_same_trouble_is_told_in_one_event() {
+    let mut world = World::new(spec());
+    for _ in 0..3 {
+        world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+        world.pass();
+    }
+    assert_eq!(world.event_reasons(), ["AccessDenied"]);
+}

@@ -1,0 +1,280 @@
+//! A small world around the shipping reconcile: one object, one account, one operator that remembers, sweeps and may crash; time stands still
+//! unless it is moved. In: what people and others do. Out: the object's status, the account, and the calls that were made.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use cloudfront_simulator::{
+    Account, Switches, Timestamp,
+    admin::{GroupPatch, NewGroup, NewTenant},
+    model::{ConnectionGroup as Shown, Versioned},
+};
+use connection_group_operator::{
+    api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, condition},
+    clock::{Clock, Moment},
+    cloudfront::{ApiError, CloudFront, Operation, Snapshot},
+    reconcile::{Event, Finalizer, Memory, Outcome, Policy, Surroundings, reconcile},
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::port::{Fault, InProcess};
+
+pub const PROPAGATION: Duration = Duration::from_secs(150);
+const EPOCH_MS: i64 = 1_800_000_000_000;
+
+pub struct World {
+    pub port: InProcess,
+    pub object: ConnectionGroup,
+    pub policy: Policy,
+    pub memory: Memory,
+    pub snapshot: Option<Snapshot>,
+    pub list_trouble: Option<ApiError>,
+    pub events: Vec<Event>,
+    elapsed: Duration,
+    process_start: Duration,
+}
+
+struct FrozenClock {
+    moment: Moment,
+    wall: jiff::Timestamp,
+}
+
+impl Clock for FrozenClock {
+    fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        self.wall
+    }
+}
+
+impl World {
+    pub fn new(spec: ConnectionGroupSpec) -> Self {
+        Self::with_switches(spec, Switches::default())
+    }
+
+    /// The operator has been running for two minutes and has just swept.
+    pub fn with_switches(spec: ConnectionGroupSpec, switches: Switches) -> Self {
+        let mut object = ConnectionGroup::new("edge", spec);
+        object.metadata.namespace = Some("platform".into());
+        object.metadata.uid = Some("uid-1".into());
+        object.metadata.generation = Some(1);
+        let policy = Policy {
+            owner_id: "prod".into(),
+            allow_adoption: false,
+            sweep_interval: Duration::from_secs(60),
+            sweep_interval_active: Duration::from_secs(10),
+            deep_check_interval: Duration::from_secs(6 * 3600),
+            settle_window: Duration::from_secs(60),
+        };
+        let port = InProcess::new(Account::new(switches), Timestamp(EPOCH_MS));
+        let mut world = Self {
+            port,
+            object,
+            policy,
+            memory: Memory::default(),
+            snapshot: None,
+            list_trouble: None,
+            events: Vec::new(),
+            elapsed: Duration::ZERO,
+            process_start: Duration::ZERO,
+        };
+        world.memory.deep_check_at = Some(Moment::START + world.policy.deep_check_interval);
+        world.advance(Duration::from_secs(120));
+        world.sweep();
+        world.port.take_calls();
+        world
+    }
+
+    pub fn advance(&mut self, time: Duration) {
+        self.elapsed += time;
+        let ms = i64::try_from(self.elapsed.as_millis()).unwrap();
+        self.port.set_now(Timestamp(EPOCH_MS + ms));
+    }
+
+    fn clock(&self) -> FrozenClock {
+        let wall = jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(self.elapsed.as_millis()).unwrap());
+        FrozenClock { moment: Moment::after_start(self.elapsed - self.process_start), wall: wall.unwrap() }
+    }
+
+    /// One complete list, a moment after everything so far.
+    pub fn sweep(&mut self) {
+        self.advance(Duration::from_millis(1));
+        let began = self.clock().moment();
+        match now(self.port.list()) {
+            Ok(groups) => {
+                let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect::<BTreeMap<_, _>>();
+                self.snapshot = Some(Snapshot { began, groups });
+                self.list_trouble = None;
+            }
+            Err(error) => self.list_trouble = Some(error),
+        }
+        self.advance(Duration::from_millis(1));
+    }
+
+    /// One pass; its outcome is stored, as the runtime does it.
+    pub fn pass(&mut self) -> Outcome {
+        let outcome = self.pass_without_storing();
+        self.object.status = Some(outcome.status.clone());
+        self.events.extend(outcome.events.clone());
+        outcome
+    }
+
+    /// One pass whose outcome is lost, as in a crash before the status write.
+    pub fn pass_without_storing(&mut self) -> Outcome {
+        let clock = self.clock();
+        let around = Surroundings {
+            port: &self.port,
+            policy: &self.policy,
+            snapshot: self.snapshot.as_ref(),
+            list_trouble: self.list_trouble.as_ref(),
+            clock: &clock,
+        };
+        now(reconcile(&self.object, &mut self.memory, &around))
+    }
+
+    /// Passes, sweeps and propagation until nothing is left to do at once: the object is at rest, or waits for somebody else.
+    pub fn settle(&mut self) -> ConnectionGroupStatus {
+        let mut quiet = 0;
+        while quiet < 2 {
+            let before = self.object.status.clone();
+            let outcome = self.pass();
+            if outcome.finalizer == Finalizer::Release {
+                break;
+            }
+            quiet = if self.object.status == before { quiet + 1 } else { 0 };
+            if outcome.requeue > Duration::ZERO {
+                self.advance(PROPAGATION);
+                self.sweep();
+            }
+        }
+        self.status()
+    }
+
+    /// The process dies and another one starts: its memory is gone, its clock starts anew.
+    pub fn crash(&mut self) {
+        self.memory =
+            Memory { deep_check_at: Some(Moment::START + self.policy.deep_check_interval), ..Memory::default() };
+        self.snapshot = None;
+        self.advance(Duration::from_secs(5));
+        self.process_start = self.elapsed;
+    }
+
+    pub fn edit(&mut self, change: impl FnOnce(&mut ConnectionGroupSpec)) {
+        change(&mut self.object.spec);
+        *self.object.metadata.generation.as_mut().unwrap() += 1;
+    }
+
+    pub fn delete(&mut self) {
+        self.object.metadata.deletion_timestamp = Some(Time(self.clock().wall));
+    }
+
+    pub fn request_reconcile(&mut self, at: &str) {
+        let annotations = self.object.metadata.annotations.get_or_insert_default();
+        annotations.insert(RECONCILE_REQUESTED_AT.to_owned(), at.to_owned());
+    }
+
+    pub fn fail(&self, operation: Operation, fault: Fault) {
+        self.port.fail(operation, fault);
+    }
+
+    pub fn calls(&self) -> Vec<Operation> {
+        self.port.take_calls()
+    }
+
+    /// The mutations among the calls since the last time calls were asked for.
+    pub fn mutations(&self) -> Vec<Operation> {
+        self.calls().into_iter().filter(|call| is_mutation(*call)).collect()
+    }
+
+    pub fn status(&self) -> ConnectionGroupStatus {
+        self.object.status.clone().unwrap()
+    }
+
+    /// Reason and status of the `Ready` condition, and the other conditions that are there.
+    pub fn ready(&self) -> (String, String, Vec<String>) {
+        let conditions = self.status().conditions;
+        let ready = condition(&conditions, "Ready").unwrap();
+        let others = conditions.iter().filter(|c| c.type_ != "Ready").map(|c| c.type_.clone()).collect();
+        (ready.status.clone(), ready.reason.clone(), others)
+    }
+
+    pub fn message(&self) -> String {
+        condition(&self.status().conditions, "Ready").unwrap().message.clone()
+    }
+
+    pub fn event_reasons(&self) -> Vec<&'static str> {
+        self.events.iter().map(|event| event.reason.as_str()).collect()
+    }
+
+    pub fn group(&self) -> Option<Versioned<Shown>> {
+        self.port.account(|account, now| account.group(now, "edge"))
+    }
+
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let groups = self.port.account(|account, now| account.groups(now));
+        groups.into_iter().find(|group| group.resource.name == "edge").and_then(|group| group.resource.tags).unwrap()
+    }
+
+    pub fn group_count(&self) -> usize {
+        self.port.account(|account, now| account.groups(now)).len()
+    }
+
+    pub fn somebody_creates(&self, change: impl FnOnce(&mut NewGroup)) {
+        let mut new = NewGroup::named("edge");
+        change(&mut new);
+        self.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
+    }
+
+    pub fn somebody_edits(&self, patch: GroupPatch) {
+        self.port.account(|account, now| account.outside_edit_group(now, "edge", patch)).unwrap();
+    }
+
+    pub fn somebody_deletes_the_group(&self) {
+        self.port.account(|account, now| account.outside_delete_group(now, "edge")).unwrap();
+    }
+
+    pub fn tenant_comes(&self, name: &str) {
+        self.port.account(|account, now| account.outside_create_tenant(now, NewTenant::behind("edge", name))).unwrap();
+    }
+
+    pub fn tenant_goes(&self, name: &str) {
+        self.port.account(|account, _| account.outside_delete_tenant(name)).unwrap();
+    }
+
+    pub fn switch(&self, change: impl FnOnce(&mut Switches)) {
+        self.port.account(|account, _| {
+            let mut switches = account.switches().clone();
+            change(&mut switches);
+            account.set_switches(switches);
+        });
+    }
+}
+
+pub fn is_mutation(call: Operation) -> bool {
+    match call {
+        Operation::CreateConnectionGroup
+        | Operation::UpdateConnectionGroup
+        | Operation::DeleteConnectionGroup
+        | Operation::TagResource
+        | Operation::UntagResource => true,
+        Operation::GetConnectionGroup
+        | Operation::ListConnectionGroups
+        | Operation::ListTagsForResource
+        | Operation::ListDistributionTenants
+        | Operation::GetAnycastIpList => false,
+    }
+}
+
+pub fn spec() -> ConnectionGroupSpec {
+    ConnectionGroupSpec::default()
+}
+
+/// Runs a future that never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("the reconcile waited for something else than the port"),
+    }
+}
