@@ -237,7 +237,7 @@ mod tests {
             run(&["--owner-id", "o", "--sweep-interval", "1m30s", "--deep-check-interval", "6h", "--aws-rate", "0.5"]);
         let args = args.unwrap();
         assert_eq!(args.sweep_interval, Duration::from_secs(90));
-        assert_eq!(args.deep_check_interval, Duration::from_secs(21_600));
+        assert_eq!(args.deep_check_interval, Duration::from_hours(6));
         assert!((args.aws_rate - 0.5).abs() < f64::EPSILON);
     }
 

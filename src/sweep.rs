@@ -97,7 +97,8 @@ pub fn is_out_of_date(object: &ConnectionGroup, previous: Option<&Snapshot>, cur
                 || status.e_tag.as_deref() != Some(group.etag.as_str())
                 || status.status.as_deref() != Some(group.deployment.as_str())
                 || status.enabled != Some(group.enabled)
-                || status.anycast_ip_list_id.as_deref() != group.anycast_ip_list_id.as_ref().map(|list| list.as_str())
+                || status.anycast_ip_list_id.as_deref()
+                    != group.anycast_ip_list_id.as_ref().map(super::cloudfront::AnycastIpListId::as_str)
         }
     };
     let waits_for_the_list = condition(&status.conditions, "Ready").is_some_and(|ready| {

@@ -12,13 +12,13 @@ use crate::time::Millis;
 #[command(name = "cloudfront-simulator", version)]
 pub struct Cli {
     /// Where to listen; port 0 takes a free one
-    #[arg(long, env = "SIMULATOR_ADDR", default_value = "127.0.0.1:4568")]
+    #[arg(long, default_value = "127.0.0.1:4568")]
     pub addr: SocketAddr,
     /// Listen on an address that other machines can reach. Nothing is authenticated.
-    #[arg(long, env = "SIMULATOR_ALLOW_REMOTE")]
+    #[arg(long)]
     pub allow_remote: bool,
     /// Hold back each answer for this long
-    #[arg(long, env = "SIMULATOR_LATENCY", default_value_t = Millis(0))]
+    #[arg(long, default_value_t = Millis(0))]
     pub latency: Millis,
     /// What AWS does not document
     #[command(flatten, next_help_heading = "What AWS does not document")]

@@ -1,7 +1,8 @@
 //! The `ETag` of a version number. Pure.
 //!
-//! CloudFront's `ETag`s are a fixed sequence: the first version of every resource has the same one, and so on. So an `ETag`
-//! guards a version, never an identity. The first five are known from public traces; the rest are made up, always alike.
+//! CloudFront's `ETag`s are a fixed sequence: the first version of every resource has the same one, and so on. So an
+//! `ETag` guards a version, never an identity. The first five are known from public traces; the rest are made up,
+//! always alike.
 
 use crate::ids;
 

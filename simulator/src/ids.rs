@@ -1,7 +1,7 @@
 //! Identifiers that look like CloudFront's, derived from a seed and a serial number. Pure.
 //!
-//! Real ids are KSUIDs: 27 base-62 digits that begin with the time, so that ids sort by creation. Here the serial number
-//! takes the place of the time, and a hash that of the random part.
+//! Real ids are KSUIDs: 27 base-62 digits that begin with the time, so that ids sort by creation. Here the serial
+//! number takes the place of the time, and a hash that of the random part.
 
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Digits and capital letters.

@@ -1,7 +1,8 @@
 //! A CloudFront endpoint for laptops and tests: connection groups, their tags, Anycast IP lists and tenants.
 //!
 //! - [`Account`] is one AWS account as a plain synchronous state machine: a [`Request`] and the time go in, a
-//!   [`Response`] or a [`ServiceError`] comes out. No clock, no I/O, no randomness; it can be cloned, compared and hashed.
+//!   [`Response`] or a [`ServiceError`] comes out. No clock, no I/O, no randomness; it can be cloned, compared and
+//!   hashed.
 //! - [`wire`] turns HTTP requests into [`Request`]s and results into HTTP answers, as REST-XML. Pure.
 //! - [`server`] is the thin coat: it listens, reads the clock, keeps the request log and carries out injected faults.
 //! - [`admin`] holds the JSON types of the admin path, shared with its clients.
@@ -32,3 +33,8 @@ pub use request::Request;
 pub use response::Response;
 pub use switches::Switches;
 pub use time::{Millis, Timestamp};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

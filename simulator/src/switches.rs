@@ -1,8 +1,8 @@
 //! Every behaviour that AWS does not document, as a named switch with its default. Pure.
 //!
-//! The same type is the command line of the binary, the body of `PUT /_admin/switches`, and what [`crate::Account`] obeys.
-//! Each comment says where the default comes from: *documented*, *observed* in public traces, *inferred* from the API model
-//! or from what other tools do, or *unknown*.
+//! The same type is the command line of the binary, the body of `PUT /_admin/switches`, and what [`crate::Account`]
+//! obeys. Each comment says where the default comes from: *documented*, *observed* in public traces, *inferred* from
+//! the API model or from what other tools do, or *unknown*.
 
 mod choices;
 
@@ -21,13 +21,13 @@ pub use choices::*;
 #[serde(deny_unknown_fields)]
 pub struct Switches {
     /// The account number that stands in every ARN
-    #[arg(long, env = "SIMULATOR_ACCOUNT_ID", default_value_t = Switches::DEFAULT.account_id)]
+    #[arg(long, default_value_t = Switches::DEFAULT.account_id)]
     pub account_id: AccountId,
     /// Ids are derived from this number: the same seed and the same calls give the same ids
-    #[arg(long, env = "SIMULATOR_SEED", default_value_t = Switches::DEFAULT.seed)]
+    #[arg(long, default_value_t = Switches::DEFAULT.seed)]
     pub seed: u64,
     /// How long a group or list stays `InProgress` after a change (observed: 2 to 5 minutes)
-    #[arg(long, env = "SIMULATOR_PROPAGATION", default_value_t = Switches::DEFAULT.propagation)]
+    #[arg(long, default_value_t = Switches::DEFAULT.propagation)]
     pub propagation: Millis,
     /// How long reads still show the state before the last change (unknown)
     #[arg(long, default_value_t = Switches::DEFAULT.read_lag)]
@@ -74,13 +74,13 @@ pub struct Switches {
     /// When the name is taken and the quota is used up as well (unknown)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.create_precedence)]
     pub create_precedence: CreatePrecedence,
-    /// An update while the group is `InProgress` (unknown)
+    /// An update while the group is `InProgress` (unknown; refused, it is `ResourceInUse`)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.update_in_progress)]
     pub update_in_progress: Tolerance,
-    /// A deletion while the group is `InProgress` (inferred: accepted)
+    /// A deletion while the group is `InProgress` (inferred: accepted; refused, it is `ResourceNotDisabled`)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.delete_in_progress)]
     pub delete_in_progress: Tolerance,
-    /// Disabling a group that still has tenants (unknown)
+    /// Disabling a group that still has tenants (unknown; refused, it is `ResourceInUse`)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.disable_with_tenants)]
     pub disable_with_tenants: Tolerance,
     /// An update that changes nothing (unknown)
@@ -98,7 +98,7 @@ pub struct Switches {
     /// Which error an update or deletion gives that is both outdated (412) and in conflict (409) (unknown)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.write_precedence)]
     pub write_precedence: WritePrecedence,
-    /// `If-Match: *` (unknown)
+    /// `If-Match: *` (unknown; refused, it is `InvalidIfMatchVersion`)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.if_match_star)]
     pub if_match_star: Tolerance,
     /// An `If-Match` that cannot be an `ETag` at all (inferred)

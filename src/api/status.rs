@@ -14,7 +14,7 @@ pub struct ConnectionGroupStatus {
     /// Generation of the spec that this status speaks of; -1 until the operator has seen the object.
     #[serde(default = "unseen")]
     pub observed_generation: i64,
-    /// Id of the connection group at CloudFront, such as cg_2uVbA9KeWaADTbKzhj9lcKDoM25.
+    /// Id of the connection group at CloudFront, such as `cg_2uVbA9KeWaADTbKzhj9lcKDoM25`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Amazon Resource Name of the connection group.

@@ -246,7 +246,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_a_person_waits_for_goes_before_the_background() {
-        let budget = Budget::new(1.0, 1, Duration::from_secs(60));
+        let budget = Budget::new(1.0, 1, Duration::from_mins(1));
         let lanes = [(Lane::Urgent, "first"), (Lane::Background, "sweep"), (Lane::Urgent, "a"), (Lane::Urgent, "b")];
         assert_eq!(order_of(budget, &lanes, Duration::from_millis(1)).await, ["first", "a", "b", "sweep"]);
     }

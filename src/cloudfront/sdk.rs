@@ -332,5 +332,5 @@ fn request_id(response: &Response) -> Option<String> {
 
 fn has_credentials_error(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.is::<aws_credential_types::provider::error::CredentialsError>())
+        .any(<dyn std::error::Error + 'static>::is::<aws_credential_types::provider::error::CredentialsError>)
 }

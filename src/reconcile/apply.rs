@@ -202,6 +202,7 @@ fn in_step(group: Group) -> Conclusion {
 }
 
 /// What the rollout says of a group that equals its spec.
+#[must_use]
 pub const fn standing_of(deployment: &Deployment, enabled: bool) -> (Standing, Reason) {
     match (deployment, enabled) {
         (Deployment::Pending(_), _) => (Standing::Reconciling, Reason::Deploying),

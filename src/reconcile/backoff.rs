@@ -14,7 +14,7 @@ pub enum Pace {
     Slow,
 }
 
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 impl Pace {
     const fn first(self) -> Duration {

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::cloudfront::ErrorClass;
 
-    const WINDOW: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_mins(1);
 
     fn at(seconds: u64) -> Moment {
         Moment::after_start(Duration::from_secs(seconds))

@@ -49,7 +49,7 @@ pub enum Owner {
 }
 
 /// How long the tags of a new group may take to be seen.
-pub const TAGS_SETTLE: Duration = Duration::from_secs(60);
+pub const TAGS_SETTLE: Duration = Duration::from_mins(1);
 
 /// Decides who owns a group that was just read.
 #[must_use]

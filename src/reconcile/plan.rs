@@ -170,9 +170,8 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (_, Observed::NotLooked) => Plan::Keep,
         (_, Observed::Settled(summary)) => Plan::Note(summary),
 
-        (Intent::Present(desired), Observed::NeverThere) => create(desired, known),
         (Intent::Present(_), Observed::NotFound(_)) if known.status.id.is_some() => Plan::Forget,
-        (Intent::Present(desired), Observed::NotFound(_)) => create(desired, known),
+        (Intent::Present(desired), Observed::NeverThere | Observed::NotFound(_)) => create(desired, known),
         (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
             _ if described.group.is_default => Plan::Refuse(described, Refusal::DefaultGroup),
             Owner::Ours => manage(desired, described, known),

@@ -83,6 +83,7 @@ pub struct Conclusion {
 
 impl Conclusion {
     /// A conclusion that clears drift and blockers and changes no tags.
+    #[must_use]
     pub const fn new(sight: Sight, standing: Standing, reason: Reason, message: String) -> Self {
         Self {
             sight,
@@ -98,6 +99,7 @@ impl Conclusion {
     }
 
     /// Nothing was looked at and nothing changes.
+    #[must_use]
     pub fn unchanged() -> Self {
         Self {
             standing: None,
@@ -108,6 +110,7 @@ impl Conclusion {
     }
 
     /// Suspended: conditions keep their values, only the message changes; an object never looked at, or being deleted, says so.
+    #[must_use]
     pub fn suspended(known: &Known<'_>) -> Self {
         if known.deleting {
             let text = message::SUSPENDED_DELETION.to_owned();
@@ -121,6 +124,7 @@ impl Conclusion {
     }
 
     /// Only the deployment status is news.
+    #[must_use]
     pub fn noted(summary: Summary, known: &Known<'_>) -> Self {
         if known.deleting {
             return Self { next: Next::DeepCheck, ..Self::unchanged() };
@@ -135,6 +139,7 @@ impl Conclusion {
     }
 
     /// The group was found after a refused Create; the next pass does what the plan says.
+    #[must_use]
     pub fn found(plan: Plan) -> Self {
         let sight = match plan {
             Plan::Update(update) => Sight::Group(update.described.group),
@@ -146,6 +151,7 @@ impl Conclusion {
     }
 
     /// The tags of the spec are now those that were applied.
+    #[must_use]
     pub fn with_tags(mut self, intent: &Intent) -> Self {
         if let Intent::Present(desired) = intent {
             self.tags = Change::Set(desired.tags.clone());
@@ -154,17 +160,20 @@ impl Conclusion {
     }
 
     /// When to look again.
+    #[must_use]
     pub const fn then(mut self, next: Next) -> Self {
         self.next = next;
         self
     }
 
     /// Tells people what was done.
+    #[must_use]
     pub fn tell(self, reason: Reason, action: &'static str, note: String) -> Self {
         self.event(Severity::Normal, reason, action, note)
     }
 
     /// Warns people of what was found or done.
+    #[must_use]
     pub fn warn(self, reason: Reason, action: &'static str, note: String) -> Self {
         self.event(Severity::Warning, reason, action, note)
     }

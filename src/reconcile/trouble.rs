@@ -119,10 +119,10 @@ pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, before: Op
     match (error.class, &wanted.anycast_ip_list_id, detached) {
         (ErrorClass::InvalidArgument, None, Some(list)) => Trouble::DetachRefused(list, error),
         (ErrorClass::NotFound, Some(list), _) => match port.anycast_ip_list(list).await {
-            Ok(Some(_)) => Trouble::Api(error),
             Ok(None) => Trouble::AnycastIpListNotFound(list.clone(), error),
+            // A new group has nothing else that could be missing.
             Err(_) if before.is_none() => Trouble::AnycastIpListNotFound(list.clone(), error),
-            Err(_) => Trouble::Api(error),
+            Ok(Some(_)) | Err(_) => Trouble::Api(error),
         },
         (ErrorClass::InvalidArgument, Some(list), _) if wanted.ipv6_enabled => match port.anycast_ip_list(list).await {
             Ok(Some(AddressFamily::Ipv4Only)) => Trouble::Ipv4OnlyList(list.clone(), error),

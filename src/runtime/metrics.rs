@@ -160,9 +160,8 @@ impl Metrics {
     }
 
     /// A pass has ended; `Ok(Some)` is trouble at CloudFront, `Err` trouble at the API server.
-    pub fn pass_ended(&self, timer: Timer, ended: Result<Option<&ApiError>, ()>) {
+    pub fn pass_ended(&self, Timer(started): Timer, ended: Result<Option<&ApiError>, ()>) {
         self.active.dec();
-        let Timer(started) = timer;
         self.pass_seconds.with_label_values(&[CONTROLLER]).observe(started.elapsed().as_secs_f64());
         let failed = !matches!(ended, Ok(None));
         self.passes.with_label_values(&[CONTROLLER, if failed { ERROR } else { SUCCESS }]).inc();

@@ -143,7 +143,10 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
                 .reconcile_on(woken)
                 .graceful_shutdown_on(stop.clone())
                 .run(pass::run, pass::after_error, Arc::clone(&context))
-                .for_each(|ended| std::future::ready(log_end(&ended))),
+                .for_each(|ended| {
+                    log_end(&ended);
+                    std::future::ready(())
+                }),
         );
     }
     while controllers.next().await.is_some() {}

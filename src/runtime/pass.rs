@@ -68,7 +68,7 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         reconcile_id = %context.metrics.next_reconcile_id(),
     );
     let timer = context.metrics.pass_started();
-    let caught = AssertUnwindSafe(one(&object, &context)).catch_unwind().instrument(span.clone()).await;
+    let caught = AssertUnwindSafe(Box::pin(one(&object, &context))).catch_unwind().instrument(span.clone()).await;
     let ended = caught.unwrap_or_else(|panic| {
         context.metrics.panicked();
         Err(PassError::Panicked(panic_text(panic.as_ref())))
@@ -81,6 +81,7 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
 }
 
 /// When to try again after a pass that failed: kube asks after every error.
+#[expect(clippy::needless_pass_by_value, reason = "kube's Controller hands these over")]
 pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Context>) -> Action {
     let uid = object.uid().unwrap_or_default();
     let remembered = context.objects.remember(&uid);
@@ -111,7 +112,7 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
 
     let remembered = context.objects.remember(&uid);
     let mut remembered = remembered.lock().await;
-    let outcome = look(object, context, &mut remembered).await;
+    let outcome = Box::pin(look(object, context, &mut remembered)).await;
     remembered.status = Some(outcome.status.clone());
 
     if object.status.as_ref() != Some(&outcome.status) && outcome.finalizer == Finalizer::Keep {
@@ -145,7 +146,7 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
         list_trouble: lists.trouble.as_ref(),
         clock: context.clock.as_ref(),
     };
-    let outcome = reconcile(&object, &mut remembered.memory, &around).await;
+    let outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)).await;
     for event in &outcome.events {
         tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
     }

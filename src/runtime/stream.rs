@@ -37,6 +37,7 @@ pub fn watch(
 }
 
 /// A hash of everything that may call for a pass; status is not in it, so that our own writes wake nobody.
+#[expect(clippy::unnecessary_wraps, reason = "kube's predicates may decline to judge")]
 fn intent(object: &ConnectionGroup) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     let meta = object.meta();

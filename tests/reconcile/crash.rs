@@ -5,7 +5,7 @@ use connection_group_operator::{
         ErrorClass,
         Operation::{CreateConnectionGroup, DeleteConnectionGroup, TagResource, UpdateConnectionGroup},
     },
-    reconcile::Finalizer,
+    reconcile::{Finalizer, Memory},
 };
 
 use crate::{
@@ -54,7 +54,7 @@ fn our_own_group_that_used_up_the_quota_is_found() {
         switches.create_precedence = cloudfront_simulator::switches::CreatePrecedence::QuotaFirst;
     });
     world.pass_without_storing();
-    world.memory = Default::default();
+    world.memory = Memory::default();
     world.pass();
     world.settle();
     assert_eq!(world.ready().1, "Deployed");
@@ -146,7 +146,7 @@ fn an_adoption_whose_answer_was_lost_ends_as_ours() {
     world.policy.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = connection_group_operator::api::AdoptionPolicy::Always);
     world.somebody_creates(|_| {});
-    world.advance(std::time::Duration::from_secs(3600));
+    world.advance(std::time::Duration::from_hours(1));
     world.sweep();
     world.fail(TagResource, Fault::AnswerLost);
     world.settle();

@@ -1,5 +1,7 @@
 //! The shipping reconcile against the simulator's `Account`, in this process: every mode, every promise, most failures. No network, no clock.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+
 mod anycast;
 mod crash;
 mod deletion;
@@ -8,5 +10,6 @@ mod manage;
 mod modes;
 mod ownership;
 mod port;
+mod properties;
 mod trouble;
 mod world;

@@ -73,7 +73,7 @@ fn observe_waits_for_a_group_that_does_not_exist() {
 #[test]
 fn observe_may_watch_the_default_group_and_another_owners() {
     let mut world = observing();
-    let default = world.port.account(|account, now| account.outside_create_default_group(now)).resource;
+    let default = world.port.account(cloudfront_simulator::Account::outside_create_default_group).resource;
     world.edit(|spec| spec.name = Some(default.name.clone()));
     world.sweep();
     world.settle();
@@ -100,7 +100,7 @@ fn from_observe_to_manage_is_an_adoption() {
     world.somebody_creates(|group| {
         group.tags.insert("theirs".into(), "x".into());
     });
-    world.advance(std::time::Duration::from_secs(3600));
+    world.advance(std::time::Duration::from_hours(1));
     world.sweep();
     world.settle();
     world.edit(|spec| spec.mode = Mode::Manage);

@@ -13,7 +13,7 @@ fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
     world.policy.allow_adoption = allowed;
     world.edit(|spec| spec.adoption_policy = policy);
     world.somebody_creates(|_| {});
-    world.advance(std::time::Duration::from_secs(3600));
+    world.advance(std::time::Duration::from_hours(1));
     world.sweep();
     world.calls();
     world
@@ -113,7 +113,7 @@ fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
     world.somebody_creates(|group| {
         group.tags.insert("cost".into(), "42".into());
     });
-    world.advance(std::time::Duration::from_secs(3600));
+    world.advance(std::time::Duration::from_hours(1));
     world.sweep();
     world.settle();
     assert_eq!(world.tags()["cost"], "42");
@@ -149,13 +149,13 @@ fn an_owner_tag_taken_off_outside_stops_us_at_once() {
 fn the_default_group_is_never_managed() {
     let mut world = World::new(spec());
     world.policy.allow_adoption = true;
-    let default = world.port.account(|account, now| account.outside_create_default_group(now)).resource;
+    let default = world.port.account(cloudfront_simulator::Account::outside_create_default_group).resource;
     world.edit(|spec| {
         spec.name = Some(default.name.clone());
         spec.adoption_policy = AdoptionPolicy::Always;
         spec.enabled = false;
     });
-    world.advance(std::time::Duration::from_secs(3600));
+    world.advance(std::time::Duration::from_hours(1));
     world.sweep();
     world.calls();
     world.settle();

@@ -63,6 +63,11 @@ impl InProcess {
         self.lock().faults.entry(operation).or_default().push(fault);
     }
 
+    /// Every fault that was ordered and has not been used up is called off.
+    pub fn faults_stop(&self) {
+        self.lock().faults.clear();
+    }
+
     /// The calls since the last time this was asked.
     pub fn take_calls(&self) -> Vec<Operation> {
         std::mem::take(&mut self.lock().calls)

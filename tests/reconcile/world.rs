@@ -62,10 +62,10 @@ impl World {
         let policy = Policy {
             owner_id: "prod".into(),
             allow_adoption: false,
-            sweep_interval: Duration::from_secs(60),
+            sweep_interval: Duration::from_mins(1),
             sweep_interval_active: Duration::from_secs(10),
-            deep_check_interval: Duration::from_secs(6 * 3600),
-            settle_window: Duration::from_secs(60),
+            deep_check_interval: Duration::from_hours(6),
+            settle_window: Duration::from_mins(1),
         };
         let port = InProcess::new(Account::new(switches), Timestamp(EPOCH_MS));
         let mut world = Self {
@@ -80,7 +80,7 @@ impl World {
             process_start: Duration::ZERO,
         };
         world.memory.deep_check_at = Some(Moment::START + world.policy.deep_check_interval);
-        world.advance(Duration::from_secs(120));
+        world.advance(Duration::from_mins(2));
         world.sweep();
         world.port.take_calls();
         world
@@ -94,7 +94,10 @@ impl World {
 
     fn clock(&self) -> FrozenClock {
         let wall = jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(self.elapsed.as_millis()).unwrap());
-        FrozenClock { moment: Moment::after_start(self.elapsed - self.process_start), wall: wall.unwrap() }
+        FrozenClock {
+            moment: Moment::after_start(self.elapsed.checked_sub(self.process_start).unwrap()),
+            wall: wall.unwrap(),
+        }
     }
 
     /// One complete list, a moment after everything so far.
@@ -136,19 +139,22 @@ impl World {
     /// Passes, sweeps and propagation until nothing is left to do at once: the object is at rest, or waits for somebody else.
     pub fn settle(&mut self) -> ConnectionGroupStatus {
         let mut quiet = 0;
-        while quiet < 2 {
-            let before = self.object.status.clone();
+        for _ in 0..24 {
+            if quiet == 2 {
+                return self.status();
+            }
+            let before = self.object.status.clone().map(without_messages);
             let outcome = self.pass();
             if outcome.finalizer == Finalizer::Release {
-                break;
+                return self.status();
             }
-            quiet = if self.object.status == before { quiet + 1 } else { 0 };
+            quiet = if self.object.status.clone().map(without_messages) == before { quiet + 1 } else { 0 };
             if outcome.requeue > Duration::ZERO {
                 self.advance(PROPAGATION);
                 self.sweep();
             }
         }
-        self.status()
+        panic!("still not at rest after 24 rounds: {}", self.message())
     }
 
     /// The process dies and another one starts: its memory is gone, its clock starts anew.
@@ -176,6 +182,10 @@ impl World {
 
     pub fn fail(&self, operation: Operation, fault: Fault) {
         self.port.fail(operation, fault);
+    }
+
+    pub fn faults_stop(&self) {
+        self.port.faults_stop();
     }
 
     pub fn calls(&self) -> Vec<Operation> {
@@ -244,11 +254,17 @@ impl World {
 
     pub fn switch(&self, change: impl FnOnce(&mut Switches)) {
         self.port.account(|account, _| {
-            let mut switches = account.switches().clone();
+            let mut switches = *account.switches();
             change(&mut switches);
             account.set_switches(switches);
         });
     }
+}
+
+/// What a message says of the next try changes with each.
+fn without_messages(mut status: ConnectionGroupStatus) -> ConnectionGroupStatus {
+    status.conditions.iter_mut().for_each(|condition| condition.message.clear());
+    status
 }
 
 pub fn is_mutation(call: Operation) -> bool {

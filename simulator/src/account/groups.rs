@@ -95,11 +95,9 @@ impl Account {
         let unchanged = next.enabled == current.enabled
             && next.ipv6_enabled == current.ipv6_enabled
             && next.anycast_ip_list_id == current.anycast_ip_list_id;
-        let group =
-            if unchanged && self.switches.empty_update == EmptyUpdate::Unchanged { current.clone() } else { next };
-        let id = group.id.clone();
-        if group != *current {
-            self.edit_record(&id, |record| record.replace(Some(group), now));
+        let id = current.id.clone();
+        if !unchanged || self.switches.empty_update == EmptyUpdate::NewVersion {
+            self.edit_record(&id, |record| record.replace(Some(next), now));
         }
         self.get_group_now(now, &id)
     }

@@ -1,7 +1,7 @@
 //! One AWS account as a state machine: a request and the time go in, a response or an error comes out. Pure.
 //!
-//! Nothing happens between calls: whether a change has propagated, whether a read is still outdated and how many calls are
-//! left in the budget all follow from the time passed in. A call that fails changes nothing but that budget.
+//! Nothing happens between calls: whether a change has propagated, whether a read is still outdated and how many calls
+//! are left in the budget all follow from the time passed in. A call that fails changes nothing but that budget.
 
 mod groups;
 mod lists;
@@ -88,7 +88,8 @@ impl Account {
         self.call_with(now, request, Freshness::AsSwitched)
     }
 
-    /// Carries out one call whose reads see the state that `freshness` says. Changes are always made to the current state.
+    /// Carries out one call whose reads see the state that `freshness` says. Changes are always made to the current
+    /// state.
     ///
     /// # Errors
     /// As CloudFront would; nothing has changed then.

@@ -1,6 +1,7 @@
 //! What others do to the account behind the operator's back: edits that no rule of the API holds up. Pure.
 //!
-//! They move `ETag`s as any change does. They can do what the API would refuse, such as removing a group that is enabled.
+//! They move `ETag`s as any change does. They can do what the API would refuse, such as removing a group that is
+//! enabled.
 
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use crate::switches::{OversizedPage, Switches};
 
 use super::invalid_argument;
 
-/// The page of `items` that was asked for. `items` come in order of their ids, all of which start with `prefix`; a marker is
-/// the id of the last item of the page before, so it stays good when that item is deleted.
+/// The page of `items` that was asked for. `items` come in order of their ids, all of which start with `prefix`; a
+/// marker is the id of the last item of the page before, so it stays good when that item is deleted.
 pub(super) fn cut<'a, T: 'a, U>(
     items: impl Iterator<Item = (&'a str, &'a T)>,
     prefix: &str,

@@ -55,7 +55,10 @@ impl Record {
 
     /// The tags a reader sees now.
     pub fn tags_seen(&self, now: Timestamp, freshness: Freshness, switches: &Switches) -> &Tags {
-        let stale = freshness != Freshness::AsSwitched || now < self.tags_changed_at.after(switches.tag_lag);
+        // Whoever still sees a group that is gone sees the tags it had.
+        let stale = freshness != Freshness::AsSwitched
+            || now < self.tags_changed_at.after(switches.tag_lag)
+            || self.current.is_none();
         if stale { &self.previous_tags } else { &self.tags }
     }
 

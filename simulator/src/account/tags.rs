@@ -41,8 +41,11 @@ impl Account {
         if let Some(list) = self.lists.values().find(|list| self.list_arn(&list.id) == arn) {
             return Ok(list.tags.clone());
         }
-        let record = self.groups.values().find(|record| arn_of(record) == Some(arn));
-        let record = record.ok_or_else(|| no_such_resource(arn))?;
+        let is_meant = |record: &&Arc<Record>| {
+            let seen = record.seen(now, freshness, &self.switches);
+            arn_of(record) == Some(arn) || seen.is_some_and(|group| group.arn == arn)
+        };
+        let record = self.groups.values().find(is_meant).ok_or_else(|| no_such_resource(arn))?;
         Ok(record.tags_seen(now, freshness, &self.switches).clone())
     }
 

@@ -131,8 +131,8 @@ pub enum Fault {
         #[serde(default)]
         when: Moment,
     },
-    /// It stands still until the fault is released (then it goes on) or deleted (then its connection is closed and, before the
-    /// effect, it never happened). It goes on even if its caller is gone.
+    /// It stands still until the fault is released (then it goes on) or deleted (then its connection is closed and,
+    /// before the effect, it never happened). It goes on even if its caller is gone.
     Hold {
         /// Where it stands still.
         #[serde(default)]

@@ -31,7 +31,8 @@ impl Faults {
         id
     }
 
-    /// The fault that strikes a call of `operation` on something with these names: the first that matches and is not used up.
+    /// The fault that strikes a call of `operation` on something with these names: the first that matches and is not
+    /// used up.
     pub fn strike(&mut self, operation: Operation, names: &[Option<&str>]) -> Option<(FaultId, Fault)> {
         let mut struck = None;
         for (id, entry) in &mut self.entries {

@@ -18,8 +18,8 @@ const BASE: &str = "/2020-05-31/";
 /// What an HTTP request asks for.
 ///
 /// # Errors
-/// `UnknownOperation` if no operation has this method and path, `MalformedXML` or `InvalidArgument` if its input cannot be
-/// understood.
+/// `UnknownOperation` if no operation has this method and path, `MalformedXML` or `InvalidArgument` if its input cannot
+/// be understood.
 pub fn decode(http: &HttpRequest<'_>) -> Decoded {
     let unknown = || {
         let message = format!("The simulator has no operation that answers {} {}.", http.method, http.path);

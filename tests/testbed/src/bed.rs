@@ -10,8 +10,9 @@ use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
 
 use crate::control_plane::ControlPlane;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::operator::{Operator, OperatorBuilder};
+use crate::random;
 use crate::simulator::Simulator;
 
 /// One test's own namespace and CloudFront account on a control plane that serves the custom resource.
@@ -60,6 +61,13 @@ impl Testbed {
         K: kube::Resource<Scope = NamespaceResourceScope, DynamicType: Default>,
     {
         Ok(Api::namespaced(self.control_plane.client().await?, &self.namespace))
+    }
+
+    /// Applies a manifest (YAML or JSON) in this namespace. It stays beside the logs.
+    pub async fn apply(&self, manifest: &str) -> Result<String> {
+        let path = self.control_plane.folder().join(format!("manifest-{}.yaml", random::hex::<3>()?));
+        std::fs::write(&path, manifest).map_err(Error::io("write", &path))?;
+        self.kubectl(&["apply".as_ref(), "-f".as_ref(), path.as_os_str()]).await
     }
 
     /// Runs kubectl in this namespace and returns what it prints; its failure is an error.

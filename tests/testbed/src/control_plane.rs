@@ -54,7 +54,7 @@ impl ControlPlane {
         let path = folder.path();
         let token = credentials::write(path)?;
         let etcd = Process::start(&etcd(&tools, &folder))?;
-        for _ in 1..port::ATTEMPTS {
+        for _ in 0..port::ATTEMPTS {
             let port = port::free()?;
             let launch = api_server(&tools, path, port);
             let server = format!("https://127.0.0.1:{port}");

@@ -121,7 +121,7 @@ impl Demo {
     async fn put_right(&self) -> Result<()> {
         title("3. Somebody switches the group off behind our back; the next sweep puts it right");
         let seen = self.last_call().await?;
-        self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#);
+        command(&self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#));
         let patch = GroupPatch { enabled: Some(false), ..Default::default() };
         let group = self.simulator.admin.edit_group(NAME, &patch).await?;
         expect(!group.resource.enabled, "the group to be off")?;
@@ -142,7 +142,8 @@ impl Demo {
     async fn hold_deletion(&self) -> Result<()> {
         title("4. The object is deleted while a tenant's traffic still runs through the group");
         let seen = self.last_call().await?;
-        self.curl("POST", "tenants", &format!(r#"{{"name": "{TENANT}", "connection_group": "{NAME}"}}"#));
+        let tenant = format!(r#"{{"name": "{TENANT}", "connection_group": "{NAME}"}}"#);
+        command(&self.curl("POST", "tenants", &tenant));
         self.simulator.admin.create_tenant(&NewTenant::behind(NAME, TENANT)).await?;
         kubectl(&self.control_plane, &["delete", "cfcg", NAME, "-n", NAMESPACE, "--wait=false"]).await?;
         let status = self.wait("the tenant to be named", |status| ready(status)["reason"] == "InUse").await?;
@@ -219,10 +220,10 @@ impl Demo {
         Ok(kubectl(&self.control_plane, &["get", "cfcg", NAME, "-n", NAMESPACE, "-o", &path]).await?)
     }
 
-    /// Shows how to do by hand what the demo does through the admin client.
-    fn curl(&self, method: &str, path: &str, body: &str) {
+    /// How to do by hand what the demo does through the admin client.
+    fn curl(&self, method: &str, path: &str, body: &str) -> String {
         let endpoint = self.simulator.endpoint();
-        command(&format!("curl -X {method} {endpoint}/_admin/{path} -H 'Content-Type: application/json' -d '{body}'"));
+        format!("curl -X {method} {endpoint}/_admin/{path} -H 'Content-Type: application/json' -d '{body}'")
     }
 
     /// Leaves everything to the audience until Ctrl-C.
@@ -233,7 +234,7 @@ impl Demo {
         println!("alias kubectl={}", self.control_plane.tools().kubectl().display());
         println!("kubectl apply -f {EXAMPLE}; kubectl get cfcg -A -w");
         println!("curl {endpoint}/_admin/state");
-        self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#);
+        println!("{}", self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#));
         print!("AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION=us-east-1 ");
         println!("aws cloudfront list-connection-groups --endpoint-url {endpoint}");
         println!("tail -f {}", self.operator.log().display());

@@ -62,7 +62,7 @@ impl OperatorBuilder {
 
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Result<Operator> {
-        for _ in 1..port::ATTEMPTS {
+        for _ in 0..port::ATTEMPTS {
             let port = port::free()?;
             let launch = self.launch(port)?;
             let address = format!("http://127.0.0.1:{port}");

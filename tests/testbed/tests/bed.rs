@@ -9,7 +9,7 @@ async fn each_test_has_its_own_namespace_and_its_own_account() -> testbed::Resul
     let (one, other) = tokio::try_join!(Testbed::start(["--propagation", "0s"]), Testbed::start([""; 0]))?;
     assert_ne!(one.namespace, other.namespace);
 
-    one.kubectl(&["create", "configmap", "mine"]).await?;
+    one.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}").await?;
     assert!(one.api::<ConfigMap>().await?.get_opt("mine").await?.is_some());
     assert!(other.api::<ConfigMap>().await?.get_opt("mine").await?.is_none());
     assert!(one.kubectl(&["get", "connectiongroups"]).await?.is_empty());

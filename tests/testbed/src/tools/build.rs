@@ -123,6 +123,7 @@ impl Build {
             .arg(self.tool.package)
             .current_dir(&modules.folder)
             .env("CGO_ENABLED", "0")
+            .env("GOWORK", "off")
             .env_remove("GOFLAGS")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -155,12 +156,16 @@ fn with_heartbeat(command: &mut Command, name: &str, start: Instant) -> Result<E
 fn go_version(modules: &Modules, tools: &str) -> Result<String> {
     let needed = modules.after("go").to_owned();
     let refuse = |found: String| ToolsError::Go { needed: needed.clone(), found, tools: tools.to_owned() }.into();
-    // Asked outside of the modules: inside, an old Go answers with a complaint instead of its version.
+    // Asked where the modules are: there, an old Go may fetch a newer one, or says that it will not.
     let answer = Command::new("go")
         .args(["env", "GOVERSION"])
-        .current_dir(std::env::temp_dir())
+        .current_dir(&modules.folder)
+        .env("GOWORK", "off")
         .output()
         .map_err(|error| refuse(format!("`go` cannot be run: {error}")))?;
+    if !answer.status.success() {
+        return Err(refuse(format!("`go` answers: {}", String::from_utf8_lossy(&answer.stderr).trim())));
+    }
     let found = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
     if numbers(&found) < numbers(&needed) {
         return Err(refuse(format!("this is {found}")));

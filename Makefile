@@ -1,0 +1,42 @@
+# `make` lists what it can do: the text after `##`.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/debug
+CRDS := crds/connectiongroups.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help build tools demo test lint generate check-generated check-deps clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Tests included: dev-dependencies switch features on, so leaving them out would compile much of the tree once more for `make test`.
+build: ## Compile everything: operator, simulator, testbed and the tests
+	cargo build --workspace --all-targets
+
+tools: build ## Build etcd, kube-apiserver and kubectl with Go, once; takes minutes
+	$(BIN)/testbed tools
+
+demo: build ## Show the life of a connection group on this machine; on a terminal it stays up until Ctrl-C
+	$(BIN)/testbed demo
+
+test: build tools ## Run all tests: Rust's, and real AWS clients against the simulator
+	cargo test --workspace --no-fail-fast
+	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
+
+lint: ## Check format and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+generate: build ## Write what is generated: the CustomResourceDefinition
+	$(BIN)/connection-group-operator crd > $(CRDS).new
+	mv $(CRDS).new $(CRDS)
+
+check-generated: build ## Fail if what is generated is not up to date
+	$(BIN)/connection-group-operator crd | diff -u $(CRDS) - || { echo "run: make generate" >&2; exit 1; }
+
+check-deps: ## Fail if a second crypto library (ring, beside aws-lc) enters the dependency tree
+	! cargo tree --workspace --edges normal,build,dev --prefix none | grep '^ring '
+
+clean: ## Remove all that was built, the Go tools included
+	cargo clean
