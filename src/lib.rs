@@ -11,6 +11,7 @@
 //!   shipping code through every interleaving.
 //! - [`cloudfront`]: the port, its adapter over the AWS SDK, the names of all error codes, and the call budget.
 //! - [`sweep`]: one List of the account every minute instead of a poll for each object; wakes what changed.
+//! - [`orphans`]: groups with our owner tag that no object names; reported, never deleted.
 //! - [`runtime`]: Kubernetes. Carries an outcome out: finalizer, status, events, requeue.
 //!
 //! What holds it together:
@@ -29,6 +30,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod cloudfront;
+pub mod orphans;
 pub mod reconcile;
 pub mod runtime;
 pub mod sweep;

@@ -3,7 +3,7 @@
 //! In: the port, and the objects as the cache has them. Out: the newest complete [`Snapshot`] for every pass to settle from, and a wake-up for
 //! each object that it shows to be out of date. A failed or partial list wakes nobody and replaces nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::watch;
@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use crate::{
     api::{ConnectionGroup, Reason, condition, is_true},
     clock::Clock,
-    cloudfront::{ApiError, CloudFront, Snapshot},
-    reconcile::{Policy, group_name},
+    cloudfront::{ApiError, CloudFront, GroupId, Snapshot},
+    orphans::{Orphans, Scope},
+    reconcile::{Policy, group_name, ownership::OwnerTag},
 };
 
 /// What the last sweeps brought.
@@ -22,12 +23,16 @@ pub struct Lists {
     pub snapshot: Option<Arc<Snapshot>>,
     /// Why the very last list failed, if it did.
     pub trouble: Option<ApiError>,
+    /// Groups with our owner tag that no object names.
+    pub orphans: Arc<BTreeMap<GroupId, OwnerTag>>,
 }
 
 /// The objects that sweeps are for.
 pub trait Objects: Send + Sync {
     /// All objects, as the cache has them.
     fn all(&self) -> Vec<Arc<ConnectionGroup>>;
+    /// Whether the cache has been filled once.
+    fn are_synced(&self) -> bool;
     /// Asks for a pass over an object.
     fn wake(&self, object: ObjectRef<ConnectionGroup>);
 }
@@ -36,12 +41,20 @@ pub trait Objects: Send + Sync {
 pub async fn run<C: CloudFront>(
     port: C,
     policy: Policy,
+    scope: Scope,
     clock: Arc<dyn Clock>,
     objects: Arc<dyn Objects>,
     lists: watch::Sender<Lists>,
 ) {
+    let mut orphans = Orphans::default();
     loop {
         sweep(&port, clock.as_ref(), objects.as_ref(), &lists).await;
+        let complete = lists.borrow().snapshot.clone().filter(|_| objects.are_synced());
+        if let Some(list) = complete {
+            let named = objects.all().iter().map(|object| group_name(object)).collect();
+            let found = orphans.look(&list, &named, &scope, &port).await;
+            lists.send_modify(|lists| lists.orphans = Arc::new(found));
+        }
         let mut rested = Duration::ZERO;
         while rested < policy.sweep_interval && !(rested >= policy.sweep_interval_active && hurried(&objects, &lists)) {
             let step = policy.sweep_interval_active.min(policy.sweep_interval.saturating_sub(rested));
@@ -62,7 +75,10 @@ async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects
             let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect();
             let snapshot = Arc::new(Snapshot { began, groups });
             let previous = lists.borrow().snapshot.clone();
-            lists.send_replace(Lists { snapshot: Some(Arc::clone(&snapshot)), trouble: None });
+            lists.send_modify(|lists| {
+                lists.snapshot = Some(Arc::clone(&snapshot));
+                lists.trouble = None;
+            });
             for object in objects.all() {
                 if is_out_of_date(&object, previous.as_deref(), &snapshot) {
                     objects.wake(ObjectRef::from_obj(&*object));

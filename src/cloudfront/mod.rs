@@ -222,6 +222,9 @@ pub trait CloudFront: Send + Sync {
     /// Get and `ListTagsForResource`. `None` when CloudFront says `EntityNotFound`.
     fn describe(&self, lookup: &Lookup) -> impl Future<Output = Result<Option<Described>, ApiError>> + Send;
 
+    /// `ListTagsForResource` of one group. `None` when CloudFront says that there is no such resource.
+    fn tags(&self, arn: &Arn) -> impl Future<Output = Result<Option<Tags>, ApiError>> + Send;
+
     /// `CreateConnectionGroup`.
     fn create(&self, group: &NewGroup) -> impl Future<Output = Result<Group, ApiError>> + Send;
 

@@ -138,6 +138,13 @@ impl CloudFront for Sdk {
         Ok(Some(Described { group, tags }))
     }
 
+    async fn tags(&self, arn: &Arn) -> Result<Option<Tags>, ApiError> {
+        match self.tags_of(arn).await {
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
     async fn create(&self, new: &NewGroup) -> Result<Group, ApiError> {
         let operation = Operation::CreateConnectionGroup;
         let request = self

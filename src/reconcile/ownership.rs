@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::cloudfront::Described;
+use crate::cloudfront::{Described, Tags};
 
 /// The value of the owner tag: `<owner-id>/<namespace>/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,12 @@ impl OwnerTag {
     #[must_use]
     pub fn new(owner_id: &str, namespace: &str, name: &str) -> Self {
         Self(format!("{owner_id}/{namespace}/{name}"))
+    }
+
+    /// The owner tag among a group's tags, whoever's it is.
+    #[must_use]
+    pub fn in_tags(tags: &Tags) -> Option<Self> {
+        tags.get(Self::KEY).cloned().map(Self)
     }
 
     /// The value as it stands on the group.
@@ -54,9 +60,9 @@ pub const TAGS_SETTLE: Duration = Duration::from_mins(1);
 /// Decides who owns a group that was just read.
 #[must_use]
 pub fn owner(described: &Described, us: &OwnerTag, now: Timestamp) -> Owner {
-    match described.tags.get(OwnerTag::KEY) {
-        Some(value) if value == us.as_str() => Owner::Ours,
-        Some(value) => Owner::Other(OwnerTag(value.clone())),
+    match OwnerTag::in_tags(&described.tags) {
+        Some(owner) if owner == *us => Owner::Ours,
+        Some(owner) => Owner::Other(owner),
         None if described.group.created.is_some_and(|created| age(created, now) < TAGS_SETTLE) => Owner::Undecided,
         None => Owner::Unowned,
     }

@@ -65,8 +65,9 @@ async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
         let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         condition(conditions, "Ready").map_or(("Unknown", ""), |ready| (ready.status.as_str(), ready.reason.as_str()))
     });
-    let list = served.lists.borrow().snapshot.clone();
-    let list = list.map(|list| (served.clock.moment().since(list.began), list.groups.len()));
-    let now = AtScrape { objects: ready.collect(), list, budget_rate: served.budget.rate() };
+    let lists = served.lists.borrow().clone();
+    let list = lists.snapshot.map(|list| (served.clock.moment().since(list.began), list.groups.len()));
+    let now =
+        AtScrape { objects: ready.collect(), list, orphans: lists.orphans.len(), budget_rate: served.budget.rate() };
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.metrics.text(&now))
 }

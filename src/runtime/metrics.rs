@@ -33,6 +33,7 @@ pub struct Metrics {
     objects: GaugeVec,
     sweep_age: Gauge,
     sweep_groups: IntGauge,
+    orphans: IntGauge,
     budget_rate: Gauge,
     reconcile_id: AtomicU64,
 }
@@ -43,6 +44,8 @@ pub struct AtScrape<'a> {
     pub objects: Vec<(&'a str, &'a str)>,
     /// Seconds since the newest complete list was begun, and how many groups it shows.
     pub list: Option<(Duration, usize)>,
+    /// Groups with our owner tag that no object names.
+    pub orphans: usize,
     /// Calls per second that the budget allows.
     pub budget_rate: f64,
 }
@@ -104,6 +107,10 @@ impl Metrics {
                 "connection_group_operator_sweep_groups",
                 "Connection groups in the newest complete list.",
             ),
+            orphans: gauge(
+                "connection_group_operator_orphans",
+                "Connection groups that carry our owner tag although no object names them.",
+            ),
             budget_rate: family(Gauge::new(
                 "connection_group_operator_budget_calls_per_second",
                 "CloudFront calls per second that the budget allows at this time.",
@@ -130,6 +137,7 @@ impl Metrics {
             boxed(&metrics.objects),
             boxed(&metrics.sweep_age),
             boxed(&metrics.sweep_groups),
+            boxed(&metrics.orphans),
             boxed(&metrics.budget_rate),
             boxed(&build),
         ] {
@@ -190,6 +198,7 @@ impl Metrics {
         }
         self.sweep_age.set(now.list.map_or(f64::INFINITY, |(age, _)| age.as_secs_f64()));
         self.sweep_groups.set(now.list.map_or(0, |(_, groups)| i64::try_from(groups).unwrap_or(i64::MAX)));
+        self.orphans.set(i64::try_from(now.orphans).unwrap_or(i64::MAX));
         self.budget_rate.set(now.budget_rate);
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
@@ -248,7 +257,7 @@ mod tests {
     use super::*;
 
     fn quiet() -> AtScrape<'static> {
-        AtScrape { objects: Vec::new(), list: None, budget_rate: 2.0 }
+        AtScrape { objects: Vec::new(), list: None, orphans: 0, budget_rate: 2.0 }
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::{
         budget::{Budget, Lane},
         sdk::{Endpoint, Sdk},
     },
+    orphans::Scope,
     reconcile::Policy,
     sweep::{self, Lists},
 };
@@ -126,7 +127,9 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
             clock: Arc::clone(&clock),
         },
     ));
-    let sweeps = tokio::spawn(sweep::run(port.in_lane(Lane::Background), policy, clock, objects, publish));
+    let scope =
+        Scope { owner_id: policy.owner_id.clone(), namespaces: args.watch_namespaces.iter().cloned().collect() };
+    let sweeps = tokio::spawn(sweep::run(port.in_lane(Lane::Background), policy, scope, clock, objects, publish));
 
     let stop = stop.shared();
     let mut first_list = lists;

@@ -52,11 +52,6 @@ impl Objects {
         self.synced.store(true, Ordering::SeqCst);
     }
 
-    /// Whether every cache has been filled once.
-    pub fn are_synced(&self) -> bool {
-        self.synced.load(Ordering::SeqCst)
-    }
-
     /// What is remembered of the object with that uid.
     pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Remembered>> {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())
@@ -75,6 +70,10 @@ impl Objects {
 impl sweep::Objects for Objects {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
         self.scopes.iter().flat_map(|(store, _)| store.state()).collect()
+    }
+
+    fn are_synced(&self) -> bool {
+        self.synced.load(Ordering::SeqCst)
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {

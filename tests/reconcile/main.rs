@@ -8,6 +8,7 @@ mod deletion;
 mod frugality;
 mod manage;
 mod modes;
+mod orphans;
 mod ownership;
 mod port;
 mod properties;

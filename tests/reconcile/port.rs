@@ -185,6 +185,13 @@ impl CloudFront for InProcess {
         Ok(Some(Described { group, tags }))
     }
 
+    async fn tags(&self, arn: &Arn) -> Result<Option<Tags>, ApiError> {
+        match self.tags_of(arn) {
+            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
     async fn create(&self, new: &NewGroup) -> Result<Group, ApiError> {
         let request = Request::CreateConnectionGroup(CreateConnectionGroup {
             name: new.name.to_string(),
