@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
@@ -244,7 +245,8 @@ fn requeue<C>(
     error: Option<&ApiError>,
 ) -> Duration {
     let (policy, now) = (around.policy, around.clock.moment());
-    if error.is_none() && matches!(conclusion.sight, Sight::Group(_)) {
+    let was_due = memory.deep_check_due(&known.uid, policy) <= now;
+    if error.is_none() && (was_due || matches!(conclusion.sight, Sight::Group(_))) {
         let interval = policy.deep_check_interval;
         memory.deep_check_at = Some(now + interval.mul_f64(0.9 + 0.2 * jitter(&(&known.uid, now))));
     }
@@ -266,7 +268,7 @@ fn requeue<C>(
 }
 
 fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundings<'_, C>) -> ConnectionGroupStatus {
-    let now = around.clock.wall();
+    let now = stored(around.clock.wall()).0;
     let mut next = known.status.clone();
     show(&mut next, &conclusion.sight);
     set(&mut next.tags, &conclusion.tags);
@@ -297,7 +299,7 @@ fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
         Sight::Unchanged => {}
         Sight::Listed(summary) => {
             status.status = Some(summary.deployment.as_str().to_owned());
-            status.last_modified_time = summary.modified.map(Time);
+            status.last_modified_time = summary.modified.map(stored);
         }
         Sight::Group(group) => {
             // No `..`: every member of the response has its place in status.
@@ -313,8 +315,8 @@ fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
             status.status = Some(deployment.as_str().to_owned());
             status.routing_endpoint.clone_from(routing_endpoint);
             status.is_default = Some(*is_default);
-            status.created_time = created.map(Time);
-            status.last_modified_time = modified.map(Time);
+            status.created_time = created.map(stored);
+            status.last_modified_time = modified.map(stored);
         }
         Sight::Nothing => {
             let previous = std::mem::replace(status, ConnectionGroupStatus::UNSEEN);
@@ -323,6 +325,11 @@ fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
             status.conditions = previous.conditions;
         }
     }
+}
+
+/// A time as the API server stores it, in whole seconds; with more, a status would never equal its stored self.
+fn stored(at: Timestamp) -> Time {
+    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
 }
 
 /// An event for a state that is new: good news once, bad news once.

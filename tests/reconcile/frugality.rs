@@ -1,6 +1,6 @@
 //! How few calls it takes: the promises of design.md, sections 4 and 5, counted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use connection_group_operator::cloudfront::Operation::{
     CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup,
@@ -67,6 +67,33 @@ fn without_lists_objects_are_read_one_by_one_now_and_then() {
     let outcome = world.pass();
     assert_eq!(world.calls(), [GetConnectionGroup, ListTagsForResource]);
     assert!(outcome.requeue <= world.policy.sweep_interval * 5);
+}
+
+#[test]
+fn objects_that_nothing_is_known_of_are_not_looked_at_again_and_again() {
+    type Case = fn(&mut World);
+    let cases: [Case; 4] = [
+        |world| world.edit(|spec| spec.mode = connection_group_operator::api::Mode::Observe),
+        |world| world.edit(|spec| spec.suspend = true),
+        |world| {
+            world.edit(|spec| spec.deletion_protection = true);
+            world.delete();
+        },
+        |world| {
+            world.somebody_creates(|group| {
+                group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/x/y".into());
+            });
+        },
+    ];
+    for (number, case) in cases.into_iter().enumerate() {
+        let mut world = World::new(spec());
+        case(&mut world);
+        world.advance(world.policy.deep_check_interval * 3);
+        world.sweep();
+        world.pass();
+        let requeue = world.pass().requeue;
+        assert!(requeue > Duration::from_secs(20), "case {number}: {requeue:?}");
+    }
 }
 
 #[test]
