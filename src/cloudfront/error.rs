@@ -40,6 +40,25 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Whether it changes something at CloudFront.
+    #[must_use]
+    pub const fn is_mutation(self) -> bool {
+        match self {
+            Self::CreateConnectionGroup
+            | Self::UpdateConnectionGroup
+            | Self::DeleteConnectionGroup
+            | Self::TagResource
+            | Self::UntagResource => true,
+            Self::GetConnectionGroup
+            | Self::ListConnectionGroups
+            | Self::ListTagsForResource
+            | Self::ListDistributionTenants
+            | Self::GetAnycastIpList => false,
+        }
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

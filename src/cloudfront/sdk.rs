@@ -91,6 +91,10 @@ impl Sdk {
         self.meter.call_ended(operation, duration, answer.as_ref().err());
         match &answer {
             Ok(output) => {
+                if operation.is_mutation() {
+                    // The line that tells of a change is written in this span.
+                    tracing::Span::current().record("aws_request_id", output.request_id());
+                }
                 tracing::debug!(%operation, aws_request_id = output.request_id(), ?duration, "call answered");
             }
             Err(error) => {

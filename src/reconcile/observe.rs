@@ -64,7 +64,7 @@ pub async fn observe<C: CloudFront>(
         Intent::Present(desired) | Intent::Mirrored(desired) => &desired.name,
         Intent::Absent { name, .. } => name,
     };
-    let fresh = around.snapshot.filter(|snapshot| memory.is_covered_by(snapshot));
+    let fresh = around.snapshot.filter(|list| memory.is_covered_by(list) && !around.list_is_stale());
     if let Some(summary) = fresh.and_then(|snapshot| settled(intent, name, known, snapshot)) {
         return Ok(Observed::Settled(summary.clone()));
     }

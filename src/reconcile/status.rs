@@ -257,12 +257,12 @@ fn requeue<C>(
         Next::SlowBackoff => Pace::Slow.delay(memory.failures, &known.uid),
         Next::DeepCheck => {
             let due = memory.deep_check_due(&known.uid, policy).since(now).max(Duration::from_secs(1));
-            // Without lists nothing would wake this object: look at it now and then.
+            // Should lists stop coming, nothing would wake this object. With them, such a pass costs no call.
             let alone = match conclusion.standing {
                 Some((Standing::Reconciling, _)) => policy.sweep_interval_active.saturating_mul(3),
                 _ => policy.sweep_interval.saturating_mul(5),
             };
-            if around.list_is_stale() { due.min(alone) } else { due }
+            due.min(alone)
         }
     }
 }

@@ -65,6 +65,7 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         namespace = object.namespace(),
         name = object.name_any(),
         generation = object.metadata.generation,
+        aws_request_id = tracing::field::Empty,
         reconcile_id = %context.metrics.next_reconcile_id(),
     );
     let timer = context.metrics.pass_started();

@@ -59,14 +59,18 @@ fn after_a_restart_one_list_is_enough() {
 
 #[test]
 fn without_lists_objects_are_read_one_by_one_now_and_then() {
-    let mut world = World::new(spec());
-    world.settle();
-    world.snapshot = None;
-    world.advance(world.policy.sweep_interval * 2);
-    world.calls();
-    let outcome = world.pass();
-    assert_eq!(world.calls(), [GetConnectionGroup, ListTagsForResource]);
-    assert!(outcome.requeue <= world.policy.sweep_interval * 5);
+    for lists_never_came in [true, false] {
+        let mut world = World::new(spec());
+        world.settle();
+        if lists_never_came {
+            world.snapshot = None;
+        }
+        world.advance(world.policy.sweep_interval * 4);
+        world.calls();
+        let outcome = world.pass();
+        assert_eq!(world.calls(), [GetConnectionGroup, ListTagsForResource], "{lists_never_came}");
+        assert!(outcome.requeue <= world.policy.sweep_interval * 5);
+    }
 }
 
 #[test]
@@ -97,11 +101,22 @@ fn objects_that_nothing_is_known_of_are_not_looked_at_again_and_again() {
 }
 
 #[test]
-fn at_rest_the_next_pass_is_the_deep_check() {
+fn at_rest_the_next_full_read_is_the_deep_check() {
     let mut world = World::new(spec());
     world.settle();
-    world.sweep();
-    let requeue = world.pass().requeue;
+    world.calls();
+    let mut rested = Duration::ZERO;
+    let reads = loop {
+        let requeue = world.pass().requeue;
+        let reads = world.calls().into_iter().filter(|call| call.as_str() != "ListConnectionGroups").count();
+        if reads > 0 {
+            break reads;
+        }
+        rested += requeue;
+        world.advance(requeue);
+        world.sweep();
+    };
     let interval = world.policy.deep_check_interval;
-    assert!(requeue > interval / 2 && requeue <= interval * 11 / 10, "{requeue:?}");
+    assert_eq!(reads, 2);
+    assert!(rested > interval * 8 / 10 && rested <= interval * 11 / 10, "{rested:?}");
 }

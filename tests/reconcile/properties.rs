@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::{
     port::Fault,
-    world::{PROPAGATION, World, is_mutation, spec},
+    world::{PROPAGATION, World, spec},
 };
 
 #[derive(Clone, Debug)]
@@ -136,7 +136,7 @@ proptest! {
         let before = world.status();
         let outcome = world.pass();
         prop_assert_eq!(outcome.status, before);
-        prop_assert!(!world.calls().into_iter().any(is_mutation));
+        prop_assert!(!world.calls().into_iter().any(Operation::is_mutation));
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl World {
 
     /// The mutations among the calls since the last time calls were asked for.
     pub fn mutations(&self) -> Vec<Operation> {
-        self.calls().into_iter().filter(|call| is_mutation(*call)).collect()
+        self.calls().into_iter().filter(|call| call.is_mutation()).collect()
     }
 
     pub fn status(&self) -> ConnectionGroupStatus {
@@ -270,21 +270,6 @@ impl World {
 fn without_messages(mut status: ConnectionGroupStatus) -> ConnectionGroupStatus {
     status.conditions.iter_mut().for_each(|condition| condition.message.clear());
     status
-}
-
-pub fn is_mutation(call: Operation) -> bool {
-    match call {
-        Operation::CreateConnectionGroup
-        | Operation::UpdateConnectionGroup
-        | Operation::DeleteConnectionGroup
-        | Operation::TagResource
-        | Operation::UntagResource => true,
-        Operation::GetConnectionGroup
-        | Operation::ListConnectionGroups
-        | Operation::ListTagsForResource
-        | Operation::ListDistributionTenants
-        | Operation::GetAnycastIpList => false,
-    }
 }
 
 pub fn spec() -> ConnectionGroupSpec {
