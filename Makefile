@@ -5,7 +5,7 @@ BIN := $(TARGET)/debug
 CRDS := crds/connectiongroups.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test lint generate check-generated check-deps clean
+.PHONY: help build tools demo test bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ demo: build ## Show the life of a connection group on this machine; on a termina
 test: build tools ## Run all tests: Rust's, and real AWS clients against the simulator
 	cargo test --workspace --no-fail-fast
 	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
+
+# One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
+bench: tools ## Measure the release build against the figures to beat; takes about seven minutes
+	cargo build --release --workspace --bins --bench operator
+	cargo bench --workspace --bench operator
 
 lint: ## Check format and lints
 	cargo fmt --all --check

@@ -1,7 +1,7 @@
 //! The command line: `run` and `crd`. In: arguments and `CONNECTION_GROUP_OPERATOR_*` variables. Out: checked [`RunArgs`], or a sentence that
 //! names the flag. Flag beats environment variable beats default. Pure.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
@@ -62,6 +62,10 @@ pub struct RunArgs {
     /// Longest time to wait for the answer to one CloudFront call
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_call_timeout: Duration,
+
+    /// How long a request to create a group may still take effect after it was sent; a deletion waits that long before it believes that nothing is left
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CREATE_SETTLE_WINDOW", default_value = "60s", value_parser = duration)]
+    pub create_settle_window: Duration,
 
     /// Time between two lists of all connection groups, while everything is in sync
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL", default_value = "60s", value_parser = duration)]
@@ -134,6 +138,12 @@ impl LogLevel {
 pub const SDK_ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_CLOUDFRONT", "AWS_ENDPOINT_URL"];
 
 impl RunArgs {
+    /// The namespaces to watch; all, if none is named.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        self.watch_namespaces.iter().filter(|namespace| !namespace.is_empty()).cloned().collect()
+    }
+
     /// Checks what one flag alone cannot know. `environment` looks up a variable.
     ///
     /// # Errors
@@ -151,6 +161,13 @@ impl RunArgs {
             if !url.starts_with("http://") && !url.starts_with("https://") {
                 return refuse(format!("{source} must start with https:// (it is '{url}')"));
             }
+        }
+        if self.create_settle_window < self.aws_call_timeout {
+            return refuse(format!(
+                "--create-settle-window ({}) must not be shorter than --aws-call-timeout ({})",
+                humantime::format_duration(self.create_settle_window),
+                humantime::format_duration(self.aws_call_timeout),
+            ));
         }
         if self.sweep_interval_active > self.sweep_interval {
             return refuse(format!(
@@ -210,6 +227,7 @@ mod tests {
             (&["--sweep-interval", "60"], "--sweep-interval", "such as 10s"),
             (&["--sweep-interval", "0s"], "--sweep-interval", "at least 100ms"),
             (&["--sweep-interval", "5s"], "--sweep-interval-active", "not be longer"),
+            (&["--create-settle-window", "10s"], "--create-settle-window", "not be shorter than --aws-call-timeout"),
             (&["--concurrency", "0"], "--concurrency", "1..=1000"),
             (&["--log-format", "xml"], "--log-format", "possible values: json, text"),
             (&["--http-addr", "8080"], "--http-addr", "invalid socket address"),

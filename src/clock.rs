@@ -5,7 +5,7 @@ use std::{ops::Add, time::Duration};
 use jiff::Timestamp;
 
 /// Time since this process (or its leadership) began; the beginning itself is [`Moment::START`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Moment(Duration);
 
 impl Moment {

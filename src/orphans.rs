@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::{
-    cloudfront::{ApiError, CloudFront, GroupId, GroupName, Snapshot},
-    reconcile::ownership::OwnerTag,
+    cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot},
+    reconcile::ownership::{OwnerTag, is_young},
 };
 
 /// What was found out about groups that no object names.
@@ -35,6 +37,7 @@ impl Orphans {
         list: &Snapshot,
         named: &BTreeSet<GroupName>,
         scope: &Scope,
+        now: Timestamp,
         port: &C,
     ) -> BTreeMap<GroupId, OwnerTag> {
         let unnamed = list.groups.values().filter(|group| !named.contains(&group.name)).collect::<Vec<_>>();
@@ -42,12 +45,23 @@ impl Orphans {
         self.read.retain(|id, _| ids.contains(id));
         let unread = unnamed.iter().filter(|group| !self.read.contains_key(&group.id)).take(READS_AT_ONCE);
         for group in unread.collect::<Vec<_>>() {
-            let Ok(tags) = port.tags(&group.arn).await.inspect_err(log) else { break };
+            let tags = match port.tags(&group.arn).await {
+                Ok(tags) => tags,
+                // With rights that hang on the owner tag, the groups of others cannot be read, and need not be.
+                Err(error) if error.class == ErrorClass::AccessDenied => None,
+                Err(error) => {
+                    log(&error);
+                    break;
+                }
+            };
             let owner = tags.and_then(|tags| OwnerTag::in_tags(&tags)).filter(|owner| scope.covers(owner));
             if let Some(owner) = &owner {
-                tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but no object names it; it is left alone");
+                tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but no object that can be read names it; it is left alone");
             }
-            self.read.insert(group.id.clone(), owner);
+            let tags_may_be_missing = group.modified.is_some_and(|at| is_young(at, now));
+            if owner.is_some() || !tags_may_be_missing {
+                self.read.insert(group.id.clone(), owner);
+            }
         }
         self.read.iter().filter_map(|(id, owner)| Some((id.clone(), owner.clone()?))).collect()
     }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::{
     api::{ConnectionGroup, Reason, condition, is_true},
     clock::Clock,
-    cloudfront::{ApiError, CloudFront, GroupId, Snapshot},
+    cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
     orphans::{Orphans, Scope},
     reconcile::{Policy, group_name, ownership::OwnerTag},
 };
@@ -52,7 +52,7 @@ pub async fn run<C: CloudFront>(
         let complete = lists.borrow().snapshot.clone().filter(|_| objects.are_synced());
         if let Some(list) = complete {
             let named = objects.all().iter().map(|object| group_name(object)).collect();
-            let found = orphans.look(&list, &named, &scope, &port).await;
+            let found = orphans.look(&list, &named, &scope, clock.wall(), &port).await;
             lists.send_modify(|lists| lists.orphans = Arc::new(found));
         }
         let mut rested = Duration::ZERO;
@@ -65,7 +65,7 @@ pub async fn run<C: CloudFront>(
 }
 
 fn hurried(objects: &Arc<dyn Objects>, lists: &watch::Sender<Lists>) -> bool {
-    lists.borrow().trouble.is_some() || objects.all().iter().any(|object| is_under_way(object))
+    waits_for_a_list(&lists.borrow()) || objects.all().iter().any(|object| is_under_way(object))
 }
 
 async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects, lists: &watch::Sender<Lists>) {
@@ -92,9 +92,16 @@ async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects
     }
 }
 
+/// Whether the last list failed in a way that may be over soon; missing rights are not.
+fn waits_for_a_list(lists: &Lists) -> bool {
+    lists.trouble.as_ref().is_some_and(|error| error.class != ErrorClass::AccessDenied)
+}
+
 /// Whether CloudFront is rolling something out for an object, or it is being deleted.
 fn is_under_way(object: &ConnectionGroup) -> bool {
-    let deploying = object.status.as_ref().is_some_and(|status| status.status.as_deref() == Some("InProgress"));
+    let deploying = object.status.as_ref().is_some_and(|status| {
+        status.status.as_deref().is_some_and(|status| Deployment::parse(status) != Deployment::Deployed)
+    });
     object.metadata.deletion_timestamp.is_some() || deploying
 }
 
@@ -112,7 +119,7 @@ pub fn is_out_of_date(object: &ConnectionGroup, previous: Option<&Snapshot>, cur
             status.id.as_deref() != Some(group.id.as_str())
                 || status.e_tag.as_deref() != Some(group.etag.as_str())
                 || status.status.as_deref() != Some(group.deployment.as_str())
-                || status.enabled != Some(group.enabled)
+                || status.enabled != group.enabled.or(status.enabled)
                 || status.anycast_ip_list_id.as_deref()
                     != group.anycast_ip_list_id.as_ref().map(super::cloudfront::AnycastIpListId::as_str)
         }
@@ -135,7 +142,7 @@ mod tests {
     use crate::{
         api::{ConnectionGroupSpec, ConnectionGroupStatus, Standing, set_standing},
         clock::Moment,
-        cloudfront::{Arn, Deployment, Etag, GroupId, GroupName, Summary},
+        cloudfront::{Arn, Etag, GroupName, Summary},
     };
 
     fn listed(change: impl FnOnce(&mut Summary)) -> Snapshot {
@@ -144,7 +151,7 @@ mod tests {
             arn: Arn::new("arn"),
             name: GroupName::new("edge"),
             etag: Etag::new("E1"),
-            enabled: true,
+            enabled: Some(true),
             anycast_ip_list_id: None,
             deployment: Deployment::Deployed,
             modified: None,
@@ -183,7 +190,7 @@ mod tests {
             ("id", |group| group.id = GroupId::new("cg_2")),
             ("etag", |group| group.etag = Etag::new("E2")),
             ("status", |group| group.deployment = Deployment::Pending("InProgress".into())),
-            ("enabled", |group| group.enabled = false),
+            ("enabled", |group| group.enabled = Some(false)),
             ("list", |group| group.anycast_ip_list_id = Some(crate::cloudfront::AnycastIpListId::new("aip_1"))),
         ];
         for (what, change) in changes {

@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -87,9 +87,11 @@ impl Bucket {
 #[derive(Debug)]
 pub struct Budget {
     bucket: Mutex<Bucket>,
-    turns: [tokio::sync::Mutex<()>; 2],
+    urgent_turn: tokio::sync::Mutex<()>,
+    background_turn: tokio::sync::Mutex<()>,
     urgent_waiting: AtomicUsize,
     overdue_waiting: AtomicUsize,
+    overdue_went_last: AtomicBool,
     patience: Duration,
 }
 
@@ -111,14 +113,17 @@ impl Drop for Waiting<'_> {
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Budget {
-    /// A budget of `rate` calls per second with bursts of `burst`; a background call waits for urgent ones for `patience` at most.
+    /// A budget of `rate` calls per second with bursts of `burst`; a background call waits for urgent ones for `patience` at most, and from
+    /// then on takes turns with them.
     #[must_use]
     pub fn new(rate: f64, burst: u32, patience: Duration) -> Self {
         Self {
             bucket: Mutex::new(Bucket::new(rate, burst, Instant::now())),
-            turns: [tokio::sync::Mutex::default(), tokio::sync::Mutex::default()],
+            urgent_turn: tokio::sync::Mutex::default(),
+            background_turn: tokio::sync::Mutex::default(),
             urgent_waiting: AtomicUsize::new(0),
             overdue_waiting: AtomicUsize::new(0),
+            overdue_went_last: AtomicBool::new(false),
             patience,
         }
     }
@@ -128,15 +133,18 @@ impl Budget {
         match lane {
             Lane::Urgent => {
                 let _waiting = Waiting::on(&self.urgent_waiting);
-                let _turn = self.turns[0].lock().await;
-                self.take_after(&self.overdue_waiting).await;
+                let _turn = self.urgent_turn.lock().await;
+                self.take_unless(|| Self::is_waited_for(&self.overdue_waiting) && !self.overdue_went_last()).await;
+                self.overdue_went_last.store(false, Ordering::SeqCst);
             }
             Lane::Background => {
                 let deadline = Instant::now() + self.patience;
-                let _turn = self.turns[1].lock().await;
-                if tokio::time::timeout_at(deadline, self.take_after(&self.urgent_waiting)).await.is_err() {
+                let _turn = self.background_turn.lock().await;
+                let in_time = self.take_unless(|| Self::is_waited_for(&self.urgent_waiting));
+                if tokio::time::timeout_at(deadline, in_time).await.is_err() {
                     let _overdue = Waiting::on(&self.overdue_waiting);
-                    self.take().await;
+                    self.take_unless(|| Self::is_waited_for(&self.urgent_waiting) && self.overdue_went_last()).await;
+                    self.overdue_went_last.store(true, Ordering::SeqCst);
                 }
             }
         }
@@ -153,9 +161,9 @@ impl Budget {
         self.lock().rate()
     }
 
-    async fn take_after(&self, others: &AtomicUsize) {
+    async fn take_unless(&self, others_first: impl Fn() -> bool) {
         loop {
-            let wait = if others.load(Ordering::SeqCst) > 0 {
+            let wait = if others_first() {
                 LOOK_AGAIN
             } else {
                 match self.lock().take(Instant::now()) {
@@ -167,8 +175,12 @@ impl Budget {
         }
     }
 
-    async fn take(&self) {
-        self.take_after(&AtomicUsize::new(0)).await;
+    fn is_waited_for(lane: &AtomicUsize) -> bool {
+        lane.load(Ordering::SeqCst) > 0
+    }
+
+    fn overdue_went_last(&self) -> bool {
+        self.overdue_went_last.load(Ordering::SeqCst)
     }
 
     fn lock(&self) -> MutexGuard<'_, Bucket> {
@@ -262,5 +274,14 @@ mod tests {
             (Lane::Urgent, "c"),
         ];
         assert_eq!(order_of(budget, &lanes, Duration::from_millis(1)).await, ["first", "a", "sweep", "b", "c"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_overdue_background_calls_take_turns_with_people() {
+        let budget = Budget::new(1.0, 1, Duration::from_millis(1500));
+        let (sweep, person) = (Lane::Background, Lane::Urgent);
+        let lanes =
+            [(person, "first"), (sweep, "1"), (sweep, "2"), (sweep, "3"), (person, "a"), (person, "b"), (person, "c")];
+        assert_eq!(order_of(budget, &lanes, Duration::from_millis(1)).await, ["first", "a", "1", "b", "2", "c", "3"]);
     }
 }

@@ -145,25 +145,6 @@ impl ErrorClass {
             },
         }
     }
-
-    /// Whether a mutation that ended so may have taken effect, or may still.
-    #[must_use]
-    pub const fn leaves_effect_unknown(self) -> bool {
-        match self {
-            Self::ServiceUnavailable | Self::TimedOut | Self::Unreachable | Self::Unexpected => true,
-            Self::Throttled
-            | Self::Credentials
-            | Self::AccessDenied
-            | Self::NotFound
-            | Self::AlreadyExists
-            | Self::LimitExceeded
-            | Self::InvalidArgument
-            | Self::StaleEtag
-            | Self::InUse
-            | Self::NotDisabled
-            | Self::HasTenants => false,
-        }
-    }
 }
 
 /// One failed call, with everything a message, a log line or a metric needs.

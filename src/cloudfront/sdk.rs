@@ -20,6 +20,7 @@ use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Described, ErrorClass, Etag, Group,
     GroupId, GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
+    list_element,
 };
 
 /// Where CloudFront is and how long a call may take.
@@ -163,23 +164,22 @@ impl CloudFront for Sdk {
         group(operation, output.connection_group(), output.e_tag())
     }
 
-    async fn update(&self, id: &GroupId, if_match: &Etag, config: &Config) -> Result<Group, ApiError> {
+    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
         let operation = Operation::UpdateConnectionGroup;
-        let list = config.anycast_ip_list_id.as_ref().map_or("", AnycastIpListId::as_str);
         let request = self
             .client
             .update_connection_group()
-            .id(id.as_str())
-            .if_match(if_match.as_str())
+            .id(read.id.as_str())
+            .if_match(read.etag.as_str())
             .enabled(config.enabled)
             .ipv6_enabled(config.ipv6_enabled)
-            .anycast_ip_list_id(list);
+            .set_anycast_ip_list_id(list_element(&read.config, config));
         let output = self.call(operation, request.send()).await?;
         group(operation, output.connection_group(), output.e_tag())
     }
 
-    async fn delete(&self, id: &GroupId, if_match: &Etag) -> Result<(), ApiError> {
-        let request = self.client.delete_connection_group().id(id.as_str()).if_match(if_match.as_str());
+    async fn delete(&self, read: &Group) -> Result<(), ApiError> {
+        let request = self.client.delete_connection_group().id(read.id.as_str()).if_match(read.etag.as_str());
         self.call(Operation::DeleteConnectionGroup, request.send()).await.map(drop)
     }
 
@@ -287,9 +287,9 @@ fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError> {
         arn: Arn::new(item.arn()),
         name: GroupName::new(item.name()),
         etag: Etag::new(item.e_tag()),
-        enabled: item.enabled().ok_or_else(|| lacks("Enabled"))?,
+        enabled: item.enabled(),
         anycast_ip_list_id: anycast(item.anycast_ip_list_id()),
-        deployment: Deployment::parse(item.status().ok_or_else(|| lacks("Status"))?),
+        deployment: Deployment::parse(item.status().unwrap_or_default()),
         modified: timestamp(item.last_modified_time()),
     })
 }
@@ -306,7 +306,7 @@ fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let chain = || aws_sdk_cloudfront::error::DisplayErrorContext(error).to_string();
+    let chain = || causes(error);
     match error {
         SdkError::ServiceError(answered) => {
             let (metadata, raw) = (answered.err(), answered.raw());
@@ -335,6 +335,12 @@ where
         _ if has_credentials_error(error) => ApiError::new(operation, ErrorClass::Credentials, None, &chain(), None),
         _ => ApiError::new(operation, ErrorClass::Unexpected, None, &chain(), None),
     }
+}
+
+/// The error and its causes, in their own words.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn request_id(response: &Response) -> Option<String> {

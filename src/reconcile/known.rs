@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use super::{Memory, Surroundings, desired::group_name, observe::Look, ownership::OwnerTag};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
-    cloudfront::{Arn, GroupId, GroupName, Snapshot},
+    cloudfront::{Arn, Group, GroupId, GroupName, Snapshot},
 };
 
 /// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
@@ -88,6 +88,13 @@ impl<'a> Known<'a> {
     #[must_use]
     pub const fn spec_is_new(&self) -> bool {
         self.status.observed_generation != self.generation
+    }
+
+    /// Whether this version of the group is the one on record, or none is.
+    #[must_use]
+    pub fn has_seen(&self, group: &Group) -> bool {
+        let same_id = self.status.id.as_deref() == Some(group.id.as_str());
+        self.status.e_tag.as_deref().is_none_or(|etag| same_id && etag == group.etag.as_str())
     }
 
     /// Whether CloudFront refused to detach the Anycast list for this generation, and nobody asked to try again.

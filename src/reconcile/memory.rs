@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Policy, backoff::jitter};
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, Operation, Snapshot},
+    cloudfront::{Operation, Snapshot},
 };
 
 /// Memory of one object, kept by uid.
@@ -15,19 +15,18 @@ pub struct Memory {
     pub failures: u32,
     /// When the last mutation was answered, or given up.
     pub last_write: Option<Moment>,
-    /// When a Create was given up whose effect is unknown: it may still land.
-    pub create_outstanding: Option<Moment>,
+    /// When the last Create was sent, whatever became of it; an earlier process may have sent one until this one began.
+    pub last_create: Moment,
     /// When the group is to be read in full again.
     pub deep_check_at: Option<Moment>,
 }
 
 impl Memory {
-    /// Takes note of a mutation: whatever was listed or read before it is no longer news.
-    pub fn wrote(&mut self, operation: Operation, result: Result<(), &ApiError>, now: Moment) {
+    /// Takes note of a mutation that was answered or given up: whatever was listed or read before it is no longer news.
+    pub const fn wrote(&mut self, operation: Operation, now: Moment) {
         self.last_write = Some(now);
-        if operation == Operation::CreateConnectionGroup {
-            let unknown = result.is_err_and(|error| error.class.leaves_effect_unknown());
-            self.create_outstanding = unknown.then_some(now);
+        if matches!(operation, Operation::CreateConnectionGroup) {
+            self.last_create = now;
         }
     }
 
@@ -49,57 +48,35 @@ impl Memory {
         now.since(self.deep_check_due(uid, policy)) > policy.deep_check_interval
     }
 
-    /// The moment from which on no Create of ours can still land.
-    ///
-    /// With an id on record and no Create given up, that moment has passed. Without one, a Create of an earlier process may be under way
-    /// for one settle window from this process's start (model-check.md, flaw 2).
+    /// The moment from which on no Create of ours can still land (model-check.md, flaw 2).
     #[must_use]
-    pub fn creates_settled_at(&self, id_on_record: Option<&str>, settle_window: Duration) -> Moment {
-        match (self.create_outstanding, id_on_record) {
-            (Some(given_up), _) => given_up + settle_window,
-            (None, None) => Moment::START + settle_window,
-            (None, Some(_)) => Moment::START,
-        }
+    pub fn creates_settled_at(&self, settle_window: Duration) -> Moment {
+        self.last_create + settle_window
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudfront::ErrorClass;
-
-    const WINDOW: Duration = Duration::from_mins(1);
 
     fn at(seconds: u64) -> Moment {
         Moment::after_start(Duration::from_secs(seconds))
     }
 
-    fn create_ended(class: Option<ErrorClass>) -> Memory {
-        let operation = Operation::CreateConnectionGroup;
-        let error = class.map(|class| ApiError::new(operation, class, None, "", None));
+    #[test]
+    fn whatever_became_of_the_last_create_it_may_land_for_one_settle_window() {
+        let window = Duration::from_mins(1);
         let mut memory = Memory::default();
-        memory.wrote(operation, error.as_ref().map_or(Ok(()), Err), at(100));
-        memory
-    }
-
-    #[test]
-    fn a_create_that_timed_out_may_land_for_one_settle_window() {
-        for class in [ErrorClass::TimedOut, ErrorClass::Unreachable, ErrorClass::ServiceUnavailable] {
-            assert_eq!(create_ended(Some(class)).creates_settled_at(Some("cg_1"), WINDOW), at(160), "{class:?}");
-        }
-        for class in [None, Some(ErrorClass::AccessDenied), Some(ErrorClass::AlreadyExists)] {
-            assert_eq!(create_ended(class).creates_settled_at(Some("cg_1"), WINDOW), at(0), "{class:?}");
-        }
-    }
-
-    #[test]
-    fn without_an_id_on_record_a_create_of_an_earlier_process_may_be_under_way() {
-        assert_eq!(Memory::default().creates_settled_at(None, WINDOW), at(60));
+        assert_eq!(memory.creates_settled_at(window), at(60), "an earlier process may have sent one");
+        memory.wrote(Operation::CreateConnectionGroup, at(100));
+        memory.wrote(Operation::UpdateConnectionGroup, at(200));
+        assert_eq!(memory.creates_settled_at(window), at(160));
     }
 
     #[test]
     fn a_list_that_began_before_the_last_write_proves_nothing() {
-        let memory = create_ended(None);
+        let mut memory = Memory::default();
+        memory.wrote(Operation::UpdateConnectionGroup, at(100));
         let began = |seconds| Snapshot { began: at(seconds), groups: std::collections::BTreeMap::new() };
         assert!(!memory.is_covered_by(&began(100)));
         assert!(memory.is_covered_by(&began(101)));

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Snapshot, Tenants},
+    cloudfront::{AnycastIpListId, ApiError, Config, Deployment, ErrorClass, GroupName, Operation, Snapshot, Tenants},
 };
 
 /// Longest list of differences or names in one sentence.
@@ -132,6 +132,30 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
 
 pub fn deleted_outside(name: &GroupName, id: &str) -> String {
     format!("Connection group {name} ({id}) was deleted by somebody else; it is created again.")
+}
+
+pub fn waits_for_rollout(deployment: &Deployment) -> String {
+    format!(
+        "CloudFront does not accept the change while an earlier one is {}; it is sent again once that is rolled out.",
+        deployment.as_str()
+    )
+}
+
+pub fn not_as_asked(shown: &Config, asked: &Config) -> String {
+    format!(
+        "CloudFront accepted the change but shows another configuration (enabled {}, IPv6 {}) than was asked for (enabled {}, IPv6 {}); \
+         it is read again shortly.",
+        shown.enabled, shown.ipv6_enabled, asked.enabled, asked.ipv6_enabled
+    )
+}
+
+pub fn off_air(tenants: &Tenants) -> String {
+    format!(
+        "The group was disabled, as spec.enabled says, while {} distribution tenant(s){} use it: {}. Their traffic is down.",
+        tenants.count,
+        if tenants.beyond_this_page { " or more" } else { "" },
+        tenants.names.join(", ")
+    )
 }
 
 pub fn released(name: &GroupName, why: Release) -> String {

@@ -2,10 +2,11 @@
 //!
 //! In: the object with its newest status, the [`Memory`] of earlier passes, and the [`Surroundings`]. Out: an [`Outcome`] for the runtime to
 //! carry out. The steps, one file each:
-//! `desired` -> `observe` -> (`ownership`) -> `plan` -> `apply` -> `status`.
+//! `desired` -> `observe` -> (`ownership`) -> `plan` -> `apply` or `conclude` -> `status`.
 
 pub mod apply;
 pub mod backoff;
+mod conclude;
 pub mod desired;
 pub mod memory;
 mod message;
@@ -27,9 +28,10 @@ pub use memory::Memory;
 
 use self::{
     apply::apply,
+    conclude::conclude,
     desired::Intent,
     observe::{Look, observe},
-    plan::{Plan, plan},
+    plan::{Mutation, Plan, plan},
     status::{Conclusion, outcome},
     trouble::Trouble,
 };
@@ -52,7 +54,7 @@ pub struct Policy {
     pub sweep_interval_active: Duration,
     /// Time between two full reads of one group.
     pub deep_check_interval: Duration,
-    /// How long a Create that was given up may still land: call time-out plus margin.
+    /// How long a Create may take effect after it was sent, answered or not.
     pub settle_window: Duration,
 }
 
@@ -136,6 +138,9 @@ pub async fn reconcile<C: CloudFront>(
 ) -> Outcome {
     let intent = Intent::of(object);
     let mut known = Known::of(object, memory, around);
+    if known.spec_is_new() {
+        memory.failures = 0;
+    }
     let mut permit = Permit::Mutate;
     let mut tries = 1;
     let ended = loop {
@@ -168,13 +173,11 @@ async fn attempt<C: CloudFront>(
 ) -> Result<Conclusion, Trouble> {
     let observed = observe(intent, known, memory, around).await?;
     let plan = plan(intent, observed, known, around.policy);
-    match permit {
-        Permit::Mutate => apply(plan, intent, known, memory, around).await,
-        Permit::LookAfter(refused) => match plan {
-            Plan::Create(_) => Err(refused.clone().into()),
-            plan if plan.mutates() => Ok(Conclusion::found(plan)),
-            plan => apply(plan, intent, known, memory, around).await,
-        },
+    match (plan, permit) {
+        (Plan::Conclude(finding), _) => Ok(conclude(finding, intent, known, around.list_trouble)),
+        (Plan::Mutate(mutation), Permit::Mutate) => apply(mutation, intent, known, memory, around).await,
+        (Plan::Mutate(Mutation::Create(_)), Permit::LookAfter(refused)) => Err(refused.clone().into()),
+        (Plan::Mutate(mutation), Permit::LookAfter(_)) => Ok(Conclusion::found(mutation)),
     }
 }
 

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     api::Reason,
     cloudfront::{
-        AnycastIpListId, ApiError, CloudFront, Deployment, Described, GroupName, Lookup, Snapshot, Summary, Tenants,
+        AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, GroupName, Lookup, Snapshot, Summary,
+        Tenants,
     },
 };
 
@@ -71,13 +72,13 @@ pub async fn observe<C: CloudFront>(
     if own_write_is_newest(intent, known, memory, around) {
         return Ok(Observed::NotLooked);
     }
-    if let (Intent::Present(_), None, Some(list)) = (intent, &known.status.id, fresh)
+    if let (Intent::Present(_) | Intent::Mirrored(_), None, Some(list)) = (intent, &known.status.id, fresh)
         && known.look == Look::AtSnapshot
         && !list.groups.contains_key(name)
     {
         return Ok(Observed::NeverThere);
     }
-    let settled_at = memory.creates_settled_at(known.status.id.as_deref(), around.policy.settle_window);
+    let settled_at = memory.creates_settled_at(around.policy.settle_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, known, around.port).await? else {
         let id = known.id();
@@ -114,10 +115,16 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
     // After our own Delete the name alone is enough: it is unique, and a group is not expected.
     let deleted = known.reason() == Some(Reason::Deleting.as_str());
     if let (Some(id), Some(arn), false) = (known.id(), known.arn(), deleted) {
-        let described = port.describe(&Lookup::Known { id, arn }).await?;
-        // Status is only a hint: a forged or outdated id may lead to another group.
-        if described.as_ref().is_some_and(|described| described.group.name == *name) {
-            return Ok(described);
+        // Status is only a hint: a forged or outdated id may lead to another group, or to one that may not be read, or be no id at all.
+        match port.describe(&Lookup::Known { id, arn }).await {
+            Ok(Some(described)) if described.group.name == *name => return Ok(Some(described)),
+            Ok(_) => {}
+            Err(error)
+                if matches!(
+                    error.class,
+                    ErrorClass::AccessDenied | ErrorClass::InvalidArgument | ErrorClass::Unexpected
+                ) => {}
+            Err(error) => return Err(error),
         }
     }
     let described = port.describe(&Lookup::Name(name.clone())).await?;
@@ -132,13 +139,15 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
         && known.status.e_tag.as_deref() == Some(summary.etag.as_str());
     let in_step = match intent {
         Intent::Present(desired) => {
-            summary.enabled == desired.config.enabled
+            summary.enabled == Some(desired.config.enabled)
                 && summary.anycast_ip_list_id == desired.config.anycast_ip_list_id
                 && status_is_in_step(intent, known)
         }
         Intent::Mirrored(_) => status_is_in_step(intent, known),
         Intent::Absent { .. } => {
-            !summary.enabled && summary.deployment != Deployment::Deployed && status_is_in_step(intent, known)
+            summary.enabled == Some(false)
+                && summary.deployment != Deployment::Deployed
+                && status_is_in_step(intent, known)
         }
         Intent::Suspended | Intent::Protected => false,
     };

@@ -63,13 +63,15 @@ pub fn owner(described: &Described, us: &OwnerTag, now: Timestamp) -> Owner {
     match OwnerTag::in_tags(&described.tags) {
         Some(owner) if owner == *us => Owner::Ours,
         Some(owner) => Owner::Other(owner),
-        None if described.group.created.is_some_and(|created| age(created, now) < TAGS_SETTLE) => Owner::Undecided,
+        None if described.group.created.is_some_and(|created| is_young(created, now)) => Owner::Undecided,
         None => Owner::Unowned,
     }
 }
 
-fn age(created: Timestamp, now: Timestamp) -> Duration {
-    now.duration_since(created).unsigned_abs()
+/// Whether something that CloudFront dates so recently may not show all its tags yet.
+#[must_use]
+pub fn is_young(dated: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(dated).unsigned_abs() < TAGS_SETTLE
 }
 
 #[cfg(test)]

@@ -10,76 +10,87 @@ use super::{
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{
-        AnycastIpListId, Arn, Config, Deployment, Described, Etag, GroupId, NewGroup, Summary, Tags, Tenants,
-    },
+    cloudfront::{AnycastIpListId, Config, Deployment, Described, NewGroup, Summary, Tags, Tenants},
 };
 
-/// The one thing to do in this pass; at most one mutation.
+/// What a pass does: one mutation, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Nothing to do, and nothing was read.
-    Keep,
-    /// Nothing to do but to note the deployment status.
-    Note(Summary),
-    /// Equal to the spec; whether it is rolled out is CloudFront's business.
-    UpToDate(Described),
-    /// Mode Observe: show it, and where it differs.
-    Mirror(Described, Vec<Drift>),
-    /// Mode Observe: there is nothing to show.
-    NothingToMirror,
+    /// Change something at CloudFront, then conclude.
+    Mutate(Mutation),
+    /// Conclude from what was seen.
+    Conclude(Finding),
+}
+
+/// The one mutation of a pass. Each carries the group as read in this pass, so that id, ARN and ETag can come from nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mutation {
     /// Create the group.
     Create(NewGroup),
-    /// Take note that the group which status names is gone; the next pass creates it again.
-    Forget,
     /// Put our owner tag on an unowned group.
     Adopt(Described),
-    /// Change the configuration.
-    Update(Box<Update>),
+    /// Change the configuration to this; the differences are for people.
+    Update(Described, Config, Vec<Drift>, Left),
     /// Set tags.
-    Tag(Described, Tags),
+    Tag(Described, Tags, Left),
     /// Remove tags that we once set.
-    Untag(Described, BTreeSet<String>),
+    Untag(Described, BTreeSet<String>, Left),
     /// Deletion: take the group out of service.
     Disable(Described),
-    /// Deletion: wait until the disabled group is rolled out.
-    AwaitDisabled(Described),
     /// Deletion: delete the disabled group.
     Delete(Described),
-    /// Deletion: wait for the second proof that the group is gone.
-    ConfirmGone,
-    /// Deletion: take our owner tag off, then let go.
+    /// Deletion: take our owner tag off, and let go.
     Disown(Described),
-    /// Deletion: let go of the object.
+}
+
+/// What a pass found, where nothing is to be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing was looked at.
+    NotLooked,
+    /// Nothing but the deployment status can be news.
+    Listed(Summary),
+    /// Equal to the spec; whether it is rolled out is CloudFront's business.
+    UpToDate(Described),
+    /// Mode Observe: the group, and where it differs.
+    Mirrored(Described, Vec<Drift>),
+    /// Mode Observe: there is nothing to show.
+    NothingToMirror,
+    /// The group that status names is gone; once that is noted, the next pass creates it again.
+    DeletedOutside,
+    /// Deletion: the disabled group is being rolled out.
+    AwaitDisabled(Described),
+    /// Deletion: the second proof that the group is gone is missing.
+    ConfirmGone,
+    /// Deletion: the object may go.
     Release(Release),
-    /// Wait for somebody else.
+    /// Somebody else has to do something first.
     Blocked(Block),
     /// A person has to decide.
     Refuse(Described, Refusal),
 }
 
-/// An `UpdateConnectionGroup` to send.
+/// What is left to do, or cannot be done, once a mutation is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Update {
-    /// The group as read in this pass; its id and ETag go into the call.
-    pub described: Described,
-    /// The whole configuration to send.
-    pub config: Config,
-    /// What changes, for people.
-    pub changes: Vec<Drift>,
-    /// What is left to do after it.
-    pub rest: Rest,
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// Tags differ as well.
+    Tags,
+    /// This Anycast list stays attached: CloudFront refused to detach it.
+    Stuck(AnycastIpListId),
 }
 
-/// What an update leaves undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
-    /// Nothing but the rollout.
-    Rollout,
-    /// Tags differ as well; they are next.
-    Tags,
-    /// The Anycast list stays, since CloudFront refused to detach it.
-    RejectedDetach,
+impl From<Mutation> for Plan {
+    fn from(mutation: Mutation) -> Self {
+        Self::Mutate(mutation)
+    }
+}
+
+impl From<Finding> for Plan {
+    fn from(finding: Finding) -> Self {
+        Self::Conclude(finding)
+    }
 }
 
 /// Why an object is let go of.
@@ -103,9 +114,9 @@ pub enum Block {
     /// `spec.deletionProtection`.
     DeletionProtected,
     /// Tenants that use the group.
-    InUse(Described, Tenants),
+    InUse(Box<Described>, Tenants),
     /// Tags of a young group that are not visible yet.
-    TagsPending(Described),
+    TagsPending,
 }
 
 /// Why the group is not touched.
@@ -132,110 +143,79 @@ pub struct AdoptionObstacle {
     pub differences: Vec<Drift>,
 }
 
-impl Plan {
-    /// Whether carrying it out changes something at CloudFront.
-    #[must_use]
-    pub const fn mutates(&self) -> bool {
-        match self {
-            Self::Create(_)
-            | Self::Adopt(_)
-            | Self::Update(_)
-            | Self::Tag(..)
-            | Self::Untag(..)
-            | Self::Disable(_)
-            | Self::Delete(_)
-            | Self::Disown(_) => true,
-            Self::Keep
-            | Self::Note(_)
-            | Self::UpToDate(_)
-            | Self::Mirror(..)
-            | Self::NothingToMirror
-            | Self::Forget
-            | Self::AwaitDisabled(_)
-            | Self::ConfirmGone
-            | Self::Release(_)
-            | Self::Blocked(_)
-            | Self::Refuse(..) => false,
-        }
-    }
-}
-
 /// Looks the one thing to do up.
 #[must_use]
 pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Policy) -> Plan {
     match (intent, observed) {
-        (Intent::Suspended, _) => Plan::Blocked(Block::Suspended),
-        (Intent::Protected, _) => Plan::Blocked(Block::DeletionProtected),
-        (Intent::Absent { farewell: Farewell::Leave, .. }, _) => Plan::Release(Release::Observed),
-        (_, Observed::NotLooked) => Plan::Keep,
-        (_, Observed::Settled(summary)) => Plan::Note(summary),
+        (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
+        (Intent::Protected, _) => Finding::Blocked(Block::DeletionProtected).into(),
+        (Intent::Absent { farewell: Farewell::Leave, .. }, _) => Finding::Release(Release::Observed).into(),
+        (_, Observed::NotLooked) => Finding::NotLooked.into(),
+        (_, Observed::Settled(summary)) => Finding::Listed(summary).into(),
 
-        (Intent::Present(_), Observed::NotFound(_)) if known.status.id.is_some() => Plan::Forget,
+        (Intent::Present(_), Observed::NotFound(_)) if known.status.id.is_some() => Finding::DeletedOutside.into(),
         (Intent::Present(desired), Observed::NeverThere | Observed::NotFound(_)) => create(desired, known),
         (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
-            _ if described.group.is_default => Plan::Refuse(described, Refusal::DefaultGroup),
+            _ if described.group.is_default => Finding::Refuse(described, Refusal::DefaultGroup).into(),
             Owner::Ours => manage(desired, described, known),
             Owner::Unowned => adopt(desired, described, policy),
-            Owner::Undecided => Plan::Blocked(Block::TagsPending(described)),
-            Owner::Other(owner) => Plan::Refuse(described, Refusal::NotOwned(owner)),
+            Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
+            Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
         },
 
-        (Intent::Mirrored(_), Observed::NeverThere | Observed::NotFound(_)) => Plan::NothingToMirror,
+        (Intent::Mirrored(_), Observed::NeverThere | Observed::NotFound(_)) => Finding::NothingToMirror.into(),
         (Intent::Mirrored(desired), Observed::Found { described, .. }) => {
             let drift = differences(desired, &described);
-            Plan::Mirror(described, drift)
+            Finding::Mirrored(described, drift).into()
         }
 
-        (Intent::Absent { .. }, Observed::NeverThere | Observed::NotFound(Absence::Reported)) => Plan::ConfirmGone,
-        (Intent::Absent { .. }, Observed::NotFound(Absence::Proven)) => Plan::Release(Release::Gone),
+        (Intent::Absent { .. }, Observed::NeverThere | Observed::NotFound(Absence::Reported)) => {
+            Finding::ConfirmGone.into()
+        }
+        (Intent::Absent { .. }, Observed::NotFound(Absence::Proven)) => Finding::Release(Release::Gone).into(),
         (Intent::Absent { farewell, .. }, Observed::Found { described, owner, tenants }) => match owner {
-            _ if described.group.is_default => Plan::Release(Release::NotOurs),
+            _ if described.group.is_default => Finding::Release(Release::NotOurs).into(),
             Owner::Ours => part(*farewell, described, tenants),
-            Owner::Undecided => Plan::Blocked(Block::TagsPending(described)),
-            Owner::Unowned if *farewell == Farewell::Retain => Plan::Release(Release::Retained),
-            Owner::Unowned | Owner::Other(_) => Plan::Release(Release::NotOurs),
+            Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
+            Owner::Unowned if *farewell == Farewell::Retain => Finding::Release(Release::Retained).into(),
+            Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
         },
     }
 }
 
 fn create(desired: &Desired, known: &Known<'_>) -> Plan {
-    Plan::Create(NewGroup {
-        name: desired.name.clone(),
-        config: desired.config.clone(),
-        tags: desired.all_tags(&known.owner_tag),
-    })
+    let (name, config) = (desired.name.clone(), desired.config.clone());
+    Mutation::Create(NewGroup { name, config, tags: desired.all_tags(&known.owner_tag) }).into()
 }
 
+/// The configuration goes before tags: the switch that takes a group out of service must not wait for them.
 fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
-    let mut target = desired.config.clone();
-    let stuck_list = described
+    let stuck = described
         .group
         .config
         .anycast_ip_list_id
         .clone()
         .filter(|_| desired.config.anycast_ip_list_id.is_none() && known.detach_was_rejected());
-    if let Some(list) = &stuck_list {
-        target.anycast_ip_list_id = Some(list.clone());
-    }
+    let mut target = desired.config.clone();
+    target.anycast_ip_list_id = target.anycast_ip_list_id.or_else(|| stuck.clone());
     let (set, remove) = tag_changes(desired, &described.tags, &known.status.tags);
+    let after_tags = stuck.clone().map_or(Left::Nothing, Left::Stuck);
+
     if described.group.config != target {
+        let left = if set.is_empty() && remove.is_empty() { after_tags } else { Left::Tags };
         let changes = config_differences(&target, &described.group.config);
-        let rest = match () {
-            () if stuck_list.is_some() => Rest::RejectedDetach,
-            () if set.is_empty() && remove.is_empty() => Rest::Rollout,
-            () => Rest::Tags,
-        };
-        return Plan::Update(Box::new(Update { described, config: target, changes, rest }));
+        return Mutation::Update(described, target, changes, left).into();
     }
     if !set.is_empty() {
-        return Plan::Tag(described, set);
+        let left = if remove.is_empty() { after_tags } else { Left::Tags };
+        return Mutation::Tag(described, set, left).into();
     }
     if !remove.is_empty() {
-        return Plan::Untag(described, remove);
+        return Mutation::Untag(described, remove, after_tags).into();
     }
-    match stuck_list {
-        Some(list) => Plan::Refuse(described, Refusal::AnycastDetachRejected(list)),
-        None => Plan::UpToDate(described),
+    match stuck {
+        Some(list) => Finding::Refuse(described, Refusal::AnycastDetachRejected(list)).into(),
+        None => Finding::UpToDate(described).into(),
     }
 }
 
@@ -251,21 +231,23 @@ fn adopt(desired: &Desired, described: Described, policy: &Policy) -> Plan {
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
-        return Plan::Adopt(described);
+        return Mutation::Adopt(described).into();
     }
-    Plan::Refuse(described, Refusal::AdoptionRefused(obstacle))
+    Finding::Refuse(described, Refusal::AdoptionRefused(obstacle)).into()
 }
 
 fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> Plan {
     match (farewell, tenants) {
-        (Farewell::Leave, _) => Plan::Release(Release::Observed),
-        (Farewell::Retain, _) => Plan::Disown(described),
-        (Farewell::Delete, None) => Plan::AwaitDisabled(described),
-        (Farewell::Delete, Some(tenants)) if tenants.count > 0 => Plan::Blocked(Block::InUse(described, tenants)),
-        (Farewell::Delete, Some(_)) if described.group.config.enabled => Plan::Disable(described),
+        (Farewell::Leave, _) => Finding::Release(Release::Observed).into(),
+        (Farewell::Retain, _) => Mutation::Disown(described).into(),
+        (Farewell::Delete, None) => Finding::AwaitDisabled(described).into(),
+        (Farewell::Delete, Some(tenants)) if tenants.any() => {
+            Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
+        }
+        (Farewell::Delete, Some(_)) if described.group.config.enabled => Mutation::Disable(described).into(),
         (Farewell::Delete, Some(_)) => match described.group.deployment {
-            Deployment::Deployed => Plan::Delete(described),
-            Deployment::Pending(_) => Plan::AwaitDisabled(described),
+            Deployment::Deployed => Mutation::Delete(described).into(),
+            Deployment::Pending(_) => Finding::AwaitDisabled(described).into(),
         },
     }
 }
@@ -306,25 +288,4 @@ fn config_differences(desired: &Config, observed: &Config) -> Vec<Drift> {
     .filter(|(_, desired, observed)| desired != observed)
     .map(|(field, desired, observed)| Drift { field: field.to_owned(), desired, observed })
     .collect()
-}
-
-/// What a mutation needs of the group that was read in the same pass.
-impl Described {
-    /// Id for the path of a call.
-    #[must_use]
-    pub const fn id(&self) -> &GroupId {
-        &self.group.id
-    }
-
-    /// ETag for If-Match.
-    #[must_use]
-    pub const fn etag(&self) -> &Etag {
-        &self.group.etag
-    }
-
-    /// ARN for tag calls.
-    #[must_use]
-    pub const fn arn(&self) -> &Arn {
-        &self.group.arn
-    }
 }

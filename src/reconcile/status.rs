@@ -9,12 +9,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     Event, Finalizer, Known, Outcome, Severity, Surroundings,
-    apply::standing_of,
     backoff::{Pace, jitter},
     desired::Intent,
     memory::Memory,
     message,
-    plan::Plan,
+    plan::Mutation,
     trouble::Trouble,
 };
 use crate::{
@@ -49,8 +48,8 @@ pub enum Change<T> {
 pub enum Next {
     /// At once: there is more to do.
     Now,
-    /// After that time.
-    In(Duration),
+    /// When the next list has come.
+    WithTheList,
     /// After a growing pause.
     Backoff,
     /// After a growing pause, starting at half a minute.
@@ -101,51 +100,32 @@ impl Conclusion {
 
     /// Nothing was looked at and nothing changes.
     #[must_use]
-    pub fn unchanged() -> Self {
+    pub const fn unchanged() -> Self {
         Self {
+            sight: Sight::Unchanged,
             standing: None,
+            message: String::new(),
+            tags: Change::Keep,
             drift: Change::Keep,
             blocked_by: Change::Keep,
-            ..Self::new(Sight::Unchanged, Standing::Reconciling, Reason::Suspended, String::new())
+            next: Next::DeepCheck,
+            finalizer: Finalizer::Keep,
+            events: Vec::new(),
         }
     }
 
-    /// Suspended: conditions keep their values, only the message changes; an object never looked at, or being deleted, says so.
+    /// The group was found after a refused Create; the next pass does what is to be done.
     #[must_use]
-    pub fn suspended(known: &Known<'_>) -> Self {
-        if known.deleting {
-            let text = message::SUSPENDED_DELETION.to_owned();
-            return Self::new(Sight::Unchanged, Standing::Reconciling, Reason::Suspended, text);
-        }
-        if known.status.conditions.is_empty() {
-            let text = message::SUSPENDED.to_owned();
-            return Self::new(Sight::Unchanged, Standing::Reconciling, Reason::Suspended, text);
-        }
-        Self { message: message::SUSPENDED.to_owned(), ..Self::unchanged() }
-    }
-
-    /// Only the deployment status is news.
-    #[must_use]
-    pub fn noted(summary: Summary, known: &Known<'_>) -> Self {
-        if known.deleting {
-            return Self { next: Next::DeepCheck, ..Self::unchanged() };
-        }
-        let Summary { enabled, deployment, modified, .. } = &summary;
-        let (standing, reason) = standing_of(deployment, *enabled);
-        let mut text = message::deployed(known.status.routing_endpoint.as_deref(), *enabled, deployment, *modified);
-        if known.message().is_some_and(|said| said.ends_with(message::KEPT_OWNER_TAG)) {
-            text += message::KEPT_OWNER_TAG;
-        }
-        Self { drift: Change::Keep, ..Self::new(Sight::Listed(summary), standing, reason, text) }
-    }
-
-    /// The group was found after a refused Create; the next pass does what the plan says.
-    #[must_use]
-    pub fn found(plan: Plan) -> Self {
-        let sight = match plan {
-            Plan::Update(update) => Sight::Group(update.described.group),
-            Plan::Tag(described, _) | Plan::Untag(described, _) => Sight::Group(described.group),
-            _ => Sight::Unchanged,
+    pub fn found(next: Mutation) -> Self {
+        let sight = match next {
+            Mutation::Update(described, ..) | Mutation::Tag(described, ..) | Mutation::Untag(described, ..) => {
+                Sight::Group(described.group)
+            }
+            Mutation::Create(_)
+            | Mutation::Adopt(_)
+            | Mutation::Disable(_)
+            | Mutation::Delete(_)
+            | Mutation::Disown(_) => Sight::Unchanged,
         };
         let text = "A group of this name exists already; it was read and is dealt with at once.".to_owned();
         Self::new(sight, Standing::Reconciling, Reason::Conflict, text).then(Next::Now)
@@ -228,7 +208,7 @@ fn of_trouble<C>(
         return Conclusion { next, ..Conclusion::unchanged() };
     }
     let delay = pace.delay(memory.failures, &known.uid);
-    let text = trouble.message(intent, &known.name, around.snapshot, delay);
+    let text = trouble.message(intent, known, around.snapshot, delay);
     Conclusion {
         drift: Change::Keep,
         blocked_by: Change::Keep,
@@ -252,7 +232,7 @@ fn requeue<C>(
     }
     match conclusion.next {
         Next::Now => Duration::ZERO,
-        Next::In(delay) => delay,
+        Next::WithTheList => policy.sweep_interval_active,
         Next::Backoff => Pace::Quick.delay(memory.failures, &known.uid),
         Next::SlowBackoff => Pace::Slow.delay(memory.failures, &known.uid),
         Next::DeepCheck => {

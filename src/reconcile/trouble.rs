@@ -4,12 +4,10 @@
 
 use std::time::Duration;
 
-use super::{backoff::Pace, desired::Intent, message};
+use super::{Known, backoff::Pace, desired::Intent, message};
 use crate::{
     api::{Reason, Standing},
-    cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, GroupName, Operation, Snapshot,
-    },
+    cloudfront::{AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Operation, Snapshot},
 };
 
 /// A failed pass.
@@ -47,7 +45,8 @@ impl Trouble {
         match self {
             Self::AnycastIpListNotFound(..) => (Reason::AnycastIpListNotFound, Standing::Reconciling, Pace::Slow),
             Self::Ipv4OnlyList(..) => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
-            Self::DetachRefused(..) => (Reason::AnycastDetachRejected, Standing::Stalled, Pace::Slow),
+            // Quick: what else the spec asks for goes without the detach in the next pass.
+            Self::DetachRefused(..) => (Reason::AnycastDetachRejected, Standing::Stalled, Pace::Quick),
             Self::Api(error) => match error.class {
                 ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Quick),
                 ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable => {
@@ -83,22 +82,23 @@ impl Trouble {
 
     /// The sentence for the condition.
     #[must_use]
-    pub fn message(&self, intent: &Intent, name: &GroupName, snapshot: Option<&Snapshot>, next: Duration) -> String {
+    pub fn message(&self, intent: &Intent, known: &Known<'_>, snapshot: Option<&Snapshot>, next: Duration) -> String {
         match (self, intent) {
             (Self::AnycastIpListNotFound(list, error), _) => message::list_not_found(list, error, next),
             (Self::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
-            (Self::DetachRefused(list, _), _) => message::detach_rejected(name, list),
+            (Self::DetachRefused(list, _), _) => message::detach_rejected(&known.name, list),
             (Self::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
                 message::quota(error, desired, snapshot, next)
             }
             (Self::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
-            (Self::Api(error), _) => message::trouble(error, &resource(error.operation, intent, name), next),
+            (Self::Api(error), _) => message::trouble(error, &resource(error.operation, intent, known), next),
         }
     }
 }
 
 /// What IAM would call the thing that an operation acts on.
-fn resource(operation: Operation, intent: &Intent, name: &GroupName) -> String {
+fn resource(operation: Operation, intent: &Intent, known: &Known<'_>) -> String {
+    let name = &known.name;
     match (operation, intent) {
         (
             Operation::CreateConnectionGroup | Operation::ListConnectionGroups | Operation::ListDistributionTenants,
@@ -108,7 +108,7 @@ fn resource(operation: Operation, intent: &Intent, name: &GroupName) -> String {
             let list = desired.config.anycast_ip_list_id.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("anycast-ip-list/{list}")
         }
-        _ => format!("connection group {name}"),
+        _ => known.arn().map_or_else(|| format!("connection group {name}"), |arn| format!("{arn} ({name})")),
     }
 }
 

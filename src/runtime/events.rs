@@ -1,44 +1,79 @@
 //! Kubernetes events. Talks to the API server; an event that is refused harms nothing.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use kube::{
-    Client, Resource,
+    Client, Resource, ResourceExt,
     runtime::events::{self, EventType, Reporter},
 };
 
 use crate::{
-    api::ConnectionGroup,
+    api::{ConnectionGroup, Reason},
     reconcile::{Event, Severity},
 };
 
-/// Publishes events; one for the whole process, so that repeated events are aggregated.
-pub struct Recorder(events::Recorder);
+/// Publishes events; one for the whole process, so that an event that is repeated word for word is counted instead of stored again.
+pub struct Recorder {
+    client: Client,
+    latest: Mutex<HashMap<(String, Reason), Latest>>,
+}
+
+/// The last event of one reason about one object.
+struct Latest {
+    note: String,
+    recorder: Arc<events::Recorder>,
+}
 
 /// The API server accepts notes of up to 1,024 bytes.
 const NOTE_LIMIT: usize = 1000;
 
+/// Beyond that many, what was told before is forgotten; the next repetition is stored anew.
+const REMEMBERED: usize = 10_000;
+
 impl Recorder {
     /// A recorder that reports as this operator.
     pub fn new(client: Client) -> Self {
-        Self(events::Recorder::new(client, Reporter::from("connection-group-operator")))
+        Self { client, latest: Mutex::default() }
     }
 
     /// Publishes what a pass has to tell about an object.
     pub async fn publish(&self, object: &ConnectionGroup, events: &[Event]) {
         for Event { severity, reason, action, note } in events {
+            let note = bounded(note);
+            let recorder = self.recorder_for(object, *reason, &note);
             let event = events::Event {
                 type_: match severity {
                     Severity::Normal => EventType::Normal,
                     Severity::Warning => EventType::Warning,
                 },
                 reason: reason.as_str().to_owned(),
-                note: Some(bounded(note)),
+                note: Some(note),
                 action: (*action).to_owned(),
                 secondary: None,
             };
-            if let Err(error) = self.0.publish(&event, &object.object_ref(&())).await {
+            if let Err(error) = recorder.publish(&event, &object.object_ref(&())).await {
                 tracing::debug!(%error, reason = reason.as_str(), "the event was not stored");
             }
         }
+    }
+
+    /// kube's recorder counts events of one reason as one, whatever their notes say, and keeps the first note: so each note gets its own.
+    fn recorder_for(&self, object: &ConnectionGroup, reason: Reason, note: &str) -> Arc<events::Recorder> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (object.uid().unwrap_or_default(), reason);
+        if let Some(same) = latest.get(&key).filter(|latest| latest.note == note) {
+            return Arc::clone(&same.recorder);
+        }
+        if latest.len() >= REMEMBERED {
+            latest.clear();
+        }
+        let reporter = Reporter::from("connection-group-operator");
+        let recorder = Arc::new(events::Recorder::new(self.client.clone(), reporter));
+        latest.insert(key, Latest { note: note.to_owned(), recorder: Arc::clone(&recorder) });
+        recorder
     }
 }
 

@@ -41,7 +41,8 @@ async fn change(
 ) -> Result<bool, Box<kube::Error>> {
     let name = object.name_any();
     let mut current = object.clone();
-    for attempt in 1.. {
+    let mut tries = 1;
+    loop {
         let mut finalizers = current.finalizers().to_vec();
         finalizers.retain(|finalizer| finalizer != FINALIZER);
         if wanted == Presence::Present {
@@ -55,16 +56,15 @@ async fn change(
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(_) => return Ok(true),
             Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
-            Err(kube::Error::Api(status)) if status.is_conflict() && attempt < TRIES => {}
+            Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => tries += 1,
             Err(error) => return Err(Box::new(error)),
         }
         match api.get_opt(&name).await.map_err(Box::new)? {
             Some(fresh) if fresh.metadata.uid == object.metadata.uid => current = fresh,
-            _ => return Ok(false),
+            Some(_) | None => return Ok(false),
         }
         if wanted == Presence::Present && current.metadata.deletion_timestamp.is_some() {
             return Ok(false);
         }
     }
-    Ok(false)
 }

@@ -38,15 +38,12 @@ pub struct Served {
 
 /// Serves until dropped.
 pub async fn serve(listener: TcpListener, served: Served) {
-    let served = Arc::new(served);
-    let objects = Arc::clone(&served.objects);
     let app = Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(served);
-    let (answered, ()) = tokio::join!(axum::serve(listener, app), objects.sync());
-    if let Err(error) = answered {
+        .with_state(Arc::new(served));
+    if let Err(error) = axum::serve(listener, app).await {
         tracing::error!(%error, "health and metrics are no longer served");
     }
 }

@@ -1,7 +1,10 @@
 //! Metrics in the Prometheus text format. Talks to nobody; names follow controller-runtime and the AWS controllers, so that dashboards work.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,7 +28,6 @@ pub struct Metrics {
     panics: IntCounterVec,
     pass_seconds: HistogramVec,
     active: IntGauge,
-    concurrency: IntGauge,
     calls: IntCounterVec,
     call_seconds: HistogramVec,
     throttled: IntCounterVec,
@@ -36,6 +38,7 @@ pub struct Metrics {
     orphans: IntGauge,
     budget_rate: Gauge,
     reconcile_id: AtomicU64,
+    scrape: Mutex<()>,
 }
 
 /// What is only known when somebody asks.
@@ -55,7 +58,8 @@ pub struct Timer(Instant);
 
 impl Metrics {
     /// All metrics, at zero.
-    pub fn new() -> Self {
+    /// `concurrency` is how many passes may run at once.
+    pub fn new(concurrency: u16) -> Self {
         let registry = Registry::new();
         let metrics = Self {
             passes: counter("controller_runtime_reconcile_total", "Reconciles, by result.", &["controller", "result"]),
@@ -71,10 +75,6 @@ impl Metrics {
                 &["controller"],
             ),
             active: gauge("controller_runtime_active_workers", "Reconciles under way."),
-            concurrency: gauge(
-                "controller_runtime_max_concurrent_reconciles",
-                "Reconciles that may be under way at the same time.",
-            ),
             calls: counter(
                 "aws_api_calls_total",
                 "CloudFront calls, each one attempt, by operation and error code.",
@@ -116,8 +116,12 @@ impl Metrics {
                 "CloudFront calls per second that the budget allows at this time.",
             )),
             reconcile_id: AtomicU64::new(0),
+            scrape: Mutex::new(()),
             registry,
         };
+        let allowed =
+            gauge("controller_runtime_max_concurrent_reconciles", "Reconciles that may be under way at the same time.");
+        allowed.set(concurrency.into());
         let build = family(GaugeVec::new(
             Opts::new("connection_group_operator_build_info", "The version that runs; always 1."),
             &["version"],
@@ -129,7 +133,7 @@ impl Metrics {
             boxed(&metrics.panics),
             boxed(&metrics.pass_seconds),
             boxed(&metrics.active),
-            boxed(&metrics.concurrency),
+            boxed(&allowed),
             boxed(&metrics.calls),
             boxed(&metrics.call_seconds),
             boxed(&metrics.throttled),
@@ -149,11 +153,6 @@ impl Metrics {
         metrics.pass_errors.with_label_values(&[CONTROLLER]);
         metrics.panics.with_label_values(&[CONTROLLER]);
         metrics
-    }
-
-    /// How many passes may run at once.
-    pub fn set_concurrency(&self, passes: u16) {
-        self.concurrency.set(passes.into());
     }
 
     /// An id for log lines, unique in this process.
@@ -192,6 +191,8 @@ impl Metrics {
 
     /// All metrics as text.
     pub fn text(&self, now: &AtScrape<'_>) -> String {
+        // Two scrapes at once must not count the objects twice.
+        let _turn = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         self.objects.reset();
         for (ready, reason) in &now.objects {
             self.objects.with_label_values(&[*ready, *reason]).inc();
@@ -262,12 +263,12 @@ mod tests {
 
     #[test]
     fn an_operator_that_never_listed_says_so() {
-        assert!(Metrics::new().text(&quiet()).contains("connection_group_operator_sweep_age_seconds inf"));
+        assert!(Metrics::new(8).text(&quiet()).contains("connection_group_operator_sweep_age_seconds inf"));
     }
 
     #[test]
     fn objects_are_counted_by_state_and_a_state_that_is_empty_again_is_gone() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(8);
         let some = AtScrape { objects: vec![("True", "Deployed"), ("True", "Deployed")], ..quiet() };
         let line = "connection_group_operator_objects{ready=\"True\",reason=\"Deployed\"} 2";
         assert!(metrics.text(&some).contains(line));
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_throttled_call_is_counted_by_operation_and_code() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(8);
         let operation = Operation::UpdateConnectionGroup;
         let error = ApiError::new(operation, ErrorClass::Throttled, Some("Throttling".into()), "Rate exceeded", None);
         metrics.call_ended(operation, Duration::from_millis(3), Some(&error));
@@ -292,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_pass_counts_as_an_error_whether_cloudfront_or_kubernetes_failed() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(8);
         metrics.pass_ended(metrics.pass_started(), Ok(None));
         metrics.pass_ended(metrics.pass_started(), Err(()));
         let text = metrics.text(&quiet());

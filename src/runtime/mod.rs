@@ -2,6 +2,7 @@
 //!
 //! In: checked arguments. Out: runs until told to stop; then takes no new work, finishes the calls in flight and leaves.
 
+mod controllers;
 mod events;
 mod finalizer;
 mod http;
@@ -11,20 +12,18 @@ mod pass;
 mod status;
 mod stream;
 
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, channel::mpsc, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, channel::mpsc};
 use jiff::Timestamp;
 use kube::{
     Api, Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
-    runtime::{Controller, controller, reflector::ObjectRef},
 };
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 
-use self::{events::Recorder, metrics::Metrics, objects::Objects, pass::Context};
+use self::{controllers::Watch, events::Recorder, http::Served, metrics::Metrics, objects::Objects, pass::Context};
 use crate::{
-    api::ConnectionGroup,
     cli::RunArgs,
     clock::{Clock, Moment},
     cloudfront::{
@@ -36,9 +35,9 @@ use crate::{
     sweep::{self, Lists},
 };
 
-/// What keeps the operator from starting.
+/// What keeps the operator from starting, or from going on.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum RunError {
     /// The kubeconfig cannot be used.
     #[error("no usable Kubernetes configuration (--kubeconfig, KUBECONFIG or the Pod's ServiceAccount): {0}")]
     Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -53,6 +52,9 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A part that must never end has ended.
+    #[error("{0} has ended, which it never should: the process ends so that it is started anew")]
+    Died(&'static str),
 }
 
 /// The process's clock.
@@ -74,37 +76,21 @@ const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
 /// Runs until `stop` is ready, and then until the passes under way have ended.
 ///
 /// # Errors
-/// What keeps it from starting; once started, it stays up.
-pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
+/// What keeps it from starting, or from going on.
+pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
     let client = client(&args).await?;
     let listener = TcpListener::bind(args.http_addr)
         .await
-        .map_err(|source| StartError::HttpAddr { addr: args.http_addr, source })?;
-
+        .map_err(|source| RunError::HttpAddr { addr: args.http_addr, source })?;
     let policy = policy(&args);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock(Instant::now()));
     let patience = args.sweep_interval_active.saturating_mul(3);
     let budget = Arc::new(Budget::new(args.aws_rate, args.aws_burst, patience));
-    let metrics = Arc::new(Metrics::new());
-    let endpoint = Endpoint {
-        region: args.aws_region.clone(),
-        url: args.aws_endpoint_url.clone(),
-        call_timeout: args.aws_call_timeout,
-    };
-    let port = Sdk::connect(&endpoint, Arc::clone(&budget), Arc::clone(&metrics) as _).await;
-
+    let metrics = Arc::new(Metrics::new(args.concurrency));
+    let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _).await;
     let (publish, lists) = watch::channel(Lists::default());
-    let mut objects = Objects::default();
-    let streams = scopes(&args).into_iter().map(|scope| {
-        let (store, stream) = stream::watch(
-            scope.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), &namespace)),
-        );
-        let (wake, woken) = mpsc::unbounded();
-        objects.add(store.clone(), wake);
-        (store, stream, woken)
-    });
-    let streams = streams.collect::<Vec<_>>();
-    let objects = Arc::new(objects);
+    let (objects, watches) = watches(&args, &client);
+
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone()),
         client,
@@ -115,76 +101,76 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
     });
-
-    metrics.set_concurrency(args.concurrency);
-    let serve = tokio::spawn(http::serve(
-        listener,
-        http::Served {
-            metrics,
-            objects: Arc::clone(&objects),
-            budget,
-            lists: lists.clone(),
-            clock: Arc::clone(&clock),
-        },
-    ));
-    let scope =
-        Scope { owner_id: policy.owner_id.clone(), namespaces: args.watch_namespaces.iter().cloned().collect() };
-    let sweeps = tokio::spawn(sweep::run(port.in_lane(Lane::Background), policy, scope, clock, objects, publish));
+    let served =
+        Served { metrics, objects: Arc::clone(&objects), budget, lists: lists.clone(), clock: Arc::clone(&clock) };
+    let serve = tokio::spawn(http::serve(listener, served));
+    let scope = Scope { owner_id: args.owner_id.clone(), namespaces: args.namespaces() };
+    let background = port.in_lane(Lane::Background);
+    let sweeps = tokio::spawn(sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish));
 
     let stop = stop.shared();
-    let mut first_list = lists;
+    let passes = async {
+        tokio::select! {
+            () = stop.clone() => return,
+            () = first_list(lists) => {}
+        }
+        tokio::join!(controllers::run(watches, args.concurrency, &context, stop.clone()), objects.sync());
+    };
+    // Without its sweeps the operator would be blind, and without health it could not say so: better to start anew.
     tokio::select! {
-        _ = tokio::time::timeout(FIRST_LIST_PATIENCE, first_list.changed()) => {}
-        () = stop.clone() => {}
-    }
-    let mut controllers = FuturesUnordered::new();
-    for (store, stream, woken) in streams {
-        let config = controller::Config::default().concurrency(args.concurrency);
-        controllers.push(
-            Controller::for_stream(stream, store)
-                .with_config(config)
-                .reconcile_on(woken)
-                .graceful_shutdown_on(stop.clone())
-                .run(pass::run, pass::after_error, Arc::clone(&context))
-                .for_each(|ended| {
-                    log_end(&ended);
-                    std::future::ready(())
-                }),
-        );
-    }
-    while controllers.next().await.is_some() {}
-
-    sweeps.abort();
-    serve.abort();
-    tracing::info!("stopped");
-    Ok(())
-}
-
-type Ended = Result<
-    (ObjectRef<ConnectionGroup>, controller::Action),
-    controller::Error<pass::PassError, kube::runtime::watcher::Error>,
->;
-
-fn log_end(ended: &Ended) {
-    match ended {
-        // The pass itself has logged what it did, or why it could not.
-        Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
-        // Expected when an object is gone before its turn (kube#1167).
-        Err(controller::Error::ObjectNotFound(object)) => tracing::debug!(%object, "the object is gone"),
-        Err(error) => tracing::warn!(%error, "the watch of ConnectionGroup objects was interrupted; it is resumed"),
+        () = passes => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        _ = sweeps => Err(RunError::Died("the sweep")),
+        _ = serve => Err(RunError::Died("the server of health and metrics")),
     }
 }
 
-async fn client(args: &RunArgs) -> Result<Client, StartError> {
-    let boxed = |error: kube::config::KubeconfigError| StartError::Kubeconfig(Box::new(error));
+/// Waits for the first complete list, for some seconds.
+async fn first_list(mut lists: watch::Receiver<Lists>) {
+    let complete = lists.wait_for(|lists| lists.snapshot.is_some());
+    if tokio::time::timeout(FIRST_LIST_PATIENCE, complete).await.is_err() {
+        tracing::warn!("the account's groups could not be listed yet: objects are read one by one");
+    }
+}
+
+fn watches(args: &RunArgs, client: &Client) -> (Arc<Objects>, Vec<Watch>) {
+    let namespaces = args.namespaces();
+    let apis = if namespaces.is_empty() {
+        vec![Api::all(client.clone())]
+    } else {
+        namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    };
+    let mut objects = Objects::default();
+    let watches = apis.into_iter().map(|api| {
+        let (store, stream) = stream::watch(api);
+        let (wake, woken) = mpsc::unbounded();
+        objects.add(store.clone(), wake);
+        Watch { store, stream: stream.boxed(), woken }
+    });
+    let watches = watches.collect();
+    (Arc::new(objects), watches)
+}
+
+async fn client(args: &RunArgs) -> Result<Client, RunError> {
+    let boxed = |error: kube::config::KubeconfigError| RunError::Kubeconfig(Box::new(error));
     let config = match &args.kubeconfig {
         Some(path) => {
             let kubeconfig = Kubeconfig::read_from(path).map_err(boxed)?;
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(boxed)?
         }
-        None => Config::infer().await.map_err(|error| StartError::Kubeconfig(Box::new(error)))?,
+        None => Config::infer().await.map_err(|error| RunError::Kubeconfig(Box::new(error)))?,
     };
-    Client::try_from(config).map_err(|error| StartError::Client(Box::new(error)))
+    Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))
+}
+
+fn endpoint(args: &RunArgs) -> Endpoint {
+    Endpoint {
+        region: args.aws_region.clone(),
+        url: args.aws_endpoint_url.clone(),
+        call_timeout: args.aws_call_timeout,
+    }
 }
 
 fn policy(args: &RunArgs) -> Policy {
@@ -194,12 +180,6 @@ fn policy(args: &RunArgs) -> Policy {
         sweep_interval: args.sweep_interval,
         sweep_interval_active: args.sweep_interval_active,
         deep_check_interval: args.deep_check_interval,
-        settle_window: args.aws_call_timeout.saturating_mul(2),
+        settle_window: args.create_settle_window,
     }
-}
-
-/// One watch for all namespaces, or one for each that was named.
-fn scopes(args: &RunArgs) -> Vec<Option<String>> {
-    let named = args.watch_namespaces.iter().filter(|namespace| !namespace.is_empty()).collect::<BTreeSet<_>>();
-    if named.is_empty() { vec![None] } else { named.into_iter().cloned().map(Some).collect() }
 }

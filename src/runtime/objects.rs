@@ -1,7 +1,7 @@
 //! The objects of this process: their caches, how to wake them, and what is remembered of each between passes. Talks to nobody.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,12 +9,15 @@ use std::{
 };
 
 use futures::channel::mpsc::UnboundedSender;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{
+    ResourceExt,
+    runtime::reflector::{ObjectRef, Store},
+};
 
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
     reconcile::Memory,
-    sweep,
+    sweep::{self, Objects as _},
 };
 
 /// What is remembered of one object.
@@ -24,6 +27,8 @@ pub struct Remembered {
     pub memory: Memory,
     /// The status of the last pass: newer than the cache right after a write, and not to be forged by others.
     pub status: Option<ConnectionGroupStatus>,
+    /// The status that the API server accepted last, which the cache may not show yet.
+    pub written: Option<ConnectionGroupStatus>,
     /// Passes in a row that ended with trouble at the API server.
     pub failures: u32,
 }
@@ -55,6 +60,12 @@ impl Objects {
     /// What is remembered of the object with that uid.
     pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Remembered>> {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())
+    }
+
+    /// Forgets the objects that no cache holds any more, however they went.
+    pub fn forget_the_gone(&self) {
+        let there = self.all().iter().filter_map(|object| object.uid()).collect::<HashSet<_>>();
+        self.lock().retain(|uid, _| there.contains(uid));
     }
 
     /// Forgets an object that is gone.

@@ -17,10 +17,10 @@ use super::{
     status,
 };
 use crate::{
-    api::{ConnectionGroup, FINALIZER, is_true},
+    api::{ConnectionGroup, ConnectionGroupStatus, FINALIZER},
     clock::Clock,
     cloudfront::{budget::Lane, sdk::Sdk},
-    reconcile::{Finalizer, Outcome, Policy, Surroundings, backoff::Pace, reconcile},
+    reconcile::{Finalizer, Known, Outcome, Policy, Surroundings, backoff::Pace, reconcile},
     sweep::Lists,
 };
 
@@ -86,7 +86,7 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
 pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Context>) -> Action {
     let uid = object.uid().unwrap_or_default();
     let remembered = context.objects.remember(&uid);
-    // A pass that panicked may still hold the lock in its dropped future for an instant: then the first delay does.
+    // Passes of one object never overlap, and this one has ended: the lock is free.
     let failures = remembered.try_lock().map_or(0, |mut remembered| {
         remembered.failures = remembered.failures.saturating_add(1);
         remembered.failures - 1
@@ -116,18 +116,43 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
     let outcome = Box::pin(look(object, context, &mut remembered)).await;
     remembered.status = Some(outcome.status.clone());
 
-    if object.status.as_ref() != Some(&outcome.status) && outcome.finalizer == Finalizer::Keep {
-        status::write(&api, object, &outcome.status).await?;
-    }
-    context.recorder.publish(object, &outcome.events).await;
-    context.metrics.heard(&outcome.events);
-    if outcome.finalizer == Finalizer::Release {
-        finalizer::remove(&api, object).await?;
-        context.objects.forget(&uid);
-        return Ok(PassEnded { action: Action::await_change(), error: None });
+    match outcome.finalizer {
+        Finalizer::Keep => {
+            let stored = store_status(&api, object, &outcome.status, &mut remembered).await;
+            tell(object, &outcome, context).await;
+            stored?;
+        }
+        Finalizer::Release => {
+            finalizer::remove(&api, object).await?;
+            tell(object, &outcome, context).await;
+            context.objects.forget(&uid);
+            return Ok(PassEnded { action: Action::await_change(), error: None });
+        }
     }
     remembered.failures = 0;
     Ok(PassEnded { action: Action::requeue(outcome.requeue.max(LEAST_PAUSE)), error: outcome.error })
+}
+
+/// Writes the status unless both the cache and the last accepted write show it already: either may lag behind the other.
+async fn store_status(
+    api: &Api<ConnectionGroup>,
+    object: &ConnectionGroup,
+    next: &ConnectionGroupStatus,
+    remembered: &mut Remembered,
+) -> Result<(), PassError> {
+    let cached = object.status.as_ref() == Some(next);
+    let accepted = remembered.written.as_ref().is_none_or(|written| written == next);
+    if cached && accepted {
+        return Ok(());
+    }
+    status::write(api, object, next).await?;
+    remembered.written = Some(next.clone());
+    Ok(())
+}
+
+async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
+    context.metrics.heard(&outcome.events);
+    context.recorder.publish(object, &outcome.events).await;
 }
 
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
@@ -139,14 +164,18 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
         object.status.clone_from(&remembered.status);
     }
     let lists = context.lists.borrow().clone();
-    let port = context.port.in_lane(lane(&object));
-    let around = Surroundings {
-        port: &port,
+    let mut around = Surroundings {
+        port: &context.port,
         policy: &context.policy,
         snapshot: lists.snapshot.as_deref(),
         list_trouble: lists.trouble.as_ref(),
         clock: context.clock.as_ref(),
     };
+    let background = context.port.in_lane(Lane::Background);
+    // Nobody waits for a look at what is in sync; anything else, a group that somebody switched off among it, is urgent.
+    if Known::of(&object, &remembered.memory, &around).is_in_sync(around.snapshot) {
+        around.port = &background;
+    }
     let outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)).await;
     for event in &outcome.events {
         tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
@@ -156,15 +185,6 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
         tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront did not do as asked");
     }
     outcome
-}
-
-/// A person waits for anything that is not at rest.
-fn lane(object: &ConnectionGroup) -> Lane {
-    let at_rest = object.metadata.deletion_timestamp.is_none()
-        && object.status.as_ref().is_some_and(|status| {
-            Some(status.observed_generation) == object.metadata.generation && is_true(&status.conditions, "Ready")
-        });
-    if at_rest { Lane::Background } else { Lane::Urgent }
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -25,8 +25,13 @@ pub async fn write(
     match api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(()),
-        // The test of the uid failed: another object has taken the name.
-        Err(kube::Error::Api(answer)) if answer.code == 422 && answer.message.contains("test operation") => Ok(()),
+        // The API server does not say which operation failed; the test of the uid does when another object has taken the name.
+        Err(kube::Error::Api(answer)) if answer.code == 422 => {
+            match api.get_opt(&object.name_any()).await.map_err(Box::new)? {
+                Some(current) if current.metadata.uid == object.metadata.uid => Err(Box::new(kube::Error::Api(answer))),
+                Some(_) | None => Ok(()),
+            }
+        }
         Err(error) => Err(Box::new(error)),
     }
 }

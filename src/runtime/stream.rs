@@ -16,7 +16,7 @@ use kube::{
     runtime::{PredicateConfig, WatchStreamExt, reflector, watcher},
 };
 
-use crate::api::{ConnectionGroup, FINALIZER, RECONCILE_REQUESTED_AT};
+use crate::api::{ConnectionGroup, ConnectionGroupSpec, FINALIZER, RECONCILE_REQUESTED_AT};
 
 /// A cache and the stream that fills it; the stream must be polled for the cache to live.
 pub fn watch(
@@ -69,23 +69,29 @@ impl Warned {
     }
 }
 
+/// An object that cannot be read leaves the cache: what it once said must not be acted upon any longer.
 fn decoded(
     event: watcher::Event<DeserializeGuard<ConnectionGroup>>,
     warned: &Warned,
 ) -> Option<watcher::Event<ConnectionGroup>> {
-    let object = |guard: DeserializeGuard<ConnectionGroup>| match &guard.0 {
-        Ok(_) => guard.0.ok(),
-        Err(error) => {
+    let read = |guard: DeserializeGuard<ConnectionGroup>| {
+        if let Err(error) = &guard.0 {
             warned.once(&guard, &error.error);
-            None
         }
+        guard.0.map_err(|unreadable| {
+            let mut husk = ConnectionGroup::new("", ConnectionGroupSpec::default());
+            husk.metadata = unreadable.metadata;
+            Box::new(husk)
+        })
     };
     Some(match event {
         watcher::Event::Init => watcher::Event::Init,
         watcher::Event::InitDone => watcher::Event::InitDone,
-        watcher::Event::InitApply(guard) => watcher::Event::InitApply(object(guard)?),
-        watcher::Event::Apply(guard) => watcher::Event::Apply(object(guard)?),
-        watcher::Event::Delete(guard) => watcher::Event::Delete(object(guard)?),
+        watcher::Event::InitApply(guard) => watcher::Event::InitApply(read(guard).ok()?),
+        watcher::Event::Apply(guard) => {
+            read(guard).map_or_else(|husk| watcher::Event::Delete(*husk), watcher::Event::Apply)
+        }
+        watcher::Event::Delete(guard) => watcher::Event::Delete(read(guard).unwrap_or_else(|husk| *husk)),
     })
 }
 
@@ -94,7 +100,7 @@ mod tests {
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
     use super::*;
-    use crate::api::{ConnectionGroupSpec, ConnectionGroupStatus};
+    use crate::api::ConnectionGroupStatus;
 
     fn hash_after(change: impl FnOnce(&mut ConnectionGroup)) -> Option<u64> {
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
@@ -115,6 +121,17 @@ mod tests {
             object.annotations_mut().insert(RECONCILE_REQUESTED_AT.into(), "now".into());
         };
         assert_ne!(before, hash_after(request));
+    }
+
+    #[test]
+    fn an_object_that_can_no_longer_be_read_leaves_the_cache() {
+        let text = serde_json::json!({ "metadata": { "name": "edge", "uid": "a" }, "spec": { "enabled": "maybe" } });
+        let guard = || serde_json::from_value::<DeserializeGuard<ConnectionGroup>>(text.clone()).unwrap();
+        for event in [watcher::Event::Apply(guard()), watcher::Event::Delete(guard())] {
+            let event = decoded(event, &Warned::default());
+            assert!(matches!(event, Some(watcher::Event::Delete(husk)) if husk.name_any() == "edge"));
+        }
+        assert!(decoded(watcher::Event::InitApply(guard()), &Warned::default()).is_none());
     }
 
     #[test]

@@ -192,3 +192,34 @@ fn the_sixth_group_on_a_list_meets_the_quota_and_heals_when_a_place_is_free() {
     world.settle();
     assert_eq!(world.ready().1, "Deployed");
 }
+
+#[test]
+fn groups_without_a_list_never_depend_on_how_cloudfront_takes_a_detach() {
+    let mut world = World::with_switches(spec(), Switches { detach: Detach::Rejected, ..Switches::default() });
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.settle();
+    assert_eq!(world.ready().1, "Disabled");
+    world.edit(|spec| spec.enabled = true);
+    world.settle();
+    world.delete();
+    world.settle();
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn a_group_never_counts_as_ready_while_a_rejected_detach_stands_whatever_else_is_done() {
+    for detach in [Detach::Never, Detach::Rejected] {
+        let (mut world, _) = attached(detach);
+        world.edit(|spec| {
+            spec.anycast_ip_list_id = None;
+            spec.tags.insert("team".into(), "edge".into());
+        });
+        for _ in 0..6 {
+            world.pass();
+            assert_eq!(world.ready().0, "False", "{detach:?}: {}", world.message());
+        }
+        world.settle();
+        assert_eq!((world.ready().1.as_str(), world.tags()["team"].as_str()), ("AnycastDetachRejected", "edge"));
+    }
+}

@@ -163,3 +163,16 @@ fn a_stale_read_never_leads_to_a_second_group_or_a_wrong_update() {
     world.settle();
     assert_eq!((world.group_count(), world.ready().1.as_str()), (1, "Disabled"));
 }
+
+#[test]
+fn a_later_refusal_does_not_make_an_earlier_create_forgotten() {
+    let mut world = World::new(spec());
+    world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
+    world.pass();
+    world.sweep();
+    world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    world.delete();
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Keep, "the first one may land yet");
+}

@@ -229,3 +229,23 @@ fn a_bad_spec_cannot_block_a_deletion() {
     world.settle();
     assert_eq!(world.group(), None);
 }
+
+#[test]
+fn an_empty_page_of_tenants_with_more_to_follow_is_no_proof_of_none() {
+    let mut world = deployed();
+    world.delete();
+    world.fail(ListDistributionTenants, Fault::EmptyPage);
+    world.pass();
+    assert_eq!(world.mutations(), []);
+    assert_eq!(world.ready().1, "InUse");
+}
+
+#[test]
+fn an_id_in_status_that_may_not_be_read_does_not_hold_up_anything() {
+    let mut world = deployed();
+    world.object.status.as_mut().unwrap().id = Some("cg_forged".into());
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    world.delete();
+    world.pass();
+    assert_eq!(world.mutations(), [UpdateConnectionGroup], "the group was found by its name");
+}

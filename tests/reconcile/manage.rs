@@ -184,3 +184,45 @@ fn an_update_that_cloudfront_refuses_while_in_progress_waits_for_the_rollout() {
     assert_eq!(world.ready().1, "Disabled");
     assert_eq!(world.mutations().iter().filter(|call| **call == CreateConnectionGroup).count(), 1);
 }
+
+#[test]
+fn a_spec_edit_that_needed_two_tries_is_not_blamed_on_somebody_else() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.fail(UpdateConnectionGroup, Fault::Error(connection_group_operator::cloudfront::ErrorClass::Throttled));
+    world.settle();
+    assert!(world.event_reasons().contains(&"Updated") && !world.event_reasons().contains(&"DriftCorrected"));
+}
+
+#[test]
+fn an_object_is_not_ready_before_its_last_tag_is_in_step() {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.tags = BTreeMap::from([("old".into(), "1".into())]));
+    world.settle();
+    world.edit(|spec| spec.tags = BTreeMap::from([("new".into(), "2".into())]));
+    world.fail(UntagResource, Fault::Error(connection_group_operator::cloudfront::ErrorClass::Throttled));
+    world.pass();
+    assert_eq!(world.ready().0, "False", "set, not yet removed");
+    world.pass();
+    assert_eq!(world.ready().0, "False", "the removal was throttled");
+    world.settle();
+    assert_eq!(world.ready().0, "True");
+    assert!(!world.tags().contains_key("old"));
+}
+
+#[test]
+fn tags_that_take_a_while_to_be_seen_are_not_set_again_and_again() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.switch(|switches| switches.tag_lag = cloudfront_simulator::Millis::seconds(60));
+    world.calls();
+    world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
+    let mut waited = std::time::Duration::ZERO;
+    while waited < std::time::Duration::from_mins(2) {
+        let requeue = world.pass().requeue;
+        world.advance(requeue);
+        waited += requeue.max(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(world.mutations(), [TagResource]);
+}

@@ -24,7 +24,8 @@ fn scope() -> Scope {
 fn look(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
     world.sweep();
     world.calls();
-    let found = now(orphans.look(world.snapshot.as_ref().unwrap(), &BTreeSet::new(), &scope(), &world.port));
+    let found =
+        now(orphans.look(world.snapshot.as_ref().unwrap(), &BTreeSet::new(), &scope(), world.wall(), &world.port));
     found.values().map(ToString::to_string).collect()
 }
 

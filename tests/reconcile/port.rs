@@ -10,11 +10,12 @@ use cloudfront_simulator::{
     Account, ErrorCode, Freshness, Request, Response, ServiceError, Timestamp,
     model::{ConnectionGroup as Shown, ConnectionGroupSummary, DeploymentStatus, Versioned},
     request::{CreateConnectionGroup, PageRequest, UpdateConnectionGroup},
+    response::Page,
     switches::IpAddressType,
 };
 use connection_group_operator::cloudfront::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Described, ErrorClass, Etag, Group,
-    GroupId, GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants,
+    GroupId, GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants, list_element,
 };
 
 /// What goes wrong with one call.
@@ -26,6 +27,8 @@ pub enum Fault {
     AnswerLost,
     /// Answered from the state before the last change.
     Stale,
+    /// A page without items, although others follow.
+    EmptyPage,
     /// Somebody else changes the group just before the call.
     ChangedJustBefore,
 }
@@ -93,9 +96,13 @@ impl InProcess {
                 let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };
                 inner.account.outside_edit_group(now, &target, patch).unwrap();
             }
-            Some(Fault::AnswerLost) | None => {}
+            Some(Fault::AnswerLost | Fault::EmptyPage) | None => {}
         }
         let answer = inner.account.call_with(now, request, freshness);
+        if fault == Some(Fault::EmptyPage) {
+            let page = Page { items: Vec::new(), marker: None, max_items: 100, next_marker: Some("more".to_owned()) };
+            return Ok(Response::ListDistributionTenants(page));
+        }
         if fault == Some(Fault::AnswerLost) {
             return Err(ApiError::new(operation, ErrorClass::TimedOut, None, "the answer was lost", None));
         }
@@ -164,7 +171,7 @@ fn summary(item: &ConnectionGroupSummary) -> Summary {
         arn: Arn::new(&item.arn),
         name: GroupName::new(&item.name),
         etag: Etag::new(&item.etag),
-        enabled: item.enabled,
+        enabled: Some(item.enabled),
         anycast_ip_list_id: item.anycast_ip_list_id.as_deref().map(AnycastIpListId::new),
         deployment: deployment(item.status),
         modified: time(item.last_modified_time),
@@ -206,13 +213,12 @@ impl CloudFront for InProcess {
         }
     }
 
-    async fn update(&self, id: &GroupId, if_match: &Etag, config: &Config) -> Result<Group, ApiError> {
-        let list = config.anycast_ip_list_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
         let request = Request::UpdateConnectionGroup(UpdateConnectionGroup {
-            id: id.to_string(),
-            if_match: Some(if_match.to_string()),
+            id: read.id.to_string(),
+            if_match: Some(read.etag.to_string()),
             ipv6_enabled: Some(config.ipv6_enabled),
-            anycast_ip_list_id: Some(list),
+            anycast_ip_list_id: list_element(&read.config, config),
             enabled: Some(config.enabled),
         });
         match self.call(Operation::UpdateConnectionGroup, &request) {
@@ -221,8 +227,8 @@ impl CloudFront for InProcess {
         }
     }
 
-    async fn delete(&self, id: &GroupId, if_match: &Etag) -> Result<(), ApiError> {
-        let request = Request::DeleteConnectionGroup { id: id.to_string(), if_match: Some(if_match.to_string()) };
+    async fn delete(&self, read: &Group) -> Result<(), ApiError> {
+        let request = Request::DeleteConnectionGroup { id: read.id.to_string(), if_match: Some(read.etag.to_string()) };
         self.call(Operation::DeleteConnectionGroup, &request).map(drop)
     }
 

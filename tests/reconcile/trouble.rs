@@ -76,6 +76,8 @@ fn every_error_of_a_read_has_its_row_and_heals() {
             let mut world = World::new(spec());
             world.settle();
             world.edit(|spec| spec.enabled = false);
+            // Where an id leads nowhere, the name is tried too.
+            world.fail(operation, Fault::Error(row.0));
             assert_row(&mut world, row, operation);
         }
     }

@@ -171,6 +171,10 @@ impl World {
         self.process_start = self.elapsed;
     }
 
+    pub fn wall(&self) -> jiff::Timestamp {
+        self.clock().wall
+    }
+
     pub fn edit(&mut self, change: impl FnOnce(&mut ConnectionGroupSpec)) {
         change(&mut self.object.spec);
         *self.object.metadata.generation.as_mut().unwrap() += 1;

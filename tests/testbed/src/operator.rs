@@ -91,7 +91,10 @@ impl OperatorBuilder {
             .args([OsString::from("--kubeconfig"), self.kubeconfig.clone().into()])
             .env("AWS_ACCESS_KEY_ID", "AKIATESTBED")
             .env("AWS_SECRET_ACCESS_KEY", "testbed")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            // Shorter than at AWS, so that deletions need not wait a minute; flags override these.
+            .env("CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", "5s")
+            .env("CONNECTION_GROUP_OPERATOR_CREATE_SETTLE_WINDOW", "5s");
         if let Some(namespace) = &self.namespace {
             launch = launch.args(["--watch-namespace", namespace]);
         }

@@ -1,0 +1,162 @@
+//! What a pass concludes where nothing is to be changed. Pure: [`Finding`] -> [`Conclusion`].
+
+use super::{
+    Finalizer, Known,
+    desired::Intent,
+    message,
+    ownership::OwnerTag,
+    plan::{Block, Finding, Left, Refusal, Release},
+    status::{Change, Conclusion, Next, Sight},
+};
+use crate::{
+    api::{BlockedBy, Reason, Standing},
+    cloudfront::{AnycastIpListId, ApiError, Deployment, Group, Summary},
+};
+
+/// Concludes. `list_trouble` tells why the last list failed, if it did.
+pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_trouble: Option<&ApiError>) -> Conclusion {
+    match finding {
+        Finding::NotLooked => Conclusion::unchanged(),
+        Finding::Listed(summary) => listed(summary, known),
+        Finding::UpToDate(described) => in_step(described.group).with_tags(intent),
+        Finding::Mirrored(described, drift) => {
+            let mut conclusion = in_step(described.group);
+            if OwnerTag::in_tags(&described.tags).as_ref() == Some(&known.owner_tag) {
+                conclusion.message += message::KEPT_OWNER_TAG;
+            }
+            Conclusion { drift: Change::Set(drift), ..conclusion }
+        }
+        Finding::NothingToMirror => {
+            reconciling(Sight::Nothing, Reason::GroupNotFound, message::not_found_to_mirror(&known.name))
+        }
+        Finding::DeletedOutside => {
+            let text = message::deleted_outside(&known.name, known.status.id.as_deref().unwrap_or_default());
+            reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now).warn(
+                Reason::DeletedOutside,
+                "Read",
+                text,
+            )
+        }
+        Finding::AwaitDisabled(described) => disabling(described.group),
+        Finding::ConfirmGone => {
+            let text = message::confirming_gone(&known.name, list_trouble);
+            let next = if list_trouble.is_some() { Next::SlowBackoff } else { Next::WithTheList };
+            reconciling(Sight::Unchanged, Reason::Deleting, text).then(next)
+        }
+        Finding::Release(why) => release(why, known),
+        Finding::Blocked(block) => blocked(block, known),
+        Finding::Refuse(described, refusal) => refuse(described.group, &refusal, known),
+    }
+}
+
+/// The group equals its spec; whether it is rolled out decides.
+pub fn in_step(group: Group) -> Conclusion {
+    let Group { routing_endpoint, config, deployment, modified, .. } = &group;
+    let text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment, *modified);
+    let (standing, reason) = standing_of(deployment, config.enabled);
+    Conclusion::new(Sight::Group(group), standing, reason, text)
+}
+
+/// A mutation is done; what is left decides.
+pub fn after(group: Group, left: Left, known: &Known<'_>) -> Conclusion {
+    match left {
+        Left::Nothing => in_step(group),
+        Left::Tags => {
+            let text = "The configuration matches the spec; its tags are put in step next.".to_owned();
+            reconciling(Sight::Group(group), Reason::Deploying, text)
+        }
+        Left::Stuck(list) => stuck(group, list, known),
+    }
+}
+
+/// CloudFront keeps a list attached that is to be detached.
+pub fn stuck(group: Group, list: AnycastIpListId, known: &Known<'_>) -> Conclusion {
+    refuse(group, &Refusal::AnycastDetachRejected(list), known)
+}
+
+/// The group is disabled on its way to being deleted.
+pub fn disabling(group: Group) -> Conclusion {
+    let text = format!(
+        "Being deleted: the group is disabled; CloudFront says {}, and it takes minutes until it may be deleted.",
+        group.deployment.as_str()
+    );
+    reconciling(Sight::Group(group), Reason::Disabling, text)
+}
+
+/// The object may go.
+pub fn release(why: Release, known: &Known<'_>) -> Conclusion {
+    let text = message::released(&known.name, why);
+    let reason = if why == Release::Gone { Reason::Deleted } else { Reason::Released };
+    let conclusion = reconciling(Sight::Unchanged, reason, text.clone());
+    Conclusion { finalizer: Finalizer::Release, ..conclusion }.tell(reason, "Release", text)
+}
+
+/// A conclusion that more is to come.
+pub fn reconciling(sight: Sight, reason: Reason, text: String) -> Conclusion {
+    Conclusion::new(sight, Standing::Reconciling, reason, text)
+}
+
+fn listed(summary: Summary, known: &Known<'_>) -> Conclusion {
+    if known.deleting {
+        return Conclusion::unchanged();
+    }
+    let enabled = summary.enabled.or(known.status.enabled).unwrap_or(true);
+    let (standing, reason) = standing_of(&summary.deployment, enabled);
+    let endpoint = known.status.routing_endpoint.as_deref();
+    let mut text = message::deployed(endpoint, enabled, &summary.deployment, summary.modified);
+    if known.message().is_some_and(|said| said.ends_with(message::KEPT_OWNER_TAG)) {
+        text += message::KEPT_OWNER_TAG;
+    }
+    Conclusion { drift: Change::Keep, ..Conclusion::new(Sight::Listed(summary), standing, reason, text) }
+}
+
+const fn standing_of(deployment: &Deployment, enabled: bool) -> (Standing, Reason) {
+    match (deployment, enabled) {
+        (Deployment::Pending(_), _) => (Standing::Reconciling, Reason::Deploying),
+        (Deployment::Deployed, true) => (Standing::Ready, Reason::Deployed),
+        (Deployment::Deployed, false) => (Standing::Ready, Reason::Disabled),
+    }
+}
+
+fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
+    match block {
+        Block::Suspended => suspended(known),
+        Block::DeletionProtected => {
+            reconciling(Sight::Unchanged, Reason::DeletionProtected, message::DELETION_PROTECTED.to_owned())
+        }
+        Block::TagsPending => {
+            reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(Next::Backoff)
+        }
+        Block::InUse(described, tenants) => {
+            let text = message::in_use(&known.name, &tenants);
+            let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
+            let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
+            let conclusion = reconciling(Sight::Group(described.group), Reason::InUse, text).then(Next::SlowBackoff);
+            Conclusion { blocked_by, ..conclusion }
+        }
+    }
+}
+
+/// Conditions keep their values, only the message changes; an object never looked at, or being deleted, says that it waits.
+fn suspended(known: &Known<'_>) -> Conclusion {
+    let text = if known.deleting { message::SUSPENDED_DELETION } else { message::SUSPENDED }.to_owned();
+    if known.deleting || known.status.conditions.is_empty() {
+        return reconciling(Sight::Unchanged, Reason::Suspended, text);
+    }
+    Conclusion { message: text, ..Conclusion::unchanged() }
+}
+
+fn refuse(group: Group, refusal: &Refusal, known: &Known<'_>) -> Conclusion {
+    let name = &known.name;
+    let (sight, reason, text) = match refusal {
+        Refusal::NotOwned(owner) => (Sight::Nothing, Reason::NotOwned, message::not_owned(name, owner)),
+        Refusal::DefaultGroup => (Sight::Nothing, Reason::DefaultGroup, message::default_group(name)),
+        Refusal::AdoptionRefused(obstacle) => {
+            (Sight::Nothing, Reason::AdoptionRefused, message::adoption_refused(name, obstacle))
+        }
+        Refusal::AnycastDetachRejected(list) => {
+            (Sight::Group(group), Reason::AnycastDetachRejected, message::detach_rejected(name, list))
+        }
+    };
+    Conclusion::new(sight, Standing::Stalled, reason, text).then(Next::SlowBackoff)
+}

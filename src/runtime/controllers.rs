@@ -1,0 +1,74 @@
+//! The controllers, one for each watch. In: watches and what passes share. Out: passes, until told to stop; then those under way are finished.
+//! Talks to the API server through the watches.
+
+use std::{future::Future, sync::Arc};
+
+use futures::{FutureExt, StreamExt, channel::mpsc::UnboundedReceiver, future::join_all, stream::BoxStream};
+use kube::runtime::{
+    Controller, controller,
+    reflector::{ObjectRef, Store},
+    watcher,
+};
+
+use super::pass::{self, Context, PassError};
+use crate::api::ConnectionGroup;
+
+/// One watch.
+pub struct Watch {
+    /// The cache that the stream fills.
+    pub store: Store<ConnectionGroup>,
+    /// Objects whose intent changed.
+    pub stream: BoxStream<'static, Result<ConnectionGroup, watcher::Error>>,
+    /// Objects that somebody wants looked at.
+    pub woken: UnboundedReceiver<ObjectRef<ConnectionGroup>>,
+}
+
+/// Runs passes until `stop` is ready and the passes under way have ended.
+pub async fn run<S>(watches: Vec<Watch>, concurrency: u16, context: &Arc<Context>, stop: S)
+where
+    S: Future<Output = ()> + Clone + Send + Sync + 'static,
+{
+    join_all(watches.into_iter().map(|watch| one(watch, concurrency, context, stop.clone()))).await;
+}
+
+async fn one<S>(watch: Watch, concurrency: u16, context: &Arc<Context>, stop: S)
+where
+    S: Future<Output = ()> + Clone + Send + Sync + 'static,
+{
+    let Watch { store, stream, woken } = watch;
+    let passes = Controller::for_stream(stream, store.clone())
+        .with_config(controller::Config::default().concurrency(concurrency))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(stop.clone())
+        .run(pass::run, pass::after_error, Arc::clone(context))
+        .for_each(|ended| {
+            hear(&ended, context);
+            std::future::ready(())
+        });
+    // kube starts no pass before the cache is filled, and while it waits for that it does not end either.
+    let stopped_before_the_first_pass = async {
+        stop.await;
+        if store.wait_until_ready().now_or_never().is_some() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = passes => {}
+        () = stopped_before_the_first_pass => {}
+    }
+}
+
+type Ended = Result<(ObjectRef<ConnectionGroup>, controller::Action), controller::Error<PassError, watcher::Error>>;
+
+fn hear(ended: &Ended, context: &Context) {
+    match ended {
+        // The pass itself has logged what it did, or why it could not.
+        Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+        // Expected when an object is gone before its turn (kube#1167).
+        Err(controller::Error::ObjectNotFound(object)) => {
+            context.objects.forget_the_gone();
+            tracing::debug!(%object, "the object is gone");
+        }
+        Err(error) => tracing::warn!(%error, "the watch of ConnectionGroup objects was interrupted; it is resumed"),
+    }
+}

@@ -1,0 +1,268 @@
+//! The documents say what the code does. In: the Markdown files, the Dockerfile and the sources of this repository. Out: a failure that names the
+//! row, the link or the name that is missing or too many. Talks to the file system only.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, CommandFactory};
+use connection_group_operator::{api, cli::Cli};
+
+type Names = BTreeSet<String>;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What stands below a heading, up to the next one of the same or a higher level.
+fn section(path: &str, heading: &str) -> String {
+    let level = heading.chars().take_while(|c| *c == '#').count();
+    let ends = |line: &str| {
+        let marks = line.chars().take_while(|c| *c == '#').count();
+        (1..=level).contains(&marks) && line[marks..].starts_with(' ')
+    };
+    let text = read(path);
+    let mut lines = text.lines().skip_while(|line| *line != heading);
+    assert!(lines.next().is_some(), "{path} has no heading '{heading}'");
+    lines.take_while(|line| !ends(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// The rows of the table in a text, without its head.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    text.lines().filter(|line| line.starts_with('|')).skip(2).map(cells).collect()
+}
+
+/// The `code spans` of a text.
+fn code(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+}
+
+/// The string literals of a source file, tests left out.
+fn literals(path: &str) -> Vec<String> {
+    let text = read(path);
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    text.split('"').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+}
+
+fn bare(cell: &str) -> String {
+    cell.trim_matches('`').to_owned()
+}
+
+#[test]
+fn the_table_of_flags_is_that_of_the_command_line() {
+    let command = Cli::command();
+    let run = command.find_subcommand("run").expect("there is a subcommand run");
+    let flags = run.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()));
+    let expected = flags.map(|arg| (format!("--{}", arg.get_long().unwrap()), (variable(arg), default(arg))));
+    let expected = expected.collect::<BTreeMap<_, _>>();
+
+    let told = rows(&section("README.md", "## Flags")).into_iter().map(|row| {
+        let [flag, variable, default] = [0, 1, 2].map(|column| row[column].clone());
+        let said = code(&default).first().cloned().or_else(|| (default == "required").then_some(default));
+        (bare(&flag), (bare(&variable), said))
+    });
+    assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
+}
+
+fn variable(arg: &Arg) -> String {
+    arg.get_env().map_or_else(|| "–".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn default(arg: &Arg) -> Option<String> {
+    match arg.get_action() {
+        ArgAction::SetTrue => Some("false".to_owned()),
+        _ if arg.is_required_set() => Some("required".to_owned()),
+        _ => arg.get_default_values().first().map(|value| value.to_string_lossy().into_owned()),
+    }
+}
+
+fn spec_schema() -> serde_json::Map<String, serde_json::Value> {
+    let crd = serde_json::to_value(api::crd()).unwrap();
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+        .as_object()
+        .unwrap()
+        .clone()
+}
+
+#[test]
+fn the_table_of_fields_is_that_of_the_schema_with_its_defaults() {
+    let schema = spec_schema();
+    let table = rows(&section("README.md", "## The resource"));
+    let told = table.iter().map(|row| bare(&row[0])).collect::<Names>();
+    assert_eq!(told, schema.keys().cloned().collect::<Names>());
+    for row in &table {
+        if let Some(default) = schema[&bare(&row[0])].get("default") {
+            let default = default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned);
+            assert_eq!(bare(&row[1]), default, "default of {}", row[0]);
+        }
+    }
+}
+
+#[test]
+fn the_examples_that_claim_to_be_whole_name_every_field() {
+    let readme = section("README.md", "## The resource");
+    let block = readme.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of YAML");
+    for text in [block, &read("examples/connection-group-all-fields.yaml")] {
+        let fields = text.lines().skip_while(|line| *line != "spec:").skip(1).filter_map(|line| {
+            let field = line.strip_prefix("  ").filter(|rest| rest.starts_with(char::is_alphabetic))?;
+            Some(field.split(':').next()?.to_owned())
+        });
+        assert_eq!(fields.collect::<Names>(), spec_schema().keys().cloned().collect::<Names>());
+    }
+}
+
+/// Variants of the enum `Reason`, and whether each is marked as that of an event only.
+fn reasons() -> Vec<(String, bool)> {
+    let text = read("src/api/conditions.rs");
+    let body = text.split("pub enum Reason {").nth(1).and_then(|rest| rest.split('}').next()).expect("the enum Reason");
+    let lines = body.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+    let variants = lines.windows(2).filter_map(|pair| Some((pair[1].strip_suffix(',')?, pair[0])));
+    let variants = variants.filter(|(name, _)| name.chars().all(char::is_alphanumeric));
+    variants.map(|(name, doc)| (name.to_owned(), doc.starts_with("/// Event:"))).collect()
+}
+
+#[test]
+fn every_reason_stands_in_the_status_chapter_and_no_other() {
+    let chapter = section("README.md", "## Status");
+    let table = rows(&chapter).iter().flat_map(|row| code(&row[4])).collect::<Names>();
+    let anywhere = code(&chapter).into_iter().collect::<Names>();
+    let reasons = reasons();
+    assert!(reasons.len() > 20, "the enum was not understood: {reasons:?}");
+    for (reason, event) in &reasons {
+        // A condition of its own, never the reason of Ready.
+        let place = if *event || reason == "Drifted" { &anywhere } else { &table };
+        assert!(place.contains(reason), "README.md does not tell of the reason {reason}");
+    }
+    let known = reasons.into_iter().map(|(reason, _)| reason).collect::<Names>();
+    assert_eq!(table.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "no such reasons");
+}
+
+#[test]
+fn the_table_of_metrics_is_that_of_the_registry() {
+    let prefixes = ["connection_group_operator_", "controller_runtime_", "aws_api_"];
+    let names = literals("src/runtime/metrics.rs").into_iter();
+    let names = names.filter(|text| prefixes.iter().any(|prefix| text.starts_with(prefix)));
+    let told = rows(&section("README.md", "## Metrics and health")).iter().map(|row| bare(&row[0])).collect::<Names>();
+    assert_eq!(told, names.collect::<Names>());
+}
+
+#[test]
+fn the_iam_policy_allows_the_calls_that_are_made_and_no_others() {
+    let install = section("README.md", "## Install");
+    let block = install.split("```json").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of JSON");
+    let policy: serde_json::Value = serde_json::from_str(block).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let actions = statements.flat_map(|statement| match &statement["Action"] {
+        serde_json::Value::Array(actions) => actions.clone(),
+        action => vec![action.clone()],
+    });
+    let allowed = actions.map(|action| action.as_str().unwrap().to_owned()).collect::<Names>();
+
+    let source = read("src/cloudfront/error.rs");
+    let names = source.split("pub enum Operation {").nth(1).and_then(|rest| rest.split('}').next());
+    let names = names.expect("the enum Operation").split(',').map(str::trim).filter(|name| !name.is_empty());
+    assert_eq!(allowed, names.map(|name| format!("cloudfront:{name}")).collect::<Names>());
+}
+
+#[test]
+fn the_list_of_dependencies_is_that_of_the_manifests() {
+    for (heading, manifest) in [
+        ("### Operator", "Cargo.toml"),
+        ("### Simulator", "simulator/Cargo.toml"),
+        ("### Testbed", "tests/testbed/Cargo.toml"),
+    ] {
+        let table = rows(&section("CONTRIBUTING.md", heading));
+        assert!(table.iter().all(|row| row[1].len() > 10), "each line in {heading} says why");
+        let told = table.iter().map(|row| bare(&row[0])).collect::<Names>();
+        assert_eq!(told, dependencies(manifest), "CONTRIBUTING.md, {heading}, and {manifest}");
+    }
+}
+
+fn dependencies(manifest: &str) -> Names {
+    let mut section = String::new();
+    let mut names = Names::new();
+    for line in read(manifest).lines() {
+        if line.starts_with('[') {
+            line.trim_matches(['[', ']']).clone_into(&mut section);
+        } else if section.ends_with("dependencies") && section != "workspace.dependencies" {
+            let name = line.split(['=', '.']).next().unwrap_or_default().trim();
+            if name.starts_with(char::is_alphabetic) {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+fn markdown(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            markdown(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The anchors that GitHub makes of a document's headings.
+fn anchors(text: &str) -> Names {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|heading| {
+            let words = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = words.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+            kept.collect::<String>().replace(' ', "-")
+        })
+        .collect()
+}
+
+#[test]
+fn every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading() {
+    let mut files = Vec::new();
+    markdown(root(), &mut files);
+    assert!(files.len() > 4, "the documents were not found");
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for rest in text.split("](").skip(1) {
+            let link = rest.split(')').next().unwrap_or_default();
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { file.clone() } else { file.with_file_name("").join(path) };
+            assert!(target.exists(), "{}: the link {link} leads nowhere", file.display());
+            let known = anchor.is_empty() || anchors(&fs::read_to_string(&target).unwrap()).contains(anchor);
+            assert!(known, "{}: the link {link} leads to no heading", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_image_is_built_of_everything_that_cargo_reads() {
+    let kept = read(".dockerignore");
+    let kept = kept.lines().filter_map(|line| line.strip_prefix('!')).map(ToOwned::to_owned).collect::<Names>();
+    for path in ["Cargo.toml", "Cargo.lock", "src"] {
+        assert!(kept.contains(path), "{path}");
+    }
+    // Cargo wants every member, and every target that a manifest names, even to build only one of them.
+    let manifest = read("Cargo.toml");
+    let members = manifest.lines().find_map(|line| line.strip_prefix("members = ")).expect("a line with the members");
+    for member in members.split('"').skip(1).step_by(2) {
+        for part in ["Cargo.toml", "src"] {
+            assert!(kept.contains(&format!("{member}/{part}")), "{member}/{part}");
+        }
+    }
+    assert!(!manifest.contains("[[bench]]") || kept.contains("benches"), "benches");
+
+    let version = format!("ARG VERSION={}\n", env!("CARGO_PKG_VERSION"));
+    assert!(read("Dockerfile").contains(&version), "Dockerfile should say {version}");
+}
