@@ -3,6 +3,9 @@
 //! In: the port's calls. Out: the port's types. Each call passes the shared [`Budget`] and is told to the [`Meter`]; the SDK's own retries are
 //! off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
 
+mod answer;
+mod failure;
+
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
@@ -13,12 +16,15 @@ use aws_sdk_cloudfront::{
     types,
 };
 use aws_smithy_runtime_api::http::Response;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::{
+    answer::{group, sdk_tags, summary, unreadable},
+    failure::api_error,
+};
 use super::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Described, ErrorClass, Etag, Group,
-    GroupId, GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
+    NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
     list_element,
 };
@@ -241,113 +247,4 @@ impl CloudFront for Sdk {
             }
         }
     }
-}
-
-fn sdk_tags(operation: Operation, tags: &Tags) -> Result<types::Tags, ApiError> {
-    let items = tags
-        .iter()
-        .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| ApiError::new(operation, ErrorClass::InvalidArgument, None, &error.to_string(), None))?;
-    Ok(types::Tags::builder().set_items(Some(items)).build())
-}
-
-fn unreadable(operation: Operation, what: &str) -> ApiError {
-    ApiError::new(operation, ErrorClass::Unexpected, None, what, None)
-}
-
-fn group(operation: Operation, group: Option<&types::ConnectionGroup>, etag: Option<&str>) -> Result<Group, ApiError> {
-    let lacks = |what: &str| unreadable(operation, &format!("the answer has no {what}"));
-    let group = group.ok_or_else(|| lacks("ConnectionGroup"))?;
-    Ok(Group {
-        id: GroupId::new(group.id().ok_or_else(|| lacks("Id"))?),
-        arn: Arn::new(group.arn().ok_or_else(|| lacks("Arn"))?),
-        name: GroupName::new(group.name().ok_or_else(|| lacks("Name"))?),
-        etag: Etag::new(etag.filter(|etag| !etag.is_empty()).ok_or_else(|| lacks("ETag"))?),
-        config: Config {
-            enabled: group.enabled().ok_or_else(|| lacks("Enabled"))?,
-            ipv6_enabled: group.ipv6_enabled().ok_or_else(|| lacks("Ipv6Enabled"))?,
-            anycast_ip_list_id: anycast(group.anycast_ip_list_id()),
-        },
-        deployment: Deployment::parse(group.status().ok_or_else(|| lacks("Status"))?),
-        routing_endpoint: group.routing_endpoint().map(ToOwned::to_owned),
-        is_default: group.is_default().unwrap_or_default(),
-        created: group.created_time().and_then(timestamp),
-        modified: group.last_modified_time().and_then(timestamp),
-    })
-}
-
-fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError> {
-    let lacks = |what: &str| unreadable(Operation::ListConnectionGroups, &format!("a group in the list has no {what}"));
-    if item.e_tag().is_empty() || item.id().is_empty() || item.name().is_empty() {
-        return Err(lacks("ETag, Id or Name"));
-    }
-    Ok(Summary {
-        id: GroupId::new(item.id()),
-        arn: Arn::new(item.arn()),
-        name: GroupName::new(item.name()),
-        etag: Etag::new(item.e_tag()),
-        enabled: item.enabled(),
-        anycast_ip_list_id: anycast(item.anycast_ip_list_id()),
-        deployment: Deployment::parse(item.status().unwrap_or_default()),
-        modified: timestamp(item.last_modified_time()),
-    })
-}
-
-fn anycast(id: Option<&str>) -> Option<AnycastIpListId> {
-    id.filter(|id| !id.is_empty()).map(AnycastIpListId::new)
-}
-
-fn timestamp(time: &aws_sdk_cloudfront::primitives::DateTime) -> Option<Timestamp> {
-    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
-}
-
-fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let chain = || causes(error);
-    match error {
-        SdkError::ServiceError(answered) => {
-            let (metadata, raw) = (answered.err(), answered.raw());
-            let class = ErrorClass::of(raw.status().as_u16(), metadata.code());
-            let message = metadata
-                .message()
-                .map_or_else(|| format!("HTTP status {} without a message", raw.status().as_u16()), ToOwned::to_owned);
-            let code = metadata.code().map(ToOwned::to_owned);
-            ApiError::new(operation, class, code, &message, request_id(raw))
-        }
-        SdkError::ResponseError(answered) => {
-            let raw = answered.raw();
-            let class = ErrorClass::of(raw.status().as_u16(), None);
-            let message = format!("HTTP status {} with an answer that cannot be read", raw.status().as_u16());
-            ApiError::new(operation, class, None, &message, request_id(raw))
-        }
-        SdkError::TimeoutError(_) => {
-            ApiError::new(operation, ErrorClass::TimedOut, None, "no answer within the call time-out", None)
-        }
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            ApiError::new(operation, ErrorClass::TimedOut, None, "connecting to CloudFront timed out", None)
-        }
-        SdkError::DispatchFailure(_) if !has_credentials_error(error) => {
-            ApiError::new(operation, ErrorClass::Unreachable, None, &chain(), None)
-        }
-        _ if has_credentials_error(error) => ApiError::new(operation, ErrorClass::Credentials, None, &chain(), None),
-        _ => ApiError::new(operation, ErrorClass::Unexpected, None, &chain(), None),
-    }
-}
-
-/// The error and its causes, in their own words.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-fn request_id(response: &Response) -> Option<String> {
-    response.headers().get("x-amzn-requestid").map(ToOwned::to_owned)
-}
-
-fn has_credentials_error(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .any(<dyn std::error::Error + 'static>::is::<aws_credential_types::provider::error::CredentialsError>)
 }

@@ -5,12 +5,12 @@
 use super::{
     Known, Surroundings,
     conclude::{after, disabling, reconciling, release, stuck},
+    conclusion::{Change, Conclusion, Next, Sight},
     desired::Intent,
     memory::Memory,
     message,
     ownership::OwnerTag,
     plan::{Left, Mutation, Release},
-    status::{Change, Conclusion, Next, Sight},
     trouble::{Trouble, explain},
 };
 use crate::{

@@ -2,11 +2,11 @@
 
 use super::{
     Finalizer, Known,
+    conclusion::{Change, Conclusion, Next, Sight},
     desired::Intent,
     message,
     ownership::OwnerTag,
     plan::{Block, Finding, Left, Refusal, Release},
-    status::{Change, Conclusion, Next, Sight},
 };
 use crate::{
     api::{BlockedBy, Reason, Standing},

@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod backoff;
 mod conclude;
+mod conclusion;
 pub mod desired;
 pub mod memory;
 mod message;
@@ -29,10 +30,11 @@ pub use memory::Memory;
 use self::{
     apply::apply,
     conclude::conclude,
+    conclusion::Conclusion,
     desired::Intent,
     observe::{Look, observe},
     plan::{Mutation, Plan, plan},
-    status::{Conclusion, outcome},
+    status::outcome,
     trouble::Trouble,
 };
 use crate::{

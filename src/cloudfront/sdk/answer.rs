@@ -1,0 +1,72 @@
+//! Between the SDK's types and the port's. Pure. An answer that lacks what the operator needs is an error, never a guess.
+
+use aws_sdk_cloudfront::types;
+use jiff::Timestamp;
+
+use crate::cloudfront::{
+    AnycastIpListId, ApiError, Arn, Config, Deployment, ErrorClass, Etag, Group, GroupId, GroupName, Operation,
+    Summary, Tags,
+};
+
+pub fn sdk_tags(operation: Operation, tags: &Tags) -> Result<types::Tags, ApiError> {
+    let items = tags
+        .iter()
+        .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ApiError::new(operation, ErrorClass::InvalidArgument, None, &error.to_string(), None))?;
+    Ok(types::Tags::builder().set_items(Some(items)).build())
+}
+
+pub fn unreadable(operation: Operation, what: &str) -> ApiError {
+    ApiError::new(operation, ErrorClass::Unexpected, None, what, None)
+}
+
+pub fn group(
+    operation: Operation,
+    group: Option<&types::ConnectionGroup>,
+    etag: Option<&str>,
+) -> Result<Group, ApiError> {
+    let lacks = |what: &str| unreadable(operation, &format!("the answer has no {what}"));
+    let group = group.ok_or_else(|| lacks("ConnectionGroup"))?;
+    Ok(Group {
+        id: GroupId::new(group.id().ok_or_else(|| lacks("Id"))?),
+        arn: Arn::new(group.arn().ok_or_else(|| lacks("Arn"))?),
+        name: GroupName::new(group.name().ok_or_else(|| lacks("Name"))?),
+        etag: Etag::new(etag.filter(|etag| !etag.is_empty()).ok_or_else(|| lacks("ETag"))?),
+        config: Config {
+            enabled: group.enabled().ok_or_else(|| lacks("Enabled"))?,
+            ipv6_enabled: group.ipv6_enabled().ok_or_else(|| lacks("Ipv6Enabled"))?,
+            anycast_ip_list_id: anycast(group.anycast_ip_list_id()),
+        },
+        deployment: Deployment::parse(group.status().ok_or_else(|| lacks("Status"))?),
+        routing_endpoint: group.routing_endpoint().map(ToOwned::to_owned),
+        is_default: group.is_default().unwrap_or_default(),
+        created: group.created_time().and_then(timestamp),
+        modified: group.last_modified_time().and_then(timestamp),
+    })
+}
+
+pub fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError> {
+    let lacks = |what: &str| unreadable(Operation::ListConnectionGroups, &format!("a group in the list has no {what}"));
+    if item.e_tag().is_empty() || item.id().is_empty() || item.name().is_empty() {
+        return Err(lacks("ETag, Id or Name"));
+    }
+    Ok(Summary {
+        id: GroupId::new(item.id()),
+        arn: Arn::new(item.arn()),
+        name: GroupName::new(item.name()),
+        etag: Etag::new(item.e_tag()),
+        enabled: item.enabled(),
+        anycast_ip_list_id: anycast(item.anycast_ip_list_id()),
+        deployment: Deployment::parse(item.status().unwrap_or_default()),
+        modified: timestamp(item.last_modified_time()),
+    })
+}
+
+pub fn anycast(id: Option<&str>) -> Option<AnycastIpListId> {
+    id.filter(|id| !id.is_empty()).map(AnycastIpListId::new)
+}
+
+pub fn timestamp(time: &aws_sdk_cloudfront::primitives::DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}

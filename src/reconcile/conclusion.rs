@@ -1,0 +1,151 @@
+//! What a pass concluded: the parts from which the status is made. Pure data.
+
+use super::{Event, Finalizer, Severity, desired::Intent, plan::Mutation};
+use crate::{
+    api::{BlockedBy, Drift, Reason, Standing},
+    cloudfront::{Group, Summary, Tags},
+};
+
+/// What a pass learned of the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Nothing new.
+    Unchanged,
+    /// The group itself.
+    Group(Group),
+    /// Its row in the list.
+    Listed(Summary),
+    /// There is no group that this object may show.
+    Nothing,
+}
+
+/// Whether a part of the status is written anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<T> {
+    /// As it was.
+    Keep,
+    /// To this.
+    Set(T),
+}
+
+/// When the next pass is due, if nothing happens before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once: there is more to do.
+    Now,
+    /// When the next list has come.
+    WithTheList,
+    /// After a growing pause.
+    Backoff,
+    /// After a growing pause, starting at half a minute.
+    SlowBackoff,
+    /// With the next deep check.
+    DeepCheck,
+}
+
+/// What a pass concluded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// What was learned of the group.
+    pub sight: Sight,
+    /// Where the object stands; `None` leaves the conditions as they are.
+    pub standing: Option<(Standing, Reason)>,
+    /// The sentence for people.
+    pub message: String,
+    /// Tags as applied.
+    pub tags: Change<Tags>,
+    /// Differences in mode Observe.
+    pub drift: Change<Vec<Drift>>,
+    /// Tenants that block the deletion.
+    pub blocked_by: Change<Option<BlockedBy>>,
+    /// When to look again.
+    pub next: Next,
+    /// Whether the object is let go of.
+    pub finalizer: Finalizer,
+    /// What to tell in events.
+    pub events: Vec<Event>,
+}
+
+impl Conclusion {
+    /// A conclusion that clears drift and blockers and changes no tags.
+    #[must_use]
+    pub const fn new(sight: Sight, standing: Standing, reason: Reason, message: String) -> Self {
+        Self {
+            sight,
+            standing: Some((standing, reason)),
+            message,
+            tags: Change::Keep,
+            drift: Change::Set(Vec::new()),
+            blocked_by: Change::Set(None),
+            next: Next::DeepCheck,
+            finalizer: Finalizer::Keep,
+            events: Vec::new(),
+        }
+    }
+
+    /// Nothing was looked at and nothing changes.
+    #[must_use]
+    pub const fn unchanged() -> Self {
+        Self {
+            sight: Sight::Unchanged,
+            standing: None,
+            message: String::new(),
+            tags: Change::Keep,
+            drift: Change::Keep,
+            blocked_by: Change::Keep,
+            next: Next::DeepCheck,
+            finalizer: Finalizer::Keep,
+            events: Vec::new(),
+        }
+    }
+
+    /// The group was found after a refused Create; the next pass does what is to be done.
+    #[must_use]
+    pub fn found(next: Mutation) -> Self {
+        let sight = match next {
+            Mutation::Update(described, ..) | Mutation::Tag(described, ..) | Mutation::Untag(described, ..) => {
+                Sight::Group(described.group)
+            }
+            Mutation::Create(_)
+            | Mutation::Adopt(_)
+            | Mutation::Disable(_)
+            | Mutation::Delete(_)
+            | Mutation::Disown(_) => Sight::Unchanged,
+        };
+        let text = "A group of this name exists already; it was read and is dealt with at once.".to_owned();
+        Self::new(sight, Standing::Reconciling, Reason::Conflict, text).then(Next::Now)
+    }
+
+    /// The tags of the spec are now those that were applied.
+    #[must_use]
+    pub fn with_tags(mut self, intent: &Intent) -> Self {
+        if let Intent::Present(desired) = intent {
+            self.tags = Change::Set(desired.tags.clone());
+        }
+        self
+    }
+
+    /// When to look again.
+    #[must_use]
+    pub const fn then(mut self, next: Next) -> Self {
+        self.next = next;
+        self
+    }
+
+    /// Tells people what was done.
+    #[must_use]
+    pub fn tell(self, reason: Reason, action: &'static str, note: String) -> Self {
+        self.event(Severity::Normal, reason, action, note)
+    }
+
+    /// Warns people of what was found or done.
+    #[must_use]
+    pub fn warn(self, reason: Reason, action: &'static str, note: String) -> Self {
+        self.event(Severity::Warning, reason, action, note)
+    }
+
+    fn event(mut self, severity: Severity, reason: Reason, action: &'static str, note: String) -> Self {
+        self.events.push(Event { severity, reason, action, note });
+        self
+    }
+}
