@@ -1,0 +1,17 @@
+//! The operator's own binary between a real kube-apiserver and the simulator: what only the real parties can prove.
+//!
+//! All tests share one control plane, each in a namespace of its own with its own simulator and operator. Only a test that stops the API
+//! server or changes the CRD starts a control plane for itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+
+mod cli;
+mod credentials;
+mod journal;
+mod lifecycle;
+mod many;
+mod resource;
+mod restarts;
+mod schema;
+mod steps;
+mod trouble;

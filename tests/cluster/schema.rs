@@ -1,0 +1,185 @@
+//! The rules of the CRD as the API server applies them: each with what it lets pass, and with what it refuses in which words.
+//! No operator runs here.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use testbed::{Result, Testbed};
+
+use crate::steps;
+
+const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+
+/// A document that is applied.
+struct Case {
+    name: String,
+    spec: Value,
+}
+
+fn case(name: impl Into<String>, spec: Value) -> Case {
+    Case { name: name.into(), spec }
+}
+
+fn tags(key: impl Into<String>, value: impl Into<String>) -> Value {
+    json!({ "tags": { key.into(): value.into() } })
+}
+
+fn many_tags(number: usize) -> Value {
+    json!({ "tags": (0..number).map(|n| (format!("key-{n}"), json!("v"))).collect::<serde_json::Map<_, _>>() })
+}
+
+/// What kubectl says of all documents together; the server alone decides, and stores nothing.
+async fn dry_run(bed: &Testbed, cases: &[Case]) -> Result<(String, String)> {
+    let items = cases.iter().map(|Case { name, spec }| steps::manifest(name, spec)).collect::<Vec<_>>();
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    let path: PathBuf = bed.control_plane.folder().join(format!("{}-cases.json", bed.namespace));
+    std::fs::write(&path, list.to_string()).expect("the run's folder can be written to");
+    let path = path.to_string_lossy();
+    let args = ["--namespace", &bed.namespace, "apply", "--dry-run=server", "--validate=false", "-f", &path];
+    let output = bed.control_plane.kubectl(&args).await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((text(&output.stdout), text(&output.stderr)))
+}
+
+#[tokio::test]
+async fn what_the_rules_allow_is_accepted_up_to_the_bounds() -> Result<()> {
+    let bed = steps::bed().await?;
+    let cases = [
+        case("empty-spec", json!({})),
+        case("n".repeat(63), json!({})),
+        case("a.dotted.name", json!({ "name": "dotless" })),
+        case("shortest-name", json!({ "name": "7" })),
+        case("longest-name", json!({ "name": "N".repeat(64) })),
+        case("name-characters", json!({ "name": "Edge_front-1" })),
+        case("shortest-list", json!({ "anycastIpListId": "aip_1" })),
+        case("longest-list", json!({ "anycastIpListId": format!("aip_{}", "Z".repeat(60)) })),
+        case("null-is-absent", json!({ "name": null, "anycastIpListId": null, "tags": null, "enabled": null })),
+        case("forty-tags", many_tags(40)),
+        case("longest-tag", tags("k".repeat(128), "v".repeat(256))),
+        case("longest-tag-in-umlauts", tags("ä".repeat(128), "ö".repeat(256))),
+        case("empty-value", tags("key", "")),
+        case("tag-characters", tags("ä 1_.:/=+-@", "日本 1_.:/=+-@")),
+        case("aws-without-colon", tags("aws", "aws:x")),
+        case("almost-our-prefix", tags("cloudfront.kube-operators.dev", OWNER)),
+        case("observe", json!({ "mode": "Observe" })),
+        case("if-unchanged", json!({ "adoptionPolicy": "IfUnchanged" })),
+        case("always", json!({ "adoptionPolicy": "Always" })),
+        case("retain", json!({ "deletionPolicy": "Retain" })),
+        case("all-off", json!({ "enabled": false, "ipv6Enabled": false })),
+        case("all-on", json!({ "deletionProtection": true, "suspend": true })),
+    ];
+    let (stdout, stderr) = dry_run(&bed, &cases).await?;
+    assert_eq!(stderr, "");
+    for Case { name, .. } in &cases {
+        let created = format!("connectiongroup.cloudfront.kube-operators.dev/{name} created (server dry run)");
+        assert!(stdout.lines().any(|line| line == created), "{name}: {stdout}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_rules_forbid_is_refused_in_words_that_say_what_is_allowed() -> Result<()> {
+    const NAME: &str = "`name` must start with a letter or digit and hold only letters, digits, '-' and '_'";
+    const LIST: &str = "`anycastIpListId` must be the id of an Anycast static IP list: 'aip_' and up to 60";
+    const CHARACTERS: &str = "`tags` keys and values must hold only letters, digits, spaces and _ . : / = + - @";
+    const AWS: &str = "`tags` keys must not start with 'aws:', which AWS reserves";
+    const OURS: &str = "`tags` keys must not start with 'cloudfront.kube-operators.dev/', which the operator reserves";
+    const KEY_SIZE: &str = "`tags` keys must be 1 to 128 characters long";
+    let bed = steps::bed().await?;
+    let table = [
+        (case("m".repeat(64), json!({ "name": "edge" })), "`metadata.name` must be at most 63 characters"),
+        (case("a.dot", json!({})), "set `spec.name` when the object's name has a dot"),
+        (case("name-empty", json!({ "name": "" })), "spec.name in body should be at least 1 chars long"),
+        (case("name-hyphen", json!({ "name": "-edge" })), NAME),
+        (case("name-dot", json!({ "name": "edge.front" })), NAME),
+        (case("name-space", json!({ "name": "edge " })), NAME),
+        (case("name-umlaut", json!({ "name": "ädge" })), NAME),
+        (case("name-long", json!({ "name": "n".repeat(65) })), "spec.name: Too long: may not be more than 64"),
+        (
+            case("list-short", json!({ "anycastIpListId": "aip_" })),
+            "spec.anycastIpListId in body should be at least 5 chars",
+        ),
+        (case("list-other", json!({ "anycastIpListId": "list_1" })), LIST),
+        (case("list-hyphen", json!({ "anycastIpListId": "aip_1-2" })), LIST),
+        (
+            case("list-long", json!({ "anycastIpListId": format!("aip_{}", "Z".repeat(61)) })),
+            "spec.anycastIpListId: Too long: may not be more than 64",
+        ),
+        (case("tags-many", many_tags(41)), "spec.tags: Too many: 41: must have at most 40 items"),
+        (case("tag-key-long", tags("k".repeat(129), "v")), KEY_SIZE),
+        (case("tag-key-empty", tags("", "v")), KEY_SIZE),
+        (case("tag-value-long", tags("key", "v".repeat(257))), "spec.tags.key: Too long: may not be more than 256"),
+        (case("tag-key-star", tags("a*", "v")), CHARACTERS),
+        (case("tag-value-star", tags("key", "<v>")), CHARACTERS),
+        (case("tag-value-tab", tags("key", "a\tb")), CHARACTERS),
+        (case("tag-aws", tags("aws:x", "v")), AWS),
+        (case("tag-aws-upper", tags("AWS:x", "v")), AWS),
+        (case("tag-aws-mixed", tags("aWs:", "v")), AWS),
+        (case("tag-owner", tags(OWNER, "v")), OURS),
+        (case("tag-ours", tags("cloudfront.kube-operators.dev/", "v")), OURS),
+        (case("mode", json!({ "mode": "observe" })), r#"supported values: "Manage", "Observe""#),
+        (case("adoption", json!({ "adoptionPolicy": "" })), r#"supported values: "Never", "IfUnchanged", "Always""#),
+        (case("deletion", json!({ "deletionPolicy": "Orphan" })), r#"supported values: "Delete", "Retain""#),
+        (case("type-enabled", json!({ "enabled": "maybe" })), "must be of type boolean"),
+        (case("type-ipv6", json!({ "ipv6Enabled": 1 })), "must be of type boolean"),
+        (case("type-name", json!({ "name": 5 })), "must be of type string"),
+        (case("type-tags", json!({ "tags": ["a"] })), "must be of type object"),
+        (case("type-tag-value", json!({ "tags": { "n": 5 } })), "must be of type string"),
+    ];
+    let (cases, phrases): (Vec<_>, Vec<_>) = table.into_iter().unzip();
+    let (stdout, stderr) = dry_run(&bed, &cases).await?;
+    assert_eq!(stdout, "", "none may pass");
+    for (Case { name, .. }, phrase) in cases.iter().zip(phrases) {
+        let said = said_of(name, &stderr);
+        assert!(said.contains(phrase), "{name}: {phrase} is not in: {said}\nof:\n{stderr}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_misspelt_field_is_refused_and_named() -> Result<()> {
+    let bed = steps::bed().await?;
+    steps::explained(&bed, "spec").await?;
+    let misspelt = steps::manifest("edge", &json!({ "enable": false })).to_string();
+    let refusal = bed.apply(&misspelt).await.expect_err("kubectl refuses it").to_string();
+    assert!(refusal.contains(r#"unknown field "spec.enable""#), "{refusal}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_name_of_the_group_never_changes() -> Result<()> {
+    const PHRASE: &str =
+        "`name` must not change, nor be set or unset later: CloudFront cannot rename a connection group";
+    let bed = steps::bed().await?;
+    steps::create(&bed, "named", json!({ "name": "edge" })).await?;
+    steps::create(&bed, "unnamed", json!({})).await?;
+    let refused = [
+        ("renamed", "named", json!({ "name": "other" })),
+        ("unset", "named", json!({ "name": null })),
+        ("set later", "unnamed", json!({ "name": "edge" })),
+        ("set later to what it means", "unnamed", json!({ "name": "unnamed" })),
+    ];
+    for (what, name, spec) in refused {
+        let text = steps::patch(&bed, name, json!({ "spec": spec })).await.expect_err(what).to_string();
+        assert!(text.contains(PHRASE), "{what}: {text}");
+    }
+    steps::patch(&bed, "named", json!({ "spec": { "name": "edge", "enabled": false } })).await?;
+    steps::patch(&bed, "unnamed", json!({ "spec": { "enabled": false } })).await?;
+    Ok(())
+}
+
+/// The part of kubectl's answer that is about one object: from its name to the next complaint.
+fn said_of<'a>(name: &str, stderr: &'a str) -> &'a str {
+    let is_a_complaint = |line: &str| line.starts_with("The ConnectionGroup ") || line.starts_with("Error from server");
+    let mut from = 0;
+    let mut parts = Vec::new();
+    for (at, _) in stderr.match_indices('\n') {
+        if stderr.get(at + 1..).is_some_and(is_a_complaint) {
+            parts.extend(stderr.get(from..at));
+            from = at + 1;
+        }
+    }
+    parts.extend(stderr.get(from..));
+    let quoted = [format!("\"{name}\""), format!("name: \"{name}\"")];
+    parts.into_iter().find(|part| quoted.iter().any(|quoted| part.contains(quoted))).unwrap_or_default()
+}
