@@ -20,13 +20,15 @@ tools: build ## Build etcd, kube-apiserver and kubectl with Go, once; takes minu
 demo: build ## Show the life of a connection group on this machine; on a terminal it stays up until Ctrl-C
 	$(BIN)/testbed demo
 
+# More threads than cores: the tests against the API server mostly wait.
 test: build tools ## Run all tests: Rust's, and real AWS clients against the simulator
-	cargo test --workspace --no-fail-fast
+	RUST_TEST_THREADS=6 cargo test --workspace --no-fail-fast
 	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
 
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
-bench: tools ## Measure the release build against the figures to beat; takes about seven minutes
+bench: ## Measure the release build against the figures to beat; takes about seven minutes
 	cargo build --release --workspace --bins --bench operator
+	$(TARGET)/release/testbed tools
 	cargo bench --workspace --bench operator
 
 lint: ## Check format and lints

@@ -11,7 +11,7 @@ use crate::table;
 const COUNT: usize = 100;
 const DEADLINE: Duration = Duration::from_mins(5);
 /// The default of --sweep-interval.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a hundred creates led to.
 struct Storm {

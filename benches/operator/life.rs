@@ -10,7 +10,7 @@ use crate::table;
 
 /// Creates meet the operator at different moments between two sweeps, which decide when it notices.
 const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(9)];
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Some lives, one after the other.
 pub async fn one() -> Result<()> {

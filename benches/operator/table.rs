@@ -19,7 +19,7 @@ pub fn foot() {
         "\n\
         received: the simulator stamps calls in whole milliseconds, on arrival and before it works on them. Half a millisecond is added, so\n  \
         that p50 is unbiased; a single figure is right within 0.5 ms. The clock starts right before the client sends its request.\n\
-        p99 of 50 or fewer is the slowest of them.\n\
+        p99 of 50 or fewer is the slowest of them. One object is created before, as the first one of its kind costs a fresh API server 2 s.\n\
         all Ready: seen by listing the objects every 100 ms. Propagation is 2 s in all rows, and CloudFront answers at once unless stated.\n\
         unlimited rate: --aws-rate 1000 --aws-burst 1000. All other flags have their defaults."
     );

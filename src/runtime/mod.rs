@@ -90,6 +90,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &client);
+    let stop = stop.shared();
 
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone()),
@@ -100,25 +101,28 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         lists: lists.clone(),
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
+        gate: gate(lists.clone(), stop.clone()).boxed().shared(),
     });
     let served =
         Served { metrics, objects: Arc::clone(&objects), budget, lists: lists.clone(), clock: Arc::clone(&clock) };
     let serve = tokio::spawn(http::serve(listener, served));
     let scope = Scope { owner_id: args.owner_id.clone(), namespaces: args.namespaces() };
     let background = port.in_lane(Lane::Background);
-    let sweeps = tokio::spawn(sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish));
-
-    let stop = stop.shared();
-    let passes = async {
+    let sweep = sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish);
+    let stopped = stop.clone();
+    let sweeps = tokio::spawn(async {
         tokio::select! {
-            () = stop.clone() => return,
-            () = first_list(lists) => {}
+            // A list that is cut off here harms nothing, and none is begun while passes are finished.
+            () = stopped => std::future::pending().await,
+            () = sweep => {}
         }
-        tokio::join!(controllers::run(watches, args.concurrency, &context, stop.clone()), objects.sync());
-    };
+    });
+    let passes = controllers::run(watches, args.concurrency, &context, stop);
+    let filled = objects.sync();
+    let passes = async { tokio::join!(passes, filled) };
     // Without its sweeps the operator would be blind, and without health it could not say so: better to start anew.
     tokio::select! {
-        () = passes => {
+        _ = passes => {
             tracing::info!("stopped");
             Ok(())
         }
@@ -127,11 +131,26 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     }
 }
 
-/// Waits for the first complete list, for some seconds.
-async fn first_list(mut lists: watch::Receiver<Lists>) {
-    let complete = lists.wait_for(|lists| lists.snapshot.is_some());
-    if tokio::time::timeout(FIRST_LIST_PATIENCE, complete).await.is_err() {
-        tracing::warn!("the account's groups could not be listed yet: objects are read one by one");
+/// Whether passes may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// They may.
+    Open,
+    /// The process is to end: no new work.
+    Stopping,
+}
+
+/// Opens with the first complete list, so that a start does not read objects one by one; after some seconds without it all the same.
+async fn gate(mut lists: watch::Receiver<Lists>, stop: impl Future<Output = ()>) -> Gate {
+    let first = tokio::time::timeout(FIRST_LIST_PATIENCE, lists.wait_for(|lists| lists.snapshot.is_some()));
+    tokio::select! {
+        () = stop => Gate::Stopping,
+        first = first => {
+            if first.is_err() {
+                tracing::warn!("the account's groups could not be listed yet: objects are read one by one");
+            }
+            Gate::Open
+        }
     }
 }
 

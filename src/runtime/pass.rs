@@ -4,12 +4,16 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures::FutureExt;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use kube::{Api, Client, Resource, ResourceExt, runtime::controller::Action};
 use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::{
+    Gate,
     events::Recorder,
     finalizer,
     metrics::Metrics,
@@ -42,6 +46,8 @@ pub struct Context {
     pub objects: Arc<Objects>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// What the first passes wait for.
+    pub gate: Shared<BoxFuture<'static, Gate>>,
 }
 
 /// What can end a pass before its outcome is stored.
@@ -60,10 +66,13 @@ pub enum PassError {
 /// # Errors
 /// What kept the outcome from being stored.
 pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
+    if context.gate.clone().await == Gate::Stopping {
+        return Ok(Action::await_change());
+    }
     let span = tracing::info_span!(
         "reconcile",
         namespace = object.namespace(),
-        name = object.name_any(),
+        object = object.name_any(),
         generation = object.metadata.generation,
         aws_request_id = tracing::field::Empty,
         reconcile_id = %context.metrics.next_reconcile_id(),

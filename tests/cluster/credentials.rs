@@ -40,7 +40,7 @@ async fn with_expired_credentials_it_says_so_and_goes_on_with_fresh_ones() -> Re
     steps::create(&bed, "edge", json!({})).await?;
     let object = steps::settled(&bed, "edge", "CredentialsUnavailable").await?;
     let message = steps::message(&object);
-    assert!(message.contains("ExpiredToken: The security token included in the request is expired"), "{message}");
+    assert!(message.contains("ExpiredToken"), "{message}");
     assert!(message.contains("request id"), "{message}");
     admin.delete_fault(fault).await?;
     steps::ready(&bed, "edge").await?;
@@ -63,8 +63,21 @@ async fn secrets_never_reach_the_log_at_any_level() -> Result<()> {
     steps::ready(&bed, "edge").await?;
     journal::says(&operator, "call answered").await?;
     journal::says(&operator, "AccessDenied").await?;
-    journal::says(&operator, "CreateConnectionGroup: dispatch failure").await?;
+    journal::says(&operator, "CreateConnectionGroup: ").await?;
     let log = journal::text(&operator);
     assert!(!log.contains(SECRET_KEY) && !log.contains(TOKEN), "{}", operator.log().display());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_token_in_an_answer_of_aws_reaches_neither_status_nor_log() -> Result<()> {
+    let bed = steps::bed().await?;
+    let echo = format!("The Canonical String for this request should have been 'POST x-amz-security-token:{TOKEN}'");
+    bed.simulator.admin.fault_always(Operation::CreateConnectionGroup, refusal("SignatureDoesNotMatch", &echo)).await?;
+    let operator = steps::operator(&bed).env("AWS_SESSION_TOKEN", TOKEN).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    let object = steps::settled(&bed, "edge", "CredentialsUnavailable").await?;
+    journal::says(&operator, "SignatureDoesNotMatch").await?;
+    assert!(!steps::message(&object).contains(TOKEN) && !journal::text(&operator).contains(TOKEN));
     Ok(())
 }

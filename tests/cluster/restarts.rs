@@ -185,3 +185,25 @@ async fn versions(bed: &Testbed) -> Result<BTreeMap<String, Option<String>>> {
     let objects = bed.api::<ConnectionGroup>().await?.list(&ListParams::default()).await?;
     Ok(objects.iter().map(|object| (object.name_any(), object.resource_version())).collect())
 }
+
+#[tokio::test]
+async fn while_it_ends_it_begins_no_list() -> Result<()> {
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::Before).await?;
+    let mut operator = steps::operator(&bed).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    admin.wait_until_held(held, PATIENCE).await?;
+    operator.process().signal(Signal::SIGTERM)?;
+    journal::says(&operator, "SIGTERM").await?;
+    let since = steps::now(&bed).await?;
+    let listed = wait_until(Duration::from_secs(2), "a list", async || match steps::now(&bed).await {
+        Ok(now) if now > since => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    admin.release(held).await?;
+    assert!(operator.process().wait_exit(EXIT).await?.success());
+    assert!(listed.is_err(), "{:?}", steps::operations(&admin.requests(since).await?));
+    Ok(())
+}

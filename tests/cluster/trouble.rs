@@ -226,3 +226,15 @@ async fn weaken_the_schema(bed: &Testbed) -> Result<()> {
     std::fs::write(&path, crd.to_string()).expect("the run's folder can be written to");
     bed.kubectl(&["replace", "-f", &path.to_string_lossy()]).await.map(drop)
 }
+
+#[tokio::test]
+async fn a_refused_create_is_not_tried_again_before_its_time() -> Result<()> {
+    let bed = steps::bed().await?;
+    bed.simulator.admin.fault_always(Operation::CreateConnectionGroup, error(403, "AccessDenied")).await?;
+    let _operator = steps::operator(&bed).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    steps::settled(&bed, "edge", "AccessDenied").await?;
+    steps::a_sweep(&bed).await?;
+    assert_eq!(steps::operations(&steps::calls_but_lists(&bed, 0).await?), [Operation::CreateConnectionGroup]);
+    Ok(())
+}

@@ -1,5 +1,8 @@
 //! From the SDK's errors to the port's. Pure.
 
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 
@@ -8,16 +11,18 @@ use crate::cloudfront::{ApiError, ErrorClass, Operation};
 /// What a failed call means.
 pub fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
 where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let chain = || causes(error);
     match error {
         SdkError::ServiceError(answered) => {
             let (metadata, raw) = (answered.err(), answered.raw());
             let class = ErrorClass::of(raw.status().as_u16(), metadata.code());
-            let message = metadata
-                .message()
-                .map_or_else(|| format!("HTTP status {} without a message", raw.status().as_u16()), ToOwned::to_owned);
+            let message = match (class, metadata.message()) {
+                // AWS may repeat the request it could not verify, session token and all.
+                (ErrorClass::Credentials, _) => String::new(),
+                (_, Some(message)) => message.to_owned(),
+                (_, None) => format!("HTTP status {} without a message", raw.status().as_u16()),
+            };
             let code = metadata.code().map(ToOwned::to_owned);
             ApiError::new(operation, class, code, &message, request_id(raw))
         }
@@ -33,25 +38,29 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             ApiError::new(operation, ErrorClass::TimedOut, None, "connecting to CloudFront timed out", None)
         }
-        SdkError::DispatchFailure(_) if !has_credentials_error(error) => {
-            ApiError::new(operation, ErrorClass::Unreachable, None, &chain(), None)
-        }
-        _ if has_credentials_error(error) => ApiError::new(operation, ErrorClass::Credentials, None, &chain(), None),
-        _ => ApiError::new(operation, ErrorClass::Unexpected, None, &chain(), None),
+        _ => match (error, credentials_error(error)) {
+            (_, Some(cause)) => ApiError::new(operation, ErrorClass::Credentials, None, &innermost(cause), None),
+            (SdkError::DispatchFailure(_), None) => {
+                ApiError::new(operation, ErrorClass::Unreachable, None, &innermost(error), None)
+            }
+            (_, None) => ApiError::new(operation, ErrorClass::Unexpected, None, &innermost(error), None),
+        },
     }
 }
 
-/// The error and its causes, in their own words.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+/// The cause of all causes, which says in plain words what the layers above only wrap.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 fn request_id(response: &Response) -> Option<String> {
     response.headers().get("x-amzn-requestid").map(ToOwned::to_owned)
 }
 
-fn has_credentials_error(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .any(<dyn std::error::Error + 'static>::is::<aws_credential_types::provider::error::CredentialsError>)
+fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    chain(error).find(|error| error.is::<CredentialsError>())
 }

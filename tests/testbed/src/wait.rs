@@ -28,7 +28,11 @@ where
         match tokio::time::timeout(left, probe()).await {
             Ok(Ok(found)) => return Ok(found),
             Ok(Err(instead)) => seen = instead.to_string(),
-            Err(_elapsed) => return Err(Error::Timeout { waited: deadline, what: what.to_owned(), seen }),
+            Err(_elapsed) => {}
+        }
+        // Not left to the timeout: a probe that answers without waiting is never timed out.
+        if start.elapsed() >= deadline {
+            return Err(Error::Timeout { waited: deadline, what: what.to_owned(), seen });
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -95,4 +99,21 @@ where
         tokio::time::sleep(INTERVAL).await;
     }
     Err(process.unready(format!("was not ready within {deadline:?}; last seen: {seen}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_probe_that_answers_at_once_and_never_rightly_meets_the_deadline() {
+        let waited = wait_until::<(), _, _>(Duration::from_millis(10), "a miracle", async || Err("none")).await;
+        assert!(waited.unwrap_err().to_string().contains("a miracle"));
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_hangs_meets_the_deadline_too() {
+        let never = async || std::future::pending::<std::result::Result<(), String>>().await;
+        assert!(wait_until(Duration::from_millis(10), "an answer", never).await.is_err());
+    }
 }
