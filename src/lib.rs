@@ -3,11 +3,11 @@
 //! A connection group is the front door of thousands of customer domains. So, in this order: never touch what is not ours, never take
 //! traffic down unasked, never lose or duplicate a group in a crash, never wedge, never go blind; then fast and frugal.
 //!
-//! Arrows point one way: `main -> cli -> runtime -> {sweep, reconcile} -> {api, cloudfront}`.
+//! Arrows point one way: `main -> cli -> runtime -> {sweep, orphans} -> reconcile -> {api, cloudfront}`.
 //!
 //! - [`api`]: the custom resource. Pure data, with defaults and rules in the schema.
 //! - [`reconcile`]: one pass, as a function of (object, memory, port, snapshot, clock) that returns an outcome. Its steps are files:
-//!   `desired` -> `observe` -> `ownership` -> `plan` -> `apply` -> `status`. It knows no Kubernetes client, so that a test can run the
+//!   `desired` -> `observe` -> `ownership` -> `plan` -> `apply` or `conclude` -> `status`. It knows no Kubernetes client, so that a test can run the
 //!   shipping code through every interleaving.
 //! - [`cloudfront`]: the port, its adapter over the AWS SDK, the names of all error codes, and the call budget.
 //! - [`sweep`]: one List of the account every minute instead of a poll for each object; wakes what changed.

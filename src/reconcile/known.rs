@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use super::{Memory, Surroundings, desired::group_name, observe::Look, ownership::OwnerTag};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
-    cloudfront::{Arn, Group, GroupId, GroupName, Snapshot},
+    cloudfront::{Arn, Group, GroupId, GroupName, Snapshot, Summary},
 };
 
 /// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
@@ -97,6 +97,13 @@ impl<'a> Known<'a> {
         self.status.e_tag.as_deref().is_none_or(|etag| same_id && etag == group.etag.as_str())
     }
 
+    /// Whether a row of the list shows the very version of the group that is on record.
+    #[must_use]
+    pub fn is_on_record(&self, listed: &Summary) -> bool {
+        self.status.id.as_deref() == Some(listed.id.as_str())
+            && self.status.e_tag.as_deref() == Some(listed.etag.as_str())
+    }
+
     /// Whether CloudFront refused to detach the Anycast list for this generation, and nobody asked to try again.
     #[must_use]
     pub fn detach_was_rejected(&self) -> bool {
@@ -107,12 +114,7 @@ impl<'a> Known<'a> {
     /// Whether the group was equal to this generation of the spec at the last read, and the last list does not speak against it.
     #[must_use]
     pub fn is_in_sync(&self, snapshot: Option<&Snapshot>) -> bool {
-        let same = |list: &Snapshot| {
-            list.groups.get(&self.name).is_some_and(|group| {
-                self.status.id.as_deref() == Some(group.id.as_str())
-                    && self.status.e_tag.as_deref() == Some(group.etag.as_str())
-            })
-        };
+        let same = |list: &Snapshot| list.groups.get(&self.name).is_some_and(|group| self.is_on_record(group));
         !self.deleting && !self.spec_is_new() && is_true(&self.status.conditions, "Ready") && snapshot.is_none_or(same)
     }
 }

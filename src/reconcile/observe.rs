@@ -135,8 +135,6 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
 /// The row of the list that proves that nothing but the deployment status changed since the last full read.
 fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
     let summary = list.groups.get(name)?;
-    let unchanged = known.status.id.as_deref() == Some(summary.id.as_str())
-        && known.status.e_tag.as_deref() == Some(summary.etag.as_str());
     let in_step = match intent {
         Intent::Present(desired) => {
             summary.enabled == Some(desired.config.enabled)
@@ -151,7 +149,7 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
         }
         Intent::Suspended | Intent::Protected => false,
     };
-    (unchanged && in_step).then_some(summary)
+    (known.is_on_record(summary) && in_step).then_some(summary)
 }
 
 /// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.
