@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod error;
+pub mod fence;
 pub mod sdk;
 
 use std::{

@@ -1,7 +1,7 @@
 //! The port over aws-sdk-cloudfront. Talks to CloudFront.
 //!
-//! In: the port's calls. Out: the port's types. Each call passes the shared [`Budget`] and is told to the [`Meter`]; the SDK's own retries are
-//! off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
+//! In: the port's calls. Out: the port's types. Each call passes the shared [`Budget`] and the [`Fence`], and is told to the [`Meter`]; the SDK's
+//! own retries are off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
 
 mod answer;
 mod failure;
@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_cloudfront::{
-    Client,
+    Client, config,
     error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
     types,
@@ -26,6 +26,7 @@ use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
     NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
+    fence::Fence,
     list_element,
 };
 
@@ -52,6 +53,7 @@ pub struct Sdk {
     client: Client,
     budget: Arc<Budget>,
     meter: Arc<dyn Meter>,
+    fence: Fence,
     lane: Lane,
 }
 
@@ -59,8 +61,8 @@ const TENANTS_PAGE: i32 = 100;
 const TENANT_NAMES_SHOWN: usize = 10;
 
 impl Sdk {
-    /// Connects with credentials from the standard AWS chain, which is only asked at the first call.
-    pub async fn connect(endpoint: &Endpoint, budget: Arc<Budget>, meter: Arc<dyn Meter>) -> Self {
+    /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
+    pub async fn connect(endpoint: &Endpoint, budget: Arc<Budget>, meter: Arc<dyn Meter>, fence: Fence) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_timeout(endpoint.call_timeout)
             .operation_attempt_timeout(endpoint.call_timeout)
@@ -72,8 +74,8 @@ impl Sdk {
         if let Some(url) = &endpoint.url {
             loader = loader.endpoint_url(url);
         }
-        let client = Client::new(&loader.load().await);
-        Self { client, budget, meter, lane: Lane::Urgent }
+        let config = config::Builder::from(&loader.load().await).interceptor(fence.clone()).build();
+        Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
     }
 
     /// The same adapter, calling in another lane of the budget.
@@ -95,6 +97,7 @@ impl Sdk {
         let started = Instant::now();
         let answer = send.await.map_err(|error| api_error(operation, &error));
         let duration = started.elapsed();
+        self.fence.pass().await;
         self.meter.call_ended(operation, duration, answer.as_ref().err());
         match &answer {
             Ok(output) => {

@@ -28,6 +28,7 @@ use crate::{
     clock::{Clock, Moment},
     cloudfront::{
         budget::{Budget, Lane},
+        fence::Fence,
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
@@ -87,7 +88,9 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let patience = args.sweep_interval_active.saturating_mul(3);
     let budget = Arc::new(Budget::new(args.aws_rate, args.aws_burst, patience));
     let metrics = Arc::new(Metrics::new(args.concurrency));
-    let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _).await;
+    let fence = Fence::default();
+    fence.open();
+    let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _, fence).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &client);
     let stop = stop.shared();
