@@ -95,9 +95,91 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
 
+    /// Which of several replicas acts.
+    #[command(flatten)]
+    pub leader_election: LeaderElectionArgs,
+
     /// Address of /livez, /readyz and /metrics
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_HTTP_ADDR", default_value = "0.0.0.0:8080")]
     pub http_addr: SocketAddr,
+}
+
+/// Flags of the leader election.
+#[derive(Args, Debug, Clone)]
+#[group(id = "leader-election-flags")]
+pub struct LeaderElectionArgs {
+    /// Act only while holding a Lease, so that several replicas can run; the others stand by
+    #[arg(id = "leader-election", long = "leader-election", env = "CONNECTION_GROUP_OPERATOR_LEADER_ELECTION")]
+    pub enabled: bool,
+
+    /// Name of the Lease
+    #[arg(
+        id = "leader-election-lease",
+        long = "leader-election-lease",
+        env = "CONNECTION_GROUP_OPERATOR_LEADER_ELECTION_LEASE",
+        default_value = "connection-group-operator"
+    )]
+    pub lease: String,
+
+    /// Namespace of the Lease [default: the Pod's, or that of the kubeconfig's context]
+    #[arg(
+        id = "leader-election-namespace",
+        long = "leader-election-namespace",
+        env = "CONNECTION_GROUP_OPERATOR_LEADER_ELECTION_NAMESPACE"
+    )]
+    pub namespace: Option<String>,
+
+    /// How long standbys wait for a leader that no longer renews before one of them takes over; whole seconds
+    #[arg(
+        id = "leader-election-lease-duration",
+        long = "leader-election-lease-duration",
+        env = "CONNECTION_GROUP_OPERATOR_LEADER_ELECTION_LEASE_DURATION",
+        default_value = "15s",
+        value_parser = whole_seconds
+    )]
+    pub lease_duration: Duration,
+
+    /// How long a leader that cannot renew goes on acting before it gives up
+    #[arg(
+        id = "leader-election-renew-deadline",
+        long = "leader-election-renew-deadline",
+        env = "CONNECTION_GROUP_OPERATOR_LEADER_ELECTION_RENEW_DEADLINE",
+        default_value = "10s",
+        value_parser = duration
+    )]
+    pub renew_deadline: Duration,
+
+    /// Time between two looks at the Lease, of leader and standbys alike
+    #[arg(
+        id = "leader-election-retry-period",
+        long = "leader-election-retry-period",
+        env = "CONNECTION_GROUP_OPERATOR_LEADER_ELECTION_RETRY_PERIOD",
+        default_value = "1s",
+        value_parser = duration
+    )]
+    pub retry_period: Duration,
+}
+
+impl LeaderElectionArgs {
+    /// A leader must have given up before a standby takes over, and must have had more than one try.
+    fn check(&self) -> Result<(), String> {
+        for (shorter, longer) in [
+            (
+                ("--leader-election-renew-deadline", self.renew_deadline),
+                ("--leader-election-lease-duration", self.lease_duration),
+            ),
+            (
+                ("--leader-election-retry-period", self.retry_period),
+                ("--leader-election-renew-deadline", self.renew_deadline),
+            ),
+        ] {
+            if shorter.1 >= longer.1 {
+                let [short, long] = [shorter.1, longer.1].map(humantime::format_duration);
+                return Err(format!("{} ({short}) must be shorter than {} ({long})", shorter.0, longer.0));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Format of log lines.
@@ -169,6 +251,9 @@ impl RunArgs {
                 humantime::format_duration(self.aws_call_timeout),
             ));
         }
+        if let Err(sentence) = self.leader_election.check() {
+            return refuse(sentence);
+        }
         if self.sweep_interval_active > self.sweep_interval {
             return refuse(format!(
                 "--sweep-interval-active ({}) must not be longer than --sweep-interval ({})",
@@ -205,6 +290,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        duration if duration.subsec_nanos() == 0 => Ok(duration),
+        _ => Err("must be whole seconds, such as 15s".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +320,9 @@ mod tests {
             (&["--sweep-interval", "0s"], "--sweep-interval", "at least 100ms"),
             (&["--sweep-interval", "5s"], "--sweep-interval-active", "not be longer"),
             (&["--create-settle-window", "10s"], "--create-settle-window", "not be shorter than --aws-call-timeout"),
+            (&["--leader-election-lease-duration", "1500ms"], "--leader-election-lease-duration", "whole seconds"),
+            (&["--leader-election-renew-deadline", "15s"], "--leader-election-renew-deadline", "shorter than"),
+            (&["--leader-election-retry-period", "1m"], "--leader-election-retry-period", "shorter than"),
             (&["--concurrency", "0"], "--concurrency", "1..=1000"),
             (&["--log-format", "xml"], "--log-format", "possible values: json, text"),
             (&["--http-addr", "8080"], "--http-addr", "invalid socket address"),

@@ -44,10 +44,13 @@ async fn start(args: RunArgs) -> ExitCode {
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?args, "starting");
     match runtime::run(args, stop_signal()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            tracing::error!(%error, "cannot start");
-            eprintln!("connection-group-operator cannot start: {error}");
+            tracing::error!(%error, "ended");
+            eprintln!("connection-group-operator: {error}");
             ExitCode::FAILURE
         }
     }

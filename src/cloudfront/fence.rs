@@ -18,6 +18,11 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Fence(Arc<Mutex<Right>>);
 
+/// Why a request was not sent.
+#[derive(Debug, thiserror::Error)]
+#[error("not sent: this process does not lead")]
+pub struct Closed;
+
 #[derive(Clone, Copy, Debug, Default)]
 enum Right {
     #[default]
@@ -37,6 +42,11 @@ impl Fence {
         self.set(Right::Until(until));
     }
 
+    /// For good, or until it is opened or extended anew.
+    pub fn close(&self) {
+        self.set(Right::None);
+    }
+
     /// Returns at once while the right lasts. Else never: whoever waits here has nothing left to do, and the process is about to end.
     pub async fn pass(&self) {
         if !self.is_open() {
@@ -44,7 +54,9 @@ impl Fence {
         }
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether the right lasts.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Right::None => false,
             Right::Until(end) => Instant::now() < end,
@@ -69,7 +81,7 @@ impl Intercept for Fence {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.is_open() { Ok(()) } else { Err("not sent: this process does not lead any longer".into()) }
+        if self.is_open() { Ok(()) } else { Err(Closed.into()) }
     }
 }
 

@@ -6,29 +6,46 @@ mod controllers;
 mod events;
 mod finalizer;
 mod http;
+mod lease;
 mod metrics;
 mod objects;
 mod pass;
 mod status;
 mod stream;
+mod term;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending},
+    sync::Arc,
+    time::Duration,
+};
 
+use axum::http::{Method, Request};
 use futures::{FutureExt, StreamExt, channel::mpsc};
-use jiff::Timestamp;
 use kube::{
     Api, Client, Config,
+    client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use tokio::{net::TcpListener, sync::watch, time::Instant};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tower::filter::FilterLayer;
 
-use self::{controllers::Watch, events::Recorder, http::Served, metrics::Metrics, objects::Objects, pass::Context};
+use self::{
+    controllers::Watch,
+    events::Recorder,
+    http::Served,
+    lease::{Election, Lost},
+    metrics::Metrics,
+    objects::Objects,
+    pass::Context,
+    term::Term,
+};
 use crate::{
     cli::RunArgs,
-    clock::{Clock, Moment},
+    clock::Clock,
     cloudfront::{
         budget::{Budget, Lane},
-        fence::Fence,
+        fence::{Closed, Fence},
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
@@ -53,44 +70,35 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// Another replica may act now, so this one must not.
+    #[error("{0}: the process ends, and stands by once it is started anew")]
+    LeaseLost(#[from] lease::Lost),
     /// A part that must never end has ended.
     #[error("{0} has ended, which it never should: the process ends so that it is started anew")]
     Died(&'static str),
 }
 
-/// The process's clock.
-struct SystemClock(Instant);
-
-impl Clock for SystemClock {
-    fn moment(&self) -> Moment {
-        Moment::after_start(self.0.elapsed())
-    }
-
-    fn wall(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
-
 /// How long the first list may hold up the first pass.
 const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs until `stop` is ready, and then until the passes under way have ended.
+/// Runs until `stop` is ready, and then until the passes under way have ended and the Lease, if there is one, is handed on.
 ///
 /// # Errors
 /// What keeps it from starting, or from going on.
 pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
-    let client = client(&args).await?;
+    let fence = Fence::default();
+    let config = config(&args).await?;
+    let client = client(config.clone(), &fence)?;
     let listener = TcpListener::bind(args.http_addr)
         .await
         .map_err(|source| RunError::HttpAddr { addr: args.http_addr, source })?;
     let policy = policy(&args);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock(Instant::now()));
+    let term = Term::default();
+    let clock: Arc<dyn Clock> = Arc::new(term.clone());
     let patience = args.sweep_interval_active.saturating_mul(3);
     let budget = Arc::new(Budget::new(args.aws_rate, args.aws_burst, patience));
     let metrics = Arc::new(Metrics::new(args.concurrency));
-    let fence = Fence::default();
-    fence.open();
-    let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _, fence).await;
+    let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _, fence.clone()).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &client);
     let stop = stop.shared();
@@ -104,7 +112,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         lists: lists.clone(),
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
-        gate: gate(lists.clone(), stop.clone()).boxed().shared(),
+        gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
     });
     let served =
         Served { metrics, objects: Arc::clone(&objects), budget, lists: lists.clone(), clock: Arc::clone(&clock) };
@@ -112,26 +120,41 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let scope = Scope { owner_id: args.owner_id.clone(), namespaces: args.namespaces() };
     let background = port.in_lane(Lane::Background);
     let sweep = sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish);
-    let stopped = stop.clone();
-    let sweeps = tokio::spawn(async {
+    let (begun, stopped) = (term.clone(), stop.clone());
+    let sweeps = tokio::spawn(async move {
         tokio::select! {
             // A list that is cut off here harms nothing, and none is begun while passes are finished.
-            () = stopped => std::future::pending().await,
-            () = sweep => {}
+            () = stopped => pending().await,
+            () = begun.begun().then(|()| sweep) => {}
         }
     });
     let passes = controllers::run(watches, args.concurrency, &context, stop);
     let filled = objects.sync();
     let passes = async { tokio::join!(passes, filled) };
+    let mut election = election(&args, config, &fence)?;
     // Without its sweeps the operator would be blind, and without health it could not say so: better to start anew.
-    tokio::select! {
-        _ = passes => {
-            tracing::info!("stopped");
-            Ok(())
-        }
+    let ended = tokio::select! {
+        _ = passes => Ok(()),
+        lost = lead(election.as_mut(), &fence, &term) => Err(RunError::LeaseLost(lost)),
         _ = sweeps => Err(RunError::Died("the sweep")),
         _ = serve => Err(RunError::Died("the server of health and metrics")),
+    };
+    if let Some(election) = &mut election {
+        election.release().await;
     }
+    ended
+}
+
+/// Begins the term as soon as this process may act; returns when it may no longer.
+async fn lead(election: Option<&mut Election>, fence: &Fence, term: &Term) -> Lost {
+    let Some(election) = election else {
+        fence.open();
+        term.begin();
+        return pending().await;
+    };
+    let until = election.win().await;
+    term.begin();
+    election.keep(until).await
 }
 
 /// Whether passes may begin.
@@ -143,9 +166,12 @@ pub(crate) enum Gate {
     Stopping,
 }
 
-/// Opens with the first complete list, so that a start does not read objects one by one; after some seconds without it all the same.
-async fn gate(mut lists: watch::Receiver<Lists>, stop: impl Future<Output = ()>) -> Gate {
-    let first = tokio::time::timeout(FIRST_LIST_PATIENCE, lists.wait_for(|lists| lists.snapshot.is_some()));
+/// Opens with the first complete list of the term, so that objects are not read one by one; after some seconds without it all the same.
+async fn gate(term: Term, mut lists: watch::Receiver<Lists>, stop: impl Future<Output = ()>) -> Gate {
+    let first = async {
+        term.begun().await;
+        timeout(FIRST_LIST_PATIENCE, lists.wait_for(|lists| lists.snapshot.is_some())).await
+    };
     tokio::select! {
         () = stop => Gate::Stopping,
         first = first => {
@@ -175,16 +201,38 @@ fn watches(args: &RunArgs, client: &Client) -> (Arc<Objects>, Vec<Watch>) {
     (Arc::new(objects), watches)
 }
 
-async fn client(args: &RunArgs) -> Result<Client, RunError> {
+async fn config(args: &RunArgs) -> Result<Config, RunError> {
     let boxed = |error: kube::config::KubeconfigError| RunError::Kubeconfig(Box::new(error));
-    let config = match &args.kubeconfig {
+    match &args.kubeconfig {
         Some(path) => {
             let kubeconfig = Kubeconfig::read_from(path).map_err(boxed)?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(boxed)?
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(boxed)
         }
-        None => Config::infer().await.map_err(|error| RunError::Kubeconfig(Box::new(error)))?,
-    };
-    Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))
+        None => Config::infer().await.map_err(|error| RunError::Kubeconfig(Box::new(error))),
+    }
+}
+
+/// A client that writes only while `fence` is open; it may read at any time.
+fn client(config: Config, fence: &Fence) -> Result<Client, RunError> {
+    let fence = fence.clone();
+    let guard =
+        FilterLayer::new(
+            move |request: Request<Body>| {
+                if *request.method() == Method::GET || fence.is_open() { Ok(request) } else { Err(Closed) }
+            },
+        );
+    let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    Ok(builder.with_layer(&guard).build())
+}
+
+/// The Lease is asked for on a connection of its own, so that nothing queues before it; its holder alone decides about tries.
+fn election(args: &RunArgs, mut config: Config, fence: &Fence) -> Result<Option<Election>, RunError> {
+    if !args.leader_election.enabled {
+        return Ok(None);
+    }
+    config.default_retry = false;
+    let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    Ok(Some(Election::new(client, &args.leader_election, fence.clone())))
 }
 
 fn endpoint(args: &RunArgs) -> Endpoint {

@@ -57,6 +57,12 @@ impl Objects {
         self.synced.store(true, Ordering::SeqCst);
     }
 
+    /// The object as its cache has it now.
+    pub fn current(&self, object: &ConnectionGroup) -> Option<Arc<ConnectionGroup>> {
+        let object = ObjectRef::from_obj(object);
+        self.scopes.iter().find_map(|(store, _)| store.get(&object))
+    }
+
     /// What is remembered of the object with that uid.
     pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Remembered>> {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())

@@ -69,6 +69,8 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     if context.gate.clone().await == Gate::Stopping {
         return Ok(Action::await_change());
     }
+    // While it waited, on a standby perhaps for weeks, the object may have changed.
+    let Some(object) = context.objects.current(&object) else { return Ok(Action::await_change()) };
     let span = tracing::info_span!(
         "reconcile",
         namespace = object.namespace(),

@@ -8,6 +8,7 @@
 mod cli;
 mod credentials;
 mod journal;
+mod leader;
 mod lifecycle;
 mod many;
 mod resource;
