@@ -14,7 +14,7 @@ help: ## List the targets
 build: ## Compile everything: operator, simulator, testbed and the tests
 	cargo build --workspace --all-targets
 
-tools: build ## Build etcd, kube-apiserver and kubectl with Go, once; takes minutes
+tools: build ## Build etcd, Kubernetes' servers, kubectl and helm with Go, once; takes minutes
 	$(BIN)/testbed tools
 
 demo: build ## Show the life of a connection group on this machine; on a terminal it stays up until Ctrl-C

@@ -218,8 +218,7 @@ async fn a_lease_that_may_not_be_written_is_said_and_nothing_is_done() -> Result
     bed.kubectl(&["create", "role", "reader", "--verb=get,list,watch", "--resource=connectiongroups"]).await?;
     let subject = format!("--serviceaccount={}:powerless", bed.namespace);
     bed.kubectl(&["create", "rolebinding", "reader", "--role=reader", &subject]).await?;
-    let token = bed.kubectl(&["create", "token", "powerless"]).await?;
-    let kubeconfig = bed.control_plane.kubeconfig_with_token(&format!("{}-powerless", bed.namespace), token.trim())?;
+    let kubeconfig = bed.control_plane.kubeconfig_of(&bed.namespace, "powerless").await?;
     let operator: Operator = replica(&bed, "first", &SHORT).kubeconfig(kubeconfig).start().await?;
     wait_until(PATIENCE, "a line about the Lease", async || {
         let log = std::fs::read_to_string(operator.log()).map_err(|error| error.to_string())?;

@@ -4,6 +4,7 @@
 //! RBAC decides, ServiceAccount tokens are real, and nothing else runs: no controller-manager, so no garbage collection and no end
 //! of a deleted namespace; no kubelet, so no pods.
 
+mod audit;
 mod credentials;
 
 use std::ffi::OsStr;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::sync::{Mutex, OnceCell};
 
+pub use self::audit::Audited;
 use crate::error::{Error, Result};
 use crate::process::{Launch, Process, Signal};
 use crate::run_folder::RunFolder;
@@ -53,12 +55,13 @@ impl ControlPlane {
         let folder = RunFolder::create()?;
         let path = folder.path();
         let token = credentials::write(path)?;
+        let audit = audit::prepare(path)?;
         let etcd = Process::start(&etcd(&tools, &folder))?;
         for _ in 0..port::ATTEMPTS {
             let port = port::free()?;
-            let launch = api_server(&tools, path, port);
+            let launch = api_server(&tools, path, port).args(audit.clone());
             let server = format!("https://127.0.0.1:{port}");
-            let kubeconfig = credentials::kubeconfig(path, "admin", &server, token.as_str())?;
+            let kubeconfig = credentials::kubeconfig(path, "admin", "default", &server, token.as_str())?;
             let mut process = Process::start(&launch)?;
             match ready(&mut process, &kubeconfig).await {
                 Ok(()) => {
@@ -93,9 +96,16 @@ impl ControlPlane {
         &self.kubeconfig
     }
 
-    /// A kubeconfig for the holder of a token, such as one made with `kubectl create token`.
-    pub fn kubeconfig_with_token(&self, name: &str, token: &str) -> Result<PathBuf> {
-        credentials::kubeconfig(self.folder.path(), name, &self.server, token)
+    /// A kubeconfig for a ServiceAccount, with a token that lasts an hour.
+    pub async fn kubeconfig_of(&self, namespace: &str, service_account: &str) -> Result<PathBuf> {
+        let token = self.kubectl_ok(&["create", "token", service_account, "--namespace", namespace]).await?;
+        let name = format!("{namespace}-{service_account}");
+        credentials::kubeconfig(self.folder.path(), &name, namespace, &self.server, token.trim())
+    }
+
+    /// What a ServiceAccount has asked of the API server so far.
+    pub fn audited(&self, namespace: &str, service_account: &str) -> Result<Vec<Audited>> {
+        audit::of(self.folder.path(), namespace, service_account)
     }
 
     /// The binaries in use, kubectl among them.
@@ -112,7 +122,21 @@ impl ControlPlane {
 
     /// Runs kubectl as the admin, and hands over whatever it answers. Relative paths start at the root of the repository.
     pub async fn kubectl<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<Output> {
-        tokio::process::Command::new(self.tools.kubectl())
+        self.run(&self.tools.kubectl(), args).await
+    }
+
+    /// Runs kubectl as the admin and returns what it prints; its failure is an error.
+    pub async fn kubectl_ok<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String> {
+        printed("kubectl", args, &self.kubectl(args).await?)
+    }
+
+    /// Runs helm as the admin and returns what it prints; its failure is an error.
+    pub async fn helm_ok<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String> {
+        printed("helm", args, &self.run(&self.tools.helm(), args).await?)
+    }
+
+    async fn run<A: AsRef<OsStr>>(&self, program: &Path, args: &[A]) -> Result<Output> {
+        tokio::process::Command::new(program)
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -123,18 +147,7 @@ impl ControlPlane {
             .kill_on_drop(true)
             .output()
             .await
-            .map_err(Error::io("run", &self.tools.kubectl()))
-    }
-
-    /// Runs kubectl as the admin and returns what it prints; its failure is an error.
-    pub async fn kubectl_ok<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String> {
-        let output = self.kubectl(args).await?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let words: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(Error::Command { command: format!("kubectl {}", words.join(" ")), stderr })
+            .map_err(Error::io("run", program))
     }
 
     /// Installs the custom resource as the repository ships it, once, and waits until it is served.
@@ -179,6 +192,15 @@ impl ControlPlane {
 pub(crate) fn repository() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here)
+}
+
+fn printed<A: AsRef<OsStr>>(program: &str, args: &[A], output: &Output) -> Result<String> {
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let words: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Error::Command { command: format!("{program} {}", words.join(" ")), stderr })
 }
 
 fn launch_name() -> &'static str {

@@ -38,7 +38,7 @@ mod wait;
 
 pub use bed::Testbed;
 pub use binaries::find;
-pub use control_plane::ControlPlane;
+pub use control_plane::{Audited, ControlPlane};
 pub use error::{Error, Result};
 pub use operator::{Operator, OperatorBuilder};
 pub use process::{Launch, Process, Signal};

@@ -16,7 +16,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build etcd, kube-apiserver and kubectl unless they are built, and print the folder that holds them
+    /// Build etcd, Kubernetes' servers, kubectl and helm unless they are built, and print the folder that holds them
     Tools,
     /// Show the life of one connection group with kubectl; on a terminal, leave everything running until Ctrl-C
     Demo,

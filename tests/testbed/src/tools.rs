@@ -1,5 +1,5 @@
 //! The control plane's binaries. In: `KUBEBUILDER_ASSETS`, or the pinned Go modules of `tools/go.mod`. Out: a folder with
-//! etcd, kube-apiserver and kubectl. Talks to the file system, and builds with Go what is not built yet.
+//! etcd, kube-apiserver, kube-controller-manager, kubectl and helm. Talks to the file system, and builds with Go what is not built yet.
 
 mod build;
 
@@ -16,11 +16,13 @@ struct Tool {
     package: &'static str,
 }
 
-/// Everything that is built. Another line needs a `tool` line in `tools/go.mod`, where helm and kube-controller-manager wait.
-const TOOLS: [Tool; 3] = [
+/// Everything that is built. Another line needs a `tool` line in `tools/go.mod`.
+const TOOLS: [Tool; 5] = [
     Tool { name: "etcd", package: "go.etcd.io/etcd/server/v3" },
     Tool { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
+    Tool { name: "kube-controller-manager", package: "k8s.io/kubernetes/cmd/kube-controller-manager" },
     Tool { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl" },
+    Tool { name: "helm", package: "helm.sh/helm/v4/cmd/helm" },
 ];
 
 /// Why the binaries could not be had.
@@ -87,6 +89,12 @@ impl Tools {
     #[must_use]
     pub fn kubectl(&self) -> PathBuf {
         self.folder.join("kubectl")
+    }
+
+    /// helm, for the chart.
+    #[must_use]
+    pub fn helm(&self) -> PathBuf {
+        self.folder.join("helm")
     }
 }
 

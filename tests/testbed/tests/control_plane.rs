@@ -18,12 +18,14 @@ async fn answers_kubectl_and_a_client_and_refuses_who_has_no_rights() -> testbed
     assert_eq!(version.git_version, versions["serverVersion"]["gitVersion"].as_str().unwrap_or_default());
 
     control_plane.kubectl_ok(&["create", "serviceaccount", "nobody"]).await?;
-    let token = control_plane.kubectl_ok(&["create", "token", "nobody"]).await?;
-    let kubeconfig = control_plane.kubeconfig_with_token("nobody", token.trim())?;
+    let kubeconfig = control_plane.kubeconfig_of("default", "nobody").await?;
     let kubeconfig = kubeconfig.to_string_lossy();
     let refused = control_plane.kubectl_ok(&["--kubeconfig", &kubeconfig, "get", "pods"]).await;
     let Err(Error::Command { stderr, .. }) = refused else { panic!("not refused: {refused:?}") };
     assert!(stderr.contains("system:serviceaccount:default:nobody"), "{stderr}");
+    let audited = control_plane.audited("default", "nobody")?;
+    let asked = audited.iter().find(|request| request.resource == "pods").map(|request| (&*request.verb, request.code));
+    assert_eq!(asked, Some(("list", 403)));
     Ok(())
 }
 

@@ -45,15 +45,15 @@ pub(super) fn write(folder: &Path) -> Result<AdminToken> {
     Ok(token)
 }
 
-/// Writes `<name>.kubeconfig` for whoever holds the token. JSON is YAML.
-pub(super) fn kubeconfig(folder: &Path, name: &str, server: &str, token: &str) -> Result<PathBuf> {
+/// Writes `<name>.kubeconfig` for whoever holds the token, at home in a namespace. JSON is YAML.
+pub(super) fn kubeconfig(folder: &Path, name: &str, namespace: &str, server: &str, token: &str) -> Result<PathBuf> {
     let path = folder.join(format!("{name}.kubeconfig"));
     let content = json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "testbed", "cluster": {"server": server, "certificate-authority": "ca.crt"}}],
         "users": [{"name": name, "user": {"token": token}}],
-        "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": name}}],
+        "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": name, "namespace": namespace}}],
         "current-context": "testbed",
     });
     fs::write(&path, format!("{content:#}\n")).map_err(Error::io("write", &path))?;
