@@ -64,7 +64,11 @@ pub async fn apply<C: CloudFront>(
 
         Mutation::Disable(Described { group, tags: _ }) => {
             let config = Config { enabled: false, ..group.config.clone() };
-            let group = write.note(Operation::UpdateConnectionGroup, port.update(&group, &config).await)?;
+            let group = match write.note(Operation::UpdateConnectionGroup, port.update(&group, &config).await) {
+                Ok(group) => group,
+                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
+                Err(error) => return Err(error.into()),
+            };
             let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
             disabling(group).tell(Reason::Disabling, "Disable", text)
         }
@@ -120,10 +124,7 @@ async fn update<C: CloudFront>(
     let port = write.around.port;
     let group = match write.note(Operation::UpdateConnectionGroup, port.update(read, config).await) {
         Ok(group) => group,
-        Err(error) if error.class == ErrorClass::InUse && read.deployment != Deployment::Deployed => {
-            let text = message::waits_for_rollout(&read.deployment);
-            return Ok(reconciling(Sight::Group(read.clone()), Reason::Deploying, text).then(Next::WithTheList));
-        }
+        Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
         Err(error) => return Err(explain(error, config, Some(&read.config), port).await),
     };
     let tenants = match (read.config.enabled, config.enabled) {
@@ -146,6 +147,16 @@ async fn update<C: CloudFront>(
         }
         _ => conclusion,
     })
+}
+
+/// Whether CloudFront refused a change because an earlier one is still rolled out.
+fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
+    error.class == ErrorClass::InUse && read.deployment != Deployment::Deployed
+}
+
+fn postponed(read: Group) -> Conclusion {
+    let text = message::waits_for_rollout(&read.deployment);
+    reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
 }
 
 /// What CloudFront answered to a write, against what was asked for.

@@ -12,5 +12,6 @@ mod orphans;
 mod ownership;
 mod port;
 mod properties;
+mod states;
 mod trouble;
 mod world;
