@@ -3,6 +3,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/debug
 CRDS := crds/connectiongroups.yaml
+CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help build tools demo test bench lint generate check-generated check-deps clean
@@ -35,12 +36,14 @@ lint: ## Check format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-generate: build ## Write what is generated: the CustomResourceDefinition
+generate: build ## Write what is generated: the CustomResourceDefinition, also the chart's copy
 	$(BIN)/connection-group-operator crd > $(CRDS).new
 	mv $(CRDS).new $(CRDS)
+	cp $(CRDS) $(CHART_CRDS)
 
 check-generated: build ## Fail if what is generated is not up to date
 	$(BIN)/connection-group-operator crd | diff -u $(CRDS) - || { echo "run: make generate" >&2; exit 1; }
+	diff -u $(CRDS) $(CHART_CRDS) || { echo "run: make generate" >&2; exit 1; }
 
 check-deps: ## Fail if a second crypto library (ring, beside aws-lc) enters the dependency tree
 	! cargo tree --workspace --edges normal,build,dev --prefix none | grep '^ring '

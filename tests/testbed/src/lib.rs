@@ -41,6 +41,7 @@ pub use binaries::find;
 pub use control_plane::{Audited, ControlPlane};
 pub use error::{Error, Result};
 pub use operator::{Operator, OperatorBuilder};
+pub use port::free as free_port;
 pub use process::{Launch, Process, Signal};
 pub use run_folder::RunFolder;
 pub use simulator::Simulator;

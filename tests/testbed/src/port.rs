@@ -10,7 +10,7 @@ use crate::process::tail;
 pub(crate) const ATTEMPTS: usize = 5;
 
 /// A port that is free now. It may be taken before its user binds it; who passes it on looks at `was_taken` and tries another.
-pub(crate) fn free() -> Result<u16> {
+pub fn free() -> Result<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())

@@ -1,0 +1,42 @@
+//! What the chart renders, as the API server takes it.
+
+use testbed::{ControlPlane, Result};
+
+use crate::release::{CHART, Release, pod};
+
+#[tokio::test]
+async fn its_pods_are_accepted_where_only_restricted_ones_are_and_without_a_warning() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    let release = Release::install(&control_plane, "restricted", &["ownerId=restricted".to_owned()]).await?;
+    let pod = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": "operator", "namespace": release.namespace },
+        "spec": pod(&release.deployment().await?),
+    });
+    let path = control_plane.folder().join("pod.json");
+    std::fs::write(&path, pod.to_string()).expect("the manifest can be written");
+    let path = path.to_string_lossy();
+    let create = ["create", "--dry-run=server", "--warnings-as-errors", "-f", &path];
+    control_plane.kubectl_ok(&create).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn everything_it_can_render_is_known_to_the_api_server_field_by_field() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    let namespace = "everything";
+    crate::release::create_namespace(&control_plane, namespace, &[]).await?;
+    for values in ["ci/default-values.yaml", "ci/everything-values.yaml"] {
+        let values = format!("{CHART}/{values}");
+        let template = ["template", namespace, CHART, "--namespace", namespace, "--values", &values];
+        let rendered = control_plane.helm_ok(&template).await?;
+        let path = control_plane.folder().join("rendered.yaml");
+        std::fs::write(&path, rendered).expect("the manifests can be written");
+        let path = path.to_string_lossy();
+        let apply = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--warnings-as-errors"];
+        let apply = [&apply[..], &["--namespace", namespace, "-f", &path]].concat();
+        control_plane.kubectl_ok(&apply).await?;
+    }
+    Ok(())
+}
