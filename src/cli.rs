@@ -1,9 +1,13 @@
 //! The command line: `run` and `crd`. In: arguments and `CONNECTION_GROUP_OPERATOR_*` variables. Out: checked [`RunArgs`], or a sentence that
 //! names the flag. Flag beats environment variable beats default. Pure.
 
+mod endpoint_url;
+
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+
+pub use self::endpoint_url::EndpointUrl;
 
 /// Keeps Amazon CloudFront connection groups as their `ConnectionGroup` objects say.
 #[derive(Parser, Debug)]
@@ -45,7 +49,7 @@ pub struct RunArgs {
 
     /// Another CloudFront endpoint than AWS's own, such as a simulator
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_ENDPOINT_URL")]
-    pub aws_endpoint_url: Option<String>,
+    pub aws_endpoint_url: Option<EndpointUrl>,
 
     /// Allow --aws-endpoint-url to be plain http
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_INSECURE_ENDPOINT")]
@@ -99,9 +103,21 @@ pub struct RunArgs {
     #[command(flatten)]
     pub leader_election: LeaderElectionArgs,
 
-    /// Address of /livez, /readyz and /metrics
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_HTTP_ADDR", default_value = "0.0.0.0:8080")]
-    pub http_addr: SocketAddr,
+    /// Address of /metrics
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_METRICS_ADDR", default_value = "0.0.0.0:8080")]
+    pub metrics_addr: SocketAddr,
+
+    /// Address of /livez, /healthz and /readyz
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_HEALTH_ADDR", default_value = "0.0.0.0:8081")]
+    pub health_addr: SocketAddr,
+
+    /// Add metrics that carry the namespace and name of each object; their number grows with that of objects
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_METRICS_PER_OBJECT")]
+    pub metrics_per_object: bool,
+
+    /// Send traces to the OTLP/HTTP collector at this URL, to which /v1/traces is added [default: no traces]
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OTLP_ENDPOINT", value_parser = EndpointUrl::http)]
+    pub otlp_endpoint: Option<EndpointUrl>,
 }
 
 /// Flags of the leader election.
@@ -233,14 +249,14 @@ impl RunArgs {
     pub fn check(&self, environment: impl Fn(&str) -> Option<String>) -> Result<(), clap::Error> {
         let refuse = |text: String| Err(clap::Error::raw(ErrorKind::ValueValidation, text + "\n"));
         let from_flag = self.aws_endpoint_url.clone().map(|url| ("--aws-endpoint-url", url));
-        let from_sdk = || SDK_ENDPOINT_VARIABLES.iter().find_map(|name| Some((*name, environment(name)?)));
+        let from_sdk = || SDK_ENDPOINT_VARIABLES.iter().find_map(|name| Some((*name, environment(name)?.into())));
         if let Some((source, url)) = from_flag.or_else(from_sdk) {
-            if url.starts_with("http://") && !self.allow_insecure_endpoint {
+            if url.as_str().starts_with("http://") && !self.allow_insecure_endpoint {
                 return refuse(format!(
                     "{source} is plain http ({url}): use https, or add --allow-insecure-endpoint if the endpoint is a simulator"
                 ));
             }
-            if !url.starts_with("http://") && !url.starts_with("https://") {
+            if !url.as_str().starts_with("http://") && !url.as_str().starts_with("https://") {
                 return refuse(format!("{source} must start with https:// (it is '{url}')"));
             }
         }
@@ -325,7 +341,10 @@ mod tests {
             (&["--leader-election-retry-period", "1m"], "--leader-election-retry-period", "shorter than"),
             (&["--concurrency", "0"], "--concurrency", "1..=1000"),
             (&["--log-format", "xml"], "--log-format", "possible values: json, text"),
-            (&["--http-addr", "8080"], "--http-addr", "invalid socket address"),
+            (&["--metrics-addr", "8080"], "--metrics-addr", "invalid socket address"),
+            (&["--health-addr", "8081"], "--health-addr", "invalid socket address"),
+            (&["--otlp-endpoint", "collector:4318"], "--otlp-endpoint", "http:// or https://"),
+            (&["--otlp-endpoint", "http://"], "--otlp-endpoint", "http:// or https://"),
             (&["--aws-endpoint-url", "http://127.0.0.1:1"], "--aws-endpoint-url", "--allow-insecure-endpoint"),
             (&["--aws-endpoint-url", "ftp://x"], "--aws-endpoint-url", "https://"),
         ] {

@@ -12,7 +12,8 @@
 //! - [`cloudfront`]: the port, its adapter over the AWS SDK, the names of all error codes, and the call budget.
 //! - [`sweep`]: one List of the account every minute instead of a poll for each object; wakes what changed.
 //! - [`orphans`]: groups with our owner tag that no object names; reported, never deleted.
-//! - [`runtime`]: Kubernetes. Carries an outcome out: finalizer, status, events, requeue.
+//! - [`runtime`]: Kubernetes. Carries an outcome out: finalizer, status, events, requeue, metrics.
+//! - [`telemetry`]: log lines, and traces for those who ask.
 //!
 //! What holds it together:
 //!

@@ -37,13 +37,17 @@ fn print_crd() -> ExitCode {
 
 #[tokio::main]
 async fn start(args: RunArgs) -> ExitCode {
-    telemetry::init(args.log_format, args.log_level);
-    // Two crates use rustls; with a provider chosen here, neither has to guess (it would panic).
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
-        tracing::warn!("a TLS provider was installed already");
-    }
+    // Several crates use rustls; with a provider chosen here, none has to guess (it would panic). It fails only where one is chosen already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let telemetry = match telemetry::init(&args) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("connection-group-operator cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?args, "starting");
-    match runtime::run(args, stop_signal()).await {
+    let code = match runtime::run(args, stop_signal()).await {
         Ok(()) => {
             tracing::info!("stopped");
             ExitCode::SUCCESS
@@ -53,7 +57,9 @@ async fn start(args: RunArgs) -> ExitCode {
             eprintln!("connection-group-operator: {error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    telemetry.flush().await;
+    code
 }
 
 async fn stop_signal() {

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::watch;
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     api::{ConnectionGroup, Reason, condition, is_true},
@@ -14,6 +15,7 @@ use crate::{
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
     orphans::{Orphans, Scope},
     reconcile::{Policy, group_name, ownership::OwnerTag},
+    telemetry::tell_trace_id,
 };
 
 /// What the last sweeps brought.
@@ -48,13 +50,18 @@ pub async fn run<C: CloudFront>(
 ) {
     let mut orphans = Orphans::default();
     loop {
-        sweep(&port, clock.as_ref(), objects.as_ref(), &lists).await;
-        let complete = lists.borrow().snapshot.clone().filter(|_| objects.are_synced());
-        if let Some(list) = complete {
-            let named = objects.all().iter().map(|object| group_name(object)).collect();
-            let found = orphans.look(&list, &named, &scope, clock.wall(), &port).await;
-            lists.send_modify(|lists| lists.orphans = Arc::new(found));
-        }
+        let span = tracing::error_span!("sweep", trace_id = Empty);
+        tell_trace_id(&span);
+        let look = async {
+            sweep(&port, clock.as_ref(), objects.as_ref(), &lists).await;
+            let complete = lists.borrow().snapshot.clone().filter(|_| objects.are_synced());
+            if let Some(list) = complete {
+                let named = objects.all().iter().map(|object| group_name(object)).collect();
+                let found = orphans.look(&list, &named, &scope, clock.wall(), &port).await;
+                lists.send_modify(|lists| lists.orphans = Arc::new(found));
+            }
+        };
+        look.instrument(span).await;
         let mut rested = Duration::ZERO;
         while rested < policy.sweep_interval && !(rested >= policy.sweep_interval_active && hurried(&objects, &lists)) {
             let step = policy.sweep_interval_active.min(policy.sweep_interval.saturating_sub(rested));

@@ -44,13 +44,6 @@ fn code(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }
 
-/// The string literals of a source file, tests left out.
-fn literals(path: &str) -> Vec<String> {
-    let text = read(path);
-    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    text.split('"').skip(1).step_by(2).map(ToOwned::to_owned).collect()
-}
-
 fn bare(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
@@ -142,15 +135,6 @@ fn every_reason_stands_in_the_status_chapter_and_no_other() {
     }
     let known = reasons.into_iter().map(|(reason, _)| reason).collect::<Names>();
     assert_eq!(table.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "no such reasons");
-}
-
-#[test]
-fn the_table_of_metrics_is_that_of_the_registry() {
-    let prefixes = ["connection_group_operator_", "controller_runtime_", "aws_api_"];
-    let names = literals("src/runtime/metrics.rs").into_iter();
-    let names = names.filter(|text| prefixes.iter().any(|prefix| text.starts_with(prefix)));
-    let told = rows(&section("README.md", "## Metrics and health")).iter().map(|row| bare(&row[0])).collect::<Names>();
-    assert_eq!(told, names.collect::<Names>());
 }
 
 #[test]

@@ -22,6 +22,20 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::CreateConnectionGroup,
+        Self::GetConnectionGroup,
+        Self::UpdateConnectionGroup,
+        Self::DeleteConnectionGroup,
+        Self::ListConnectionGroups,
+        Self::TagResource,
+        Self::UntagResource,
+        Self::ListTagsForResource,
+        Self::ListDistributionTenants,
+        Self::GetAnycastIpList,
+    ];
+
     /// The name as CloudFront and IAM write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod failure;
+mod wire;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
@@ -17,10 +18,12 @@ use aws_sdk_cloudfront::{
 };
 use aws_smithy_runtime_api::http::Response;
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field::Empty};
 
 use self::{
     answer::{group, sdk_tags, summary, unreadable},
     failure::api_error,
+    wire::watched,
 };
 use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
@@ -29,6 +32,8 @@ use super::{
     fence::Fence,
     list_element,
 };
+
+pub use self::wire::Wire;
 
 /// Where CloudFront is and how long a call may take.
 #[derive(Clone, Debug)]
@@ -43,8 +48,20 @@ pub struct Endpoint {
 
 /// Hears of every call, for metrics.
 pub trait Meter: Send + Sync {
-    /// One attempt has ended; `error` tells how, `None` is success. The duration leaves out the wait for the budget.
-    fn call_ended(&self, operation: Operation, duration: Duration, error: Option<&ApiError>);
+    /// One attempt has ended.
+    fn call_ended(&self, call: &Call<'_>);
+}
+
+/// A call that has ended.
+pub struct Call<'a> {
+    /// What was asked.
+    pub operation: Operation,
+    /// How long it took, without the wait for the budget.
+    pub duration: Duration,
+    /// What went over the wire.
+    pub wire: Wire,
+    /// How it failed; `None` is success.
+    pub error: Option<&'a ApiError>,
 }
 
 /// The adapter. Cheap to clone; all clones share one client and one budget.
@@ -74,7 +91,8 @@ impl Sdk {
         if let Some(url) = &endpoint.url {
             loader = loader.endpoint_url(url);
         }
-        let config = config::Builder::from(&loader.load().await).interceptor(fence.clone()).build();
+        let config =
+            config::Builder::from(&loader.load().await).interceptor(fence.clone()).interceptor(wire::Tap).build();
         Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
     }
 
@@ -95,15 +113,19 @@ impl Sdk {
     {
         self.budget.acquire(self.lane).await;
         let started = Instant::now();
-        let answer = send.await.map_err(|error| api_error(operation, &error));
+        let span = span(operation);
+        let (answer, wire) = watched(Box::pin(send.instrument(span.clone()))).await;
+        let answer = answer.map_err(|error| api_error(operation, &error));
         let duration = started.elapsed();
         self.fence.pass().await;
-        self.meter.call_ended(operation, duration, answer.as_ref().err());
+        let request_id = answer.as_ref().map_or_else(|error| error.request_id.as_deref(), RequestId::request_id);
+        record(&span, wire, request_id, answer.as_ref().err());
+        self.meter.call_ended(&Call { operation, duration, wire, error: answer.as_ref().err() });
         match &answer {
             Ok(output) => {
                 if operation.is_mutation() {
                     // The line that tells of a change is written in this span.
-                    tracing::Span::current().record("aws_request_id", output.request_id());
+                    Span::current().record("aws_request_id", output.request_id());
                 }
                 tracing::debug!(%operation, aws_request_id = output.request_id(), ?duration, "call answered");
             }
@@ -132,6 +154,31 @@ impl Sdk {
         let output = self.call(Operation::ListTagsForResource, request.send()).await?;
         let items = output.tags().map(types::Tags::items).unwrap_or_default();
         Ok(items.iter().map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect())
+    }
+}
+
+/// A span for traces, named as OpenTelemetry's conventions for AWS calls have it.
+fn span(operation: Operation) -> Span {
+    tracing::info_span!(
+        "call",
+        otel.name = format!("CloudFront.{operation}"),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        rpc.system = "aws-api",
+        rpc.service = "CloudFront",
+        rpc.method = operation.as_str(),
+        http.response.status_code = Empty,
+        aws.request_id = Empty,
+        "error.type" = Empty,
+    )
+}
+
+fn record(span: &Span, wire: Wire, request_id: Option<&str>, error: Option<&ApiError>) {
+    span.record("http.response.status_code", wire.status);
+    span.record("aws.request_id", request_id);
+    if let Some(error) = error {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", error.code.clone().unwrap_or_else(|| format!("{:?}", error.class)));
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{Drift, Reason},
-    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup, Operation},
+    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup, Operation, Tags},
 };
 
 /// Carries the mutation out.
@@ -46,12 +46,13 @@ pub async fn apply<C: CloudFront>(
         Mutation::Tag(Described { group, tags: _ }, set, left) => {
             write.note(Operation::TagResource, port.tag(&group.arn, &set).await)?;
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
+            let lost = lost_tags(&set, known);
             let mut applied = known.status.tags.clone();
             applied.extend(set);
             // Not at once: tags may take a while to be seen, and would be set again.
             let next = if left == Left::Tags { Next::Backoff } else { Next::DeepCheck };
             let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, known) };
-            conclusion.then(next).tell(Reason::Tagged, "Tag", text)
+            conclusion.then(next).despite(lost).tell(Reason::Tagged, "Tag", text)
         }
         Mutation::Untag(Described { group, tags: _ }, keys, left) => {
             write.note(Operation::UntagResource, port.untag(&group.arn, &keys).await)?;
@@ -131,15 +132,16 @@ async fn update<C: CloudFront>(
         (true, false) => port.tenants(&group.id).await.ok(),
         _ => None,
     };
-    let changes = message::changes(changes);
+    let text = message::changes(changes);
     let conclusion = match left {
         Left::Tags => written(group, config, left, known).then(Next::Now),
         Left::Nothing | Left::Stuck(_) => written(group, config, left, known),
     };
     let conclusion = if known.spec_is_new() || known.has_seen(read) {
-        conclusion.tell(Reason::Updated, "Update", format!("{changes}."))
+        conclusion.tell(Reason::Updated, "Update", format!("{text}."))
     } else {
-        conclusion.tell(Reason::DriftCorrected, "Update", format!("Somebody else's change was put right: {changes}."))
+        let text = format!("Somebody else's change was put right: {text}.");
+        conclusion.despite(changes.to_vec()).tell(Reason::DriftCorrected, "Update", text)
     };
     Ok(match tenants {
         Some(tenants) if tenants.any() => {
@@ -157,6 +159,13 @@ fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
 fn postponed(read: Group) -> Conclusion {
     let text = message::waits_for_rollout(&read.deployment);
     reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
+}
+
+/// Of tags that are set, those that were as they should be once.
+fn lost_tags(set: &Tags, known: &Known<'_>) -> Vec<Drift> {
+    let lost = set.iter().filter(|(key, value)| known.status.tags.get(*key) == Some(value));
+    lost.map(|(key, value)| Drift { field: format!("tags[{key}]"), desired: value.clone(), observed: String::new() })
+        .collect()
 }
 
 /// What CloudFront answered to a write, against what was asked for.

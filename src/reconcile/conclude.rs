@@ -9,7 +9,7 @@ use super::{
     plan::{Block, Finding, Left, Refusal, Release},
 };
 use crate::{
-    api::{BlockedBy, Reason, Standing},
+    api::{BlockedBy, Drift, Reason, Standing},
     cloudfront::{AnycastIpListId, ApiError, Deployment, Group, Summary},
 };
 
@@ -31,7 +31,9 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
         }
         Finding::DeletedOutside => {
             let text = message::deleted_outside(&known.name, known.status.id.as_deref().unwrap_or_default());
-            reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now).warn(
+            let id = known.status.id.clone().unwrap_or_default();
+            let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
+            reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now).despite(vec![gone]).warn(
                 Reason::DeletedOutside,
                 "Read",
                 text,

@@ -56,6 +56,8 @@ pub struct Conclusion {
     pub tags: Change<Tags>,
     /// Differences in mode Observe.
     pub drift: Change<Vec<Drift>>,
+    /// What others changed, and this pass found out, in mode Manage.
+    pub changed_outside: Vec<Drift>,
     /// Tenants that block the deletion.
     pub blocked_by: Change<Option<BlockedBy>>,
     /// When to look again.
@@ -76,6 +78,7 @@ impl Conclusion {
             message,
             tags: Change::Keep,
             drift: Change::Set(Vec::new()),
+            changed_outside: Vec::new(),
             blocked_by: Change::Set(None),
             next: Next::DeepCheck,
             finalizer: Finalizer::Keep,
@@ -92,6 +95,7 @@ impl Conclusion {
             message: String::new(),
             tags: Change::Keep,
             drift: Change::Keep,
+            changed_outside: Vec::new(),
             blocked_by: Change::Keep,
             next: Next::DeepCheck,
             finalizer: Finalizer::Keep,
@@ -129,6 +133,13 @@ impl Conclusion {
     #[must_use]
     pub const fn then(mut self, next: Next) -> Self {
         self.next = next;
+        self
+    }
+
+    /// What others changed.
+    #[must_use]
+    pub fn despite(mut self, changes: Vec<Drift>) -> Self {
+        self.changed_outside = changes;
         self
     }
 

@@ -38,7 +38,7 @@ use self::{
     trouble::Trouble,
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, Reason},
+    api::{ConnectionGroup, ConnectionGroupStatus, Drift, Reason},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, ErrorClass, Operation, Snapshot},
 };
@@ -94,6 +94,8 @@ pub struct Outcome {
     pub requeue: Duration,
     /// What to tell people.
     pub events: Vec<Event>,
+    /// What others changed, where this pass is the first to see it.
+    pub drift: Vec<Drift>,
     /// The failed call that ended the pass, if one did.
     pub error: Option<ApiError>,
 }

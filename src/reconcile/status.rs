@@ -17,7 +17,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    api::{ConnectionGroupStatus, Reason, Standing, set_standing},
+    api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
     cloudfront::{ApiError, Group},
 };
 
@@ -40,9 +40,10 @@ pub fn outcome<C>(
     let status = next_status(&conclusion, known, around);
     let mut events = conclusion.events.clone();
     events.extend(news(&conclusion, known));
+    let drift = new_drift(&conclusion, known);
     let failed = matches!(conclusion.next, Next::Backoff | Next::SlowBackoff);
     memory.failures = if failed { memory.failures.saturating_add(1) } else { 0 };
-    Outcome { status, finalizer: conclusion.finalizer, requeue, events, error }
+    Outcome { status, finalizer: conclusion.finalizer, requeue, events, drift, error }
 }
 
 fn of_trouble<C>(
@@ -166,6 +167,13 @@ fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
 /// A time as the API server stores it, in whole seconds; with more, a status would never equal its stored self.
 fn stored(at: Timestamp) -> Time {
     Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
+}
+
+/// What others changed; in mode Observe, what status does not show yet.
+fn new_drift(conclusion: &Conclusion, known: &Known<'_>) -> Vec<Drift> {
+    let Change::Set(mirrored) = &conclusion.drift else { return conclusion.changed_outside.clone() };
+    let is_new = |found: &&Drift| known.status.drift.iter().all(|shown| shown.field != found.field);
+    conclusion.changed_outside.iter().chain(mirrored.iter().filter(is_new)).cloned().collect()
 }
 
 /// An event for a state that is new: good news once, bad news once.

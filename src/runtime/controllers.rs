@@ -3,7 +3,9 @@
 
 use std::{future::Future, sync::Arc};
 
-use futures::{FutureExt, StreamExt, channel::mpsc::UnboundedReceiver, future::join_all, stream::BoxStream};
+use futures::{
+    FutureExt, StreamExt, TryStreamExt, channel::mpsc::UnboundedReceiver, future::join_all, stream::BoxStream,
+};
 use kube::runtime::{
     Controller, controller,
     reflector::{ObjectRef, Store},
@@ -36,6 +38,10 @@ where
     S: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
     let Watch { store, stream, woken } = watch;
+    let metrics = Arc::clone(&context.metrics);
+    let stream = stream.inspect_ok(move |object| metrics.queue.add(ObjectRef::from_obj(object)));
+    let metrics = Arc::clone(&context.metrics);
+    let woken = woken.inspect(move |object| metrics.queue.add(object.clone()));
     let passes = Controller::for_stream(stream, store.clone())
         .with_config(controller::Config::default().concurrency(concurrency))
         .reconcile_on(woken)
@@ -67,6 +73,8 @@ fn hear(ended: &Ended, context: &Context) {
         // Expected when an object is gone before its turn (kube#1167).
         Err(controller::Error::ObjectNotFound(object)) => {
             context.objects.forget_the_gone();
+            let namespace = object.namespace.as_deref().unwrap_or_default();
+            context.metrics.queue.forget(&ObjectRef::new(&object.name).within(namespace));
             tracing::debug!(%object, "the object is gone");
         }
         Err(error) => tracing::warn!(%error, "the watch of ConnectionGroup objects was interrupted; it is resumed"),

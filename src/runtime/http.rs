@@ -1,6 +1,8 @@
-//! `/livez`, `/readyz`, `/metrics`. In: a listener. Out: answers until dropped. Liveness and readiness never depend on AWS.
+//! `/metrics` on one listener; `/livez`, `/healthz` and `/readyz` on another. In: listeners. Out: answers until dropped. Health never depends on AWS.
+//!
+//! Alive means: this answers, and the controllers turn. A request that panics ends its own connection only.
 
-use std::sync::Arc;
+use std::{future::IntoFuture, sync::Arc};
 
 use axum::{
     Router,
@@ -12,11 +14,11 @@ use axum::{
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    metrics::{AtScrape, Metrics},
+    metrics::{AtScrape, Metrics, Swept},
     objects::Objects,
+    pulse::Pulse,
 };
 use crate::{
-    api::condition,
     clock::Clock,
     cloudfront::budget::Budget,
     sweep::{Lists, Objects as _},
@@ -34,17 +36,43 @@ pub struct Served {
     pub lists: watch::Receiver<Lists>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Whether the controllers turn.
+    pub pulse: Arc<Pulse>,
+}
+
+/// Where it is served.
+pub struct Listeners {
+    /// For `/metrics`.
+    pub metrics: TcpListener,
+    /// For `/livez`, `/healthz` and `/readyz`.
+    pub health: TcpListener,
 }
 
 /// Serves until dropped.
-pub async fn serve(listener: TcpListener, served: Served) {
-    let app = Router::new()
-        .route("/livez", get(|| async { "ok" }))
+pub async fn serve(listeners: Listeners, served: Served) {
+    let served = Arc::new(served);
+    let metrics = Router::new().route("/metrics", get(metrics)).with_state(Arc::clone(&served));
+    let health = Router::new()
+        .route("/livez", get(alive))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(Arc::new(served));
-    if let Err(error) = axum::serve(listener, app).await {
+        .with_state(served);
+    let ended = tokio::select! {
+        ended = axum::serve(listeners.metrics, metrics).into_future() => ended,
+        ended = axum::serve(listeners.health, health).into_future() => ended,
+    };
+    if let Err(error) = ended {
         tracing::error!(%error, "health and metrics are no longer served");
+    }
+}
+
+async fn alive(State(served): State<Arc<Served>>) -> impl IntoResponse {
+    match served.pulse.lost() {
+        None => (StatusCode::OK, "ok".to_owned()),
+        Some(age) => {
+            let text = format!("the controllers have stood still for {} s", age.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
     }
 }
 
@@ -57,14 +85,13 @@ async fn ready(State(served): State<Arc<Served>>) -> impl IntoResponse {
 }
 
 async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
-    let all = served.objects.all();
-    let ready = all.iter().map(|object| {
-        let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        condition(conditions, "Ready").map_or(("Unknown", ""), |ready| (ready.status.as_str(), ready.reason.as_str()))
-    });
     let lists = served.lists.borrow().clone();
     let list = lists.snapshot.map(|list| (served.clock.moment().since(list.began), list.groups.len()));
-    let now =
-        AtScrape { objects: ready.collect(), list, orphans: lists.orphans.len(), budget_rate: served.budget.rate() };
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.metrics.text(&now))
+    let at = AtScrape {
+        objects: served.objects.all(),
+        swept: Swept { list, orphans: lists.orphans.len() },
+        budget_rate: served.budget.rate(),
+        now: served.clock.wall(),
+    };
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.metrics.text(&at))
 }

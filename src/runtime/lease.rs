@@ -124,6 +124,11 @@ impl Election {
         }
     }
 
+    /// Name of the Lease.
+    pub fn lease(&self) -> &str {
+        &self.args.lease
+    }
+
     /// Asks until there is an answer.
     async fn look(&mut self) -> Standing {
         // Half of the deadline, so that an answer that never comes leaves time for a second try.

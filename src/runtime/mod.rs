@@ -10,12 +10,14 @@ mod lease;
 mod metrics;
 mod objects;
 mod pass;
+mod pulse;
 mod status;
 mod stream;
 mod term;
 
 use std::{
     future::{Future, pending},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -33,11 +35,12 @@ use tower::filter::FilterLayer;
 use self::{
     controllers::Watch,
     events::Recorder,
-    http::Served,
+    http::{Listeners, Served},
     lease::{Election, Lost},
-    metrics::Metrics,
+    metrics::{Leading, Metrics},
     objects::Objects,
     pass::Context,
+    pulse::Pulse,
     term::Term,
 };
 use crate::{
@@ -63,10 +66,12 @@ pub enum RunError {
     #[error("no Kubernetes client can be built from the configuration: {0}")]
     Client(#[source] Box<kube::Error>),
     /// The address is taken or not ours.
-    #[error("--http-addr {addr} cannot be listened on: {source}")]
-    HttpAddr {
+    #[error("{flag} {address} cannot be listened on: {source}")]
+    Listen {
+        /// The flag that asked for it.
+        flag: &'static str,
         /// The address that was asked for.
-        addr: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why not.
         source: std::io::Error,
     },
@@ -89,15 +94,16 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let fence = Fence::default();
     let config = config(&args).await?;
     let client = client(config.clone(), &fence)?;
-    let listener = TcpListener::bind(args.http_addr)
-        .await
-        .map_err(|source| RunError::HttpAddr { addr: args.http_addr, source })?;
+    let listeners = Listeners {
+        metrics: listen("--metrics-addr", args.metrics_addr).await?,
+        health: listen("--health-addr", args.health_addr).await?,
+    };
     let policy = policy(&args);
     let term = Term::default();
     let clock: Arc<dyn Clock> = Arc::new(term.clone());
     let patience = args.sweep_interval_active.saturating_mul(3);
     let budget = Arc::new(Budget::new(args.aws_rate, args.aws_burst, patience));
-    let metrics = Arc::new(Metrics::new(args.concurrency));
+    let metrics = Arc::new(Metrics::new(args.concurrency, args.metrics_per_object));
     let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _, fence.clone()).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &client);
@@ -114,9 +120,16 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         metrics: Arc::clone(&metrics),
         gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
     });
-    let served =
-        Served { metrics, objects: Arc::clone(&objects), budget, lists: lists.clone(), clock: Arc::clone(&clock) };
-    let serve = tokio::spawn(http::serve(listener, served));
+    let pulse = Arc::new(Pulse::new());
+    let served = Served {
+        metrics: Arc::clone(&metrics),
+        objects: Arc::clone(&objects),
+        budget,
+        lists: lists.clone(),
+        clock: Arc::clone(&clock),
+        pulse: Arc::clone(&pulse),
+    };
+    let serve = tokio::spawn(http::serve(listeners, served));
     let scope = Scope { owner_id: args.owner_id.clone(), namespaces: args.namespaces() };
     let background = port.in_lane(Lane::Background);
     let sweep = sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish);
@@ -135,9 +148,10 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     // Without its sweeps the operator would be blind, and without health it could not say so: better to start anew.
     let ended = tokio::select! {
         _ = passes => Ok(()),
-        lost = lead(election.as_mut(), &fence, &term) => Err(RunError::LeaseLost(lost)),
+        lost = lead(election.as_mut(), &fence, &term, &metrics) => Err(RunError::LeaseLost(lost)),
         _ = sweeps => Err(RunError::Died("the sweep")),
         _ = serve => Err(RunError::Died("the server of health and metrics")),
+        never = pulse.beat() => match never {},
     };
     if let Some(election) = &mut election {
         election.release().await;
@@ -145,15 +159,21 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     ended
 }
 
+async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Listen { flag, address, source })
+}
+
 /// Begins the term as soon as this process may act; returns when it may no longer.
-async fn lead(election: Option<&mut Election>, fence: &Fence, term: &Term) -> Lost {
+async fn lead(election: Option<&mut Election>, fence: &Fence, term: &Term, metrics: &Metrics) -> Lost {
     let Some(election) = election else {
         fence.open();
         term.begin();
         return pending().await;
     };
+    metrics.leading(election.lease(), Leading::No);
     let until = election.win().await;
     term.begin();
+    metrics.leading(election.lease(), Leading::Yes);
     election.keep(until).await
 }
 
@@ -238,7 +258,7 @@ fn election(args: &RunArgs, mut config: Config, fence: &Fence) -> Result<Option<
 fn endpoint(args: &RunArgs) -> Endpoint {
     Endpoint {
         region: args.aws_region.clone(),
-        url: args.aws_endpoint_url.clone(),
+        url: args.aws_endpoint_url.as_ref().map(|url| url.as_str().to_owned()),
         call_timeout: args.aws_call_timeout,
     }
 }

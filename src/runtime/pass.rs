@@ -8,24 +8,28 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use kube::{Api, Client, Resource, ResourceExt, runtime::controller::Action};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 use tokio::sync::watch;
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use super::{
     Gate,
     events::Recorder,
     finalizer,
-    metrics::Metrics,
+    metrics::{Ended, Metrics},
     objects::{Objects, Remembered},
     status,
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, FINALIZER},
+    api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
     clock::Clock,
-    cloudfront::{budget::Lane, sdk::Sdk},
+    cloudfront::{ErrorClass, budget::Lane, sdk::Sdk},
     reconcile::{Finalizer, Known, Outcome, Policy, Surroundings, backoff::Pace, reconcile},
     sweep::Lists,
+    telemetry::tell_trace_id,
 };
 
 /// What every pass shares.
@@ -69,27 +73,45 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     if context.gate.clone().await == Gate::Stopping {
         return Ok(Action::await_change());
     }
+    let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
+    metrics.queue.open();
     // While it waited, on a standby perhaps for weeks, the object may have changed.
-    let Some(object) = context.objects.current(&object) else { return Ok(Action::await_change()) };
-    let span = tracing::info_span!(
+    let Some(object) = context.objects.current(&object) else {
+        metrics.queue.forget(&key);
+        return Ok(Action::await_change());
+    };
+    // As severe as can be, so that log lines of every level show these fields.
+    let span = tracing::error_span!(
         "reconcile",
         namespace = object.namespace(),
-        object = object.name_any(),
+        name = object.name_any(),
         generation = object.metadata.generation,
-        aws_request_id = tracing::field::Empty,
-        reconcile_id = %context.metrics.next_reconcile_id(),
+        reconcile_id = metrics.next_reconcile_id(),
+        aws_request_id = Empty,
+        trace_id = Empty,
     );
-    let timer = context.metrics.pass_started();
+    tell_trace_id(&span);
+    metrics.queue.started(&key);
     let caught = AssertUnwindSafe(Box::pin(one(&object, &context))).catch_unwind().instrument(span.clone()).await;
     let ended = caught.unwrap_or_else(|panic| {
-        context.metrics.panicked();
+        metrics.panicked();
         Err(PassError::Panicked(panic_text(panic.as_ref())))
     });
     if let Err(error) = &ended {
         span.in_scope(|| tracing::error!(%error, "the pass failed and is tried again"));
     }
-    context.metrics.pass_ended(timer, ended.as_ref().map(|ended| ended.error.as_ref()).map_err(drop));
-    ended.map(|ended| ended.action)
+    metrics.pass_ended(&key, ended.as_ref().map_or(Ended::Failed, |ended| ended.how));
+    let PassEnded { how, next } = ended?;
+    Ok(match next {
+        None => Action::await_change(),
+        Some(delay) => {
+            match how {
+                Ended::Failed | Ended::TimedOut => metrics.queue.retry_after(key, delay),
+                Ended::Settled | Ended::Again | Ended::Later | Ended::Stalled => metrics.queue.add_after(key, delay),
+            }
+            Action::requeue(delay)
+        }
+    })
 }
 
 /// When to try again after a pass that failed: kube asks after every error.
@@ -102,12 +124,30 @@ pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Con
         remembered.failures = remembered.failures.saturating_add(1);
         remembered.failures - 1
     });
-    Action::requeue(Pace::Quick.delay(failures, &uid))
+    let delay = Pace::Quick.delay(failures, &uid);
+    context.metrics.queue.retry_after(ObjectRef::from_obj(&*object), delay);
+    Action::requeue(delay)
 }
 
 struct PassEnded {
-    action: Action,
-    error: Option<crate::cloudfront::ApiError>,
+    how: Ended,
+    /// When the next pass is due; `None` if only a change calls for one.
+    next: Option<Duration>,
+}
+
+/// Nothing is left to do for this object.
+const DONE: PassEnded = PassEnded { how: Ended::Settled, next: None };
+
+fn how(outcome: &Outcome) -> Ended {
+    let is_true = |type_| api::is_true(&outcome.status.conditions, type_);
+    match outcome.error.as_ref().map(|error| error.class) {
+        _ if is_true("Stalled") => Ended::Stalled,
+        Some(ErrorClass::TimedOut) => Ended::TimedOut,
+        Some(_) => Ended::Failed,
+        None if outcome.requeue.is_zero() => Ended::Again,
+        None if is_true("Reconciling") => Ended::Later,
+        None => Ended::Settled,
+    }
 }
 
 async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, PassError> {
@@ -116,10 +156,10 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
     let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     if object.meta().deletion_timestamp.is_some() && !ours {
         context.objects.forget(&uid);
-        return Ok(PassEnded { action: Action::await_change(), error: None });
+        return Ok(DONE);
     }
     if !ours && !finalizer::add(&api, object).await? {
-        return Ok(PassEnded { action: Action::await_change(), error: None });
+        return Ok(DONE);
     }
 
     let remembered = context.objects.remember(&uid);
@@ -129,19 +169,20 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
 
     match outcome.finalizer {
         Finalizer::Keep => {
-            let stored = store_status(&api, object, &outcome.status, &mut remembered).await;
+            let stored = store_status(&api, object, &outcome.status, &mut remembered, &context.metrics).await;
             tell(object, &outcome, context).await;
             stored?;
         }
         Finalizer::Release => {
             finalizer::remove(&api, object).await?;
+            context.metrics.released(object, context.clock.wall());
             tell(object, &outcome, context).await;
             context.objects.forget(&uid);
-            return Ok(PassEnded { action: Action::await_change(), error: None });
+            return Ok(DONE);
         }
     }
     remembered.failures = 0;
-    Ok(PassEnded { action: Action::requeue(outcome.requeue.max(LEAST_PAUSE)), error: outcome.error })
+    Ok(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) })
 }
 
 /// Writes the status unless both the cache and the last accepted write show it already: either may lag behind the other.
@@ -150,6 +191,7 @@ async fn store_status(
     object: &ConnectionGroup,
     next: &ConnectionGroupStatus,
     remembered: &mut Remembered,
+    metrics: &Metrics,
 ) -> Result<(), PassError> {
     let cached = object.status.as_ref() == Some(next);
     let accepted = remembered.written.as_ref().is_none_or(|written| written == next);
@@ -157,12 +199,14 @@ async fn store_status(
         return Ok(());
     }
     status::write(api, object, next).await?;
+    let previous = remembered.written.as_ref().or(object.status.as_ref());
+    metrics.stored(previous.map(|status| status.conditions.as_slice()).unwrap_or_default(), &next.conditions);
     remembered.written = Some(next.clone());
     Ok(())
 }
 
 async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
-    context.metrics.heard(&outcome.events);
+    context.metrics.heard(outcome);
     context.recorder.publish(object, &outcome.events).await;
 }
 

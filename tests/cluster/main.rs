@@ -7,12 +7,17 @@
 
 mod cli;
 mod credentials;
+mod health;
 mod journal;
 mod leader;
 mod lifecycle;
+mod logs;
 mod many;
+mod metrics;
 mod resource;
 mod restarts;
 mod schema;
+mod scrape;
 mod steps;
+mod traces;
 mod trouble;

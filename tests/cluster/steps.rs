@@ -1,6 +1,7 @@
 //! The steps that tests are told in. In: a test bed. Out: operators that sweep often, objects, and what CloudFront was asked.
 //! Talks to kube-apiserver and to the simulator's admin path.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use cloudfront_simulator::admin::{LoggedCall, Operation, Request};
@@ -12,6 +13,11 @@ use testbed::{OperatorBuilder, Result, Testbed, wait_for, wait_until};
 
 /// For what takes a second or two on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("there is a free port").port()
+}
 
 /// A bed whose CloudFront rolls changes out in no time.
 pub async fn bed() -> Result<Testbed> {

@@ -1,7 +1,5 @@
 //! Answers that are wrong, late or missing, seen through the wire: what the object says meanwhile, and that it heals by itself.
 
-use std::net::TcpListener;
-
 use cloudfront_simulator::admin::{Fault, FaultRule, Moment, Operation};
 use connection_group_operator::api::ConnectionGroup;
 use kube::api::{DeleteParams, ListParams};
@@ -23,8 +21,7 @@ fn raw(status: u16, content_type: &str, body: &str) -> Fault {
 #[tokio::test]
 async fn without_cloudfront_it_starts_stays_ready_says_why_and_goes_on_when_it_is_there() -> Result<()> {
     let bed = steps::bed().await?;
-    let port =
-        TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("there is a free port").port();
+    let port = steps::free_port();
     let (folder, kubeconfig) = (bed.control_plane.folder(), bed.control_plane.kubeconfig());
     let operator = Operator::builder(folder, kubeconfig, format!("http://127.0.0.1:{port}"));
     let operator = operator.owner_id(&bed.namespace).watch_namespace(&bed.namespace);
@@ -57,7 +54,7 @@ async fn throttled_it_says_that_traffic_goes_on_and_when_the_next_try_is() -> Re
         assert!(message.contains(part), "{part}: {message}");
     }
     steps::ready(&bed, "edge").await?;
-    let counted = r#"aws_api_calls_throttled_total{operation="CreateConnectionGroup",service="CloudFront"} 2"#;
+    let counted = r#"aws_api_call_throttled_errors_total{operation="CreateConnectionGroup",service="CloudFront"} 2"#;
     let metrics = operator.metrics().await?;
     assert!(metrics.contains(counted), "{metrics}");
     Ok(())

@@ -63,12 +63,12 @@ impl OperatorBuilder {
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Result<Operator> {
         for _ in 0..port::ATTEMPTS {
-            let port = port::free()?;
-            let launch = self.launch(port)?;
-            let address = format!("http://127.0.0.1:{port}");
+            let ports = [port::free()?, port::free()?];
+            let launch = self.launch(ports)?;
+            let [metrics, health] = ports.map(|port| format!("http://127.0.0.1:{port}"));
             let mut process = Process::start(&launch)?;
-            match ready(&mut process, &address).await {
-                Ok(()) => return Ok(Operator { process, launch, address }),
+            match ready(&mut process, &health).await {
+                Ok(()) => return Ok(Operator { process, launch, metrics, health }),
                 Err(_) if !process.is_running() && port::was_taken(process.log()) => {}
                 Err(error) => return Err(error),
             }
@@ -76,8 +76,8 @@ impl OperatorBuilder {
         Err(Error::Start { name: self.owner_id, reason: "every free port was taken at once".to_owned() })
     }
 
-    fn launch(&self, port: u16) -> Result<Launch> {
-        let name = format!("operator-{}-{port}", self.owner_id);
+    fn launch(&self, [metrics, health]: [u16; 2]) -> Result<Launch> {
+        let name = format!("operator-{}-{metrics}", self.owner_id);
         let mut launch = Launch::new(name, binaries::find("connection-group-operator")?, &self.folder)
             .args([
                 "run",
@@ -87,7 +87,7 @@ impl OperatorBuilder {
                 &self.endpoint,
                 "--allow-insecure-endpoint",
             ])
-            .args([format!("--http-addr=127.0.0.1:{port}")])
+            .args([format!("--metrics-addr=127.0.0.1:{metrics}"), format!("--health-addr=127.0.0.1:{health}")])
             .args([OsString::from("--kubeconfig"), self.kubeconfig.clone().into()])
             .env("AWS_ACCESS_KEY_ID", "AKIATESTBED")
             .env("AWS_SECRET_ACCESS_KEY", "testbed")
@@ -109,7 +109,8 @@ impl OperatorBuilder {
 pub struct Operator {
     process: Process,
     launch: Launch,
-    address: String,
+    metrics: String,
+    health: String,
 }
 
 impl Operator {
@@ -126,10 +127,10 @@ impl Operator {
         }
     }
 
-    /// Where /livez, /readyz and /metrics are: `http://127.0.0.1:PORT`.
+    /// Where /livez, /healthz and /readyz are: `http://127.0.0.1:PORT`.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
+    pub fn health(&self) -> &str {
+        &self.health
     }
 
     /// The process, to be frozen or looked at.
@@ -145,7 +146,7 @@ impl Operator {
 
     /// What it answers on /metrics.
     pub async fn metrics(&self) -> Result<String> {
-        Ok(reqwest::get(format!("{}/metrics", self.address)).await?.error_for_status()?.text().await?)
+        Ok(reqwest::get(format!("{}/metrics", self.metrics)).await?.error_for_status()?.text().await?)
     }
 
     /// Kills it, as a node that dies does: SIGKILL, no farewell.
@@ -164,13 +165,13 @@ impl Operator {
     pub async fn restart(&mut self) -> Result<()> {
         self.process.stop();
         self.process = Process::start(&self.launch)?;
-        ready(&mut self.process, &self.address).await
+        ready(&mut self.process, &self.health).await
     }
 }
 
-async fn ready(process: &mut Process, address: &str) -> Result<()> {
+async fn ready(process: &mut Process, health: &str) -> Result<()> {
     wait::until_ready(process, START_DEADLINE, async || {
-        let answer = reqwest::get(format!("{address}/readyz")).await.map_err(|error| error.to_string())?;
+        let answer = reqwest::get(format!("{health}/readyz")).await.map_err(|error| error.to_string())?;
         if answer.status().is_success() { Ok(()) } else { Err(format!("/readyz answers {}", answer.status())) }
     })
     .await

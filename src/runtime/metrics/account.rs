@@ -1,0 +1,96 @@
+//! What is known of the AWS account: how old that knowledge is, what it shows, and how fast it may be asked. Talks to nobody.
+
+use std::time::Duration;
+
+use prometheus::{Gauge, GaugeVec, Registry};
+
+use super::family::{gauge, gauges};
+
+/// Gauges of the account. A standby does not look at it, and shows none but the call rate.
+pub struct Account {
+    sweep_age: GaugeVec,
+    sweep_groups: GaugeVec,
+    orphans: GaugeVec,
+    budget_rate: Gauge,
+}
+
+/// What the last sweeps brought.
+pub struct Swept {
+    /// Time since the newest complete list was begun, and how many groups it shows.
+    pub list: Option<(Duration, usize)>,
+    /// Groups with our owner tag that no object names.
+    pub orphans: usize,
+}
+
+const NO_LABELS: [&str; 0] = [];
+
+impl Account {
+    pub fn new(registry: &Registry) -> Self {
+        Self {
+            sweep_age: gauges(
+                registry,
+                "connection_group_operator_sweep_age_seconds",
+                "Time since the newest complete list of the account's groups was begun; +Inf without one.",
+                &NO_LABELS,
+            ),
+            sweep_groups: gauges(
+                registry,
+                "connection_group_operator_sweep_groups",
+                "Connection groups in the newest complete list.",
+                &NO_LABELS,
+            ),
+            orphans: gauges(
+                registry,
+                "connection_group_operator_orphans",
+                "Connection groups that carry our owner tag although no object names them.",
+                &NO_LABELS,
+            ),
+            budget_rate: gauge(
+                registry,
+                "connection_group_operator_budget_calls_per_second",
+                "CloudFront calls per second that the budget allows at this time.",
+            ),
+        }
+    }
+
+    /// Brings the gauges up to date; `None` on a standby.
+    pub fn measure(&self, swept: Option<&Swept>, budget_rate: f64) {
+        self.budget_rate.set(budget_rate);
+        for gauge in [&self.sweep_age, &self.sweep_groups, &self.orphans] {
+            gauge.reset();
+        }
+        if let Some(Swept { list, orphans }) = swept {
+            let age = list.map_or(f64::INFINITY, |(age, _)| age.as_secs_f64());
+            self.sweep_age.with_label_values(&NO_LABELS).set(age);
+            self.sweep_groups.with_label_values(&NO_LABELS).set(many(list.map_or(0, |(_, groups)| groups)));
+            self.orphans.with_label_values(&NO_LABELS).set(many(*orphans));
+        }
+    }
+}
+
+fn many(n: usize) -> f64 {
+    u32::try_from(n).unwrap_or(u32::MAX).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::metrics::testing::text_of;
+
+    #[test]
+    fn a_leader_that_never_listed_says_so_and_a_standby_says_nothing() {
+        let shown = |swept: Option<&Swept>| text_of(|registry| Account::new(registry).measure(swept, 2.0));
+        let blind = shown(Some(&Swept { list: None, orphans: 0 }));
+        assert!(blind.contains("connection_group_operator_sweep_age_seconds inf\n"), "{blind}");
+        assert!(!shown(None).contains("sweep"));
+    }
+
+    #[test]
+    fn a_list_is_shown_with_its_age_and_its_groups() {
+        let swept = Swept { list: Some((Duration::from_secs(7), 3)), orphans: 1 };
+        let text = text_of(|registry| Account::new(registry).measure(Some(&swept), 0.5));
+        for line in ["sweep_age_seconds 7", "sweep_groups 3", "orphans 1", "budget_calls_per_second 0.5"] {
+            assert!(text.contains(&format!("connection_group_operator_{line}\n")), "{line}: {text}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Passes, named as controller-runtime names them, so that its dashboards and alerts work. Talks to nobody.
+
+use std::time::Duration;
+
+use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+
+use super::{
+    CONTROLLER,
+    family::{counter, int_gauge, seconds},
+};
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// There is nothing to wait for.
+    Settled,
+    /// There is more to do at once.
+    Again,
+    /// Something is under way; it is looked at later.
+    Later,
+    /// A call to CloudFront or to the API server failed.
+    Failed,
+    /// A call to CloudFront was not answered in time.
+    TimedOut,
+    /// Only a person can help.
+    Stalled,
+}
+
+impl Ended {
+    const fn result(self) -> &'static str {
+        match self {
+            Self::Settled => "success",
+            Self::Again => "requeue",
+            Self::Later => "requeue_after",
+            Self::Failed | Self::TimedOut | Self::Stalled => "error",
+        }
+    }
+}
+
+/// Counts passes.
+pub struct Controller {
+    passes: IntCounterVec,
+    errors: IntCounterVec,
+    terminal: IntCounterVec,
+    panics: IntCounterVec,
+    timeouts: IntCounterVec,
+    pass_seconds: HistogramVec,
+    active: IntGaugeVec,
+}
+
+impl Controller {
+    /// `concurrency` is how many passes may be under way at once.
+    pub fn new(registry: &Registry, concurrency: u16) -> Self {
+        let one = ["controller"];
+        let count = |name, help| {
+            let family = counter(registry, name, help, &one);
+            family.with_label_values(&[CONTROLLER]);
+            family
+        };
+        let controller = Self {
+            passes: counter(
+                registry,
+                "controller_runtime_reconcile_total",
+                "Reconciles, by result.",
+                &["controller", "result"],
+            ),
+            errors: count("controller_runtime_reconcile_errors_total", "Reconciles that ended in an error."),
+            terminal: count(
+                "controller_runtime_terminal_reconcile_errors_total",
+                "Reconciles that ended in an error that only a person can end.",
+            ),
+            panics: count("controller_runtime_reconcile_panics_total", "Reconciles that panicked."),
+            timeouts: count(
+                "controller_runtime_reconcile_timeouts_total",
+                "Reconciles that ended because CloudFront did not answer in time.",
+            ),
+            pass_seconds: seconds(
+                registry,
+                "controller_runtime_reconcile_time_seconds",
+                "Duration of reconciles, waiting for the call budget included.",
+                &one,
+            ),
+            active: int_gauge(registry, "controller_runtime_active_workers", "Reconciles under way.", &one),
+        };
+        for ended in [Ended::Settled, Ended::Again, Ended::Later, Ended::Failed] {
+            controller.passes.with_label_values(&[CONTROLLER, ended.result()]);
+        }
+        controller.pass_seconds.with_label_values(&[CONTROLLER]);
+        let allowed = int_gauge(
+            registry,
+            "controller_runtime_max_concurrent_reconciles",
+            "Reconciles that may be under way at the same time.",
+            &one,
+        );
+        allowed.with_label_values(&[CONTROLLER]).set(concurrency.into());
+        controller
+    }
+
+    /// A pass has ended.
+    pub fn ended(&self, ended: Ended, duration: Duration) {
+        self.pass_seconds.with_label_values(&[CONTROLLER]).observe(duration.as_secs_f64());
+        self.passes.with_label_values(&[CONTROLLER, ended.result()]).inc();
+        let kinds = match ended {
+            Ended::Settled | Ended::Again | Ended::Later => return,
+            Ended::Failed => None,
+            Ended::TimedOut => Some(&self.timeouts),
+            Ended::Stalled => Some(&self.terminal),
+        };
+        for errors in kinds.into_iter().chain([&self.errors]) {
+            errors.with_label_values(&[CONTROLLER]).inc();
+        }
+    }
+
+    /// A pass panicked.
+    pub fn panicked(&self) {
+        self.panics.with_label_values(&[CONTROLLER]).inc();
+    }
+
+    /// How many passes are under way.
+    pub fn under_way(&self, passes: usize) {
+        self.active.with_label_values(&[CONTROLLER]).set(i64::try_from(passes).unwrap_or(i64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::metrics::testing::text_of;
+
+    #[test]
+    fn each_end_of_a_pass_has_its_result_and_every_error_counts_as_one() {
+        for (ended, result, kind) in [
+            (Ended::Settled, "success", None),
+            (Ended::Again, "requeue", None),
+            (Ended::Later, "requeue_after", None),
+            (Ended::Failed, "error", Some("reconcile_errors")),
+            (Ended::TimedOut, "error", Some("reconcile_timeouts")),
+            (Ended::Stalled, "error", Some("terminal_reconcile_errors")),
+        ] {
+            let text = text_of(|registry| Controller::new(registry, 8).ended(ended, Duration::from_secs(3)));
+            let has = |line: String| assert!(text.contains(&line), "{ended:?}: {line} in {text}");
+            has(format!("reconcile_total{{controller=\"connectiongroup\",result=\"{result}\"}} 1\n"));
+            has("reconcile_time_seconds_sum{controller=\"connectiongroup\"} 3\n".to_owned());
+            let errors = u8::from(kind.is_some());
+            has(format!("runtime_reconcile_errors_total{{controller=\"connectiongroup\"}} {errors}\n"));
+            if let Some(kind) = kind {
+                has(format!("controller_runtime_{kind}_total{{controller=\"connectiongroup\"}} 1\n"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_is_counted() {
+        let text = text_of(|registry| Controller::new(registry, 8).panicked());
+        assert!(text.contains("controller_runtime_reconcile_panics_total{controller=\"connectiongroup\"} 1\n"));
+    }
+}

@@ -1,0 +1,76 @@
+//! What passes did and found: events by reason, and drift by field. Talks to nobody.
+
+use prometheus::{IntCounterVec, Registry};
+
+use super::family::counter;
+use crate::{api::Drift, reconcile::Event};
+
+/// The fields that others can change; tags count as one, since their keys are without number.
+const FIELDS: [&str; 5] = ["enabled", "ipv6Enabled", "anycastIpListId", TAGS, "group"];
+const TAGS: &str = "tags";
+
+/// Counts findings.
+pub struct Findings {
+    events: IntCounterVec,
+    drift: IntCounterVec,
+}
+
+impl Findings {
+    pub fn new(registry: &Registry) -> Self {
+        let findings = Self {
+            events: counter(
+                registry,
+                "connection_group_operator_events_total",
+                "What the operator did or found, by reason.",
+                &["reason"],
+            ),
+            drift: counter(
+                registry,
+                "connection_group_operator_drift_detected_total",
+                "Changes to groups that others made, by field; `group` is the deletion of the group itself.",
+                &["field"],
+            ),
+        };
+        for field in FIELDS {
+            findings.drift.with_label_values(&[field]);
+        }
+        findings
+    }
+
+    /// A pass had something to tell.
+    pub fn heard(&self, events: &[Event], drift: &[Drift]) {
+        for event in events {
+            self.events.with_label_values(&[event.reason.as_str()]).inc();
+        }
+        for Drift { field, .. } in drift {
+            let field = FIELDS.iter().find(|known| *known == field).unwrap_or(&TAGS);
+            self.drift.with_label_values(&[field]).inc();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{api::Reason, reconcile::Severity, runtime::metrics::testing::text_of};
+
+    #[test]
+    fn findings_are_counted_and_a_tag_is_not_named() {
+        let event =
+            Event { severity: Severity::Normal, reason: Reason::Created, action: "Create", note: String::new() };
+        let drift = ["enabled", "tags[team]", "tags[stage]"].map(|field| Drift {
+            field: field.into(),
+            desired: String::new(),
+            observed: String::new(),
+        });
+        let text = text_of(|registry| Findings::new(registry).heard(&[event], &drift));
+        for line in [
+            r#"events_total{reason="Created"} 1"#,
+            r#"drift_detected_total{field="enabled"} 1"#,
+            r#"drift_detected_total{field="tags"} 2"#,
+            r#"drift_detected_total{field="group"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Metrics in the Prometheus text format, one file a concept. Talks to nobody, but for `process_*`, which is read from `/proc`.
+//! Names follow controller-runtime, client-go and the AWS controllers where they have one, so that dashboards and alerts work.
+//! `docs/reference/metrics.md` is the list for users; a test holds it to a real scrape.
+
+mod account;
+mod aws;
+mod controller;
+mod family;
+mod findings;
+mod objects;
+mod queue;
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::runtime::reflector::ObjectRef;
+use prometheus::{Encoder, IntGaugeVec, Registry, TextEncoder, process_collector::ProcessCollector};
+
+use self::{
+    account::Account, aws::Aws, controller::Controller, family::int_gauge, findings::Findings, objects::Objects,
+};
+use crate::{
+    api::ConnectionGroup,
+    cloudfront::sdk::{Call, Meter},
+    reconcile::Outcome,
+};
+
+pub use self::{account::Swept, controller::Ended, queue::Queue};
+
+/// The one controller, as label `controller` and as label `name` of its queue.
+const CONTROLLER: &str = "connectiongroup";
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    aws: Aws,
+    controller: Controller,
+    /// Objects that wait for a pass.
+    pub queue: Queue,
+    objects: Objects,
+    findings: Findings,
+    account: Account,
+    master: IntGaugeVec,
+    acts: AtomicBool,
+    reconcile_id: AtomicU64,
+    scrape: Mutex<()>,
+}
+
+/// What is only known when somebody asks.
+pub struct AtScrape {
+    /// All objects, as the cache has them.
+    pub objects: Vec<Arc<ConnectionGroup>>,
+    /// What the last sweeps brought.
+    pub swept: Swept,
+    /// Calls per second that the budget allows.
+    pub budget_rate: f64,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Whether this process is the one that acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leading {
+    /// It acts.
+    Yes,
+    /// It stands by.
+    No,
+}
+
+impl Metrics {
+    /// All metrics, at zero. `concurrency` is how many passes may run at once; `per_object` adds labels that name objects.
+    pub fn new(concurrency: u16, per_object: bool) -> Self {
+        let registry = Registry::new();
+        let build = int_gauge(
+            &registry,
+            "connection_group_operator_build_info",
+            "The version that runs; always 1.",
+            &["version"],
+        );
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        if let Err(error) = registry.register(Box::new(ProcessCollector::for_self())) {
+            tracing::warn!(%error, "there will be no metrics of the process itself");
+        }
+        Self {
+            aws: Aws::new(&registry),
+            controller: Controller::new(&registry, concurrency),
+            queue: Queue::new(&registry),
+            objects: Objects::new(&registry, per_object),
+            findings: Findings::new(&registry),
+            account: Account::new(&registry),
+            master: int_gauge(
+                &registry,
+                "leader_election_master_status",
+                "Whether this process holds the Lease; absent without leader election.",
+                &["name"],
+            ),
+            // Without leader election nobody tells.
+            acts: AtomicBool::new(true),
+            reconcile_id: AtomicU64::new(0),
+            scrape: Mutex::new(()),
+            registry,
+        }
+    }
+
+    /// This process leads under that Lease, or stands by. A standby shows nothing of objects and account: the leader does, and both would count twice.
+    pub fn leading(&self, lease: &str, leading: Leading) {
+        self.acts.store(leading == Leading::Yes, Ordering::SeqCst);
+        self.master.with_label_values(&[lease]).set(i64::from(leading == Leading::Yes));
+    }
+
+    /// An id for log lines, unique in this process.
+    pub fn next_reconcile_id(&self) -> u64 {
+        self.reconcile_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The pass over an object, which began with `queue.started`, has ended.
+    pub fn pass_ended(&self, object: &ObjectRef<ConnectionGroup>, ended: Ended) {
+        self.controller.ended(ended, self.queue.ended(object));
+    }
+
+    /// A pass panicked.
+    pub fn panicked(&self) {
+        self.controller.panicked();
+    }
+
+    /// A pass had something to tell.
+    pub fn heard(&self, outcome: &Outcome) {
+        self.findings.heard(&outcome.events, &outcome.drift);
+    }
+
+    /// A status was stored; `previous` are the conditions before.
+    pub fn stored(&self, previous: &[Condition], next: &[Condition]) {
+        self.objects.stored(previous, next);
+    }
+
+    /// An object is let go.
+    pub fn released(&self, object: &ConnectionGroup, now: Timestamp) {
+        self.objects.released(object, now);
+    }
+
+    /// All metrics as text.
+    pub fn text(&self, at: &AtScrape) -> String {
+        // Two scrapes at once must not count the objects twice.
+        let _turn = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.controller.under_way(self.queue.measure());
+        let acts = self.acts.load(Ordering::SeqCst);
+        self.objects.measure(if acts { &at.objects } else { &[] }, at.now);
+        self.account.measure(acts.then_some(&at.swept), at.budget_rate);
+        encode(&self.registry)
+    }
+}
+
+impl Meter for Metrics {
+    fn call_ended(&self, call: &Call<'_>) {
+        self.aws.call_ended(call);
+    }
+}
+
+fn encode(registry: &Registry) -> String {
+    let mut text = Vec::new();
+    if let Err(error) = TextEncoder::new().encode(&registry.gather(), &mut text) {
+        tracing::error!(%error, "the metrics could not be encoded");
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// What a scrape shows after this.
+    pub fn text_of(happens: impl FnOnce(&Registry)) -> String {
+        let registry = Registry::new();
+        happens(&registry);
+        encode(&registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ConnectionGroupSpec;
+
+    fn scraped(metrics: &Metrics) -> String {
+        let objects = vec![Arc::new(ConnectionGroup::new("edge", ConnectionGroupSpec::default()))];
+        let swept = Swept { list: None, orphans: 0 };
+        metrics.text(&AtScrape { objects, swept, budget_rate: 2.0, now: Timestamp::UNIX_EPOCH })
+    }
+
+    const LEADER: &str = "leader_election_master_status{name=\"lease\"} 1\n";
+    const STANDBY: &str = "leader_election_master_status{name=\"lease\"} 0\n";
+
+    #[test]
+    fn a_standby_leaves_objects_and_account_to_the_leader() {
+        let metrics = Metrics::new(8, false);
+        for (leading, line) in [(Leading::No, STANDBY), (Leading::Yes, LEADER)] {
+            metrics.leading("lease", leading);
+            let text = scraped(&metrics);
+            assert!(text.contains(line), "{text}");
+            for name in ["connection_group_operator_status_conditions{", "connection_group_operator_sweep_age"] {
+                assert_eq!(text.contains(name), leading == Leading::Yes, "{name}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_alone_acts_and_tells_of_no_lease() {
+        let text = scraped(&Metrics::new(8, false));
+        assert!(text.contains("connection_group_operator_status_conditions{"), "{text}");
+        assert!(!text.contains("leader_election"), "{text}");
+    }
+
+    #[test]
+    fn the_process_is_measured() {
+        let text = scraped(&Metrics::new(8, false));
+        assert!(text.contains("process_resident_memory_bytes ") && text.contains("process_open_fds "), "{text}");
+    }
+}

@@ -1,0 +1,257 @@
+//! Objects that wait for a pass, named as client-go names its work queue. In: what the controller is told and what it starts, since kube's own queue
+//! shows nothing of itself. Out: how many wait, and for how long. Talks to nobody.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kube::runtime::reflector::ObjectRef;
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+use tokio::time::Instant;
+
+use super::{
+    CONTROLLER,
+    family::{counter, gauges, int_gauge, seconds},
+};
+use crate::api::ConnectionGroup;
+
+type Key = ObjectRef<ConnectionGroup>;
+
+/// The queue.
+pub struct Queue {
+    state: Mutex<State>,
+    depth: IntGaugeVec,
+    adds: IntCounterVec,
+    wait_seconds: HistogramVec,
+    work_seconds: HistogramVec,
+    unfinished: GaugeVec,
+    longest: GaugeVec,
+    retries: IntCounterVec,
+}
+
+#[derive(Default)]
+struct State {
+    /// Since when passes may begin; a standby has no queue.
+    opened: Option<Instant>,
+    waiting: HashMap<Key, Due>,
+    /// When each pass under way began.
+    running: HashMap<Key, Instant>,
+}
+
+/// When an object is to be looked at, which may lie ahead.
+struct Due {
+    at: Instant,
+    counted: bool,
+}
+
+impl Queue {
+    pub fn new(registry: &Registry) -> Self {
+        let one = ["name"];
+        let queue = Self {
+            state: Mutex::default(),
+            depth: int_gauge(registry, "workqueue_depth", "Objects that wait for a reconcile.", &one),
+            adds: counter(registry, "workqueue_adds_total", "Objects that came to wait for a reconcile.", &one),
+            wait_seconds: seconds(
+                registry,
+                "workqueue_queue_duration_seconds",
+                "How long objects waited for their reconcile.",
+                &one,
+            ),
+            work_seconds: seconds(
+                registry,
+                "workqueue_work_duration_seconds",
+                "How long the reconcile of an object took.",
+                &one,
+            ),
+            unfinished: gauges(
+                registry,
+                "workqueue_unfinished_work_seconds",
+                "How long the reconciles under way have taken so far, all together.",
+                &one,
+            ),
+            longest: gauges(
+                registry,
+                "workqueue_longest_running_processor_seconds",
+                "How long the longest reconcile under way has taken so far.",
+                &one,
+            ),
+            retries: counter(
+                registry,
+                "workqueue_retries_total",
+                "Objects that are to be reconciled again because something failed.",
+                &one,
+            ),
+        };
+        for metric in [&queue.adds, &queue.retries] {
+            metric.with_label_values(&[CONTROLLER]);
+        }
+        for metric in [&queue.wait_seconds, &queue.work_seconds] {
+            metric.with_label_values(&[CONTROLLER]);
+        }
+        queue
+    }
+
+    /// Passes may begin; what came before waits from now on.
+    pub fn open(&self) {
+        let mut state = self.lock();
+        state.opened = state.opened.or_else(|| Some(Instant::now()));
+    }
+
+    /// An object is to be looked at.
+    pub fn add(&self, object: Key) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let due = state.waiting.entry(object).or_insert(Due { at: now, counted: false });
+        due.at = due.at.min(now);
+        if !due.counted {
+            due.counted = true;
+            self.adds.with_label_values(&[CONTROLLER]).inc();
+        }
+    }
+
+    /// An object is to be looked at again later.
+    pub fn add_after(&self, object: Key, delay: Duration) {
+        self.lock().waiting.entry(object).or_insert_with(|| Due { at: Instant::now() + delay, counted: false });
+    }
+
+    /// As above, because something failed.
+    pub fn retry_after(&self, object: Key, delay: Duration) {
+        self.retries.with_label_values(&[CONTROLLER]).inc();
+        self.add_after(object, delay);
+    }
+
+    /// An object is gone and waits no longer.
+    pub fn forget(&self, object: &Key) {
+        self.lock().waiting.remove(object);
+    }
+
+    /// The pass over an object begins.
+    pub fn started(&self, object: &Key) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let due = state.waiting.remove(object).unwrap_or(Due { at: now, counted: false });
+        let since = state.opened.map_or(due.at, |opened| opened.max(due.at));
+        self.wait_seconds.with_label_values(&[CONTROLLER]).observe((now - since).as_secs_f64());
+        if !due.counted {
+            self.adds.with_label_values(&[CONTROLLER]).inc();
+        }
+        state.running.insert(object.clone(), now);
+    }
+
+    /// The pass over an object has ended; returns how long it took.
+    pub fn ended(&self, object: &Key) -> Duration {
+        let took = self.lock().running.remove(object).map(|started| started.elapsed()).unwrap_or_default();
+        self.work_seconds.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
+        took
+    }
+
+    /// Brings the gauges up to date; returns how many passes are under way.
+    pub fn measure(&self) -> usize {
+        let now = Instant::now();
+        let state = self.lock();
+        let waiting = state.waiting.values().filter(|due| state.opened.is_some() && due.at <= now).count();
+        let running = state.running.values().map(|started| (now - *started).as_secs_f64()).collect::<Vec<_>>();
+        self.depth.with_label_values(&[CONTROLLER]).set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.unfinished.with_label_values(&[CONTROLLER]).set(running.iter().sum());
+        self.longest.with_label_values(&[CONTROLLER]).set(running.iter().copied().fold(0.0, f64::max));
+        running.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        ObjectRef::new(name).within("default")
+    }
+
+    fn queue() -> (Queue, Registry) {
+        let registry = Registry::new();
+        (Queue::new(&registry), registry)
+    }
+
+    fn total(histogram: &HistogramVec) -> Duration {
+        Duration::from_secs_f64(histogram.with_label_values(&[CONTROLLER]).get_sample_sum())
+    }
+
+    /// Depth, adds, retries, and in seconds unfinished and longest.
+    fn shown(queue: &Queue) -> (i64, u64, u64, u64, u64) {
+        let Queue { depth, adds, retries, unfinished, longest, .. } = queue;
+        queue.measure();
+        let one = &[CONTROLLER];
+        (
+            depth.with_label_values(one).get(),
+            adds.with_label_values(one).get(),
+            retries.with_label_values(one).get(),
+            Duration::from_secs_f64(unfinished.with_label_values(one).get()).as_secs(),
+            Duration::from_secs_f64(longest.with_label_values(one).get()).as_secs(),
+        )
+    }
+
+    async fn seconds(n: u64) {
+        tokio::time::advance(Duration::from_secs(n)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_waits_once_however_often_it_is_asked_for() {
+        let (queue, _) = queue();
+        queue.open();
+        queue.add(key("edge"));
+        queue.add(key("edge"));
+        queue.add(key("other"));
+        assert_eq!(shown(&queue), (2, 2, 0, 0, 0));
+        queue.started(&key("edge"));
+        queue.forget(&key("other"));
+        assert_eq!(shown(&queue), (0, 2, 0, 0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_look_waits_only_once_it_is_due_and_an_earlier_one_replaces_it() {
+        let (queue, _) = queue();
+        queue.open();
+        queue.retry_after(key("edge"), Duration::from_secs(10));
+        assert_eq!(shown(&queue), (0, 0, 1, 0, 0));
+        seconds(12).await;
+        assert_eq!(shown(&queue).0, 1);
+        queue.started(&key("edge"));
+        assert_eq!(total(&queue.wait_seconds), Duration::from_secs(2));
+        assert_eq!(shown(&queue).1, 1);
+        queue.add_after(key("other"), Duration::from_secs(10));
+        queue.add(key("other"));
+        assert_eq!((shown(&queue).0, shown(&queue).1), (1, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_under_way_is_measured_until_it_ends() {
+        let (queue, _) = queue();
+        queue.open();
+        queue.started(&key("edge"));
+        seconds(3).await;
+        queue.started(&key("other"));
+        seconds(2).await;
+        assert_eq!(shown(&queue), (0, 2, 0, 7, 5));
+        assert_eq!(queue.ended(&key("edge")), Duration::from_secs(5));
+        assert_eq!(queue.measure(), 1);
+        assert_eq!(total(&queue.work_seconds), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_has_no_queue_and_what_it_saw_waits_from_the_beginning_of_its_term() {
+        let (queue, _) = queue();
+        queue.add(key("edge"));
+        seconds(3600).await;
+        assert_eq!(shown(&queue).0, 0);
+        queue.open();
+        assert_eq!(shown(&queue).0, 1);
+        seconds(1).await;
+        queue.started(&key("edge"));
+        assert_eq!(total(&queue.wait_seconds), Duration::from_secs(1));
+    }
+}

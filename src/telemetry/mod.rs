@@ -1,0 +1,72 @@
+//! Log lines on standard output, and traces for those who ask. In: format, level, collector. Out: a global subscriber, and a [`Telemetry`] to end with.
+//! Secrets stay out at every level: other crates' debug lines and spans, which may hold headers and tokens, are never printed nor sent.
+
+mod lines;
+mod traces;
+
+use tracing::Span;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use self::{lines::JsonLines, traces::Traces};
+use crate::cli::{LogFormat, LogLevel, RunArgs};
+
+pub use self::traces::TracesError;
+
+/// What is left to do at the end.
+pub struct Telemetry(Option<Traces>);
+
+/// Installs the subscriber; later calls change nothing. Needs tokio's runtime, on which traces are sent.
+///
+/// # Errors
+/// Traces are wanted and cannot be sent, whoever is at the other end.
+pub fn init(args: &RunArgs) -> Result<Telemetry, TracesError> {
+    let traces = args.otlp_endpoint.as_ref().map(Traces::to).transpose()?;
+    let layers = vec![Some(lines(args.log_format, args.log_level)), traces.as_ref().map(Traces::layer)];
+    let layers = layers.into_iter().flatten().collect::<Vec<_>>();
+    if tracing_subscriber::registry().with(layers).try_init().is_err() {
+        tracing::debug!("a subscriber is installed already");
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, panic = panic.payload_as_str(), "panicked: this is a defect, please report it");
+    }));
+    Ok(Telemetry(traces))
+}
+
+impl Telemetry {
+    /// Sends the traces that wait, as far as that is possible in a few seconds.
+    pub async fn flush(self) {
+        if let Some(traces) = self.0 {
+            traces.flush().await;
+        }
+    }
+}
+
+/// Has the log lines of a trace's root span carry the trace's id, in a field `trace_id` that the span has left empty.
+pub fn tell_trace_id(root: &Span) {
+    if let Some(id) = traces::trace_id(root) {
+        root.record("trace_id", id);
+    }
+}
+
+fn lines(format: LogFormat, level: LogLevel) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let filter = EnvFilter::new(directives(level));
+    match format {
+        LogFormat::Json => fmt::layer().json().event_format(JsonLines).with_filter(filter).boxed(),
+        LogFormat::Text => fmt::layer().with_ansi(false).with_filter(filter).boxed(),
+    }
+}
+
+fn directives(level: LogLevel) -> String {
+    format!("warn,connection_group_operator={}", level.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_opens_only_our_own_lines() {
+        assert_eq!(directives(LogLevel::Trace), "warn,connection_group_operator=trace");
+    }
+}

@@ -1,0 +1,150 @@
+//! Traces, sent to an OTLP/HTTP collector. In: its address. Out: a layer that takes our own spans. Talks to the collector, in the background: what it
+//! does not take is dropped, and nobody waits for it.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::http::{Request, Response};
+use hyper_rustls::HttpsConnectorBuilder;
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, hyper::HyperClient};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tokio::runtime::Handle;
+use tracing::{Span, level_filters::LevelFilter};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::{Layer, Registry, filter::Targets};
+
+use crate::cli::EndpointUrl;
+
+const NAME: &str = env!("CARGO_PKG_NAME");
+const PATH: &str = "/v1/traces";
+
+/// How long one request to the collector may take.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the end of the process may wait for the collector.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why no traces can be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum TracesError {
+    /// A setting of OpenTelemetry's own, an environment variable, does not fit.
+    #[error("--otlp-endpoint cannot be used: {0}")]
+    Settings(#[from] ExporterBuildError),
+    /// An https collector cannot be told from an impostor.
+    #[error("--otlp-endpoint cannot be used: no certificates of trusted authorities: {0}")]
+    Certificates(#[from] std::io::Error),
+}
+
+/// The way to the collector.
+pub struct Traces(SdkTracerProvider);
+
+impl Traces {
+    /// Traces for the collector at `endpoint`, whether or not it is there.
+    pub fn to(endpoint: &EndpointUrl) -> Result<Self, TracesError> {
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(Collector::new()?)
+            .with_endpoint(format!("{}{PATH}", endpoint.as_str().trim_end_matches('/')))
+            .build()?;
+        let resource = Resource::builder().with_service_name(NAME);
+        let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource.with_attribute(version).build());
+        Ok(Self(provider.build()))
+    }
+
+    /// Takes our spans and what is logged in them; other crates' spans might hold secrets, and would stand above `reconcile`.
+    pub fn layer(&self) -> Box<dyn Layer<Registry> + Send + Sync> {
+        let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+        tracing_opentelemetry::layer()
+            .with_tracer(self.0.tracer(NAME))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(ours)
+            .boxed()
+    }
+
+    /// Sends what waits; gives up after some seconds.
+    pub async fn flush(self) {
+        let flushed = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(FLUSH_PATIENCE)).await;
+        if let Ok(Err(error)) = flushed {
+            tracing::warn!(%error, "the last traces could not be sent");
+        }
+    }
+}
+
+/// The id of the trace that a span belongs to, if traces are sent.
+pub fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| context.trace_id().to_string())
+}
+
+/// The client of the collector. Batches are sent from a thread of their own, while hyper needs tokio: so the requests are made on its runtime.
+struct Collector {
+    client: Arc<dyn HttpClient>,
+    runtime: Handle,
+    takes: Arc<AtomicBool>,
+}
+
+impl Collector {
+    fn new() -> Result<Self, std::io::Error> {
+        let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        let client = HyperClient::new(connector, REQUEST_PATIENCE, None);
+        Ok(Self { client: Arc::new(client), runtime: Handle::current(), takes: Arc::new(AtomicBool::new(true)) })
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Collector")
+    }
+}
+
+impl HttpClient for Collector {
+    fn send_bytes<'a, 'b>(
+        &'a self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        let (client, takes) = (Arc::clone(&self.client), Arc::clone(&self.takes));
+        let sent = self.runtime.spawn(async move {
+            let answer = client.send_bytes(request).await;
+            let trouble = match &answer {
+                Ok(answer) if answer.status().is_success() => None,
+                Ok(answer) => Some(format!("it answers {}", answer.status())),
+                Err(error) => Some(error.to_string()),
+            };
+            hear(&takes, trouble);
+            answer
+        });
+        Box::pin(async move { sent.await? })
+    }
+}
+
+/// Tells once that the collector takes nothing, and once that it does again.
+fn hear(takes: &AtomicBool, trouble: Option<String>) {
+    let took = takes.swap(trouble.is_none(), Ordering::SeqCst);
+    match trouble {
+        Some(error) if took => {
+            tracing::warn!(error, "the collector of --otlp-endpoint takes no traces; they are dropped");
+        }
+        None if !took => tracing::info!("the collector of --otlp-endpoint takes traces again"),
+        _ => {}
+    }
+}
