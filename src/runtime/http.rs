@@ -95,3 +95,38 @@ async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
     };
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.metrics.text(&at))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::runtime::term::Term;
+
+    fn served() -> State<Arc<Served>> {
+        State(Arc::new(Served {
+            metrics: Arc::new(Metrics::new(8, false)),
+            objects: Arc::default(),
+            budget: Arc::new(Budget::new(2.0, 10, Duration::from_secs(30))),
+            lists: watch::channel(Lists::default()).1,
+            clock: Arc::new(Term::default()),
+            pulse: Arc::new(Pulse::new()),
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn controllers_that_stand_still_are_not_alive() {
+        let served = served();
+        assert_eq!(alive(served.clone()).await.into_response().status(), 200);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(alive(served).await.into_response().status(), 503);
+    }
+
+    #[tokio::test]
+    async fn before_the_objects_have_been_listed_it_is_not_ready() {
+        let served = served();
+        assert_eq!(ready(served.clone()).await.into_response().status(), 503);
+        served.objects.sync().await;
+        assert_eq!(ready(served).await.into_response().status(), 200);
+    }
+}

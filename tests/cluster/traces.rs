@@ -70,8 +70,9 @@ fn attribute(span: &Span, name: &str) -> Option<String> {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn trace_id(span: &Span) -> String {
+    let bytes = span.trace_id.as_slice().try_into().expect("sixteen bytes");
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 const CREATE: &str = "CloudFront.CreateConnectionGroup";
@@ -117,7 +118,7 @@ async fn a_pass_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Re
 
     let lines = journal::lines(&operator);
     let created = lines.iter().find(|line| line["reason"] == "Created").expect("the Create is told of");
-    assert_eq!(created["trace_id"], json!(hex(&create.trace_id)), "{created}");
+    assert_eq!(created["trace_id"], json!(trace_id(create)), "{created}");
 
     let sent = String::from_utf8_lossy(&collector.received.lock().unwrap()).into_owned();
     assert!(!sent.contains(SECRET_KEY) && !sent.contains(TOKEN));

@@ -5,6 +5,7 @@
 mod anycast;
 mod crash;
 mod deletion;
+mod drift;
 mod frugality;
 mod manage;
 mod modes;

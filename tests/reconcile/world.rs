@@ -29,6 +29,8 @@ pub struct World {
     pub snapshot: Option<Snapshot>,
     pub list_trouble: Option<ApiError>,
     pub events: Vec<Event>,
+    /// Fields that others were found to have changed.
+    pub drift: Vec<String>,
     elapsed: Duration,
     process_start: Duration,
 }
@@ -76,6 +78,7 @@ impl World {
             snapshot: None,
             list_trouble: None,
             events: Vec::new(),
+            drift: Vec::new(),
             elapsed: Duration::ZERO,
             process_start: Duration::ZERO,
         };
@@ -125,6 +128,7 @@ impl World {
         );
         self.object.status = Some(stored);
         self.events.extend(outcome.events.clone());
+        self.drift.extend(outcome.drift.iter().map(|drift| drift.field.clone()));
         outcome
     }
 

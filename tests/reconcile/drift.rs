@@ -1,0 +1,69 @@
+//! What counts as drift: a change by others, counted once. The metric `drift_detected_total` is made of it.
+
+use std::collections::BTreeMap;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::api::{AdoptionPolicy, ConnectionGroupSpec, Mode};
+
+use crate::world::{World, spec};
+
+fn tagged() -> ConnectionGroupSpec {
+    ConnectionGroupSpec { tags: BTreeMap::from([("team".into(), "edge".into())]), ..spec() }
+}
+
+/// The fields found changed, once an object at rest has been looked at closely after `happens`.
+fn drift_after(spec: ConnectionGroupSpec, happens: impl FnOnce(&mut World)) -> Vec<String> {
+    let mut world = World::new(spec);
+    world.policy.allow_adoption = true;
+    world.settle();
+    assert_eq!(world.drift, Vec::<String>::new(), "nothing is drift before anybody did anything");
+    happens(&mut world);
+    world.advance(world.policy.deep_check_interval * 2);
+    world.sweep();
+    world.settle();
+    world.drift
+}
+
+#[test]
+fn what_others_change_is_drift_by_field() {
+    let patch = GroupPatch { enabled: Some(false), ipv6_enabled: Some(false), ..Default::default() };
+    assert_eq!(drift_after(tagged(), |world| world.somebody_edits(patch)), ["enabled", "ipv6Enabled"]);
+    let patch = GroupPatch { remove_tags: vec!["team".into()], ..Default::default() };
+    assert_eq!(drift_after(tagged(), |world| world.somebody_edits(patch)), ["tags[team]"]);
+    assert_eq!(drift_after(tagged(), |world| world.somebody_deletes_the_group()), ["group"]);
+}
+
+#[test]
+fn what_the_spec_changes_is_no_drift() {
+    let edited = drift_after(tagged(), |world| {
+        world.edit(|spec| {
+            spec.enabled = false;
+            spec.tags = BTreeMap::from([("team".into(), "other".into()), ("stage".into(), "test".into())]);
+        });
+    });
+    assert_eq!(edited, Vec::<String>::new());
+}
+
+#[test]
+fn what_an_adopted_group_was_like_is_no_drift() {
+    let mut world = World::new(ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() });
+    world.policy.allow_adoption = true;
+    world.somebody_creates(|group| group.enabled = false);
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.drift), ("Deployed", Vec::new()));
+}
+
+#[test]
+fn in_mode_observe_a_difference_is_counted_when_it_is_first_seen() {
+    let mut world = World::new(ConnectionGroupSpec { mode: Mode::Observe, ..tagged() });
+    world.somebody_creates(|group| group.enabled = false);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.drift, ["enabled", "tags[team]"]);
+    for _ in 0..3 {
+        world.advance(world.policy.deep_check_interval * 2);
+        world.sweep();
+        world.settle();
+    }
+    assert_eq!(world.drift, ["enabled", "tags[team]"], "not once more with every look");
+}
