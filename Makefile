@@ -23,7 +23,9 @@ demo: build ## Show the life of a connection group on this machine; on a termina
 
 # More threads than cores: the tests against the API server mostly wait.
 test: build tools ## Run all tests: Rust's, and real AWS clients against the simulator
+	rm -f $(TARGET)/operations-seen.txt
 	RUST_TEST_THREADS=6 cargo test --workspace --no-fail-fast
+	cargo test --workspace --test documents -- --ignored
 	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
 
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
