@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo test test-chart bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +22,14 @@ demo: build ## Show the life of a connection group on this machine; on a termina
 	$(BIN)/testbed demo
 
 # More threads than cores: the tests against the API server mostly wait.
-test: build tools ## Run all tests: Rust's, and real AWS clients against the simulator
+test: build tools test-chart ## Run all tests: Rust's, the chart's, and real AWS clients against the simulator
 	rm -f $(TARGET)/operations-seen.txt
 	RUST_TEST_THREADS=6 cargo test --workspace --no-fail-fast
 	cargo test --workspace --test documents -- --ignored
 	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
+
+test-chart: tools ## Check the chart without a cluster: templates, schema, documents
+	TOOLS_DIR=$(TARGET)/tools charts/tests/chart/run.sh
 
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
 bench: ## Measure the release build against the figures to beat; takes about seven minutes

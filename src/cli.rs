@@ -48,7 +48,7 @@ pub struct RunArgs {
     pub aws_region: String,
 
     /// Another CloudFront endpoint than AWS's own, such as a simulator
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_ENDPOINT_URL")]
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_ENDPOINT_URL", hide_env_values = true)]
     pub aws_endpoint_url: Option<EndpointUrl>,
 
     /// Allow --aws-endpoint-url to be plain http
@@ -116,7 +116,7 @@ pub struct RunArgs {
     pub metrics_per_object: bool,
 
     /// Send traces to the OTLP/HTTP collector at this URL, to which /v1/traces is added [default: no traces]
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OTLP_ENDPOINT", value_parser = EndpointUrl::http)]
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OTLP_ENDPOINT", hide_env_values = true, value_parser = EndpointUrl::http)]
     pub otlp_endpoint: Option<EndpointUrl>,
 }
 

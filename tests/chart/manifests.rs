@@ -27,9 +27,9 @@ async fn everything_it_can_render_is_known_to_the_api_server_field_by_field() ->
     let control_plane = ControlPlane::start().await?;
     let namespace = "everything";
     crate::release::create_namespace(&control_plane, namespace, &[]).await?;
-    for values in ["ci/default-values.yaml", "ci/everything-values.yaml"] {
-        let values = format!("{CHART}/{values}");
-        let template = ["template", namespace, CHART, "--namespace", namespace, "--values", &values];
+    for values in [["--set", "ownerId=default"], ["--values", "tests/chart/everything.yaml"]] {
+        let template = ["template", namespace, CHART, "--namespace", namespace];
+        let template = [&template[..], &values].concat();
         let rendered = control_plane.helm_ok(&template).await?;
         let path = control_plane.folder().join("rendered.yaml");
         std::fs::write(&path, rendered).expect("the manifests can be written");

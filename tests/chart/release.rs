@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, Namespace, PodSpec, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Api;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 use testbed::{ControlPlane, Launch, Process, Result, Signal, Simulator, free_port, wait_until};
 
 pub const CHART: &str = "charts/connection-group-operator";
@@ -46,7 +46,7 @@ impl<'a> Release<'a> {
 
     pub async fn deployment(&self) -> Result<Deployment> {
         let deployments = Api::<Deployment>::namespaced(self.control_plane.client().await?, self.namespace);
-        let all = deployments.list(&Default::default()).await?.items;
+        let all = deployments.list(&ListParams::default()).await?.items;
         assert_eq!(all.len(), 1, "one Deployment");
         Ok(all.into_iter().next().expect("one"))
     }

@@ -9,6 +9,7 @@ mod cli;
 mod credentials;
 mod health;
 mod journal;
+mod kill_points;
 mod leader;
 mod lifecycle;
 mod logs;

@@ -6,6 +6,7 @@ mod anycast;
 mod crash;
 mod deletion;
 mod drift;
+mod errors;
 mod frugality;
 mod manage;
 mod modes;

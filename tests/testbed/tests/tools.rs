@@ -12,8 +12,9 @@ fn ready_made_binaries_win_and_a_missing_one_is_named() -> Result<(), Box<dyn Er
     let ask =
         || Command::new(env!("CARGO_BIN_EXE_testbed")).arg("tools").env("KUBEBUILDER_ASSETS", folder.path()).output();
 
-    fs::write(folder.path().join("etcd"), "")?;
-    fs::write(folder.path().join("kubectl"), "")?;
+    for name in ["etcd", "kubectl", "kube-controller-manager", "helm"] {
+        fs::write(folder.path().join(name), "")?;
+    }
     let answer = ask()?;
     assert_eq!(answer.status.code(), Some(1));
     let sentence = String::from_utf8(answer.stderr)?;
@@ -38,7 +39,7 @@ fn without_go_it_says_what_is_needed() -> Result<(), Box<dyn Error>> {
     let answer = Command::new(testbed).arg("tools").env_clear().env("PATH", folder.path()).output()?;
     assert_eq!(answer.status.code(), Some(1));
     let sentence = String::from_utf8(answer.stderr)?;
-    let expected = "Go 1.26.0 or later is needed to build etcd, kube-apiserver, kubectl, and `go` cannot be run";
+    let expected = "Go 1.26.0 or later is needed to build etcd, kube-apiserver, kube-controller-manager, kubectl, helm, and `go` cannot be run";
     assert!(sentence.contains(expected), "{sentence}");
     Ok(())
 }

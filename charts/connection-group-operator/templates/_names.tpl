@@ -1,0 +1,55 @@
+{{- define "connection-group-operator.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* The name of a Service has at most 63 characters, and `-metrics` is appended. */ -}}
+{{- define "connection-group-operator.fullname" -}}
+{{- $name := include "connection-group-operator.name" . -}}
+{{- $both := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- .Values.fullnameOverride | default $both | trunc 55 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "connection-group-operator.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
+{{- end -}}
+
+{{- define "connection-group-operator.serviceAccountName" -}}
+{{- $default := .Values.serviceAccount.create | ternary (include "connection-group-operator.fullname" .) "default" -}}
+{{- .Values.serviceAccount.name | default $default -}}
+{{- end -}}
+
+{{- define "connection-group-operator.leaseName" -}}
+{{- .Values.leaderElection.leaseName | default (include "connection-group-operator.fullname" .) -}}
+{{- end -}}
+
+{{- define "connection-group-operator.leaseNamespace" -}}
+{{- .Values.leaderElection.namespace | default (include "connection-group-operator.namespace" .) -}}
+{{- end -}}
+
+{{- define "connection-group-operator.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "connection-group-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "connection-group-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "connection-group-operator.labels" -}}
+{{- $labels := include "connection-group-operator.selectorLabels" . | fromYaml -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $_ := set $labels "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- merge $labels .Values.commonLabels | toYaml -}}
+{{- end -}}
+
+{{- /* Without the chart's version, so that a new chart with the same Pods replaces none. */ -}}
+{{- define "connection-group-operator.podLabels" -}}
+{{- merge (include "connection-group-operator.selectorLabels" . | fromYaml) .Values.podLabels .Values.commonLabels | toYaml -}}
+{{- end -}}

@@ -1,0 +1,87 @@
+{{- /* A value that is not set becomes no argument: then the operator's own default holds. */ -}}
+{{- define "connection-group-operator.args" -}}
+{{- $values := .Values -}}
+{{- $host := contains ":" $values.bindAddress | ternary (printf "[%s]" $values.bindAddress) $values.bindAddress -}}
+- run
+- {{ printf "--owner-id=%s" $values.ownerId | quote }}
+{{- range $values.watchNamespaces }}
+- --watch-namespace={{ . }}
+{{- end }}
+- --metrics-addr={{ $host }}:{{ $values.metrics.port }}
+- --health-addr={{ $host }}:{{ $values.health.port }}
+- --log-format={{ $values.log.format }}
+- --log-level={{ $values.log.level }}
+{{- if $values.leaderElection.enabled }}
+- --leader-election
+- --leader-election-lease={{ include "connection-group-operator.leaseName" . }}
+- --leader-election-namespace={{ include "connection-group-operator.leaseNamespace" . }}
+{{- end }}
+{{- if $values.adoption.allowed }}
+- --allow-adoption
+{{- end }}
+{{- if $values.aws.allowInsecureEndpoint }}
+- --allow-insecure-endpoint
+{{- end }}
+{{- if $values.metrics.perObject }}
+- --metrics-per-object
+{{- end }}
+{{- $optional := dict
+  "--aws-region" $values.aws.region
+  "--aws-endpoint-url" $values.aws.endpointUrl
+  "--aws-call-timeout" $values.aws.callTimeout
+  "--aws-rate" $values.budget.callsPerSecond
+  "--aws-burst" $values.budget.burst
+  "--sweep-interval" $values.sweep.interval
+  "--sweep-interval-active" $values.sweep.intervalActive
+  "--concurrency" $values.reconcile.concurrency
+  "--deep-check-interval" $values.reconcile.deepCheckInterval
+  "--create-settle-window" $values.reconcile.createSettleWindow
+  "--otlp-endpoint" $values.tracing.otlpEndpoint
+-}}
+{{- if $values.leaderElection.enabled }}
+{{- $optional = merge $optional (dict
+  "--leader-election-lease-duration" $values.leaderElection.leaseDuration
+  "--leader-election-renew-deadline" $values.leaderElection.renewDeadline
+  "--leader-election-retry-period" $values.leaderElection.retryPeriod
+) -}}
+{{- end }}
+{{- range $flag, $value := $optional }}
+{{- if $value }}
+- {{ printf "%s=%v" $flag $value | quote }}
+{{- end }}
+{{- end }}
+{{- with $values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "connection-group-operator.topologySpreadConstraints" -}}
+{{- $selector := dict "matchLabels" (include "connection-group-operator.selectorLabels" . | fromYaml) -}}
+{{- $constraints := deepCopy .Values.topologySpreadConstraints -}}
+{{- range $constraints -}}
+{{- if not .labelSelector -}}
+{{- /* Each revision is spread by itself: the Pods that a rolling update replaces must not decide where the new ones go. */ -}}
+{{- $_ := set . "labelSelector" $selector -}}
+{{- $_ := set . "matchLabelKeys" (.matchLabelKeys | default (list "pod-template-hash")) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $constraints -}}
+{{- end -}}
+
+{{- define "connection-group-operator.affinity" -}}
+{{- $selector := dict "matchLabels" (include "connection-group-operator.selectorLabels" . | fromYaml) -}}
+{{- $affinity := deepCopy .Values.affinity -}}
+{{- range $kind := list "podAffinity" "podAntiAffinity" -}}
+{{- $rules := get $affinity $kind | default dict -}}
+{{- $terms := $rules.requiredDuringSchedulingIgnoredDuringExecution | default list -}}
+{{- range $rules.preferredDuringSchedulingIgnoredDuringExecution -}}
+{{- $terms = append $terms .podAffinityTerm -}}
+{{- end -}}
+{{- range $terms -}}
+{{- if not .labelSelector -}}
+{{- $_ := set . "labelSelector" $selector -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $affinity -}}
+{{- end -}}

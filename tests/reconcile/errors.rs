@@ -1,0 +1,163 @@
+//! Every error that CloudFront's model names at every operation we call, and those that it does not name: what people read, when it is tried again,
+//! and that it heals. The model's part is `api-errors.json`: AWS's own service model, cut down to operation, code and HTTP status.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use connection_group_operator::{
+    cloudfront::{
+        ErrorClass,
+        Operation::{
+            self, CreateConnectionGroup, DeleteConnectionGroup, GetAnycastIpList, GetConnectionGroup,
+            ListConnectionGroups, ListDistributionTenants, ListTagsForResource, TagResource, UntagResource,
+            UpdateConnectionGroup,
+        },
+    },
+    reconcile::Finalizer,
+};
+
+use crate::{
+    port::Fault,
+    world::{PROPAGATION, World, spec},
+};
+
+/// At any operation: any of them may say these, and none of them is in the model.
+const UNMODELLED: [(&str, u16); 6] = [
+    ("Throttling", 400),
+    ("ServiceUnavailable", 503),
+    ("InternalError", 500),
+    ("ExpiredToken", 403),
+    ("SignatureDoesNotMatch", 403),
+    ("NobodyKnowsThisOne", 400),
+];
+
+/// Reason, the condition beside Ready, the longest first pause in seconds.
+type Verdict = (&'static str, &'static str, u64);
+
+/// What a class of error means, whatever was asked.
+fn usually(class: ErrorClass) -> Verdict {
+    match class {
+        ErrorClass::Throttled => ("Throttled", "Reconciling", 1),
+        ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable => {
+            ("ServiceUnavailable", "Reconciling", 1)
+        }
+        ErrorClass::Credentials => ("CredentialsUnavailable", "Reconciling", 1),
+        ErrorClass::AccessDenied => ("AccessDenied", "Reconciling", 30),
+        ErrorClass::LimitExceeded => ("QuotaExceeded", "Reconciling", 30),
+        ErrorClass::InvalidArgument => ("InvalidArgument", "Stalled", 30),
+        ErrorClass::InUse | ErrorClass::HasTenants => ("InUse", "Reconciling", 30),
+        ErrorClass::NotFound | ErrorClass::AlreadyExists | ErrorClass::NotDisabled | ErrorClass::StaleEtag => {
+            ("Conflict", "Reconciling", 1)
+        }
+        ErrorClass::Unexpected => ("UnexpectedResponse", "Reconciling", 1),
+    }
+}
+
+/// Where the operation makes a difference.
+fn verdict(operation: Operation, class: ErrorClass) -> Verdict {
+    match (operation, class) {
+        // Looked at again under its name, it is gone: created anew at once.
+        (GetConnectionGroup, ErrorClass::NotFound) => ("DeletedOutside", "Reconciling", 0),
+        // What is stale is read and sent again within the pass, and a list that fails keeps no pass from reading the group itself.
+        (UpdateConnectionGroup, ErrorClass::StaleEtag) | (ListConnectionGroups, _) => ("Deploying", "Reconciling", 30),
+        (DeleteConnectionGroup, ErrorClass::StaleEtag) => ("Deleting", "Reconciling", 30),
+        // Asked only to explain why Update found something missing: this list.
+        (GetAnycastIpList, ErrorClass::NotFound) => ("AnycastIpListNotFound", "Reconciling", 30),
+        (GetAnycastIpList, _) => usually(ErrorClass::NotFound),
+        _ => usually(class),
+    }
+}
+
+/// A world whose next pass, or sweep, calls that operation.
+fn about_to(operation: Operation) -> World {
+    let mut world = World::new(spec());
+    if operation == CreateConnectionGroup {
+        return world;
+    }
+    world.settle();
+    world.sweep();
+    let tag = |world: &mut World| {
+        world.edit(|spec| {
+            spec.tags.insert("team".into(), "edge".into());
+        });
+    };
+    match operation {
+        CreateConnectionGroup => {}
+        GetConnectionGroup | UpdateConnectionGroup | ListTagsForResource | ListConnectionGroups => {
+            world.edit(|spec| spec.enabled = false);
+        }
+        TagResource => tag(&mut world),
+        UntagResource => {
+            tag(&mut world);
+            world.settle();
+            world.edit(|spec| spec.tags.clear());
+        }
+        GetAnycastIpList => world.edit(|spec| spec.anycast_ip_list_id = Some("aip_nowhere".into())),
+        ListDistributionTenants => world.delete(),
+        DeleteConnectionGroup => {
+            world.delete();
+            world.pass();
+            world.advance(PROPAGATION);
+            world.sweep();
+        }
+    }
+    world.calls();
+    world
+}
+
+const OPERATIONS: [Operation; 10] = [
+    CreateConnectionGroup,
+    GetConnectionGroup,
+    UpdateConnectionGroup,
+    DeleteConnectionGroup,
+    ListConnectionGroups,
+    TagResource,
+    UntagResource,
+    ListTagsForResource,
+    ListDistributionTenants,
+    GetAnycastIpList,
+];
+
+#[test]
+fn every_error_of_every_operation_is_said_tried_again_and_heals() {
+    let text = include_str!("api-errors.json");
+    let modelled: BTreeMap<String, BTreeMap<String, u16>> = serde_json::from_str(text).unwrap();
+    assert_eq!(modelled.len(), OPERATIONS.len());
+    for operation in OPERATIONS {
+        let codes = modelled[operation.as_str()].iter().map(|(code, status)| (code.as_str(), *status));
+        for (code, status) in codes.chain(UNMODELLED) {
+            assert_row(operation, code, status);
+        }
+    }
+}
+
+fn assert_row(operation: Operation, code: &str, status: u16) {
+    let class = ErrorClass::of(status, Some(code));
+    let mut world = about_to(operation);
+    // Where an id leads nowhere, the name is tried too.
+    for _ in 0..2 {
+        world.fail(operation, Fault::Error(class));
+    }
+    if operation == ListConnectionGroups {
+        world.sweep();
+    }
+    let outcome = world.pass();
+    assert!(world.calls().contains(&operation), "{operation} is not called");
+
+    let (reason, beside, pause) = verdict(operation, class);
+    assert_eq!(world.ready(), ("False".into(), reason.into(), vec![beside.into()]), "{code} at {operation}");
+    assert!(outcome.requeue <= Duration::from_secs(pause), "{code} at {operation}: {:?}", outcome.requeue);
+    assert_eq!(outcome.finalizer, Finalizer::Keep, "{code} at {operation}");
+
+    world.faults_stop();
+    let healed = world.settle();
+    if world.object.metadata.deletion_timestamp.is_some() {
+        assert_eq!(world.group(), None, "{code} at {operation}");
+    } else if operation == GetAnycastIpList {
+        assert_eq!(world.ready().1, "AnycastIpListNotFound", "{code} at {operation}");
+    } else {
+        assert_eq!(
+            (world.ready().0, healed.observed_generation),
+            ("True".into(), world.object.metadata.generation.unwrap())
+        );
+    }
+}
