@@ -68,7 +68,7 @@ pub struct ConnectionGroupStatus {
     /// Value of the reconcile-requested-at annotation that was last acted upon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-    /// Ready always; Reconciling, Stalled, Drifted and SchemaOutdated only while true.
+    /// Ready always; Reconciling, Stalled, Drifted and `SchemaOutdated` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -1,7 +1,7 @@
 //! `docs/migrate-from-ack.md` and `docs/migrate-from-terraform.md`, as they are written. The group is changed in nothing but its owner tag.
 
 use cloudfront_simulator::admin::{NewGroup, Request};
-use testbed::{ControlPlane, Result, Simulator};
+use testbed::{Result, Simulator};
 
 use crate::cluster::{self, Cluster};
 use crate::document::{Block, blocks, labelled};
@@ -9,7 +9,7 @@ use crate::document::{Block, blocks, labelled};
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
 /// Stands in for ACK: its resource, with an object for the group `edge`. No controller runs; one that keeps the group takes its finalizer off, no more.
-const ACK: &str = r#"
+const ACK: &str = r"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: connectiongroups.cloudfront.services.k8s.aws}
@@ -22,20 +22,18 @@ spec:
       served: true
       storage: true
       schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-"#;
-const ACK_OBJECT: &str = r#"
+";
+const ACK_OBJECT: &str = r"
 apiVersion: cloudfront.services.k8s.aws/v1alpha1
 kind: ConnectionGroup
 metadata: {name: edge, namespace: platform}
 spec: {name: edge, enabled: true, ipv6Enabled: true, tags: [{key: team, value: edge}]}
-"#;
+";
 
 async fn installed() -> Result<(Cluster, Simulator)> {
-    let control_plane = ControlPlane::start().await?;
-    let account = cluster::account(&control_plane).await?;
+    let (mut cluster, account) = Cluster::start().await?;
     // Groups that are dated now might have tags that are not visible yet, and would be left alone for a minute.
-    account.admin.advance_clock(std::time::Duration::from_secs(120)).await?;
-    let mut cluster = Cluster::start(control_plane, &account).await?;
+    account.admin.advance_clock(std::time::Duration::from_mins(2)).await?;
     cluster.run_all(&labelled("docs/install.md", "pod-identity")).await?;
     cluster.run("kubectl wait --for=condition=Established --timeout=1m crd/connectiongroups.cloudfront.kube-operators.dev; kubectl create namespace platform").await?;
     Ok((cluster, account))

@@ -1,16 +1,14 @@
 //! What an administrator gets wrong around AWS: the region, and everything that ends in no credentials. The operator says so and harms nothing.
 
 use cloudfront_simulator::admin::{Fault, Moment, OperationFilter};
-use testbed::{ControlPlane, Result};
+use testbed::Result;
 
-use crate::cluster::{self, Cluster, hurried, message};
+use crate::cluster::{Cluster, hurried, message};
 
 #[tokio::test]
 async fn a_signature_for_the_wrong_region_is_said_in_a_condition_a_log_line_and_a_metric() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    control_plane.install_crds().await?;
-    let account = cluster::account(&control_plane).await?;
-    let mut cluster = Cluster::start(control_plane, &account).await?;
+    let (mut cluster, account) = Cluster::start().await?;
+    cluster.control_plane.install_crds().await?;
     let refusal = Fault::Error {
         status: 403,
         code: "SignatureDoesNotMatch".into(),
