@@ -23,7 +23,9 @@ demo: build ## Show the life of a connection group on this machine; on a termina
 
 # More threads than cores: the tests against the API server mostly wait.
 test: build tools test-chart ## Run all tests: Rust's, the chart's, and real AWS clients against the simulator
+	rm -f $(TARGET)/operations-seen.txt
 	RUST_TEST_THREADS=6 cargo test --workspace --no-fail-fast
+	cargo test --workspace --test documents -- --ignored
 	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
 
 test-chart: tools ## Check the chart without a cluster: templates, schema, documents

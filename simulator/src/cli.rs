@@ -1,6 +1,7 @@
 //! The command line of the binary: where to listen, and the switches. Pure.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Parser;
 
@@ -8,7 +9,7 @@ use crate::switches::Switches;
 use crate::time::Millis;
 
 /// A CloudFront endpoint for laptops and tests: connection groups, their tags, Anycast IP lists and tenants.
-#[derive(Clone, Copy, Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "cloudfront-simulator", version)]
 pub struct Cli {
     /// Where to listen; port 0 takes a free one
@@ -20,6 +21,9 @@ pub struct Cli {
     /// Hold back each answer for this long
     #[arg(long, default_value_t = Millis(0))]
     pub latency: Millis,
+    /// Append the name of each operation to this file when it is called for the first time; several simulators may share one
+    #[arg(long)]
+    pub seen_file: Option<PathBuf>,
     /// What AWS does not document
     #[command(flatten, next_help_heading = "What AWS does not document")]
     pub switches: Switches,

@@ -1,5 +1,6 @@
 //! The binary: arguments in, a listening server out. Talks to its clients over HTTP; ends on SIGTERM or Ctrl-C.
 
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,7 +32,12 @@ async fn run(cli: Cli) -> Result<(), String> {
     // Whoever started this may have stopped reading; that is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{bound}");
 
-    let simulator = Arc::new(Simulator::new(cli.switches, cli.latency.into()));
+    let mut simulator = Simulator::new(cli.switches, cli.latency.into());
+    if let Some(path) = &cli.seen_file {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        simulator = simulator.telling(file.map_err(|error| format!("cannot write to {}: {error}", path.display()))?);
+    }
+    let simulator = Arc::new(simulator);
     let stop = async {
         tokio::select! {
             _ = terminated.recv() => {}

@@ -9,6 +9,7 @@ const READY: &str = "Ready";
 const RECONCILING: &str = "Reconciling";
 const STALLED: &str = "Stalled";
 const DRIFTED: &str = "Drifted";
+const SCHEMA_OUTDATED: &str = "SchemaOutdated";
 
 /// Why an object is in its state. `as_str()` is the condition's reason, the event's reason and the metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +52,8 @@ pub enum Reason {
     GroupNotFound,
     /// Mode Observe: the group differs from the spec.
     Drifted,
+    /// The `CustomResourceDefinition` is older than the operator.
+    SchemaOutdated,
     /// The group is being disabled so that it can be deleted.
     Disabling,
     /// The group is being deleted, or its absence is being confirmed.
@@ -103,6 +106,7 @@ impl Reason {
             Self::UnexpectedResponse => "UnexpectedResponse",
             Self::GroupNotFound => "GroupNotFound",
             Self::Drifted => "Drifted",
+            Self::SchemaOutdated => "SchemaOutdated",
             Self::Disabling => "Disabling",
             Self::Deleting => "Deleting",
             Self::Suspended => "Suspended",
@@ -176,6 +180,25 @@ pub fn set_standing(
     };
     conditions.extend(drift.map(|text| build(DRIFTED, "True", Reason::Drifted, text)));
     conditions
+}
+
+/// Adds the condition that says that the API server does not store all of status; `previous` are the conditions before.
+pub fn add_schema_outdated(
+    conditions: &mut Vec<Condition>,
+    previous: &[Condition],
+    message: String,
+    generation: i64,
+    now: Timestamp,
+) {
+    conditions.push(Condition {
+        type_: SCHEMA_OUTDATED.to_owned(),
+        status: "True".to_owned(),
+        reason: Reason::SchemaOutdated.as_str().to_owned(),
+        message,
+        observed_generation: Some(generation),
+        last_transition_time: condition(previous, SCHEMA_OUTDATED)
+            .map_or(Time(now), |old| old.last_transition_time.clone()),
+    });
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod conditions;
 mod spec;
 mod status;
 
-pub use conditions::{Reason, Standing, condition, is_true, set_standing};
+pub use conditions::{Reason, Standing, add_schema_outdated, condition, is_true, set_standing};
 pub use spec::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode};
 pub use status::{BlockedBy, ConnectionGroupStatus, Drift};
 

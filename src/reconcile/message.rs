@@ -124,7 +124,11 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
     let next = match list_trouble {
         None => "waiting for a complete list of the account's groups to confirm it".to_owned(),
         Some(error) => {
-            format!("a complete list of the account's groups must confirm it, but the last one failed{}", cause(error))
+            let refused = match error.class {
+                ErrorClass::AccessDenied => format!("AWS refused cloudfront:{} on *", error.operation),
+                _ => "the last one failed".to_owned(),
+            };
+            format!("a complete list of the account's groups must confirm it, but {refused}{}", cause(error))
         }
     };
     format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")

@@ -77,6 +77,31 @@ fn hear(ended: &Ended, context: &Context) {
             context.metrics.queue.forget(&ObjectRef::new(&object.name).within(namespace));
             tracing::debug!(%object, "the object is gone");
         }
-        Err(error) => tracing::warn!(%error, "the watch of ConnectionGroup objects was interrupted; it is resumed"),
+        Err(controller::Error::QueueError(error)) => {
+            let (reason, what) = interruption(error);
+            context.metrics.watch_failed(reason);
+            tracing::warn!(%error, "{what}");
+        }
+        Err(error) => tracing::warn!(%error, "the controller was interrupted; it goes on"),
+    }
+}
+
+/// Label and sentence for a watch that could not begin or go on. It is tried again in each case.
+fn interruption(error: &watcher::Error) -> (&'static str, &'static str) {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(answer))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(answer)) => Some(answer.code),
+        _ => None,
+    };
+    match code {
+        Some(404) => (
+            "NotServed",
+            "the API server does not serve ConnectionGroup objects of this version: install the CustomResourceDefinition; nothing is done until then",
+        ),
+        Some(401 | 403) => (
+            "Forbidden",
+            "the API server does not let this operator list and watch ConnectionGroup objects: nothing is done until it does",
+        ),
+        _ => ("Interrupted", "the watch of ConnectionGroup objects was interrupted; it is resumed"),
     }
 }

@@ -11,6 +11,7 @@ mod metrics;
 mod objects;
 mod pass;
 mod pulse;
+mod schema;
 mod status;
 mod stream;
 mod term;

@@ -29,6 +29,8 @@ pub struct Remembered {
     pub status: Option<ConnectionGroupStatus>,
     /// The status that the API server accepted last, which the cache may not show yet.
     pub written: Option<ConnectionGroupStatus>,
+    /// Fields of it that the API server does not store.
+    pub dropped: Vec<String>,
     /// Passes in a row that ended with trouble at the API server.
     pub failures: u32,
 }

@@ -21,7 +21,7 @@ use super::{
     finalizer,
     metrics::{Ended, Metrics},
     objects::{Objects, Remembered},
-    status,
+    schema, status,
 };
 use crate::{
     api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
@@ -169,7 +169,7 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
 
     match outcome.finalizer {
         Finalizer::Keep => {
-            let stored = store_status(&api, object, &outcome.status, &mut remembered, &context.metrics).await;
+            let stored = store_status(&api, object, &outcome.status, &mut remembered, context).await;
             tell(object, &outcome, context).await;
             stored?;
         }
@@ -191,17 +191,30 @@ async fn store_status(
     object: &ConnectionGroup,
     next: &ConnectionGroupStatus,
     remembered: &mut Remembered,
-    metrics: &Metrics,
+    context: &Context,
 ) -> Result<(), PassError> {
-    let cached = object.status.as_ref() == Some(next);
-    let accepted = remembered.written.as_ref().is_none_or(|written| written == next);
-    if cached && accepted {
-        return Ok(());
-    }
-    status::write(api, object, next).await?;
     let previous = remembered.written.as_ref().or(object.status.as_ref());
-    metrics.stored(previous.map(|status| status.conditions.as_slice()).unwrap_or_default(), &next.conditions);
-    remembered.written = Some(next.clone());
+    let previous = previous.map(|status| status.conditions.clone()).unwrap_or_default();
+    // Twice where the first answer shows what the schema lacks: the condition that tells of it has to be stored, too.
+    loop {
+        let next = schema::mark(next, &remembered.dropped, &previous, context.clock.wall());
+        let cached = object.status.as_ref() == Some(&next);
+        let accepted = remembered.written.as_ref().is_none_or(|written| *written == next);
+        if cached && accepted {
+            return Ok(());
+        }
+        let Some(stored) = status::write(api, object, &next).await? else { return Ok(()) };
+        let dropped = schema::dropped(&next, &stored);
+        let known = dropped == remembered.dropped;
+        remembered.written = Some(next);
+        remembered.dropped = dropped;
+        if known {
+            break;
+        }
+        schema::tell(&remembered.dropped);
+    }
+    let conditions = remembered.written.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    context.metrics.stored(&previous, conditions);
     Ok(())
 }
 

@@ -7,15 +7,16 @@ use kube::{
 
 use crate::api::{ConnectionGroup, ConnectionGroupStatus};
 
-/// Replaces the whole status of this very object; an object of the same name that came after it is left alone.
+/// Replaces the whole status of this very object; an object of the same name that came after it is left alone. Returns what was stored, which is less
+/// than was sent where the `CustomResourceDefinition` does not know a field; nothing, if the object is gone.
 ///
 /// # Errors
-/// The API server's refusal. An object that is gone is no error.
+/// The API server's refusal.
 pub async fn write(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
     status: &ConnectionGroupStatus,
-) -> Result<(), Box<kube::Error>> {
+) -> Result<Option<ConnectionGroupStatus>, Box<kube::Error>> {
     let operations = serde_json::json!([
         { "op": "test", "path": "/metadata/uid", "value": object.metadata.uid },
         { "op": "add", "path": "/status", "value": status },
@@ -23,13 +24,13 @@ pub async fn write(
     let patch = serde_json::from_value(operations).map_err(|error| Box::new(kube::Error::SerdeError(error)))?;
     let patch = Patch::Json::<ConnectionGroup>(patch);
     match api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(()),
+        Ok(stored) => Ok(stored.status),
+        Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(None),
         // The API server does not say which operation failed; the test of the uid does when another object has taken the name.
         Err(kube::Error::Api(answer)) if answer.code == 422 => {
             match api.get_opt(&object.name_any()).await.map_err(Box::new)? {
                 Some(current) if current.metadata.uid == object.metadata.uid => Err(Box::new(kube::Error::Api(answer))),
-                Some(_) | None => Ok(()),
+                Some(_) | None => Ok(None),
             }
         }
         Err(error) => Err(Box::new(error)),

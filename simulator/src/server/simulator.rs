@@ -1,5 +1,8 @@
 //! What all connections share: the account, the clock, the request log and the faults. Reads the system clock.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +10,7 @@ use crate::account::{Account, Freshness};
 use crate::admin::{Fault, FaultId, LoggedCall};
 use crate::error::ServiceError;
 use crate::ids;
+use crate::operation::Operation;
 use crate::request::Request;
 use crate::response::Response;
 use crate::switches::Switches;
@@ -30,6 +34,8 @@ pub(super) struct Shared {
     pub log: Vec<LoggedCall>,
     pub calls: u64,
     pub faults: Faults,
+    seen: BTreeSet<Operation>,
+    seen_file: Option<File>,
 }
 
 /// A call that has arrived and is in the log.
@@ -49,8 +55,17 @@ impl Simulator {
             log: Vec::new(),
             calls: 0,
             faults: Faults::default(),
+            seen: BTreeSet::new(),
+            seen_file: None,
         };
         Self { shared: Mutex::new(shared), latency }
+    }
+
+    /// The same, which appends the name of each operation to a file when it is called for the first time.
+    #[must_use]
+    pub fn telling(self, file: File) -> Self {
+        self.lock().seen_file = Some(file);
+        self
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -79,6 +94,9 @@ impl Shared {
                 [target, group.as_ref().map(|group| group.id.as_str()), group.as_ref().map(|g| g.name.as_str())];
             self.faults.strike(request.operation(), &names)
         });
+        if let Some(request) = request.filter(|_| access_key_id.is_some()) {
+            self.note_operation(request.operation());
+        }
         let request_id = ids::request_id(self.calls);
         self.log.push(LoggedCall {
             seq: self.calls,
@@ -96,6 +114,13 @@ impl Shared {
             took_effect: false,
         });
         Arrived { seq: self.calls, request_id, fault }
+    }
+
+    fn note_operation(&mut self, operation: Operation) {
+        if let (true, Some(file)) = (self.seen.insert(operation), &mut self.seen_file) {
+            // One write, so that lines of several simulators do not mix. Whoever reads the file misses what is not in it.
+            let _ = file.write_all(format!("{}\n", operation.as_str()).as_bytes());
+        }
     }
 
     /// Carries a call out on the account.

@@ -27,7 +27,8 @@ fn the_table_has_every_flag_with_its_default_and_no_other() {
         .map(|(flag, arg)| {
             let default = arg.get_default_values().first().map_or("", |value| value.to_str().unwrap());
             // A flag without a value is off.
-            (flag, if default.is_empty() { "false".to_owned() } else { default.to_owned() })
+            let absent = if arg.get_action().takes_values() { "none" } else { "false" };
+            (flag, if default.is_empty() { absent } else { default }.to_owned())
         })
         .collect();
     let told: BTreeMap<&str, String> = table.into_iter().map(|(flag, default)| (flag, default.to_owned())).collect();

@@ -46,6 +46,7 @@ pub struct Controller {
     timeouts: IntCounterVec,
     pass_seconds: HistogramVec,
     active: IntGaugeVec,
+    watch_failures: IntCounterVec,
 }
 
 impl Controller {
@@ -81,9 +82,18 @@ impl Controller {
                 &one,
             ),
             active: int_gauge(registry, "controller_runtime_active_workers", "Reconciles under way.", &one),
+            watch_failures: counter(
+                registry,
+                "connection_group_operator_watch_failures_total",
+                "Tries to watch the objects that failed or were cut off, by reason.",
+                &["reason"],
+            ),
         };
         for ended in [Ended::Settled, Ended::Again, Ended::Later, Ended::Failed] {
             controller.passes.with_label_values(&[CONTROLLER, ended.result()]);
+        }
+        for reason in ["NotServed", "Forbidden", "Interrupted"] {
+            controller.watch_failures.with_label_values(&[reason]);
         }
         controller.pass_seconds.with_label_values(&[CONTROLLER]);
         let allowed = int_gauge(
@@ -109,6 +119,11 @@ impl Controller {
         for errors in kinds.into_iter().chain([&self.errors]) {
             errors.with_label_values(&[CONTROLLER]).inc();
         }
+    }
+
+    /// The watch of the objects could not begin or go on.
+    pub fn watch_failed(&self, reason: &str) {
+        self.watch_failures.with_label_values(&[reason]).inc();
     }
 
     /// A pass panicked.

@@ -127,6 +127,11 @@ impl Metrics {
         self.controller.panicked();
     }
 
+    /// The watch of the objects could not begin or go on.
+    pub fn watch_failed(&self, reason: &str) {
+        self.controller.watch_failed(reason);
+    }
+
     /// A pass had something to tell.
     pub fn heard(&self, outcome: &Outcome) {
         self.findings.heard(&outcome.events, &outcome.drift);

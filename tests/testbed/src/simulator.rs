@@ -12,6 +12,8 @@ use crate::{binaries, random, wait};
 
 /// The line it prints when it is ready, up to the address.
 const LISTENING: &str = "listening on ";
+/// Below cargo's target folder: the operations that were ever called of any simulator of any run; `make test` begins and reads it.
+const SEEN: &str = "operations-seen.txt";
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running simulator; its state lives and dies with it.
@@ -29,7 +31,11 @@ impl Simulator {
     pub async fn start<A: Into<OsString>>(folder: &Path, switches: impl IntoIterator<Item = A>) -> Result<Self> {
         let name = format!("simulator-{}", random::hex::<3>()?);
         let program = binaries::find("cloudfront-simulator")?;
-        let launch = Launch::new(name, program, folder).args(["--addr", "127.0.0.1:0"]).args(switches);
+        let seen = binaries::target_folder()?.join(SEEN);
+        let launch = Launch::new(name, program, folder)
+            .args(["--addr", "127.0.0.1:0", "--seen-file"])
+            .args([seen.into_os_string()])
+            .args(switches);
         let log = launch.log();
         let mut process = Process::start(&launch)?;
         let mut endpoint = String::new();

@@ -1,0 +1,84 @@
+//! Whether the `CustomResourceDefinition` in the cluster is older than this operator. Pure, but for the log.
+//!
+//! Nobody may read the definition itself under the rights of the chart, and nobody needs to: the API server drops fields of status that the
+//! definition does not know, and its answer to a write shows what is left.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::{Map, Value};
+
+use crate::api::{ConnectionGroupStatus, add_schema_outdated};
+
+/// Fields that were sent and are not among what was stored.
+pub fn dropped(sent: &ConnectionGroupStatus, stored: &ConnectionGroupStatus) -> Vec<String> {
+    let stored = fields(stored);
+    fields(sent).into_iter().map(|(field, _)| field).filter(|field| !stored.contains_key(field)).collect()
+}
+
+fn fields(status: &ConnectionGroupStatus) -> Map<String, Value> {
+    match serde_json::to_value(status) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// The status with the condition that tells of dropped fields, if there are any.
+pub fn mark(
+    status: &ConnectionGroupStatus,
+    dropped: &[String],
+    previous: &[Condition],
+    now: Timestamp,
+) -> ConnectionGroupStatus {
+    let mut marked = status.clone();
+    if !dropped.is_empty() {
+        add_schema_outdated(&mut marked.conditions, previous, sentence(dropped), status.observed_generation, now);
+    }
+    marked
+}
+
+/// Says once in the log what became known.
+pub fn tell(dropped: &[String]) {
+    if dropped.is_empty() {
+        tracing::info!("the CustomResourceDefinition knows all fields of status");
+    } else {
+        tracing::warn!("{}", sentence(dropped));
+    }
+}
+
+fn sentence(dropped: &[String]) -> String {
+    format!(
+        "The CustomResourceDefinition is older than this operator: the API server drops status.{}. The group is kept as the spec says all the \
+         same; fields of the spec that the definition does not know cannot be set. Upgrade the CustomResourceDefinition.",
+        dropped.join(", status.")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::condition;
+
+    fn sent() -> ConnectionGroupStatus {
+        let id = Some("cg_1".to_owned());
+        ConnectionGroupStatus { id, is_default: Some(false), ..ConnectionGroupStatus::UNSEEN }
+    }
+
+    #[test]
+    fn what_the_api_server_does_not_store_is_named_and_nothing_else() {
+        let stored = ConnectionGroupStatus { is_default: None, ..sent() };
+        assert_eq!(dropped(&sent(), &stored), ["isDefault"]);
+        assert!(dropped(&sent(), &sent()).is_empty());
+        assert!(dropped(&stored, &sent()).is_empty(), "a field more is none that was dropped");
+    }
+
+    #[test]
+    fn the_condition_is_there_while_fields_are_dropped_and_keeps_its_time() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let names = ["isDefault".to_owned()];
+        let first = mark(&sent(), &names, &[], at(10)).conditions;
+        let second = mark(&sent(), &names, &first, at(20)).conditions;
+        assert_eq!(first, second);
+        assert!(condition(&second, "SchemaOutdated").is_some_and(|told| told.message.contains("status.isDefault")));
+        assert!(mark(&sent(), &[], &second, at(30)).conditions.is_empty());
+    }
+}

@@ -1,0 +1,53 @@
+//! `docs/install.md` and `docs/upgrade.md`, as they are written.
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+use testbed::{ControlPlane, Result};
+
+use crate::cluster::{self, Cluster, RELEASE};
+use crate::document::{blocks, labelled};
+
+const INSTALL: &str = "docs/install.md";
+
+#[tokio::test]
+async fn each_way_to_install_gives_an_operator_that_makes_a_group() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    let account = cluster::account(&control_plane).await?;
+    let mut cluster = Cluster::start(control_plane, &account).await?;
+    for way in ["any", "irsa", "pod-identity", "air-gapped"] {
+        cluster.run_all(&labelled(INSTALL, way)).await?;
+        let args = cluster.release_args().await?.expect(way);
+        assert!(args.contains(&"--owner-id=prod-eu".to_owned()), "{way}: {args:?}");
+        let accounts = Api::<ServiceAccount>::namespaced(cluster.control_plane.client().await?, RELEASE);
+        let annotations = accounts.get(RELEASE).await?.metadata.annotations.unwrap_or_default();
+        let role = annotations.get("eks.amazonaws.com/role-arn").map(String::as_str);
+        let expected = (way == "irsa").then_some("arn:aws:iam::123456789012:role/connection-group-operator");
+        assert_eq!(role, expected, "{way}");
+        if way != "air-gapped" {
+            cluster.run(&format!("helm uninstall {RELEASE} --namespace {RELEASE}")).await?;
+            assert!(cluster.operator.is_none());
+        }
+    }
+    let printed = cluster.run_all(&labelled(INSTALL, "check")).await?;
+    assert!(printed.contains("connectiongroup.cloudfront.kube-operators.dev/edge condition met"), "{printed}");
+    assert_eq!(cluster::tags(&account, "edge").await?["cloudfront.kube-operators.dev/owner"], "prod-eu/platform/edge");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upgrade_and_the_way_back_change_nothing_at_cloudfront() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    let account = cluster::account(&control_plane).await?;
+    let mut cluster = Cluster::start(control_plane, &account).await?;
+    cluster.run_all(&labelled(INSTALL, "pod-identity")).await?;
+    cluster.run_all(&labelled(INSTALL, "check")).await?;
+    let before = cluster::group(&account, "edge").await?;
+    let since = cluster::now(&account).await?;
+    for block in blocks("docs/upgrade.md", None) {
+        cluster.run(&block.script).await?;
+        cluster.settled("platform", "edge", "Deployed").await?;
+    }
+    assert_eq!(cluster::writes(&account, since).await?, []);
+    assert_eq!(cluster::group(&account, "edge").await?, before);
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! What an administrator gets wrong around AWS: the region, and everything that ends in no credentials. The operator says so and harms nothing.
+
+use cloudfront_simulator::admin::{Fault, Moment, OperationFilter};
+use testbed::{ControlPlane, Result};
+
+use crate::cluster::{self, Cluster, hurried, message};
+
+#[tokio::test]
+async fn a_wrong_region_is_said_in_the_words_of_aws_in_a_condition_a_log_line_and_a_metric() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    control_plane.install_crds().await?;
+    let account = cluster::account(&control_plane).await?;
+    let mut cluster = Cluster::start(control_plane, &account).await?;
+    let refusal = Fault::Error {
+        status: 403,
+        code: "SignatureDoesNotMatch".into(),
+        message: "Credential should be scoped to a valid region.".into(),
+        when: Moment::Before,
+    };
+    account.admin.fault_always(OperationFilter::Any, refusal).await?;
+    let (folder, kubeconfig) = (cluster.control_plane.folder(), cluster.control_plane.kubeconfig());
+    let operator = testbed::Operator::builder(folder, kubeconfig, account.endpoint()).args(["--aws-region=eu-west-1"]);
+    let operator = hurried(operator).start().await?;
+    cluster.run("kubectl create namespace platform; kubectl apply -f examples/connection-group.yaml").await?;
+    let told = cluster.settled("platform", "edge", "CredentialsUnavailable").await?;
+    assert!(message(&told).contains("Credential should be scoped to a valid region"), "{}", message(&told));
+    let log = std::fs::read_to_string(operator.log()).expect("there is a log");
+    assert!(log.contains("Credential should be scoped to a valid region"));
+    let metrics = operator.metrics().await?;
+    assert!(metrics.contains(r#"error_code="SignatureDoesNotMatch""#), "{metrics}");
+    assert!(account.admin.state().await?.groups.is_empty());
+    Ok(())
+}
