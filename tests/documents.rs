@@ -8,7 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, CommandFactory};
-use connection_group_operator::{api, cli::Cli};
+use connection_group_operator::{api, cli::Cli, cloudfront::Operation};
+
+#[path = "documents/reference.rs"]
+mod reference;
 
 type Names = BTreeSet<String>;
 
@@ -111,6 +114,9 @@ fn the_examples_that_claim_to_be_whole_name_every_field() {
     }
 }
 
+/// Conditions of their own, never the reason of `Ready`.
+const OF_ITS_OWN: [&str; 2] = ["Drifted", "SchemaOutdated"];
+
 /// Variants of the enum `Reason`, and whether each is marked as that of an event only.
 fn reasons() -> Vec<(String, bool)> {
     let text = read("src/api/conditions.rs");
@@ -129,30 +135,67 @@ fn every_reason_stands_in_the_status_chapter_and_no_other() {
     let reasons = reasons();
     assert!(reasons.len() > 20, "the enum was not understood: {reasons:?}");
     for (reason, event) in &reasons {
-        // A condition of its own, never the reason of Ready.
-        let place = if *event || reason == "Drifted" { &anywhere } else { &table };
+        let place = if *event || OF_ITS_OWN.contains(&reason.as_str()) { &anywhere } else { &table };
         assert!(place.contains(reason), "README.md does not tell of the reason {reason}");
     }
     let known = reasons.into_iter().map(|(reason, _)| reason).collect::<Names>();
     assert_eq!(table.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "no such reasons");
 }
 
-#[test]
-fn the_iam_policy_allows_the_calls_that_are_made_and_no_others() {
-    let install = section("README.md", "## Install");
-    let block = install.split("```json").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of JSON");
-    let policy: serde_json::Value = serde_json::from_str(block).unwrap();
+/// The policies that the documents offer, and the one in the README as long as there is one.
+fn policies() -> Vec<(&'static str, String)> {
+    let mut policies =
+        ["docs/iam/policy.json", "docs/iam/policy-owner-tag.json"].map(|path| (path, read(path))).to_vec();
+    let block =
+        read("README.md").split("```json").nth(1).and_then(|rest| rest.split("```").next()).map(ToOwned::to_owned);
+    policies.extend(block.map(|block| ("README.md", block)));
+    policies
+}
+
+fn actions(policy: &str) -> Names {
+    let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
     let statements = policy["Statement"].as_array().unwrap().iter();
     let actions = statements.flat_map(|statement| match &statement["Action"] {
         serde_json::Value::Array(actions) => actions.clone(),
         action => vec![action.clone()],
     });
-    let allowed = actions.map(|action| action.as_str().unwrap().to_owned()).collect::<Names>();
+    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+}
 
-    let source = read("src/cloudfront/error.rs");
-    let names = source.split("pub enum Operation {").nth(1).and_then(|rest| rest.split('}').next());
-    let names = names.expect("the enum Operation").split(',').map(str::trim).filter(|name| !name.is_empty());
-    assert_eq!(allowed, names.map(|name| format!("cloudfront:{name}")).collect::<Names>());
+#[test]
+fn each_iam_policy_allows_the_calls_that_the_code_can_make_and_no_others() {
+    let calls = Operation::ALL.map(|operation| format!("cloudfront:{operation}"));
+    for (path, policy) in policies() {
+        assert_eq!(actions(&policy), Names::from(calls.clone()), "{path}");
+    }
+}
+
+#[test]
+#[ignore = "looks at what the whole suite called before: make test runs it last"]
+fn each_iam_policy_allows_what_the_whole_test_suite_called_and_no_more() {
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
+    let file = target.join("operations-seen.txt");
+    let seen = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let seen = seen.lines().map(|operation| format!("cloudfront:{operation}")).collect::<Names>();
+    for (path, policy) in policies() {
+        assert_eq!(actions(&policy), seen, "{path}");
+    }
+}
+
+#[test]
+fn the_table_of_iam_actions_is_that_of_the_policies() {
+    let told = rows(&section("docs/iam.md", "## The actions")).iter().map(|row| bare(&row[0])).collect::<Names>();
+    assert_eq!(told, actions(&read("docs/iam/policy.json")));
+}
+
+#[test]
+fn every_statement_with_a_condition_is_explained() {
+    let policy: serde_json::Value = serde_json::from_str(&read("docs/iam/policy-owner-tag.json")).unwrap();
+    let guarded =
+        policy["Statement"].as_array().unwrap().iter().filter(|statement| statement.get("Condition").is_some());
+    let guarded = guarded.map(|statement| statement["Sid"].as_str().unwrap().to_owned()).collect::<Names>();
+    let told = rows(&section("docs/iam.md", "## Conditions on the owner tag"));
+    assert_eq!(told.iter().map(|row| bare(&row[0])).collect::<Names>(), guarded);
 }
 
 #[test]

@@ -23,6 +23,10 @@ pub struct ConnectionGroupStatus {
     /// Name of the connection group at CloudFront.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Owner tag of this object when its group was last read: owner id, namespace and name. Where the operator's owner id is another now, the
+    /// group is read anew before anything is believed of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// CloudFront's version identifier of the group, verbatim, as last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e_tag: Option<String>,
@@ -64,7 +68,7 @@ pub struct ConnectionGroupStatus {
     /// Value of the reconcile-requested-at annotation that was last acted upon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-    /// Ready always; Reconciling, Stalled and Drifted only while true.
+    /// Ready always; Reconciling, Stalled, Drifted and `SchemaOutdated` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -84,6 +88,7 @@ impl ConnectionGroupStatus {
         id: None,
         arn: None,
         name: None,
+        owner: None,
         e_tag: None,
         status: None,
         routing_endpoint: None,

@@ -37,20 +37,19 @@ impl<'a> Known<'a> {
         let status = object.status.as_ref().unwrap_or(&NEVER_SEEN);
         let uid = object.uid().unwrap_or_default();
         let requested_at = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
+        let owner_tag =
+            OwnerTag::new(&around.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any());
+        let read_as_another = status.id.is_some() && status.owner.as_deref() != Some(owner_tag.as_str());
         let look = if requested_at.is_some() && requested_at != status.last_handled_reconcile_at {
             Look::Afresh
-        } else if around.clock.moment() >= memory.deep_check_due(&uid, around.policy) {
+        } else if read_as_another || around.clock.moment() >= memory.deep_check_due(&uid, around.policy) {
             Look::AtCloudFront
         } else {
             Look::AtSnapshot
         };
         Self {
             name: group_name(object),
-            owner_tag: OwnerTag::new(
-                &around.policy.owner_id,
-                &object.namespace().unwrap_or_default(),
-                &object.name_any(),
-            ),
+            owner_tag,
             uid,
             generation: object.metadata.generation.unwrap_or_default(),
             deleting: object.metadata.deletion_timestamp.is_some(),

@@ -202,7 +202,7 @@ pub fn trouble(error: &ApiError, resource: &str, next: Duration) -> String {
             cause(error)
         ),
         ErrorClass::Credentials => format!(
-            "No usable AWS credentials for {operation}{}. Check the ServiceAccount's role or the credentials of the Pod.",
+            "No usable AWS credentials for {operation}{}. Check the ServiceAccount's role or the credentials of the Pod, and --aws-region.",
             cause(error)
         ),
         _ => format!("{operation} on {resource} failed{}.", cause(error)),

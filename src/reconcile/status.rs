@@ -108,6 +108,9 @@ fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundi
     let now = stored(around.clock.wall()).0;
     let mut next = known.status.clone();
     show(&mut next, &conclusion.sight);
+    if matches!(conclusion.sight, Sight::Group(_)) {
+        next.owner = Some(known.owner_tag.to_string());
+    }
     set(&mut next.tags, &conclusion.tags);
     set(&mut next.drift, &conclusion.drift);
     set(&mut next.blocked_by, &conclusion.blocked_by);

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator, OperatorBuilder, Result, Simulator, wait_for};
 
 pub const RELEASE: &str = "connection-group-operator";
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A control plane of its own and the operator that runs there, if one is installed.
 pub struct Cluster {
@@ -25,11 +25,6 @@ pub struct Cluster {
     pub operator: Option<Operator>,
     endpoint: String,
     bin: PathBuf,
-}
-
-/// An account whose rollouts take no time.
-pub async fn account(control_plane: &ControlPlane) -> Result<Simulator> {
-    Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await
 }
 
 /// An operator in a hurry.
@@ -40,8 +35,16 @@ pub fn hurried(operator: OperatorBuilder) -> OperatorBuilder {
 }
 
 impl Cluster {
-    /// An empty one, with the account behind `simulator`.
-    pub async fn start(control_plane: Arc<ControlPlane>, simulator: &Simulator) -> Result<Self> {
+    /// An empty one, and an account.
+    pub async fn start() -> Result<(Self, Simulator)> {
+        let control_plane = ControlPlane::start().await?;
+        // Rollouts take no time.
+        let simulator = Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await?;
+        Ok((Self::on(control_plane, &simulator), simulator))
+    }
+
+    /// One on this control plane, with the account behind `simulator`.
+    pub fn on(control_plane: Arc<ControlPlane>, simulator: &Simulator) -> Self {
         let bin = control_plane.folder().join("bin");
         let make = || -> std::io::Result<()> {
             std::fs::create_dir_all(&bin)?;
@@ -52,7 +55,7 @@ impl Cluster {
             std::fs::set_permissions(bin.join("terraform"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         };
         make().expect("the run's folder can be written to");
-        Ok(Self { control_plane, operator: None, endpoint: simulator.endpoint().to_owned(), bin })
+        Self { control_plane, operator: None, endpoint: simulator.endpoint().to_owned(), bin }
     }
 
     /// Runs a block of a document at the root of the repository, and has the operator follow what it did to the release.

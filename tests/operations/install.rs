@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
-use testbed::{ControlPlane, Result};
+use testbed::Result;
 
 use crate::cluster::{self, Cluster, RELEASE};
 use crate::document::{blocks, labelled};
@@ -11,9 +11,7 @@ const INSTALL: &str = "docs/install.md";
 
 #[tokio::test]
 async fn each_way_to_install_gives_an_operator_that_makes_a_group() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let account = cluster::account(&control_plane).await?;
-    let mut cluster = Cluster::start(control_plane, &account).await?;
+    let (mut cluster, account) = Cluster::start().await?;
     for way in ["any", "irsa", "pod-identity", "air-gapped"] {
         cluster.run_all(&labelled(INSTALL, way)).await?;
         let args = cluster.release_args().await?.expect(way);
@@ -36,9 +34,7 @@ async fn each_way_to_install_gives_an_operator_that_makes_a_group() -> Result<()
 
 #[tokio::test]
 async fn an_upgrade_and_the_way_back_change_nothing_at_cloudfront() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let account = cluster::account(&control_plane).await?;
-    let mut cluster = Cluster::start(control_plane, &account).await?;
+    let (mut cluster, account) = Cluster::start().await?;
     cluster.run_all(&labelled(INSTALL, "pod-identity")).await?;
     cluster.run_all(&labelled(INSTALL, "check")).await?;
     let before = cluster::group(&account, "edge").await?;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use cloudfront_simulator::admin::{LoggedCall, NewGroup, Operation, Request, Tags};
 use serde_json::{Value, json};
-use testbed::{ControlPlane, Operator, Result, wait_gone};
+use testbed::{Operator, Result, wait_gone};
 
-use crate::cluster::{self, Cluster, PATIENCE, hurried};
+use crate::cluster::{Cluster, PATIENCE, hurried};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 const BOTH: [&str; 2] = ["docs/iam/policy.json", "docs/iam/policy-owner-tag.json"];
@@ -117,11 +117,9 @@ fn follow(call: &LoggedCall, tags: &mut BTreeMap<String, Tags>) {
 
 #[tokio::test]
 async fn both_policies_allow_every_call_in_the_life_of_groups() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    control_plane.install_crds().await?;
-    let account = cluster::account(&control_plane).await?;
-    let mut cluster = Cluster::start(control_plane, &account).await?;
-    account.admin.advance_clock(std::time::Duration::from_secs(120)).await?;
+    let (mut cluster, account) = Cluster::start().await?;
+    cluster.control_plane.install_crds().await?;
+    account.admin.advance_clock(std::time::Duration::from_mins(2)).await?;
     account.admin.create_group(&NewGroup::named("found")).await?;
     let (folder, kubeconfig) = (cluster.control_plane.folder(), cluster.control_plane.kubeconfig());
     let operator =

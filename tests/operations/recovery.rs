@@ -9,22 +9,24 @@ use crate::document::{blocks, labelled};
 
 const DOCUMENT: &str = "docs/disaster-recovery.md";
 
-/// A cluster with an installation `prod-eu` and the group `edge`.
-async fn installed(simulator: Option<&Simulator>) -> Result<(Cluster, Option<Simulator>)> {
-    let control_plane = ControlPlane::start().await?;
-    let own = if simulator.is_some() { None } else { Some(cluster::account(&control_plane).await?) };
-    let account = simulator.or(own.as_ref()).expect("one of the two");
-    let mut cluster = Cluster::start(control_plane, account).await?;
+/// Does what the document says to do on a cluster that has nothing yet.
+async fn follow(cluster: &mut Cluster) -> Result<()> {
     for block in blocks(DOCUMENT, Some("The cluster is lost")) {
         cluster.run(&block.script).await?;
     }
-    Ok((cluster, own))
+    Ok(())
+}
+
+/// A cluster with an installation `prod-eu` and the group `edge`.
+async fn installed() -> Result<(Cluster, Simulator)> {
+    let (mut cluster, account) = Cluster::start().await?;
+    follow(&mut cluster).await?;
+    Ok((cluster, account))
 }
 
 #[tokio::test]
 async fn a_rebuilt_cluster_with_the_same_owner_id_finds_its_groups_and_touches_none() -> Result<()> {
-    let (mut lost, account) = installed(None).await?;
-    let account = account.expect("its own");
+    let (mut lost, account) = installed().await?;
     lost.run("kubectl -n platform create -f - <<'EOF'\n{apiVersion: cloudfront.kube-operators.dev/v1alpha1, kind: ConnectionGroup, metadata: {name: forgotten}, spec: {}}\nEOF")
         .await?;
     lost.settled("platform", "forgotten", "Deployed").await?;
@@ -34,7 +36,8 @@ async fn a_rebuilt_cluster_with_the_same_owner_id_finds_its_groups_and_touches_n
     lost.control_plane.stop_api_server().await;
     let since = cluster::now(&account).await?;
 
-    let (rebuilt, _) = installed(Some(&account)).await?;
+    let mut rebuilt = Cluster::on(ControlPlane::start().await?, &account);
+    follow(&mut rebuilt).await?;
     let found = rebuilt.settled("platform", "edge", "Deployed").await?.status.expect("it is Ready");
     assert_eq!((found.id, found.routing_endpoint), (status.id, status.routing_endpoint));
     let operator = rebuilt.operator.as_ref().expect("it is installed");
@@ -50,8 +53,7 @@ async fn a_rebuilt_cluster_with_the_same_owner_id_finds_its_groups_and_touches_n
 
 #[tokio::test]
 async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the_right_one_heals_it() -> Result<()> {
-    let (mut cluster, account) = installed(None).await?;
-    let account = account.expect("its own");
+    let (mut cluster, account) = installed().await?;
     let groups = account.admin.state().await?.groups;
     let since = cluster::now(&account).await?;
     let by_mistake = labelled(DOCUMENT, "wrong-owner")[0].replace("prod-eu", "prod-us");
@@ -81,8 +83,7 @@ async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the
 
 #[tokio::test]
 async fn a_new_owner_tag_hands_a_group_over_to_an_object_of_another_namespace() -> Result<()> {
-    let (mut cluster, account) = installed(None).await?;
-    let account = account.expect("its own");
+    let (mut cluster, account) = installed().await?;
     cluster.patch("platform", "edge", json!({ "spec": { "suspend": true } })).await?;
     let owner = ("cloudfront.kube-operators.dev/owner".to_owned(), "prod-eu/network/edge".to_owned());
     account.admin.edit_group("edge", &GroupPatch { set_tags: [owner].into(), ..GroupPatch::default() }).await?;

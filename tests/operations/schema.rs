@@ -1,17 +1,16 @@
-//! The CustomResourceDefinition is missing, or older than the operator: it says so, goes on by itself once that is put right, and harms nothing.
+//! The `CustomResourceDefinition` is missing, or older than the operator: it says so, goes on by itself once that is put right, and harms nothing.
 
 use std::time::Duration;
 
 use connection_group_operator::api::{self, ConnectionGroup, condition};
 use serde_json::{Value, json};
-use testbed::{ControlPlane, Launch, Operator, Process, Result, free_port, wait_for, wait_gone, wait_until};
+use testbed::{Launch, Operator, Process, Result, free_port, wait_for, wait_gone, wait_until};
 
 use crate::cluster::{self, Cluster, PATIENCE, hurried};
 
 #[tokio::test]
 async fn without_the_definition_it_is_alive_says_what_is_missing_and_begins_once_it_is_there() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let account = cluster::account(&control_plane).await?;
+    let (Cluster { control_plane, .. }, account) = Cluster::start().await?;
     let ports = [free_port()?, free_port()?];
     let [metrics, health] = ports.map(|port| format!("http://127.0.0.1:{port}"));
     let launch = Launch::new("operator", testbed::find("connection-group-operator")?, control_plane.folder())
@@ -61,9 +60,7 @@ fn older() -> Value {
 #[tokio::test]
 async fn with_an_older_definition_it_says_which_fields_are_lost_keeps_the_group_right_and_notices_the_upgrade()
 -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let account = cluster::account(&control_plane).await?;
-    let mut cluster = Cluster::start(control_plane, &account).await?;
+    let (mut cluster, account) = Cluster::start().await?;
     let path = cluster.control_plane.folder().join("older.json");
     std::fs::write(&path, older().to_string()).expect("the run's folder can be written to");
     let name = "connectiongroups.cloudfront.kube-operators.dev";
@@ -103,7 +100,7 @@ async fn with_an_older_definition_it_says_which_fields_are_lost_keeps_the_group_
     cluster.run("kubectl apply --server-side --force-conflicts -f crds/connectiongroups.yaml").await?;
     cluster.look_now("platform", "edge", "2").await?;
     let healed = |object: &ConnectionGroup| told(object).is_none();
-    wait_for(&objects, "edge", Duration::from_secs(60), "the condition to go", healed).await?;
+    wait_for(&objects, "edge", Duration::from_mins(1), "the condition to go", healed).await?;
     assert_eq!(objects.get("edge").await?.status.and_then(|status| status.is_default), Some(false));
     cluster.run("kubectl -n platform delete connectiongroup/edge --timeout=1m").await?;
     wait_gone(&objects, "edge", PATIENCE).await?;

@@ -1,6 +1,6 @@
 //! `docs/uninstall.md`, as it is written.
 
-use testbed::{ControlPlane, Result, Simulator};
+use testbed::{Result, Simulator};
 
 use crate::cluster::{self, Cluster};
 use crate::document::labelled;
@@ -8,9 +8,7 @@ use crate::document::labelled;
 const DOCUMENT: &str = "docs/uninstall.md";
 
 async fn installed() -> Result<(Cluster, Simulator)> {
-    let control_plane = ControlPlane::start().await?;
-    let account = cluster::account(&control_plane).await?;
-    let mut cluster = Cluster::start(control_plane, &account).await?;
+    let (mut cluster, account) = Cluster::start().await?;
     cluster.run_all(&labelled("docs/install.md", "pod-identity")).await?;
     cluster.run_all(&labelled("docs/install.md", "check")).await?;
     Ok((cluster, account))

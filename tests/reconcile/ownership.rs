@@ -41,6 +41,24 @@ fn another_owners_group_is_never_touched_and_the_owner_is_named() {
 }
 
 #[test]
+fn a_changed_owner_id_is_noticed_with_the_first_pass_although_nothing_else_differs() {
+    let mut world = World::new(spec());
+    world.settle();
+    let before = world.status();
+    world.crash();
+    world.sweep();
+    world.calls();
+    world.policy.owner_id = "stage".into();
+    world.pass();
+    assert_eq!(world.ready(), ("False".into(), "NotOwned".into(), vec!["Stalled".into()]));
+    assert!(world.message().contains("'prod/platform/edge'"), "{}", world.message());
+    world.policy.owner_id = "prod".into();
+    world.settle();
+    assert_eq!((world.status().id, world.ready().1), (before.id, "Deployed".into()));
+    assert_eq!(world.mutations(), [], "nothing was touched either way");
+}
+
+#[test]
 fn a_name_taken_after_the_last_list_is_found_out_by_the_refused_create() {
     let mut world = World::new(spec());
     world.somebody_creates(|group| {
