@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test test-chart bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo test test-chart e2e image bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,9 +27,16 @@ test: build tools test-chart ## Run all tests: Rust's, the chart's, and real AWS
 	RUST_TEST_THREADS=6 cargo test --workspace --no-fail-fast
 	cargo test --workspace --test documents -- --ignored
 	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
+	TOOLS_DIR=$(TARGET)/tools STATES=$(TARGET)/states charts/tests/operations/run.sh
 
 test-chart: tools ## Check the chart without a cluster: templates, schema, documents
 	TOOLS_DIR=$(TARGET)/tools charts/tests/chart/run.sh
+
+e2e: ## Try chart and images on a real cluster: KUBECONFIG, IMAGE, SIMULATOR_IMAGE; see docs/e2e.md
+	tests/e2e/run.sh
+
+image: ## Build the operator's image twice with buildah and hold it to its promises; takes minutes
+	image/check.sh
 
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
 bench: ## Measure the release build against the figures to beat; takes about seven minutes
@@ -37,9 +44,10 @@ bench: ## Measure the release build against the figures to beat; takes about sev
 	$(TARGET)/release/testbed tools
 	cargo bench --workspace --bench operator
 
-lint: ## Check format and lints
+lint: ## Check format, lints, Dockerfiles and shell scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	image/lint.sh
 
 generate: build ## Write what is generated: the CustomResourceDefinition, also the chart's copy
 	$(BIN)/connection-group-operator crd > $(CRDS).new
