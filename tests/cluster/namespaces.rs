@@ -42,7 +42,8 @@ async fn a_namespace_with_objects_goes_once_their_groups_are_gone_and_says_what_
 
     admin.delete_tenant("shop").await?;
     steps::patch(&bed, "protected", json!({ "spec": { "deletionProtection": false } })).await?;
-    wait_gone(&namespaces, &bed.namespace, PATIENCE).await?;
+    // Kubernetes looks again after pauses that grow.
+    wait_gone(&namespaces, &bed.namespace, PATIENCE * 4).await?;
     let state = admin.state().await?;
     assert_eq!(names(&state), ["kept"]);
     let tags = state.groups[0].resource.tags.clone().unwrap_or_default();
