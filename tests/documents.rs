@@ -12,6 +12,8 @@ use connection_group_operator::{api, cli::Cli, cloudfront::Operation};
 
 #[path = "documents/reference.rs"]
 mod reference;
+#[path = "documents/runbook.rs"]
+mod runbook;
 
 type Names = BTreeSet<String>;
 
