@@ -14,6 +14,8 @@ use connection_group_operator::{api, cli::Cli, cloudfront::Operation};
 mod reference;
 #[path = "documents/runbook.rs"]
 mod runbook;
+#[path = "documents/safety.rs"]
+mod safety;
 
 type Names = BTreeSet<String>;
 
