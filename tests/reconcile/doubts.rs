@@ -31,7 +31,7 @@ fn settings() -> Vec<Value> {
         json!({"tags_per_resource": 3}),
         json!({"page_size": 1}),
         json!({"page_size_max": 1}),
-        json!({"oversized_page": "refuse"}),
+        json!({"page_size":10,"page_size_max":10,"oversized_page":"refuse"}),
         json!({"unknown_filter": "not-found"}),
         json!({"names": "conservative"}),
         json!({"write_by": "any"}),
