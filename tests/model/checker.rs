@@ -1,0 +1,1 @@
+//! The checker itself: what it must notice.
