@@ -22,11 +22,9 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let mut conclusion = in_step(described.group).with_tags(intent);
             // A tag of ours that was not seen, and that nobody asks for any more, may yet show and must then be known as ours.
             if let (Change::Set(tags), false) = (&mut conclusion.tags, known.tags_are_settled) {
-                known
-                    .status
-                    .tags
-                    .iter()
-                    .for_each(|(key, value)| drop(tags.entry(key.clone()).or_insert_with(|| value.clone())));
+                for (key, value) in &known.status.tags {
+                    tags.entry(key.clone()).or_insert_with(|| value.clone());
+                }
             }
             conclusion
         }

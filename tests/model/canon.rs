@@ -1,5 +1,5 @@
-//! When two states are one: they differ only in names that nobody chose (ids, ETags, uids, generations), in text for people, and in times that
-//! no rule tells apart. Pure: state -> hash. Ids and ETags are counted in order of appearance.
+//! When two states are one: they differ only in names that nobody chose (ids, `ETag`s, uids, generations), in text for people, and in times that
+//! no rule tells apart. Pure: state -> hash. Ids and `ETag`s are counted in order of appearance.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},

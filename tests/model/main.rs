@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
+mod account;
 mod actions;
 mod canon;
 mod checker;
 mod convergence;
 mod explore;
 mod mutants;
+mod outside;
+mod passes;
+mod people;
 mod plans;
 #[path = "../reconcile/port.rs"]
 #[allow(dead_code, reason = "the checker needs a part of it")]
@@ -16,5 +20,6 @@ mod port;
 mod properties;
 mod replay;
 mod scenarios;
+mod seen;
 mod state;
 mod story;

@@ -241,10 +241,10 @@ pub fn of_write(
     if spec.mode == Mode::Observe || spec.suspend {
         return Ok(());
     }
-    let shown =
-        (status.enabled, status.ipv6_enabled, &status.anycast_ip_list_id, &status.tags, status.status.as_deref());
-    let asked = (Some(spec.enabled), Some(spec.ipv6_enabled), &spec.anycast_ip_list_id, &spec.tags, Some("Deployed"));
-    hold(Property::S6, shown == asked, || {
+    let shown = (status.enabled, status.ipv6_enabled, &status.anycast_ip_list_id, status.status.as_deref());
+    let asked = (Some(spec.enabled), Some(spec.ipv6_enabled), &spec.anycast_ip_list_id, Some("Deployed"));
+    let tagged = spec.tags.iter().all(|(key, value)| status.tags.get(key) == Some(value));
+    hold(Property::S6, shown == asked && tagged, || {
         format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
     })
 }

@@ -12,8 +12,7 @@ use connection_group_operator::{
 };
 
 use crate::{
-    actions::Outside,
-    port::InProcess,
+    outside::Outside,
     replay::{Call, EPOCH_MS, Entry, Input, Stage},
 };
 
@@ -51,10 +50,14 @@ pub struct Scenario {
     pub errors: &'static [connection_group_operator::cloudfront::ErrorClass],
     /// Whether one operator at a time acts for an object; without the Lease, some promises are not made.
     pub lease: bool,
-    /// Whether processes die.
-    pub crashes: bool,
+    /// Whether processes die, and calls that were given up take effect late. What such a call leaves of our tags is not always known as ours.
+    pub harsh: bool,
+    /// Whether so much time goes by that what was sent has landed or is lost.
+    pub ticks: bool,
     /// Whether so much time may go by that groups are read in full again.
     pub deep_checks: bool,
+    /// Whether any end counts as the goal: for the check of the checker.
+    pub blind: bool,
     /// Whether objects may be deleted and made again.
     pub deletions: bool,
 }
@@ -234,15 +237,6 @@ impl State {
         let deep_check_at = Some(moment + scenario.policy(object).deep_check_interval);
         let memory = Memory { deep_check_at, ..Memory::default() };
         self.operators[operator].remembered = Remembered { incarnation, memory, ..Remembered::default() };
-    }
-
-    /// One call, carried out by the in-process adapter; `order` orders its faults.
-    pub fn call<T>(&mut self, act: impl FnOnce(&InProcess) -> T) -> T {
-        let account = std::mem::replace(&mut self.account, Account::new(Switches::DEFAULT));
-        let port = InProcess::new(account, self.timestamp());
-        let answer = act(&port);
-        self.account = port.account(|account, _| std::mem::replace(account, Account::new(Switches::DEFAULT)));
-        answer
     }
 
     pub fn current(&self, object: usize) -> Option<&ConnectionGroup> {

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use crate::{
-    actions::{Action, Dying, Outside, Struck, act},
+    actions::{Action, Dying, Struck, act},
     mutants::Mutant,
+    outside::Outside,
     properties::Violation,
     replay::{Answer, Call, Stage},
     state::{Scenario, State},
