@@ -115,6 +115,12 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// Whether the call may have had its effect all the same.
+    #[must_use]
+    pub const fn leaves_doubt(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Unreachable | Self::ServiceUnavailable | Self::Unexpected)
+    }
+
     /// The class of an answered error.
     ///
     /// The code decides; where there is none, or a proxy answered in CloudFront's place, the HTTP status does.

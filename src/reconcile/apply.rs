@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{Drift, Reason},
-    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup, Operation, Tags},
+    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup, Tags},
 };
 
 /// Carries the mutation out.
@@ -35,7 +35,7 @@ pub async fn apply<C: CloudFront>(
         Mutation::Create(new) => create(&new, known, &mut write).await?.with_tags(intent),
         Mutation::Adopt(Described { group, tags: _ }) => {
             let owner = [(OwnerTag::KEY.to_owned(), known.owner_tag.to_string())].into();
-            write.note(Operation::TagResource, port.tag(&group.arn, &owner).await)?;
+            write.claim(port.tag(&group.arn, &owner).await)?;
             let text = format!("Connection group {} was adopted: nobody owned it.", known.name);
             let conclusion = reconciling(Sight::Group(group), Reason::Adopted, text.clone());
             conclusion.then(Next::Backoff).tell(Reason::Adopted, "Adopt", text)
@@ -44,7 +44,8 @@ pub async fn apply<C: CloudFront>(
             update(&group, &config, &changes, left, known, &mut write).await?
         }
         Mutation::Tag(Described { group, tags: _ }, set, left) => {
-            write.note(Operation::TagResource, port.tag(&group.arn, &set).await)?;
+            let answer = write.note(port.tag(&group.arn, &set).await);
+            answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
             let lost = lost_tags(&set, known);
             let mut applied = known.status.tags.clone();
@@ -55,7 +56,7 @@ pub async fn apply<C: CloudFront>(
             conclusion.then(next).despite(lost).tell(Reason::Tagged, "Tag", text)
         }
         Mutation::Untag(Described { group, tags: _ }, keys, left) => {
-            write.note(Operation::UntagResource, port.untag(&group.arn, &keys).await)?;
+            write.note(port.untag(&group.arn, &keys).await)?;
             let mut applied = known.status.tags.clone();
             applied.retain(|key, _| !keys.contains(key));
             let text = format!("Tags were removed: {}.", keys.into_iter().collect::<Vec<_>>().join(", "));
@@ -65,7 +66,7 @@ pub async fn apply<C: CloudFront>(
 
         Mutation::Disable(Described { group, tags: _ }) => {
             let config = Config { enabled: false, ..group.config.clone() };
-            let group = match write.note(Operation::UpdateConnectionGroup, port.update(&group, &config).await) {
+            let group = match write.note(port.update(&group, &config).await) {
                 Ok(group) => group,
                 Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
                 Err(error) => return Err(error.into()),
@@ -74,13 +75,13 @@ pub async fn apply<C: CloudFront>(
             disabling(group).tell(Reason::Disabling, "Disable", text)
         }
         Mutation::Delete(Described { group, tags: _ }) => {
-            write.note(Operation::DeleteConnectionGroup, port.delete(&group).await)?;
+            write.note(port.delete(&group).await)?;
             let text = format!("Connection group {} was deleted; waiting for proof that it is gone.", known.name);
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(Next::WithTheList)
         }
         Mutation::Disown(Described { group, tags: _ }) => {
             let keys = [OwnerTag::KEY.to_owned()].into();
-            write.note(Operation::UntagResource, port.untag(&group.arn, &keys).await)?;
+            write.note(port.untag(&group.arn, &keys).await)?;
             release(Release::Retained, known)
         }
     })
@@ -93,8 +94,14 @@ struct Write<'a, 'b, C> {
 }
 
 impl<C: CloudFront> Write<'_, '_, C> {
-    fn note<T>(&mut self, operation: Operation, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        self.memory.wrote(operation, self.around.clock.moment());
+    fn note<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        self.memory.wrote(self.around.clock.moment());
+        result
+    }
+
+    /// Of a mutation that makes a group ours.
+    fn claim<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        self.memory.claimed(self.around.clock.moment());
         result
     }
 }
@@ -105,12 +112,12 @@ async fn create<C: CloudFront>(
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
     let port = write.around.port;
-    match write.note(Operation::CreateConnectionGroup, port.create(new).await) {
+    match write.claim(port.create(new).await) {
         Ok(group) => {
             let text = format!("Connection group {} was created as {}.", group.name, group.id);
             Ok(written(group, &new.config, Left::Nothing, known).tell(Reason::Created, "Create", text))
         }
-        Err(error) => Err(explain(error, &new.config, None, port).await),
+        Err(error) => Err(explain(error, &new.config, None, port).await.with_tags(&new.tags)),
     }
 }
 
@@ -123,7 +130,7 @@ async fn update<C: CloudFront>(
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
     let port = write.around.port;
-    let group = match write.note(Operation::UpdateConnectionGroup, port.update(read, config).await) {
+    let group = match write.note(port.update(read, config).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
         Err(error) => return Err(explain(error, config, Some(&read.config), port).await),

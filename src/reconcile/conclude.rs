@@ -18,7 +18,16 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
     match finding {
         Finding::NotLooked => Conclusion::unchanged(),
         Finding::Listed(summary) => listed(summary, known),
-        Finding::UpToDate(described) => in_step(described.group).with_tags(intent),
+        Finding::UpToDate(described) => {
+            let mut conclusion = in_step(described.group).with_tags(intent);
+            // A tag of ours that was not seen, and that nobody asks for any more, may yet show and must then be known as ours.
+            if let (Change::Set(tags), false) = (&mut conclusion.tags, known.tags_are_settled) {
+                for (key, value) in &known.status.tags {
+                    tags.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            conclusion
+        }
         Finding::Mirrored(described, drift) => {
             let mut conclusion = in_step(described.group);
             if OwnerTag::in_tags(&described.tags).as_ref() == Some(&known.owner_tag) {

@@ -2,9 +2,15 @@
 
 use kube::ResourceExt;
 
-use super::{Memory, Surroundings, desired::group_name, observe::Look, ownership::OwnerTag};
+use super::{
+    Memory, Surroundings,
+    desired::group_name,
+    observe::Look,
+    ownership::{OwnerTag, TAGS_SETTLE},
+};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
+    clock::Moment,
     cloudfront::{Arn, Group, GroupId, GroupName, Snapshot, Summary},
 };
 
@@ -24,6 +30,8 @@ pub struct Known<'a> {
     pub status: &'a ConnectionGroupStatus,
     /// How closely to look.
     pub look: Look,
+    /// Whether tags that we sent have had the time to show.
+    pub tags_are_settled: bool,
     /// Value of the annotation that asks for a reconcile.
     pub requested_at: Option<String>,
 }
@@ -47,6 +55,7 @@ impl<'a> Known<'a> {
         } else {
             Look::AtSnapshot
         };
+        let last_write = memory.last_write.unwrap_or(Moment::START);
         Self {
             name: group_name(object),
             owner_tag,
@@ -55,6 +64,7 @@ impl<'a> Known<'a> {
             deleting: object.metadata.deletion_timestamp.is_some(),
             status,
             look,
+            tags_are_settled: around.clock.moment().since(last_write) >= TAGS_SETTLE,
             requested_at,
         }
     }

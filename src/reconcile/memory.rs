@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::{Policy, backoff::jitter};
-use crate::{
-    clock::Moment,
-    cloudfront::{Operation, Snapshot},
-};
+use crate::{clock::Moment, cloudfront::Snapshot};
 
 /// Memory of one object, kept by uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -15,19 +12,22 @@ pub struct Memory {
     pub failures: u32,
     /// When the last mutation was answered, or given up.
     pub last_write: Option<Moment>,
-    /// When the last Create was sent, whatever became of it; an earlier process may have sent one until this one began.
-    pub last_create: Moment,
+    /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
+    pub last_claim: Moment,
     /// When the group is to be read in full again.
     pub deep_check_at: Option<Moment>,
 }
 
 impl Memory {
     /// Takes note of a mutation that was answered or given up: whatever was listed or read before it is no longer news.
-    pub const fn wrote(&mut self, operation: Operation, now: Moment) {
+    pub const fn wrote(&mut self, now: Moment) {
         self.last_write = Some(now);
-        if matches!(operation, Operation::CreateConnectionGroup) {
-            self.last_create = now;
-        }
+    }
+
+    /// Takes note of a call that makes a group ours, answered or not.
+    pub const fn claimed(&mut self, now: Moment) {
+        self.wrote(now);
+        self.last_claim = now;
     }
 
     /// Whether a list shows everything that this process wrote.
@@ -48,10 +48,10 @@ impl Memory {
         now.since(self.deep_check_due(uid, policy)) > policy.deep_check_interval
     }
 
-    /// The moment from which on no Create of ours can still land (model-check.md, flaw 2).
+    /// The moment from which on no claim of ours can still land, or be too new to be seen (model-check.md, flaw 2).
     #[must_use]
-    pub fn creates_settled_at(&self, settle_window: Duration) -> Moment {
-        self.last_create + settle_window
+    pub fn claims_settled_at(&self, settle_window: Duration) -> Moment {
+        self.last_claim + settle_window
     }
 }
 
@@ -64,19 +64,19 @@ mod tests {
     }
 
     #[test]
-    fn whatever_became_of_the_last_create_it_may_land_for_one_settle_window() {
+    fn whatever_became_of_the_last_claim_it_may_land_for_one_settle_window() {
         let window = Duration::from_mins(1);
         let mut memory = Memory::default();
-        assert_eq!(memory.creates_settled_at(window), at(60), "an earlier process may have sent one");
-        memory.wrote(Operation::CreateConnectionGroup, at(100));
-        memory.wrote(Operation::UpdateConnectionGroup, at(200));
-        assert_eq!(memory.creates_settled_at(window), at(160));
+        assert_eq!(memory.claims_settled_at(window), at(60), "an earlier process may have sent one");
+        memory.claimed(at(100));
+        memory.wrote(at(200));
+        assert_eq!(memory.claims_settled_at(window), at(160));
     }
 
     #[test]
     fn a_list_that_began_before_the_last_write_proves_nothing() {
         let mut memory = Memory::default();
-        memory.wrote(Operation::UpdateConnectionGroup, at(100));
+        memory.wrote(at(100));
         let began = |seconds| Snapshot { began: at(seconds), groups: std::collections::BTreeMap::new() };
         assert!(!memory.is_covered_by(&began(100)));
         assert!(memory.is_covered_by(&began(101)));

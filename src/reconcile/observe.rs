@@ -78,7 +78,7 @@ pub async fn observe<C: CloudFront>(
     {
         return Ok(Observed::NeverThere);
     }
-    let settled_at = memory.creates_settled_at(around.policy.settle_window);
+    let settled_at = memory.claims_settled_at(around.policy.settle_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, known, around.port).await? else {
         let id = known.id();
@@ -86,7 +86,7 @@ pub async fn observe<C: CloudFront>(
         return Ok(Observed::NotFound(if proven { Absence::Proven } else { Absence::Reported }));
     };
     let owner = match owner(&described, &known.owner_tag, around.clock.wall()) {
-        // A Create of ours may yet land once the name is free again: do not let go before that is settled.
+        // An adoption of ours may not show yet, and a Create may land once the name is free again: do not let go before that is settled.
         Owner::Unowned | Owner::Other(_) if deleting && around.clock.moment() < settled_at => Owner::Undecided,
         owner => owner,
     };

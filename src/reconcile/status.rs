@@ -58,7 +58,9 @@ fn of_trouble<C>(
         Pace::Quick => Next::Backoff,
         Pace::Slow => Next::SlowBackoff,
     };
+    // A pass that was about to change something has read that the group is not as it should be.
     if trouble.is_transient()
+        && !trouble.error().operation.is_mutation()
         && known.is_in_sync(around.snapshot)
         && !memory.deep_check_overdue(&known.uid, around.policy, around.clock.moment())
     {
@@ -66,7 +68,14 @@ fn of_trouble<C>(
     }
     let delay = pace.delay(memory.failures, &known.uid);
     let text = trouble.message(intent, known, around.snapshot, delay);
+    let tags = match trouble {
+        Trouble::MayHaveTagged(sent, _) => {
+            Change::Set(known.status.tags.clone().into_iter().chain(sent.clone()).collect())
+        }
+        _ => Change::Keep,
+    };
     Conclusion {
+        tags,
         drift: Change::Keep,
         blocked_by: Change::Keep,
         ..Conclusion::new(Sight::Unchanged, standing, reason, text)

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::{Known, backoff::Pace, desired::Intent, message};
+use super::{Known, backoff::Pace, desired::Intent, message, ownership::OwnerTag};
 use crate::{
     api::{Reason, Standing},
-    cloudfront::{AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Operation, Snapshot},
+    cloudfront::{AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Operation, Snapshot, Tags},
 };
 
 /// A failed pass.
@@ -16,6 +16,9 @@ pub enum Trouble {
     /// A call failed, and its class says it all.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// A call that was to set these tags failed, and nothing tells whether it did.
+    #[error("{1}")]
+    MayHaveTagged(Tags, ApiError),
     /// The Anycast list that was asked for does not exist.
     #[error("{1}")]
     AnycastIpListNotFound(AnycastIpListId, ApiError),
@@ -33,6 +36,7 @@ impl Trouble {
     pub const fn error(&self) -> &ApiError {
         match self {
             Self::Api(error)
+            | Self::MayHaveTagged(_, error)
             | Self::AnycastIpListNotFound(_, error)
             | Self::Ipv4OnlyList(_, error)
             | Self::DetachRefused(_, error) => error,
@@ -47,7 +51,7 @@ impl Trouble {
             Self::Ipv4OnlyList(..) => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
             // Quick: what else the spec asks for goes without the detach in the next pass.
             Self::DetachRefused(..) => (Reason::AnycastDetachRejected, Standing::Stalled, Pace::Quick),
-            Self::Api(error) => match error.class {
+            Self::Api(error) | Self::MayHaveTagged(_, error) => match error.class {
                 ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Quick),
                 ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable => {
                     (Reason::ServiceUnavailable, Standing::Reconciling, Pace::Quick)
@@ -69,15 +73,21 @@ impl Trouble {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(
-            self,
-            Self::Api(ApiError {
-                class: ErrorClass::Throttled
-                    | ErrorClass::ServiceUnavailable
-                    | ErrorClass::TimedOut
-                    | ErrorClass::Unreachable,
-                ..
-            })
+            self.error().class,
+            ErrorClass::Throttled | ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable
         )
+    }
+
+    /// The trouble with a call that was to set these tags: unless it was refused, they may be set.
+    #[must_use]
+    pub fn with_tags(self, tags: &Tags) -> Self {
+        let own = || tags.iter().filter(|(key, _)| *key != OwnerTag::KEY);
+        match self {
+            Self::Api(error) if error.class.leaves_doubt() => {
+                Self::MayHaveTagged(own().map(|(key, value)| (key.clone(), value.clone())).collect(), error)
+            }
+            other => other,
+        }
     }
 
     /// The sentence for the condition.
@@ -91,7 +101,9 @@ impl Trouble {
                 message::quota(error, desired, snapshot, next)
             }
             (Self::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
-            (Self::Api(error), _) => message::trouble(error, &resource(error.operation, intent, known), next),
+            (Self::Api(error) | Self::MayHaveTagged(_, error), _) => {
+                message::trouble(error, &resource(error.operation, intent, known), next)
+            }
         }
     }
 }

@@ -1,9 +1,14 @@
 //! Crashes and lost answers: nothing is lost, nothing is made twice.
 
+use std::time::Duration;
+
 use connection_group_operator::{
+    api::AdoptionPolicy,
     cloudfront::{
         ErrorClass,
-        Operation::{CreateConnectionGroup, DeleteConnectionGroup, TagResource, UpdateConnectionGroup},
+        Operation::{
+            CreateConnectionGroup, DeleteConnectionGroup, ListTagsForResource, TagResource, UpdateConnectionGroup,
+        },
     },
     reconcile::{Finalizer, Memory},
 };
@@ -175,4 +180,67 @@ fn a_later_refusal_does_not_make_an_earlier_create_forgotten() {
     world.delete();
     world.sweep();
     assert_eq!(world.pass().finalizer, Finalizer::Keep, "the first one may land yet");
+}
+
+#[test]
+fn an_object_deleted_before_its_adoption_shows_takes_the_group_with_it() {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = true;
+    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    world.somebody_creates(|_| {});
+    world.advance(Duration::from_hours(1));
+    world.sweep();
+    world.pass();
+    assert_eq!(world.mutations(), [TagResource]);
+    world.delete();
+    world.fail(ListTagsForResource, Fault::Stale);
+    assert_eq!(world.pass().finalizer, Finalizer::Keep, "the owner tag may be ours although it does not show yet");
+    world.settle();
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn an_adoption_that_may_still_land_keeps_the_object_for_one_settle_window() {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = true;
+    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    world.somebody_creates(|_| {});
+    world.advance(Duration::from_hours(1));
+    world.sweep();
+    world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
+    world.pass();
+    world.delete();
+    assert_eq!(world.pass().finalizer, Finalizer::Keep, "it may land yet");
+    world.advance(world.policy.settle_window);
+    assert_eq!(world.pass().finalizer, Finalizer::Release, "it did not land: the group was never ours");
+}
+
+#[test]
+fn a_tag_that_a_stale_read_hides_goes_once_nobody_asks_for_it() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
+    world.pass();
+    world.edit(|spec| spec.tags.clear());
+    world.fail(ListTagsForResource, Fault::Stale);
+    world.pass();
+    world.settle();
+    assert!(!world.tags().contains_key("team"), "{:?}", world.tags());
+}
+
+#[test]
+fn a_tag_whose_setting_was_never_answered_goes_once_nobody_asks_for_it() {
+    for operation in [CreateConnectionGroup, TagResource] {
+        let mut world = World::new(spec());
+        if operation == TagResource {
+            world.settle();
+        }
+        world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
+        world.fail(operation, Fault::AnswerLost);
+        world.pass();
+        world.edit(|spec| spec.tags.clear());
+        world.settle();
+        assert!(!world.tags().contains_key("team"), "{operation}: {:?}", world.tags());
+        assert_eq!(world.status().tags, std::collections::BTreeMap::new());
+    }
 }

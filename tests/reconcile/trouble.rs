@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::cloudfront::{
     ErrorClass, Operation,
     Operation::{CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, TagResource, UpdateConnectionGroup},
@@ -156,4 +157,17 @@ fn the_same_trouble_is_told_in_one_event() {
         world.pass();
     }
     assert_eq!(world.event_reasons(), ["AccessDenied"]);
+}
+
+#[test]
+fn a_difference_that_was_read_and_could_not_be_put_right_is_not_ready() {
+    let mut world = World::new(spec());
+    world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
+    world.settle();
+    world.somebody_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
+    world.advance(world.policy.deep_check_interval.mul_f64(1.15));
+    world.sweep();
+    world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    assert_eq!(world.ready().0, "False", "the tag is missing, and the operator knows it");
 }

@@ -4,6 +4,7 @@
 //! are left in the budget all follow from the time passed in. A call that fails changes nothing but that budget.
 
 mod groups;
+mod history;
 mod lists;
 mod outside;
 mod pages;
@@ -16,6 +17,7 @@ mod throttle;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use history::{History, Version};
 pub use outside::OutsideError;
 
 use crate::error::{ErrorCode, ServiceError};

@@ -1,0 +1,215 @@
+//! What can happen next, and what comes of it. In: a state and an [`Action`]. Out: the next state, or the promise that was broken. Pure.
+
+use cloudfront_simulator::Millis;
+use connection_group_operator::cloudfront::{ErrorClass, Operation};
+
+use crate::{
+    account::{A_MINUTE, perform},
+    mutants::Mutant,
+    outside::{Outside, interfere},
+    passes::{answer, crash, error, remember, start, store},
+    people::{delete, edit},
+    properties::{self, Violation},
+    replay::{Call, Stage},
+    state::{DEEP_TICK, Scenario, State, TICK},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The operator takes the object up.
+    Start(usize),
+    /// The pending call of the pass is carried out.
+    Answer(usize, Struck),
+    /// The outcome reaches the API server.
+    Store(usize),
+    /// The API server does not take the outcome.
+    StoreFails(usize),
+    /// The operator dies, and another process begins.
+    Crash(usize, Dying),
+    /// A complete list, or a failed one.
+    Sweep(usize, Struck),
+    Edit(usize, u8),
+    Delete(usize),
+    MakeAgain(usize),
+    Outside(Outside),
+    /// Everything is rolled out.
+    Propagate,
+    /// A call that was given up takes effect.
+    Land(usize),
+    Tick,
+    DeepTick,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Struck {
+    No,
+    Refused(ErrorClass),
+    AnswerLost,
+    LandsLater,
+    Stale,
+    StaleGroup,
+    StaleTags,
+}
+
+/// What becomes of the pending call when the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dying {
+    BeforeTheCall,
+    AfterTheCall,
+    CallLandsLater,
+}
+
+/// Everything that may happen in a state.
+///
+/// Roll-out, time and lists go on beside a pass only where they can matter to it: while it is about to change something. Between two of its reads
+/// they come to the same as before or after both.
+pub fn enabled(scenario: &Scenario, state: &State) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if state.operators.iter().all(|operator| !operator.only_reads()) {
+        actions.push(Action::Propagate);
+        actions.extend(scenario.ticks.then_some(Action::Tick));
+    }
+    if scenario.deep_checks && state.at_rest() {
+        actions.push(Action::DeepTick);
+    }
+    for operator in 0..state.operators.len() {
+        of_operator(scenario, state, operator, &mut actions);
+    }
+    actions.extend((0..state.late.len()).map(Action::Land));
+    for (index, object) in state.objects.iter().enumerate() {
+        match &object.current {
+            None if state.left.edits > 0 => actions.push(Action::MakeAgain(index)),
+            Some(current) if state.left.edits > 0 => {
+                let others = (0..scenario.specs.len()).map(|spec| u8::try_from(spec).unwrap());
+                actions.extend(others.filter(|spec| *spec != object.variant()).map(|spec| Action::Edit(index, spec)));
+                if scenario.deletions && current.metadata.deletion_timestamp.is_none() {
+                    actions.push(Action::Delete(index));
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+    if state.left.outside > 0 {
+        actions.extend(scenario.outside.iter().copied().map(Action::Outside));
+    }
+    actions
+}
+
+fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mut Vec<Action>) {
+    let faults = state.left.faults > 0;
+    let sweeps = !state.operators[operator].only_reads();
+    if sweeps {
+        actions.push(Action::Sweep(operator, Struck::No));
+    }
+    if sweeps && faults {
+        actions.push(Action::Sweep(operator, Struck::Refused(ErrorClass::ServiceUnavailable)));
+        actions.push(Action::Sweep(operator, Struck::Stale));
+    }
+    if faults && scenario.harsh {
+        actions.push(Action::Crash(operator, Dying::BeforeTheCall));
+    }
+    let Some(pass) = &state.operators[operator].pass else {
+        actions.extend(state.object_of(operator).current.as_ref().map(|_| Action::Start(operator)));
+        return;
+    };
+    let Stage::Asking(call) = &pass.stage else {
+        actions.push(Action::Store(operator));
+        if faults {
+            actions.push(Action::StoreFails(operator));
+        }
+        return;
+    };
+    actions.push(Action::Answer(operator, Struck::No));
+    if !faults {
+        return;
+    }
+    let mut strike = |struck| actions.push(Action::Answer(operator, struck));
+    scenario.errors.iter().copied().map(Struck::Refused).for_each(&mut strike);
+    match call {
+        Call::Describe(_) => [Struck::Stale, Struck::StaleGroup, Struck::StaleTags].into_iter().for_each(strike),
+        Call::Create(_) | Call::Update(..) | Call::Delete(_) | Call::Tag(..) | Call::Untag(..) => {
+            strike(Struck::AnswerLost);
+            if scenario.harsh {
+                strike(Struck::LandsLater);
+                actions.push(Action::Crash(operator, Dying::AfterTheCall));
+                actions.push(Action::Crash(operator, Dying::CallLandsLater));
+            }
+        }
+        Call::Tags(_) | Call::Tenants(_) | Call::AnycastIpList(_) | Call::List => {}
+    }
+}
+
+/// What an action leads to; nothing, if it cannot happen after all.
+pub fn act(
+    scenario: &Scenario,
+    before: &State,
+    action: Action,
+    mutant: Option<Mutant>,
+) -> Result<Option<State>, Violation> {
+    let mut state = before.clone();
+    state.just_ended = None;
+    let happens = match action {
+        Action::Start(operator) => start(scenario, &mut state, operator, mutant)?,
+        Action::Answer(operator, struck) => answer(scenario, &mut state, operator, struck, mutant)?,
+        Action::Store(operator) => store(scenario, &mut state, operator, mutant)?,
+        Action::StoreFails(operator) => {
+            state.left.faults -= 1;
+            remember(&mut state, operator);
+            true
+        }
+        Action::Crash(operator, dying) => crash(scenario, &mut state, operator, dying),
+        Action::Sweep(operator, struck) => swept(&mut state, operator, struck),
+        Action::Edit(object, spec) => {
+            state.left.edits -= 1;
+            edit(scenario, &mut state, object, spec);
+            true
+        }
+        Action::Delete(object) => {
+            state.left.edits -= 1;
+            delete(&mut state, object);
+            true
+        }
+        Action::MakeAgain(object) => {
+            state.left.edits -= 1;
+            state.make(scenario, object);
+            true
+        }
+        Action::Outside(what) => {
+            state.left.outside -= 1;
+            interfere(&mut state, what)
+        }
+        Action::Propagate => {
+            state.account.propagate(state.timestamp());
+            true
+        }
+        Action::Land(index) => {
+            let call = state.late.remove(index);
+            state.call(|port| perform(port, &call));
+            true
+        }
+        Action::Tick => {
+            state.pass_time(TICK);
+            true
+        }
+        Action::DeepTick => {
+            state.pass_time(DEEP_TICK);
+            true
+        }
+    };
+    properties::of_state(&state)?;
+    Ok(happens.then_some(state))
+}
+
+fn swept(state: &mut State, operator: usize, struck: Struck) -> bool {
+    state.left.faults -= u8::from(struck != Struck::No);
+    match struck {
+        Struck::No => state.sweep(operator),
+        Struck::Stale => state.lagging((A_MINUTE, Millis(0)), |state| state.sweep(operator)),
+        Struck::Refused(class) => {
+            state.operators[operator].list_trouble = Some(error(Operation::ListConnectionGroups, class));
+        }
+        Struck::AnswerLost | Struck::LandsLater | Struck::StaleGroup | Struck::StaleTags => return false,
+    }
+    true
+}

@@ -1,0 +1,324 @@
+//! What must come of every state once nothing more goes wrong: fair rounds of sweep, pass, roll-out and time lead to the goal and to rest.
+//! In: a state. Out: nothing, or the [`Violation`]. What was once found to converge is remembered.
+
+use std::collections::HashMap;
+
+use cloudfront_simulator::switches::{Detach, Tolerance};
+use connection_group_operator::{
+    api::{ConnectionGroup, Mode, condition, is_true},
+    reconcile::ownership::OwnerTag,
+    sweep::is_out_of_date,
+};
+
+use crate::{
+    actions::{Action, Struck, act},
+    canon::key_without_budget,
+    mutants::Mutant,
+    passes::says_the_same,
+    properties::{Property, Violation},
+    replay::{Entry, Stage},
+    state::{DEEP_TICK, Scenario, State, TICK},
+};
+
+/// Rounds within which everything must have settled.
+const ROUNDS: usize = 24;
+
+/// What was found out about states so far.
+pub struct Convergence<'a> {
+    scenario: &'a Scenario,
+    mutant: Option<Mutant>,
+    /// Of a state, before or after the deep check: the changes made on the way to rest.
+    known: HashMap<(u64, Stretch), usize>,
+    ends: HashMap<(u8, String), String>,
+}
+
+/// How far on the way to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Stretch {
+    deep: bool,
+    quiet_before: bool,
+}
+
+/// One fair round and what it came to.
+struct Round {
+    after: State,
+    changes: usize,
+    quiet: bool,
+}
+
+impl<'a> Convergence<'a> {
+    pub fn new(scenario: &'a Scenario, mutant: Option<Mutant>) -> Self {
+        Self { scenario, mutant, known: HashMap::new(), ends: HashMap::new() }
+    }
+
+    pub fn states(&self) -> usize {
+        self.known.len()
+    }
+
+    /// L1, L2 and O1: from a state in which nothing is in flight.
+    pub fn check(&mut self, start: &State) -> Result<(), Violation> {
+        let mut state = start.clone();
+        let mut stretch = Stretch { deep: false, quiet_before: false };
+        let mut path = Vec::new();
+        let mut changes = 0;
+        loop {
+            let here = (key_without_budget(self.scenario, &state), stretch);
+            if let Some(further) = self.known.get(&here) {
+                changes += further;
+                break;
+            }
+            if path.len() >= ROUNDS {
+                return Err(Property::L1.broken(format!("not at rest after {ROUNDS} fair rounds: {}", said(&state))));
+            }
+            let round = self.round(&state)?;
+            path.push((here, round.changes));
+            state = round.after;
+            // The roll-out comes after the pass, so that one quiet round may be followed by news.
+            let at_rest = round.quiet && stretch.quiet_before;
+            stretch.quiet_before = round.quiet;
+            if at_rest {
+                self.goal(&state, stretch.deep)?;
+                if stretch.deep {
+                    break;
+                }
+                // Tags are not in the list: only a deep check sees what others did to them.
+                stretch = Stretch { deep: true, quiet_before: false };
+                state.pass_time(DEEP_TICK);
+            }
+        }
+        for (here, made) in path.into_iter().rev() {
+            changes += made;
+            self.known.insert(here, changes);
+        }
+        match distance_of(self.scenario, start) {
+            Some(distance) if changes > distance => Err(Property::O1
+                .broken(format!("{changes} changes were made where {distance} were called for: {}", said(start)))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sweep, pass, roll-out, time; the pass only if something calls for it.
+    fn round(&self, before: &State) -> Result<Round, Violation> {
+        let mut state = before.clone();
+        let (mut changes, mut quiet) = (0, true);
+        for operator in 0..state.operators.len() {
+            let previous = state.operators[operator].snapshot.clone();
+            state = self.step(&state, Action::Sweep(operator, Struck::No))?;
+            let Some(object) = state.object_of(operator).current.clone() else { continue };
+            let it = &state.operators[operator];
+            let new_to_it = it.remembered.incarnation != state.object_of(operator).incarnation
+                || it
+                    .remembered
+                    .status
+                    .as_ref()
+                    .is_none_or(|status| Some(status.observed_generation) != object.metadata.generation);
+            let woken = it.snapshot.as_ref().is_some_and(|now| is_out_of_date(&object, previous.as_deref(), now));
+            if it.remembered.gave_up && !woken && !new_to_it {
+                continue;
+            }
+            state = self.step(&state, Action::Start(operator))?;
+            while let Some(pass) = state.operators[operator].pass.clone() {
+                match &pass.stage {
+                    Stage::Asking(_) => {
+                        state = self.step(&state, Action::Answer(operator, Struck::No))?;
+                        changes += usize::from(state.last_entry(operator).is_some_and(Entry::changed_something));
+                    }
+                    Stage::Ended(..) => state = self.step(&state, Action::Store(operator))?,
+                }
+            }
+            let now = state.object_of(operator).current.as_ref();
+            quiet &= now.is_some_and(|now| at_rest(&object, now));
+        }
+        quiet &= changes == 0;
+        state.account.propagate(state.timestamp());
+        state.pass_time(TICK);
+        Ok(Round { after: state, changes, quiet })
+    }
+
+    fn step(&self, state: &State, action: Action) -> Result<State, Violation> {
+        act(self.scenario, state, action, self.mutant).map(|next| next.unwrap_or_else(|| state.clone()))
+    }
+
+    fn goal(&mut self, state: &State, deep: bool) -> Result<(), Violation> {
+        if self.scenario.blind {
+            return Ok(());
+        }
+        for operator in 0..state.operators.len() {
+            let index = state.operators[operator].object;
+            let Some(object) = state.current(index) else { continue };
+            let deleting = object.metadata.deletion_timestamp.is_some();
+            let property = if deleting { Property::L2 } else { Property::L1 };
+            let missed = |what: &str| property.broken(format!("{what}: {}", said(state)));
+            expected(self.scenario, state, operator, object, deep).map_err(|what| missed(&what))?;
+        }
+        if deep { self.same_end(state) } else { Ok(()) }
+    }
+
+    /// O2: where two histories end in the same spec and among the same neighbours, they end in the same world.
+    fn same_end(&mut self, state: &State) -> Result<(), Violation> {
+        if state.objects.len() > 1 {
+            return Ok(());
+        }
+        let Some(object) = state.current(0) else { return Ok(()) };
+        let deleting = object.metadata.deletion_timestamp.is_some();
+        let group = state.group();
+        let ours = state.owner_tag(0);
+        let owner = group.as_ref().and_then(|group| OwnerTag::in_tags(group.tags.as_ref()?));
+        if deleting
+            || owner.is_none_or(|owner| owner != ours)
+            || object.spec.mode == Mode::Observe
+            || object.spec.suspend
+        {
+            return Ok(());
+        }
+        let group = group.unwrap();
+        let ready = condition(&object.status.as_ref().unwrap().conditions, "Ready").unwrap();
+        // A spec that CloudFront refuses leaves the group as it was.
+        if ready.status != "True" {
+            return Ok(());
+        }
+        let mut tags = group.tags.unwrap_or_default();
+        if self.scenario.harsh {
+            // What a process set and died before recording, or what landed after it was removed, cannot be told from the tags of others.
+            tags.retain(|key, _| key == OwnerTag::KEY || object.spec.tags.contains_key(key));
+        }
+        let end = format!(
+            "{} {} {:?} {tags:?} {} {:?}",
+            group.enabled,
+            group.ipv6_enabled,
+            group.anycast_ip_list_id,
+            ready.reason,
+            object.status.as_ref().unwrap().tags,
+        );
+        let case = (state.objects[0].variant(), ready.reason.clone());
+        let first = self.ends.entry(case).or_insert_with(|| end.clone());
+        if *first == end {
+            return Ok(());
+        }
+        Err(Property::O2.broken(format!("once the end was {first}, now it is {end}")))
+    }
+}
+
+/// Whether a pass left the object as it was: to the letter if it is Ready, else but for the words, which tell of the next try.
+fn at_rest(before: &ConnectionGroup, after: &ConnectionGroup) -> bool {
+    match (&before.status, &after.status) {
+        (Some(before), Some(after)) if is_true(&after.conditions, "Ready") => before == after,
+        (Some(before), Some(after)) => says_the_same(before, after),
+        _ => false,
+    }
+}
+
+/// Whether the object is where its spec and the world ask it to be.
+fn expected(
+    scenario: &Scenario,
+    state: &State,
+    operator: usize,
+    object: &ConnectionGroup,
+    deep: bool,
+) -> Result<(), String> {
+    let Some(status) = &object.status else { return Err("no status was written".to_owned()) };
+    let Some(ready) = condition(&status.conditions, "Ready") else { return Err("there is no Ready".to_owned()) };
+    let says = |reasons: &[&str]| {
+        if reasons.contains(&ready.reason.as_str()) {
+            Ok(())
+        } else {
+            Err(format!("{} is not {reasons:?}", ready.reason))
+        }
+    };
+    let spec = &object.spec;
+    let group = state.group();
+    let ours = state.owner_tag(operator);
+    let owner = group.as_ref().and_then(|group| OwnerTag::in_tags(group.tags.as_ref()?));
+    if spec.suspend {
+        return Ok(());
+    }
+    if object.metadata.deletion_timestamp.is_some() {
+        if spec.deletion_protection && spec.mode == Mode::Manage {
+            return says(&["DeletionProtected"]);
+        }
+        let in_use = owner.as_ref() == Some(&ours) && !state.account.tenants().is_empty();
+        return if in_use { says(&["InUse"]) } else { Err("the object is still there".to_owned()) };
+    }
+    let (Mode::Manage, Some(group)) = (spec.mode, &group) else {
+        return match (spec.mode, &group) {
+            (Mode::Observe, None) => says(&["GroupNotFound"]),
+            (Mode::Observe, Some(_)) => says(&["Deployed", "Disabled", "Drifted"]),
+            (Mode::Manage, _) => says(may_keep_it_from_being(scenario, spec)),
+        };
+    };
+    match owner {
+        _ if group.is_default => says(&["DefaultGroup"]),
+        // Tags are not in the list.
+        other if other.as_ref() != Some(&ours) && !deep => Ok(()),
+        Some(owner) if owner != ours => says(&["NotOwned"]),
+        None => says(&["AdoptionRefused"]),
+        Some(_) => {
+            let refused = group.anycast_ip_list_id.is_some() && spec.anycast_ip_list_id.is_none();
+            if refused && scenario.switches.detach != Detach::EmptyElement {
+                return says(&["AnycastDetachRejected"]);
+            }
+            if spec.anycast_ip_list_id.is_some() && group.anycast_ip_list_id != spec.anycast_ip_list_id {
+                return says(may_keep_it_from_being(scenario, spec));
+            }
+            let tags = group.tags.clone().unwrap_or_default();
+            let tagged = spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value));
+            let same = (group.enabled, group.ipv6_enabled) == (spec.enabled, spec.ipv6_enabled);
+            if !same && spec.anycast_ip_list_id.is_some() {
+                return says(may_keep_it_from_being(scenario, spec));
+            }
+            let in_use = !state.account.tenants().is_empty() && !spec.enabled;
+            if !same && in_use && scenario.switches.disable_with_tenants == Tolerance::Refuse {
+                return says(&["InUse"]);
+            }
+            if !same || (deep && !tagged) {
+                return Err(format!("the group is {group:?}"));
+            }
+            says(if spec.enabled { &["Deployed"] } else { &["Disabled"] })
+        }
+    }
+}
+
+/// What CloudFront may have against a group that is asked for.
+fn may_keep_it_from_being(
+    scenario: &Scenario,
+    spec: &connection_group_operator::api::ConnectionGroupSpec,
+) -> &'static [&'static str] {
+    match &spec.anycast_ip_list_id {
+        Some(_) => &["AnycastIpListNotFound", "InvalidArgument"],
+        None if scenario.switches.groups_per_account < 100 => &["QuotaExceeded"],
+        None => &[],
+    }
+}
+
+/// How many changes lie between the world and what one object asks for; not told where others may have a say.
+fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
+    let object = state.current(0).filter(|_| state.operators.len() == 1)?;
+    let spec = &object.spec;
+    if spec.suspend || spec.mode == Mode::Observe || spec.anycast_ip_list_id.is_some() || scenario.allow_adoption {
+        return None;
+    }
+    let deleting = object.metadata.deletion_timestamp.is_some();
+    let Some(group) = state.group() else {
+        return Some(usize::from(!deleting));
+    };
+    let tags = group.tags.clone().unwrap_or_default();
+    if OwnerTag::in_tags(&tags) != Some(state.owner_tag(0)) || group.anycast_ip_list_id.is_some() {
+        return None;
+    }
+    if deleting {
+        return Some(1 + usize::from(group.enabled));
+    }
+    let configured = (group.enabled, group.ipv6_enabled) == (spec.enabled, spec.ipv6_enabled);
+    let tagged = spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value));
+    let surplus = tags.keys().any(|key| key != OwnerTag::KEY && !spec.tags.contains_key(key));
+    Some(usize::from(!configured) + usize::from(!tagged) + usize::from(surplus))
+}
+
+fn said(state: &State) -> String {
+    let objects = state.objects.iter().map(|object| {
+        let Some(object) = &object.current else { return "no object".to_owned() };
+        let ready = object.status.as_ref().and_then(|status| condition(&status.conditions, "Ready"));
+        ready.map_or("no status".to_owned(), |ready| format!("{} ({})", ready.reason, ready.message))
+    });
+    objects.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,116 @@
+//! The engine: breadth first through every state of a scenario, each once. In: a scenario, and perhaps a deliberate bug. Out: a [`Report`], or the
+//! shortest way to a broken promise. Of a state that has been passed only its hash, and how it was reached, is kept.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    actions::{Action, act, enabled},
+    canon::key,
+    convergence::Convergence,
+    mutants::Mutant,
+    properties::{Property, Violation},
+    seen::Seen,
+    state::Scenario,
+    story,
+};
+
+/// What an exploration saw.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub states: usize,
+    pub transitions: usize,
+    pub depth: usize,
+    pub converged: usize,
+    pub took: Duration,
+    pub seen: Seen,
+}
+
+/// How a promise was broken.
+pub struct Counterexample {
+    pub violation: Violation,
+    pub steps: usize,
+    pub story: String,
+}
+
+/// Explores all of it.
+pub fn explore(scenario: &Scenario, mutant: Option<Mutant>) -> Result<Report, Counterexample> {
+    let began = Instant::now();
+    let mut convergence = Convergence::new(scenario, mutant);
+    let mut report = Report::default();
+    let start = scenario.start();
+    let first = key(scenario, &start);
+    let mut ways: HashMap<u64, (u64, Action)> = HashMap::from([(first, (first, Action::Tick))]);
+    let mut frontier = vec![(first, start)];
+    let broken = |ways: &HashMap<u64, (u64, Action)>, from: u64, action: Option<Action>, violation: Violation| {
+        let actions = way_to(ways, first, from).into_iter().chain(action).collect::<Vec<_>>();
+        let story = story::tell(scenario, mutant, &actions, &violation);
+        Counterexample { violation, steps: actions.len(), story }
+    };
+    while !frontier.is_empty() {
+        let mut next_frontier = Vec::new();
+        for (from, state) in &frontier {
+            if state.at_rest() {
+                convergence.check(state).map_err(|violation| broken(&ways, *from, None, violation))?;
+            }
+            for action in enabled(scenario, state) {
+                let next = act(scenario, state, action, mutant);
+                let next = next.map_err(|violation| broken(&ways, *from, Some(action), violation))?;
+                let Some(next) = next else { continue };
+                report.transitions += 1;
+                report.seen.note(scenario, state, action, &next);
+                let reached = key(scenario, &next);
+                ways.entry(reached).or_insert_with(|| {
+                    next_frontier.push((reached, next));
+                    (*from, action)
+                });
+            }
+        }
+        report.depth += 1;
+        frontier = next_frontier;
+    }
+    report.states = ways.len();
+    report.converged = convergence.states();
+    report.took = began.elapsed();
+    Ok(report)
+}
+
+fn way_to(ways: &HashMap<u64, (u64, Action)>, first: u64, mut at: u64) -> Vec<Action> {
+    let mut actions = Vec::new();
+    while at != first {
+        let (from, action) = ways[&at];
+        actions.push(action);
+        at = from;
+    }
+    actions.reverse();
+    actions
+}
+
+/// The count of a scenario may grow with the code; if it drops, something is no longer explored.
+pub fn assert_explored(scenario: &Scenario, report: &Report, at_least: usize) {
+    println!(
+        "{}: {} states, {} transitions, {} steps deep, {} rest points converge, {:.1?}",
+        scenario.name, report.states, report.transitions, report.depth, report.converged, report.took
+    );
+    assert!(
+        report.states >= at_least,
+        "{}: only {} states, {at_least} were explored before",
+        scenario.name,
+        report.states
+    );
+}
+
+/// Explores, and tells the story if a promise is broken.
+pub fn holds(scenario: &Scenario) -> Report {
+    explore(scenario, None).unwrap_or_else(|found| panic!("{}", found.story))
+}
+
+/// The promise that the bug breaks first.
+pub fn caught(scenario: &Scenario, mutant: Mutant) -> Option<Property> {
+    explore(scenario, Some(mutant)).err().map(|found| {
+        println!("{mutant:?} in {}: {:?} after {} steps", scenario.name, found.violation.property, found.steps);
+        found.violation.property
+    })
+}

@@ -1,0 +1,25 @@
+//! The shipping reconcile, explored exhaustively: every order of calls, edits, outside changes, propagation, faults and crashes within the
+//! bounds of a scenario. `explore` is the engine, `actions` what can happen, `properties` and `convergence` what must hold whatever happens.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+
+mod account;
+mod actions;
+mod canon;
+mod checker;
+mod convergence;
+mod explore;
+mod mutants;
+mod outside;
+mod passes;
+mod people;
+mod plans;
+#[path = "../reconcile/port.rs"]
+#[allow(dead_code, reason = "the checker needs a part of it")]
+mod port;
+mod properties;
+mod replay;
+mod scenarios;
+mod seen;
+mod state;
+mod story;

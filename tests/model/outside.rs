@@ -1,0 +1,68 @@
+//! What others do to the account behind everybody's back. In: a state. Out: the next one, if there is anything to do it to. Pure.
+
+use cloudfront_simulator::{
+    Timestamp,
+    admin::{GroupPatch, NewGroup, NewTenant},
+};
+use connection_group_operator::reconcile::ownership::OwnerTag;
+
+use crate::state::State;
+
+/// What somebody else does to the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outside {
+    TurnsIpv6Off,
+    Disables,
+    Enables,
+    Deletes,
+    CreatesUnowned,
+    CreatesForeign,
+    TakesOwnerTagOff,
+    PutsForeignOwnerTag,
+    TakesTagsOff,
+    TenantComes,
+    TenantGoes,
+}
+
+pub fn interfere(state: &mut State, what: Outside) -> bool {
+    let (now, group) = (state.timestamp(), state.group());
+    let owner = |value: &str| [(OwnerTag::KEY.to_owned(), value.to_owned())].into();
+    let patch = GroupPatch::default;
+    match (what, group) {
+        (Outside::TurnsIpv6Off, Some(group)) if group.ipv6_enabled => {
+            edit_outside(state, now, GroupPatch { ipv6_enabled: Some(false), ..patch() })
+        }
+        (Outside::Disables, Some(group)) if group.enabled => {
+            edit_outside(state, now, GroupPatch { enabled: Some(false), ..patch() })
+        }
+        (Outside::Enables, Some(group)) if !group.enabled => {
+            edit_outside(state, now, GroupPatch { enabled: Some(true), ..patch() })
+        }
+        (Outside::Deletes, Some(_)) => state.account.outside_delete_group(now, &state.name.clone()).is_ok(),
+        (Outside::TakesOwnerTagOff, Some(_)) => {
+            edit_outside(state, now, GroupPatch { remove_tags: vec![OwnerTag::KEY.to_owned()], ..patch() })
+        }
+        (Outside::PutsForeignOwnerTag, Some(_)) => {
+            edit_outside(state, now, GroupPatch { set_tags: owner("somebody/else/edge"), ..patch() })
+        }
+        (Outside::TakesTagsOff, Some(_)) => {
+            edit_outside(state, now, GroupPatch { remove_tags: vec!["team".to_owned()], ..patch() })
+        }
+        (Outside::CreatesUnowned, None) => {
+            state.account.outside_create_group(now, NewGroup::named(&*state.name)).is_ok()
+        }
+        (Outside::CreatesForeign, None) => {
+            let foreign = NewGroup { tags: owner("somebody/else/edge"), ..NewGroup::named(&*state.name) };
+            state.account.outside_create_group(now, foreign).is_ok()
+        }
+        (Outside::TenantComes, Some(_)) if state.account.tenants().is_empty() => {
+            state.account.outside_create_tenant(now, NewTenant::behind(&*state.name, "shop")).is_ok()
+        }
+        (Outside::TenantGoes, _) => state.account.outside_delete_tenant("shop").is_ok(),
+        _ => false,
+    }
+}
+
+fn edit_outside(state: &mut State, now: Timestamp, patch: GroupPatch) -> bool {
+    state.account.outside_edit_group(now, &state.name.clone(), patch).is_ok()
+}

@@ -1,0 +1,72 @@
+//! What a pass had planned, by name. In: a pass that has ended. Out: the name of its first plan. Runs the shipping steps over the pass's log.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use connection_group_operator::reconcile::{
+    Known, Policy, Surroundings,
+    desired::Intent,
+    observe::observe,
+    plan::{Block, Finding, Mutation, Plan, Refusal, Release, plan},
+};
+
+use crate::{replay::Replay, state::Pass};
+
+/// The name of what the pass planned first; none if a failed read kept it from planning.
+pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
+    let port = Replay::new(&pass.input, &pass.log);
+    let around = Surroundings {
+        port: &port,
+        policy,
+        snapshot: pass.input.snapshot.as_deref(),
+        list_trouble: pass.input.list_trouble.as_ref(),
+        clock: &port,
+    };
+    let intent = Intent::of(&pass.input.object);
+    let known = Known::of(&pass.input.object, &pass.input.memory, &around);
+    let looked = pin!(observe(&intent, &known, &pass.input.memory, &around));
+    match looked.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(observed)) => Some(name(&plan(&intent, observed, &known, policy))),
+        Poll::Ready(Err(_)) | Poll::Pending => None,
+    }
+}
+
+/// Every plan there is, so that a new one must be given its scenario.
+const fn name(plan: &Plan) -> &'static str {
+    match plan {
+        Plan::Mutate(mutation) => match mutation {
+            Mutation::Create(_) => "Create",
+            Mutation::Adopt(_) => "Adopt",
+            Mutation::Update(..) => "Update",
+            Mutation::Tag(..) => "Tag",
+            Mutation::Untag(..) => "Untag",
+            Mutation::Disable(_) => "Disable",
+            Mutation::Delete(_) => "Delete",
+            Mutation::Disown(_) => "Disown",
+        },
+        Plan::Conclude(finding) => match finding {
+            Finding::NotLooked => "NotLooked",
+            Finding::Listed(_) => "Listed",
+            Finding::UpToDate(_) => "UpToDate",
+            Finding::Mirrored(..) => "Mirrored",
+            Finding::NothingToMirror => "NothingToMirror",
+            Finding::DeletedOutside => "DeletedOutside",
+            Finding::AwaitDisabled(_) => "AwaitDisabled",
+            Finding::ConfirmGone => "ConfirmGone",
+            Finding::Release(Release::Gone) => "Release(Gone)",
+            Finding::Release(Release::NotOurs) => "Release(NotOurs)",
+            Finding::Release(Release::Retained) => "Release(Retained)",
+            Finding::Release(Release::Observed) => "Release(Observed)",
+            Finding::Blocked(Block::Suspended) => "Blocked(Suspended)",
+            Finding::Blocked(Block::DeletionProtected) => "Blocked(DeletionProtected)",
+            Finding::Blocked(Block::InUse(..)) => "Blocked(InUse)",
+            Finding::Blocked(Block::TagsPending) => "Blocked(TagsPending)",
+            Finding::Refuse(_, Refusal::NotOwned(_)) => "Refuse(NotOwned)",
+            Finding::Refuse(_, Refusal::DefaultGroup) => "Refuse(DefaultGroup)",
+            Finding::Refuse(_, Refusal::AdoptionRefused(_)) => "Refuse(AdoptionRefused)",
+            Finding::Refuse(_, Refusal::AnycastDetachRejected(_)) => "Refuse(AnycastDetachRejected)",
+        },
+    }
+}

@@ -1,0 +1,262 @@
+//! What must hold whatever happens: the safety properties S1 to S8, and L3. In: a call about to be made, an outcome, a status about to be
+//! written, or a state. Out: nothing, or the [`Violation`]. Pure.
+
+use std::fmt;
+
+use connection_group_operator::{
+    api::{
+        AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Mode, condition,
+        is_true,
+    },
+    cloudfront::{Arn, Deployment, Described, ErrorClass, Group, GroupId, Tags, Tenants},
+    reconcile::{Finalizer, Outcome, ownership::OwnerTag},
+};
+
+use crate::{
+    replay::{Answer, Call},
+    state::{NEVER, OWNER_TAGS, Pass, Scenario, State},
+};
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub property: Property,
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Property {
+    S1,
+    S2,
+    S3,
+    S4,
+    S5,
+    S6,
+    S7,
+    S8,
+    L1,
+    L2,
+    L3,
+    O1,
+    O2,
+}
+
+impl Property {
+    /// The promise in words.
+    pub const fn promise(self) -> &'static str {
+        match self {
+            Self::S1 => "nothing is changed whose owner tag, as this pass read it, is not ours",
+            Self::S2 => "a pass makes at most one change",
+            Self::S3 => {
+                "the finalizer goes only when no group of the object exists and no request for one is on its way"
+            }
+            Self::S4 => "a deletion never disables or deletes a group while a tenant uses it that the pass could see",
+            Self::S5 => "every change carries an ETag that was read in the same pass",
+            Self::S6 => "Ready is True for a generation only if what was read matches that generation and is deployed",
+            Self::S7 => "there are never two groups for one object",
+            Self::S8 => "a group of another owner is reported",
+            Self::L1 => {
+                "once the faults stop, the group matches, the object is Ready, and nothing is called or written any more"
+            }
+            Self::L2 => "once the faults stop, a deleted object goes with its group, or says what holds it",
+            Self::L3 => "no transient error leaves a final state, and another pass is always due",
+            Self::O1 => "no more changes are made than there are differences",
+            Self::O2 => "the same spec leads to the same end, wherever it started from",
+        }
+    }
+
+    pub fn broken(self, what: impl Into<String>) -> Violation {
+        Violation { property: self, what: what.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is broken: {}\n  {}", self.property, self.property.promise(), self.what)
+    }
+}
+
+fn hold(property: Property, holds: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(property.broken(what())) }
+}
+
+/// S1, S2, S4 and S5: of a call just before it is made.
+pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, call: &Call) -> Result<(), Violation> {
+    if !call.operation().is_mutation() {
+        return Ok(());
+    }
+    hold(Property::S2, !pass.log.iter().any(had_its_effect), || format!("{} is a second change", call.operation()))?;
+    let ours = state.owner_tag(operator);
+    match call {
+        Call::Create(new) => hold(Property::S1, OwnerTag::in_tags(&new.tags) == Some(ours), || {
+            "a group is created without our owner tag".to_owned()
+        }),
+        Call::Update(group, config) => {
+            let disables = group.config.enabled && !config.enabled;
+            was_read(pass, group, &ours)?;
+            if disables && pass.deleting() { no_tenant_was_seen(pass, &group.id) } else { Ok(()) }
+        }
+        Call::Delete(group) => {
+            was_read(pass, group, &ours)?;
+            no_tenant_was_seen(pass, &group.id)
+        }
+        Call::Tag(arn, tags) => {
+            let read = last_read(pass, |group| group.arn == *arn);
+            let adopts = read.is_some_and(|read| may_be_adopted(scenario, pass, read, tags, &ours));
+            if adopts { Ok(()) } else { is_ours(pass, arn, &ours) }
+        }
+        Call::Untag(arn, _) => is_ours(pass, arn, &ours),
+        Call::Describe(_) | Call::Tags(_) | Call::Tenants(_) | Call::AnycastIpList(_) | Call::List => Ok(()),
+    }
+}
+
+/// Whether a call of the log was a change that CloudFront has not refused for its ETag.
+fn had_its_effect(entry: &crate::replay::Entry) -> bool {
+    entry.call.operation().is_mutation()
+        && entry.answer.error().is_none_or(|error| error.class != ErrorClass::StaleEtag)
+}
+
+/// What the pass last read of a group.
+fn last_read(pass: &Pass, is_meant: impl Fn(&Group) -> bool) -> Option<&Described> {
+    pass.log.iter().rev().find_map(|entry| match &entry.answer {
+        Answer::Described(Ok(Some(described))) if is_meant(&described.group) => Some(described),
+        _ => None,
+    })
+}
+
+fn was_read(pass: &Pass, group: &Group, ours: &OwnerTag) -> Result<(), Violation> {
+    is_ours(pass, &group.arn, ours)?;
+    let read = last_read(pass, |read| read.id == group.id && read.etag == group.etag);
+    hold(Property::S5, read.is_some(), || format!("ETag {} was not read in this pass", group.etag))
+}
+
+fn is_ours(pass: &Pass, arn: &Arn, ours: &OwnerTag) -> Result<(), Violation> {
+    let owner = last_read(pass, |group| group.arn == *arn).and_then(|read| OwnerTag::in_tags(&read.tags));
+    hold(Property::S1, owner.as_ref() == Some(ours), || format!("the owner tag read was {owner:?}"))
+}
+
+fn may_be_adopted(scenario: &Scenario, pass: &Pass, read: &Described, tags: &Tags, ours: &OwnerTag) -> bool {
+    let spec = &pass.input.object.spec;
+    let object_agrees = match spec.adoption_policy {
+        AdoptionPolicy::Never => false,
+        AdoptionPolicy::IfUnchanged => matches(spec, &read.group, &read.tags),
+        AdoptionPolicy::Always => true,
+    };
+    let only_the_owner = tags.len() == 1 && OwnerTag::in_tags(tags).as_ref() == Some(ours);
+    let unowned = OwnerTag::in_tags(&read.tags).is_none() && !read.group.is_default;
+    scenario.allow_adoption && object_agrees && only_the_owner && unowned && !pass.deleting()
+}
+
+fn no_tenant_was_seen(pass: &Pass, id: &GroupId) -> Result<(), Violation> {
+    let seen = pass.log.iter().rev().find_map(|entry| match (&entry.call, &entry.answer) {
+        (Call::Tenants(of), Answer::Tenants(Ok(tenants))) if of == id => Some(tenants),
+        _ => None,
+    });
+    let free = seen.is_some_and(|tenants: &Tenants| !tenants.any());
+    hold(Property::S4, free, || format!("of its tenants the pass saw {seen:?}"))
+}
+
+/// Whether a group is as a spec asks for it; tags of others do not count.
+pub fn matches(spec: &ConnectionGroupSpec, group: &Group, tags: &Tags) -> bool {
+    let list = group.config.anycast_ip_list_id.as_ref().map(ToString::to_string);
+    (group.config.enabled, group.config.ipv6_enabled, list)
+        == (spec.enabled, spec.ipv6_enabled, spec.anycast_ip_list_id.clone())
+        && spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
+}
+
+/// S3, S6, S8 and L3: of what a pass has come to.
+pub fn of_outcome(
+    scenario: &Scenario,
+    state: &State,
+    operator: usize,
+    pass: &Pass,
+    outcome: &Outcome,
+) -> Result<(), Violation> {
+    let object = &pass.input.object;
+    if outcome.finalizer == Finalizer::Release {
+        of_release(scenario, state, operator, object)?;
+    }
+    let read = last_read(pass, |_| true).filter(|read| read.group.name.as_str() == &*state.name);
+    let changed = outcome.error.is_none() && pass.log.iter().any(|entry| entry.call.operation().is_mutation());
+    let ready = is_true(&outcome.status.conditions, "Ready");
+    if let (Some(read), true, Mode::Manage, false) = (read, ready, object.spec.mode, changed || object.spec.suspend) {
+        let true_of_it =
+            matches(&object.spec, &read.group, &read.tags) && read.group.deployment == Deployment::Deployed;
+        hold(Property::S6, true_of_it, || format!("what was read is {read:?}"))?;
+    }
+    if let (Some(read), None, Mode::Manage, false) = (read, &outcome.error, object.spec.mode, pass.deleting()) {
+        let owner = OwnerTag::in_tags(&read.tags).filter(|owner| *owner != state.owner_tag(operator));
+        let reason = condition(&outcome.status.conditions, "Ready").map(|ready| ready.reason.as_str());
+        let reported = reason == Some("NotOwned") || read.group.is_default;
+        hold(Property::S8, owner.is_none() || reported, || {
+            format!("{owner:?} owns the group, reported is {reason:?}")
+        })?;
+    }
+    let transient = outcome.error.as_ref().is_some_and(|error| {
+        matches!(
+            error.class,
+            ErrorClass::Throttled | ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable
+        )
+    });
+    let was_stalled = object.status.as_ref().is_some_and(|status| is_true(&status.conditions, "Stalled"));
+    let stalled = is_true(&outcome.status.conditions, "Stalled") && !was_stalled;
+    hold(Property::L3, !(transient && stalled), || "a transient error ended in Stalled".to_owned())?;
+    // A bug that gives up is to be caught by what comes of it.
+    let due = outcome.requeue <= std::time::Duration::from_mins(5) || outcome.requeue == NEVER;
+    hold(Property::L3, due, || format!("the next pass is due in {:?}", outcome.requeue))
+}
+
+fn of_release(scenario: &Scenario, state: &State, operator: usize, object: &ConnectionGroup) -> Result<(), Violation> {
+    let managed = object.spec.mode == Mode::Manage && object.spec.deletion_policy == DeletionPolicy::Delete;
+    if !managed || !scenario.lease {
+        return Ok(());
+    }
+    let ours = state.owner_tag(operator);
+    let left = state.account.groups(state.timestamp()).into_iter().find(|group| {
+        let tags = group.resource.tags.as_ref();
+        !group.resource.is_default && tags.and_then(OwnerTag::in_tags).as_ref() == Some(&ours)
+    });
+    hold(Property::S3, left.is_none(), || format!("{} is still there", left.unwrap().resource.id))?;
+    let claims = |tags: &Tags| OwnerTag::in_tags(tags).as_ref() == Some(&ours);
+    let outstanding = state.late.iter().find(|call| match call {
+        // A name that the default group has can never be made.
+        Call::Create(new) => claims(&new.tags) && !state.group().is_some_and(|group| group.is_default),
+        Call::Tag(_, tags) => claims(tags),
+        _ => false,
+    });
+    hold(Property::S3, outstanding.is_none(), || format!("a {} of ours may yet land", outstanding.unwrap().operation()))
+}
+
+/// S6: of a status just before it is written.
+pub fn of_write(
+    scenario: &Scenario,
+    state: &State,
+    object: usize,
+    status: &ConnectionGroupStatus,
+) -> Result<(), Violation> {
+    let generation = usize::try_from(status.observed_generation).unwrap_or_default();
+    let variant = generation.checked_sub(1).and_then(|index| state.objects[object].variants.get(index));
+    let Some(variant) = variant.filter(|_| is_true(&status.conditions, "Ready")) else { return Ok(()) };
+    let spec = &scenario.specs[usize::from(*variant)];
+    if spec.mode == Mode::Observe || spec.suspend {
+        return Ok(());
+    }
+    let shown = (status.enabled, status.ipv6_enabled, &status.anycast_ip_list_id, status.status.as_deref());
+    let asked = (Some(spec.enabled), Some(spec.ipv6_enabled), &spec.anycast_ip_list_id, Some("Deployed"));
+    let tagged = spec.tags.iter().all(|(key, value)| status.tags.get(key) == Some(value));
+    hold(Property::S6, shown == asked && tagged, || {
+        format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
+    })
+}
+
+/// S7: of a state.
+pub fn of_state(state: &State) -> Result<(), Violation> {
+    for ours in OWNER_TAGS {
+        let owned = state.account.histories(state.timestamp()).filter(|history| {
+            history.current.is_some() && history.tags.get(OwnerTag::KEY).is_some_and(|owner| owner == ours)
+        });
+        let count = owned.count();
+        hold(Property::S7, count < 2, || format!("{count} groups carry {ours}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,359 @@
+//! The scenarios: who acts, what they may do, and how often. Each is explored to its end, and its count of states is on record.
+//! `MODEL_BOUND=wide` (`make model`) allows one fault more in each.
+
+use cloudfront_simulator::{
+    Account, Switches, Timestamp,
+    admin::{NewGroup, NewList},
+    switches::{CreatePrecedence, Detach, IpAddressType, Tolerance, WritePrecedence},
+};
+use connection_group_operator::{
+    api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy, Mode},
+    cloudfront::{ErrorClass, Operation},
+    reconcile::ownership::OwnerTag,
+};
+
+use crate::{
+    explore::{assert_explored, holds},
+    outside::Outside,
+    replay::EPOCH_MS,
+    state::{Budget, NAME, OWNER_TAGS, Scenario, State},
+};
+
+fn spec() -> ConnectionGroupSpec {
+    ConnectionGroupSpec::default()
+}
+
+fn tagged() -> ConnectionGroupSpec {
+    ConnectionGroupSpec { ipv6_enabled: false, tags: [("team".to_owned(), "edge".to_owned())].into(), ..spec() }
+}
+
+pub fn disabled() -> ConnectionGroupSpec {
+    ConnectionGroupSpec { enabled: false, ..spec() }
+}
+
+/// CloudFront takes its time, so that a roll-out is an event and not a matter of waiting.
+fn switches() -> Switches {
+    Switches { propagation: cloudfront_simulator::Millis::seconds(60 * 60 * 24 * 365 * 100), ..Switches::default() }
+}
+
+fn scenario(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        specs: vec![spec()],
+        operators: vec![0],
+        switches: switches(),
+        allow_adoption: false,
+        prelude: |_| {},
+        budget: Budget { faults: 1, edits: 1, outside: 1 },
+        outside: &[],
+        errors: &[ErrorClass::ServiceUnavailable],
+        lease: true,
+        harsh: true,
+        ticks: true,
+        deep_checks: false,
+        blind: false,
+        deletions: true,
+    }
+}
+
+/// One operator, people who change their minds, and others who interfere.
+pub fn life() -> Scenario {
+    Scenario {
+        specs: vec![spec(), tagged()],
+        budget: Budget { faults: 1, edits: 1, outside: 1 },
+        outside: &[Outside::Disables, Outside::Deletes],
+        ..scenario("life")
+    }
+}
+
+/// Many faults and crashes.
+pub fn faults() -> Scenario {
+    Scenario { budget: Budget { faults: 2, edits: 1, outside: 0 }, ..scenario("faults") }
+}
+
+/// People who change their minds again and again, and a process that lives.
+pub fn minds() -> Scenario {
+    Scenario {
+        specs: vec![spec(), tagged()],
+        budget: Budget { faults: 1, edits: 2, outside: 0 },
+        harsh: false,
+        errors: &[ErrorClass::Throttled, ErrorClass::AccessDenied],
+        ..scenario("minds")
+    }
+}
+
+/// A group that is there already, tenants, and an object that is deleted.
+pub fn deletion() -> Scenario {
+    Scenario {
+        prelude: |state| ours(state, &[]),
+        budget: Budget { faults: 1, edits: 1, outside: 2 },
+        outside: &[Outside::TenantComes, Outside::TenantGoes, Outside::Deletes],
+        ..scenario("deletion")
+    }
+}
+
+/// Two owner ids want one name.
+pub fn owners() -> Scenario {
+    Scenario {
+        operators: vec![0, 1],
+        budget: Budget { faults: 1, edits: 1, outside: 0 },
+        ticks: false,
+        ..scenario("owners")
+    }
+}
+
+/// Others make groups of our name, take our tag off, and put theirs on.
+pub fn strangers() -> Scenario {
+    Scenario {
+        budget: Budget { faults: 1, edits: 1, outside: 2 },
+        outside: &[
+            Outside::CreatesUnowned,
+            Outside::CreatesForeign,
+            Outside::TakesOwnerTagOff,
+            Outside::PutsForeignOwnerTag,
+            Outside::Deletes,
+        ],
+        ..scenario("strangers")
+    }
+}
+
+/// A group without owner is there, and may be adopted.
+pub fn adoption() -> Scenario {
+    let unchanged = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..tagged() };
+    Scenario {
+        specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..spec() }, unchanged],
+        allow_adoption: true,
+        prelude: |state| {
+            state.account.outside_create_group(state.timestamp(), NewGroup::named(NAME)).unwrap();
+        },
+        budget: Budget { faults: 1, edits: 1, outside: 1 },
+        outside: &[Outside::PutsForeignOwnerTag, Outside::Deletes, Outside::TurnsIpv6Off],
+        ..scenario("adoption")
+    }
+}
+
+/// Two processes act for one object at once, as if there were no Lease.
+pub fn replicas() -> Scenario {
+    Scenario {
+        operators: vec![0, 0],
+        budget: Budget { faults: 0, edits: 1, outside: 0 },
+        lease: false,
+        ticks: false,
+        ..scenario("replicas")
+    }
+}
+
+/// Every mode after every other.
+pub fn modes() -> Scenario {
+    Scenario {
+        specs: vec![
+            spec(),
+            ConnectionGroupSpec { mode: Mode::Observe, ..disabled() },
+            ConnectionGroupSpec { suspend: true, ..spec() },
+            ConnectionGroupSpec { deletion_protection: true, ..spec() },
+            ConnectionGroupSpec { deletion_policy: DeletionPolicy::Retain, ..spec() },
+        ],
+        budget: Budget { faults: 1, edits: 2, outside: 0 },
+        ..scenario("modes")
+    }
+}
+
+/// An Anycast list that CloudFront does not accept to be detached, one that does not exist, and one that forbids IPv6.
+pub fn anycast() -> Scenario {
+    let attached = attached();
+    let unknown = ConnectionGroupSpec { anycast_ip_list_id: Some("aip_unknown".to_owned()), ..attached.clone() };
+    let forbidden = ConnectionGroupSpec { ipv6_enabled: true, ..attached.clone() };
+    Scenario {
+        specs: vec![attached, ConnectionGroupSpec { ipv6_enabled: false, ..spec() }, unknown, forbidden],
+        switches: Switches { detach: Detach::Rejected, ..switches() },
+        prelude: |state| drop(state.account.outside_create_list(state.timestamp(), list())),
+        budget: Budget { faults: 1, edits: 2, outside: 0 },
+        deletions: false,
+        ..scenario("anycast")
+    }
+}
+
+/// An Anycast list that stays attached although CloudFront says yes.
+pub fn sticky() -> Scenario {
+    Scenario {
+        specs: vec![attached(), tagged()],
+        switches: Switches { detach: Detach::Never, ..switches() },
+        ..Scenario { name: "sticky", ..anycast() }
+    }
+}
+
+/// What a list does not show: tags that others took off, found by the deep check.
+pub fn drift() -> Scenario {
+    Scenario {
+        specs: vec![tagged()],
+        prelude: |state| ours(state, &[("team", "edge")]),
+        budget: Budget { faults: 1, edits: 1, outside: 1 },
+        outside: &[Outside::TakesTagsOff, Outside::TurnsIpv6Off],
+        deep_checks: true,
+        ..scenario("drift")
+    }
+}
+
+/// A CloudFront that refuses whatever it may refuse: changes under way, and state before version.
+pub fn refusals() -> Scenario {
+    Scenario {
+        specs: vec![spec(), disabled()],
+        switches: Switches {
+            update_in_progress: Tolerance::Refuse,
+            delete_in_progress: Tolerance::Refuse,
+            disable_with_tenants: Tolerance::Refuse,
+            write_precedence: WritePrecedence::StateFirst,
+            ..switches()
+        },
+        prelude: |state| ours(state, &[]),
+        budget: Budget { faults: 1, edits: 1, outside: 2 },
+        outside: &[Outside::Enables, Outside::TenantComes, Outside::TenantGoes],
+        ..scenario("refusals")
+    }
+}
+
+/// The account is full.
+pub fn quota() -> Scenario {
+    Scenario {
+        switches: Switches { groups_per_account: 1, create_precedence: CreatePrecedence::QuotaFirst, ..switches() },
+        prelude: |state| {
+            state.account.outside_create_group(state.timestamp(), NewGroup::named("other")).unwrap();
+        },
+        budget: Budget { faults: 2, edits: 1, outside: 0 },
+        ..scenario("quota")
+    }
+}
+
+/// The name is that of the account's default group.
+pub fn default_group() -> Scenario {
+    let name = Account::new(switches()).outside_create_default_group(Timestamp(EPOCH_MS)).resource.name;
+    Scenario {
+        specs: vec![ConnectionGroupSpec { name: Some(name), ..spec() }],
+        prelude: |state| drop(state.account.outside_create_default_group(state.timestamp())),
+        budget: Budget { faults: 2, edits: 1, outside: 0 },
+        ..scenario("default group")
+    }
+}
+
+fn attached() -> ConnectionGroupSpec {
+    let mut account = Account::new(switches());
+    let list = account.outside_create_list(Timestamp(EPOCH_MS), list());
+    ConnectionGroupSpec { anycast_ip_list_id: Some(list.id), ipv6_enabled: false, ..spec() }
+}
+
+fn list() -> NewList {
+    NewList::named("static", IpAddressType::Ipv4)
+}
+
+/// The group is there, as an earlier process left it.
+fn ours(state: &mut State, tags: &[(&str, &str)]) {
+    let tags = tags.iter().chain(&[(OwnerTag::KEY, OWNER_TAGS[0])]);
+    let tags = tags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    state.account.outside_create_group(state.timestamp(), NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
+    state.account.propagate(state.timestamp());
+}
+
+fn bound(mut scenario: Scenario) -> Scenario {
+    if std::env::var("MODEL_BOUND").is_ok_and(|bound| bound == "wide") {
+        scenario.budget.faults += 1;
+    }
+    scenario
+}
+
+/// Explores a scenario to its end. What it has shown before it must show again: as many states, these plans, and these errors of CloudFront's.
+fn explored(scenario: Scenario, at_least: usize, plans: &[&str], errors: &[(Operation, ErrorClass)]) {
+    let scenario = bound(scenario);
+    let report = holds(&scenario);
+    assert_explored(&scenario, &report, at_least);
+    if std::env::var("MODEL_RECORD").is_ok() {
+        let own = report.seen.errors.iter().filter(|(_, class)| {
+            !matches!(
+                class,
+                ErrorClass::ServiceUnavailable
+                    | ErrorClass::TimedOut
+                    | ErrorClass::Throttled
+                    | ErrorClass::AccessDenied
+            )
+        });
+        println!("RECORD {}|{:?}|{:?}", scenario.name, report.seen.plans, own.collect::<Vec<_>>());
+    }
+    let mut missing = report.seen.missing(&scenario);
+    missing.extend(plans.iter().filter(|plan| !report.seen.plans.contains(*plan)).map(ToString::to_string));
+    missing.extend(errors.iter().filter(|error| !report.seen.errors.contains(error)).map(|error| format!("{error:?}")));
+    assert_eq!(missing, Vec::<String>::new(), "{}: not seen", scenario.name);
+}
+
+#[test]
+fn an_object_lives_and_dies_while_others_interfere() {
+    explored(life(), 1, &[], &[]);
+}
+
+#[test]
+fn calls_fail_and_processes_die_anywhere() {
+    explored(faults(), 1, &[], &[]);
+}
+
+#[test]
+fn people_change_their_minds_at_any_moment() {
+    explored(minds(), 1, &[], &[]);
+}
+
+#[test]
+fn a_deletion_waits_for_tenants_and_ends() {
+    explored(deletion(), 1, &[], &[]);
+}
+
+#[test]
+fn two_owners_never_touch_each_others_group() {
+    explored(owners(), 1, &[], &[]);
+}
+
+#[test]
+fn groups_of_strangers_are_left_alone() {
+    explored(strangers(), 1, &[], &[]);
+}
+
+#[test]
+fn an_unowned_group_is_adopted() {
+    explored(adoption(), 1, &[], &[]);
+}
+
+#[test]
+fn two_processes_at_once_harm_nothing() {
+    explored(replicas(), 1, &[], &[]);
+}
+
+#[test]
+fn every_mode_follows_every_other() {
+    explored(modes(), 1, &[], &[]);
+}
+
+#[test]
+fn lists_that_cannot_be_attached_or_detached_are_reported() {
+    explored(anycast(), 1, &[], &[]);
+}
+
+#[test]
+fn a_list_that_stays_attached_is_reported() {
+    explored(sticky(), 1, &[], &[]);
+}
+
+#[test]
+fn drift_that_no_list_shows_is_found() {
+    explored(drift(), 1, &[], &[]);
+}
+
+#[test]
+fn refusals_are_waited_out() {
+    explored(refusals(), 1, &[], &[]);
+}
+
+#[test]
+fn a_full_account_is_reported() {
+    explored(quota(), 1, &[], &[]);
+}
+
+#[test]
+fn the_default_group_is_left_alone() {
+    explored(default_group(), 1, &[], &[]);
+}

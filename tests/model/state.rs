@@ -1,0 +1,249 @@
+//! The world of the check: objects as the API server has them, operators with what they remember, one account, and what may still happen to
+//! them. Pure data. Time goes in steps that are longer than any window of the operator's, so that only before and after matter.
+
+use std::{sync::Arc, time::Duration};
+
+use cloudfront_simulator::{Account, Switches, Timestamp, model::ConnectionGroup as Shown};
+use connection_group_operator::{
+    api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus},
+    clock::Moment,
+    cloudfront::{ApiError, Snapshot},
+    reconcile::{Memory, Outcome, Policy, ownership::OwnerTag},
+};
+
+use crate::{
+    outside::Outside,
+    replay::{Call, EPOCH_MS, Entry, Input, Stage},
+};
+
+/// Longer than the settle window, the time that tags take, and the time for which our own last write is the newest we know.
+pub const TICK: Duration = Duration::from_secs(61);
+/// A little longer than the time between two deep checks.
+pub const DEEP_TICK: Duration = Duration::from_secs(61 * 1150);
+/// A requeue that never comes.
+pub const NEVER: Duration = Duration::MAX;
+/// The name of every object and its group.
+pub const NAME: &str = "edge";
+/// The owner ids, by object.
+pub const OWNER_IDS: [&str; 2] = ["prod", "dev"];
+
+/// The owner tags of these.
+pub const OWNER_TAGS: [&str; 2] = ["prod/platform/edge", "dev/platform/edge"];
+
+/// What a scenario explores, and how far.
+#[derive(Clone)]
+pub struct Scenario {
+    pub name: &'static str,
+    /// The specs that people write, the first one first.
+    pub specs: Vec<ConnectionGroupSpec>,
+    /// The object of each operator. Two objects have two owner ids.
+    pub operators: Vec<usize>,
+    pub switches: Switches,
+    pub allow_adoption: bool,
+    /// What happens before.
+    pub prelude: fn(&mut State),
+    /// How often faults may strike, people may change their minds, and others may interfere.
+    pub budget: Budget,
+    /// What others may do.
+    pub outside: &'static [Outside],
+    /// Errors that a call may meet before it has an effect.
+    pub errors: &'static [connection_group_operator::cloudfront::ErrorClass],
+    /// Whether one operator at a time acts for an object; without the Lease, some promises are not made.
+    pub lease: bool,
+    /// Whether processes die, and calls that were given up take effect late. What such a call leaves of our tags is not always known as ours.
+    pub harsh: bool,
+    /// Whether so much time goes by that what was sent has landed or is lost.
+    pub ticks: bool,
+    /// Whether so much time may go by that groups are read in full again.
+    pub deep_checks: bool,
+    /// Whether any end counts as the goal: for the check of the checker.
+    pub blind: bool,
+    /// Whether objects may be deleted and made again.
+    pub deletions: bool,
+}
+
+/// What may still happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Budget {
+    pub faults: u8,
+    pub edits: u8,
+    pub outside: u8,
+}
+
+#[derive(Clone)]
+pub struct State {
+    pub account: Account,
+    /// The name that the groups of all objects have at CloudFront.
+    pub name: Arc<str>,
+    pub now: Duration,
+    pub objects: Vec<Object>,
+    pub operators: Vec<Operator>,
+    /// Calls that were given up, and may take effect yet.
+    pub late: Vec<Call>,
+    pub left: Budget,
+    /// The pass that ended with the last step.
+    pub just_ended: Option<Arc<Pass>>,
+}
+
+/// An object's name at the API server, and the object of that name, if there is one.
+#[derive(Clone)]
+pub struct Object {
+    pub current: Option<Arc<ConnectionGroup>>,
+    pub incarnation: u32,
+    /// The spec of each generation of this incarnation, as an index.
+    pub variants: Vec<u8>,
+}
+
+impl Object {
+    pub fn variant(&self) -> u8 {
+        *self.variants.last().unwrap()
+    }
+}
+
+#[derive(Clone)]
+pub struct Operator {
+    pub object: usize,
+    pub process_start: Duration,
+    pub snapshot: Option<Arc<Snapshot>>,
+    pub list_trouble: Option<ApiError>,
+    pub remembered: Remembered,
+    pub pass: Option<Arc<Pass>>,
+}
+
+/// What an operator remembers of its object.
+#[derive(Clone, Default)]
+pub struct Remembered {
+    pub incarnation: u32,
+    pub memory: Memory,
+    pub status: Option<Arc<ConnectionGroupStatus>>,
+    /// The last pass asked for no other one.
+    pub gave_up: bool,
+}
+
+/// A pass in flight.
+#[derive(Clone)]
+pub struct Pass {
+    pub input: Arc<Input>,
+    pub incarnation: u32,
+    pub variant: u8,
+    pub log: Vec<Entry>,
+    pub stage: Stage,
+}
+
+impl Pass {
+    pub fn ended(&self) -> Option<(&Outcome, &Memory)> {
+        match &self.stage {
+            Stage::Asking(_) => None,
+            Stage::Ended(outcome, memory) => Some((outcome, memory)),
+        }
+    }
+
+    pub fn deleting(&self) -> bool {
+        self.input.object.metadata.deletion_timestamp.is_some()
+    }
+}
+
+impl Scenario {
+    pub fn policy(&self, object: usize) -> Policy {
+        Policy {
+            owner_id: OWNER_IDS[object].into(),
+            allow_adoption: self.allow_adoption,
+            sweep_interval: Duration::from_secs(20),
+            sweep_interval_active: Duration::from_secs(10),
+            deep_check_interval: DEEP_TICK.mul_f64(1.0 / 1.15),
+            settle_window: Duration::from_mins(1),
+        }
+    }
+
+    /// Operators have run for a while and have swept; the objects have just been made.
+    pub fn start(&self) -> State {
+        let objects = self.operators.iter().max().unwrap() + 1;
+        let mut state = State {
+            account: Account::new(self.switches),
+            name: self.specs[0].name.as_deref().unwrap_or(NAME).into(),
+            now: TICK * 2,
+            objects: vec![Object { current: None, incarnation: 0, variants: vec![0] }; objects],
+            operators: self.operators.iter().map(|object| Operator::new(*object)).collect(),
+            late: Vec::new(),
+            left: self.budget,
+            just_ended: None,
+        };
+        for object in 0..objects {
+            state.make(self, object);
+        }
+        (self.prelude)(&mut state);
+        for operator in 0..state.operators.len() {
+            state.renew_memory(self, operator);
+            state.sweep(operator);
+        }
+        state
+    }
+}
+
+impl Operator {
+    /// Whether its pass is about to read, and not to change anything or to be stored.
+    pub fn only_reads(&self) -> bool {
+        self.pass.as_ref().is_some_and(|pass| match &pass.stage {
+            Stage::Asking(call) => !call.operation().is_mutation(),
+            Stage::Ended(..) => false,
+        })
+    }
+
+    fn new(object: usize) -> Self {
+        let remembered = Remembered::default();
+        Self { object, process_start: Duration::ZERO, snapshot: None, list_trouble: None, remembered, pass: None }
+    }
+}
+
+impl State {
+    pub fn timestamp(&self) -> Timestamp {
+        Timestamp(EPOCH_MS + i64::try_from(self.now.as_millis()).unwrap())
+    }
+
+    pub fn object_of(&self, operator: usize) -> &Object {
+        &self.objects[self.operators[operator].object]
+    }
+
+    pub fn group(&self) -> Option<Shown> {
+        self.account.group(self.timestamp(), &self.name).map(|group| group.resource)
+    }
+
+    /// The last call that the operator's pass, in flight or just ended, had answered.
+    pub fn last_entry(&self, operator: usize) -> Option<&Entry> {
+        self.operators[operator].pass.as_ref().or(self.just_ended.as_ref())?.log.last()
+    }
+
+    pub fn at_rest(&self) -> bool {
+        self.late.is_empty() && self.operators.iter().all(|operator| operator.pass.is_none())
+    }
+
+    /// Somebody makes the object (again).
+    pub fn make(&mut self, scenario: &Scenario, object: usize) {
+        let slot = &mut self.objects[object];
+        slot.incarnation += 1;
+        slot.variants = vec![0];
+        let mut made = ConnectionGroup::new(NAME, scenario.specs[0].clone());
+        made.metadata.namespace = Some("platform".into());
+        made.metadata.uid = Some(format!("uid-{object}-{}", slot.incarnation));
+        made.metadata.generation = Some(1);
+        slot.current = Some(Arc::new(made));
+    }
+
+    /// An operator that has never heard of its object.
+    pub fn renew_memory(&mut self, scenario: &Scenario, operator: usize) {
+        let incarnation = self.object_of(operator).incarnation;
+        let object = self.operators[operator].object;
+        let moment = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
+        let deep_check_at = Some(moment + scenario.policy(object).deep_check_interval);
+        let memory = Memory { deep_check_at, ..Memory::default() };
+        self.operators[operator].remembered = Remembered { incarnation, memory, ..Remembered::default() };
+    }
+
+    pub fn current(&self, object: usize) -> Option<&ConnectionGroup> {
+        self.objects[object].current.as_deref()
+    }
+
+    pub fn owner_tag(&self, operator: usize) -> OwnerTag {
+        OwnerTag::new(OWNER_IDS[self.operators[operator].object], "platform", NAME)
+    }
+}

@@ -1,0 +1,157 @@
+//! A counterexample as people read it: what happened, step by step, and the world it ended in. In: actions from the start. Out: text. Pure.
+
+use std::fmt::Write;
+
+use crate::{
+    actions::{Action, Dying, Struck, act},
+    mutants::Mutant,
+    outside::Outside,
+    properties::Violation,
+    replay::{Answer, Call, Stage},
+    state::{Scenario, State},
+};
+
+pub fn tell(scenario: &Scenario, mutant: Option<Mutant>, actions: &[Action], violation: &Violation) -> String {
+    let mut text = format!("\nIn scenario \"{}\":\n", scenario.name);
+    let mut state = scenario.start();
+    for (number, action) in actions.iter().enumerate() {
+        let _ = write!(text, "{:>3}. {}", number + 1, sentence(&state, *action));
+        match act(scenario, &state, *action, mutant) {
+            Ok(Some(next)) => {
+                text += &came_of_it(*action, &next);
+                state = next;
+            }
+            Ok(None) => text += " (nothing came of it)",
+            Err(_) => text += " <- here",
+        }
+        text.push('\n');
+    }
+    let _ = write!(text, "{violation}\n\nThe world then:\n{}", world(&state));
+    text
+}
+
+fn sentence(state: &State, action: Action) -> String {
+    let pending = |operator: usize| match &state.operators[operator].pass.as_ref().map(|pass| &pass.stage) {
+        Some(Stage::Asking(call)) => asked(call),
+        Some(Stage::Ended(..)) | None => "nothing".to_owned(),
+    };
+    match action {
+        Action::Start(operator) => format!("operator {operator} takes the object up"),
+        Action::Answer(operator, struck) => {
+            format!("operator {operator} asks for {}{}", pending(operator), fate(struck))
+        }
+        Action::Store(operator) => format!("the outcome of operator {operator}'s pass is stored"),
+        Action::StoreFails(operator) => {
+            format!("the API server does not take the outcome of operator {operator}'s pass")
+        }
+        Action::Crash(operator, dying) => {
+            let when = match dying {
+                Dying::BeforeTheCall => "before",
+                Dying::AfterTheCall => "after CloudFront has carried out",
+                Dying::CallLandsLater => "just after it has sent",
+            };
+            format!("operator {operator} dies {when} {}; another process begins", pending(operator))
+        }
+        Action::Sweep(operator, struck) => format!("operator {operator} lists the account{}", fate(struck)),
+        Action::Edit(object, spec) => format!("somebody changes object {object} to spec {spec}"),
+        Action::Delete(object) => format!("somebody deletes object {object}"),
+        Action::MakeAgain(object) => format!("somebody makes object {object} again"),
+        Action::Outside(what) => match what {
+            Outside::TurnsIpv6Off => "somebody turns IPv6 of the group off",
+            Outside::Disables => "somebody disables the group",
+            Outside::Enables => "somebody enables the group",
+            Outside::Deletes => "somebody deletes the group",
+            Outside::CreatesUnowned => "somebody creates a group of that name without an owner",
+            Outside::CreatesForeign => "another owner creates a group of that name",
+            Outside::TakesOwnerTagOff => "somebody takes the owner tag off",
+            Outside::PutsForeignOwnerTag => "another owner puts its tag on the group",
+            Outside::TakesTagsOff => "somebody takes the tag \"team\" off",
+            Outside::TenantComes => "a tenant comes",
+            Outside::TenantGoes => "the tenant goes",
+        }
+        .to_owned(),
+        Action::Propagate => "all changes are rolled out".to_owned(),
+        Action::Land(index) => format!("{} takes effect after all", asked(&state.late[index])),
+        Action::Tick => "a minute goes by".to_owned(),
+        Action::DeepTick => "hours go by".to_owned(),
+    }
+}
+
+const fn fate(struck: Struck) -> &'static str {
+    match struck {
+        Struck::No => "",
+        Struck::Refused(_) => ", and is refused",
+        Struck::AnswerLost => "; it is done, but the answer is lost",
+        Struck::LandsLater => "; no answer comes, and it may take effect yet",
+        Struck::Stale => ", and is answered from the past",
+        Struck::StaleGroup => ", and the group is from the past",
+        Struck::StaleTags => ", and the tags are from the past",
+    }
+}
+
+fn asked(call: &Call) -> String {
+    match call {
+        Call::Describe(lookup) => format!("the group {lookup:?}"),
+        Call::Tags(arn) => format!("the tags of {arn}"),
+        Call::Create(new) => format!("Create({:?}, {:?})", new.config, new.tags),
+        Call::Update(group, config) => format!("Update({}, {}, {config:?})", group.id, group.etag),
+        Call::Delete(group) => format!("Delete({}, {})", group.id, group.etag),
+        Call::Tag(arn, tags) => format!("Tag({arn}, {tags:?})"),
+        Call::Untag(arn, keys) => format!("Untag({arn}, {keys:?})"),
+        Call::Tenants(id) => format!("the tenants of {id}"),
+        Call::AnycastIpList(id) => format!("the Anycast list {id}"),
+        Call::List => "all groups".to_owned(),
+    }
+}
+
+fn came_of_it(action: Action, after: &State) -> String {
+    let (Action::Answer(operator, _) | Action::Start(operator)) = action else { return String::new() };
+    let pass = after.operators[operator].pass.as_ref().or(after.just_ended.as_ref());
+    let Some(pass) = pass else { return String::new() };
+    let answer = pass.log.last().map_or(String::new(), |entry| format!("\n       it hears {}", heard(&entry.answer)));
+    let end = pass.ended().map_or(String::new(), |(outcome, _)| {
+        let reason = outcome.status.conditions.first().map_or("", |ready| ready.reason.as_str());
+        format!("\n       the pass ends: {reason}, finalizer {:?}", outcome.finalizer)
+    });
+    answer + &end
+}
+
+fn heard(answer: &Answer) -> String {
+    match answer {
+        Answer::Described(Ok(Some(described))) => {
+            let group = &described.group;
+            format!("{} {} {:?} {:?} {:?}", group.id, group.etag, group.config, group.deployment, described.tags)
+        }
+        Answer::Described(Ok(None)) => "there is no such group".to_owned(),
+        Answer::Group(Ok(group)) => format!("{} {} {:?} {:?}", group.id, group.etag, group.config, group.deployment),
+        Answer::Done(Ok(())) => "done".to_owned(),
+        Answer::Tenants(Ok(tenants)) => format!("{} tenants", tenants.count),
+        other => other.error().map_or_else(|| format!("{other:?}"), ToString::to_string),
+    }
+}
+
+fn world(state: &State) -> String {
+    let mut text = String::new();
+    for group in state.account.groups(state.timestamp()) {
+        let _ = writeln!(text, "  group {:?} {}", group.resource, group.etag);
+    }
+    for object in &state.objects {
+        let Some(object) = &object.current else {
+            text += "  no object\n";
+            continue;
+        };
+        let deleting = if object.metadata.deletion_timestamp.is_some() { ", being deleted" } else { "" };
+        let _ = writeln!(text, "  object of generation {:?}{deleting}: {:?}", object.metadata.generation, object.spec);
+        for condition in object.status.iter().flat_map(|status| &status.conditions) {
+            let _ = writeln!(
+                text,
+                "    {}={} {}: {}",
+                condition.type_, condition.status, condition.reason, condition.message
+            );
+        }
+    }
+    for call in &state.late {
+        let _ = writeln!(text, "  on its way: {}", asked(call));
+    }
+    text
+}
