@@ -69,7 +69,11 @@ pub enum Ended<T> {
 }
 
 /// Carries `work` out until it ends, panics or is interrupted. In each case no call is under way afterwards.
-pub async fn guarded<T>(gate: &Gate, work: impl Future<Output = T>, interruption: impl Future<Output = ()>) -> Ended<T> {
+pub async fn guarded<T>(
+    gate: &Gate,
+    work: impl Future<Output = T>,
+    interruption: impl Future<Output = ()>,
+) -> Ended<T> {
     let interrupted = async {
         interruption.await;
         gate.shut().await

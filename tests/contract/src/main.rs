@@ -49,8 +49,11 @@ struct Cli {
 }
 
 fn run_name(text: &str) -> Result<GroupName, String> {
-    let digits = text.strip_prefix(PREFIX).filter(|rest| rest.len() == DIGITS && rest.bytes().all(|b| b.is_ascii_hexdigit()));
-    digits.map(|_| GroupName::new(text)).ok_or_else(|| format!("not a name that a run gives: {PREFIX} and {DIGITS} digits"))
+    let digits =
+        text.strip_prefix(PREFIX).filter(|rest| rest.len() == DIGITS && rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    digits
+        .map(|_| GroupName::new(text))
+        .ok_or_else(|| format!("not a name that a run gives: {PREFIX} and {DIGITS} digits"))
 }
 
 fn local_url(text: &str) -> Result<String, String> {
@@ -86,7 +89,9 @@ async fn main() -> ExitCode {
     };
     // Whoever interrupts from here on waits: half a clean-up is none.
     let _ignored = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    println!("\nCleaning up: deleting {run}, which CloudFront may take minutes to allow. Interrupting does not stop this.");
+    println!(
+        "\nCleaning up: deleting {run}, which CloudFront may take minutes to allow. Interrupting does not stop this."
+    );
     let may_come_late = ended.is_none() || gate.may_have_group();
     let patience = Patience { poll: cli.poll, settle: cli.settle, deadline: cli.deadline };
     if let Err(left) = clean_up(&adapter(&aws, cli.rate), &run, may_come_late, patience).await {
@@ -119,7 +124,10 @@ async fn agreed(cli: &Cli, aws: &SdkConfig) -> Result<GroupName, String> {
          - change, tag, disable and delete it, which takes up to an hour, mostly waiting for deployments;\n\
          - read the list of groups{};\n\
          - delete it also when interrupted (Ctrl-C). If this program is killed: make aws-contract CLEAN_UP={run}",
-        cli.anycast_ip_list.as_ref().map(|list| format!(", and attach the Anycast IP list {list} to it for a while")).unwrap_or_default(),
+        cli.anycast_ip_list
+            .as_ref()
+            .map(|list| format!(", and attach the Anycast IP list {list} to it for a while"))
+            .unwrap_or_default(),
     );
     let typed = match &cli.yes {
         Some(yes) => yes.clone(),

@@ -119,7 +119,11 @@ async fn the_list_shows_the_group_as_a_read_does(target: &impl Target) -> Verdic
     };
     let listed = eventually(target, "the group in the list", ask, |groups| !groups.is_empty()).await?;
     let [item] = listed.as_slice() else { return ensure(false, "listed more than once", &listed) };
-    ensure((&item.id, &item.arn, &item.etag) == (&group.id, &group.arn, &group.etag), "another group or version", item)?;
+    ensure(
+        (&item.id, &item.arn, &item.etag) == (&group.id, &group.arn, &group.etag),
+        "another group or version",
+        item,
+    )?;
     ensure(item.enabled == Some(group.config.enabled), "another value of Enabled", item)?;
     ensure(item.anycast_ip_list_id == group.config.anycast_ip_list_id, "another Anycast list", item)
 }
@@ -153,12 +157,16 @@ async fn tags_are_set_and_overwritten_and_the_others_stay(target: &impl Target) 
     let arn = read(target).await?.group.arn;
     for value in ["first", "second"] {
         // Unicode, and the characters that XML and URLs treat in their own way.
-        let tags = BTreeMap::from([("schlüssel +/=".to_owned(), value.to_owned()), ("empty".to_owned(), String::new())]);
+        let tags =
+            BTreeMap::from([("schlüssel +/=".to_owned(), value.to_owned()), ("empty".to_owned(), String::new())]);
         target.port().tag(&arn, &tags).await?;
         let expected = tags.into_iter().chain(mark(target.name())).collect::<BTreeMap<_, _>>();
-        eventually(target, "the tags", async || Ok(target.port().tags(&arn).await?), |seen| {
-            seen.as_ref() == Some(&expected)
-        })
+        eventually(
+            target,
+            "the tags",
+            async || Ok(target.port().tags(&arn).await?),
+            |seen| seen.as_ref() == Some(&expected),
+        )
         .await?;
     }
     Ok(())

@@ -87,8 +87,7 @@ impl<'a> Probe<'a> {
         let measured = async {
             let group = self.at_rest().await?.group;
             // Enabled, for what comes after.
-            let answered =
-                self.cloud.port().update(&group, &Config { enabled: true, ..turned(&group.config) }).await?;
+            let answered = self.cloud.port().update(&group, &Config { enabled: true, ..turned(&group.config) }).await?;
             let since = Instant::now();
             let read_lag = self.lag("the change", |read| read.group.etag == answered.etag).await?;
             deployed(self.cloud, &answered.etag).await?;
@@ -113,7 +112,8 @@ impl<'a> Probe<'a> {
 
     pub async fn tags_per_resource(&self) -> Tried {
         let found = self.at_rest().await?;
-        let spare = |count: usize| (0..count).map(|n| (format!("spare-{n}"), String::new())).collect::<BTreeMap<_, _>>();
+        let spare =
+            |count: usize| (0..count).map(|n| (format!("spare-{n}"), String::new())).collect::<BTreeMap<_, _>>();
         let room = TAGS.saturating_sub(found.tags.len());
         let port = self.cloud.port();
         let mut sizes = Vec::new();
@@ -150,7 +150,9 @@ impl<'a> Probe<'a> {
     pub async fn write_precedence(&self) -> Tried {
         let mut group = self.at_rest().await?.group;
         if !group.config.enabled || group.etag == self.first_etag {
-            return Ok(Answer::NotTried("the group could not be enabled and changed, so its deletion is not forbidden twice"));
+            return Ok(Answer::NotTried(
+                "the group could not be enabled and changed, so its deletion is not forbidden twice",
+            ));
         }
         group.etag = self.first_etag.clone();
         match self.cloud.port().delete(&group).await {

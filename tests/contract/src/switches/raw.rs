@@ -75,7 +75,10 @@ fn shown(group: Option<&types::ConnectionGroup>) -> Shown {
         enabled: group.and_then(types::ConnectionGroup::enabled),
         tags: group.and_then(types::ConnectionGroup::tags).is_some_and(|tags| !tags.items().is_empty()),
         anycast_ip_list_id: group.and_then(types::ConnectionGroup::anycast_ip_list_id).map(ToOwned::to_owned),
-        account: group.and_then(types::ConnectionGroup::arn).and_then(|arn| arn.split(':').nth(4)).map(ToOwned::to_owned),
+        account: group
+            .and_then(types::ConnectionGroup::arn)
+            .and_then(|arn| arn.split(':').nth(4))
+            .map(ToOwned::to_owned),
     }
 }
 
@@ -123,8 +126,7 @@ impl Raw {
     /// # Errors
     /// As CloudFront says.
     pub async fn page(&self, list: Option<&str>, max_items: Option<i32>) -> Result<Page, Refusal> {
-        let filter =
-            list.map(|id| types::ConnectionGroupAssociationFilter::builder().anycast_ip_list_id(id).build());
+        let filter = list.map(|id| types::ConnectionGroupAssociationFilter::builder().anycast_ip_list_id(id).build());
         let request = self.client.list_connection_groups().set_association_filter(filter).set_max_items(max_items);
         let page = self.gate.pass(request.send()).await?;
         let more = page.next_marker().is_some_and(|marker| !marker.is_empty());

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use cloudfront_simulator::admin::{GroupPatch, NewGroup, NewList, NewTenant};
 use connection_group_operator::cloudfront::{AnycastIpListId, GroupName, sdk::Sdk};
-use contract::{cloud::{adapter, endpoint}, suite::neighbours::Neighbourhood, target::Target};
+use contract::{
+    cloud::{adapter, endpoint},
+    suite::neighbours::Neighbourhood,
+    target::Target,
+};
 use serde_json::{Value, json};
 use testbed::{RunFolder, Simulator};
 
