@@ -5,7 +5,7 @@ use std::{io::BufRead, process::ExitCode, time::Duration};
 
 use aws_config::SdkConfig;
 use clap::Parser;
-use connection_group_operator::cloudfront::GroupName;
+use connection_group_operator::cloudfront::{GroupName, sdk::Sdk};
 use contract::{
     clean_up::{PREFIX, Patience, clean_up, names},
     cloud::{Cloud, Guarded, adapter, endpoint},
@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// Nothing is created without an explicit yes, which is the number of the account: typed when asked, or in the variable YES.
 #[derive(Parser)]
-#[command(name = "aws-contract", version)]
+#[command(name = "aws-contract", version, args_override_self = true)]
 struct Cli {
     /// The account number that you would otherwise be asked to type
     #[arg(long, env = "YES")]
@@ -82,10 +82,11 @@ async fn main() -> ExitCode {
             }
         },
     };
+    let port = adapter(&aws, cli.rate);
     let gate = Gate::default();
     let ended = match cli.clean_up {
         Some(_) => None,
-        None => Some(guarded(&gate, work(&cli, &aws, &run, &gate), interruption()).await),
+        None => Some(guarded(&gate, work(&cli, &aws, port.clone(), &run, &gate), interruption()).await),
     };
     // Whoever interrupts from here on waits: half a clean-up is none.
     let _ignored = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
@@ -94,7 +95,7 @@ async fn main() -> ExitCode {
     );
     let may_come_late = ended.is_none() || gate.may_have_group();
     let patience = Patience { poll: cli.poll, settle: cli.settle, deadline: cli.deadline };
-    if let Err(left) = clean_up(&adapter(&aws, cli.rate), &run, may_come_late, patience).await {
+    if let Err(left) = clean_up(&port, &run, may_come_late, patience).await {
         eprintln!("NOT CLEAN: {left}. Try again: make aws-contract CLEAN_UP={run}");
         return ExitCode::from(LEFT);
     }
@@ -165,13 +166,9 @@ async fn interruption() {
 }
 
 /// Whether all that can be broken holds.
-async fn work(cli: &Cli, aws: &SdkConfig, run: &GroupName, gate: &Gate) -> bool {
-    let mut cloud = Cloud {
-        port: Guarded::new(adapter(aws, cli.rate), gate.clone()),
-        name: run.clone(),
-        poll: cli.poll,
-        deadline: cli.deadline,
-    };
+async fn work(cli: &Cli, aws: &SdkConfig, port: Sdk, run: &GroupName, gate: &Gate) -> bool {
+    let mut cloud =
+        Cloud { port: Guarded::new(port, gate.clone()), name: run.clone(), poll: cli.poll, deadline: cli.deadline };
     println!("\nWhat the operator relies on:");
     let findings = life::live(&cloud, print_finding).await;
     let broken = findings.iter().filter(|finding| finding.verdict.is_err()).count();

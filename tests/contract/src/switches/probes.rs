@@ -87,8 +87,9 @@ impl<'a> Probe<'a> {
         let measured = async {
             let group = self.at_rest().await?.group;
             // Enabled, for what comes after.
-            let answered = self.cloud.port().update(&group, &Config { enabled: true, ..turned(&group.config) }).await?;
+            let config = Config { enabled: true, ..turned(&group.config) };
             let since = Instant::now();
+            let answered = self.cloud.port().update(&group, &config).await?;
             let read_lag = self.lag("the change", |read| read.group.etag == answered.etag).await?;
             deployed(self.cloud, &answered.etag).await?;
             Ok((span(since.elapsed()), span(read_lag)))
