@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot},
@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Orphans {
     read: BTreeMap<GroupId, Option<OwnerTag>>,
+    /// When reading was not allowed.
+    refused: BTreeMap<GroupId, Timestamp>,
 }
 
 /// Whose orphans are looked for.
@@ -26,6 +28,9 @@ pub struct Scope {
     /// The namespaces it watches; all, if none is named. Of objects elsewhere nothing can be said.
     pub namespaces: BTreeSet<String>,
 }
+
+/// Rights may come later; they are not asked for with each sweep.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Reads per sweep, so that the next sweep is not held up.
 const READS_AT_ONCE: usize = 5;
@@ -43,12 +48,17 @@ impl Orphans {
         let unnamed = list.groups.values().filter(|group| !named.contains(&group.name)).collect::<Vec<_>>();
         let ids = unnamed.iter().map(|group| &group.id).collect::<BTreeSet<_>>();
         self.read.retain(|id, _| ids.contains(id));
-        let unread = unnamed.iter().filter(|group| !self.read.contains_key(&group.id)).take(READS_AT_ONCE);
+        self.refused.retain(|id, at| ids.contains(id) && now.duration_since(*at) < REFUSED_FOR);
+        let is_known = |id| self.read.contains_key(id) || self.refused.contains_key(id);
+        let unread = unnamed.iter().filter(|group| !is_known(&group.id)).take(READS_AT_ONCE);
         for group in unread.collect::<Vec<_>>() {
             let tags = match port.tags(&group.arn).await {
                 Ok(tags) => tags,
                 // With rights that hang on the owner tag, the groups of others cannot be read, and need not be.
-                Err(error) if error.class == ErrorClass::AccessDenied => None,
+                Err(error) if error.class == ErrorClass::AccessDenied => {
+                    self.refused.insert(group.id.clone(), now);
+                    continue;
+                }
                 Err(error) => {
                     log(&error);
                     break;

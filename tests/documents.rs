@@ -12,6 +12,10 @@ use connection_group_operator::{api, cli::Cli, cloudfront::Operation};
 
 #[path = "documents/reference.rs"]
 mod reference;
+#[path = "documents/runbook.rs"]
+mod runbook;
+#[path = "documents/safety.rs"]
+mod safety;
 
 type Names = BTreeSet<String>;
 

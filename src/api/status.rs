@@ -120,7 +120,7 @@ pub struct Drift {
 /// The distribution tenants that still use a group.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct BlockedBy {
-    /// How many tenants were counted; CloudFront is asked for one page of 100, so 100 means 100 or more.
+    /// How many tenants were counted; CloudFront is asked for one page, usually of 100; the message says if there are more.
     pub count: i64,
     /// Names of the tenants, at most ten.
     #[schemars(length(max = 10))]

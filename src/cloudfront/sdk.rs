@@ -74,7 +74,6 @@ pub struct Sdk {
     lane: Lane,
 }
 
-const TENANTS_PAGE: i32 = 100;
 const TENANT_NAMES_SHOWN: usize = 10;
 
 impl Sdk {
@@ -264,7 +263,7 @@ impl CloudFront for Sdk {
 
     async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
         let of_group = types::DistributionTenantAssociationFilter::builder().connection_group_id(id.as_str()).build();
-        let request = self.client.list_distribution_tenants().association_filter(of_group).max_items(TENANTS_PAGE);
+        let request = self.client.list_distribution_tenants().association_filter(of_group);
         let output = self.call(Operation::ListDistributionTenants, request.send()).await?;
         let page = output.distribution_tenant_list();
         Ok(Tenants {

@@ -31,7 +31,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use tokio::{net::TcpListener, sync::watch, time::timeout};
-use tower::filter::FilterLayer;
+use tower::{filter::FilterLayer, timeout::TimeoutLayer};
 
 use self::{
     controllers::Watch,
@@ -149,7 +149,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     // Without its sweeps the operator would be blind, and without health it could not say so: better to start anew.
     let ended = tokio::select! {
         _ = passes => Ok(()),
-        lost = lead(election.as_mut(), &fence, &term, &metrics) => Err(RunError::LeaseLost(lost)),
+        lost = lead(election.as_mut(), &objects, &fence, &term, &metrics) => Err(RunError::LeaseLost(lost)),
         _ = sweeps => Err(RunError::Died("the sweep")),
         _ = serve => Err(RunError::Died("the server of health and metrics")),
         never = pulse.beat() => match never {},
@@ -165,13 +165,22 @@ async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, 
 }
 
 /// Begins the term as soon as this process may act; returns when it may no longer.
-async fn lead(election: Option<&mut Election>, fence: &Fence, term: &Term, metrics: &Metrics) -> Lost {
+///
+/// Who cannot see the objects does not ask for the Lease: another replica may see them, and would wait for nothing.
+async fn lead(
+    election: Option<&mut Election>,
+    objects: &Objects,
+    fence: &Fence,
+    term: &Term,
+    metrics: &Metrics,
+) -> Lost {
     let Some(election) = election else {
         fence.open();
         term.begin();
         return pending().await;
     };
     metrics.leading(election.lease(), Leading::No);
+    objects.sync().await;
     let until = election.win().await;
     term.begin();
     metrics.leading(election.lease(), Leading::Yes);
@@ -233,8 +242,19 @@ async fn config(args: &RunArgs) -> Result<Config, RunError> {
     }
 }
 
-/// A client that writes only while `fence` is open; it may read at any time.
-fn client(config: Config, fence: &Fence) -> Result<Client, RunError> {
+/// Longest wait for the API server to begin its answer; also to the request that begins a watch. Passes are tried again.
+const API_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longest silence within an answer: a little longer than a watch that kube begins anew lasts (290 s).
+const API_SILENCE: Duration = Duration::from_secs(295);
+
+/// A client that writes only while `fence` is open; it may read at any time. A request that is not answered fails, as an API server that stands
+/// still, or a connection that was forgotten on the way, would else hold up passes and watches for good.
+fn client(mut config: Config, fence: &Fence) -> Result<Client, RunError> {
+    config.read_timeout = Some(API_SILENCE);
+    config.reset_reader_on_write = true;
+    // kube's own tries would pass below the fence, and take longer than a pass may.
+    config.default_retry = false;
     let fence = fence.clone();
     let guard =
         FilterLayer::new(
@@ -243,7 +263,7 @@ fn client(config: Config, fence: &Fence) -> Result<Client, RunError> {
             },
         );
     let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
-    Ok(builder.with_layer(&guard).build())
+    Ok(builder.with_layer(&TimeoutLayer::new(API_PATIENCE)).with_layer(&guard).build())
 }
 
 /// The Lease is asked for on a connection of its own, so that nothing queues before it; its holder alone decides about tries.
@@ -272,5 +292,43 @@ fn policy(args: &RunArgs) -> Policy {
         sweep_interval_active: args.sweep_interval_active,
         deep_check_interval: args.deep_check_interval,
         settle_window: args.create_settle_window,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::api::{ListParams, Patch, PatchParams};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn maps(server: &TcpListener, fence: &Fence) -> Api<ConfigMap> {
+        let url = format!("http://{}", server.local_addr().unwrap());
+        Api::namespaced(client(Config::new(url.parse().unwrap()), fence).unwrap(), "default")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_never_answered_fails() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fence = Fence::default();
+        fence.open();
+        let (maps, start) = (maps(&server, &fence), Instant::now());
+        maps.patch_status("edge", &PatchParams::default(), &Patch::Merge(())).await.unwrap_err();
+        maps.list(&ListParams::default()).await.unwrap_err();
+        assert!(start.elapsed() <= API_PATIENCE * 3, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_does_not_lead_may_read_and_not_write() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let maps = maps(&server, &Fence::default());
+        let refused = maps.patch_status("edge", &PatchParams::default(), &Patch::Merge(())).await.unwrap_err();
+        assert!(format!("{refused:?}").contains("Closed"), "{refused:?}");
+        let list = ListParams::default();
+        tokio::select! {
+            accepted = server.accept() => assert!(accepted.is_ok()),
+            _ = maps.list(&list) => unreachable!("nobody answers"),
+        }
     }
 }

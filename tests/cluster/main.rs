@@ -15,6 +15,7 @@ mod lifecycle;
 mod logs;
 mod many;
 mod metrics;
+mod namespaces;
 mod resource;
 mod restarts;
 mod schema;

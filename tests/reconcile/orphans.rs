@@ -1,6 +1,6 @@
 //! Groups that carry our owner tag although no object names them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use connection_group_operator::{
     cloudfront::{
@@ -61,5 +61,19 @@ fn tags_that_could_not_be_read_are_read_with_the_next_sweep() {
     });
     world.fail(ListTagsForResource, Fault::Error(ErrorClass::Throttled));
     assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+}
+
+#[test]
+fn tags_that_may_not_be_read_are_read_an_hour_later_as_rights_may_have_come() {
+    let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
+    world.somebody_creates(|group| {
+        group.tags.insert(OWNER.into(), "prod/platform/edge".into());
+    });
+    world.fail(ListTagsForResource, Fault::Error(ErrorClass::AccessDenied));
+    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+    assert_eq!(world.calls(), [], "not asked with each sweep");
+    world.advance(Duration::from_hours(1));
     assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
 }

@@ -248,7 +248,7 @@ impl CloudFront for InProcess {
         let request = Request::ListDistributionTenants {
             distribution_id: None,
             connection_group_id: Some(id.to_string()),
-            page: PageRequest { marker: None, max_items: Some(100) },
+            page: PageRequest { marker: None, max_items: None },
         };
         match self.call(Operation::ListDistributionTenants, &request) {
             Ok(Response::ListDistributionTenants(page)) => Ok(Tenants {

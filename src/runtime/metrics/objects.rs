@@ -43,7 +43,7 @@ impl Objects {
             seconds: gauges(
                 registry,
                 "connection_group_operator_status_condition_current_status_seconds",
-                "How long the object that has been in a state for longest has been in it.",
+                "How long the object that has been in a state for longest has been in it; without those that are suspended or being deleted.",
                 &state,
             ),
             per_object: per_object.then(|| {
@@ -102,11 +102,15 @@ impl Objects {
             let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
             let unseen = conditions.is_empty().then_some((["Ready", "Unknown", ""], created));
             let seen = conditions.iter().map(|condition| (state(condition), condition.last_transition_time.0));
+            let going = object.metadata.deletion_timestamp.is_some();
             for (state, began) in unseen.into_iter().chain(seen) {
                 let lasts = since(began, now);
                 let (count, longest) = found.entry(state).or_default();
                 *count += 1.0;
-                *longest = longest.max(lasts);
+                // Nothing is expected of what is suspended, and a deletion has a time of its own.
+                if !object.spec.suspend && !going {
+                    *longest = longest.max(lasts);
+                }
                 if let Some(per_object) = &self.per_object {
                     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
                     let [type_, status, reason] = state;
@@ -183,6 +187,19 @@ mod tests {
             assert!(text.contains(&line), "{line}{text}");
         }
         assert!(!text.contains("name="), "no label names an object: {text}");
+    }
+
+    #[test]
+    fn what_is_suspended_or_being_deleted_is_counted_and_not_timed() {
+        let deploying = object("edge", conditions(Standing::Reconciling, Reason::Deploying, 1));
+        let (mut suspended, mut going) = ((*deploying).clone(), (*deploying).clone());
+        suspended.spec.suspend = true;
+        going.metadata.deletion_timestamp = Some(Time(at(40)));
+        let objects = [Arc::new(suspended), Arc::new(going)];
+        let text = text_of(|registry| Objects::new(registry, false).measure(&objects, at(100)));
+        let labels = r#"reason="Deploying",status="False",type="Ready""#;
+        assert!(text.contains(&format!("status_conditions{{{labels}}} 2\n")), "{text}");
+        assert!(text.contains(&format!("current_status_seconds{{{labels}}} 0\n")), "{text}");
     }
 
     #[test]

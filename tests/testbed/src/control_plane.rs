@@ -1,8 +1,8 @@
 //! A real Kubernetes control plane: etcd and kube-apiserver. In: the built tools. Out: a `ControlPlane` that hands out clients.
 //! Starts processes; talks to kube-apiserver.
 //!
-//! RBAC decides, ServiceAccount tokens are real, and nothing else runs: no controller-manager, so no garbage collection and no end
-//! of a deleted namespace; no kubelet, so no pods.
+//! RBAC decides, ServiceAccount tokens are real, and nothing else runs: no kubelet, so no pods, and no controller-manager, unless a test starts
+//! the controller that ends deleted namespaces.
 
 mod audit;
 mod credentials;
@@ -162,6 +162,17 @@ impl ControlPlane {
             })
             .await
             .copied()
+    }
+
+    /// Starts the controller that empties deleted namespaces; it ends when the handle is dropped.
+    pub fn start_namespace_controller(&self) -> Result<Process> {
+        let folder = self.folder.path();
+        let launch = Launch::new("kube-controller-manager", self.tools.controller_manager(), folder)
+            .args(["--controllers=namespace-controller", "--leader-elect=false", "--secure-port=0"])
+            .args([format!("--kubeconfig={}", self.kubeconfig.display())])
+            // It would ask the API server for the settings of aggregated authentication, which are not set here.
+            .args(["--authentication-skip-lookup"]);
+        Process::start(&launch)
     }
 
     /// Stops kube-apiserver; etcd keeps its data. Only on a control plane of your own, as all that follows.

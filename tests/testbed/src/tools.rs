@@ -85,6 +85,10 @@ impl Tools {
         self.folder.join("kube-apiserver")
     }
 
+    pub(crate) fn controller_manager(&self) -> PathBuf {
+        self.folder.join("kube-controller-manager")
+    }
+
     /// kubectl of the same version as kube-apiserver; one found on the host may be older, or a wrapper.
     #[must_use]
     pub fn kubectl(&self) -> PathBuf {
