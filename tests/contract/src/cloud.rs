@@ -93,13 +93,13 @@ impl<P: CloudFront> Guarded<P> {
         F: Future<Output = Result<T, ApiError>> + Send,
     {
         for _ in 1..THROTTLED_AT_MOST {
-            match self.gate.pass(call()).await {
+            match self.gate.pass(Box::pin(call())).await {
                 // The budget slows down by itself.
                 Err(error) if error.class == ErrorClass::Throttled => {}
                 answer => return answer,
             }
         }
-        self.gate.pass(call()).await
+        self.gate.pass(Box::pin(call())).await
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the operator relies on when it is not alone: tenants, Anycast lists, quotas, people with other tools. These need an account that may be
 //! filled and upset, so only the simulator is asked.
 
+#![expect(clippy::missing_errors_doc, missing_docs, reason = "each function is a sentence, and broken or not")]
+
 use std::{collections::BTreeSet, future::Future};
 
 use cloudfront_simulator::{
@@ -8,11 +10,11 @@ use cloudfront_simulator::{
     switches::IpAddressType,
 };
 use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Group, GroupName, Lookup, NewGroup, Tags,
+    AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Group, Lookup, NewGroup, Tags,
 };
 use serde_json::{Value, json};
 
-use crate::target::{Broken, Target, Verdict, ensure, mark, read, refused};
+use crate::target::{Target, Verdict, ensure, mark, read, refused};
 
 /// An account that obeys: what others do to it can be ordered.
 pub trait Neighbourhood: Target {
@@ -63,7 +65,6 @@ fn using(list: &AnycastIpListId) -> Config {
     Config { anycast_ip_list_id: Some(list.clone()), ..OFF }
 }
 
-/// See its name.
 pub async fn an_update_of_a_version_that_somebody_else_has_changed_is_refused(target: &impl Neighbourhood) -> Verdict {
     let group = made(target, OFF).await?;
     let patch = GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() };
@@ -74,7 +75,6 @@ pub async fn an_update_of_a_version_that_somebody_else_has_changed_is_refused(ta
     ensure(config.ipv6_enabled, "the other's change is lost", &config)
 }
 
-/// See its name.
 pub async fn a_group_recreated_outside_has_another_id_under_the_same_name(target: &impl Neighbourhood) -> Verdict {
     let before = made(target, OFF).await?;
     target.outside_deletion(before.id.as_str()).await;
@@ -89,7 +89,6 @@ pub async fn a_group_recreated_outside_has_another_id_under_the_same_name(target
     refused(target.port().delete(&before).await, ErrorClass::NotFound)
 }
 
-/// See its name.
 pub async fn tenants_are_counted_and_named(target: &impl Neighbourhood) -> Verdict {
     let group = made(target, OFF).await?;
     for number in 0..12 {
@@ -101,7 +100,6 @@ pub async fn tenants_are_counted_and_named(target: &impl Neighbourhood) -> Verdi
     ensure(names.len() == 10 && names.iter().all(|name| name.starts_with("tenant-")), "not ten names", &tenants)
 }
 
-/// See its name.
 pub async fn a_group_with_tenants_is_not_deleted(target: &impl Neighbourhood) -> Verdict {
     let group = made(target, OFF).await?;
     target.outside_tenant(NewTenant::behind(target.name().as_str(), "customer")).await;
@@ -109,7 +107,6 @@ pub async fn a_group_with_tenants_is_not_deleted(target: &impl Neighbourhood) ->
     read(target).await.map(drop)
 }
 
-/// See its name.
 pub async fn the_list_is_whole_however_small_its_pages_are(target: &impl Neighbourhood) -> Verdict {
     let names = (0..7).map(|number| format!("neighbour-{number}")).collect::<BTreeSet<_>>();
     for name in &names {
@@ -124,7 +121,6 @@ pub async fn the_list_is_whole_however_small_its_pages_are(target: &impl Neighbo
     Ok(())
 }
 
-/// See its name.
 pub async fn a_group_above_the_quota_is_refused(target: &impl Neighbourhood) -> Verdict {
     target.set_switches(json!({ "groups_per_account": 1 })).await;
     target.outside_group(OutsideGroup::named("neighbour")).await;
@@ -133,7 +129,6 @@ pub async fn a_group_above_the_quota_is_refused(target: &impl Neighbourhood) -> 
     ensure(found.is_none(), "made all the same", &found)
 }
 
-/// See its name.
 pub async fn an_anycast_list_is_attached_and_detached(target: &impl Neighbourhood) -> Verdict {
     let list = target.outside_list(NewList::named("ips", IpAddressType::Dualstack)).await;
     let family = target.port().anycast_ip_list(&list).await?;
@@ -146,7 +141,6 @@ pub async fn an_anycast_list_is_attached_and_detached(target: &impl Neighbourhoo
     ensure(group.config == using(&list), "not attached again", &group)
 }
 
-/// See its name.
 pub async fn ipv6_is_refused_with_an_ipv4_anycast_list(target: &impl Neighbourhood) -> Verdict {
     let list = target.outside_list(NewList::named("ips", IpAddressType::Ipv4)).await;
     let family = target.port().anycast_ip_list(&list).await?;
@@ -157,7 +151,6 @@ pub async fn ipv6_is_refused_with_an_ipv4_anycast_list(target: &impl Neighbourho
     refused(target.port().update(&group, &both).await, ErrorClass::InvalidArgument)
 }
 
-/// See its name.
 pub async fn an_anycast_list_that_is_full_is_refused(target: &impl Neighbourhood) -> Verdict {
     target.set_switches(json!({ "groups_per_list": 1 })).await;
     let list = target.outside_list(NewList::named("ips", IpAddressType::Ipv4)).await;
@@ -166,20 +159,18 @@ pub async fn an_anycast_list_that_is_full_is_refused(target: &impl Neighbourhood
     refused(made(target, using(&list)).await, ErrorClass::LimitExceeded)
 }
 
-/// See its name.
 pub async fn the_default_group_is_shown_as_such_and_not_deleted(target: &impl Neighbourhood) -> Verdict {
     target.default_group().await;
     let listed = target.port().list().await?;
-    let name = listed.first().map(|item| item.name.clone()).unwrap_or_else(|| GroupName::new(""));
-    let Some(found) = target.port().describe(&Lookup::Name(name.clone())).await? else {
-        return Err(Broken(format!("no default group {name}")));
+    let [item] = listed.as_slice() else { return ensure(false, "not one group", &listed) };
+    let Some(found) = target.port().describe(&Lookup::Name(item.name.clone())).await? else {
+        return ensure(false, "listed, but not found", item);
     };
     ensure(found.group.is_default, "not shown as the default group", &found)?;
     let answer = target.port().delete(&found.group).await;
     ensure(answer.is_err(), "deleted", &answer)
 }
 
-/// See its name.
 pub async fn too_many_calls_are_throttled(target: &impl Neighbourhood) -> Verdict {
     target.set_switches(json!({ "rate": 1, "burst": 2 })).await;
     let mut answer = Ok(Vec::new());

@@ -99,7 +99,7 @@ impl Raw {
         let tags = types::Tags::builder().set_items(Some(tags.iter().filter_map(tag).collect())).build();
         let request = self.client.create_connection_group().name(name.as_str()).tags(tags);
         self.gate.group_comes();
-        Ok(shown(self.gate.pass(request.send()).await?.connection_group()))
+        Ok(shown(self.gate.pass(Box::pin(request.send())).await?.connection_group()))
     }
 
     /// Get.
@@ -108,7 +108,7 @@ impl Raw {
     /// As CloudFront says.
     pub async fn get(&self, name: &GroupName) -> Result<Shown, Refusal> {
         let request = self.client.get_connection_group().identifier(name.as_str());
-        Ok(shown(self.gate.pass(request.send()).await?.connection_group()))
+        Ok(shown(self.gate.pass(Box::pin(request.send())).await?.connection_group()))
     }
 
     /// Update that says nothing but `Enabled`.
@@ -118,7 +118,7 @@ impl Raw {
     pub async fn update_enabled(&self, read: &Group) -> Result<Shown, Refusal> {
         let request = self.client.update_connection_group().id(read.id.as_str()).if_match(read.etag.as_str());
         let request = request.enabled(read.config.enabled);
-        Ok(shown(self.gate.pass(request.send()).await?.connection_group()))
+        Ok(shown(self.gate.pass(Box::pin(request.send())).await?.connection_group()))
     }
 
     /// A page of groups: those that use `list`, at most `max_items`.
@@ -128,7 +128,7 @@ impl Raw {
     pub async fn page(&self, list: Option<&str>, max_items: Option<i32>) -> Result<Page, Refusal> {
         let filter = list.map(|id| types::ConnectionGroupAssociationFilter::builder().anycast_ip_list_id(id).build());
         let request = self.client.list_connection_groups().set_association_filter(filter).set_max_items(max_items);
-        let page = self.gate.pass(request.send()).await?;
+        let page = self.gate.pass(Box::pin(request.send())).await?;
         let more = page.next_marker().is_some_and(|marker| !marker.is_empty());
         Ok(Page { items: page.connection_groups().len(), more })
     }

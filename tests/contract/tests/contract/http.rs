@@ -16,8 +16,8 @@ use crate::{doubts, lives};
 
 /// A simulator of its own.
 pub struct OverHttp {
-    pub simulator: Simulator,
-    pub folder: RunFolder,
+    simulator: Simulator,
+    _folder: RunFolder,
     port: Sdk,
     name: GroupName,
 }
@@ -31,7 +31,7 @@ impl OverHttp {
         let simulator = Simulator::start(folder.path(), [] as [&str; 0]).await.unwrap();
         simulator.admin.set_switches(&changes).await.unwrap();
         let port = adapter(&endpoint(Some(simulator.endpoint())).await, UNLIMITED);
-        Self { simulator, folder, port, name: GroupName::new("contract-test") }
+        Self { simulator, _folder: folder, port, name: GroupName::new("contract-test") }
     }
 }
 
