@@ -95,7 +95,7 @@ async fn main() -> ExitCode {
     );
     let may_come_late = ended.is_none() || gate.may_have_group();
     let patience = Patience { poll: cli.poll, settle: cli.settle, deadline: cli.deadline };
-    if let Err(left) = clean_up(&port, &run, may_come_late, patience).await {
+    if let Err(left) = Box::pin(clean_up(&port, &run, may_come_late, patience)).await {
         eprintln!("NOT CLEAN: {left}. Try again: make aws-contract CLEAN_UP={run}");
         return ExitCode::from(LEFT);
     }
@@ -130,20 +130,22 @@ async fn agreed(cli: &Cli, aws: &SdkConfig) -> Result<GroupName, String> {
             .map(|list| format!(", and attach the Anycast IP list {list} to it for a while"))
             .unwrap_or_default(),
     );
-    let typed = match &cli.yes {
-        Some(yes) => yes.clone(),
-        None => {
-            println!("Type the number of the account to go on:");
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
-            line
-        }
+    let typed = match cli.yes.clone() {
+        Some(yes) => yes,
+        None => ask()?,
     };
     match typed.trim() {
         "" => Err(format!("it takes an explicit yes: type {account}, or set YES={account}")),
         yes if yes == account => Ok(run),
         other => Err(format!("\"{other}\" is not this account, which is {account}")),
     }
+}
+
+fn ask() -> Result<String, String> {
+    println!("Type the number of the account to go on:");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
+    Ok(line)
 }
 
 async fn account(aws: &SdkConfig) -> Result<String, String> {

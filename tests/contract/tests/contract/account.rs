@@ -83,7 +83,7 @@ impl Neighbourhood for InThisProcess {
     }
 
     async fn default_group(&self) {
-        self.port.account(|account, now| account.outside_create_default_group(now));
+        self.port.account(Account::outside_create_default_group);
     }
 }
 

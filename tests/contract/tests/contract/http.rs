@@ -87,12 +87,12 @@ impl Neighbourhood for OverHttp {
 
 #[tokio::test]
 async fn the_contract_holds() {
-    lives(&OverHttp::switched(json!({})).await).await;
+    Box::pin(lives(&OverHttp::switched(json!({})).await)).await;
 }
 
 #[tokio::test]
 async fn the_contract_holds_where_everything_that_aws_leaves_open_is_otherwise() {
-    lives(&OverHttp::switched(doubts::all_other_ways()).await).await;
+    Box::pin(lives(&OverHttp::switched(doubts::all_other_ways()).await)).await;
 }
 
 macro_rules! each {

@@ -30,8 +30,7 @@ async fn calls_of_a_run() -> Vec<LoggedCall> {
     let ended = run(place.agreed(), "").await;
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     place.assert_clean("undisturbed").await;
-    let calls = place.simulator.admin.requests(0).await.unwrap();
-    calls
+    place.simulator.admin.requests(0).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +42,7 @@ async fn interrupted_at_any_call_it_leaves_nothing() {
     let interrupted = |call: usize| async move {
         let place = Place::switched(json!({})).await;
         let admin = &place.simulator.admin;
-        let moment = if call % 2 == 0 { Moment::Before } else { Moment::After };
+        let moment = if call.is_multiple_of(2) { Moment::Before } else { Moment::After };
         let fault = admin.add_fault(&at(call, Fault::Hold { when: moment })).await.unwrap();
         let mut run = Run::start(place.agreed(), "").await;
         admin.wait_until_held(fault, Duration::from_secs(20)).await.unwrap();

@@ -52,7 +52,7 @@ async fn a_rehearsal_takes_place_on_this_machine_only() {
 }
 
 /// AWS as far as this program sees it: an identity, and the simulator as CloudFront.
-async fn at_aws(place: &Place, identity: &str) -> Command {
+fn at_aws(place: &Place, identity: &str) -> Command {
     let mut command = program();
     command.args(["--rate", "10000", "--poll", "20ms", "--settle", "300ms", "--deadline", "10s"]);
     command.env("AWS_ACCESS_KEY_ID", "AKIATESTBED").env("AWS_SECRET_ACCESS_KEY", "testbed");
@@ -72,19 +72,19 @@ async fn identity() -> String {
 }
 
 #[tokio::test]
-async fn at_aws_only_the_number_of_the_very_account_is_a_yes_and_in_ci_nothing_is() {
+fn at_aws_only_the_number_of_the_very_account_is_a_yes_and_in_ci_nothing_is() {
     let place = Place::switched(json!({})).await;
     let identity = identity().await;
     for no in ["simulator", "210987654321", "yes"] {
-        let mut command = at_aws(&place, &identity).await;
+        let mut command = at_aws(&place, &identity);
         command.env("YES", no);
         refuses(&place, command, "", "is not this account, which is 123456789012").await;
     }
-    let mut in_ci = at_aws(&place, &identity).await;
+    let mut in_ci = at_aws(&place, &identity);
     in_ci.env("CI", "true").env("YES", "123456789012");
     refuses(&place, in_ci, "123456789012\n", "this is CI").await;
 
-    let ended = run(at_aws(&place, &identity).await, "123456789012\n").await;
+    let ended = run(at_aws(&place, &identity), "123456789012\n").await;
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     place.assert_clean("after a typed yes").await;
 }
@@ -92,6 +92,6 @@ async fn at_aws_only_the_number_of_the_very_account_is_a_yes_and_in_ci_nothing_i
 #[tokio::test]
 async fn without_knowing_the_account_it_refuses() {
     let place = Place::switched(json!({})).await;
-    let nobody = at_aws(&place, "http://127.0.0.1:1").await;
+    let nobody = at_aws(&place, "http://127.0.0.1:1");
     refuses(&place, nobody, "", "AWS does not say whose credentials these are").await;
 }
