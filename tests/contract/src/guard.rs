@@ -111,7 +111,7 @@ mod tests {
             })
             .await;
             first_call_ended = true;
-            gate.pass(async { panic!("a call began after the interruption") }).await
+            gate.pass(async { panic!("a call began after the interruption") }).await;
         };
         let interruption = async {
             interrupted.await.unwrap();

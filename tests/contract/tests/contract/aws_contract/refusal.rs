@@ -72,7 +72,7 @@ async fn identity() -> String {
 }
 
 #[tokio::test]
-fn at_aws_only_the_number_of_the_very_account_is_a_yes_and_in_ci_nothing_is() {
+async fn at_aws_only_the_number_of_the_very_account_is_a_yes_and_in_ci_nothing_is() {
     let place = Place::switched(json!({})).await;
     let identity = identity().await;
     for no in ["simulator", "210987654321", "yes"] {
