@@ -9,6 +9,7 @@ use cloudfront_simulator::{
 use futures::{StreamExt, stream};
 use nix::sys::signal::Signal;
 use serde_json::json;
+use testbed::wait_until;
 
 use super::program::{Place, Run, run};
 
@@ -16,6 +17,8 @@ const NOT_CLEAN: Option<i32> = Some(3);
 const INTERRUPTED: Option<i32> = Some(130);
 /// At least so many calls does a whole run make; fewer, and the tests here try less than they seem to.
 const CALLS: usize = 80;
+/// The requests that make a group, one for each of its two lives; the one between them asks for a name that is taken.
+const CREATIONS: [usize; 2] = [0, 2];
 /// Runs at the same time, each with a simulator of its own.
 const AT_ONCE: usize = 4;
 
@@ -78,14 +81,20 @@ async fn when_a_change_is_carried_out_but_not_answered_it_leaves_nothing() {
 
 #[tokio::test]
 async fn a_group_that_comes_late_is_waited_for_and_deleted() {
-    // Create is called twice in the first life, and then for the second.
-    for creation in [0, 1, 2] {
+    for creation in CREATIONS {
         let place = Place::switched(json!({})).await;
-        let late =
-            FaultRule { operation: Operation::CreateConnectionGroup.into(), ..at(creation, Fault::Late { ms: 200 }) };
+        let late = Fault::Late { ms: 500 };
+        let late = FaultRule { operation: Operation::CreateConnectionGroup.into(), ..at(creation, late) };
         place.simulator.admin.add_fault(&late).await.unwrap();
-        let ended = run(place.agreed(), "").await;
-        assert_ne!(ended.code, NOT_CLEAN, "{}", ended.said);
+        let mut command = place.agreed();
+        command.args(["--settle", "3s"]);
+        let ended = run(command, "").await;
+        assert_eq!(ended.code, Some(1), "{}", ended.said);
+        let came = async || {
+            let calls = place.simulator.admin.requests(0).await.unwrap();
+            if calls.iter().any(|call| call.fault.is_some() && call.took_effect) { Ok(()) } else { Err("not yet") }
+        };
+        wait_until(Duration::from_secs(10), "the late creation", came).await.unwrap();
         place.assert_clean(&format!("creation {creation} came late: {}", ended.said)).await;
     }
 }
@@ -112,8 +121,7 @@ async fn interrupted_in_its_clean_up_it_goes_on() {
 
 #[tokio::test]
 async fn what_a_killed_run_leaves_another_one_removes_by_its_name() {
-    // Of the two lives, killed when the group has just been made.
-    for creation in [0, 2] {
+    for creation in CREATIONS {
         let place = Place::switched(json!({})).await;
         let admin = &place.simulator.admin;
         let hold = FaultRule {
