@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test test-chart e2e image bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo test test-chart e2e aws-contract image bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-chart: tools ## Check the chart without a cluster: templates, schema, docum
 
 e2e: ## Try chart and images on a real cluster: KUBECONFIG, IMAGE, SIMULATOR_IMAGE; see docs/e2e.md
 	tests/e2e/run.sh
+
+aws-contract: build ## Try on AWS itself what the operator relies on; asks first; see docs/aws-contract.md
+	$(BIN)/aws-contract
 
 image: ## Build the operator's image twice with buildah and hold it to its promises; takes minutes
 	image/check.sh

@@ -207,6 +207,7 @@ fn the_list_of_dependencies_is_that_of_the_manifests() {
     for (heading, manifest) in [
         ("### Operator", "Cargo.toml"),
         ("### Simulator", "simulator/Cargo.toml"),
+        ("### Contract", "tests/contract/Cargo.toml"),
         ("### Testbed", "tests/testbed/Cargo.toml"),
     ] {
         let table = rows(&section("CONTRIBUTING.md", heading));

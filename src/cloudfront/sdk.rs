@@ -9,7 +9,7 @@ mod wire;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_cloudfront::{
     Client, config,
     error::{ProvideErrorMetadata, SdkError},
@@ -79,19 +79,30 @@ const TENANT_NAMES_SHOWN: usize = 10;
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
     pub async fn connect(endpoint: &Endpoint, budget: Arc<Budget>, meter: Arc<dyn Meter>, fence: Fence) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_timeout(endpoint.call_timeout)
-            .operation_attempt_timeout(endpoint.call_timeout)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(endpoint.region.clone()))
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(endpoint.region.clone()));
         if let Some(url) = &endpoint.url {
             loader = loader.endpoint_url(url);
         }
-        let config =
-            config::Builder::from(&loader.load().await).interceptor(fence.clone()).interceptor(wire::Tap).build();
+        Self::configured(&loader.load().await, endpoint.call_timeout, budget, meter, fence)
+    }
+
+    /// The same with an endpoint and credentials that are settled already.
+    #[must_use]
+    pub fn configured(
+        aws: &SdkConfig,
+        call_timeout: Duration,
+        budget: Arc<Budget>,
+        meter: Arc<dyn Meter>,
+        fence: Fence,
+    ) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().operation_timeout(call_timeout).operation_attempt_timeout(call_timeout).build();
+        let config = config::Builder::from(aws)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .interceptor(fence.clone())
+            .interceptor(wire::Tap)
+            .build();
         Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
     }
 
