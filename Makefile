@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test test-chart e2e aws-contract image bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo test test-chart model e2e aws-contract image bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: build tools test-chart ## Run all tests: Rust's, the chart's, and real AWS
 
 test-chart: tools ## Check the chart without a cluster: templates, schema, documents
 	TOOLS_DIR=$(TARGET)/tools charts/tests/chart/run.sh
+
+model: build ## Explore the reconcile with one fault more than `make test` does; takes long
+	MODEL_BOUND=wide cargo test --workspace --test model
 
 e2e: ## Try chart and images on a real cluster: KUBECONFIG, IMAGE, SIMULATOR_IMAGE; see docs/e2e.md
 	tests/e2e/run.sh
