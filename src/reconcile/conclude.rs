@@ -74,7 +74,8 @@ pub fn after(group: Group, left: Left, known: &Known<'_>) -> Conclusion {
         Left::Nothing => in_step(group),
         Left::Tags => {
             let text = "The configuration matches the spec; its tags are put in step next.".to_owned();
-            reconciling(Sight::Group(group), Reason::Deploying, text)
+            // Not Deploying: that would let the next pass settle from the list, which shows no tags.
+            reconciling(Sight::Group(group), Reason::Conflict, text)
         }
         Left::Stuck(list) => stuck(group, list, known),
     }

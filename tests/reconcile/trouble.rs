@@ -171,3 +171,18 @@ fn a_difference_that_was_read_and_could_not_be_put_right_is_not_ready() {
     world.pass();
     assert_eq!(world.ready().0, "False", "the tag is missing, and the operator knows it");
 }
+
+#[test]
+fn tags_that_may_have_been_set_are_not_taken_for_set_when_the_configuration_is_put_right_in_between() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| {
+        spec.tags.insert("team".into(), "edge".into());
+    });
+    world.fail(TagResource, Fault::Error(ErrorClass::ServiceUnavailable));
+    world.pass();
+    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
+    world.sweep();
+    world.settle();
+    assert_eq!(world.tags().get("team").map(String::as_str), Some("edge"));
+}
