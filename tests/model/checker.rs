@@ -1,11 +1,15 @@
 //! The checker itself: it catches each of ten deliberate bugs by the promise that the bug breaks, and an exploration that is too narrow does not
 //! pass for a full one.
 
+use std::collections::BTreeSet;
+
 use crate::{
     actions::Struck,
     explore::{caught, holds},
     mutants::Mutant,
+    plans::ALL,
     properties::Property,
+    records::RECORDS,
     scenarios,
     state::{Budget, Scenario},
 };
@@ -98,4 +102,10 @@ fn without_faults_or_stale_reads_or_anything_the_exploration_is_known_to_be_too_
     let mut fresh = all;
     fresh.seen.struck.retain(|(_, struck)| !matches!(struck, Struck::Stale | Struck::StaleGroup | Struck::StaleTags));
     assert_ne!(fresh.seen.missing(&full), Vec::<String>::new(), "no stale read");
+}
+
+#[test]
+fn every_plan_has_a_scenario_that_must_show_it() {
+    let shown = RECORDS.iter().flat_map(|record| record.plans).copied().collect::<BTreeSet<_>>();
+    assert_eq!(shown, ALL.into_iter().collect());
 }

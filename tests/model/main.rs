@@ -18,6 +18,7 @@ mod plans;
 #[allow(dead_code, reason = "the checker needs a part of it")]
 mod port;
 mod properties;
+mod records;
 mod replay;
 mod scenarios;
 mod seen;

@@ -28,12 +28,48 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
     let known = Known::of(&pass.input.object, &pass.input.memory, &around);
     let looked = pin!(observe(&intent, &known, &pass.input.memory, &around));
     match looked.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(observed)) => Some(name(&plan(&intent, observed, &known, policy))),
+        Poll::Ready(Ok(observed)) => {
+            let name = name(&plan(&intent, observed, &known, policy));
+            assert!(ALL.contains(&name), "{name} is not in the list of all plans");
+            Some(name)
+        }
         Poll::Ready(Err(_)) | Poll::Pending => None,
     }
 }
 
-/// Every plan there is, so that a new one must be given its scenario.
+/// Every plan there is.
+pub const ALL: [&str; 28] = [
+    "Create",
+    "Adopt",
+    "Update",
+    "Tag",
+    "Untag",
+    "Disable",
+    "Delete",
+    "Disown",
+    "NotLooked",
+    "Listed",
+    "UpToDate",
+    "Mirrored",
+    "NothingToMirror",
+    "DeletedOutside",
+    "AwaitDisabled",
+    "ConfirmGone",
+    "Release(Gone)",
+    "Release(NotOurs)",
+    "Release(Retained)",
+    "Release(Observed)",
+    "Blocked(Suspended)",
+    "Blocked(DeletionProtected)",
+    "Blocked(InUse)",
+    "Blocked(TagsPending)",
+    "Refuse(NotOwned)",
+    "Refuse(DefaultGroup)",
+    "Refuse(AdoptionRefused)",
+    "Refuse(AnycastDetachRejected)",
+];
+
+/// No wildcard, so that a new plan must be named, and by the test of [`ALL`] be given its scenario.
 const fn name(plan: &Plan) -> &'static str {
     match plan {
         Plan::Mutate(mutation) => match mutation {

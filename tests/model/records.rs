@@ -1,0 +1,121 @@
+//! What each scenario is on record to show: how many states, and the plans and errors that it is there for.
+//!
+//! The counts are exact for the bounds of `make test` and the same on every machine. More of them than on record is the code's business; fewer means that
+//! something is no longer explored.
+
+use connection_group_operator::cloudfront::{ErrorClass, Operation};
+
+/// What a scenario must show.
+pub struct Record {
+    pub scenario: &'static str,
+    pub states: usize,
+    pub plans: &'static [&'static str],
+    pub errors: &'static [(Operation, ErrorClass)],
+}
+
+pub const RECORDS: [Record; 15] = [
+    Record {
+        scenario: "life",
+        states: 611_819,
+        plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotLooked", "DeletedOutside"],
+        errors: &[
+            (Operation::CreateConnectionGroup, ErrorClass::AlreadyExists),
+            (Operation::UpdateConnectionGroup, ErrorClass::NotFound),
+            (Operation::UpdateConnectionGroup, ErrorClass::StaleEtag),
+            (Operation::DeleteConnectionGroup, ErrorClass::StaleEtag),
+            (Operation::TagResource, ErrorClass::NotFound),
+        ],
+    },
+    Record {
+        scenario: "faults",
+        states: 163_535,
+        plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
+        errors: &[
+            (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
+            (Operation::UpdateConnectionGroup, ErrorClass::ServiceUnavailable),
+            (Operation::CreateConnectionGroup, ErrorClass::TimedOut),
+        ],
+    },
+    Record {
+        scenario: "minds",
+        states: 200_387,
+        plans: &["Untag"],
+        errors: &[
+            (Operation::TagResource, ErrorClass::AccessDenied),
+            (Operation::UntagResource, ErrorClass::Throttled),
+        ],
+    },
+    Record {
+        scenario: "deletion",
+        states: 163_247,
+        plans: &["Blocked(InUse)"],
+        errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
+    },
+    Record {
+        scenario: "owners",
+        states: 588_436,
+        plans: &["Refuse(NotOwned)"],
+        errors: &[(Operation::CreateConnectionGroup, ErrorClass::AlreadyExists)],
+    },
+    Record {
+        scenario: "strangers",
+        states: 644_440,
+        plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
+        errors: &[],
+    },
+    Record { scenario: "adoption", states: 1_088_357, plans: &["Adopt"], errors: &[] },
+    Record {
+        scenario: "replicas",
+        states: 290_553,
+        plans: &["Create", "Delete"],
+        errors: &[(Operation::UpdateConnectionGroup, ErrorClass::StaleEtag)],
+    },
+    Record {
+        scenario: "modes",
+        states: 179_135,
+        plans: &[
+            "Mirrored",
+            "NothingToMirror",
+            "Disown",
+            "Release(Retained)",
+            "Release(Observed)",
+            "Blocked(Suspended)",
+            "Blocked(DeletionProtected)",
+        ],
+        errors: &[(Operation::UntagResource, ErrorClass::NotFound)],
+    },
+    Record {
+        scenario: "anycast",
+        states: 348_880,
+        plans: &["Refuse(AnycastDetachRejected)"],
+        errors: &[
+            (Operation::CreateConnectionGroup, ErrorClass::NotFound),
+            (Operation::CreateConnectionGroup, ErrorClass::InvalidArgument),
+            (Operation::UpdateConnectionGroup, ErrorClass::NotFound),
+            (Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument),
+        ],
+    },
+    Record { scenario: "sticky", states: 110_484, plans: &["Refuse(AnycastDetachRejected)"], errors: &[] },
+    Record { scenario: "drift", states: 274_330, plans: &["Tag", "Listed"], errors: &[] },
+    Record {
+        scenario: "refusals",
+        states: 368_726,
+        plans: &["AwaitDisabled"],
+        errors: &[
+            (Operation::UpdateConnectionGroup, ErrorClass::InUse),
+            (Operation::DeleteConnectionGroup, ErrorClass::NotDisabled),
+        ],
+    },
+    Record {
+        scenario: "quota",
+        states: 34_730,
+        plans: &["Create"],
+        errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
+    },
+    Record { scenario: "default group", states: 11_516, plans: &["Refuse(DefaultGroup)"], errors: &[] },
+];
+
+/// The record of a scenario.
+pub fn of(scenario: &str) -> &'static Record {
+    RECORDS.iter().find(|record| record.scenario == scenario).expect("every scenario has its record")
+}
