@@ -16,7 +16,7 @@ pub struct Record {
 pub const RECORDS: [Record; 15] = [
     Record {
         scenario: "life",
-        states: 611_819,
+        states: 609_287,
         plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotLooked", "DeletedOutside"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::AlreadyExists),
@@ -38,7 +38,7 @@ pub const RECORDS: [Record; 15] = [
     },
     Record {
         scenario: "minds",
-        states: 200_387,
+        states: 199_038,
         plans: &["Untag"],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),
@@ -53,17 +53,17 @@ pub const RECORDS: [Record; 15] = [
     },
     Record {
         scenario: "owners",
-        states: 588_436,
+        states: 207_832,
         plans: &["Refuse(NotOwned)"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::AlreadyExists)],
     },
     Record {
         scenario: "strangers",
-        states: 644_440,
+        states: 189_829,
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
         errors: &[],
     },
-    Record { scenario: "adoption", states: 1_088_357, plans: &["Adopt"], errors: &[] },
+    Record { scenario: "adoption", states: 718_708, plans: &["Adopt"], errors: &[] },
     Record {
         scenario: "replicas",
         states: 290_553,
@@ -95,8 +95,8 @@ pub const RECORDS: [Record; 15] = [
             (Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument),
         ],
     },
-    Record { scenario: "sticky", states: 110_484, plans: &["Refuse(AnycastDetachRejected)"], errors: &[] },
-    Record { scenario: "drift", states: 274_330, plans: &["Tag", "Listed"], errors: &[] },
+    Record { scenario: "sticky", states: 110_435, plans: &["Refuse(AnycastDetachRejected)"], errors: &[] },
+    Record { scenario: "drift", states: 295_178, plans: &["Tag", "Listed"], errors: &[] },
     Record {
         scenario: "refusals",
         states: 368_726,

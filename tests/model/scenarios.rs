@@ -98,6 +98,7 @@ pub fn owners() -> Scenario {
     Scenario {
         operators: vec![0, 1],
         budget: Budget { faults: 1, edits: 1, outside: 0 },
+        harsh: false,
         ticks: false,
         ..scenario("owners")
     }
@@ -112,7 +113,6 @@ pub fn strangers() -> Scenario {
             Outside::CreatesForeign,
             Outside::TakesOwnerTagOff,
             Outside::PutsForeignOwnerTag,
-            Outside::Deletes,
         ],
         ..scenario("strangers")
     }
@@ -120,7 +120,7 @@ pub fn strangers() -> Scenario {
 
 /// A group without owner is there, and may be adopted.
 pub fn adoption() -> Scenario {
-    let unchanged = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..tagged() };
+    let unchanged = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..spec() };
     Scenario {
         specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..spec() }, unchanged],
         allow_adoption: true,
@@ -128,7 +128,7 @@ pub fn adoption() -> Scenario {
             state.account.outside_create_group(state.timestamp(), NewGroup::named(NAME)).unwrap();
         },
         budget: Budget { faults: 1, edits: 1, outside: 1 },
-        outside: &[Outside::PutsForeignOwnerTag, Outside::Deletes, Outside::TurnsIpv6Off],
+        outside: &[Outside::PutsForeignOwnerTag, Outside::TurnsIpv6Off],
         ..scenario("adoption")
     }
 }
