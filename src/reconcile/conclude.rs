@@ -42,11 +42,11 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let text = message::deleted_outside(&known.name, known.status.id.as_deref().unwrap_or_default());
             let id = known.status.id.clone().unwrap_or_default();
             let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
-            reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now).despite(vec![gone]).warn(
-                Reason::DeletedOutside,
-                "Read",
-                text,
-            )
+            // Should it show again, our tags on it are still known.
+            let tags = Change::Set(known.status.tags.clone());
+            let conclusion = reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now);
+            let conclusion = Conclusion { tags, ..conclusion };
+            conclusion.despite(vec![gone]).warn(Reason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
         Finding::ConfirmGone => {
@@ -138,6 +138,9 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         }
         Block::TagsPending => {
             reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(Next::Backoff)
+        }
+        Block::TagsOfAnother => {
+            reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
         Block::InUse(described, tenants) => {
             let text = message::in_use(&known.name, &tenants);

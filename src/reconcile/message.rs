@@ -120,6 +120,13 @@ pub fn tags_pending(name: &GroupName) -> String {
     )
 }
 
+pub fn tags_of_another(name: &GroupName) -> String {
+    format!(
+        "Connection group {name} is not the one that this object's tags were meant for: they are forgotten, so that no tag of others is \
+         taken off. The group is adopted at once."
+    )
+}
+
 pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> String {
     let next = match list_trouble {
         None => "waiting for a complete list of the account's groups to confirm it".to_owned(),

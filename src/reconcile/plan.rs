@@ -117,6 +117,8 @@ pub enum Block {
     InUse(Box<Described>, Tenants),
     /// Tags of a young group that are not visible yet.
     TagsPending,
+    /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
+    TagsOfAnother,
 }
 
 /// Why the group is not touched.
@@ -158,7 +160,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
             _ if described.group.is_default => Finding::Refuse(described, Refusal::DefaultGroup).into(),
             Owner::Ours => manage(desired, described, known),
-            Owner::Unowned => adopt(desired, described, policy),
+            Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
         },
@@ -219,7 +221,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     }
 }
 
-fn adopt(desired: &Desired, described: Described, policy: &Policy) -> Plan {
+fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Policy) -> Plan {
     let obstacle = AdoptionObstacle {
         forbidden_by_administrator: !policy.allow_adoption,
         policy: desired.adoption,
@@ -231,7 +233,12 @@ fn adopt(desired: &Desired, described: Described, policy: &Policy) -> Plan {
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
-        return Mutation::Adopt(described).into();
+        // Or they would be taken for ours on this group, and removed with the next edit.
+        return if known.status.tags.is_empty() || known.id().as_ref() == Some(&described.group.id) {
+            Mutation::Adopt(described).into()
+        } else {
+            Finding::Blocked(Block::TagsOfAnother).into()
+        };
     }
     Finding::Refuse(described, Refusal::AdoptionRefused(obstacle)).into()
 }

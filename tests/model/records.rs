@@ -13,7 +13,7 @@ pub struct Record {
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
-pub const RECORDS: [Record; 15] = [
+pub const RECORDS: [Record; 16] = [
     Record {
         scenario: "life",
         states: 609_287,
@@ -64,6 +64,7 @@ pub const RECORDS: [Record; 15] = [
         errors: &[],
     },
     Record { scenario: "adoption", states: 718_708, plans: &["Adopt"], errors: &[] },
+    Record { scenario: "squatters", states: 37_879, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
     Record {
         scenario: "replicas",
         states: 290_553,

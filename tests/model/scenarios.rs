@@ -133,6 +133,17 @@ pub fn adoption() -> Scenario {
     }
 }
 
+/// Somebody else makes the group while our own Create is given up, or after ours is deleted: it is adopted, and its tags are not ours.
+pub fn squatters() -> Scenario {
+    Scenario {
+        specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() }],
+        allow_adoption: true,
+        budget: Budget { faults: 1, edits: 0, outside: 1 },
+        outside: &[Outside::CreatesUnowned],
+        ..scenario("squatters")
+    }
+}
+
 /// Two processes act for one object at once, as if there were no Lease.
 pub fn replicas() -> Scenario {
     Scenario {
@@ -315,6 +326,11 @@ fn groups_of_strangers_are_left_alone() {
 #[test]
 fn an_unowned_group_is_adopted() {
     explored(adoption());
+}
+
+#[test]
+fn a_group_that_is_adopted_in_place_of_ours_keeps_its_tags() {
+    explored(squatters());
 }
 
 #[test]

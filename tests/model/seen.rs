@@ -126,7 +126,7 @@ impl Seen {
         let Some((outcome, _)) = pass.ended() else { return };
         let reason = condition(&outcome.status.conditions, "Ready").map_or("", |ready| ready.reason.as_str());
         let mut signature = DefaultHasher::new();
-        (reason, outcome.finalizer, pass.variant, pass.deleting()).hash(&mut signature);
+        (reason, outcome.finalizer, outcome.requeue.is_zero(), pass.variant, pass.deleting()).hash(&mut signature);
         for entry in &pass.log {
             let class = entry.answer.error().map(|error| error.class);
             (entry.call.operation(), class).hash(&mut signature);
