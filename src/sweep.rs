@@ -57,7 +57,7 @@ pub async fn run<C: CloudFront>(
             let complete = lists.borrow().snapshot.clone().filter(|_| objects.are_synced());
             if let Some(list) = complete {
                 let named = objects.all().iter().map(|object| group_name(object)).collect();
-                let found = orphans.look(&list, &named, &scope, clock.wall(), &port).await;
+                let found = orphans.look(&list, &named, &scope, clock.as_ref(), &port).await;
                 lists.send_modify(|lists| lists.orphans = Arc::new(found));
             }
         };

@@ -142,6 +142,10 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         Block::TagsOfAnother => {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
+        Block::Flapping(described, changes, pause) => {
+            let text = message::flapping(&known.name, &changes, pause);
+            reconciling(Sight::Group(described.group), Reason::DriftFlapping, text).then(Next::After(pause.left))
+        }
         Block::InUse(described, tenants) => {
             let text = message::in_use(&known.name, &tenants);
             let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Policy, backoff::jitter};
+use super::{Policy, backoff::jitter, dispute::Dispute};
 use crate::{clock::Moment, cloudfront::Snapshot};
 
 /// Memory of one object, kept by uid.
@@ -16,6 +16,8 @@ pub struct Memory {
     pub last_claim: Moment,
     /// When the group is to be read in full again.
     pub deep_check_at: Option<Moment>,
+    /// Changes of others that were put right.
+    pub dispute: Dispute,
 }
 
 impl Memory {

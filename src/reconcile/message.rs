@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     desired::Desired,
+    dispute::Pause,
     ownership::OwnerTag,
     plan::{AdoptionObstacle, Release},
 };
@@ -143,6 +144,20 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
 
 pub fn deleted_outside(name: &GroupName, id: &str) -> String {
     format!("Connection group {name} ({id}) was deleted by somebody else; it is created again.")
+}
+
+pub const FLAPPING: &str = "Somebody else keeps changing this connection group: this was the third change, less than an hour after the one before, that was put \
+     right. Further ones are put right after a growing pause of up to 5 minutes. Take the group out of the other tool, or let that one decide with mode: Observe.";
+
+/// Without the time that is left, so that looking again says nothing new.
+pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
+    format!(
+        "Somebody else keeps changing connection group {name}: {}. After {} change(s) that were put right, this one is left as it is for {}, \
+         and then put right. Take the group out of the other tool, or let that one decide with mode: Observe.",
+        drift(changes),
+        pause.rounds,
+        humantime::format_duration(whole_seconds(pause.length))
+    )
 }
 
 pub fn waits_for_rollout(deployment: &Deployment) -> String {

@@ -9,6 +9,7 @@ pub mod backoff;
 mod conclude;
 mod conclusion;
 pub mod desired;
+pub mod dispute;
 pub mod memory;
 mod message;
 pub mod observe;
@@ -32,8 +33,8 @@ use self::{
     conclude::conclude,
     conclusion::Conclusion,
     desired::Intent,
-    observe::{Look, observe},
-    plan::{Mutation, Plan, plan},
+    observe::{Look, Observed, observe},
+    plan::{Finding, Mutation, Plan, plan},
     status::outcome,
     trouble::Trouble,
 };
@@ -176,7 +177,10 @@ async fn attempt<C: CloudFront>(
     permit: &Permit,
 ) -> Result<Conclusion, Trouble> {
     let observed = observe(intent, known, memory, around).await?;
+    let by_others =
+        matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
+    memory.dispute.look(by_others && !matches!(plan, Plan::Conclude(Finding::UpToDate(_))));
     match (plan, permit) {
         (Plan::Conclude(finding), _) => Ok(conclude(finding, intent, known, around.list_trouble)),
         (Plan::Mutate(mutation), Permit::Mutate) => apply(mutation, intent, known, memory, around).await,

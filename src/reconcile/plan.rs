@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Known, Policy,
     desired::{Desired, Farewell, Intent},
+    dispute::Pause,
     observe::{Absence, Observed},
     ownership::{Owner, OwnerTag},
 };
@@ -119,6 +120,8 @@ pub enum Block {
     TagsPending,
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
+    /// A change of others, so soon after the last one was put right.
+    Flapping(Box<Described>, Vec<Drift>, Pause),
 }
 
 /// Why the group is not touched.
@@ -206,9 +209,16 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     if described.group.config != target {
         let left = if set.is_empty() && remove.is_empty() { after_tags } else { Left::Tags };
         let changes = config_differences(&target, &described.group.config);
+        if let Some(pause) = known.pause.filter(|_| known.was_changed_by_others(&described.group)) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), changes, pause)).into();
+        }
         return Mutation::Update(described, target, changes, left).into();
     }
     if !set.is_empty() {
+        let lost = known.lost_tags(&set);
+        if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
+        }
         let left = if remove.is_empty() { after_tags } else { Left::Tags };
         return Mutation::Tag(described, set, left).into();
     }

@@ -98,6 +98,7 @@ fn requeue<C>(
     }
     match conclusion.next {
         Next::Now => Duration::ZERO,
+        Next::After(pause) => pause,
         Next::WithTheList => policy.sweep_interval_active,
         Next::Backoff => Pace::Quick.delay(memory.failures, &known.uid),
         Next::SlowBackoff => Pace::Slow.delay(memory.failures, &known.uid),

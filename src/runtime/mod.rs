@@ -9,6 +9,7 @@ mod http;
 mod lease;
 mod metrics;
 mod objects;
+mod orphans;
 mod pass;
 mod pulse;
 mod schema;
@@ -110,6 +111,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let (objects, watches) = watches(&args, &client);
     let stop = stop.shared();
 
+    tokio::spawn(orphans::tell(lists.clone(), client.clone()));
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone()),
         client,
@@ -131,7 +133,11 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         pulse: Arc::clone(&pulse),
     };
     let serve = tokio::spawn(http::serve(listeners, served));
-    let scope = Scope { owner_id: args.owner_id.clone(), namespaces: args.namespaces() };
+    let scope = Scope {
+        owner_id: args.owner_id.clone(),
+        namespaces: args.namespaces(),
+        settle_window: args.create_settle_window,
+    };
     let background = port.in_lane(Lane::Background);
     let sweep = sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish);
     let (begun, stopped) = (term.clone(), stop.clone());

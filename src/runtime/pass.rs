@@ -220,7 +220,10 @@ async fn store_status(
 
 async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
     context.metrics.heard(outcome);
-    context.recorder.publish(object, &outcome.events).await;
+    let regarding = object.object_ref(&());
+    for event in &outcome.events {
+        context.recorder.publish(&regarding, event).await;
+    }
 }
 
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.

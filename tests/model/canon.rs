@@ -199,6 +199,8 @@ impl<'a> Canon<'a> {
         self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
         let policy = self.scenario.policy(operator.object);
         let now = Moment::after_start(now.saturating_sub(start));
+        let dispute = &memory.dispute;
+        self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
         let due = memory.deep_check_due("", &policy);
         self.put((now >= due, memory.deep_check_overdue("", &policy, now)));
     }

@@ -13,7 +13,7 @@ pub struct Record {
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
-pub const RECORDS: [Record; 16] = [
+pub const RECORDS: [Record; 17] = [
     Record {
         scenario: "life",
         states: 609_287,
@@ -64,7 +64,8 @@ pub const RECORDS: [Record; 16] = [
         errors: &[],
     },
     Record { scenario: "adoption", states: 718_708, plans: &["Adopt"], errors: &[] },
-    Record { scenario: "squatters", states: 37_879, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "squatters", states: 38_305, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "dispute", states: 71_682, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",
         states: 290_553,

@@ -144,6 +144,15 @@ pub fn squatters() -> Scenario {
     }
 }
 
+/// Somebody changes the group, and changes it again as soon as that is put right.
+pub fn dispute() -> Scenario {
+    Scenario {
+        budget: Budget { faults: 1, edits: 0, outside: 2 },
+        outside: &[Outside::Disables],
+        ..scenario("dispute")
+    }
+}
+
 /// Two processes act for one object at once, as if there were no Lease.
 pub fn replicas() -> Scenario {
     Scenario {
@@ -331,6 +340,11 @@ fn an_unowned_group_is_adopted() {
 #[test]
 fn a_group_that_is_adopted_in_place_of_ours_keeps_its_tags() {
     explored(squatters());
+}
+
+#[test]
+fn a_dispute_with_somebody_else_is_slowed_down_and_won_in_the_end() {
+    explored(dispute());
 }
 
 #[test]

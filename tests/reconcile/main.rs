@@ -5,6 +5,7 @@
 mod anycast;
 mod crash;
 mod deletion;
+mod dispute;
 mod doubts;
 mod drift;
 mod errors;

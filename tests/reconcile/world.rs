@@ -35,7 +35,7 @@ pub struct World {
     process_start: Duration,
 }
 
-struct FrozenClock {
+pub struct FrozenClock {
     moment: Moment,
     wall: jiff::Timestamp,
 }
@@ -95,7 +95,7 @@ impl World {
         self.port.set_now(Timestamp(EPOCH_MS + ms));
     }
 
-    fn clock(&self) -> FrozenClock {
+    pub fn clock(&self) -> FrozenClock {
         let wall = jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(self.elapsed.as_millis()).unwrap());
         FrozenClock {
             moment: Moment::after_start(self.elapsed.checked_sub(self.process_start).unwrap()),
@@ -173,10 +173,6 @@ impl World {
         self.snapshot = None;
         self.advance(Duration::from_secs(5));
         self.process_start = self.elapsed;
-    }
-
-    pub fn wall(&self) -> jiff::Timestamp {
-        self.clock().wall
     }
 
     pub fn edit(&mut self, change: impl FnOnce(&mut ConnectionGroupSpec)) {
