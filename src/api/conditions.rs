@@ -70,6 +70,8 @@ pub enum Reason {
     Updated,
     /// Event: the group's tags were changed.
     Tagged,
+    /// An unowned group is taken over once a second look shows no owner either.
+    Adopting,
     /// Event: an unowned group was taken over.
     Adopted,
     /// Event: the group had been deleted by somebody else.
@@ -119,6 +121,7 @@ impl Reason {
             Self::Created => "Created",
             Self::Updated => "Updated",
             Self::Tagged => "Tagged",
+            Self::Adopting => "Adopting",
             Self::Adopted => "Adopted",
             Self::DeletedOutside => "DeletedOutside",
             Self::DriftCorrected => "DriftCorrected",

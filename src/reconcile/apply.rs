@@ -146,14 +146,11 @@ async fn update<C: CloudFront>(
         Err(error) => return Err(explain(error, config, Some(&read.config), port).await),
     };
     let tenants = match (read.config.enabled, config.enabled) {
-        (true, false) => port.tenants(&group.id).await.ok(),
+        (true, false) => Some(port.tenants(&group.id).await),
         _ => None,
     };
     let text = message::changes(changes);
-    let conclusion = match left {
-        Left::Tags => written(group, config, left, known).then(Next::Now),
-        Left::Nothing | Left::Stuck(_) => written(group, config, left, known),
-    };
+    let conclusion = written(group, config, left, known);
     let conclusion = if known.was_changed_by_others(read) {
         let flapping = write.put_right();
         let text = format!("Somebody else's change was put right: {text}.");
@@ -167,10 +164,11 @@ async fn update<C: CloudFront>(
         conclusion.tell(Reason::Updated, "Update", format!("{text}."))
     };
     Ok(match tenants {
-        Some(tenants) if tenants.any() => {
+        Some(Ok(tenants)) if tenants.any() => {
             conclusion.warn(Reason::DisabledWithTenants, "Disable", message::off_air(&tenants))
         }
-        _ => conclusion,
+        Some(Err(error)) => conclusion.warn(Reason::DisabledWithTenants, "Disable", message::perhaps_off_air(&error)),
+        Some(Ok(_)) | None => conclusion,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What an object already says: identity, stored status, and how closely it has to be looked at. Pure: object -> [`Known`].
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 
 use super::{
@@ -33,6 +35,8 @@ pub struct Known<'a> {
     pub look: Look,
     /// Whether tags that we sent have had the time to show.
     pub tags_are_settled: bool,
+    /// How long until it is believed that nobody owns the group.
+    pub adopts_in: Duration,
     /// Whether a change of others was read before, and is not put right yet.
     pub in_dispute: bool,
     /// How long changes of others are left as they are, if people have not asked for anything since.
@@ -55,11 +59,12 @@ impl<'a> Known<'a> {
         let read_as_another = status.id.is_some() && status.owner.as_deref() != Some(owner_tag.as_str());
         let look = if requested_at.is_some() && requested_at != status.last_handled_reconcile_at {
             Look::Afresh
-        } else if read_as_another || around.clock.moment() >= memory.deep_check_due(&uid, around.policy) {
+        } else if read_as_another || around.clock.moment() >= memory.deep_check_due() {
             Look::AtCloudFront
         } else {
             Look::AtSnapshot
         };
+        let window = around.policy.settle_window;
         let last_write = memory.last_write.unwrap_or(Moment::START);
         let now = around.clock.moment();
         let generation = object.metadata.generation.unwrap_or_default();
@@ -74,6 +79,7 @@ impl<'a> Known<'a> {
             status,
             look,
             tags_are_settled: now.since(last_write) >= TAGS_SETTLE,
+            adopts_in: memory.unowned_for(now).map_or(window, |seen| window.saturating_sub(seen)),
             in_dispute: memory.dispute.is_open(),
             pause,
             requested_at,

@@ -1,6 +1,6 @@
 //! What to do about it: one exhaustive table. Pure: (intent, observed) -> [`Plan`].
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Known, Policy,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, Config, Deployment, Described, NewGroup, Summary, Tags, Tenants},
+    cloudfront::{AnycastIpListId, Config, Deployment, Described, Group, NewGroup, Summary, Tags, Tenants},
 };
 
 /// What a pass does: one mutation, or none.
@@ -82,6 +82,22 @@ pub enum Left {
     Stuck(AnycastIpListId),
 }
 
+impl Mutation {
+    /// The group that it changes, if that is ours already.
+    #[must_use]
+    pub const fn group_of_ours(&self) -> Option<&Group> {
+        match self {
+            Self::Create(_) | Self::Adopt(_) => None,
+            Self::Update(described, ..)
+            | Self::Tag(described, ..)
+            | Self::Untag(described, ..)
+            | Self::Disable(described)
+            | Self::Delete(described)
+            | Self::Disown(described) => Some(&described.group),
+        }
+    }
+}
+
 impl From<Mutation> for Plan {
     fn from(mutation: Mutation) -> Self {
         Self::Mutate(mutation)
@@ -120,6 +136,8 @@ pub enum Block {
     TagsPending,
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
+    /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever the clocks of others say.
+    OwnerMayShow(Duration),
     /// A change of others, so soon after the last one was put right.
     Flapping(Box<Described>, Vec<Drift>, Pause),
 }
@@ -243,6 +261,9 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
+        if !known.adopts_in.is_zero() {
+            return Finding::Blocked(Block::OwnerMayShow(known.adopts_in)).into();
+        }
         // Or they would be taken for ours on this group, and removed with the next edit.
         return if known.status.tags.is_empty() || known.id().as_ref() == Some(&described.group.id) {
             Mutation::Adopt(described).into()
@@ -269,13 +290,18 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> P
     }
 }
 
-/// What to set and what to remove. Only tags that status says we set are ever removed, and never the owner tag.
+/// What to set and what to remove. Only tags that status says we set are ever removed, and never those that no spec can hold, whatever a
+/// forged status says.
 fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
     let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
     let remove = applied
         .keys()
-        .filter(|key| !desired.tags.contains_key(*key) && observed.contains_key(*key) && *key != OwnerTag::KEY);
+        .filter(|key| !desired.tags.contains_key(*key) && observed.contains_key(*key) && !is_reserved(key));
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.cloned().collect())
+}
+
+fn is_reserved(key: &str) -> bool {
+    key == OwnerTag::KEY || key.to_ascii_lowercase().starts_with("aws:")
 }
 
 /// Where a group differs from the spec, tags included; tags of others do not count.

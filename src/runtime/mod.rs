@@ -31,7 +31,11 @@ use kube::{
     client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 use tower::{filter::FilterLayer, timeout::TimeoutLayer};
 
 use self::{
@@ -121,6 +125,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         lists: lists.clone(),
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
+        turns: Semaphore::new(args.concurrency.into()),
         gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
     });
     let pulse = Arc::new(Pulse::new());

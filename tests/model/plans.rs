@@ -38,7 +38,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
 }
 
 /// Every plan there is.
-pub const ALL: [&str; 30] = [
+pub const ALL: [&str; 31] = [
     "Create",
     "Adopt",
     "Update",
@@ -65,6 +65,7 @@ pub const ALL: [&str; 30] = [
     "Blocked(TagsPending)",
     "Blocked(TagsOfAnother)",
     "Blocked(Flapping)",
+    "Blocked(OwnerMayShow)",
     "Refuse(NotOwned)",
     "Refuse(DefaultGroup)",
     "Refuse(AdoptionRefused)",
@@ -102,6 +103,7 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::Blocked(Block::InUse(..)) => "Blocked(InUse)",
             Finding::Blocked(Block::TagsPending) => "Blocked(TagsPending)",
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
+            Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
             Finding::Blocked(Block::Flapping(..)) => "Blocked(Flapping)",
             Finding::Refuse(_, Refusal::NotOwned(_)) => "Refuse(NotOwned)",
             Finding::Refuse(_, Refusal::DefaultGroup) => "Refuse(DefaultGroup)",

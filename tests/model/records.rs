@@ -63,8 +63,8 @@ pub const RECORDS: [Record; 17] = [
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
         errors: &[],
     },
-    Record { scenario: "adoption", states: 718_708, plans: &["Adopt"], errors: &[] },
-    Record { scenario: "squatters", states: 38_305, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "adoption", states: 789_218, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
+    Record { scenario: "squatters", states: 38_929, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
     Record { scenario: "dispute", states: 71_682, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",

@@ -5,10 +5,16 @@ use std::{collections::BTreeMap, time::Duration};
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
     clock::Moment,
-    cloudfront::Operation::{TagResource, UpdateConnectionGroup},
+    cloudfront::{
+        ErrorClass,
+        Operation::{GetConnectionGroup, TagResource, UpdateConnectionGroup},
+    },
 };
 
-use crate::world::{World, spec};
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
 
 fn disable() -> GroupPatch {
     GroupPatch { enabled: Some(false), ..GroupPatch::default() }
@@ -79,6 +85,25 @@ fn what_was_held_back_still_counts_as_a_change_of_others() {
     wait_and_put_right(&mut world, pause);
     assert_eq!(world.drift, ["enabled", "enabled"]);
     assert_eq!(world.event_reasons().iter().filter(|reason| **reason == "DriftCorrected").count(), 2);
+}
+
+#[test]
+fn trouble_during_the_pause_does_not_end_it() {
+    let mut world = World::new(spec());
+    world.settle();
+    for _ in 0..4 {
+        if let Some(pause) = interfered(&mut world) {
+            wait_and_put_right(&mut world, pause);
+        }
+    }
+    interfered(&mut world).unwrap();
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    world.pass();
+    assert_eq!(world.ready().1, "AccessDenied");
+    world.calls();
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "DriftFlapping".into()));
 }
 
 #[test]

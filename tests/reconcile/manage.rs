@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use cloudfront_simulator::admin::GroupPatch;
-use connection_group_operator::cloudfront::Operation::{
-    CreateConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup,
+use connection_group_operator::cloudfront::{
+    ErrorClass,
+    Operation::{CreateConnectionGroup, ListDistributionTenants, TagResource, UntagResource, UpdateConnectionGroup},
 };
 
 use crate::{
@@ -157,6 +158,18 @@ fn the_emergency_switch_goes_before_tags_and_is_not_held_up_by_them() {
     assert!(warning.note.contains("shop"), "{}", warning.note);
     world.settle();
     assert_eq!(world.tags()["why"], "attack");
+    assert!(!world.event_reasons().contains(&"Conflict"), "what goes on at once is no news");
+}
+
+#[test]
+fn a_switch_off_whose_tenants_cannot_be_counted_is_told_all_the_same() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.fail(ListDistributionTenants, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
+    assert!(warning.note.contains("could not be found out"), "{}", warning.note);
 }
 
 #[test]

@@ -175,6 +175,15 @@ impl World {
         self.process_start = self.elapsed;
     }
 
+    /// A pass, and a settle window: nobody owns the group, as far as the operator can tell.
+    pub fn look_for_an_owner(&mut self) {
+        self.pass();
+        assert_eq!((self.mutations(), self.ready().1), (vec![], "Adopting".into()));
+        self.advance(self.policy.settle_window);
+        self.sweep();
+        self.calls();
+    }
+
     pub fn edit(&mut self, change: impl FnOnce(&mut ConnectionGroupSpec)) {
         change(&mut self.object.spec);
         *self.object.metadata.generation.as_mut().unwrap() += 1;
