@@ -177,7 +177,8 @@ async fn attempt<C: CloudFront>(
 ) -> Result<Conclusion, Failure> {
     let observed = observe(intent, known, memory, around).await?;
     if let Observed::Found { owner, .. } = &observed {
-        memory.saw(*owner == Owner::Unowned, around.clock.moment());
+        let unowned = matches!(owner, Owner::Unowned | Owner::Undecided);
+        memory.saw(unowned, around.clock.moment());
     }
     let by_others =
         matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
