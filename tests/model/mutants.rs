@@ -1,7 +1,7 @@
 //! Ten deliberate bugs, put around the shipping reconcile: what its port tells it, what it asks, what comes of it. Each is there to be caught.
 //! In: the honest port. Out: the same with one flaw, or without.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use connection_group_operator::{
     api::{Reason, Standing, set_standing},
@@ -61,7 +61,7 @@ impl Flawed<'_> {
     }
 
     /// The outcome of the pass, as the bug has it.
-    pub fn outcome(&self, mut outcome: Outcome, log: &[Entry]) -> Outcome {
+    pub fn outcome(&self, mut outcome: Outcome, log: &[Arc<Entry>]) -> Outcome {
         let object = &self.port.input().object;
         let last = log.last().map(|entry| (&entry.call, &entry.answer));
         let deleting = object.metadata.deletion_timestamp.is_some();
@@ -72,7 +72,7 @@ impl Flawed<'_> {
             (Some(Mutant::ReleasedOnOneNotFound), Some((_, Answer::Described(Ok(None))))) if deleting => {
                 outcome.finalizer = Finalizer::Release;
             }
-            (Some(Mutant::NameTakenIsTerminal), _) if log.iter().any(says_name_taken) => {
+            (Some(Mutant::NameTakenIsTerminal), _) if log.iter().any(|entry| says_name_taken(entry)) => {
                 let standing = (Standing::Stalled, Reason::Conflict, "the name is taken");
                 let generation = object.metadata.generation.unwrap_or_default();
                 outcome.status.observed_generation = generation;

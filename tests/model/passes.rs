@@ -63,16 +63,15 @@ pub fn answer(
     struck: Struck,
     mutant: Option<Mutant>,
 ) -> Result<bool, Violation> {
-    let mut pass = Pass::clone(state.operators[operator].pass.as_ref().unwrap());
+    let pass = Arc::clone(state.operators[operator].pass.as_ref().unwrap());
     let Stage::Asking(call) = &pass.stage else { return Ok(false) };
-    let call = call.clone();
-    properties::of_call(scenario, state, operator, &pass, &call)?;
+    properties::of_call(scenario, state, operator, &pass, call)?;
     state.left.faults -= u8::from(struck != Struck::No);
     let answer = match struck {
-        Struck::No => state.call(|port| perform(port, &call)),
+        Struck::No => state.call(|port| perform(port, call)),
         Struck::Refused(class) => call.failed(error(call.operation(), class)),
         Struck::AnswerLost => {
-            state.call(|port| perform(port, &call));
+            state.call(|port| perform(port, call));
             call.failed(error(call.operation(), ErrorClass::TimedOut))
         }
         Struck::LandsLater => {
@@ -80,14 +79,14 @@ pub fn answer(
             call.failed(error(call.operation(), ErrorClass::TimedOut))
         }
         Struck::Stale | Struck::StaleGroup | Struck::StaleTags => {
-            let fresh = state.call(|port| perform(port, &call));
+            let fresh = state.call(|port| perform(port, call));
             let tag_lag = if struck == Struck::StaleGroup { Millis(0) } else { A_MINUTE };
             let outdated = state.lagging((Millis(0), tag_lag), |state| {
                 state.call(|port| {
                     if struck != Struck::StaleTags {
                         port.fail(Operation::GetConnectionGroup, Fault::Stale);
                     }
-                    perform(port, &call)
+                    perform(port, call)
                 })
             });
             if outdated == fresh {
@@ -96,8 +95,11 @@ pub fn answer(
             outdated
         }
     };
-    pass.log.push(Entry { call, answer, at: state.now });
-    pass.stage = run(&pass.input, &pass.log, &scenario.policy(state.operators[operator].object), mutant);
+    let mut log = pass.log.clone();
+    log.push(Arc::new(Entry { call: call.clone(), answer, at: state.now }));
+    let reached = run(&pass.input, &log, &scenario.policy(state.operators[operator].object), mutant);
+    let (input, incarnation, variant) = (Arc::clone(&pass.input), pass.incarnation, pass.variant);
+    let pass = Pass { input, incarnation, variant, log, stage: reached };
     proceed(scenario, state, operator, pass, mutant)?;
     Ok(true)
 }

@@ -85,7 +85,9 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
     if !call.operation().is_mutation() {
         return Ok(());
     }
-    hold(Property::S2, !pass.log.iter().any(had_its_effect), || format!("{} is a second change", call.operation()))?;
+    hold(Property::S2, !pass.log.iter().any(|entry| had_its_effect(entry)), || {
+        format!("{} is a second change", call.operation())
+    })?;
     let ours = state.owner_tag(operator);
     match call {
         Call::Create(new) => hold(Property::S1, OwnerTag::in_tags(&new.tags) == Some(ours), || {

@@ -126,7 +126,7 @@ pub struct Pass {
     pub input: Arc<Input>,
     pub incarnation: u32,
     pub variant: u8,
-    pub log: Vec<Entry>,
+    pub log: Vec<Arc<Entry>>,
     pub stage: Stage,
 }
 
@@ -210,7 +210,7 @@ impl State {
 
     /// The last call that the operator's pass, in flight or just ended, had answered.
     pub fn last_entry(&self, operator: usize) -> Option<&Entry> {
-        self.operators[operator].pass.as_ref().or(self.just_ended.as_ref())?.log.last()
+        self.operators[operator].pass.as_ref().or(self.just_ended.as_ref())?.log.last().map(Arc::as_ref)
     }
 
     pub fn at_rest(&self) -> bool {
