@@ -12,12 +12,12 @@ use connection_group_operator::{
 
 use crate::{
     account::{A_MINUTE, perform},
-    actions::{Dying, Struck},
+    actions::{Cache, Dying, Struck},
     mutants::Mutant,
     port::Fault,
     properties::{self, Violation},
     replay::{Entry, Input, Stage, run},
-    state::{Pass, Remembered, Scenario, State},
+    state::{Object, Pass, Remembered, Scenario, State, Version},
 };
 
 /// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
@@ -25,17 +25,26 @@ pub fn start(
     scenario: &Scenario,
     state: &mut State,
     operator: usize,
+    cache: Cache,
     mutant: Option<Mutant>,
 ) -> Result<bool, Violation> {
     let index = state.operators[operator].object;
-    let Some(current) = state.objects[index].current.clone() else { return Ok(false) };
-    let mut object = ConnectionGroup::clone(&current);
+    let seen = match cache {
+        Cache::UpToDate => state.objects[index].latest(),
+        Cache::Behind => state.objects[index].earlier.clone(),
+    };
+    let Some(Version { object, incarnation, variant }) = seen else { return Ok(false) };
+    state.operators[operator].up_to_date |= cache == Cache::UpToDate;
+    let mut object = ConnectionGroup::clone(&object);
     if object.metadata.finalizers.is_none() {
+        let stored = store_finalizer(&mut state.objects[index], incarnation);
+        if !stored && mutant != Some(Mutant::FinalizerTakenForStored) {
+            return Ok(false);
+        }
         object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
-        state.objects[index].current = Some(Arc::new(object.clone()));
     }
-    if state.operators[operator].remembered.incarnation != state.objects[index].incarnation {
-        state.renew_memory(scenario, operator);
+    if state.operators[operator].remembered.incarnation != incarnation {
+        state.renew_memory(scenario, operator, incarnation);
     }
     let it = &state.operators[operator];
     if let Some(status) = &it.remembered.status {
@@ -49,11 +58,18 @@ pub fn start(
         process_start: it.process_start,
         started: state.now,
     };
-    let (incarnation, variant) = (state.objects[index].incarnation, state.objects[index].variant());
     let first = run(&input, &[], &scenario.policy(index), mutant);
     let pass = Pass { input: Arc::new(input), incarnation, variant, log: Vec::new(), stage: first };
     proceed(scenario, state, operator, pass, mutant)?;
     Ok(true)
+}
+
+/// Whether an object that was seen without the finalizer carries it now.
+fn store_finalizer(slot: &mut Object, incarnation: u32) -> bool {
+    let there = slot.current.as_mut().filter(|_| slot.incarnation == incarnation);
+    let Some(current) = there.filter(|current| current.metadata.deletion_timestamp.is_none()) else { return false };
+    Arc::make_mut(current).metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    true
 }
 
 pub fn answer(
@@ -116,7 +132,9 @@ fn proceed(
         None => true,
         Some((outcome, _)) => {
             properties::of_outcome(scenario, state, operator, &pass, outcome)?;
+            let written = state.operators[operator].remembered.status.as_deref();
             let stored = pass_object(state, operator, &pass).and_then(|object| object.status.as_ref());
+            let stored = if mutant == Some(Mutant::OnlyOwnWritesAreCompared) { written } else { stored };
             outcome.finalizer == Finalizer::Release
                 || stored.is_none_or(|stored| !says_the_same(stored, &outcome.status))
         }
@@ -124,20 +142,25 @@ fn proceed(
     let pass = Arc::new(pass);
     state.just_ended = pass.ended().map(|_| Arc::clone(&pass));
     state.operators[operator].pass = Some(pass);
-    if !news {
+    if !news && mutant == Some(Mutant::OnlyOwnWritesAreCompared) {
+        remember(state, operator);
+    } else if !news {
         store(scenario, state, operator, mutant)?;
     }
     Ok(())
 }
 
 /// The object that a pass was started for, if it still exists.
-fn pass_object<'a>(state: &'a State, operator: usize, pass: &Pass) -> Option<&'a ConnectionGroup> {
+pub fn pass_object<'a>(state: &'a State, operator: usize, pass: &Pass) -> Option<&'a ConnectionGroup> {
     let object = state.object_of(operator);
     object.current.as_deref().filter(|_| object.incarnation == pass.incarnation)
 }
 
 /// Equal but for words.
 pub fn says_the_same(one: &ConnectionGroupStatus, other: &ConnectionGroupStatus) -> bool {
+    if one == other {
+        return true;
+    }
     let wordless = |status: &ConnectionGroupStatus| {
         let mut status = status.clone();
         status.last_modified_time = None;
@@ -156,14 +179,17 @@ pub fn store(
     let pass = Arc::clone(state.operators[operator].pass.as_ref().unwrap());
     let Some((outcome, _)) = pass.ended() else { return Ok(false) };
     remember(state, operator);
+    if outcome.finalizer == Finalizer::Release {
+        state.operators[operator].remembered = Remembered::default();
+    }
     let index = state.operators[operator].object;
     let Some(current) = pass_object(state, operator, &pass) else { return Ok(true) };
     let mut object = current.clone();
     if outcome.finalizer == Finalizer::Release {
         object.metadata.finalizers = None;
         let gone = object.metadata.deletion_timestamp.is_some();
+        state.outdate(index);
         state.objects[index].current = (!gone).then(|| Arc::new(object));
-        state.operators[operator].remembered = Remembered::default();
         return Ok(true);
     }
     let mut status = outcome.status.clone();
@@ -171,7 +197,9 @@ pub fn store(
         status.observed_generation = object.metadata.generation.unwrap_or_default();
     }
     properties::of_write(scenario, state, index, &status)?;
-    object.status = Some(status);
+    if let Some(former) = object.status.replace(status).filter(|former| !says_the_same(former, &outcome.status)) {
+        state.objects[index].former_status = Some(Arc::new(former));
+    }
     state.objects[index].current = Some(Arc::new(object));
     Ok(true)
 }
@@ -206,7 +234,8 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
     it.process_start = state.now;
     it.snapshot = None;
     it.list_trouble = None;
-    state.renew_memory(scenario, operator);
+    it.up_to_date = true;
+    state.renew_memory(scenario, operator, state.object_of(operator).incarnation);
     true
 }
 

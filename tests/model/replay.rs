@@ -195,6 +195,7 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
 pub fn run(input: &Input, log: &[Arc<Entry>], policy: &Policy, mutant: Option<Mutant>) -> Stage {
     let replay = Replay::new(input, log);
     let flawed = Flawed { port: &replay, mutant };
+    let object = flawed.object();
     let mut memory = input.memory.clone();
     let around = Surroundings {
         port: &flawed,
@@ -204,7 +205,7 @@ pub fn run(input: &Input, log: &[Arc<Entry>], policy: &Policy, mutant: Option<Mu
         clock: &replay,
     };
     let ended = {
-        let future = pin!(reconcile(&input.object, &mut memory, &around));
+        let future = pin!(reconcile(&object, &mut memory, &around));
         future.poll(&mut Context::from_waker(Waker::noop()))
     };
     match ended {

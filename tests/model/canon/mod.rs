@@ -1,6 +1,8 @@
 //! When two states are one: they differ only in names that nobody chose (ids, `ETag`s, uids, generations), in text for people, and in times that
 //! no rule tells apart. Pure: state -> hash. Ids and `ETag`s are counted in order of appearance.
 
+mod operator;
+
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
@@ -8,21 +10,24 @@ use std::{
 
 use cloudfront_simulator::{Timestamp, account::Version};
 use connection_group_operator::{
-    api::{ConnectionGroup, ConnectionGroupStatus},
-    clock::Moment,
-    cloudfront::{ApiError, Group, Snapshot},
-    reconcile::{Memory, ownership::OwnerTag},
+    api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT},
+    reconcile::ownership::OwnerTag,
 };
 
+use kube::ResourceExt;
+
 use crate::{
-    replay::{Answer, Call, EPOCH_MS, Entry},
-    state::{Object, Operator, Pass, Scenario, State, TICK},
+    outside::Outside,
+    replay::EPOCH_MS,
+    state::{Object, Operator, Scenario, State, TICK},
 };
 
 /// The hash of a state with what may still happen to it.
 pub fn key(scenario: &Scenario, state: &State) -> u64 {
     let mut canon = Canon::new(scenario, state);
     canon.past_counts = state.left.faults > 0;
+    canon.old_status_counts = state.left.outside > 0 && scenario.outside.contains(&Outside::PutsOldStatusBack);
+    canon.lag_counts = scenario.lag;
     state.left.hash(&mut canon.hasher);
     canon.state()
 }
@@ -53,6 +58,11 @@ struct Canon<'a> {
     hasher: AtOnce,
     /// Whether a read may yet be answered from the past.
     past_counts: bool,
+    /// Whether a status may yet be put back.
+    old_status_counts: bool,
+    /// Whether a pass may yet see an object as it was.
+    lag_counts: bool,
+    requests: Vec<&'a str>,
     ids: Vec<&'a str>,
     etags: Vec<(usize, String)>,
     generations: Vec<(u32, i64)>,
@@ -69,7 +79,21 @@ fn token<T: PartialEq>(known: &mut Vec<T>, one: T) -> usize {
 impl<'a> Canon<'a> {
     fn new(scenario: &'a Scenario, state: &'a State) -> Self {
         let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(2048)), Vec::new(), Vec::new());
-        Self { scenario, state, hasher, past_counts: false, ids, etags, generations: Vec::new(), uids: Vec::new() }
+        let (generations, uids, requests) = (Vec::new(), Vec::new(), Vec::new());
+        let (past_counts, old_status_counts, lag_counts) = (false, false, false);
+        Self {
+            scenario,
+            state,
+            hasher,
+            past_counts,
+            old_status_counts,
+            lag_counts,
+            requests,
+            ids,
+            etags,
+            generations,
+            uids,
+        }
     }
 
     fn state(mut self) -> u64 {
@@ -78,9 +102,13 @@ impl<'a> Canon<'a> {
         for (index, object) in state.objects.iter().enumerate() {
             self.uids.clear();
             self.generations.clear();
+            self.requests.clear();
             self.object(object);
             for operator in state.operators.iter().filter(|operator| operator.object == index) {
                 self.operator(operator);
+                if self.lag_counts {
+                    self.cached(object, operator);
+                }
             }
         }
         state.late.len().hash(&mut self.hasher);
@@ -157,16 +185,35 @@ impl<'a> Canon<'a> {
         let uid = token(&mut self.uids, object.incarnation);
         self.put((uid, object.variant()));
         self.optional(object.current.as_deref(), |canon, current| canon.stored(current, object.incarnation));
+        if self.old_status_counts {
+            self.optional(object.former_status.as_deref(), |canon, status| canon.status(status, object.incarnation));
+        }
+    }
+
+    /// What a cache that is behind shows.
+    fn cached(&mut self, object: &'a Object, operator: &Operator) {
+        let behind = object.earlier.as_ref().filter(|_| !operator.up_to_date);
+        self.optional(behind, |canon, seen| {
+            let uid = token(&mut canon.uids, seen.incarnation);
+            canon.put((uid, seen.variant));
+            canon.stored(&seen.object, seen.incarnation);
+        });
     }
 
     fn stored(&mut self, object: &'a ConnectionGroup, incarnation: u32) {
         self.put((object.metadata.deletion_timestamp.is_some(), object.metadata.finalizers.is_some()));
         self.generation(incarnation, object.metadata.generation.unwrap_or_default());
+        self.request(object.annotations().get(RECONCILE_REQUESTED_AT));
         self.optional(object.status.as_ref(), |canon, status| canon.status(status, incarnation));
     }
 
     fn generation(&mut self, incarnation: u32, generation: i64) {
         let token = token(&mut self.generations, (incarnation, generation));
+        self.put(token);
+    }
+
+    fn request(&mut self, value: Option<&'a String>) {
+        let token = value.map(|value| token(&mut self.requests, value.as_str()));
         self.put(token);
     }
 
@@ -179,6 +226,7 @@ impl<'a> Canon<'a> {
 
     fn status(&mut self, status: &'a ConnectionGroupStatus, incarnation: u32) {
         self.generation(incarnation, status.observed_generation);
+        self.request(status.last_handled_reconcile_at.as_ref());
         self.optional(status.id.as_deref(), |canon, id| {
             let id = canon.id(id);
             if let Some(etag) = &status.e_tag {
@@ -189,126 +237,6 @@ impl<'a> Canon<'a> {
         self.put((status.drift.len(), status.blocked_by.as_ref().map(|by| by.count), status.conditions.len()));
         for condition in &status.conditions {
             self.put((&condition.type_, &condition.status, &condition.reason));
-        }
-    }
-
-    fn operator(&mut self, operator: &'a Operator) {
-        let remembered = &operator.remembered;
-        let uid = token(&mut self.uids, remembered.incarnation);
-        self.put((uid, remembered.gave_up));
-        self.optional(remembered.status.as_deref(), |canon, status| canon.status(status, remembered.incarnation));
-        self.memory(&remembered.memory, operator.snapshot.as_deref(), operator, self.state.now);
-        self.optional(operator.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
-        self.error(operator.list_trouble.as_ref());
-        self.optional(operator.pass.as_deref(), |canon, pass| canon.pass(pass, operator));
-    }
-
-    /// What the rules can tell of the times that an operator remembers.
-    fn memory(&mut self, memory: &Memory, list: Option<&Snapshot>, operator: &Operator, now: Duration) {
-        let start = operator.process_start;
-        let at = |moment: Moment| start + moment.since(Moment::START);
-        self.put(memory.last_write.map(|write| steps(now) > steps(at(write))));
-        self.put(steps(now) > steps(at(memory.last_claim)));
-        self.put(list.map(|list| steps(now) > steps(at(list.began))));
-        self.put(list.map(|list| memory.is_covered_by(list)));
-        self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
-        let policy = self.scenario.policy(operator.object);
-        let now = Moment::after_start(now.saturating_sub(start));
-        let due = memory.deep_check_due("", &policy);
-        self.put((now >= due, memory.deep_check_overdue("", &policy, now)));
-    }
-
-    fn snapshot(&mut self, list: &'a Snapshot, start: Duration) {
-        self.is_past(start + list.began.since(Moment::START));
-        for (name, row) in &list.groups {
-            self.put(name);
-            let id = self.id(row.id.as_str());
-            self.etag(id, row.etag.as_str());
-            self.put((row.enabled, &row.anycast_ip_list_id, &row.deployment));
-        }
-        self.put(list.groups.len());
-    }
-
-    fn pass(&mut self, pass: &'a Pass, operator: &'a Operator) {
-        let input = &pass.input;
-        let uid = token(&mut self.uids, pass.incarnation);
-        self.put(uid);
-        let latest = operator.snapshot.as_deref();
-        if let Some((outcome, memory)) = pass.ended() {
-            self.status(&outcome.status, pass.incarnation);
-            self.put((outcome.finalizer, outcome.requeue == crate::state::NEVER, pass.variant));
-            self.generation(pass.incarnation, input.object.metadata.generation.unwrap_or_default());
-            self.memory(memory, latest, operator, self.state.now);
-            return;
-        }
-        self.put(pass.variant);
-        self.stored(&input.object, pass.incarnation);
-        self.memory(&input.memory, input.snapshot.as_deref(), operator, input.started);
-        self.memory(&input.memory, latest, operator, self.state.now);
-        self.optional(input.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
-        self.error(input.list_trouble.as_ref());
-        self.put((pass.log.len(), steps(self.state.now) - steps(input.started) > 0));
-        let mut before = input.started;
-        for entry in &pass.log {
-            self.put(steps(entry.at) > steps(before));
-            before = entry.at;
-            self.entry(entry, latest, operator.process_start);
-        }
-    }
-
-    fn entry(&mut self, entry: &'a Entry, latest: Option<&Snapshot>, start: Duration) {
-        self.is_past(entry.at);
-        self.put(latest.map(|list| start + list.began.since(Moment::START) > entry.at));
-        self.error(entry.answer.error());
-        match &entry.answer {
-            Answer::Described(Ok(Some(described))) => {
-                self.group(&described.group);
-                self.put(&described.tags);
-                let created = described.group.created.map_or(0, jiff::Timestamp::as_millisecond);
-                self.put(steps(entry.at) > steps(since_epoch(Timestamp(created))));
-            }
-            Answer::Group(Ok(group)) => self.group(group),
-            Answer::Tenants(Ok(tenants)) => self.put(tenants),
-            Answer::AnycastIpList(Ok(family)) => self.put(family),
-            Answer::Tags(Ok(tags)) => self.put(tags),
-            Answer::Listed(_) => unreachable!("a pass never lists"),
-            Answer::Described(Ok(None) | Err(_))
-            | Answer::Group(Err(_))
-            | Answer::Done(_)
-            | Answer::Tenants(Err(_))
-            | Answer::AnycastIpList(Err(_))
-            | Answer::Tags(Err(_)) => self.put(0),
-        }
-    }
-
-    fn group(&mut self, group: &'a Group) {
-        let id = self.id(group.id.as_str());
-        self.etag(id, group.etag.as_str());
-        self.put((&group.config, &group.deployment, group.is_default));
-    }
-
-    fn error(&mut self, error: Option<&ApiError>) {
-        self.put(error.map(|error| (error.operation, error.class)));
-    }
-
-    fn late(&mut self, call: &'a Call) {
-        self.put(call.operation());
-        match call {
-            Call::Create(new) => self.put(new),
-            Call::Update(group, config) => {
-                self.group(group);
-                self.put(config);
-            }
-            Call::Delete(group) => self.group(group),
-            Call::Tag(arn, tags) => {
-                self.id(arn.as_str().rsplit('/').next().unwrap_or_default());
-                self.put(tags);
-            }
-            Call::Untag(arn, keys) => {
-                self.id(arn.as_str().rsplit('/').next().unwrap_or_default());
-                self.put(keys);
-            }
-            Call::Describe(_) | Call::Tags(_) | Call::Tenants(_) | Call::AnycastIpList(_) | Call::List => {}
         }
     }
 }
