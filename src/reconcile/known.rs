@@ -33,6 +33,8 @@ pub struct Known<'a> {
     pub status: &'a ConnectionGroupStatus,
     /// How closely to look.
     pub look: Look,
+    /// Whether this pass has tried to change something, because what it read was not as it should be.
+    pub found_amiss: bool,
     /// Whether tags that we sent have had the time to show.
     pub tags_are_settled: bool,
     /// How long until it is believed that nobody owns the group.
@@ -78,6 +80,7 @@ impl<'a> Known<'a> {
             deleting: object.metadata.deletion_timestamp.is_some(),
             status,
             look,
+            found_amiss: false,
             tags_are_settled: now.since(last_write) >= TAGS_SETTLE,
             adopts_in: memory.unowned_for(now).map_or(window, |seen| window.saturating_sub(seen)),
             in_dispute: memory.dispute.is_open(),
@@ -150,10 +153,11 @@ impl<'a> Known<'a> {
         rejected && !self.spec_is_new() && self.look != Look::Afresh
     }
 
-    /// Whether the group was equal to this generation of the spec at the last read, and the last list does not speak against it.
+    /// Whether the group was equal to this generation of the spec at the last read, and neither this pass nor the last list speaks against it.
     #[must_use]
     pub fn is_in_sync(&self, snapshot: Option<&Snapshot>) -> bool {
         let same = |list: &Snapshot| list.groups.get(&self.name).is_some_and(|group| self.is_on_record(group));
-        !self.deleting && !self.spec_is_new() && is_true(&self.status.conditions, "Ready") && snapshot.is_none_or(same)
+        let ready = is_true(&self.status.conditions, "Ready");
+        ready && !self.deleting && !self.spec_is_new() && !self.found_amiss && snapshot.is_none_or(same)
     }
 }

@@ -157,6 +157,7 @@ pub async fn reconcile<C: CloudFront>(
             _ => break ended,
         }
         known.look = known.look.max(Look::AtCloudFront);
+        known.found_amiss = true;
     };
     outcome(ended, &intent, &known, memory, around)
 }

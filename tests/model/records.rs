@@ -13,7 +13,7 @@ pub struct Record {
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
-pub const RECORDS: [Record; 17] = [
+pub const RECORDS: [Record; 20] = [
     Record {
         scenario: "life",
         states: 609_287,
@@ -114,6 +114,14 @@ pub const RECORDS: [Record; 17] = [
         plans: &["Create"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
+    Record { scenario: "forgeries", states: 228_650, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
+    Record {
+        scenario: "requests",
+        states: 394_405,
+        plans: &["Refuse(AnycastDetachRejected)", "Tag"],
+        errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
+    },
+    Record { scenario: "lag", states: 216_315, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
     Record { scenario: "default group", states: 11_516, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];
 

@@ -253,6 +253,20 @@ fn an_empty_page_of_tenants_with_more_to_follow_is_no_proof_of_none() {
 }
 
 #[test]
+fn an_id_in_status_that_is_another_groups_does_not_hold_the_object() {
+    let mut world = deployed();
+    world.somebody_creates(|group| "victim".clone_into(&mut group.name));
+    world.somebody_deletes_the_group();
+    let victim = world.port.account(|account, now| account.group(now, "victim")).unwrap().resource;
+    let status = world.object.status.as_mut().unwrap();
+    (status.id, status.arn) = (Some(victim.id), Some(victim.arn));
+    world.delete();
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+}
+
+#[test]
 fn an_id_in_status_that_may_not_be_read_does_not_hold_up_anything() {
     let mut world = deployed();
     world.object.status.as_mut().unwrap().id = Some("cg_forged".into());

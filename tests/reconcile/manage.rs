@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::cloudfront::{
     ErrorClass,
-    Operation::{CreateConnectionGroup, ListDistributionTenants, TagResource, UntagResource, UpdateConnectionGroup},
+    Operation::{
+        CreateConnectionGroup, GetConnectionGroup, ListDistributionTenants, TagResource, UntagResource,
+        UpdateConnectionGroup,
+    },
 };
 
 use crate::{
@@ -108,6 +111,23 @@ fn a_412_is_healed_in_the_same_pass() {
     let group = world.group().unwrap().resource;
     assert_eq!((group.enabled, group.ipv6_enabled), (false, true), "the other's change is put right as well");
     assert_eq!(world.mutations(), [UpdateConnectionGroup, UpdateConnectionGroup], "one refused, one done");
+}
+
+#[test]
+fn a_group_that_was_read_as_different_and_cannot_be_read_again_is_not_called_ready() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.settle();
+    world.sweep();
+    world.request_reconcile("now");
+    world.fail(GetConnectionGroup, Fault::Stale);
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
+    world.pass();
+    assert_eq!(world.mutations().last(), Some(&UpdateConnectionGroup), "refused, for the version is outdated");
+    assert_eq!(world.ready(), ("False".into(), "ServiceUnavailable".into(), vec!["Reconciling".into()]));
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
 }
 
 #[test]
