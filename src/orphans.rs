@@ -48,7 +48,8 @@ impl Orphans {
         let unnamed = list.groups.values().filter(|group| !named.contains(&group.name)).collect::<Vec<_>>();
         let ids = unnamed.iter().map(|group| &group.id).collect::<BTreeSet<_>>();
         self.read.retain(|id, _| ids.contains(id));
-        self.refused.retain(|id, at| ids.contains(id) && now.duration_since(*at) < REFUSED_FOR);
+        // Either way: a clock that was set back must not put it off for longer.
+        self.refused.retain(|id, at| ids.contains(id) && now.duration_since(*at).abs() < REFUSED_FOR);
         let is_known = |id| self.read.contains_key(id) || self.refused.contains_key(id);
         let unread = unnamed.iter().filter(|group| !is_known(&group.id)).take(READS_AT_ONCE);
         for group in unread.collect::<Vec<_>>() {

@@ -1,5 +1,6 @@
-//! Answers that cannot be read, at every operation that the operator calls, through the adapter that it ships: none is
-//! taken for good, none for a shorter list, and none leads to another host. No cluster; the servers are in this process.
+//! Answers that cannot be read, at every operation that the operator calls, through the adapter that it ships: none
+//! is taken for good, none for a shorter list, and none leads to another host. No cluster; the servers are in this
+//! process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 

@@ -1,5 +1,6 @@
-//! A CloudFront whose answers are spoiled byte by byte. In: an operation, and what becomes of its answer. Out: where it
-//! listens. The other operations are answered well, by the simulator's account; nothing that is asked for has an effect.
+//! A CloudFront whose answers are spoiled byte by byte. In: an operation, and what becomes of its answer. Out: where
+//! it listens. The other operations are answered well, by the simulator's account; nothing that is asked for has an
+//! effect.
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod anycast;
+mod clock;
 mod crash;
 mod deletion;
 mod doubts;
@@ -11,6 +12,7 @@ mod errors;
 mod frugality;
 mod manage;
 mod modes;
+mod neighbours;
 mod orphans;
 mod ownership;
 mod port;

@@ -1,9 +1,9 @@
-//! An answer is believed only if it is whole. In: the SDK's hook after an answer was read. Out: a refusal of what is not
-//! as it is due. Talks to nobody.
+//! An answer is believed only if it is whole. In: the SDK's hook after an answer was read. Out: a refusal of what is
+//! not as it is due. Talks to nobody.
 //!
-//! The SDK reads XML leniently: a list that was cut off on its way reads as a shorter list, an empty body as no tags, and
-//! where no document is due, any page passes. A tenant that is left out so would let its group be disabled, an owner tag
-//! would let somebody else's group be taken.
+//! The SDK reads XML leniently: a list that was cut off on its way reads as a shorter list, an empty body as no tags,
+//! and where no document is due, any page passes. A tenant that is left out so would let its group be disabled, an
+//! owner tag would let somebody else's group be taken.
 
 use aws_sdk_cloudfront::config::{
     ConfigBag, Intercept, RuntimeComponents, interceptors::AfterDeserializationInterceptorContextRef,
