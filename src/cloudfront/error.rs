@@ -71,6 +71,21 @@ impl Operation {
             | Self::GetAnycastIpList => false,
         }
     }
+
+    /// Whether CloudFront says more than that it was done.
+    #[must_use]
+    pub const fn is_answered_with_a_document(self) -> bool {
+        match self {
+            Self::CreateConnectionGroup
+            | Self::GetConnectionGroup
+            | Self::UpdateConnectionGroup
+            | Self::ListConnectionGroups
+            | Self::ListTagsForResource
+            | Self::ListDistributionTenants
+            | Self::GetAnycastIpList => true,
+            Self::DeleteConnectionGroup | Self::TagResource | Self::UntagResource => false,
+        }
+    }
 }
 
 impl fmt::Display for Operation {

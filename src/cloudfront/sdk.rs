@@ -5,6 +5,7 @@
 
 mod answer;
 mod failure;
+mod whole;
 mod wire;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
@@ -106,6 +107,7 @@ impl Sdk {
             .timeout_config(timeouts)
             .interceptor(fence.clone())
             .interceptor(wire::Tap)
+            .interceptor(whole::Whole)
             .build();
         Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
     }

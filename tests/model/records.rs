@@ -64,8 +64,8 @@ pub const RECORDS: [Record; 20] = [
         errors: &[],
     },
     Record { scenario: "adoption", states: 789_218, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
-    Record { scenario: "squatters", states: 38_929, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
-    Record { scenario: "dispute", states: 71_682, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
+    Record { scenario: "squatters", states: 40_205, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "dispute", states: 64_465, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",
         states: 290_553,

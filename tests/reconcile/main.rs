@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod anycast;
+mod clock;
 mod crash;
 mod deletion;
 mod dispute;
@@ -12,6 +13,7 @@ mod errors;
 mod frugality;
 mod manage;
 mod modes;
+mod neighbours;
 mod orphans;
 mod ownership;
 mod port;

@@ -1,11 +1,15 @@
 //! Groups that carry our owner tag although no object names them.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use cloudfront_simulator::admin::{GroupPatch, NewGroup};
 use connection_group_operator::{
-    cloudfront::{ErrorClass, Operation::ListTagsForResource},
+    cloudfront::{ErrorClass, GroupId, GroupName, Operation::ListTagsForResource},
     orphans::{Orphans, Scope},
+    reconcile::ownership::OwnerTag,
 };
 
 use crate::{
@@ -19,14 +23,17 @@ fn scope() -> Scope {
     Scope { owner_id: "prod".into(), namespaces: BTreeSet::new(), settle_window: Duration::from_mins(1) }
 }
 
-/// One sweep, a settle window after the last one.
-fn look(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
+/// One sweep, a settle window after the last one, while objects name these groups.
+pub fn sweep(world: &mut World, orphans: &mut Orphans, named: &BTreeSet<GroupName>) -> BTreeMap<GroupId, OwnerTag> {
     world.advance(scope().settle_window);
     world.sweep();
     world.calls();
     let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-    let found = now(orphans.look(list, &BTreeSet::new(), &scope(), &clock, &world.port));
-    found.values().map(ToString::to_string).collect()
+    now(orphans.look(list, named, &scope(), &clock, &world.port))
+}
+
+fn look(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
+    sweep(world, orphans, &BTreeSet::new()).values().map(ToString::to_string).collect()
 }
 
 fn beside_an_orphan() -> (World, Orphans) {

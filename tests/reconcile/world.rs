@@ -14,6 +14,7 @@ use connection_group_operator::{
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
     reconcile::{Event, Finalizer, Memory, Outcome, Policy, Surroundings, reconcile},
 };
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::port::{Fault, InProcess};
@@ -31,6 +32,8 @@ pub struct World {
     pub events: Vec<Event>,
     /// Fields that others were found to have changed.
     pub drift: Vec<String>,
+    /// How far the operator's wall clock is ahead of CloudFront's.
+    pub wall_ahead: SignedDuration,
     elapsed: Duration,
     process_start: Duration,
 }
@@ -79,6 +82,7 @@ impl World {
             list_trouble: None,
             events: Vec::new(),
             drift: Vec::new(),
+            wall_ahead: SignedDuration::ZERO,
             elapsed: Duration::ZERO,
             process_start: Duration::ZERO,
         };
@@ -99,7 +103,7 @@ impl World {
         let wall = jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(self.elapsed.as_millis()).unwrap());
         FrozenClock {
             moment: Moment::after_start(self.elapsed.checked_sub(self.process_start).unwrap()),
-            wall: wall.unwrap(),
+            wall: wall.unwrap() + self.wall_ahead,
         }
     }
 
