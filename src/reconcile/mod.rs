@@ -9,6 +9,7 @@ pub mod backoff;
 mod conclude;
 mod conclusion;
 pub mod desired;
+pub mod differences;
 pub mod dispute;
 pub mod memory;
 mod message;
