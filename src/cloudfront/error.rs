@@ -225,7 +225,9 @@ impl ApiError {
     }
 }
 
-fn one_line(text: &str, limit: usize) -> String {
+/// The text on one line of at most that many characters: CloudFront, or who answers in its place, may say anything.
+#[must_use]
+pub fn one_line(text: &str, limit: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= limit {
         return line;

@@ -165,14 +165,6 @@ pub struct Snapshot {
     pub groups: BTreeMap<GroupName, Summary>,
 }
 
-impl Snapshot {
-    /// Whether the list shows neither a group of that name nor one of that id.
-    #[must_use]
-    pub fn lacks(&self, name: &GroupName, id: Option<&GroupId>) -> bool {
-        !self.groups.contains_key(name) && id.is_none_or(|id| self.groups.values().all(|group| group.id != *id))
-    }
-}
-
 /// How to find a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lookup {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     desired::Desired,
+    dispute::Pause,
     ownership::OwnerTag,
     plan::{AdoptionObstacle, Release},
 };
@@ -25,7 +26,7 @@ pub fn deployed(endpoint: Option<&str>, enabled: bool, deployment: &Deployment, 
     match (enabled, deployment) {
         (true, Deployment::Deployed) => format!("Deployed at {endpoint}."),
         (false, Deployment::Deployed) => {
-            format!("Deployed and disabled, as spec.enabled says: {endpoint} serves no traffic.")
+            format!("Deployed and disabled: {endpoint} serves no traffic.")
         }
         (_, Deployment::Pending(status)) => {
             let since = since.and_then(|at| Timestamp::from_second(at.as_second()).ok());
@@ -58,14 +59,19 @@ fn value(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { format!("'{text}'") }
 }
 
-pub fn in_use(name: &GroupName, tenants: &Tenants) -> String {
+pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     let many = if tenants.beyond_this_page { "or more " } else { "" };
     let (count, names) = (tenants.count, tenants.names.join(", "));
     let others = count.saturating_sub(tenants.names.len());
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    let so = if enabled {
+        "Nothing was disabled or deleted."
+    } else {
+        "The group is disabled, so their traffic is down; it was not deleted."
+    };
     format!(
-        "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. Nothing was disabled or deleted. The \
-         deletion goes on by itself once they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
+        "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. {so} The deletion goes on by itself once \
+         they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
     )
 }
 
@@ -120,6 +126,20 @@ pub fn tags_pending(name: &GroupName) -> String {
     )
 }
 
+pub fn owner_may_show(name: &GroupName, left: Duration) -> String {
+    format!(
+        "Connection group {name} exists, and nobody seems to own it. It is adopted in {}, unless an owner tag shows until then.",
+        humantime::format_duration(whole_seconds(left))
+    )
+}
+
+pub fn tags_of_another(name: &GroupName) -> String {
+    format!(
+        "Connection group {name} is not the one that this object's tags were meant for: they are forgotten, so that no tag of others is \
+         taken off. The group is adopted at once."
+    )
+}
+
 pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> String {
     let next = match list_trouble {
         None => "waiting for a complete list of the account's groups to confirm it".to_owned(),
@@ -136,6 +156,20 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
 
 pub fn deleted_outside(name: &GroupName, id: &str) -> String {
     format!("Connection group {name} ({id}) was deleted by somebody else; it is created again.")
+}
+
+pub const FLAPPING: &str = "Somebody else keeps changing this connection group: this was the third change, less than an hour after the one before, that was put \
+     right. Further ones are put right after a growing pause of up to 5 minutes. Take the group out of the other tool, or let that one decide with mode: Observe.";
+
+/// Without the time that is left, so that looking again says nothing new.
+pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
+    format!(
+        "Somebody else keeps changing connection group {name}: {}. After {} change(s) that were put right, this one is left as it is for {}, \
+         and then put right. Take the group out of the other tool, or let that one decide with mode: Observe.",
+        drift(changes),
+        pause.rounds,
+        humantime::format_duration(whole_seconds(pause.length))
+    )
 }
 
 pub fn waits_for_rollout(deployment: &Deployment) -> String {
@@ -162,15 +196,25 @@ pub fn off_air(tenants: &Tenants) -> String {
     )
 }
 
-pub fn released(name: &GroupName, why: Release) -> String {
+pub fn perhaps_off_air(error: &ApiError) -> String {
+    let text = format!(
+        "The group was disabled, as spec.enabled says. Whether tenants use it, and their traffic is down, could not be found out{}.",
+        cause(error)
+    );
+    with_request_id(&text, error)
+}
+
+/// `disabled`: whether the deletion had come so far.
+pub fn released(name: &GroupName, why: Release, disabled: bool) -> String {
+    let so = if disabled { " It stays disabled." } else { "" };
     match why {
         Release::Gone => format!("Connection group {name} is gone."),
-        Release::NotOurs => format!("Connection group {name} is not owned by this object and was left untouched."),
+        Release::NotOurs => format!("Connection group {name} is not owned by this object and is left as it is.{so}"),
         Release::Retained => {
-            format!("Connection group {name} was kept, without our owner tag (deletionPolicy: Retain).")
+            format!("Connection group {name} was kept, without our owner tag (deletionPolicy: Retain).{so}")
         }
         Release::Observed => format!(
-            "Connection group {name} was left untouched (mode: Observe); an owner tag that an earlier mode: Manage put there is still on it."
+            "Connection group {name} is left as it is (mode: Observe); an owner tag that an earlier mode: Manage put there is still on it.{so}"
         ),
     }
 }
@@ -180,7 +224,7 @@ pub const SUSPENDED: &str =
 
 pub const SUSPENDED_DELETION: &str = "The deletion waits because of spec.suspend: CloudFront is neither read nor changed. Set spec.suspend to false to go on.";
 
-pub const DELETION_PROTECTED: &str = "The deletion is held back by spec.deletionProtection: nothing was disabled or deleted. Set spec.deletionProtection to false to \
+pub const DELETION_PROTECTED: &str = "The deletion is held back by spec.deletionProtection: nothing is disabled or deleted meanwhile. Set spec.deletionProtection to false to \
      let it go on.";
 
 pub fn not_found_to_mirror(name: &GroupName) -> String {

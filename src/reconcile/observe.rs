@@ -81,8 +81,8 @@ pub async fn observe<C: CloudFront>(
     let settled_at = memory.claims_settled_at(around.policy.settle_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, known, around.port).await? else {
-        let id = known.id();
-        let proven = fresh.is_some_and(|list| list.began > settled_at && list.lacks(name, id.as_ref()));
+        // By name alone, which no group ever changes: an id on record that has another name there is forged, and somebody else's.
+        let proven = fresh.is_some_and(|list| list.began > settled_at && !list.groups.contains_key(name));
         return Ok(Observed::NotFound(if proven { Absence::Proven } else { Absence::Reported }));
     };
     let owner = match owner(&described, &known.owner_tag, around.clock.wall()) {

@@ -1,16 +1,17 @@
 //! What to do about it: one exhaustive table. Pure: (intent, observed) -> [`Plan`].
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Known, Policy,
     desired::{Desired, Farewell, Intent},
+    dispute::Pause,
     observe::{Absence, Observed},
     ownership::{Owner, OwnerTag},
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, Config, Deployment, Described, NewGroup, Summary, Tags, Tenants},
+    cloudfront::{AnycastIpListId, Config, Deployment, Described, Group, NewGroup, Summary, Tags, Tenants},
 };
 
 /// What a pass does: one mutation, or none.
@@ -81,6 +82,22 @@ pub enum Left {
     Stuck(AnycastIpListId),
 }
 
+impl Mutation {
+    /// The group that it changes, if that is ours already.
+    #[must_use]
+    pub const fn group_of_ours(&self) -> Option<&Group> {
+        match self {
+            Self::Create(_) | Self::Adopt(_) => None,
+            Self::Update(described, ..)
+            | Self::Tag(described, ..)
+            | Self::Untag(described, ..)
+            | Self::Disable(described)
+            | Self::Delete(described)
+            | Self::Disown(described) => Some(&described.group),
+        }
+    }
+}
+
 impl From<Mutation> for Plan {
     fn from(mutation: Mutation) -> Self {
         Self::Mutate(mutation)
@@ -117,6 +134,12 @@ pub enum Block {
     InUse(Box<Described>, Tenants),
     /// Tags of a young group that are not visible yet.
     TagsPending,
+    /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
+    TagsOfAnother,
+    /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever the clocks of others say.
+    OwnerMayShow(Duration),
+    /// A change of others, so soon after the last one was put right.
+    Flapping(Box<Described>, Vec<Drift>, Pause),
 }
 
 /// Why the group is not touched.
@@ -158,7 +181,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
             _ if described.group.is_default => Finding::Refuse(described, Refusal::DefaultGroup).into(),
             Owner::Ours => manage(desired, described, known),
-            Owner::Unowned => adopt(desired, described, policy),
+            Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
         },
@@ -204,9 +227,16 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     if described.group.config != target {
         let left = if set.is_empty() && remove.is_empty() { after_tags } else { Left::Tags };
         let changes = config_differences(&target, &described.group.config);
+        if let Some(pause) = known.pause.filter(|_| known.was_changed_by_others(&described.group)) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), changes, pause)).into();
+        }
         return Mutation::Update(described, target, changes, left).into();
     }
     if !set.is_empty() {
+        let lost = known.lost_tags(&set);
+        if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
+        }
         let left = if remove.is_empty() { after_tags } else { Left::Tags };
         return Mutation::Tag(described, set, left).into();
     }
@@ -219,7 +249,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     }
 }
 
-fn adopt(desired: &Desired, described: Described, policy: &Policy) -> Plan {
+fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Policy) -> Plan {
     let obstacle = AdoptionObstacle {
         forbidden_by_administrator: !policy.allow_adoption,
         policy: desired.adoption,
@@ -231,7 +261,15 @@ fn adopt(desired: &Desired, described: Described, policy: &Policy) -> Plan {
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
-        return Mutation::Adopt(described).into();
+        if !known.adopts_in.is_zero() {
+            return Finding::Blocked(Block::OwnerMayShow(known.adopts_in)).into();
+        }
+        // Or they would be taken for ours on this group, and removed with the next edit.
+        return if known.status.tags.is_empty() || known.id().as_ref() == Some(&described.group.id) {
+            Mutation::Adopt(described).into()
+        } else {
+            Finding::Blocked(Block::TagsOfAnother).into()
+        };
     }
     Finding::Refuse(described, Refusal::AdoptionRefused(obstacle)).into()
 }
@@ -252,13 +290,18 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> P
     }
 }
 
-/// What to set and what to remove. Only tags that status says we set are ever removed, and never the owner tag.
+/// What to set and what to remove. Only tags that status says we set are ever removed, and never those that no spec can hold, whatever a
+/// forged status says.
 fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
     let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
     let remove = applied
         .keys()
-        .filter(|key| !desired.tags.contains_key(*key) && observed.contains_key(*key) && *key != OwnerTag::KEY);
+        .filter(|key| !desired.tags.contains_key(*key) && observed.contains_key(*key) && !is_reserved(key));
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.cloned().collect())
+}
+
+fn is_reserved(key: &str) -> bool {
+    key == OwnerTag::KEY || key.to_ascii_lowercase().starts_with("aws:")
 }
 
 /// Where a group differs from the spec, tags included; tags of others do not count.

@@ -7,10 +7,41 @@ use std::time::Duration;
 use super::{Known, backoff::Pace, desired::Intent, message, ownership::OwnerTag};
 use crate::{
     api::{Reason, Standing},
-    cloudfront::{AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Operation, Snapshot, Tags},
+    cloudfront::{
+        AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Group, Operation, Snapshot, Tags,
+    },
 };
 
 /// A failed pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub trouble: Trouble,
+    /// The group of ours that it was about to change, as just read.
+    pub read: Option<Group>,
+}
+
+impl Failure {
+    /// The error of which no more is known than its class.
+    #[must_use]
+    pub const fn unexplained(&self) -> Option<&ApiError> {
+        match &self.trouble {
+            Trouble::Api(error) => Some(error),
+            Trouble::MayHaveTagged(..)
+            | Trouble::AnycastIpListNotFound(..)
+            | Trouble::Ipv4OnlyList(..)
+            | Trouble::DetachRefused(..) => None,
+        }
+    }
+}
+
+impl<T: Into<Trouble>> From<T> for Failure {
+    fn from(trouble: T) -> Self {
+        Self { trouble: trouble.into(), read: None }
+    }
+}
+
+/// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// A call failed, and its class says it all.

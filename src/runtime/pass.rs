@@ -12,7 +12,7 @@ use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{controller::Action, reflector::ObjectRef},
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{Instrument, field::Empty};
 
 use super::{
@@ -27,7 +27,7 @@ use crate::{
     api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
     clock::Clock,
     cloudfront::{ErrorClass, budget::Lane, sdk::Sdk},
-    reconcile::{Finalizer, Known, Outcome, Policy, Surroundings, backoff::Pace, reconcile},
+    reconcile::{Finalizer, Known, Outcome, Policy, Surroundings, backoff::Pace, observe::Look, reconcile},
     sweep::Lists,
     telemetry::tell_trace_id,
 };
@@ -52,6 +52,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// What the first passes wait for.
     pub gate: Shared<BoxFuture<'static, Gate>>,
+    /// How many passes may be under way, over all watches: each watch has a limit of its own besides.
+    pub turns: Semaphore,
 }
 
 /// What can end a pass before its outcome is stored.
@@ -70,6 +72,8 @@ pub enum PassError {
 /// # Errors
 /// What kept the outcome from being stored.
 pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
+    // Never closed, so there is always a turn in the end.
+    let _turn = context.turns.acquire().await;
     if context.gate.clone().await == Gate::Stopping {
         return Ok(Action::await_change());
     }
@@ -220,7 +224,10 @@ async fn store_status(
 
 async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
     context.metrics.heard(outcome);
-    context.recorder.publish(object, &outcome.events).await;
+    let regarding = object.object_ref(&());
+    for event in &outcome.events {
+        context.recorder.publish(&regarding, event).await;
+    }
 }
 
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
@@ -231,6 +238,9 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
     if remembered.status.is_some() {
         object.status.clone_from(&remembered.status);
     }
+    // At random: were it the same in each process, and none lived for long, some objects would never have their turn.
+    let (now, interval) = (context.clock.moment(), context.policy.deep_check_interval);
+    remembered.memory.deep_check_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
     let lists = context.lists.borrow().clone();
     let mut around = Surroundings {
         port: &context.port,
@@ -240,8 +250,9 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
         clock: context.clock.as_ref(),
     };
     let background = context.port.in_lane(Lane::Background);
-    // Nobody waits for a look at what is in sync; anything else, a group that somebody switched off among it, is urgent.
-    if Known::of(&object, &remembered.memory, &around).is_in_sync(around.snapshot) {
+    let known = Known::of(&object, &remembered.memory, &around);
+    // Nobody waits for a look at what is in sync, unless they asked for it; anything else, a group that somebody switched off among it, is urgent.
+    if known.is_in_sync(around.snapshot) && known.look != Look::Afresh {
         around.port = &background;
     }
     let outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)).await;

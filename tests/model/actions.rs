@@ -8,7 +8,7 @@ use crate::{
     mutants::Mutant,
     outside::{Outside, interfere},
     passes::{answer, crash, error, remember, start, store},
-    people::{delete, edit},
+    people::{delete, edit, request},
     properties::{self, Violation},
     replay::{Call, Stage},
     state::{DEEP_TICK, Scenario, State, TICK},
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// The operator takes the object up.
-    Start(usize),
+    Start(usize, Cache),
     /// The pending call of the pass is carried out.
     Answer(usize, Struck),
     /// The outcome reaches the API server.
@@ -29,6 +29,8 @@ pub enum Action {
     /// A complete list, or a failed one.
     Sweep(usize, Struck),
     Edit(usize, u8),
+    /// Somebody asks for a reconcile, by the annotation.
+    Request(usize),
     Delete(usize),
     MakeAgain(usize),
     Outside(Outside),
@@ -38,6 +40,14 @@ pub enum Action {
     Land(usize),
     Tick,
     DeepTick,
+}
+
+/// What the operator's cache shows of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cache {
+    UpToDate,
+    /// The last change of people is yet to arrive.
+    Behind,
 }
 
 /// What becomes of a call.
@@ -83,6 +93,7 @@ pub fn enabled(scenario: &Scenario, state: &State) -> Vec<Action> {
             Some(current) if state.left.edits > 0 => {
                 let others = (0..scenario.specs.len()).map(|spec| u8::try_from(spec).unwrap());
                 actions.extend(others.filter(|spec| *spec != object.variant()).map(|spec| Action::Edit(index, spec)));
+                actions.extend(scenario.requests.then_some(Action::Request(index)));
                 if scenario.deletions && current.metadata.deletion_timestamp.is_none() {
                     actions.push(Action::Delete(index));
                 }
@@ -110,7 +121,11 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
         actions.push(Action::Crash(operator, Dying::BeforeTheCall));
     }
     let Some(pass) = &state.operators[operator].pass else {
-        actions.extend(state.object_of(operator).current.as_ref().map(|_| Action::Start(operator)));
+        let object = state.object_of(operator);
+        actions.extend(object.current.as_ref().map(|_| Action::Start(operator, Cache::UpToDate)));
+        if scenario.lag && !state.operators[operator].up_to_date && object.earlier.is_some() {
+            actions.push(Action::Start(operator, Cache::Behind));
+        }
         return;
     };
     let Stage::Asking(call) = &pass.stage else {
@@ -150,7 +165,7 @@ pub fn act(
     let mut state = before.clone();
     state.just_ended = None;
     let happens = match action {
-        Action::Start(operator) => start(scenario, &mut state, operator, mutant)?,
+        Action::Start(operator, cache) => start(scenario, &mut state, operator, cache, mutant)?,
         Action::Answer(operator, struck) => answer(scenario, &mut state, operator, struck, mutant)?,
         Action::Store(operator) => store(scenario, &mut state, operator, mutant)?,
         Action::StoreFails(operator) => {
@@ -162,16 +177,25 @@ pub fn act(
         Action::Sweep(operator, struck) => swept(&mut state, operator, struck),
         Action::Edit(object, spec) => {
             state.left.edits -= 1;
+            state.outdate(object);
             edit(scenario, &mut state, object, spec);
+            true
+        }
+        Action::Request(object) => {
+            state.left.edits -= 1;
+            state.outdate(object);
+            request(&mut state, object);
             true
         }
         Action::Delete(object) => {
             state.left.edits -= 1;
+            state.outdate(object);
             delete(&mut state, object);
             true
         }
         Action::MakeAgain(object) => {
             state.left.edits -= 1;
+            state.outdate(object);
             state.make(scenario, object);
             true
         }

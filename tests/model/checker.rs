@@ -1,5 +1,5 @@
-//! The checker itself: it catches each of ten deliberate bugs by the promise that the bug breaks, and an exploration that is too narrow does not
-//! pass for a full one.
+//! The checker itself: it catches each of fourteen deliberate bugs by the promise that the bug breaks, and an exploration that is too narrow does
+//! not pass for a full one.
 
 use std::collections::BTreeSet;
 
@@ -81,6 +81,37 @@ fn a_group_that_is_thought_to_be_there_is_never_made_again() {
 fn a_second_change_in_a_pass_is_one_too_many() {
     let scenario = with(budget(0, 1, 0), scenarios::minds());
     assert_eq!(caught(&scenario, Mutant::TwoMutationsInAPass), Some(Property::S2));
+}
+
+#[test]
+fn a_status_that_is_believed_leads_to_somebody_elses_group() {
+    let scenario = Scenario { specs: vec![scenarios::disabled()], ..with(budget(0, 0, 1), scenarios::forgeries()) };
+    assert_eq!(caught(&scenario, Mutant::StatusIsBelieved), Some(Property::S1));
+    let without = with(budget(0, 1, 0), scenarios::forgeries());
+    assert_eq!(caught(&without, Mutant::StatusIsBelieved), None, "so nothing else would notice");
+}
+
+#[test]
+fn a_status_that_others_wrote_is_not_put_right_by_who_compares_only_with_his_own() {
+    let [with_it, without] = [budget(0, 0, 1), budget(0, 1, 0)].map(|budget| with(budget, scenarios::forgeries()));
+    assert_eq!(caught(&with_it, Mutant::OnlyOwnWritesAreCompared), Some(Property::L1));
+    assert_eq!(caught(&without, Mutant::OnlyOwnWritesAreCompared), None, "so nothing else would notice");
+}
+
+#[test]
+fn a_request_that_is_taken_for_handled_leads_to_no_read() {
+    let scenario = with(budget(0, 1, 0), scenarios::requests());
+    assert_eq!(caught(&scenario, Mutant::RequestTakenForHandled), Some(Property::O3));
+    let without = Scenario { requests: false, ..with(budget(1, 1, 1), scenarios::requests()) };
+    assert_eq!(caught(&without, Mutant::RequestTakenForHandled), None, "so nothing else would notice");
+}
+
+#[test]
+fn without_the_finalizer_a_group_is_made_for_an_object_that_is_gone() {
+    let scenario = with(budget(0, 1, 0), scenarios::lag());
+    assert_eq!(caught(&scenario, Mutant::FinalizerTakenForStored), Some(Property::S3));
+    let without = Scenario { lag: false, ..with(budget(1, 1, 0), scenarios::lag()) };
+    assert_eq!(caught(&without, Mutant::FinalizerTakenForStored), None, "so nothing else would notice");
 }
 
 #[test]

@@ -1,21 +1,23 @@
-//! Ten deliberate bugs, put around the shipping reconcile: what its port tells it, what it asks, what comes of it. Each is there to be caught.
+//! Deliberate bugs, put around the shipping reconcile: what its port tells it, what it asks, what comes of it. Each is there to be caught.
 //! In: the honest port. Out: the same with one flaw, or without.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use connection_group_operator::{
-    api::{Reason, Standing, set_standing},
+    api::{ConnectionGroup, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
     clock::Moment,
     cloudfront::{
         AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Etag, Group, GroupId,
-        Lookup, NewGroup, Operation, Summary, Tags, Tenants,
+        GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants,
     },
     reconcile::{Finalizer, Outcome, ownership::OwnerTag},
 };
 
+use kube::ResourceExt;
+
 use crate::{
     replay::{Answer, Call, Entry, Replay},
-    state::{NEVER, OWNER_TAGS},
+    state::{NAME, NEVER, OWNER_TAGS},
 };
 
 /// A bug that somebody could have written.
@@ -41,6 +43,14 @@ pub enum Mutant {
     AlreadyCreatedIsRemembered,
     /// An update is followed by the tags in the same pass.
     TwoMutationsInAPass,
+    /// Whatever group the status names is ours.
+    StatusIsBelieved,
+    /// The status is written only if it is not what this process wrote last.
+    OnlyOwnWritesAreCompared,
+    /// Who asks for a reconcile has been answered.
+    RequestTakenForHandled,
+    /// The pass goes on although the finalizer could not be stored.
+    FinalizerTakenForStored,
 }
 
 /// The port of a pass, with that bug.
@@ -60,8 +70,18 @@ impl Flawed<'_> {
         Group { etag: recorded.map_or_else(|| read.etag.clone(), Etag::new), ..read.clone() }
     }
 
+    /// The object of the pass, as the bug has it.
+    pub fn object(&self) -> Cow<'_, ConnectionGroup> {
+        let mut object = Cow::Borrowed(&self.port.input().object);
+        if self.has(Mutant::RequestTakenForHandled) {
+            let request = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
+            object.to_mut().status.iter_mut().for_each(|status| status.last_handled_reconcile_at.clone_from(&request));
+        }
+        object
+    }
+
     /// The outcome of the pass, as the bug has it.
-    pub fn outcome(&self, mut outcome: Outcome, log: &[Entry]) -> Outcome {
+    pub fn outcome(&self, mut outcome: Outcome, log: &[Arc<Entry>]) -> Outcome {
         let object = &self.port.input().object;
         let last = log.last().map(|entry| (&entry.call, &entry.answer));
         let deleting = object.metadata.deletion_timestamp.is_some();
@@ -72,7 +92,7 @@ impl Flawed<'_> {
             (Some(Mutant::ReleasedOnOneNotFound), Some((_, Answer::Described(Ok(None))))) if deleting => {
                 outcome.finalizer = Finalizer::Release;
             }
-            (Some(Mutant::NameTakenIsTerminal), _) if log.iter().any(says_name_taken) => {
+            (Some(Mutant::NameTakenIsTerminal), _) if log.iter().any(|entry| says_name_taken(entry)) => {
                 let standing = (Standing::Stalled, Reason::Conflict, "the name is taken");
                 let generation = object.metadata.generation.unwrap_or_default();
                 outcome.status.observed_generation = generation;
@@ -97,6 +117,12 @@ impl CloudFront for Flawed<'_> {
     async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
         let mut answer = self.port.describe(lookup).await;
         if let (true, Ok(Some(described))) = (self.has(Mutant::NoOwnershipCheck), &mut answer) {
+            described.tags.insert(OwnerTag::KEY.to_owned(), OWNER_TAGS[0].to_owned());
+        }
+        if let (true, Lookup::Known { .. }, Ok(Some(described))) =
+            (self.has(Mutant::StatusIsBelieved), lookup, &mut answer)
+        {
+            described.group.name = GroupName::new(NAME);
             described.tags.insert(OwnerTag::KEY.to_owned(), OWNER_TAGS[0].to_owned());
         }
         answer

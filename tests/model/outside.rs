@@ -1,14 +1,16 @@
-//! What others do to the account behind everybody's back. In: a state. Out: the next one, if there is anything to do it to. Pure.
+//! What others do to the account, and to the status of objects, behind everybody's back. In: a state. Out: the next one, if there is anything to do it to. Pure.
+
+use std::sync::Arc;
 
 use cloudfront_simulator::{
     Timestamp,
     admin::{GroupPatch, NewGroup, NewTenant},
 };
-use connection_group_operator::reconcile::ownership::OwnerTag;
+use connection_group_operator::{api::ConnectionGroupStatus, reconcile::ownership::OwnerTag};
 
 use crate::state::State;
 
-/// What somebody else does to the account.
+/// What somebody else does to the account or to a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outside {
     TurnsIpv6Off,
@@ -22,6 +24,9 @@ pub enum Outside {
     TakesTagsOff,
     TenantComes,
     TenantGoes,
+    /// Makes the status point at somebody else's group.
+    ForgesStatus,
+    PutsOldStatusBack,
 }
 
 pub fn interfere(state: &mut State, what: Outside) -> bool {
@@ -59,8 +64,27 @@ pub fn interfere(state: &mut State, what: Outside) -> bool {
             state.account.outside_create_tenant(now, NewTenant::behind(&*state.name, "shop")).is_ok()
         }
         (Outside::TenantGoes, _) => state.account.outside_delete_tenant("shop").is_ok(),
+        (Outside::ForgesStatus, _) => forge(state, |status, state| {
+            let neighbour = state.neighbours.first()?;
+            status.id = Some(neighbour.resource.id.clone());
+            status.arn = Some(neighbour.resource.arn.clone());
+            status.e_tag = Some(neighbour.etag.clone());
+            Some(())
+        }),
+        (Outside::PutsOldStatusBack, _) => forge(state, |status, state| {
+            status.clone_from(state.objects[0].former_status.as_ref()?);
+            Some(())
+        }),
         _ => false,
     }
+}
+
+/// Somebody has the right to write the status of objects.
+fn forge(state: &mut State, change: impl FnOnce(&mut ConnectionGroupStatus, &State) -> Option<()>) -> bool {
+    let Some(mut object) = state.current(0).cloned() else { return false };
+    let done = change(object.status.get_or_insert(ConnectionGroupStatus::UNSEEN), state).is_some();
+    state.objects[0].current = Some(Arc::new(object));
+    done
 }
 
 fn edit_outside(state: &mut State, now: Timestamp, patch: GroupPatch) -> bool {

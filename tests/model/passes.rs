@@ -12,12 +12,12 @@ use connection_group_operator::{
 
 use crate::{
     account::{A_MINUTE, perform},
-    actions::{Dying, Struck},
+    actions::{Cache, Dying, Struck},
     mutants::Mutant,
     port::Fault,
     properties::{self, Violation},
     replay::{Entry, Input, Stage, run},
-    state::{Pass, Remembered, Scenario, State},
+    state::{Object, Pass, Remembered, Scenario, State, Version},
 };
 
 /// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
@@ -25,17 +25,26 @@ pub fn start(
     scenario: &Scenario,
     state: &mut State,
     operator: usize,
+    cache: Cache,
     mutant: Option<Mutant>,
 ) -> Result<bool, Violation> {
     let index = state.operators[operator].object;
-    let Some(current) = state.objects[index].current.clone() else { return Ok(false) };
-    let mut object = ConnectionGroup::clone(&current);
+    let seen = match cache {
+        Cache::UpToDate => state.objects[index].latest(),
+        Cache::Behind => state.objects[index].earlier.clone(),
+    };
+    let Some(Version { object, incarnation, variant }) = seen else { return Ok(false) };
+    state.operators[operator].up_to_date |= cache == Cache::UpToDate;
+    let mut object = ConnectionGroup::clone(&object);
     if object.metadata.finalizers.is_none() {
+        let stored = store_finalizer(&mut state.objects[index], incarnation);
+        if !stored && mutant != Some(Mutant::FinalizerTakenForStored) {
+            return Ok(false);
+        }
         object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
-        state.objects[index].current = Some(Arc::new(object.clone()));
     }
-    if state.operators[operator].remembered.incarnation != state.objects[index].incarnation {
-        state.renew_memory(scenario, operator);
+    if state.operators[operator].remembered.incarnation != incarnation {
+        state.renew_memory(scenario, operator, incarnation);
     }
     let it = &state.operators[operator];
     if let Some(status) = &it.remembered.status {
@@ -49,11 +58,18 @@ pub fn start(
         process_start: it.process_start,
         started: state.now,
     };
-    let (incarnation, variant) = (state.objects[index].incarnation, state.objects[index].variant());
     let first = run(&input, &[], &scenario.policy(index), mutant);
     let pass = Pass { input: Arc::new(input), incarnation, variant, log: Vec::new(), stage: first };
     proceed(scenario, state, operator, pass, mutant)?;
     Ok(true)
+}
+
+/// Whether an object that was seen without the finalizer carries it now.
+fn store_finalizer(slot: &mut Object, incarnation: u32) -> bool {
+    let there = slot.current.as_mut().filter(|_| slot.incarnation == incarnation);
+    let Some(current) = there.filter(|current| current.metadata.deletion_timestamp.is_none()) else { return false };
+    Arc::make_mut(current).metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    true
 }
 
 pub fn answer(
@@ -63,16 +79,15 @@ pub fn answer(
     struck: Struck,
     mutant: Option<Mutant>,
 ) -> Result<bool, Violation> {
-    let mut pass = Pass::clone(state.operators[operator].pass.as_ref().unwrap());
+    let pass = Arc::clone(state.operators[operator].pass.as_ref().unwrap());
     let Stage::Asking(call) = &pass.stage else { return Ok(false) };
-    let call = call.clone();
-    properties::of_call(scenario, state, operator, &pass, &call)?;
+    properties::of_call(scenario, state, operator, &pass, call)?;
     state.left.faults -= u8::from(struck != Struck::No);
     let answer = match struck {
-        Struck::No => state.call(|port| perform(port, &call)),
+        Struck::No => state.call(|port| perform(port, call)),
         Struck::Refused(class) => call.failed(error(call.operation(), class)),
         Struck::AnswerLost => {
-            state.call(|port| perform(port, &call));
+            state.call(|port| perform(port, call));
             call.failed(error(call.operation(), ErrorClass::TimedOut))
         }
         Struck::LandsLater => {
@@ -80,14 +95,14 @@ pub fn answer(
             call.failed(error(call.operation(), ErrorClass::TimedOut))
         }
         Struck::Stale | Struck::StaleGroup | Struck::StaleTags => {
-            let fresh = state.call(|port| perform(port, &call));
+            let fresh = state.call(|port| perform(port, call));
             let tag_lag = if struck == Struck::StaleGroup { Millis(0) } else { A_MINUTE };
             let outdated = state.lagging((Millis(0), tag_lag), |state| {
                 state.call(|port| {
                     if struck != Struck::StaleTags {
                         port.fail(Operation::GetConnectionGroup, Fault::Stale);
                     }
-                    perform(port, &call)
+                    perform(port, call)
                 })
             });
             if outdated == fresh {
@@ -96,8 +111,11 @@ pub fn answer(
             outdated
         }
     };
-    pass.log.push(Entry { call, answer, at: state.now });
-    pass.stage = run(&pass.input, &pass.log, &scenario.policy(state.operators[operator].object), mutant);
+    let mut log = pass.log.clone();
+    log.push(Arc::new(Entry { call: call.clone(), answer, at: state.now }));
+    let reached = run(&pass.input, &log, &scenario.policy(state.operators[operator].object), mutant);
+    let (input, incarnation, variant) = (Arc::clone(&pass.input), pass.incarnation, pass.variant);
+    let pass = Pass { input, incarnation, variant, log, stage: reached };
     proceed(scenario, state, operator, pass, mutant)?;
     Ok(true)
 }
@@ -114,7 +132,9 @@ fn proceed(
         None => true,
         Some((outcome, _)) => {
             properties::of_outcome(scenario, state, operator, &pass, outcome)?;
+            let written = state.operators[operator].remembered.status.as_deref();
             let stored = pass_object(state, operator, &pass).and_then(|object| object.status.as_ref());
+            let stored = if mutant == Some(Mutant::OnlyOwnWritesAreCompared) { written } else { stored };
             outcome.finalizer == Finalizer::Release
                 || stored.is_none_or(|stored| !says_the_same(stored, &outcome.status))
         }
@@ -122,20 +142,25 @@ fn proceed(
     let pass = Arc::new(pass);
     state.just_ended = pass.ended().map(|_| Arc::clone(&pass));
     state.operators[operator].pass = Some(pass);
-    if !news {
+    if !news && mutant == Some(Mutant::OnlyOwnWritesAreCompared) {
+        remember(state, operator);
+    } else if !news {
         store(scenario, state, operator, mutant)?;
     }
     Ok(())
 }
 
 /// The object that a pass was started for, if it still exists.
-fn pass_object<'a>(state: &'a State, operator: usize, pass: &Pass) -> Option<&'a ConnectionGroup> {
+pub fn pass_object<'a>(state: &'a State, operator: usize, pass: &Pass) -> Option<&'a ConnectionGroup> {
     let object = state.object_of(operator);
     object.current.as_deref().filter(|_| object.incarnation == pass.incarnation)
 }
 
 /// Equal but for words.
 pub fn says_the_same(one: &ConnectionGroupStatus, other: &ConnectionGroupStatus) -> bool {
+    if one == other {
+        return true;
+    }
     let wordless = |status: &ConnectionGroupStatus| {
         let mut status = status.clone();
         status.last_modified_time = None;
@@ -154,14 +179,17 @@ pub fn store(
     let pass = Arc::clone(state.operators[operator].pass.as_ref().unwrap());
     let Some((outcome, _)) = pass.ended() else { return Ok(false) };
     remember(state, operator);
+    if outcome.finalizer == Finalizer::Release {
+        state.operators[operator].remembered = Remembered::default();
+    }
     let index = state.operators[operator].object;
     let Some(current) = pass_object(state, operator, &pass) else { return Ok(true) };
     let mut object = current.clone();
     if outcome.finalizer == Finalizer::Release {
         object.metadata.finalizers = None;
         let gone = object.metadata.deletion_timestamp.is_some();
+        state.outdate(index);
         state.objects[index].current = (!gone).then(|| Arc::new(object));
-        state.operators[operator].remembered = Remembered::default();
         return Ok(true);
     }
     let mut status = outcome.status.clone();
@@ -169,7 +197,9 @@ pub fn store(
         status.observed_generation = object.metadata.generation.unwrap_or_default();
     }
     properties::of_write(scenario, state, index, &status)?;
-    object.status = Some(status);
+    if let Some(former) = object.status.replace(status).filter(|former| !says_the_same(former, &outcome.status)) {
+        state.objects[index].former_status = Some(Arc::new(former));
+    }
     state.objects[index].current = Some(Arc::new(object));
     Ok(true)
 }
@@ -204,7 +234,8 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
     it.process_start = state.now;
     it.snapshot = None;
     it.list_trouble = None;
-    state.renew_memory(scenario, operator);
+    it.up_to_date = true;
+    state.renew_memory(scenario, operator, state.object_of(operator).incarnation);
     true
 }
 

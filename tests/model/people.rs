@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use connection_group_operator::api::ConnectionGroup;
+use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
@@ -18,6 +18,14 @@ pub fn edit(scenario: &Scenario, state: &mut State, object: usize, spec: u8) {
     edited.metadata.generation = edited.metadata.generation.map(|generation| generation + 1);
     slot.variants.push(spec);
     slot.current = Some(Arc::new(edited));
+}
+
+/// Each request has a value that none had before.
+pub fn request(state: &mut State, object: usize) {
+    let Some(current) = &mut state.objects[object].current else { return };
+    let annotations = Arc::make_mut(current).metadata.annotations.get_or_insert_default();
+    let count = annotations.get(RECONCILE_REQUESTED_AT).map_or(0, String::len);
+    annotations.insert(RECONCILE_REQUESTED_AT.to_owned(), "x".repeat(count + 1));
 }
 
 /// An object without a finalizer is gone at once.

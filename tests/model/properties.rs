@@ -5,14 +5,17 @@ use std::fmt;
 
 use connection_group_operator::{
     api::{
-        AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Mode, condition,
-        is_true,
+        AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Mode,
+        RECONCILE_REQUESTED_AT, condition, is_true,
     },
     cloudfront::{Arn, Deployment, Described, ErrorClass, Group, GroupId, Tags, Tenants},
     reconcile::{Finalizer, Outcome, ownership::OwnerTag},
 };
 
+use kube::ResourceExt;
+
 use crate::{
+    passes::pass_object,
     replay::{Answer, Call},
     state::{NEVER, OWNER_TAGS, Pass, Scenario, State},
 };
@@ -39,13 +42,16 @@ pub enum Property {
     L3,
     O1,
     O2,
+    O3,
 }
 
 impl Property {
     /// The promise in words.
     pub const fn promise(self) -> &'static str {
         match self {
-            Self::S1 => "nothing is changed whose owner tag, as this pass read it, is not ours",
+            Self::S1 => {
+                "nothing is changed whose owner tag, as this pass read it, is not ours, nor any group of another name"
+            }
             Self::S2 => "a pass makes at most one change",
             Self::S3 => {
                 "the finalizer goes only when no group of the object exists and no request for one is on its way"
@@ -62,6 +68,7 @@ impl Property {
             Self::L3 => "no transient error leaves a final state, and another pass is always due",
             Self::O1 => "no more changes are made than there are differences",
             Self::O2 => "the same spec leads to the same end, wherever it started from",
+            Self::O3 => "who asks for a reconcile gets a full read",
         }
     }
 
@@ -80,17 +87,23 @@ fn hold(property: Property, holds: bool, what: impl FnOnce() -> String) -> Resul
     if holds { Ok(()) } else { Err(property.broken(what())) }
 }
 
-/// S1, S2, S4 and S5: of a call just before it is made.
+/// S1 to S5: of a call just before it is made.
 pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, call: &Call) -> Result<(), Violation> {
     if !call.operation().is_mutation() {
         return Ok(());
     }
-    hold(Property::S2, !pass.log.iter().any(had_its_effect), || format!("{} is a second change", call.operation()))?;
+    hold(Property::S2, !pass.log.iter().any(|entry| had_its_effect(entry)), || {
+        format!("{} is a second change", call.operation())
+    })?;
     let ours = state.owner_tag(operator);
     match call {
-        Call::Create(new) => hold(Property::S1, OwnerTag::in_tags(&new.tags) == Some(ours), || {
-            "a group is created without our owner tag".to_owned()
-        }),
+        Call::Create(new) => {
+            let held = pass_object(state, operator, pass).is_some_and(|object| object.metadata.finalizers.is_some());
+            hold(Property::S3, held || !scenario.lease, || "a group is created for an object without it".to_owned())?;
+            hold(Property::S1, OwnerTag::in_tags(&new.tags) == Some(ours), || {
+                "a group is created without our owner tag".to_owned()
+            })
+        }
         Call::Update(group, config) => {
             let disables = group.config.enabled && !config.enabled;
             was_read(pass, group, &ours)?;
@@ -164,7 +177,7 @@ pub fn matches(spec: &ConnectionGroupSpec, group: &Group, tags: &Tags) -> bool {
         && spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
 }
 
-/// S3, S6, S8 and L3: of what a pass has come to.
+/// S3, S6, S8, O3 and L3: of what a pass has come to.
 pub fn of_outcome(
     scenario: &Scenario,
     state: &State,
@@ -192,6 +205,11 @@ pub fn of_outcome(
             format!("{owner:?} owns the group, reported is {reason:?}")
         })?;
     }
+    let request = object.annotations().get(RECONCILE_REQUESTED_AT);
+    let handled = |status: &ConnectionGroupStatus| status.last_handled_reconcile_at.as_ref() == request;
+    let answers = request.is_some() && handled(&outcome.status) && !object.status.as_ref().is_some_and(handled);
+    let asked = pass.log.iter().any(|entry| matches!(entry.call, Call::Describe(_)));
+    hold(Property::O3, asked || !answers || object.spec.suspend, || format!("{request:?} was answered unasked"))?;
     let transient = outcome.error.as_ref().is_some_and(|error| {
         matches!(
             error.class,
@@ -249,7 +267,7 @@ pub fn of_write(
     })
 }
 
-/// S7: of a state.
+/// S7, and S1 of groups of other names: of a state.
 pub fn of_state(state: &State) -> Result<(), Violation> {
     for ours in OWNER_TAGS {
         let owned = state.account.histories(state.timestamp()).filter(|history| {
@@ -258,5 +276,6 @@ pub fn of_state(state: &State) -> Result<(), Violation> {
         let count = owned.count();
         hold(Property::S7, count < 2, || format!("{count} groups carry {ours}"))?;
     }
-    Ok(())
+    let left_alone = state.neighbours.is_empty() || *state.neighbours == *state.groups_of_others();
+    hold(Property::S1, left_alone, || format!("{:?} have become {:?}", state.neighbours, state.groups_of_others()))
 }

@@ -13,7 +13,7 @@ pub struct Record {
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
-pub const RECORDS: [Record; 15] = [
+pub const RECORDS: [Record; 20] = [
     Record {
         scenario: "life",
         states: 609_287,
@@ -63,7 +63,9 @@ pub const RECORDS: [Record; 15] = [
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
         errors: &[],
     },
-    Record { scenario: "adoption", states: 718_708, plans: &["Adopt"], errors: &[] },
+    Record { scenario: "adoption", states: 789_218, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
+    Record { scenario: "squatters", states: 40_205, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "dispute", states: 64_465, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",
         states: 290_553,
@@ -112,6 +114,14 @@ pub const RECORDS: [Record; 15] = [
         plans: &["Create"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
+    Record { scenario: "forgeries", states: 228_650, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
+    Record {
+        scenario: "requests",
+        states: 394_405,
+        plans: &["Refuse(AnycastDetachRejected)", "Tag"],
+        errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
+    },
+    Record { scenario: "lag", states: 216_315, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
     Record { scenario: "default group", states: 11_516, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];
 

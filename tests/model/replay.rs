@@ -132,7 +132,7 @@ pub enum Stage {
 /// The port and the clock of a pass that is run over its log.
 pub struct Replay<'a> {
     input: &'a Input,
-    log: &'a [Entry],
+    log: &'a [Arc<Entry>],
     cursor: Mutex<Cursor>,
 }
 
@@ -143,7 +143,7 @@ struct Cursor {
 }
 
 impl<'a> Replay<'a> {
-    pub fn new(input: &'a Input, log: &'a [Entry]) -> Self {
+    pub fn new(input: &'a Input, log: &'a [Arc<Entry>]) -> Self {
         Self { input, log, cursor: Mutex::default() }
     }
 
@@ -192,9 +192,10 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
 }
 
 /// Runs a pass over its log. `mutant` is the deliberate bug that is to be caught, if any.
-pub fn run(input: &Input, log: &[Entry], policy: &Policy, mutant: Option<Mutant>) -> Stage {
+pub fn run(input: &Input, log: &[Arc<Entry>], policy: &Policy, mutant: Option<Mutant>) -> Stage {
     let replay = Replay::new(input, log);
     let flawed = Flawed { port: &replay, mutant };
+    let object = flawed.object();
     let mut memory = input.memory.clone();
     let around = Surroundings {
         port: &flawed,
@@ -204,7 +205,7 @@ pub fn run(input: &Input, log: &[Entry], policy: &Policy, mutant: Option<Mutant>
         clock: &replay,
     };
     let ended = {
-        let future = pin!(reconcile(&input.object, &mut memory, &around));
+        let future = pin!(reconcile(&object, &mut memory, &around));
         future.poll(&mut Context::from_waker(Waker::noop()))
     };
     match ended {

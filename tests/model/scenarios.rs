@@ -1,5 +1,4 @@
 //! The scenarios: who acts, what they may do, and how often. Each is explored to its end, and its count of states is on record.
-//! `MODEL_BOUND=wide` (`make model`) allows one fault more in each.
 
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
@@ -13,9 +12,7 @@ use connection_group_operator::{
 };
 
 use crate::{
-    explore::holds,
     outside::Outside,
-    records,
     replay::EPOCH_MS,
     state::{Budget, NAME, OWNER_TAGS, Scenario, State},
 };
@@ -54,6 +51,8 @@ fn scenario(name: &'static str) -> Scenario {
         deep_checks: false,
         blind: false,
         deletions: true,
+        requests: false,
+        lag: false,
     }
 }
 
@@ -130,6 +129,26 @@ pub fn adoption() -> Scenario {
         budget: Budget { faults: 1, edits: 1, outside: 1 },
         outside: &[Outside::PutsForeignOwnerTag, Outside::TurnsIpv6Off],
         ..scenario("adoption")
+    }
+}
+
+/// Somebody else makes the group while our own Create is given up, or after ours is deleted: it is adopted, and its tags are not ours.
+pub fn squatters() -> Scenario {
+    Scenario {
+        specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() }],
+        allow_adoption: true,
+        budget: Budget { faults: 1, edits: 0, outside: 1 },
+        outside: &[Outside::CreatesUnowned],
+        ..scenario("squatters")
+    }
+}
+
+/// Somebody changes the group, and changes it again as soon as that is put right.
+pub fn dispute() -> Scenario {
+    Scenario {
+        budget: Budget { faults: 1, edits: 0, outside: 2 },
+        outside: &[Outside::Disables],
+        ..scenario("dispute")
     }
 }
 
@@ -236,6 +255,44 @@ pub fn default_group() -> Scenario {
     }
 }
 
+/// Somebody has the right to write status, and makes it point at another's group, or puts an older one back.
+pub fn forgeries() -> Scenario {
+    Scenario {
+        prelude: |state| {
+            let tags = [(OwnerTag::KEY.to_owned(), "somebody/else/other".to_owned())].into();
+            state
+                .account
+                .outside_create_group(state.timestamp(), NewGroup { tags, ..NewGroup::named("other") })
+                .unwrap();
+            state.account.propagate(state.timestamp());
+        },
+        budget: Budget { faults: 1, edits: 1, outside: 2 },
+        outside: &[Outside::ForgesStatus, Outside::PutsOldStatusBack],
+        ..scenario("forgeries")
+    }
+}
+
+/// People ask for a reconcile: of a list that CloudFront has refused to detach, and of tags that no list shows.
+pub fn requests() -> Scenario {
+    Scenario {
+        specs: vec![attached(), tagged()],
+        outside: &[Outside::TakesTagsOff],
+        budget: Budget { faults: 1, edits: 2, outside: 1 },
+        requests: true,
+        ..Scenario { name: "requests", ..anycast() }
+    }
+}
+
+/// The operator's cache lags behind what people do.
+pub fn lag() -> Scenario {
+    Scenario {
+        specs: vec![spec(), disabled()],
+        budget: Budget { faults: 1, edits: 2, outside: 0 },
+        lag: true,
+        ..scenario("lag")
+    }
+}
+
 fn attached() -> ConnectionGroupSpec {
     let mut account = Account::new(switches());
     let list = account.outside_create_list(Timestamp(EPOCH_MS), list());
@@ -252,107 +309,4 @@ fn ours(state: &mut State, tags: &[(&str, &str)]) {
     let tags = tags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     state.account.outside_create_group(state.timestamp(), NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
     state.account.propagate(state.timestamp());
-}
-
-fn bound(mut scenario: Scenario) -> Scenario {
-    if std::env::var("MODEL_BOUND").is_ok_and(|bound| bound == "wide") {
-        scenario.budget.faults += 1;
-    }
-    scenario
-}
-
-/// Explores a scenario to its end. It must show what it is on record to show, and everything that can happen in it at all.
-fn explored(scenario: Scenario) {
-    let scenario = bound(scenario);
-    let record = records::of(scenario.name);
-    let report = holds(&scenario);
-    println!("{}: {report}", scenario.name);
-    assert!(
-        report.states >= record.states,
-        "{}: {} states, {} are on record",
-        scenario.name,
-        report.states,
-        record.states
-    );
-    let mut missing = report.seen.missing(&scenario);
-    missing.extend(record.plans.iter().filter(|plan| !report.seen.plans.contains(*plan)).map(ToString::to_string));
-    missing.extend(
-        record.errors.iter().filter(|error| !report.seen.errors.contains(error)).map(|error| format!("{error:?}")),
-    );
-    assert_eq!(missing, Vec::<String>::new(), "{}: not seen", scenario.name);
-}
-
-#[test]
-fn an_object_lives_and_dies_while_others_interfere() {
-    explored(life());
-}
-
-#[test]
-fn calls_fail_and_processes_die_anywhere() {
-    explored(faults());
-}
-
-#[test]
-fn people_change_their_minds_at_any_moment() {
-    explored(minds());
-}
-
-#[test]
-fn a_deletion_waits_for_tenants_and_ends() {
-    explored(deletion());
-}
-
-#[test]
-fn two_owners_never_touch_each_others_group() {
-    explored(owners());
-}
-
-#[test]
-fn groups_of_strangers_are_left_alone() {
-    explored(strangers());
-}
-
-#[test]
-fn an_unowned_group_is_adopted() {
-    explored(adoption());
-}
-
-#[test]
-fn two_processes_at_once_harm_nothing() {
-    explored(replicas());
-}
-
-#[test]
-fn every_mode_follows_every_other() {
-    explored(modes());
-}
-
-#[test]
-fn lists_that_cannot_be_attached_or_detached_are_reported() {
-    explored(anycast());
-}
-
-#[test]
-fn a_list_that_stays_attached_is_reported() {
-    explored(sticky());
-}
-
-#[test]
-fn drift_that_no_list_shows_is_found() {
-    explored(drift());
-}
-
-#[test]
-fn refusals_are_waited_out() {
-    explored(refusals());
-}
-
-#[test]
-fn a_full_account_is_reported() {
-    explored(quota());
-}
-
-#[test]
-fn the_default_group_is_left_alone() {
-    explored(default_group());
 }

@@ -12,7 +12,7 @@ use connection_group_operator::{
 };
 
 use crate::{
-    actions::{Action, Dying, Struck},
+    actions::{Action, Cache, Dying, Struck},
     outside::Outside,
     plans::plan_of,
     replay::Stage,
@@ -36,12 +36,14 @@ pub struct Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Did {
     Start,
+    StartBehind,
     Answer,
     Store,
     StoreFails,
     Crash,
     Sweep,
     Edit,
+    Request,
     Delete,
     MakeAgain,
     Outside,
@@ -54,13 +56,15 @@ pub enum Did {
 impl Did {
     const fn of(action: Action) -> Self {
         match action {
-            Action::Start(_) => Self::Start,
+            Action::Start(_, Cache::UpToDate) => Self::Start,
+            Action::Start(_, Cache::Behind) => Self::StartBehind,
             Action::Answer(..) => Self::Answer,
             Action::Store(_) => Self::Store,
             Action::StoreFails(_) => Self::StoreFails,
             Action::Crash(..) => Self::Crash,
             Action::Sweep(..) => Self::Sweep,
             Action::Edit(..) => Self::Edit,
+            Action::Request(_) => Self::Request,
             Action::Delete(_) => Self::Delete,
             Action::MakeAgain(_) => Self::MakeAgain,
             Action::Outside(_) => Self::Outside,
@@ -77,12 +81,14 @@ impl Did {
         let edits = scenario.budget.edits > 0;
         [
             (Self::Start, true),
+            (Self::StartBehind, edits && scenario.lag),
             (Self::Answer, true),
             (Self::Store, true),
             (Self::StoreFails, faults),
             (Self::Crash, faults && scenario.harsh),
             (Self::Sweep, true),
             (Self::Edit, edits && scenario.specs.len() > 1),
+            (Self::Request, edits && scenario.requests),
             (Self::Delete, edits && scenario.deletions),
             (Self::MakeAgain, scenario.budget.edits > 1 && scenario.deletions),
             (Self::Outside, scenario.budget.outside > 0),
@@ -117,7 +123,7 @@ impl Seen {
             Action::Outside(what) => drop(self.outside.insert(what)),
             _ => {}
         }
-        if let (Action::Start(operator) | Action::Answer(operator, _), Some(pass)) = (action, &after.just_ended) {
+        if let (Action::Start(operator, _) | Action::Answer(operator, _), Some(pass)) = (action, &after.just_ended) {
             self.ended(scenario, before.operators[operator].object, pass);
         }
     }
@@ -126,7 +132,7 @@ impl Seen {
         let Some((outcome, _)) = pass.ended() else { return };
         let reason = condition(&outcome.status.conditions, "Ready").map_or("", |ready| ready.reason.as_str());
         let mut signature = DefaultHasher::new();
-        (reason, outcome.finalizer, pass.variant, pass.deleting()).hash(&mut signature);
+        (reason, outcome.finalizer, outcome.requeue.is_zero(), pass.variant, pass.deleting()).hash(&mut signature);
         for entry in &pass.log {
             let class = entry.answer.error().map(|error| error.class);
             (entry.call.operation(), class).hash(&mut signature);

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloudfront_simulator::{Account, Switches, Timestamp, model::ConnectionGroup as Shown};
+use cloudfront_simulator::{
+    Account, Switches, Timestamp,
+    model::{ConnectionGroup as Shown, DeploymentStatus, Versioned},
+};
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus},
     clock::Moment,
@@ -60,6 +63,10 @@ pub struct Scenario {
     pub blind: bool,
     /// Whether objects may be deleted and made again.
     pub deletions: bool,
+    /// Whether people ask for a reconcile by the annotation.
+    pub requests: bool,
+    /// Whether a pass may see an object as it was before people changed it last.
+    pub lag: bool,
 }
 
 /// What may still happen.
@@ -83,24 +90,43 @@ pub struct State {
     pub left: Budget,
     /// The pass that ended with the last step.
     pub just_ended: Option<Arc<Pass>>,
+    /// The groups of other names, which nobody here has any business with.
+    pub neighbours: Arc<[Versioned<Shown>]>,
 }
 
 /// An object's name at the API server, and the object of that name, if there is one.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Object {
     pub current: Option<Arc<ConnectionGroup>>,
     pub incarnation: u32,
     /// The spec of each generation of this incarnation, as an index.
     pub variants: Vec<u8>,
+    /// What was there before people changed it last, or it went.
+    pub earlier: Option<Version>,
+    /// The status before the last one that said something new.
+    pub former_status: Option<Arc<ConnectionGroupStatus>>,
+}
+
+/// An object as somebody may see it.
+#[derive(Clone)]
+pub struct Version {
+    pub object: Arc<ConnectionGroup>,
+    pub incarnation: u32,
+    pub variant: u8,
 }
 
 impl Object {
     pub fn variant(&self) -> u8 {
         *self.variants.last().unwrap()
     }
+
+    pub fn latest(&self) -> Option<Version> {
+        let object = Arc::clone(self.current.as_ref()?);
+        Some(Version { object, incarnation: self.incarnation, variant: self.variant() })
+    }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Operator {
     pub object: usize,
     pub process_start: Duration,
@@ -108,6 +134,8 @@ pub struct Operator {
     pub list_trouble: Option<ApiError>,
     pub remembered: Remembered,
     pub pass: Option<Arc<Pass>>,
+    /// Whether it has seen the last change of people. Its cache never goes back: each process lists anew, and then only follows.
+    pub up_to_date: bool,
 }
 
 /// What an operator remembers of its object.
@@ -126,7 +154,7 @@ pub struct Pass {
     pub input: Arc<Input>,
     pub incarnation: u32,
     pub variant: u8,
-    pub log: Vec<Entry>,
+    pub log: Vec<Arc<Entry>>,
     pub stage: Stage,
 }
 
@@ -162,18 +190,21 @@ impl Scenario {
             account: Account::new(self.switches),
             name: self.specs[0].name.as_deref().unwrap_or(NAME).into(),
             now: TICK * 2,
-            objects: vec![Object { current: None, incarnation: 0, variants: vec![0] }; objects],
+            objects: vec![Object::default(); objects],
             operators: self.operators.iter().map(|object| Operator::new(*object)).collect(),
             late: Vec::new(),
             left: self.budget,
             just_ended: None,
+            neighbours: Arc::default(),
         };
         for object in 0..objects {
             state.make(self, object);
         }
         (self.prelude)(&mut state);
+        state.neighbours = state.groups_of_others().into();
         for operator in 0..state.operators.len() {
-            state.renew_memory(self, operator);
+            state.renew_memory(self, operator, state.object_of(operator).incarnation);
+            state.operators[operator].up_to_date = true;
             state.sweep(operator);
         }
         state
@@ -190,8 +221,7 @@ impl Operator {
     }
 
     fn new(object: usize) -> Self {
-        let remembered = Remembered::default();
-        Self { object, process_start: Duration::ZERO, snapshot: None, list_trouble: None, remembered, pass: None }
+        Self { object, ..Self::default() }
     }
 }
 
@@ -210,11 +240,30 @@ impl State {
 
     /// The last call that the operator's pass, in flight or just ended, had answered.
     pub fn last_entry(&self, operator: usize) -> Option<&Entry> {
-        self.operators[operator].pass.as_ref().or(self.just_ended.as_ref())?.log.last()
+        self.operators[operator].pass.as_ref().or(self.just_ended.as_ref())?.log.last().map(Arc::as_ref)
     }
 
     pub fn at_rest(&self) -> bool {
         self.late.is_empty() && self.operators.iter().all(|operator| operator.pass.is_none())
+    }
+
+    /// The groups of other names, but for how far they are rolled out.
+    pub fn groups_of_others(&self) -> Vec<Versioned<Shown>> {
+        let mut others = self.account.groups(self.timestamp());
+        others.retain(|group| group.resource.name != *self.name);
+        for group in &mut others {
+            group.resource.status = DeploymentStatus::Deployed;
+        }
+        others
+    }
+
+    /// The object is about to change, and for a while caches may still show it as it is now.
+    pub fn outdate(&mut self, object: usize) {
+        let slot = &mut self.objects[object];
+        slot.earlier = slot.latest().or(slot.earlier.take());
+        for operator in self.operators.iter_mut().filter(|operator| operator.object == object) {
+            operator.up_to_date = false;
+        }
     }
 
     /// Somebody makes the object (again).
@@ -222,6 +271,7 @@ impl State {
         let slot = &mut self.objects[object];
         slot.incarnation += 1;
         slot.variants = vec![0];
+        slot.former_status = None;
         let mut made = ConnectionGroup::new(NAME, scenario.specs[0].clone());
         made.metadata.namespace = Some("platform".into());
         made.metadata.uid = Some(format!("uid-{object}-{}", slot.incarnation));
@@ -229,9 +279,8 @@ impl State {
         slot.current = Some(Arc::new(made));
     }
 
-    /// An operator that has never heard of its object.
-    pub fn renew_memory(&mut self, scenario: &Scenario, operator: usize) {
-        let incarnation = self.object_of(operator).incarnation;
+    /// An operator that has never heard of this incarnation of its object.
+    pub fn renew_memory(&mut self, scenario: &Scenario, operator: usize, incarnation: u32) {
         let object = self.operators[operator].object;
         let moment = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
         let deep_check_at = Some(moment + scenario.policy(object).deep_check_interval);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::{
-    actions::{Action, Dying, Struck, act},
+    actions::{Action, Cache, Dying, Struck, act},
     mutants::Mutant,
     outside::Outside,
     properties::Violation,
@@ -36,7 +36,10 @@ fn sentence(state: &State, action: Action) -> String {
         Some(Stage::Ended(..)) | None => "nothing".to_owned(),
     };
     match action {
-        Action::Start(operator) => format!("operator {operator} takes the object up"),
+        Action::Start(operator, Cache::UpToDate) => format!("operator {operator} takes the object up"),
+        Action::Start(operator, Cache::Behind) => {
+            format!("operator {operator} takes the object up as it was before the last change")
+        }
         Action::Answer(operator, struck) => {
             format!("operator {operator} asks for {}{}", pending(operator), fate(struck))
         }
@@ -54,6 +57,7 @@ fn sentence(state: &State, action: Action) -> String {
         }
         Action::Sweep(operator, struck) => format!("operator {operator} lists the account{}", fate(struck)),
         Action::Edit(object, spec) => format!("somebody changes object {object} to spec {spec}"),
+        Action::Request(object) => format!("somebody asks for a reconcile of object {object}"),
         Action::Delete(object) => format!("somebody deletes object {object}"),
         Action::MakeAgain(object) => format!("somebody makes object {object} again"),
         Action::Outside(what) => match what {
@@ -68,6 +72,8 @@ fn sentence(state: &State, action: Action) -> String {
             Outside::TakesTagsOff => "somebody takes the tag \"team\" off",
             Outside::TenantComes => "a tenant comes",
             Outside::TenantGoes => "the tenant goes",
+            Outside::ForgesStatus => "somebody makes the status point at another group",
+            Outside::PutsOldStatusBack => "somebody puts the status before back",
         }
         .to_owned(),
         Action::Propagate => "all changes are rolled out".to_owned(),
@@ -105,7 +111,7 @@ fn asked(call: &Call) -> String {
 }
 
 fn came_of_it(action: Action, after: &State) -> String {
-    let (Action::Answer(operator, _) | Action::Start(operator)) = action else { return String::new() };
+    let (Action::Answer(operator, _) | Action::Start(operator, _)) = action else { return String::new() };
     let pass = after.operators[operator].pass.as_ref().or(after.just_ended.as_ref());
     let Some(pass) = pass else { return String::new() };
     let answer = pass.log.last().map_or(String::new(), |entry| format!("\n       it hears {}", heard(&entry.answer)));

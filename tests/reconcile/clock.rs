@@ -1,18 +1,12 @@
 //! A wall clock that is wrong, or jumps by hours: what is done is ordered by the monotonic clock alone.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use cloudfront_simulator::admin::GroupPatch;
-use connection_group_operator::{
-    cloudfront::{ErrorClass, Operation, Operation::ListTagsForResource},
-    orphans::{Orphans, Scope},
-};
+use connection_group_operator::cloudfront::Operation;
 use jiff::SignedDuration;
 
-use crate::{
-    port::Fault,
-    world::{World, now, spec},
-};
+use crate::world::{World, spec};
 
 const HOURS: SignedDuration = SignedDuration::from_hours(5);
 
@@ -63,24 +57,4 @@ fn whatever_the_clock_says_an_old_group_that_nobody_owns_is_decided_about_within
         world.pass();
         assert_eq!(world.ready().1, "AdoptionRefused", "{minutes} minutes ahead");
     }
-}
-
-#[test]
-fn tags_that_might_not_be_read_are_tried_again_within_an_hour_although_the_clock_was_set_back() {
-    let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
-    let scope = Scope { owner_id: "prod".into(), namespaces: BTreeSet::new() };
-    let mut look = |world: &mut World| {
-        world.sweep();
-        let list = world.snapshot.clone().unwrap();
-        now(orphans.look(&list, &BTreeSet::new(), &scope, world.wall(), &world.port)).len()
-    };
-    world.somebody_creates(|group| {
-        group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "prod/platform/edge".into());
-    });
-    world.wall_ahead = HOURS;
-    world.fail(ListTagsForResource, Fault::Error(ErrorClass::AccessDenied));
-    assert_eq!(look(&mut world), 0);
-    world.wall_ahead = SignedDuration::ZERO;
-    world.advance(Duration::from_hours(1));
-    assert_eq!(look(&mut world), 1);
 }

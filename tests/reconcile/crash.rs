@@ -7,7 +7,8 @@ use connection_group_operator::{
     cloudfront::{
         ErrorClass,
         Operation::{
-            CreateConnectionGroup, DeleteConnectionGroup, ListTagsForResource, TagResource, UpdateConnectionGroup,
+            CreateConnectionGroup, DeleteConnectionGroup, GetConnectionGroup, ListTagsForResource, TagResource,
+            UpdateConnectionGroup,
         },
     },
     reconcile::{Finalizer, Memory},
@@ -190,6 +191,7 @@ fn an_object_deleted_before_its_adoption_shows_takes_the_group_with_it() {
     world.somebody_creates(|_| {});
     world.advance(Duration::from_hours(1));
     world.sweep();
+    world.look_for_an_owner();
     world.pass();
     assert_eq!(world.mutations(), [TagResource]);
     world.delete();
@@ -207,6 +209,7 @@ fn an_adoption_that_may_still_land_keeps_the_object_for_one_settle_window() {
     world.somebody_creates(|_| {});
     world.advance(Duration::from_hours(1));
     world.sweep();
+    world.look_for_an_owner();
     world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
     world.pass();
     world.delete();
@@ -242,5 +245,50 @@ fn a_tag_whose_setting_was_never_answered_goes_once_nobody_asks_for_it() {
         world.settle();
         assert!(!world.tags().contains_key("team"), "{operation}: {:?}", world.tags());
         assert_eq!(world.status().tags, std::collections::BTreeMap::new());
+    }
+}
+
+#[test]
+fn a_tag_that_is_dropped_while_its_group_seems_gone_is_removed_all_the_same() {
+    let mut world = World::new(spec());
+    world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
+    world.settle();
+    world.edit(|spec| spec.tags.clear());
+    for _ in 0..2 {
+        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
+    }
+    world.pass();
+    assert_eq!(world.ready().1, "DeletedOutside", "by id and by name, it was not to be seen");
+    world.settle();
+    assert!(!world.tags().contains_key("team"), "{:?}", world.tags());
+}
+
+#[test]
+fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_adopted_in_its_place() {
+    for lost in [true, false] {
+        let mut world = World::new(spec());
+        world.policy.allow_adoption = true;
+        world.edit(|spec| {
+            spec.adoption_policy = AdoptionPolicy::Always;
+            spec.tags.insert("team".into(), "edge".into());
+        });
+        if lost {
+            world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
+            world.pass();
+        } else {
+            world.settle();
+            world.somebody_deletes_the_group();
+            world.sweep();
+            world.pass();
+            assert_eq!(world.ready().1, "DeletedOutside");
+        }
+        assert!(world.status().tags.contains_key("team"), "it is on record");
+        world.somebody_creates(|group| drop(group.tags.insert("team".into(), "theirs".into())));
+        world.edit(|spec| spec.tags.clear());
+        world.advance(Duration::from_hours(1));
+        world.sweep();
+        world.settle();
+        assert_eq!(world.ready().1, "Deployed", "{}", world.message());
+        assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));
     }
 }

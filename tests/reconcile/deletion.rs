@@ -105,6 +105,18 @@ fn a_tenant_that_comes_after_the_disable_stops_the_delete() {
     world.pass();
     assert_eq!(world.ready().1, "InUse");
     assert!(world.group().is_some());
+    assert!(world.message().contains("their traffic is down"), "{}", world.message());
+}
+
+#[test]
+fn a_deletion_that_is_called_off_after_the_disable_says_that_the_group_stays_disabled() {
+    let mut world = deployed();
+    world.delete();
+    world.pass();
+    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    let released = world.events.iter().find(|event| event.reason.as_str() == "Released").unwrap();
+    assert!(released.note.contains("stays disabled"), "{}", released.note);
 }
 
 #[test]
@@ -238,6 +250,20 @@ fn an_empty_page_of_tenants_with_more_to_follow_is_no_proof_of_none() {
     world.pass();
     assert_eq!(world.mutations(), []);
     assert_eq!(world.ready().1, "InUse");
+}
+
+#[test]
+fn an_id_in_status_that_is_another_groups_does_not_hold_the_object() {
+    let mut world = deployed();
+    world.somebody_creates(|group| "victim".clone_into(&mut group.name));
+    world.somebody_deletes_the_group();
+    let victim = world.port.account(|account, now| account.group(now, "victim")).unwrap().resource;
+    let status = world.object.status.as_mut().unwrap();
+    (status.id, status.arn) = (Some(victim.id), Some(victim.arn));
+    world.delete();
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod anycast;
 mod clock;
 mod crash;
 mod deletion;
+mod dispute;
 mod doubts;
 mod drift;
 mod errors;

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use cloudfront_simulator::admin::GroupPatch;
-use connection_group_operator::cloudfront::Operation::{
-    CreateConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup,
+use connection_group_operator::cloudfront::{
+    ErrorClass,
+    Operation::{
+        CreateConnectionGroup, GetConnectionGroup, ListDistributionTenants, TagResource, UntagResource,
+        UpdateConnectionGroup,
+    },
 };
 
 use crate::{
@@ -110,6 +114,23 @@ fn a_412_is_healed_in_the_same_pass() {
 }
 
 #[test]
+fn a_group_that_was_read_as_different_and_cannot_be_read_again_is_not_called_ready() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.settle();
+    world.sweep();
+    world.request_reconcile("now");
+    world.fail(GetConnectionGroup, Fault::Stale);
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
+    world.pass();
+    assert_eq!(world.mutations().last(), Some(&UpdateConnectionGroup), "refused, for the version is outdated");
+    assert_eq!(world.ready(), ("False".into(), "ServiceUnavailable".into(), vec!["Reconciling".into()]));
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
 fn a_group_that_is_changed_again_and_again_is_left_for_later_and_never_given_up() {
     let mut world = World::new(spec());
     world.settle();
@@ -157,6 +178,18 @@ fn the_emergency_switch_goes_before_tags_and_is_not_held_up_by_them() {
     assert!(warning.note.contains("shop"), "{}", warning.note);
     world.settle();
     assert_eq!(world.tags()["why"], "attack");
+    assert!(!world.event_reasons().contains(&"Conflict"), "what goes on at once is no news");
+}
+
+#[test]
+fn a_switch_off_whose_tenants_cannot_be_counted_is_told_all_the_same() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.fail(ListDistributionTenants, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
+    assert!(warning.note.contains("could not be found out"), "{}", warning.note);
 }
 
 #[test]

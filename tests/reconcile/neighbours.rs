@@ -10,11 +10,14 @@ use cloudfront_simulator::{
 use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::Operation::{DeleteConnectionGroup, UpdateConnectionGroup},
-    orphans::{Orphans, Scope},
+    orphans::Orphans,
     reconcile::{Finalizer, group_name},
 };
 
-use crate::world::{PROPAGATION, World, now, spec};
+use crate::{
+    orphans::sweep,
+    world::{PROPAGATION, World, spec},
+};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 const US: &str = "prod/platform/edge";
@@ -31,15 +34,14 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     world.port.account(|account, now| account.outside_create_group(now, copy)).unwrap();
     let before = stranger(&world).unwrap();
     let mut orphans = Orphans::default();
-    let mut reported = |world: &World, named: BTreeSet<_>| {
-        let scope = Scope { owner_id: "prod".into(), namespaces: BTreeSet::new() };
-        let list = world.snapshot.as_ref().unwrap();
-        let found = now(orphans.look(list, &named, &scope, world.wall(), &world.port));
+    let mut reported = |world: &mut World, named: BTreeSet<_>| {
+        sweep(world, &mut orphans, &named);
+        let found = sweep(world, &mut orphans, &named);
         found.into_keys().map(|id| id.to_string()).collect::<Vec<_>>()
     };
 
-    world.sweep();
-    assert_eq!(reported(&world, [group_name(&world.object)].into()), [before.resource.id.as_str()]);
+    let named = [group_name(&world.object)].into();
+    assert_eq!(reported(&mut world, named), [before.resource.id.as_str()]);
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
     world.somebody_deletes_the_group();
@@ -51,8 +53,7 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     world.settle();
     assert_eq!((world.group(), world.group_count()), (None, 1), "only the object's own group is gone");
     world.advance(Duration::from_hours(1));
-    world.sweep();
-    assert_eq!(reported(&world, BTreeSet::new()), [before.resource.id.as_str()]);
+    assert_eq!(reported(&mut world, BTreeSet::new()), [before.resource.id.as_str()]);
     let after = stranger(&world).unwrap();
     assert_eq!((after.etag, after.resource.tags), (before.etag, before.resource.tags));
 }

@@ -117,6 +117,7 @@ fn a_refusal_heals_when_its_cause_goes() {
 fn always_adopts_first_and_makes_it_match_in_the_next_pass() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.edit(|spec| spec.ipv6_enabled = false);
+    world.look_for_an_owner();
     world.pass();
     assert_eq!(world.mutations(), [TagResource]);
     world.settle();
@@ -135,6 +136,39 @@ fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
     world.sweep();
     world.settle();
     assert_eq!(world.tags()["cost"], "42");
+}
+
+#[test]
+fn a_group_whose_owner_shows_while_it_is_looked_at_is_not_adopted() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
+    world.pass();
+    assert_eq!(world.ready(), ("False".into(), "Adopting".into(), vec!["Reconciling".into()]));
+    assert!(world.message().contains("unless an owner tag shows"), "{}", world.message());
+    let owner = [(OWNER.to_owned(), "dev/shop/edge".to_owned())].into();
+    world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "NotOwned".into()));
+    assert_eq!(world.tags()[OWNER], "dev/shop/edge");
+}
+
+#[test]
+fn an_adoption_is_one_event() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
+    world.settle();
+    assert_eq!(world.event_reasons(), ["Adopted", "Deployed"]);
+}
+
+#[test]
+fn a_forged_status_takes_no_tag_off_that_no_spec_can_hold() {
+    let mut world = World::new(spec());
+    world.settle();
+    let aws = "aws:cloudformation:stack-name";
+    world.somebody_edits(GroupPatch { set_tags: [(aws.into(), "x".into())].into(), ..GroupPatch::default() });
+    let forged = world.object.status.as_mut().unwrap();
+    forged.tags = [(aws.to_owned(), "x".to_owned()), (OWNER.to_owned(), String::new())].into();
+    world.calls();
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "Deployed".into()));
 }
 
 #[test]

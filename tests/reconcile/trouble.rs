@@ -173,6 +173,21 @@ fn a_difference_that_was_read_and_could_not_be_put_right_is_not_ready() {
 }
 
 #[test]
+fn what_a_pass_read_before_its_change_was_refused_is_shown() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+    world.sweep();
+    world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    world.pass();
+    assert_eq!((world.ready().1.as_str(), world.status().enabled), ("AccessDenied", Some(false)));
+    assert_eq!(world.status().status.as_deref(), Some("InProgress"));
+    world.faults_stop();
+    world.settle();
+    assert!(world.event_reasons().contains(&"DriftCorrected"), "it is still known to be somebody else's change");
+}
+
+#[test]
 fn tags_that_may_have_been_set_are_not_taken_for_set_when_the_configuration_is_put_right_in_between() {
     let mut world = World::new(spec());
     world.settle();

@@ -38,7 +38,7 @@ pub struct World {
     process_start: Duration,
 }
 
-struct FrozenClock {
+pub struct FrozenClock {
     moment: Moment,
     wall: jiff::Timestamp,
 }
@@ -99,7 +99,7 @@ impl World {
         self.port.set_now(Timestamp(EPOCH_MS + ms));
     }
 
-    fn clock(&self) -> FrozenClock {
+    pub fn clock(&self) -> FrozenClock {
         let wall = jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(self.elapsed.as_millis()).unwrap());
         FrozenClock {
             moment: Moment::after_start(self.elapsed.checked_sub(self.process_start).unwrap()),
@@ -179,8 +179,13 @@ impl World {
         self.process_start = self.elapsed;
     }
 
-    pub fn wall(&self) -> jiff::Timestamp {
-        self.clock().wall
+    /// A pass, and a settle window: nobody owns the group, as far as the operator can tell.
+    pub fn look_for_an_owner(&mut self) {
+        self.pass();
+        assert_eq!((self.mutations(), self.ready().1), (vec![], "Adopting".into()));
+        self.advance(self.policy.settle_window);
+        self.sweep();
+        self.calls();
     }
 
     pub fn edit(&mut self, change: impl FnOnce(&mut ConnectionGroupSpec)) {

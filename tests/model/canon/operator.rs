@@ -1,0 +1,140 @@
+//! What the rules can tell of an operator: its memory, its list, its pass in flight, and calls that it gave up.
+
+use std::time::Duration;
+
+use cloudfront_simulator::Timestamp;
+use connection_group_operator::{
+    clock::Moment,
+    cloudfront::{ApiError, Group, Snapshot},
+    reconcile::Memory,
+};
+
+use super::{Canon, since_epoch, steps, token};
+use crate::{
+    replay::{Answer, Call, Entry},
+    state::{Operator, Pass},
+};
+
+impl<'a> Canon<'a> {
+    pub(super) fn operator(&mut self, operator: &'a Operator) {
+        let remembered = &operator.remembered;
+        let uid = token(&mut self.uids, remembered.incarnation);
+        self.put((uid, remembered.gave_up));
+        self.optional(remembered.status.as_deref(), |canon, status| canon.status(status, remembered.incarnation));
+        self.memory(&remembered.memory, operator.snapshot.as_deref(), operator, self.state.now);
+        self.optional(operator.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
+        self.error(operator.list_trouble.as_ref());
+        self.optional(operator.pass.as_deref(), |canon, pass| canon.pass(pass, operator));
+    }
+
+    /// What the rules can tell of the times that an operator remembers.
+    fn memory(&mut self, memory: &Memory, list: Option<&Snapshot>, operator: &Operator, now: Duration) {
+        let start = operator.process_start;
+        let at = |moment: Moment| start + moment.since(Moment::START);
+        self.put(memory.last_write.map(|write| steps(now) > steps(at(write))));
+        self.put(steps(now) > steps(at(memory.last_claim)));
+        self.put(list.map(|list| steps(now) > steps(at(list.began))));
+        self.put(list.map(|list| memory.is_covered_by(list)));
+        self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
+        let policy = self.scenario.policy(operator.object);
+        let now = Moment::after_start(now.saturating_sub(start));
+        self.put(memory.unowned_for(now).map(|seen| seen >= policy.settle_window));
+        let dispute = &memory.dispute;
+        self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
+        self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&policy, now)));
+    }
+
+    fn snapshot(&mut self, list: &'a Snapshot, start: Duration) {
+        self.is_past(start + list.began.since(Moment::START));
+        for (name, row) in &list.groups {
+            self.put(name);
+            let id = self.id(row.id.as_str());
+            self.etag(id, row.etag.as_str());
+            self.put((row.enabled, &row.anycast_ip_list_id, &row.deployment));
+        }
+        self.put(list.groups.len());
+    }
+
+    fn pass(&mut self, pass: &'a Pass, operator: &'a Operator) {
+        let input = &pass.input;
+        let uid = token(&mut self.uids, pass.incarnation);
+        self.put(uid);
+        let latest = operator.snapshot.as_deref();
+        if let Some((outcome, memory)) = pass.ended() {
+            self.status(&outcome.status, pass.incarnation);
+            self.put((outcome.finalizer, outcome.requeue == crate::state::NEVER, pass.variant));
+            self.generation(pass.incarnation, input.object.metadata.generation.unwrap_or_default());
+            self.memory(memory, latest, operator, self.state.now);
+            return;
+        }
+        self.put(pass.variant);
+        self.stored(&input.object, pass.incarnation);
+        self.memory(&input.memory, input.snapshot.as_deref(), operator, input.started);
+        self.memory(&input.memory, latest, operator, self.state.now);
+        self.optional(input.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
+        self.error(input.list_trouble.as_ref());
+        self.put((pass.log.len(), steps(self.state.now) - steps(input.started) > 0));
+        let mut before = input.started;
+        for entry in &pass.log {
+            self.put(steps(entry.at) > steps(before));
+            before = entry.at;
+            self.entry(entry, latest, operator.process_start);
+        }
+    }
+
+    fn entry(&mut self, entry: &'a Entry, latest: Option<&Snapshot>, start: Duration) {
+        self.is_past(entry.at);
+        self.put(latest.map(|list| start + list.began.since(Moment::START) > entry.at));
+        self.error(entry.answer.error());
+        match &entry.answer {
+            Answer::Described(Ok(Some(described))) => {
+                self.group(&described.group);
+                self.put(&described.tags);
+                let created = described.group.created.map_or(0, jiff::Timestamp::as_millisecond);
+                self.put(steps(entry.at) > steps(since_epoch(Timestamp(created))));
+            }
+            Answer::Group(Ok(group)) => self.group(group),
+            Answer::Tenants(Ok(tenants)) => self.put(tenants),
+            Answer::AnycastIpList(Ok(family)) => self.put(family),
+            Answer::Tags(Ok(tags)) => self.put(tags),
+            Answer::Listed(_) => unreachable!("a pass never lists"),
+            Answer::Described(Ok(None) | Err(_))
+            | Answer::Group(Err(_))
+            | Answer::Done(_)
+            | Answer::Tenants(Err(_))
+            | Answer::AnycastIpList(Err(_))
+            | Answer::Tags(Err(_)) => self.put(0),
+        }
+    }
+
+    fn group(&mut self, group: &'a Group) {
+        let id = self.id(group.id.as_str());
+        self.etag(id, group.etag.as_str());
+        self.put((&group.config, &group.deployment, group.is_default));
+    }
+
+    fn error(&mut self, error: Option<&ApiError>) {
+        self.put(error.map(|error| (error.operation, error.class)));
+    }
+
+    pub(super) fn late(&mut self, call: &'a Call) {
+        self.put(call.operation());
+        match call {
+            Call::Create(new) => self.put(new),
+            Call::Update(group, config) => {
+                self.group(group);
+                self.put(config);
+            }
+            Call::Delete(group) => self.group(group),
+            Call::Tag(arn, tags) => {
+                self.id(arn.as_str().rsplit('/').next().unwrap_or_default());
+                self.put(tags);
+            }
+            Call::Untag(arn, keys) => {
+                self.id(arn.as_str().rsplit('/').next().unwrap_or_default());
+                self.put(keys);
+            }
+            Call::Describe(_) | Call::Tags(_) | Call::Tenants(_) | Call::AnycastIpList(_) | Call::List => {}
+        }
+    }
+}

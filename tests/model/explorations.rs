@@ -1,0 +1,131 @@
+//! Explores each scenario to its end, and holds it to its record. `MODEL_BOUND=wide` (`make model`) goes further.
+
+use crate::{explore::holds, records, scenarios, state::Scenario};
+
+fn bound(mut scenario: Scenario) -> Scenario {
+    if std::env::var("MODEL_BOUND").is_ok_and(|bound| bound == "wide") {
+        scenario.budget.faults += 1;
+    }
+    scenario
+}
+
+/// Explores a scenario to its end. It must show what it is on record to show, and everything that can happen in it at all.
+fn explored(scenario: Scenario) {
+    let scenario = bound(scenario);
+    let record = records::of(scenario.name);
+    let report = holds(&scenario);
+    println!("{}: {report}", scenario.name);
+    assert!(
+        report.states >= record.states,
+        "{}: {} states, {} are on record",
+        scenario.name,
+        report.states,
+        record.states
+    );
+    let mut missing = report.seen.missing(&scenario);
+    missing.extend(record.plans.iter().filter(|plan| !report.seen.plans.contains(*plan)).map(ToString::to_string));
+    missing.extend(
+        record.errors.iter().filter(|error| !report.seen.errors.contains(error)).map(|error| format!("{error:?}")),
+    );
+    assert_eq!(missing, Vec::<String>::new(), "{}: not seen", scenario.name);
+}
+
+#[test]
+fn an_object_lives_and_dies_while_others_interfere() {
+    explored(scenarios::life());
+}
+
+#[test]
+fn calls_fail_and_processes_die_anywhere() {
+    explored(scenarios::faults());
+}
+
+#[test]
+fn people_change_their_minds_at_any_moment() {
+    explored(scenarios::minds());
+}
+
+#[test]
+fn a_deletion_waits_for_tenants_and_ends() {
+    explored(scenarios::deletion());
+}
+
+#[test]
+fn two_owners_never_touch_each_others_group() {
+    explored(scenarios::owners());
+}
+
+#[test]
+fn groups_of_strangers_are_left_alone() {
+    explored(scenarios::strangers());
+}
+
+#[test]
+fn an_unowned_group_is_adopted() {
+    explored(scenarios::adoption());
+}
+
+#[test]
+fn a_group_that_is_adopted_in_place_of_ours_keeps_its_tags() {
+    explored(scenarios::squatters());
+}
+
+#[test]
+fn a_dispute_with_somebody_else_is_slowed_down_and_won_in_the_end() {
+    explored(scenarios::dispute());
+}
+
+#[test]
+fn two_processes_at_once_harm_nothing() {
+    explored(scenarios::replicas());
+}
+
+#[test]
+fn every_mode_follows_every_other() {
+    explored(scenarios::modes());
+}
+
+#[test]
+fn lists_that_cannot_be_attached_or_detached_are_reported() {
+    explored(scenarios::anycast());
+}
+
+#[test]
+fn a_list_that_stays_attached_is_reported() {
+    explored(scenarios::sticky());
+}
+
+#[test]
+fn drift_that_no_list_shows_is_found() {
+    explored(scenarios::drift());
+}
+
+#[test]
+fn refusals_are_waited_out() {
+    explored(scenarios::refusals());
+}
+
+#[test]
+fn a_full_account_is_reported() {
+    explored(scenarios::quota());
+}
+
+#[test]
+fn a_forged_status_leads_nowhere_and_is_put_right() {
+    explored(scenarios::forgeries());
+}
+
+#[test]
+fn who_asks_for_a_reconcile_gets_a_full_read() {
+    explored(scenarios::requests());
+}
+
+#[test]
+fn a_cache_that_lags_behind_harms_nothing() {
+    explored(scenarios::lag());
+}
+
+#[test]
+fn the_default_group_is_left_alone() {
+    explored(scenarios::default_group());
+}
