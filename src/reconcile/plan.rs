@@ -84,17 +84,27 @@ pub enum Left {
 }
 
 impl Mutation {
-    /// The group that it changes, if that is ours already.
+    /// The group that it changes.
     #[must_use]
-    pub const fn group_of_ours(&self) -> Option<&Group> {
+    pub const fn group(&self) -> Option<&Group> {
         match self {
-            Self::Create(_) | Self::Adopt(_) => None,
-            Self::Update(described, ..)
+            Self::Create(_) => None,
+            Self::Adopt(described)
+            | Self::Update(described, ..)
             | Self::Tag(described, ..)
             | Self::Untag(described, ..)
             | Self::Disable(described)
             | Self::Delete(described)
             | Self::Disown(described) => Some(&described.group),
+        }
+    }
+
+    /// The same, if the group is ours already.
+    #[must_use]
+    pub const fn group_of_ours(&self) -> Option<&Group> {
+        match self {
+            Self::Adopt(_) => None,
+            _ => self.group(),
         }
     }
 }
