@@ -19,5 +19,6 @@ mod ownership;
 mod port;
 mod properties;
 mod states;
+mod table;
 mod trouble;
 mod world;
