@@ -14,6 +14,7 @@ mod frugality;
 mod manage;
 mod modes;
 mod neighbours;
+mod odd;
 mod orphans;
 mod ownership;
 mod port;
