@@ -32,7 +32,7 @@ test: build tools test-chart ## Run all tests: Rust's, the chart's, and real AWS
 test-chart: tools ## Check the chart without a cluster: templates, schema, documents
 	TOOLS_DIR=$(TARGET)/tools charts/tests/chart/run.sh
 
-model: build ## Explore the reconcile with one fault more than `make test` does; takes long
+model: build ## Explore the reconcile further than `make test` does; takes up to an hour, and 10 GB of memory
 	MODEL_BOUND=wide cargo test --workspace --test model
 
 e2e: ## Try chart and images on a real cluster: KUBECONFIG, IMAGE, SIMULATOR_IMAGE; see docs/e2e.md
