@@ -19,7 +19,10 @@ use crate::{
 /// The longest of the texts that AWS documents a limit for, the value of a tag, in characters.
 const AWS_LIMIT: usize = 256;
 
-/// Eight differences between tags, with keys of 128 characters and twice as long values. Kubernetes takes 32,768.
+/// What a proxy may answer in CloudFront's place, in characters: up to 100 kB.
+const PAGE: usize = 25_000;
+
+/// Eight differences of tags, with keys of 128 characters and twice as long values. Kubernetes takes 32,768.
 const WORDIEST: usize = 6_000;
 
 /// Whether it is a reason: `^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`, at most 1,024 characters.
@@ -34,7 +37,7 @@ fn is_reason(text: &str) -> bool {
 /// A text of up to that many characters, of any kind.
 fn words(longest: usize) -> impl Strategy<Value = String> {
     let unit = prop::collection::vec(any::<char>(), 1..5);
-    let length = select(vec![0, 1, longest / 2, longest]);
+    let length = select(vec![0, 1, longest, longest]);
     (unit, length).prop_map(|(unit, length)| unit.into_iter().cycle().take(length).collect())
 }
 
@@ -63,9 +66,14 @@ fn refusal(longest: usize) -> impl Strategy<Value = (Operation, ApiError)> {
     })
 }
 
-/// What CloudFront says of a group that the object names, with words of up to that many characters, and errors of up to
-/// that many.
-fn odd(longest: usize, longest_error: usize) -> impl Strategy<Value = (ConnectionGroupSpec, Odd)> {
+/// A spec with such tags, and what CloudFront says of its group: with words of up to that many characters, and errors of
+/// up to that many.
+fn odd(
+    tags: impl Strategy<Value = Tags>,
+    longest: usize,
+    longest_error: usize,
+) -> impl Strategy<Value = (ConnectionGroupSpec, Odd)> {
+    let spec = (anything::spec(), tags).prop_map(|(spec, tags)| ConnectionGroupSpec { tags, ..spec });
     let owner = prop_oneof![
         2 => Just(Some("prod/platform/edge".to_owned())),
         1 => Just(None),
@@ -73,8 +81,8 @@ fn odd(longest: usize, longest_error: usize) -> impl Strategy<Value = (Connectio
     ];
     let texts = prop::collection::vec(words(longest), 8);
     let switches = (any::<[bool; 4]>(), prop::option::of(words(longest)), 0..12_usize);
-    let refused = prop::collection::vec(refusal(longest_error), 0..3);
-    (anything::spec(), owner, texts, switches, refused).prop_map(
+    let refused = prop::collection::vec(refusal(longest_error), 0..4);
+    (spec, owner, texts, switches, refused).prop_map(
         |(spec, owner, texts, ([enabled, ipv6_enabled, exists, beyond_this_page], list, count), refused)| {
             let [id, arn, etag, deployment, endpoint, value, tenant, key] = texts.try_into().unwrap();
             let config = Config { enabled, ipv6_enabled, anycast_ip_list_id: list.map(AnycastIpListId::new) };
@@ -136,24 +144,30 @@ fn judge(outcomes: &[Outcome], longest: usize) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(super::cases(96))]
+    #![proptest_config(super::cases(256))]
 
     #[test]
     fn however_much_cloudfront_says_of_an_error_people_read_a_few_lines(
-        (asked, odd) in odd(60, 100_000),
+        (asked, odd) in odd(Just(Tags::new()), 60, PAGE),
         memory in anything::memory(),
         being_deleted in any::<bool>(),
     ) {
-        let asked = ConnectionGroupSpec { tags: Tags::new(), ..asked };
         judge(&passes(asked, &odd, memory, being_deleted), 1_024)?;
     }
+}
+
+proptest! {
+    #![proptest_config(super::cases(512))]
 
     #[test]
     fn groups_as_wordy_as_aws_allows_fit_into_a_condition(
-        (asked, odd) in odd(AWS_LIMIT, 100_000),
+        (asked, odd) in odd(anything::most_tags(), AWS_LIMIT, AWS_LIMIT),
         memory in anything::memory(),
         being_deleted in any::<bool>(),
     ) {
+        // All that is shown of the differences are tags, whose names and values are the longest.
+        let config = &odd.described.group.config;
+        let asked = ConnectionGroupSpec { enabled: config.enabled, ipv6_enabled: config.ipv6_enabled, ..asked };
         judge(&passes(asked, &odd, memory, being_deleted), WORDIEST)?;
     }
 }
