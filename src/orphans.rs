@@ -1,23 +1,34 @@
 //! Groups that carry our owner tag although no object names them: reported, never deleted. Talks to CloudFront through the port, and only reads.
 //!
 //! In: a complete list, and the objects as the cache has them. Out: the orphans that are known. The list has no tags, so those of a group that no
-//! object names are read once per id, a few with each sweep.
+//! object names are read a few with each sweep: once, and where they are ours, once more before that is told.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
-    cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot},
+    clock::{Clock, Moment},
+    cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot, Summary},
     reconcile::ownership::{OwnerTag, is_young},
 };
 
 /// What was found out about groups that no object names.
 #[derive(Debug, Default)]
 pub struct Orphans {
-    read: BTreeMap<GroupId, Option<OwnerTag>>,
-    /// When reading was not allowed.
-    refused: BTreeMap<GroupId, Timestamp>,
+    read: BTreeMap<GroupId, Read>,
+}
+
+/// What the last look at a group's tags told.
+#[derive(Debug, Default)]
+struct Read {
+    /// Our owner tag, if it carries one.
+    owner: Option<OwnerTag>,
+    /// Whether a second look showed the same tag.
+    confirmed: bool,
+    /// When to look again, if ever.
+    again_at: Option<Moment>,
 }
 
 /// Whose orphans are looked for.
@@ -27,10 +38,12 @@ pub struct Scope {
     pub owner_id: String,
     /// The namespaces it watches; all, if none is named. Of objects elsewhere nothing can be said.
     pub namespaces: BTreeSet<String>,
+    /// How long a change of tags may take to be seen: a group that was just let go may still show our tag.
+    pub settle_window: Duration,
 }
 
-/// Rights may come later; they are not asked for with each sweep.
-const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Tags of an orphan may be taken off, and rights may come; neither is asked for with each sweep.
+const NOW_AND_THEN: Duration = Duration::from_hours(1);
 
 /// Reads per sweep, so that the next sweep is not held up.
 const READS_AT_ONCE: usize = 5;
@@ -42,38 +55,61 @@ impl Orphans {
         list: &Snapshot,
         named: &BTreeSet<GroupName>,
         scope: &Scope,
-        now: Timestamp,
+        clock: &dyn Clock,
         port: &C,
     ) -> BTreeMap<GroupId, OwnerTag> {
         let unnamed = list.groups.values().filter(|group| !named.contains(&group.name)).collect::<Vec<_>>();
         let ids = unnamed.iter().map(|group| &group.id).collect::<BTreeSet<_>>();
         self.read.retain(|id, _| ids.contains(id));
-        self.refused.retain(|id, at| ids.contains(id) && now.duration_since(*at) < REFUSED_FOR);
-        let is_known = |id| self.read.contains_key(id) || self.refused.contains_key(id);
-        let unread = unnamed.iter().filter(|group| !is_known(&group.id)).take(READS_AT_ONCE);
-        for group in unread.collect::<Vec<_>>() {
-            let tags = match port.tags(&group.arn).await {
-                Ok(tags) => tags,
-                // With rights that hang on the owner tag, the groups of others cannot be read, and need not be.
-                Err(error) if error.class == ErrorClass::AccessDenied => {
-                    self.refused.insert(group.id.clone(), now);
-                    continue;
-                }
-                Err(error) => {
-                    log(&error);
-                    break;
-                }
-            };
-            let owner = tags.and_then(|tags| OwnerTag::in_tags(&tags)).filter(|owner| scope.covers(owner));
-            if let Some(owner) = &owner {
-                tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but no object that can be read names it; it is left alone");
-            }
-            let tags_may_be_missing = group.modified.is_some_and(|at| is_young(at, now));
+        let now = clock.moment();
+        let is_due = |group: &&&Summary| {
+            self.read.get(&group.id).is_none_or(|read| read.again_at.is_some_and(|again| again <= now))
+        };
+        let due = unnamed.iter().filter(is_due).take(READS_AT_ONCE).copied().collect::<Vec<_>>();
+        for group in due {
+            let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
+            let tags_may_be_missing = group.modified.is_some_and(|at| is_young(at, clock.wall()));
             if owner.is_some() || !tags_may_be_missing {
-                self.read.insert(group.id.clone(), owner);
+                self.note(group, owner, scope, now);
             }
         }
-        self.read.iter().filter_map(|(id, owner)| Some((id.clone(), owner.clone()?))).collect()
+        let confirmed = self.read.iter().filter(|(_, read)| read.confirmed);
+        confirmed.filter_map(|(id, read)| Some((id.clone(), read.owner.clone()?))).collect()
+    }
+
+    /// Our owner tag among the group's tags, if it is there; nothing, if they cannot be read: then what is known of the group stays.
+    async fn tags_of<C: CloudFront>(
+        &mut self,
+        group: &Summary,
+        scope: &Scope,
+        now: Moment,
+        port: &C,
+    ) -> Option<Option<OwnerTag>> {
+        match port.tags(&group.arn).await {
+            Ok(tags) => Some(tags.and_then(|tags| OwnerTag::in_tags(&tags)).filter(|owner| scope.covers(owner))),
+            Err(error) => {
+                log(&error);
+                // With rights that hang on the owner tag, the groups of others cannot be read, and need not be.
+                let refused = error.class == ErrorClass::AccessDenied;
+                let again = now + if refused { NOW_AND_THEN } else { scope.settle_window };
+                self.read.entry(group.id.clone()).or_default().again_at = Some(again);
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, group: &Summary, owner: Option<OwnerTag>, scope: &Scope, now: Moment) {
+        let before = self.read.remove(&group.id).unwrap_or_default();
+        let confirmed = owner.is_some() && before.owner == owner;
+        let again_at = match (&owner, confirmed) {
+            (None, _) => None,
+            (Some(_), false) => Some(now + scope.settle_window),
+            (Some(_), true) => Some(now + NOW_AND_THEN),
+        };
+        if let Some(owner) = owner.as_ref().filter(|_| confirmed && !before.confirmed) {
+            tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but no object that can be read names it; it is left alone");
+        }
+        self.read.insert(group.id.clone(), Read { owner, confirmed, again_at });
     }
 }
 
@@ -98,6 +134,7 @@ mod tests {
         let scope = |namespaces: &[&str]| Scope {
             owner_id: "prod".to_owned(),
             namespaces: namespaces.iter().map(ToString::to_string).collect(),
+            settle_window: Duration::from_mins(1),
         };
         let of = |owner_id, namespace| OwnerTag::new(owner_id, namespace, "edge");
         assert!(scope(&[]).covers(&of("prod", "platform")));

@@ -57,7 +57,7 @@ pub async fn run<C: CloudFront>(
             let complete = lists.borrow().snapshot.clone().filter(|_| objects.are_synced());
             if let Some(list) = complete {
                 let named = objects.all().iter().map(|object| group_name(object)).collect();
-                let found = orphans.look(&list, &named, &scope, clock.wall(), &port).await;
+                let found = orphans.look(&list, &named, &scope, clock.as_ref(), &port).await;
                 lists.send_modify(|lists| lists.orphans = Arc::new(found));
             }
         };
@@ -104,12 +104,12 @@ fn waits_for_a_list(lists: &Lists) -> bool {
     lists.trouble.as_ref().is_some_and(|error| error.class != ErrorClass::AccessDenied)
 }
 
-/// Whether CloudFront is rolling something out for an object, or it is being deleted.
+/// Whether CloudFront is rolling something out for an object, or it is being deleted; a suspended one waits for neither.
 fn is_under_way(object: &ConnectionGroup) -> bool {
     let deploying = object.status.as_ref().is_some_and(|status| {
         status.status.as_deref().is_some_and(|status| Deployment::parse(status) != Deployment::Deployed)
     });
-    object.metadata.deletion_timestamp.is_some() || deploying
+    !object.spec.suspend && (object.metadata.deletion_timestamp.is_some() || deploying)
 }
 
 /// Whether a new list shows an object's status to be out of date, so that a pass is worth its while.
@@ -220,9 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn a_suspended_object_is_never_woken() {
+    fn a_suspended_object_is_never_woken_and_hurries_nobody() {
         let mut suspended = object(Reason::Deployed);
         suspended.spec.suspend = true;
         assert!(!is_out_of_date(&suspended, None, &empty()));
+        suspended.status.as_mut().unwrap().status = Some("InProgress".into());
+        assert!(!is_under_way(&suspended));
+        suspended.spec.suspend = false;
+        assert!(is_under_way(&suspended));
     }
 }

@@ -48,6 +48,8 @@ pub enum Reason {
     DefaultGroup,
     /// CloudFront answered with something this version does not know.
     UnexpectedResponse,
+    /// Somebody else keeps changing the group; what they changed last is put right after a pause.
+    DriftFlapping,
     /// Mode Observe: no group of that name exists.
     GroupNotFound,
     /// Mode Observe: the group differs from the spec.
@@ -68,6 +70,8 @@ pub enum Reason {
     Updated,
     /// Event: the group's tags were changed.
     Tagged,
+    /// An unowned group is taken over once a second look shows no owner either.
+    Adopting,
     /// Event: an unowned group was taken over.
     Adopted,
     /// Event: the group had been deleted by somebody else.
@@ -76,6 +80,8 @@ pub enum Reason {
     DriftCorrected,
     /// Event: the group was disabled although tenants use it, because the spec says so.
     DisabledWithTenants,
+    /// Event: on the operator's Pod; a group carries our owner tag, and no object names it.
+    Orphaned,
     /// Event: the group was let go and left as it is.
     Released,
     /// Event: the group is gone.
@@ -104,6 +110,7 @@ impl Reason {
             Self::AnycastDetachRejected => "AnycastDetachRejected",
             Self::DefaultGroup => "DefaultGroup",
             Self::UnexpectedResponse => "UnexpectedResponse",
+            Self::DriftFlapping => "DriftFlapping",
             Self::GroupNotFound => "GroupNotFound",
             Self::Drifted => "Drifted",
             Self::SchemaOutdated => "SchemaOutdated",
@@ -114,10 +121,12 @@ impl Reason {
             Self::Created => "Created",
             Self::Updated => "Updated",
             Self::Tagged => "Tagged",
+            Self::Adopting => "Adopting",
             Self::Adopted => "Adopted",
             Self::DeletedOutside => "DeletedOutside",
             Self::DriftCorrected => "DriftCorrected",
             Self::DisabledWithTenants => "DisabledWithTenants",
+            Self::Orphaned => "Orphaned",
             Self::Released => "Released",
             Self::Deleted => "Deleted",
         }

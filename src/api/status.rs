@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// Observed state of the connection group, as of the last read.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -49,10 +50,10 @@ pub struct ConnectionGroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_default: Option<bool>,
     /// When CloudFront created the group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub created_time: Option<Time>,
     /// When CloudFront last saw the group modified.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub last_modified_time: Option<Time>,
     /// Tags as this object last applied them; tags of others are not listed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -69,10 +70,21 @@ pub struct ConnectionGroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// Ready always; Reconciling, Stalled, Drifted and `SchemaOutdated` only while true.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "the_readable", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A date, if it is one. The API server takes more for a date than can be read; such a one must not cost the whole object.
+fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+/// The conditions that can be read: each has a date, too.
+fn the_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Condition>, D::Error> {
+    let conditions = Vec::<Value>::deserialize(deserializer)?;
+    Ok(conditions.into_iter().filter_map(|condition| serde_json::from_value(condition).ok()).collect())
 }
 
 const UNSEEN_GENERATION: i64 = -1;
@@ -126,4 +138,25 @@ pub struct BlockedBy {
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub tenants: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_date_that_only_the_api_server_can_read_costs_no_more_than_itself() {
+        let condition = |at: &str| json!({ "type": "Ready", "status": "True", "reason": "Deployed", "message": "m", "lastTransitionTime": at });
+        for odd in ["9999-12-31T23:59:59Z", "2026-01-01T00:00:00Ztrash"] {
+            let status = json!({ "id": "cg_1", "createdTime": odd, "conditions": [condition(odd)] });
+            let status: ConnectionGroupStatus = serde_json::from_value(status).unwrap();
+            assert_eq!((status.id.as_deref(), status.created_time, status.conditions.len()), (Some("cg_1"), None, 0));
+        }
+        let at = "2026-01-01T00:00:00Z";
+        let status = json!({ "observedGeneration": 1, "createdTime": at, "conditions": [condition(at)] });
+        let read: ConnectionGroupStatus = serde_json::from_value(status.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), status);
+    }
 }

@@ -71,6 +71,21 @@ impl Operation {
             | Self::GetAnycastIpList => false,
         }
     }
+
+    /// Whether CloudFront says more than that it was done.
+    #[must_use]
+    pub const fn is_answered_with_a_document(self) -> bool {
+        match self {
+            Self::CreateConnectionGroup
+            | Self::GetConnectionGroup
+            | Self::UpdateConnectionGroup
+            | Self::ListConnectionGroups
+            | Self::ListTagsForResource
+            | Self::ListDistributionTenants
+            | Self::GetAnycastIpList => true,
+            Self::DeleteConnectionGroup | Self::TagResource | Self::UntagResource => false,
+        }
+    }
 }
 
 impl fmt::Display for Operation {
@@ -210,7 +225,9 @@ impl ApiError {
     }
 }
 
-fn one_line(text: &str, limit: usize) -> String {
+/// The text on one line of at most that many characters: CloudFront, or who answers in its place, may say anything.
+#[must_use]
+pub fn one_line(text: &str, limit: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= limit {
         return line;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod failure;
+mod whole;
 mod wire;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
@@ -29,6 +30,7 @@ use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
     NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
+    error::one_line,
     fence::Fence,
     list_element,
 };
@@ -76,6 +78,9 @@ pub struct Sdk {
 
 const TENANT_NAMES_SHOWN: usize = 10;
 
+/// Longest name of a tenant that is shown.
+const TENANT_NAME_LIMIT: usize = 128;
+
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
     pub async fn connect(endpoint: &Endpoint, budget: Arc<Budget>, meter: Arc<dyn Meter>, fence: Fence) -> Self {
@@ -102,6 +107,7 @@ impl Sdk {
             .timeout_config(timeouts)
             .interceptor(fence.clone())
             .interceptor(wire::Tap)
+            .interceptor(whole::Whole)
             .build();
         Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
     }
@@ -266,9 +272,10 @@ impl CloudFront for Sdk {
         let request = self.client.list_distribution_tenants().association_filter(of_group);
         let output = self.call(Operation::ListDistributionTenants, request.send()).await?;
         let page = output.distribution_tenant_list();
+        let shown = page.iter().take(TENANT_NAMES_SHOWN);
         Ok(Tenants {
             count: page.len(),
-            names: page.iter().take(TENANT_NAMES_SHOWN).map(|tenant| tenant.name().to_owned()).collect(),
+            names: shown.map(|tenant| one_line(tenant.name(), TENANT_NAME_LIMIT)).collect(),
             beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
         })
     }
@@ -291,17 +298,18 @@ impl CloudFront for Sdk {
     async fn list(&self) -> Result<Vec<Summary>, ApiError> {
         let operation = Operation::ListConnectionGroups;
         let mut groups = Vec::new();
+        let mut markers = BTreeSet::new();
         let mut marker = None::<String>;
         loop {
-            let request = self.client.list_connection_groups().set_marker(marker.clone());
+            let request = self.client.list_connection_groups().set_marker(marker);
             let output = self.call(operation, request.send()).await?;
             for item in output.connection_groups() {
                 groups.push(summary(item)?);
             }
             match output.next_marker().filter(|next| !next.is_empty()) {
                 None => return Ok(groups),
-                Some(next) if marker.as_deref() == Some(next) => {
-                    return Err(unreadable(operation, "the list of groups repeats the same page"));
+                Some(next) if !markers.insert(next.to_owned()) => {
+                    return Err(unreadable(operation, "the list of groups repeats a page"));
                 }
                 Some(next) => marker = Some(next.to_owned()),
             }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{Drift, Reason},
-    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup, Tags},
+    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup},
 };
 
 /// Carries the mutation out.
@@ -47,7 +47,10 @@ pub async fn apply<C: CloudFront>(
             let answer = write.note(port.tag(&group.arn, &set).await);
             answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-            let lost = lost_tags(&set, known);
+            let lost = known.lost_tags(&set);
+            if !lost.is_empty() {
+                write.put_right();
+            }
             let mut applied = known.status.tags.clone();
             applied.extend(set);
             // Not at once: tags may take a while to be seen, and would be set again.
@@ -68,7 +71,7 @@ pub async fn apply<C: CloudFront>(
             let config = Config { enabled: false, ..group.config.clone() };
             let group = match write.note(port.update(&group, &config).await) {
                 Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
+                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group, &error)),
                 Err(error) => return Err(error.into()),
             };
             let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
@@ -97,6 +100,13 @@ impl<C: CloudFront> Write<'_, '_, C> {
     fn note<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         self.memory.wrote(self.around.clock.moment());
         result
+    }
+
+    /// Of a change of others that was put right; whether it is time to tell people that it happens again and again.
+    fn put_right(&mut self) -> bool {
+        let now = self.around.clock.moment();
+        self.memory.dispute.put_right(now);
+        self.memory.dispute.is_flapping(now)
     }
 
     /// Of a mutation that makes a group ours.
@@ -132,29 +142,33 @@ async fn update<C: CloudFront>(
     let port = write.around.port;
     let group = match write.note(port.update(read, config).await) {
         Ok(group) => group,
-        Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
+        Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone(), &error)),
         Err(error) => return Err(explain(error, config, Some(&read.config), port).await),
     };
     let tenants = match (read.config.enabled, config.enabled) {
-        (true, false) => port.tenants(&group.id).await.ok(),
+        (true, false) => Some(port.tenants(&group.id).await),
         _ => None,
     };
     let text = message::changes(changes);
-    let conclusion = match left {
-        Left::Tags => written(group, config, left, known).then(Next::Now),
-        Left::Nothing | Left::Stuck(_) => written(group, config, left, known),
-    };
-    let conclusion = if known.spec_is_new() || known.has_seen(read) {
-        conclusion.tell(Reason::Updated, "Update", format!("{text}."))
-    } else {
+    let conclusion = written(group, config, left, known);
+    let conclusion = if known.was_changed_by_others(read) {
+        let flapping = write.put_right();
         let text = format!("Somebody else's change was put right: {text}.");
-        conclusion.despite(changes.to_vec()).tell(Reason::DriftCorrected, "Update", text)
+        let conclusion = conclusion.despite(changes.to_vec()).tell(Reason::DriftCorrected, "Update", text);
+        if flapping {
+            conclusion.warn(Reason::DriftFlapping, "Update", message::FLAPPING.to_owned())
+        } else {
+            conclusion
+        }
+    } else {
+        conclusion.tell(Reason::Updated, "Update", format!("{text}."))
     };
     Ok(match tenants {
-        Some(tenants) if tenants.any() => {
+        Some(Ok(tenants)) if tenants.any() => {
             conclusion.warn(Reason::DisabledWithTenants, "Disable", message::off_air(&tenants))
         }
-        _ => conclusion,
+        Some(Err(error)) => conclusion.warn(Reason::DisabledWithTenants, "Disable", message::perhaps_off_air(&error)),
+        Some(Ok(_)) | None => conclusion,
     })
 }
 
@@ -163,16 +177,9 @@ fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
     error.class == ErrorClass::InUse && read.deployment != Deployment::Deployed
 }
 
-fn postponed(read: Group) -> Conclusion {
-    let text = message::waits_for_rollout(&read.deployment);
+fn postponed(read: Group, error: &ApiError) -> Conclusion {
+    let text = message::waits_for_rollout(&read.deployment, error);
     reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
-}
-
-/// Of tags that are set, those that were as they should be once.
-fn lost_tags(set: &Tags, known: &Known<'_>) -> Vec<Drift> {
-    let lost = set.iter().filter(|(key, value)| known.status.tags.get(*key) == Some(value));
-    lost.map(|(key, value)| Drift { field: format!("tags[{key}]"), desired: value.clone(), observed: String::new() })
-        .collect()
 }
 
 /// What CloudFront answered to a write, against what was asked for.

@@ -75,7 +75,7 @@ pub fn after(group: Group, left: Left, known: &Known<'_>) -> Conclusion {
         Left::Tags => {
             let text = "The configuration matches the spec; its tags are put in step next.".to_owned();
             // Not Deploying: that would let the next pass settle from the list, which shows no tags.
-            reconciling(Sight::Group(group), Reason::Conflict, text)
+            reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Now)
         }
         Left::Stuck(list) => stuck(group, list, known),
     }
@@ -97,7 +97,8 @@ pub fn disabling(group: Group) -> Conclusion {
 
 /// The object may go.
 pub fn release(why: Release, known: &Known<'_>) -> Conclusion {
-    let text = message::released(&known.name, why);
+    let disabled = known.status.enabled == Some(false);
+    let text = message::released(&known.name, why, disabled);
     let reason = if why == Release::Gone { Reason::Deleted } else { Reason::Released };
     let conclusion = reconciling(Sight::Unchanged, reason, text.clone());
     Conclusion { finalizer: Finalizer::Release, ..conclusion }.tell(reason, "Release", text)
@@ -142,8 +143,16 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         Block::TagsOfAnother => {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
+        Block::OwnerMayShow(left) => {
+            let text = message::owner_may_show(&known.name, left);
+            reconciling(Sight::Unchanged, Reason::Adopting, text).then(Next::After(left))
+        }
+        Block::Flapping(described, changes, pause) => {
+            let text = message::flapping(&known.name, &changes, pause);
+            reconciling(Sight::Group(described.group), Reason::DriftFlapping, text).then(Next::After(pause.left))
+        }
         Block::InUse(described, tenants) => {
-            let text = message::in_use(&known.name, &tenants);
+            let text = message::in_use(&known.name, &tenants, described.group.config.enabled);
             let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
             let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
             let conclusion = reconciling(Sight::Group(described.group), Reason::InUse, text).then(Next::SlowBackoff);
@@ -170,7 +179,10 @@ fn refuse(group: Group, refusal: &Refusal, known: &Known<'_>) -> Conclusion {
             (Sight::Nothing, Reason::AdoptionRefused, message::adoption_refused(name, obstacle))
         }
         Refusal::AnycastDetachRejected(list) => {
-            (Sight::Group(group), Reason::AnycastDetachRejected, message::detach_rejected(name, list))
+            let text = message::detach_rejected(name, list);
+            // What was said when CloudFront refused ends with the request id of that refusal.
+            let said = known.message().filter(|said| said.starts_with(&text)).map(ToOwned::to_owned);
+            (Sight::Group(group), Reason::AnycastDetachRejected, said.unwrap_or(text))
         }
     };
     Conclusion::new(sight, Standing::Stalled, reason, text).then(Next::SlowBackoff)

@@ -1,5 +1,7 @@
 //! What a pass concluded: the parts from which the status is made. Pure data.
 
+use std::time::Duration;
+
 use super::{Event, Finalizer, Severity, desired::Intent, plan::Mutation};
 use crate::{
     api::{BlockedBy, Drift, Reason, Standing},
@@ -39,6 +41,8 @@ pub enum Next {
     Backoff,
     /// After a growing pause, starting at half a minute.
     SlowBackoff,
+    /// After this pause.
+    After(Duration),
     /// With the next deep check.
     DeepCheck,
 }

@@ -1,17 +1,20 @@
 //! What an object already says: identity, stored status, and how closely it has to be looked at. Pure: object -> [`Known`].
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 
 use super::{
     Memory, Surroundings,
     desired::group_name,
+    dispute::Pause,
     observe::Look,
     ownership::{OwnerTag, TAGS_SETTLE},
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
+    api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
     clock::Moment,
-    cloudfront::{Arn, Group, GroupId, GroupName, Snapshot, Summary},
+    cloudfront::{Arn, Group, GroupId, GroupName, Snapshot, Summary, Tags},
 };
 
 /// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
@@ -34,6 +37,12 @@ pub struct Known<'a> {
     pub found_amiss: bool,
     /// Whether tags that we sent have had the time to show.
     pub tags_are_settled: bool,
+    /// How long until it is believed that nobody owns the group.
+    pub adopts_in: Duration,
+    /// Whether a change of others was read before, and is not put right yet.
+    pub in_dispute: bool,
+    /// How long changes of others are left as they are, if people have not asked for anything since.
+    pub pause: Option<Pause>,
     /// Value of the annotation that asks for a reconcile.
     pub requested_at: Option<String>,
 }
@@ -52,22 +61,30 @@ impl<'a> Known<'a> {
         let read_as_another = status.id.is_some() && status.owner.as_deref() != Some(owner_tag.as_str());
         let look = if requested_at.is_some() && requested_at != status.last_handled_reconcile_at {
             Look::Afresh
-        } else if read_as_another || around.clock.moment() >= memory.deep_check_due(&uid, around.policy) {
+        } else if read_as_another || around.clock.moment() >= memory.deep_check_due() {
             Look::AtCloudFront
         } else {
             Look::AtSnapshot
         };
+        let window = around.policy.settle_window;
         let last_write = memory.last_write.unwrap_or(Moment::START);
+        let now = around.clock.moment();
+        let generation = object.metadata.generation.unwrap_or_default();
+        let somebody_asks = look == Look::Afresh || status.observed_generation != generation;
+        let pause = memory.dispute.pause(&uid, now).filter(|_| !somebody_asks);
         Self {
             name: group_name(object),
             owner_tag,
             uid,
-            generation: object.metadata.generation.unwrap_or_default(),
+            generation,
             deleting: object.metadata.deletion_timestamp.is_some(),
             status,
             look,
             found_amiss: false,
-            tags_are_settled: around.clock.moment().since(last_write) >= TAGS_SETTLE,
+            tags_are_settled: now.since(last_write) >= TAGS_SETTLE,
+            adopts_in: memory.unowned_for(now).map_or(window, |seen| window.saturating_sub(seen)),
+            in_dispute: memory.dispute.is_open(),
+            pause,
             requested_at,
         }
     }
@@ -102,11 +119,24 @@ impl<'a> Known<'a> {
         self.status.observed_generation != self.generation
     }
 
-    /// Whether this version of the group is the one on record, or none is.
+    /// Whether this version of the group is somebody else's doing: another one is on record, or it is known as such.
     #[must_use]
-    pub fn has_seen(&self, group: &Group) -> bool {
+    pub fn was_changed_by_others(&self, group: &Group) -> bool {
         let same_id = self.status.id.as_deref() == Some(group.id.as_str());
-        self.status.e_tag.as_deref().is_none_or(|etag| same_id && etag == group.etag.as_str())
+        let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != group.etag.as_str());
+        !self.spec_is_new() && (is_new || self.in_dispute)
+    }
+
+    /// Of tags that differ from the spec, those that were as they should be once.
+    #[must_use]
+    pub fn lost_tags(&self, differing: &Tags) -> Vec<Drift> {
+        let lost = differing.iter().filter(|(key, value)| self.status.tags.get(*key) == Some(value));
+        lost.map(|(key, value)| Drift {
+            field: format!("tags[{key}]"),
+            desired: value.clone(),
+            observed: String::new(),
+        })
+        .collect()
     }
 
     /// Whether a row of the list shows the very version of the group that is on record.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Policy, backoff::jitter};
+use super::{Policy, dispute::Dispute};
 use crate::{clock::Moment, cloudfront::Snapshot};
 
 /// Memory of one object, kept by uid.
@@ -16,6 +16,10 @@ pub struct Memory {
     pub last_claim: Moment,
     /// When the group is to be read in full again.
     pub deep_check_at: Option<Moment>,
+    /// Changes of others that were put right.
+    pub dispute: Dispute,
+    /// Since when every look has shown the group without an owner.
+    pub unowned_since: Option<Moment>,
 }
 
 impl Memory {
@@ -30,22 +34,37 @@ impl Memory {
         self.last_claim = now;
     }
 
+    /// Takes note of a look at the group.
+    pub const fn saw(&mut self, unowned: bool, now: Moment) {
+        self.unowned_since = match (unowned, self.unowned_since) {
+            (false, _) => None,
+            (true, None) => Some(now),
+            (true, since) => since,
+        };
+    }
+
+    /// For how long every look has shown the group without an owner.
+    #[must_use]
+    pub fn unowned_for(&self, now: Moment) -> Option<Duration> {
+        self.unowned_since.map(|since| now.since(since))
+    }
+
     /// Whether a list shows everything that this process wrote.
     #[must_use]
     pub fn is_covered_by(&self, snapshot: &Snapshot) -> bool {
         self.last_write.is_none_or(|write| snapshot.began > write)
     }
 
-    /// When the group is due to be read in full; before the first such read of this process, spread over one interval.
+    /// When the group is due to be read in full: at once, where nobody has planned it.
     #[must_use]
-    pub fn deep_check_due(&self, uid: &str, policy: &Policy) -> Moment {
-        self.deep_check_at.unwrap_or_else(|| Moment::START + policy.deep_check_interval.mul_f64(jitter(&uid)))
+    pub fn deep_check_due(&self) -> Moment {
+        self.deep_check_at.unwrap_or(Moment::START)
     }
 
     /// Whether that read has been due for a whole interval.
     #[must_use]
-    pub fn deep_check_overdue(&self, uid: &str, policy: &Policy, now: Moment) -> bool {
-        now.since(self.deep_check_due(uid, policy)) > policy.deep_check_interval
+    pub fn deep_check_overdue(&self, policy: &Policy, now: Moment) -> bool {
+        now.since(self.deep_check_due()) > policy.deep_check_interval
     }
 
     /// The moment from which on no claim of ours can still land, or be too new to be seen (model-check.md, flaw 2).
@@ -71,6 +90,17 @@ mod tests {
         memory.claimed(at(100));
         memory.wrote(at(200));
         assert_eq!(memory.claims_settled_at(window), at(160));
+    }
+
+    #[test]
+    fn a_group_is_unowned_since_the_first_of_the_looks_that_all_showed_no_owner() {
+        let mut memory = Memory::default();
+        for (second, unowned, since) in
+            [(10, true, Some(0)), (50, true, Some(40)), (60, false, None), (70, true, Some(0)), (90, true, Some(20))]
+        {
+            memory.saw(unowned, at(second));
+            assert_eq!(memory.unowned_for(at(second)), since.map(Duration::from_secs));
+        }
     }
 
     #[test]

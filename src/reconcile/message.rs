@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     desired::Desired,
+    dispute::Pause,
     ownership::OwnerTag,
     plan::{AdoptionObstacle, Release},
 };
@@ -25,7 +26,7 @@ pub fn deployed(endpoint: Option<&str>, enabled: bool, deployment: &Deployment, 
     match (enabled, deployment) {
         (true, Deployment::Deployed) => format!("Deployed at {endpoint}."),
         (false, Deployment::Deployed) => {
-            format!("Deployed and disabled, as spec.enabled says: {endpoint} serves no traffic.")
+            format!("Deployed and disabled: {endpoint} serves no traffic.")
         }
         (_, Deployment::Pending(status)) => {
             let since = since.and_then(|at| Timestamp::from_second(at.as_second()).ok());
@@ -58,14 +59,19 @@ fn value(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { format!("'{text}'") }
 }
 
-pub fn in_use(name: &GroupName, tenants: &Tenants) -> String {
+pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     let many = if tenants.beyond_this_page { "or more " } else { "" };
     let (count, names) = (tenants.count, tenants.names.join(", "));
     let others = count.saturating_sub(tenants.names.len());
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    let so = if enabled {
+        "Nothing was disabled or deleted."
+    } else {
+        "The group is disabled, so their traffic is down; it was not deleted."
+    };
     format!(
-        "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. Nothing was disabled or deleted. The \
-         deletion goes on by itself once they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
+        "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. {so} The deletion goes on by itself once \
+         they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
     )
 }
 
@@ -113,10 +119,21 @@ pub fn detach_rejected(name: &GroupName, list: &AnycastIpListId) -> String {
     )
 }
 
+pub fn detach_refused(name: &GroupName, list: &AnycastIpListId, error: &ApiError) -> String {
+    with_request_id(&detach_rejected(name, list), error)
+}
+
 pub fn tags_pending(name: &GroupName) -> String {
     format!(
         "Connection group {name} exists without an owner tag and is less than a minute old: its tags may not be visible yet. Nothing was \
          touched; the operator looks again shortly."
+    )
+}
+
+pub fn owner_may_show(name: &GroupName, left: Duration) -> String {
+    format!(
+        "Connection group {name} exists, and nobody seems to own it. It is adopted in {}, unless an owner tag shows until then.",
+        humantime::format_duration(whole_seconds(left))
     )
 }
 
@@ -138,18 +155,38 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
             format!("a complete list of the account's groups must confirm it, but {refused}{}", cause(error))
         }
     };
-    format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")
+    let text =
+        format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.");
+    match list_trouble {
+        Some(error) => with_request_id(&text, error),
+        None => text,
+    }
 }
 
 pub fn deleted_outside(name: &GroupName, id: &str) -> String {
     format!("Connection group {name} ({id}) was deleted by somebody else; it is created again.")
 }
 
-pub fn waits_for_rollout(deployment: &Deployment) -> String {
+pub const FLAPPING: &str = "Somebody else keeps changing this connection group: this was the third change, less than an hour after the one before, that was put \
+     right. Further ones are put right after a growing pause of up to 5 minutes. Take the group out of the other tool, or let that one decide with mode: Observe.";
+
+/// Without the time that is left, so that looking again says nothing new.
+pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
     format!(
+        "Somebody else keeps changing connection group {name}: {}. After {} change(s) that were put right, this one is left as it is for {}, \
+         and then put right. Take the group out of the other tool, or let that one decide with mode: Observe.",
+        drift(changes),
+        pause.rounds,
+        humantime::format_duration(whole_seconds(pause.length))
+    )
+}
+
+pub fn waits_for_rollout(deployment: &Deployment, error: &ApiError) -> String {
+    let text = format!(
         "CloudFront does not accept the change while an earlier one is {}; it is sent again once that is rolled out.",
         deployment.as_str()
-    )
+    );
+    with_request_id(&text, error)
 }
 
 pub fn not_as_asked(shown: &Config, asked: &Config) -> String {
@@ -169,15 +206,25 @@ pub fn off_air(tenants: &Tenants) -> String {
     )
 }
 
-pub fn released(name: &GroupName, why: Release) -> String {
+pub fn perhaps_off_air(error: &ApiError) -> String {
+    let text = format!(
+        "The group was disabled, as spec.enabled says. Whether tenants use it, and their traffic is down, could not be found out{}.",
+        cause(error)
+    );
+    with_request_id(&text, error)
+}
+
+/// `disabled`: whether the deletion had come so far.
+pub fn released(name: &GroupName, why: Release, disabled: bool) -> String {
+    let so = if disabled { " It stays disabled." } else { "" };
     match why {
         Release::Gone => format!("Connection group {name} is gone."),
-        Release::NotOurs => format!("Connection group {name} is not owned by this object and was left untouched."),
+        Release::NotOurs => format!("Connection group {name} is not owned by this object and is left as it is.{so}"),
         Release::Retained => {
-            format!("Connection group {name} was kept, without our owner tag (deletionPolicy: Retain).")
+            format!("Connection group {name} was kept, without our owner tag (deletionPolicy: Retain).{so}")
         }
         Release::Observed => format!(
-            "Connection group {name} was left untouched (mode: Observe); an owner tag that an earlier mode: Manage put there is still on it."
+            "Connection group {name} is left as it is (mode: Observe); an owner tag that an earlier mode: Manage put there is still on it.{so}"
         ),
     }
 }
@@ -187,7 +234,7 @@ pub const SUSPENDED: &str =
 
 pub const SUSPENDED_DELETION: &str = "The deletion waits because of spec.suspend: CloudFront is neither read nor changed. Set spec.suspend to false to go on.";
 
-pub const DELETION_PROTECTED: &str = "The deletion is held back by spec.deletionProtection: nothing was disabled or deleted. Set spec.deletionProtection to false to \
+pub const DELETION_PROTECTED: &str = "The deletion is held back by spec.deletionProtection: nothing is disabled or deleted meanwhile. Set spec.deletionProtection to false to \
      let it go on.";
 
 pub fn not_found_to_mirror(name: &GroupName) -> String {
@@ -287,4 +334,55 @@ fn with_request_id(text: &str, error: &ApiError) -> String {
 
 fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::{ConnectionGroup, ConnectionGroupSpec},
+        reconcile::desired::Intent,
+    };
+
+    type Message = fn(&ApiError) -> String;
+
+    fn name() -> GroupName {
+        GroupName::new("edge")
+    }
+
+    fn list() -> AnycastIpListId {
+        AnycastIpListId::new("aip_1")
+    }
+
+    fn quota_used_up(error: &ApiError) -> String {
+        let object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        let Intent::Present(desired) = Intent::of(&object) else { panic!("an empty spec asks for a group") };
+        quota(error, &desired, None, Duration::ZERO)
+    }
+
+    const MADE_FROM_AN_ERROR: [(&str, Message); 9] = [
+        ("trouble", |error| trouble(error, "arn", Duration::ZERO)),
+        ("quota", quota_used_up),
+        ("list_not_found", |error| list_not_found(&list(), error, Duration::ZERO)),
+        ("ipv4_only_list", |error| ipv4_only_list(&list(), error)),
+        ("invalid", invalid),
+        ("detach_refused", |error| detach_refused(&name(), &list(), error)),
+        ("confirming_gone", |error| confirming_gone(&name(), Some(error))),
+        ("waits_for_rollout", |error| waits_for_rollout(&Deployment::parse("InProgress"), error)),
+        ("perhaps_off_air", perhaps_off_air),
+    ];
+
+    #[test]
+    fn wherever_cloudfront_answered_the_message_ends_with_the_aws_request_id() {
+        use ErrorClass::{AccessDenied, Credentials, InUse, Throttled, Unreachable};
+        for (what, message) in MADE_FROM_AN_ERROR {
+            for class in [AccessDenied, Credentials, InUse, Throttled, Unreachable] {
+                let error = |id| ApiError::new(Operation::UpdateConnectionGroup, class, None, "no", id);
+                let text = message(&error(Some("r-1".to_owned())));
+                assert!(text.ends_with(" (AWS request id r-1)"), "{what}, {class:?}: {text}");
+                let text = message(&error(None));
+                assert!(!text.contains("request id") && text.ends_with('.'), "{what}, {class:?}: {text}");
+            }
+        }
+    }
 }

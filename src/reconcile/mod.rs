@@ -9,6 +9,8 @@ pub mod backoff;
 mod conclude;
 mod conclusion;
 pub mod desired;
+pub mod differences;
+pub mod dispute;
 pub mod memory;
 mod message;
 pub mod observe;
@@ -32,10 +34,11 @@ use self::{
     conclude::conclude,
     conclusion::Conclusion,
     desired::Intent,
-    observe::{Look, observe},
-    plan::{Mutation, Plan, plan},
+    observe::{Look, Observed, observe},
+    ownership::Owner,
+    plan::{Finding, Mutation, Plan, plan},
     status::outcome,
-    trouble::Trouble,
+    trouble::Failure,
 };
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, Drift, Reason},
@@ -149,11 +152,9 @@ pub async fn reconcile<C: CloudFront>(
     let mut tries = 1;
     let ended = loop {
         let ended = attempt(&intent, &known, memory, around, &permit).await;
-        match (&ended, &permit) {
-            (Err(Trouble::Api(error)), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
-            (Err(Trouble::Api(error)), Permit::Mutate) if may_hide_our_own(error) => {
-                permit = Permit::LookAfter(error.clone());
-            }
+        match (ended.as_ref().err().and_then(Failure::unexplained), &permit) {
+            (Some(error), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
+            (Some(error), Permit::Mutate) if may_hide_our_own(error) => permit = Permit::LookAfter(error.clone()),
             _ => break ended,
         }
         known.look = known.look.max(Look::AtCloudFront);
@@ -175,12 +176,24 @@ async fn attempt<C: CloudFront>(
     memory: &mut Memory,
     around: &Surroundings<'_, C>,
     permit: &Permit,
-) -> Result<Conclusion, Trouble> {
+) -> Result<Conclusion, Failure> {
     let observed = observe(intent, known, memory, around).await?;
+    if let Observed::Found { owner, .. } = &observed {
+        let unowned = matches!(owner, Owner::Unowned | Owner::Undecided);
+        memory.saw(unowned, around.clock.moment());
+    }
+    let by_others =
+        matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
+    memory.dispute.look(by_others && !matches!(plan, Plan::Conclude(Finding::UpToDate(_))));
     match (plan, permit) {
         (Plan::Conclude(finding), _) => Ok(conclude(finding, intent, known, around.list_trouble)),
-        (Plan::Mutate(mutation), Permit::Mutate) => apply(mutation, intent, known, memory, around).await,
+        (Plan::Mutate(mutation), Permit::Mutate) => {
+            let arn = mutation.group().map(|group| group.arn.clone());
+            let read = mutation.group_of_ours().cloned();
+            let applied = apply(mutation, intent, known, memory, around).await;
+            applied.map_err(|trouble| Failure { trouble, arn, read })
+        }
         (Plan::Mutate(Mutation::Create(_)), Permit::LookAfter(refused)) => Err(refused.clone().into()),
         (Plan::Mutate(mutation), Permit::LookAfter(_)) => Ok(Conclusion::found(mutation)),
     }

@@ -1,16 +1,18 @@
 //! What to do about it: one exhaustive table. Pure: (intent, observed) -> [`Plan`].
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Known, Policy,
     desired::{Desired, Farewell, Intent},
+    differences::{config_differences, differences, tag_changes},
+    dispute::Pause,
     observe::{Absence, Observed},
     ownership::{Owner, OwnerTag},
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, Config, Deployment, Described, NewGroup, Summary, Tags, Tenants},
+    cloudfront::{AnycastIpListId, Config, Deployment, Described, Group, NewGroup, Summary, Tags, Tenants},
 };
 
 /// What a pass does: one mutation, or none.
@@ -81,6 +83,32 @@ pub enum Left {
     Stuck(AnycastIpListId),
 }
 
+impl Mutation {
+    /// The group that it changes.
+    #[must_use]
+    pub const fn group(&self) -> Option<&Group> {
+        match self {
+            Self::Create(_) => None,
+            Self::Adopt(described)
+            | Self::Update(described, ..)
+            | Self::Tag(described, ..)
+            | Self::Untag(described, ..)
+            | Self::Disable(described)
+            | Self::Delete(described)
+            | Self::Disown(described) => Some(&described.group),
+        }
+    }
+
+    /// The same, if the group is ours already.
+    #[must_use]
+    pub const fn group_of_ours(&self) -> Option<&Group> {
+        match self {
+            Self::Adopt(_) => None,
+            _ => self.group(),
+        }
+    }
+}
+
 impl From<Mutation> for Plan {
     fn from(mutation: Mutation) -> Self {
         Self::Mutate(mutation)
@@ -119,6 +147,10 @@ pub enum Block {
     TagsPending,
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
+    /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever the clocks of others say.
+    OwnerMayShow(Duration),
+    /// A change of others, so soon after the last one was put right.
+    Flapping(Box<Described>, Vec<Drift>, Pause),
 }
 
 /// Why the group is not touched.
@@ -206,9 +238,16 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     if described.group.config != target {
         let left = if set.is_empty() && remove.is_empty() { after_tags } else { Left::Tags };
         let changes = config_differences(&target, &described.group.config);
+        if let Some(pause) = known.pause.filter(|_| known.was_changed_by_others(&described.group)) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), changes, pause)).into();
+        }
         return Mutation::Update(described, target, changes, left).into();
     }
     if !set.is_empty() {
+        let lost = known.lost_tags(&set);
+        if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
+        }
         let left = if remove.is_empty() { after_tags } else { Left::Tags };
         return Mutation::Tag(described, set, left).into();
     }
@@ -233,6 +272,9 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
+        if !known.adopts_in.is_zero() {
+            return Finding::Blocked(Block::OwnerMayShow(known.adopts_in)).into();
+        }
         // Or they would be taken for ours on this group, and removed with the next edit.
         return if known.status.tags.is_empty() || known.id().as_ref() == Some(&described.group.id) {
             Mutation::Adopt(described).into()
@@ -257,42 +299,4 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> P
             Deployment::Pending(_) => Finding::AwaitDisabled(described).into(),
         },
     }
-}
-
-/// What to set and what to remove. Only tags that status says we set are ever removed, and never the owner tag.
-fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
-    let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
-    let remove = applied
-        .keys()
-        .filter(|key| !desired.tags.contains_key(*key) && observed.contains_key(*key) && *key != OwnerTag::KEY);
-    (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.cloned().collect())
-}
-
-/// Where a group differs from the spec, tags included; tags of others do not count.
-#[must_use]
-pub fn differences(desired: &Desired, described: &Described) -> Vec<Drift> {
-    let mut found = config_differences(&desired.config, &described.group.config);
-    found.extend(desired.tags.iter().filter(|(key, value)| described.tags.get(*key) != Some(value)).map(
-        |(key, value)| Drift {
-            field: format!("tags[{key}]"),
-            desired: value.clone(),
-            observed: described.tags.get(key).cloned().unwrap_or_default(),
-        },
-    ));
-    found
-}
-
-fn config_differences(desired: &Config, observed: &Config) -> Vec<Drift> {
-    // No `..`: a new member must be compared.
-    let Config { enabled, ipv6_enabled, anycast_ip_list_id } = desired;
-    let list = |id: &Option<AnycastIpListId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
-    [
-        ("enabled", enabled.to_string(), observed.enabled.to_string()),
-        ("ipv6Enabled", ipv6_enabled.to_string(), observed.ipv6_enabled.to_string()),
-        ("anycastIpListId", list(anycast_ip_list_id), list(&observed.anycast_ip_list_id)),
-    ]
-    .into_iter()
-    .filter(|(_, desired, observed)| desired != observed)
-    .map(|(field, desired, observed)| Drift { field: field.to_owned(), desired, observed })
-    .collect()
 }

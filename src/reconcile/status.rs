@@ -14,7 +14,7 @@ use super::{
     desired::Intent,
     memory::Memory,
     message,
-    trouble::Trouble,
+    trouble::{Failure, Trouble},
 };
 use crate::{
     api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
@@ -23,7 +23,7 @@ use crate::{
 
 /// The outcome of a pass.
 pub fn outcome<C>(
-    ended: Result<Conclusion, Trouble>,
+    ended: Result<Conclusion, Failure>,
     intent: &Intent,
     known: &Known<'_>,
     memory: &mut Memory,
@@ -31,9 +31,9 @@ pub fn outcome<C>(
 ) -> Outcome {
     let (conclusion, error) = match ended {
         Ok(conclusion) => (conclusion, None),
-        Err(trouble) => {
-            let error = trouble.error().clone();
-            (of_trouble(&trouble, intent, known, memory, around), Some(error))
+        Err(failure) => {
+            let error = failure.trouble.error().clone();
+            (of_failure(failure, intent, known, memory, around), Some(error))
         }
     };
     let requeue = requeue(&conclusion, known, memory, around, error.as_ref());
@@ -46,39 +46,39 @@ pub fn outcome<C>(
     Outcome { status, finalizer: conclusion.finalizer, requeue, events, drift, error }
 }
 
-fn of_trouble<C>(
-    trouble: &Trouble,
+fn of_failure<C>(
+    failure: Failure,
     intent: &Intent,
     known: &Known<'_>,
     memory: &Memory,
     around: &Surroundings<'_, C>,
 ) -> Conclusion {
-    let (reason, standing, pace) = trouble.verdict();
+    let (reason, standing, pace) = failure.trouble.verdict();
+    // A deletion goes on, or waits: no edit of the spec is called for.
+    let standing = if known.deleting { Standing::Reconciling } else { standing };
     let next = match pace {
         Pace::Quick => Next::Backoff,
         Pace::Slow => Next::SlowBackoff,
     };
     // A pass that was about to change something has read that the group is not as it should be.
-    if trouble.is_transient()
-        && !trouble.error().operation.is_mutation()
+    if failure.trouble.is_transient()
+        && !failure.trouble.error().operation.is_mutation()
         && known.is_in_sync(around.snapshot)
-        && !memory.deep_check_overdue(&known.uid, around.policy, around.clock.moment())
+        && !memory.deep_check_overdue(around.policy, around.clock.moment())
     {
         return Conclusion { next, ..Conclusion::unchanged() };
     }
     let delay = pace.delay(memory.failures, &known.uid);
-    let text = trouble.message(intent, known, around.snapshot, delay);
-    let tags = match trouble {
-        Trouble::MayHaveTagged(sent, _) => {
-            Change::Set(known.status.tags.clone().into_iter().chain(sent.clone()).collect())
-        }
+    let text = failure.message(intent, known, around.snapshot, delay);
+    let tags = match failure.trouble {
+        Trouble::MayHaveTagged(sent, _) => Change::Set(known.status.tags.clone().into_iter().chain(sent).collect()),
         _ => Change::Keep,
     };
     Conclusion {
         tags,
         drift: Change::Keep,
         blocked_by: Change::Keep,
-        ..Conclusion::new(Sight::Unchanged, standing, reason, text)
+        ..Conclusion::new(failure.read.map_or(Sight::Unchanged, Sight::Group), standing, reason, text)
     }
     .then(next)
 }
@@ -91,18 +91,19 @@ fn requeue<C>(
     error: Option<&ApiError>,
 ) -> Duration {
     let (policy, now) = (around.policy, around.clock.moment());
-    let was_due = memory.deep_check_due(&known.uid, policy) <= now;
+    let was_due = memory.deep_check_due() <= now;
     if error.is_none() && (was_due || matches!(conclusion.sight, Sight::Group(_))) {
         let interval = policy.deep_check_interval;
         memory.deep_check_at = Some(now + interval.mul_f64(0.9 + 0.2 * jitter(&(&known.uid, now))));
     }
     match conclusion.next {
         Next::Now => Duration::ZERO,
+        Next::After(pause) => pause,
         Next::WithTheList => policy.sweep_interval_active,
         Next::Backoff => Pace::Quick.delay(memory.failures, &known.uid),
         Next::SlowBackoff => Pace::Slow.delay(memory.failures, &known.uid),
         Next::DeepCheck => {
-            let due = memory.deep_check_due(&known.uid, policy).since(now).max(Duration::from_secs(1));
+            let due = memory.deep_check_due().since(now).max(Duration::from_secs(1));
             // Should lists stop coming, nothing would wake this object. With them, such a pass costs no call.
             let alone = match conclusion.standing {
                 Some((Standing::Reconciling, _)) => policy.sweep_interval_active.saturating_mul(3),
@@ -188,14 +189,17 @@ fn new_drift(conclusion: &Conclusion, known: &Known<'_>) -> Vec<Drift> {
     conclusion.changed_outside.iter().chain(mirrored.iter().filter(is_new)).cloned().collect()
 }
 
-/// An event for a state that is new: good news once, bad news once.
+/// An event for a state that is new: good news once, bad news once. What goes on at once is none.
 fn news(conclusion: &Conclusion, known: &Known<'_>) -> Option<Event> {
     let (standing, reason) = conclusion.standing?;
     if known.reason() == Some(reason.as_str()) || conclusion.events.iter().any(|event| event.reason == reason) {
         return None;
     }
     let severity = match (standing, reason) {
-        (_, Reason::Deploying | Reason::Disabling | Reason::Deleting | Reason::Suspended) => return None,
+        (Standing::Reconciling, _) if conclusion.next == Next::Now => return None,
+        (_, Reason::Adopting | Reason::Deploying | Reason::Disabling | Reason::Deleting | Reason::Suspended) => {
+            return None;
+        }
         (Standing::Ready, _) => Severity::Normal,
         (Standing::Reconciling | Standing::Stalled, _) => Severity::Warning,
     };

@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
-    Client, Resource, ResourceExt,
+    Client,
     runtime::events::{self, EventType, Reporter},
 };
 
 use crate::{
-    api::{ConnectionGroup, Reason},
+    api::Reason,
     reconcile::{Event, Severity},
 };
 
@@ -39,31 +40,32 @@ impl Recorder {
         Self { client, latest: Mutex::default() }
     }
 
-    /// Publishes what a pass has to tell about an object.
-    pub async fn publish(&self, object: &ConnectionGroup, events: &[Event]) {
-        for Event { severity, reason, action, note } in events {
-            let note = bounded(note);
-            let recorder = self.recorder_for(object, *reason, &note);
-            let event = events::Event {
-                type_: match severity {
-                    Severity::Normal => EventType::Normal,
-                    Severity::Warning => EventType::Warning,
-                },
-                reason: reason.as_str().to_owned(),
-                note: Some(note),
-                action: (*action).to_owned(),
-                secondary: None,
-            };
-            if let Err(error) = recorder.publish(&event, &object.object_ref(&())).await {
-                tracing::debug!(%error, reason = reason.as_str(), "the event was not stored");
-            }
+    /// Publishes an event about `regarding`; whether it was stored.
+    pub async fn publish(&self, regarding: &ObjectReference, event: &Event) -> bool {
+        let Event { severity, reason, action, note } = event;
+        let note = bounded(note);
+        let recorder = self.recorder_for(regarding, *reason, &note);
+        let event = events::Event {
+            type_: match severity {
+                Severity::Normal => EventType::Normal,
+                Severity::Warning => EventType::Warning,
+            },
+            reason: reason.as_str().to_owned(),
+            note: Some(note),
+            action: (*action).to_owned(),
+            secondary: None,
+        };
+        let stored = recorder.publish(&event, regarding).await;
+        if let Err(error) = &stored {
+            tracing::debug!(%error, reason = reason.as_str(), "the event was not stored");
         }
+        stored.is_ok()
     }
 
     /// kube's recorder counts events of one reason as one, whatever their notes say, and keeps the first note: so each note gets its own.
-    fn recorder_for(&self, object: &ConnectionGroup, reason: Reason, note: &str) -> Arc<events::Recorder> {
+    fn recorder_for(&self, regarding: &ObjectReference, reason: Reason, note: &str) -> Arc<events::Recorder> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (object.uid().unwrap_or_default(), reason);
+        let key = (regarding.uid.clone().unwrap_or_default(), reason);
         if let Some(same) = latest.get(&key).filter(|latest| latest.note == note) {
             return Arc::clone(&same.recorder);
         }

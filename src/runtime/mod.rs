@@ -9,6 +9,7 @@ mod http;
 mod lease;
 mod metrics;
 mod objects;
+mod orphans;
 mod pass;
 mod pulse;
 mod schema;
@@ -30,7 +31,11 @@ use kube::{
     client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 use tower::{filter::FilterLayer, timeout::TimeoutLayer};
 
 use self::{
@@ -110,6 +115,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let (objects, watches) = watches(&args, &client);
     let stop = stop.shared();
 
+    tokio::spawn(orphans::tell(lists.clone(), client.clone()));
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone()),
         client,
@@ -119,6 +125,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         lists: lists.clone(),
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
+        turns: Semaphore::new(args.concurrency.into()),
         gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
     });
     let pulse = Arc::new(Pulse::new());
@@ -131,7 +138,11 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         pulse: Arc::clone(&pulse),
     };
     let serve = tokio::spawn(http::serve(listeners, served));
-    let scope = Scope { owner_id: args.owner_id.clone(), namespaces: args.namespaces() };
+    let scope = Scope {
+        owner_id: args.owner_id.clone(),
+        namespaces: args.namespaces(),
+        settle_window: args.create_settle_window,
+    };
     let background = port.in_lane(Lane::Background);
     let sweep = sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish);
     let (begun, stopped) = (term.clone(), stop.clone());

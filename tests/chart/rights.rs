@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use cloudfront_simulator::admin::{GroupPatch, Moment, Operation};
+use cloudfront_simulator::admin::{GroupPatch, Moment, NewGroup, Operation};
 use connection_group_operator::api::{ConnectionGroup, ConnectionGroupSpec, condition};
+use connection_group_operator::reconcile::ownership::OwnerTag;
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
@@ -67,12 +69,35 @@ async fn job(release: &Release<'_>, simulator: &Simulator, namespaces: &[&str]) 
         wait_gone(&api, &name, PATIENCE).await?;
         assert!(simulator.admin.group(&name).await?.is_none());
     }
+    an_orphan_is_told(release, simulator, namespaces[0]).await?;
     let account = operator.account.clone();
     operator.stop().await?;
     let leases = Api::<Lease>::namespaced(client, release.namespace).list(&ListParams::default()).await?.items;
     let holders: Vec<_> = leases.into_iter().filter_map(|lease| lease.spec?.holder_identity).collect();
     assert_eq!(holders, [""], "one Lease, and it is released");
     Ok(account)
+}
+
+/// A group with our owner tag that no object names: one event, in the operator's own namespace.
+async fn an_orphan_is_told(release: &Release<'_>, simulator: &Simulator, namespace: &str) -> Result<()> {
+    let owner = format!("chart-test/{namespace}/gone");
+    let tags = [(OwnerTag::KEY.to_owned(), owner.clone())].into();
+    simulator.admin.create_group(&NewGroup { tags, ..NewGroup::named("orphan") }).await?;
+    let events = Api::<Event>::namespaced(release.control_plane.client().await?, release.namespace);
+    let told = async || {
+        let all = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
+        let orphaned = all.iter().filter(|event| event.reason.as_deref() == Some("Orphaned"));
+        match orphaned.collect::<Vec<_>>()[..] {
+            [event] => Ok(event.clone()),
+            _ => Err(format!("{all:?}")),
+        }
+    };
+    let event = wait_until(PATIENCE, "the event of the orphan", told).await?;
+    assert!(event.note.is_some_and(|note| note.contains(&owner)));
+    let regarding = event.regarding.unwrap_or_default();
+    assert_eq!((regarding.kind.as_deref(), regarding.name.as_deref()), (Some("Pod"), Some("pod-1")));
+    assert!(simulator.admin.group("orphan").await?.is_some(), "it is left alone");
+    Ok(())
 }
 
 /// Creates an object anew while the group of the first one is being created, as somebody in a hurry may.

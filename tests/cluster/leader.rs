@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cloudfront_simulator::admin::LoggedCall;
+use cloudfront_simulator::admin::{GroupPatch, LoggedCall};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -159,23 +159,34 @@ async fn a_leader_that_stood_still_past_its_lease_sends_nothing_more_and_ends() 
 async fn while_the_api_server_stands_still_the_leader_gives_up_and_one_standby_follows() -> Result<()> {
     let bed = Testbed::on(ControlPlane::start().await?, ["--propagation=100ms"]).await?;
     let mut first = replica(&bed, "first", &SHORT).start().await?;
-    steps::create(&bed, "edge", json!({})).await?;
-    steps::ready(&bed, "edge").await?;
+    for name in ["edge", "other"] {
+        steps::create(&bed, name, json!({})).await?;
+        steps::ready(&bed, name).await?;
+    }
     let _second = replica(&bed, "second", &SHORT).start().await?;
     let _third = replica(&bed, "third", &SHORT).start().await?;
 
     bed.control_plane.pause_api_server().await?;
     let ended = first.process().wait_exit(PATIENCE).await?;
     assert_eq!(ended.code(), Some(1));
-    let calls = bed.simulator.admin.requests(0).await?;
+    let admin = &bed.simulator.admin;
+    admin.edit_group("edge", &GroupPatch { enabled: Some(false), ..GroupPatch::default() }).await?;
+    admin.delete_group("other").await?;
+    let calls = admin.requests(0).await?;
     assert_eq!(turns(&calls), ["first"], "nobody can take over as long as the API server does not answer");
     bed.control_plane.resume_api_server().await?;
 
     let next = successor(&bed, &["first"]).await?;
+    wait_until(PATIENCE, "what others did to be put right", async || {
+        let state = admin.state().await.map_err(|error| error.to_string())?;
+        let on = |name| state.group(name).is_some_and(|group| group.resource.enabled);
+        if on("edge") && on("other") { Ok(()) } else { Err(format!("{state:?}")) }
+    })
+    .await?;
     steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
     steps::ready(&bed, "edge").await?;
-    assert_eq!(turns(&bed.simulator.admin.requests(0).await?), ["first", &next]);
-    assert_eq!(writes(&bed).await?, 2, "one create, one update");
+    assert_eq!(turns(&admin.requests(0).await?), ["first", &next]);
+    assert_eq!(writes(&bed).await?, 5, "three creates, two updates");
     Ok(())
 }
 

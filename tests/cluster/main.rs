@@ -8,8 +8,10 @@
 mod cli;
 mod credentials;
 mod health;
+mod interference;
 mod journal;
 mod kill_points;
+mod large;
 mod leader;
 mod lifecycle;
 mod logs;

@@ -171,6 +171,36 @@ async fn an_api_server_that_stands_still_or_restarts_needs_no_restart_of_the_ope
     Ok(())
 }
 
+#[tokio::test]
+async fn a_watch_that_has_fallen_too_far_behind_begins_anew_and_misses_nothing() -> Result<()> {
+    let bed = Testbed::on(ControlPlane::start().await?, ["--propagation=100ms"]).await?;
+    let mut operator = steps::hasty_operator(&bed).start().await?;
+    for name in ["edited", "leaving", "vanished"] {
+        steps::create(&bed, name, json!({})).await?;
+        steps::ready(&bed, name).await?;
+    }
+    // Its watch is cut off; what happens before the API server starts once more is in no server's memory afterwards.
+    bed.control_plane.stop_api_server().await;
+    operator.process().signal(Signal::SIGSTOP)?;
+    bed.control_plane.restart_api_server().await?;
+    let objects = bed.api::<ConnectionGroup>().await?;
+    steps::patch(&bed, "edited", json!({ "spec": { "ipv6Enabled": false } })).await?;
+    objects.delete("leaving", &DeleteParams::default()).await?;
+    steps::patch(&bed, "vanished", json!({ "metadata": { "finalizers": null } })).await?;
+    objects.delete("vanished", &DeleteParams::default()).await?;
+    steps::create(&bed, "new", json!({})).await?;
+    bed.control_plane.restart_api_server().await?;
+    operator.process().signal(Signal::SIGCONT)?;
+
+    for name in ["edited", "new"] {
+        steps::ready(&bed, name).await?;
+    }
+    wait_gone(&objects, "leaving", PATIENCE).await?;
+    journal::says(&operator, "too old resource version").await?;
+    // An object that nobody told it is gone is no longer acted for.
+    journal::says(&operator, "orphan").await
+}
+
 async fn wait_until_answered(bed: &Testbed, fault: FaultId) -> Result<()> {
     wait_until(PATIENCE, "the held call to be answered", async || {
         let calls = bed.simulator.admin.requests(0).await.map_err(|error| error.to_string())?;

@@ -1,10 +1,10 @@
 //! Answers that are wrong, late or missing, seen through the wire: what the object says meanwhile, and that it heals by itself.
 
-use cloudfront_simulator::admin::{Fault, FaultRule, Moment, Operation};
-use connection_group_operator::api::ConnectionGroup;
+use cloudfront_simulator::admin::{Fault, FaultRule, Moment, NewTenant, Operation};
+use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT};
 use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
-use testbed::{Launch, Operator, Process, Result, Testbed, wait_gone, wait_until};
+use testbed::{Launch, Operator, Process, Result, Testbed, wait_for, wait_gone, wait_until};
 
 use crate::{journal, steps, steps::PATIENCE};
 
@@ -63,8 +63,8 @@ async fn throttled_it_says_that_traffic_goes_on_and_when_the_next_try_is() -> Re
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_is_said_so_and_heals() -> Result<()> {
     let table = [
-        ("malformed-xml", raw(200, "text/xml", "<ConnectionGroup><Id>cg_"), "UnexpectedResponse", "the answer "),
-        ("empty-body", raw(201, "text/xml", ""), "UnexpectedResponse", "the answer has no "),
+        ("cut-off", raw(200, "text/xml", "<ConnectionGroup><Id>cg_"), "UnexpectedResponse", "cannot be read"),
+        ("empty-body", raw(201, "text/xml", ""), "UnexpectedResponse", "cannot be read"),
         ("no-etag", raw(201, "text/xml", GROUP), "UnexpectedResponse", "the answer has no ETag"),
         (
             "html-page",
@@ -103,7 +103,8 @@ fn error(status: u16, code: &str) -> Fault {
 
 #[tokio::test]
 async fn a_list_that_cannot_be_read_is_not_an_empty_account() -> Result<()> {
-    let bodies = [("text/xml", ""), ("text/html", "<html></html>"), ("text/xml", "not XML")];
+    let cut_off = "<ListConnectionGroupsResult><ConnectionGroups>";
+    let bodies = [("text/xml", ""), ("text/html", "<html></html>"), ("text/xml", "not XML"), ("text/xml", cut_off)];
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let operator = steps::hasty_operator(&bed).start().await?;
@@ -138,6 +139,43 @@ async fn a_list_that_cannot_be_read_is_not_an_empty_account() -> Result<()> {
     assert!(message.contains("complete list"), "{message}");
     admin.delete_fault(empty).await?;
     wait_gone(&objects, "goes", PATIENCE).await
+}
+
+#[tokio::test]
+async fn tenants_or_tags_that_are_cut_off_on_their_way_let_no_group_be_disabled_and_no_object_go() -> Result<()> {
+    let table = [
+        ("tenants", Operation::ListDistributionTenants, "<ListDistributionTenantsResult><DistributionTenantList>"),
+        ("tags", Operation::ListTagsForResource, "<Tags><Items>"),
+        ("no-tags", Operation::ListTagsForResource, ""),
+    ];
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let _operator = steps::hasty_operator(&bed).start().await?;
+    let objects = bed.api::<ConnectionGroup>().await?;
+    for (name, operation, body) in table {
+        steps::create(&bed, name, json!({})).await?;
+        steps::ready(&bed, name).await?;
+        admin.create_tenant(&NewTenant::behind(name, format!("shop-behind-{name}"))).await?;
+        let target = admin.group(name).await?.map(|group| group.resource.id);
+        let fault = raw(200, "text/xml", body);
+        admin.add_fault(&FaultRule { operation: operation.into(), target, skip: 0, times: None, fault }).await?;
+    }
+    let before = admin.state().await?.groups;
+    for (name, ..) in table {
+        objects.delete(name, &DeleteParams::default()).await?;
+    }
+    for (name, operation, _) in table {
+        let message = steps::message(&steps::settled(&bed, name, "UnexpectedResponse").await?).to_owned();
+        assert!(message.contains(operation.as_str()) && message.contains("cannot be read"), "{name}: {message}");
+    }
+    assert_eq!(admin.state().await?.groups, before);
+
+    admin.delete_faults().await?;
+    for (name, ..) in table {
+        steps::settled(&bed, name, "InUse").await?;
+    }
+    assert_eq!(admin.state().await?.groups, before);
+    Ok(())
 }
 
 #[tokio::test]
@@ -233,5 +271,28 @@ async fn a_refused_create_is_not_tried_again_before_its_time() -> Result<()> {
     steps::settled(&bed, "edge", "AccessDenied").await?;
     steps::a_sweep(&bed).await?;
     assert_eq!(steps::operations(&steps::calls_but_lists(&bed, 0).await?), [Operation::CreateConnectionGroup]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_edit_in_the_middle_of_a_slow_backoff_acts_at_once() -> Result<()> {
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let denied = admin.fault_always(Operation::CreateConnectionGroup, error(403, "AccessDenied")).await?;
+    let _operator = steps::operator(&bed).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    steps::settled(&bed, "edge", "AccessDenied").await?;
+    // Refused once more, the next try by itself is 48 seconds away at least: further than this test waits.
+    let request = json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: "now" } } });
+    steps::patch(&bed, "edge", request).await?;
+    let again = |object: &ConnectionGroup| {
+        object.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("now"))
+    };
+    wait_for(&bed.api().await?, "edge", PATIENCE, "another refusal", again).await?;
+    assert_eq!(steps::writes(&steps::calls_but_lists(&bed, 0).await?).len(), 2);
+    admin.delete_fault(denied).await?;
+
+    steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
+    steps::ready(&bed, "edge").await?;
     Ok(())
 }

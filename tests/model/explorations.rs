@@ -71,6 +71,11 @@ fn a_group_that_is_adopted_in_place_of_ours_keeps_its_tags() {
 }
 
 #[test]
+fn a_dispute_with_somebody_else_is_slowed_down_and_won_in_the_end() {
+    explored(scenarios::dispute());
+}
+
+#[test]
 fn two_processes_at_once_harm_nothing() {
     explored(scenarios::replicas());
 }

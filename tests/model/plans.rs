@@ -38,7 +38,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
 }
 
 /// Every plan there is.
-pub const ALL: [&str; 29] = [
+pub const ALL: [&str; 31] = [
     "Create",
     "Adopt",
     "Update",
@@ -64,6 +64,8 @@ pub const ALL: [&str; 29] = [
     "Blocked(InUse)",
     "Blocked(TagsPending)",
     "Blocked(TagsOfAnother)",
+    "Blocked(Flapping)",
+    "Blocked(OwnerMayShow)",
     "Refuse(NotOwned)",
     "Refuse(DefaultGroup)",
     "Refuse(AdoptionRefused)",
@@ -101,6 +103,8 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::Blocked(Block::InUse(..)) => "Blocked(InUse)",
             Finding::Blocked(Block::TagsPending) => "Blocked(TagsPending)",
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
+            Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
+            Finding::Blocked(Block::Flapping(..)) => "Blocked(Flapping)",
             Finding::Refuse(_, Refusal::NotOwned(_)) => "Refuse(NotOwned)",
             Finding::Refuse(_, Refusal::DefaultGroup) => "Refuse(DefaultGroup)",
             Finding::Refuse(_, Refusal::AdoptionRefused(_)) => "Refuse(AdoptionRefused)",

@@ -146,6 +146,11 @@ pub fn squatters() -> Scenario {
     }
 }
 
+/// Somebody changes the group, and changes it again as soon as that is put right.
+pub fn dispute() -> Scenario {
+    Scenario { outside: &[Outside::Disables], ..scenario("dispute", budget(1, 0, 2), budget(2, 0, 2)) }
+}
+
 /// Two processes act for one object at once, as if there were no Lease.
 pub fn replicas() -> Scenario {
     Scenario {

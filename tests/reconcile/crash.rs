@@ -191,6 +191,7 @@ fn an_object_deleted_before_its_adoption_shows_takes_the_group_with_it() {
     world.somebody_creates(|_| {});
     world.advance(Duration::from_hours(1));
     world.sweep();
+    world.look_for_an_owner();
     world.pass();
     assert_eq!(world.mutations(), [TagResource]);
     world.delete();
@@ -208,6 +209,7 @@ fn an_adoption_that_may_still_land_keeps_the_object_for_one_settle_window() {
     world.somebody_creates(|_| {});
     world.advance(Duration::from_hours(1));
     world.sweep();
+    world.look_for_an_owner();
     world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
     world.pass();
     world.delete();

@@ -105,6 +105,18 @@ fn a_tenant_that_comes_after_the_disable_stops_the_delete() {
     world.pass();
     assert_eq!(world.ready().1, "InUse");
     assert!(world.group().is_some());
+    assert!(world.message().contains("their traffic is down"), "{}", world.message());
+}
+
+#[test]
+fn a_deletion_that_is_called_off_after_the_disable_says_that_the_group_stays_disabled() {
+    let mut world = deployed();
+    world.delete();
+    world.pass();
+    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    let released = world.events.iter().find(|event| event.reason.as_str() == "Released").unwrap();
+    assert!(released.note.contains("stays disabled"), "{}", released.note);
 }
 
 #[test]

@@ -144,6 +144,8 @@ fn assert_row(operation: Operation, code: &str, status: u16) {
     assert!(world.calls().contains(&operation), "{operation} is not called");
 
     let (reason, beside, pause) = verdict(operation, class);
+    // No edit of the spec helps a deletion, so it is never Stalled.
+    let beside = if world.object.metadata.deletion_timestamp.is_some() { "Reconciling" } else { beside };
     assert_eq!(world.ready(), ("False".into(), reason.into(), vec![beside.into()]), "{code} at {operation}");
     assert!(outcome.requeue <= Duration::from_secs(pause), "{code} at {operation}: {:?}", outcome.requeue);
     assert_eq!(outcome.finalizer, Finalizer::Keep, "{code} at {operation}");

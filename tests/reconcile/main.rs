@@ -3,18 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod anycast;
+mod clock;
 mod crash;
 mod deletion;
+mod dispute;
 mod doubts;
 mod drift;
 mod errors;
 mod frugality;
 mod manage;
 mod modes;
+mod neighbours;
 mod orphans;
 mod ownership;
 mod port;
 mod properties;
 mod states;
+mod sweep;
 mod trouble;
 mod world;

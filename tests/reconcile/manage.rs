@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::cloudfront::{
     ErrorClass,
-    Operation::{CreateConnectionGroup, GetConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup},
+    Operation::{
+        CreateConnectionGroup, GetConnectionGroup, ListDistributionTenants, TagResource, UntagResource,
+        UpdateConnectionGroup,
+    },
 };
 
 use crate::{
     port::Fault,
-    world::{World, spec},
+    world::{PROPAGATION, World, spec},
 };
 
 #[test]
@@ -24,6 +27,19 @@ fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() 
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
     assert!(world.message().contains(".cloudfront.net"), "{}", world.message());
     assert_eq!(world.event_reasons(), ["Created", "Deployed"]);
+}
+
+#[test]
+fn while_a_change_is_rolled_out_the_message_says_since_when_and_that_it_usually_takes_minutes() {
+    let mut world = World::new(spec());
+    world.pass();
+    let since = jiff::Timestamp::from_second(world.group().unwrap().resource.last_modified_time.0 / 1000).unwrap();
+    let says = format!("CloudFront says InProgress since {since}; rolling a change out usually takes minutes.");
+    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says.clone()), "from the answer to Create");
+    world.advance(PROPAGATION / 2);
+    world.sweep();
+    world.pass();
+    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says), "from the list");
 }
 
 #[test]
@@ -95,6 +111,23 @@ fn what_lists_do_not_show_is_found_by_the_deep_check() {
     world.sweep();
     world.pass();
     assert!(world.group().unwrap().resource.ipv6_enabled);
+}
+
+#[test]
+fn an_update_answered_with_another_configuration_than_asked_is_read_again_later_and_not_at_once() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| {
+        spec.ipv6_enabled = false;
+        spec.tags.insert("team".into(), "edge".into());
+    });
+    world.fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
+    let pause = world.pass().requeue;
+    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+    assert!(!pause.is_zero(), "although tags are left to do");
+    assert_eq!(world.memory.failures, 1, "and the pause grows");
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.tags()["team"].as_str()), ("Deployed", "edge"));
 }
 
 #[test]
@@ -175,6 +208,18 @@ fn the_emergency_switch_goes_before_tags_and_is_not_held_up_by_them() {
     assert!(warning.note.contains("shop"), "{}", warning.note);
     world.settle();
     assert_eq!(world.tags()["why"], "attack");
+    assert!(!world.event_reasons().contains(&"Conflict"), "what goes on at once is no news");
+}
+
+#[test]
+fn a_switch_off_whose_tenants_cannot_be_counted_is_told_all_the_same() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.fail(ListDistributionTenants, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
+    assert!(warning.note.contains("could not be found out"), "{}", warning.note);
 }
 
 #[test]

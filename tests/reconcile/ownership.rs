@@ -1,9 +1,13 @@
 //! Whose group is it: owner tags, adoption, and two objects for one name.
 
-use cloudfront_simulator::admin::GroupPatch;
-use connection_group_operator::{api::AdoptionPolicy, cloudfront::Operation::TagResource};
+use cloudfront_simulator::{Account, admin::GroupPatch};
+use connection_group_operator::{
+    api::{AdoptionPolicy, DeletionPolicy},
+    cloudfront::Operation::TagResource,
+    reconcile::Finalizer,
+};
 
-use crate::world::{World, spec};
+use crate::world::{PROPAGATION, World, spec};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
@@ -117,6 +121,7 @@ fn a_refusal_heals_when_its_cause_goes() {
 fn always_adopts_first_and_makes_it_match_in_the_next_pass() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.edit(|spec| spec.ipv6_enabled = false);
+    world.look_for_an_owner();
     world.pass();
     assert_eq!(world.mutations(), [TagResource]);
     world.settle();
@@ -135,6 +140,39 @@ fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
     world.sweep();
     world.settle();
     assert_eq!(world.tags()["cost"], "42");
+}
+
+#[test]
+fn a_group_whose_owner_shows_while_it_is_looked_at_is_not_adopted() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
+    world.pass();
+    assert_eq!(world.ready(), ("False".into(), "Adopting".into(), vec!["Reconciling".into()]));
+    assert!(world.message().contains("unless an owner tag shows"), "{}", world.message());
+    let owner = [(OWNER.to_owned(), "dev/shop/edge".to_owned())].into();
+    world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "NotOwned".into()));
+    assert_eq!(world.tags()[OWNER], "dev/shop/edge");
+}
+
+#[test]
+fn an_adoption_is_one_event() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
+    world.settle();
+    assert_eq!(world.event_reasons(), ["Adopted", "Deployed"]);
+}
+
+#[test]
+fn a_forged_status_takes_no_tag_off_that_no_spec_can_hold() {
+    let mut world = World::new(spec());
+    world.settle();
+    let aws = "aws:cloudformation:stack-name";
+    world.somebody_edits(GroupPatch { set_tags: [(aws.into(), "x".into())].into(), ..GroupPatch::default() });
+    let forged = world.object.status.as_mut().unwrap();
+    forged.tags = [(aws.to_owned(), "x".to_owned()), (OWNER.to_owned(), String::new())].into();
+    world.calls();
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "Deployed".into()));
 }
 
 #[test]
@@ -164,10 +202,37 @@ fn an_owner_tag_taken_off_outside_stops_us_at_once() {
 }
 
 #[test]
+fn the_default_group_is_never_changed_or_deleted_even_if_it_carries_our_owner_tag() {
+    for deletion_policy in [DeletionPolicy::Delete, DeletionPolicy::Retain] {
+        let mut world = World::new(spec());
+        let default = world.port.account(Account::outside_create_default_group).resource.name;
+        let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
+        let ours = GroupPatch { set_tags: owner, ..GroupPatch::default() };
+        let before = world.port.account(|account, now| account.outside_edit_group(now, &default, ours)).unwrap();
+        world.edit(|spec| {
+            spec.name = Some(default.clone());
+            spec.enabled = false;
+            spec.deletion_policy = deletion_policy;
+        });
+        world.advance(PROPAGATION);
+        world.sweep();
+        world.settle();
+        assert_eq!(world.ready(), ("False".into(), "DefaultGroup".into(), vec!["Stalled".into()]));
+        world.delete();
+        world.settle();
+        assert_eq!(world.pass().finalizer, Finalizer::Release, "{}", world.message());
+        assert_eq!(world.mutations(), [], "{deletion_policy:?}");
+        let after = world.port.account(|account, now| account.groups(now));
+        assert_eq!(after.iter().map(|group| &group.etag).collect::<Vec<_>>(), [&before.etag]);
+        assert_eq!(after[0].resource.tags, before.resource.tags);
+    }
+}
+
+#[test]
 fn the_default_group_is_never_managed() {
     let mut world = World::new(spec());
     world.policy.allow_adoption = true;
-    let default = world.port.account(cloudfront_simulator::Account::outside_create_default_group).resource;
+    let default = world.port.account(Account::outside_create_default_group).resource;
     world.edit(|spec| {
         spec.name = Some(default.name.clone());
         spec.adoption_policy = AdoptionPolicy::Always;

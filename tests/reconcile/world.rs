@@ -14,6 +14,7 @@ use connection_group_operator::{
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
     reconcile::{Event, Finalizer, Memory, Outcome, Policy, Surroundings, reconcile},
 };
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::port::{Fault, InProcess};
@@ -31,11 +32,13 @@ pub struct World {
     pub events: Vec<Event>,
     /// Fields that others were found to have changed.
     pub drift: Vec<String>,
+    /// How far the operator's wall clock is ahead of CloudFront's.
+    pub wall_ahead: SignedDuration,
     elapsed: Duration,
     process_start: Duration,
 }
 
-struct FrozenClock {
+pub struct FrozenClock {
     moment: Moment,
     wall: jiff::Timestamp,
 }
@@ -79,6 +82,7 @@ impl World {
             list_trouble: None,
             events: Vec::new(),
             drift: Vec::new(),
+            wall_ahead: SignedDuration::ZERO,
             elapsed: Duration::ZERO,
             process_start: Duration::ZERO,
         };
@@ -95,11 +99,11 @@ impl World {
         self.port.set_now(Timestamp(EPOCH_MS + ms));
     }
 
-    fn clock(&self) -> FrozenClock {
+    pub fn clock(&self) -> FrozenClock {
         let wall = jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(self.elapsed.as_millis()).unwrap());
         FrozenClock {
             moment: Moment::after_start(self.elapsed.checked_sub(self.process_start).unwrap()),
-            wall: wall.unwrap(),
+            wall: wall.unwrap() + self.wall_ahead,
         }
     }
 
@@ -175,8 +179,13 @@ impl World {
         self.process_start = self.elapsed;
     }
 
-    pub fn wall(&self) -> jiff::Timestamp {
-        self.clock().wall
+    /// A pass, and a settle window: nobody owns the group, as far as the operator can tell.
+    pub fn look_for_an_owner(&mut self) {
+        self.pass();
+        assert_eq!((self.mutations(), self.ready().1), (vec![], "Adopting".into()));
+        self.advance(self.policy.settle_window);
+        self.sweep();
+        self.calls();
     }
 
     pub fn edit(&mut self, change: impl FnOnce(&mut ConnectionGroupSpec)) {

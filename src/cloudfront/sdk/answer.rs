@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::cloudfront::{
     AnycastIpListId, ApiError, Arn, Config, Deployment, ErrorClass, Etag, Group, GroupId, GroupName, Operation,
-    Summary, Tags,
+    Summary, Tags, error::one_line,
 };
 
 pub fn sdk_tags(operation: Operation, tags: &Tags) -> Result<types::Tags, ApiError> {
@@ -38,8 +38,8 @@ pub fn group(
             ipv6_enabled: group.ipv6_enabled().ok_or_else(|| lacks("Ipv6Enabled"))?,
             anycast_ip_list_id: anycast(group.anycast_ip_list_id()),
         },
-        deployment: Deployment::parse(group.status().ok_or_else(|| lacks("Status"))?),
-        routing_endpoint: group.routing_endpoint().map(ToOwned::to_owned),
+        deployment: deployment(group.status().ok_or_else(|| lacks("Status"))?),
+        routing_endpoint: group.routing_endpoint().map(|name| one_line(name, HOST_NAME_LIMIT)),
         is_default: group.is_default().unwrap_or_default(),
         created: group.created_time().and_then(timestamp),
         modified: group.last_modified_time().and_then(timestamp),
@@ -58,9 +58,19 @@ pub fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError
         etag: Etag::new(item.e_tag()),
         enabled: item.enabled(),
         anycast_ip_list_id: anycast(item.anycast_ip_list_id()),
-        deployment: Deployment::parse(item.status().unwrap_or_default()),
+        deployment: deployment(item.status().unwrap_or_default()),
         modified: timestamp(item.last_modified_time()),
     })
+}
+
+/// Longest text of a status, a far cry from the known ones.
+const STATUS_LIMIT: usize = 64;
+
+/// Longest name of a host (RFC 1035).
+const HOST_NAME_LIMIT: usize = 253;
+
+fn deployment(status: &str) -> Deployment {
+    Deployment::parse(&one_line(status, STATUS_LIMIT))
 }
 
 pub fn anycast(id: Option<&str>) -> Option<AnycastIpListId> {

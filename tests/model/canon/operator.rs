@@ -38,8 +38,10 @@ impl<'a> Canon<'a> {
         self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
         let policy = self.scenario.policy(operator.object);
         let now = Moment::after_start(now.saturating_sub(start));
-        let due = memory.deep_check_due("", &policy);
-        self.put((now >= due, memory.deep_check_overdue("", &policy, now)));
+        self.put(memory.unowned_for(now).map(|seen| seen >= policy.settle_window));
+        let dispute = &memory.dispute;
+        self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
+        self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&policy, now)));
     }
 
     fn snapshot(&mut self, list: &'a Snapshot, start: Duration) {

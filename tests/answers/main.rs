@@ -1,0 +1,239 @@
+//! Answers that cannot be read, at every operation that the operator calls, through the adapter that it ships: none
+//! is taken for good, none for a shorter list, and none leads to another host. No cluster; the servers are in this
+//! process.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+
+mod server;
+mod tls;
+
+use std::{io::ErrorKind, net::TcpListener, sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use cloudfront_simulator::{
+    Account, Switches, Timestamp,
+    admin::{NewGroup as Outside, NewList, NewTenant},
+    switches::IpAddressType,
+    wire::Answer,
+};
+use connection_group_operator::cloudfront::{
+    AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, ErrorClass, Etag, Group, GroupId, GroupName,
+    Lookup, NewGroup, Operation,
+    budget::Budget,
+    fence::Fence,
+    sdk::{Call, Meter, Sdk},
+};
+use server::{Server, Spoil, http, sent, whole};
+
+/// What a good answer to an operation holds.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// A group, and its version in a header.
+    Group,
+    /// Another document.
+    Document,
+    /// Nothing but its status.
+    Nothing,
+}
+
+fn due(operation: Operation) -> Due {
+    match operation {
+        Operation::CreateConnectionGroup | Operation::GetConnectionGroup | Operation::UpdateConnectionGroup => {
+            Due::Group
+        }
+        Operation::ListConnectionGroups
+        | Operation::ListTagsForResource
+        | Operation::ListDistributionTenants
+        | Operation::GetAnycastIpList => Due::Document,
+        Operation::DeleteConnectionGroup | Operation::TagResource | Operation::UntagResource => Due::Nothing,
+    }
+}
+
+/// How the adapter takes an answer where a group, another document or nothing is due; `None` is for good.
+type Taken = [Option<ErrorClass>; 3];
+
+const GOOD: Taken = [None; 3];
+const UNREADABLE: Taken = [Some(ErrorClass::Unexpected); 3];
+const UNREADABLE_DOCUMENT: Taken = [Some(ErrorClass::Unexpected), Some(ErrorClass::Unexpected), None];
+const UNREADABLE_GROUP: Taken = [Some(ErrorClass::Unexpected), None, None];
+const UNAVAILABLE: Taken = [Some(ErrorClass::ServiceUnavailable); 3];
+
+const PAGE: &str = "<html><head><title>Log in</title></head><body><h1>Log in</h1></body></html>";
+const FAULT: &str =
+    "<ErrorResponse><Error><Code>Teapot</Code><Message>short and stout</Message></Error></ErrorResponse>";
+
+fn table(elsewhere: &str) -> Vec<(&'static str, Spoil, Taken)> {
+    fn row(
+        what: &'static str,
+        spoil: impl Fn(&Answer) -> Vec<u8> + Send + Sync + 'static,
+        taken: Taken,
+    ) -> (&'static str, Spoil, Taken) {
+        (what, Arc::new(spoil), taken)
+    }
+    let says = |status, body: &'static str| move |answer: &Answer| http(status, &answer.headers, body);
+    let to = |status| {
+        let location = [("Location".to_owned(), format!("{elsewhere}/2020-05-31/connection-groups"))];
+        move |_: &Answer| http(status, &location, "")
+    };
+    vec![
+        row("as CloudFront sends it", whole, GOOD),
+        row("no body", |answer| http(answer.status, &answer.headers, ""), UNREADABLE_DOCUMENT),
+        row("a blank body", says(200, "  \n"), UNREADABLE_DOCUMENT),
+        row("text", says(200, "no XML"), UNREADABLE),
+        row("an element closed by another name", misnamed, UNREADABLE_DOCUMENT),
+        row("another root", says(200, "<DistributionList></DistributionList>"), UNREADABLE),
+        row("an error that says that it is none", says(200, FAULT), UNREADABLE),
+        row("cut off after a quarter", cut(1, 4), UNREADABLE_DOCUMENT),
+        row("cut off after a half", cut(1, 2), UNREADABLE_DOCUMENT),
+        row("cut off after three quarters", cut(3, 4), UNREADABLE_DOCUMENT),
+        row("cut off in its last tag", in_the_last_tag, UNREADABLE_DOCUMENT),
+        row("cut off, and the end of the connection says that it is whole", open_ended, UNREADABLE_DOCUMENT),
+        row("cut off, and the connection dropped", dropped, UNREADABLE_DOCUMENT),
+        row("a page at 200", says(200, PAGE), UNREADABLE),
+        row("a page at 403", says(403, PAGE), UNREADABLE),
+        row("a page at 404", says(404, PAGE), UNREADABLE),
+        row("a page at 502", says(502, PAGE), UNAVAILABLE),
+        row("a page at 503", says(503, PAGE), UNAVAILABLE),
+        row("no ETag", |answer| http(answer.status, &[], &answer.body), UNREADABLE_GROUP),
+        row("301 to another host", to(301), UNREADABLE),
+        row("302 to another host", to(302), UNREADABLE),
+        row("307 to another host", to(307), UNREADABLE),
+    ]
+}
+
+fn misnamed(answer: &Answer) -> Vec<u8> {
+    http(answer.status, &answer.headers, &answer.body.replacen("</", "</x", 1))
+}
+
+/// So much of the body, with an honest length.
+fn cut(part: usize, of: usize) -> impl Fn(&Answer) -> Vec<u8> {
+    move |answer| http(answer.status, &answer.headers, &answer.body[..answer.body.len() * part / of])
+}
+
+fn in_the_last_tag(answer: &Answer) -> Vec<u8> {
+    let end = answer.body.len().saturating_sub(1);
+    http(answer.status, &answer.headers, &answer.body[..end])
+}
+
+/// The body ends where the connection does, as with HTTP/1.0 and some proxies.
+fn open_ended(answer: &Answer) -> Vec<u8> {
+    sent(answer.status, &answer.headers, "", &answer.body[..answer.body.len() / 2])
+}
+
+/// More is promised than is sent.
+fn dropped(answer: &Answer) -> Vec<u8> {
+    let mut bytes = whole(answer);
+    bytes.truncate(bytes.len() - answer.body.len() / 2);
+    bytes
+}
+
+#[tokio::test]
+async fn no_answer_that_cannot_be_read_is_taken_for_good_at_any_operation() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let (account, known) = account();
+    let server = Server::start(account, NOW).await;
+    let sdk = sdk(&server.url);
+    let mut wrong = Vec::new();
+    for (what, spoil, taken) in table(&format!("http://{}", elsewhere.local_addr().unwrap())) {
+        for operation in Operation::ALL {
+            server.spoil(operation, &spoil);
+            let answer = ask(&sdk, operation, &known).await;
+            if answer.as_ref().err().map(|error| error.class) != taken[due(operation) as usize] {
+                wrong.push(format!("{operation}, {what}: {answer:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let followed = elsewhere.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(followed, Err(ErrorKind::WouldBlock), "nobody came to the other host");
+}
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+/// What the calls are about.
+struct Known {
+    group: Group,
+    disabled: Group,
+    list: AnycastIpListId,
+}
+
+/// An account in which each of the calls succeeds, with more than one of everything that is listed.
+fn account() -> (Account, Known) {
+    let mut account = Account::new(Switches::default());
+    let created = Timestamp(NOW.0 - 3_600_000);
+    let tags = [
+        ("cloudfront.kube-operators.dev/owner".to_owned(), "prod/platform/edge".to_owned()),
+        ("team".to_owned(), "edge".to_owned()),
+    ];
+    let edge = Outside { tags: tags.into(), ..Outside::named("edge") };
+    let disabled = Outside { enabled: false, ..Outside::named("disabled") };
+    let [edge, disabled] = [edge, disabled].map(|group| account.outside_create_group(created, group).unwrap());
+    for tenant in ["shop", "blog"] {
+        account.outside_create_tenant(created, NewTenant::behind("edge", tenant)).unwrap();
+    }
+    let list = account.outside_create_list(created, NewList::named("list", IpAddressType::Ipv4));
+    let [group, disabled] = [edge, disabled].map(|shown| read(&shown.resource.id, &shown.resource.arn, &shown.etag));
+    (account, Known { group, disabled, list: AnycastIpListId::new(list.id) })
+}
+
+fn read(id: &str, arn: &str, etag: &str) -> Group {
+    Group {
+        id: GroupId::new(id),
+        arn: Arn::new(arn),
+        name: GroupName::new("edge"),
+        etag: Etag::new(etag),
+        config: config(),
+        deployment: Deployment::Deployed,
+        routing_endpoint: None,
+        is_default: false,
+        created: None,
+        modified: None,
+    }
+}
+
+fn config() -> Config {
+    Config { enabled: true, ipv6_enabled: true, anycast_ip_list_id: None }
+}
+
+/// One call of the port that makes this call of CloudFront.
+async fn ask(sdk: &Sdk, operation: Operation, known: &Known) -> Result<(), ApiError> {
+    let Known { group, disabled, list } = known;
+    let tags = [("team".to_owned(), "edge".to_owned())].into();
+    match operation {
+        Operation::CreateConnectionGroup => {
+            sdk.create(&NewGroup { name: GroupName::new("new"), config: config(), tags }).await.map(drop)
+        }
+        Operation::GetConnectionGroup => Box::pin(sdk.describe(&Lookup::Name(group.name.clone()))).await.map(drop),
+        Operation::UpdateConnectionGroup => sdk.update(group, &config()).await.map(drop),
+        Operation::DeleteConnectionGroup => sdk.delete(disabled).await,
+        Operation::ListConnectionGroups => sdk.list().await.map(drop),
+        Operation::TagResource => sdk.tag(&group.arn, &tags).await,
+        Operation::UntagResource => sdk.untag(&group.arn, &["team".to_owned()].into()).await,
+        Operation::ListTagsForResource => sdk.tags(&group.arn).await.map(drop),
+        Operation::ListDistributionTenants => sdk.tenants(&group.id).await.map(drop),
+        Operation::GetAnycastIpList => sdk.anycast_ip_list(list).await.map(drop),
+    }
+}
+
+/// The adapter as the operator configures it, but for credentials and budget.
+fn sdk(url: &str) -> Sdk {
+    struct Silent;
+
+    impl Meter for Silent {
+        fn call_ended(&self, _: &Call<'_>) {}
+    }
+
+    let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
+    let aws = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(url)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    let fence = Fence::default();
+    fence.open();
+    let budget = Budget::new(10_000.0, 10_000, Duration::from_mins(1));
+    Sdk::configured(&aws, Duration::from_secs(30), Arc::new(budget), Arc::new(Silent), fence)
+}

@@ -1,0 +1,94 @@
+//! A CloudFront whose answers are spoiled byte by byte. In: an operation, and what becomes of its answer. Out: where
+//! it listens. The other operations are answered well, by the simulator's account; nothing that is asked for has an
+//! effect.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use cloudfront_simulator::wire::{self, Answer, HttpRequest};
+use cloudfront_simulator::{Account, Timestamp};
+use connection_group_operator::cloudfront::Operation;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// From a good answer to the bytes that are sent in its place.
+pub type Spoil = Arc<dyn Fn(&Answer) -> Vec<u8> + Send + Sync>;
+
+pub struct Server {
+    pub url: String,
+    spoiled: Arc<Mutex<Option<(Operation, Spoil)>>>,
+}
+
+impl Server {
+    pub async fn start(account: Account, now: Timestamp) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let spoiled = Arc::<Mutex<Option<(Operation, Spoil)>>>::default();
+        let current = Arc::clone(&spoiled);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let spoiled = current.lock().unwrap().clone();
+                // One at a time: a call that is given up makes room for the next.
+                let _ = answer(stream, account.clone(), now, spoiled).await;
+            }
+        });
+        Self { url, spoiled }
+    }
+
+    /// From now on this operation is answered so, and all others well.
+    pub fn spoil(&self, operation: Operation, spoil: &Spoil) {
+        *self.spoiled.lock().unwrap() = Some((operation, Arc::clone(spoil)));
+    }
+}
+
+/// Answers one request, and closes the connection.
+async fn answer(
+    stream: TcpStream,
+    mut account: Account,
+    now: Timestamp,
+    spoiled: Option<(Operation, Spoil)>,
+) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let header = |name: &str| {
+        let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    };
+    let mut body = vec![0; header("content-length").map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).await?;
+    let (method, target) = head.split_once(' ').unwrap();
+    let target = target.split(' ').next().unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let request = HttpRequest { method, path, query, if_match: header("if-match"), body: &body };
+    let request = wire::decode(&request).expect("the adapter sends what CloudFront understands");
+    let good = wire::encode(&account.call(now, &request), "r-1");
+    let bytes = match spoiled {
+        Some((operation, spoil)) if operation.as_str() == request.operation().as_str() => spoil(&good),
+        _ => whole(&good),
+    };
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await
+}
+
+/// The answer as it is.
+pub fn whole(answer: &Answer) -> Vec<u8> {
+    http(answer.status, &answer.headers, &answer.body)
+}
+
+/// An answer of this status, with these headers and this body.
+pub fn http(status: u16, headers: &[(String, String)], body: &str) -> Vec<u8> {
+    // Where a status says that there is no body, a length would be wrong.
+    let length = if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    sent(status, headers, &length, body)
+}
+
+/// The same with a length of its own; with none, the body ends where the connection does.
+pub fn sent(status: u16, headers: &[(String, String)], length: &str, body: &str) -> Vec<u8> {
+    let headers = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect::<String>();
+    format!("HTTP/1.1 {status} Status\r\nConnection: close\r\n{headers}{length}\r\n{body}").into_bytes()
+}

@@ -1,0 +1,223 @@
+//! Others at the API server who get in the way: they write the same objects, take an object away in the middle of a
+//! pass, or let no event be stored.
+
+use std::sync::{Arc, Mutex};
+
+use cloudfront_simulator::admin::{Fault, FaultRule, Moment, Operation, Request};
+use connection_group_operator::api::{ConnectionGroup, ConnectionGroupStatus, FINALIZER};
+use futures::{StreamExt, TryStreamExt};
+use kube::api::{DeleteParams, Patch, PatchParams, WatchEvent, WatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use testbed::{Result, Testbed, wait_for, wait_gone, wait_until};
+use tokio::task::JoinHandle;
+
+use crate::{steps, steps::PATIENCE};
+
+/// Takes an object away at once, whatever holds it.
+async fn take_away(bed: &Testbed, name: &str) -> Result<()> {
+    let objects = bed.api::<ConnectionGroup>().await?;
+    objects.delete(name, &DeleteParams::default()).await?;
+    steps::patch(bed, name, json!({ "metadata": { "finalizers": null } })).await?;
+    wait_gone(&objects, name, PATIENCE).await
+}
+
+/// All statuses that an object has from this version on, until it is dropped.
+struct Seen {
+    statuses: Arc<Mutex<Vec<ConnectionGroupStatus>>>,
+    watch: JoinHandle<()>,
+}
+
+async fn watched(bed: &Testbed, object: &ConnectionGroup) -> Result<Seen> {
+    let params = WatchParams::default().fields(&format!("metadata.name={}", object.name_any()));
+    let version = object.resource_version().expect("a stored object has a version");
+    let mut events = bed.api::<ConnectionGroup>().await?.watch(&params, &version).await?.boxed();
+    let statuses = Arc::<Mutex<Vec<ConnectionGroupStatus>>>::default();
+    let seen = Arc::clone(&statuses);
+    let watch = tokio::spawn(async move {
+        while let Ok(Some(event)) = events.try_next().await {
+            if let WatchEvent::Modified(object) = event {
+                seen.lock().expect("no test panics here").extend(object.status);
+            }
+        }
+    });
+    Ok(Seen { statuses, watch })
+}
+
+#[tokio::test]
+async fn what_a_pass_finds_late_about_an_object_that_is_gone_is_not_told_of_the_one_that_took_its_name() -> Result<()> {
+    let table = [
+        ("created", Operation::CreateConnectionGroup),
+        ("updated", Operation::UpdateConnectionGroup),
+        ("deleted", Operation::DeleteConnectionGroup),
+    ];
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let patience = ["--concurrency=8", "--aws-call-timeout=30s", "--create-settle-window=30s"];
+    let _operator = steps::operator(&bed).args(patience).start().await?;
+    let objects = bed.api::<ConnectionGroup>().await?;
+    let mut held = Vec::new();
+    for (name, operation) in table {
+        let fault = Fault::Hold { when: Moment::After };
+        let target = Some(name.to_owned());
+        let rule = FaultRule { operation: operation.into(), target, skip: 0, times: Some(1), fault };
+        let fault = admin.add_fault(&rule).await?;
+        steps::create(&bed, name, json!({ "tags": { "of": "the old" } })).await?;
+        if operation != Operation::CreateConnectionGroup {
+            steps::ready(&bed, name).await?;
+        }
+        match operation {
+            Operation::UpdateConnectionGroup => {
+                steps::patch(&bed, name, json!({ "spec": { "ipv6Enabled": false } })).await?;
+            }
+            Operation::DeleteConnectionGroup => drop(objects.delete(name, &DeleteParams::default()).await?),
+            _ => {}
+        }
+        admin.wait_until_held(fault, PATIENCE).await?;
+        held.push(fault);
+    }
+    let mut seen = Vec::new();
+    for (name, _) in table {
+        take_away(&bed, name).await?;
+        let new = steps::create(&bed, name, json!({ "enabled": false, "tags": { "of": "the new" } })).await?;
+        seen.push(watched(&bed, &new).await?);
+    }
+    for fault in held {
+        admin.release(fault).await?;
+    }
+    for ((name, _), seen) in table.iter().zip(seen) {
+        let object = steps::settled(&bed, name, "Disabled").await?;
+        let group = admin.group(name).await?.expect("the new object has a group").resource;
+        assert_eq!(object.status.expect("a status").id, Some(group.id));
+        assert_eq!((group.enabled, group.tags.unwrap_or_default()["of"].as_str()), (false, "the new"), "{name}");
+        seen.watch.abort();
+        let statuses = seen.statuses.lock().expect("no test panics here").clone();
+        assert!(!statuses.is_empty(), "the watch saw what is now");
+        for status in statuses {
+            assert_ne!(status.tags.get("of").map(String::as_str), Some("the old"), "{name}: {status:?}");
+        }
+    }
+    assert_eq!(admin.state().await?.groups.len(), table.len(), "no group is left behind");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_deleted_while_its_group_is_being_created_takes_the_group_with_it() -> Result<()> {
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await?;
+    let _operator = steps::hasty_operator(&bed).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    admin.wait_until_held(held, PATIENCE).await?;
+    let objects = bed.api::<ConnectionGroup>().await?;
+    objects.delete("edge", &DeleteParams::default()).await?;
+    admin.release(held).await?;
+    wait_gone(&objects, "edge", PATIENCE).await?;
+    assert_eq!(admin.state().await?.groups, []);
+    Ok(())
+}
+
+const THEIRS: &str = "example.com/theirs";
+
+/// Somebody who writes labels, a status and some finalizers as fast as the API server takes it, and never reads.
+async fn scribble(objects: Api<ConnectionGroup>, finalizers: u64) {
+    let params = PatchParams::default();
+    for n in 0_u64.. {
+        let label = json!({ "metadata": { "labels": { "count": n.to_string() } } });
+        let status = json!({ "status": { "eTag": format!("E{n}"), "id": "cg_forged" } });
+        let finalizer = json!([{ "op": "add", "path": "/metadata/finalizers/-", "value": format!("{THEIRS}-{n}") }]);
+        let finalizer = serde_json::from_value(finalizer).expect("it is a patch");
+        let _ = objects.patch("edge", &params, &Patch::Merge(label)).await;
+        let _ = objects.patch_status("edge", &params, &Patch::Merge(status)).await;
+        if n < finalizers {
+            let _ = objects.patch("edge", &params, &Patch::Json::<ConnectionGroup>(finalizer)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_somebody_writes_the_same_object_without_a_pause_the_work_is_done_and_nothing_of_theirs_is_lost()
+-> Result<()> {
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let mut manifest = steps::manifest("edge", &json!({}));
+    manifest["metadata"]["finalizers"] = json!([THEIRS]);
+    bed.apply(&manifest.to_string()).await?;
+    let objects = bed.api::<ConnectionGroup>().await?;
+    let somebody = tokio::spawn(scribble(objects.clone(), 10));
+    let theirs = |object: &ConnectionGroup| object.finalizers().iter().filter(|own| *own != FINALIZER).count();
+    wait_for(&objects, "edge", PATIENCE, "ten finalizers of theirs", |object| theirs(object) == 11).await?;
+
+    let _operator = steps::hasty_operator(&bed).start().await?;
+    wait_until(PATIENCE, "the group to be created", async || match admin.group("edge").await {
+        Ok(Some(_)) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await?;
+    steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
+    wait_until(PATIENCE, "the group to be updated", async || match admin.group("edge").await {
+        Ok(Some(group)) if !group.resource.ipv6_enabled => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await?;
+    let object = steps::get(&bed, "edge").await?;
+    let finalizers = object.finalizers();
+    assert!(theirs(&object) == 11 && finalizers.iter().any(|own| own == FINALIZER), "{finalizers:?}");
+    somebody.abort();
+    let group = admin.group("edge").await?.expect("the group exists");
+    let is_right = |object: &ConnectionGroup| {
+        object.status.as_ref().is_some_and(|status| {
+            (status.id.as_deref(), status.e_tag.as_deref()) == (Some(&group.resource.id), Some(&group.etag))
+                && status.ipv6_enabled == Some(false)
+        })
+    };
+    wait_for(&objects, "edge", PATIENCE, "status to be right once nobody forges it", is_right).await?;
+    steps::ready(&bed, "edge").await?;
+
+    let somebody = tokio::spawn(scribble(objects.clone(), 0));
+    objects.delete("edge", &DeleteParams::default()).await?;
+    let is_free = |object: &ConnectionGroup| object.finalizers().iter().all(|own| own != FINALIZER);
+    let object = wait_for(&objects, "edge", PATIENCE, "our finalizer to be gone", is_free).await?;
+    somebody.abort();
+    assert_eq!(theirs(&object), 11);
+    assert_eq!(admin.state().await?.groups, []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_right_to_store_events_all_else_is_done_and_no_event_is_tried_again() -> Result<()> {
+    let bed = steps::bed().await?;
+    let kind = "connectiongroups.cloudfront.kube-operators.dev";
+    let account = format!("{}:mute", bed.namespace);
+    for words in [
+        &["create", "serviceaccount", "mute"][..],
+        &["create", "role", "mute", "--verb=get,list,watch,patch", &format!("--resource={kind},{kind}/status")],
+        &["create", "rolebinding", "mute", "--role=mute", &format!("--serviceaccount={account}")],
+    ] {
+        bed.kubectl(words).await?;
+    }
+    let kubeconfig = bed.control_plane.kubeconfig_of(&bed.namespace, "mute").await?;
+    let _operator = steps::hasty_operator(&bed).kubeconfig(kubeconfig).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    steps::ready(&bed, "edge").await?;
+    steps::patch(&bed, "edge", json!({ "spec": { "enabled": false } })).await?;
+    steps::settled(&bed, "edge", "Disabled").await?;
+    let objects = bed.api::<ConnectionGroup>().await?;
+    objects.delete("edge", &DeleteParams::default()).await?;
+    wait_gone(&objects, "edge", PATIENCE).await?;
+    let refused = async || {
+        let asked = bed.control_plane.audited(&bed.namespace, "mute").map_err(|error| error.to_string())?;
+        let events = asked.iter().filter(|request| request.resource == "events").map(|request| request.code);
+        let events = events.collect::<Vec<_>>();
+        // Created, Deployed, Updated, Disabled, and that it is gone.
+        if events == [403; 5] { Ok(()) } else { Err(format!("{events:?}")) }
+    };
+    wait_until(PATIENCE, "each event to be refused", refused).await?;
+    steps::a_sweep(&bed).await?;
+    wait_until(PATIENCE, "each event to have been tried once", refused).await?;
+    let calls = steps::calls_but_lists(&bed, 0).await?;
+    let written = steps::writes(&calls).into_iter().map(Request::operation).collect::<Vec<_>>();
+    let once = [Operation::CreateConnectionGroup, Operation::UpdateConnectionGroup, Operation::DeleteConnectionGroup];
+    assert_eq!(written, once);
+    Ok(())
+}

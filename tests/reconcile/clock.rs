@@ -1,0 +1,60 @@
+//! A wall clock that is wrong, or jumps by hours: what is done is ordered by the monotonic clock alone.
+
+use std::time::Duration;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::cloudfront::Operation;
+use jiff::SignedDuration;
+
+use crate::world::{World, spec};
+
+const HOURS: SignedDuration = SignedDuration::from_hours(5);
+
+/// What happens to a group in its life.
+const LIFE: [fn(&mut World); 7] = [
+    |_| {},
+    |world| world.edit(|spec| spec.ipv6_enabled = false),
+    |world| world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into()))),
+    |world| world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() }),
+    |world| world.somebody_deletes_the_group(),
+    World::crash,
+    World::delete,
+];
+
+/// The calls of a whole life; before each step the wall clock is set anew.
+fn life(ahead: impl Fn(usize) -> SignedDuration) -> Vec<Operation> {
+    let mut world = World::new(spec());
+    for (n, step) in LIFE.iter().enumerate() {
+        world.wall_ahead = ahead(n);
+        step(&mut world);
+        world.sweep();
+        world.settle();
+    }
+    assert_eq!(world.group_count(), 0, "it ends with the group gone");
+    world.calls()
+}
+
+#[test]
+fn a_wall_clock_that_jumps_by_hours_changes_nothing_of_what_is_done() {
+    let undisturbed = life(|_| SignedDuration::ZERO);
+    assert_eq!(life(|_| HOURS), undisturbed, "ahead");
+    assert_eq!(life(|_| -HOURS), undisturbed, "behind");
+    let jumps = |parity: usize| move |n: usize| if n % 2 == parity { HOURS } else { -HOURS };
+    assert_eq!(life(jumps(0)), undisturbed, "jumping back and forth");
+    assert_eq!(life(jumps(1)), undisturbed, "jumping forth and back");
+}
+
+#[test]
+fn whatever_the_clock_says_an_old_group_that_nobody_owns_is_decided_about_within_minutes() {
+    for minutes in [-10_000, -61, -60, -59, -1, 0, 1, 10_000] {
+        let mut world = World::new(spec());
+        world.somebody_creates(|_| {});
+        world.advance(Duration::from_hours(1));
+        world.wall_ahead = SignedDuration::from_mins(minutes);
+        world.sweep();
+        world.pass();
+        world.advance(Duration::from_mins(2));
+        world.pass();
+        assert_eq!(world.ready().1, "AdoptionRefused", "{minutes} minutes ahead");
+    }
+}

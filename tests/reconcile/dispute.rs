@@ -1,0 +1,187 @@
+//! Somebody else who changes a group again and again: put right each time, but never in a tight loop, and people are told.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{
+    clock::Moment,
+    cloudfront::{
+        ErrorClass,
+        Operation::{GetConnectionGroup, TagResource, UpdateConnectionGroup},
+    },
+};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+fn disable() -> GroupPatch {
+    GroupPatch { enabled: Some(false), ..GroupPatch::default() }
+}
+
+/// Somebody disables the group, and the operator has seen it; returns how long it waits until it puts that right, if it does not do so at once.
+fn interfered(world: &mut World) -> Option<Duration> {
+    world.somebody_edits(disable());
+    world.sweep();
+    let outcome = world.pass();
+    let held = world.ready().1 == "DriftFlapping";
+    assert_eq!(world.group().unwrap().resource.enabled, !held, "{}", world.message());
+    held.then_some(outcome.requeue)
+}
+
+fn wait_and_put_right(world: &mut World, pause: Duration) {
+    world.calls();
+    world.advance(pause);
+    world.pass();
+    assert_eq!(world.mutations(), [UpdateConnectionGroup]);
+    assert!(world.group().unwrap().resource.enabled);
+}
+
+#[test]
+fn the_first_change_of_others_is_put_right_at_once_and_each_further_one_after_a_longer_pause() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.calls();
+    assert_eq!(interfered(&mut world), None);
+    assert_eq!(world.mutations(), [UpdateConnectionGroup]);
+    let mut longest = Duration::ZERO;
+    for nominal in [2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+        let pause = interfered(&mut world).expect("it is not put right at once");
+        assert_eq!(world.mutations(), []);
+        let nominal = Duration::from_secs(nominal);
+        assert!(pause <= nominal && pause >= nominal.mul_f64(0.75), "{pause:?} for {nominal:?}");
+        longest = longest.max(pause);
+        wait_and_put_right(&mut world, pause);
+    }
+    assert!(longest <= Duration::from_mins(5));
+}
+
+#[test]
+fn while_it_waits_the_condition_says_what_differs_who_is_to_be_looked_for_and_when_it_is_put_right() {
+    let mut world = World::new(spec());
+    world.settle();
+    interfered(&mut world);
+    interfered(&mut world);
+    assert_eq!(world.ready(), ("False".into(), "DriftFlapping".into(), vec!["Reconciling".into()]));
+    for part in ["enabled is 'false', the spec says 'true'", "put right", "mode: Observe"] {
+        assert!(world.message().contains(part), "{part}: {}", world.message());
+    }
+    assert_eq!(world.event_reasons().iter().filter(|reason| **reason == "DriftFlapping").count(), 1);
+    world.calls();
+    for _ in 0..3 {
+        world.sweep();
+        world.pass();
+    }
+    assert_eq!(world.mutations(), [], "not before its time, however often it is looked at");
+}
+
+#[test]
+fn what_was_held_back_still_counts_as_a_change_of_others() {
+    let mut world = World::new(spec());
+    world.settle();
+    interfered(&mut world);
+    let pause = interfered(&mut world).unwrap();
+    wait_and_put_right(&mut world, pause);
+    assert_eq!(world.drift, ["enabled", "enabled"]);
+    assert_eq!(world.event_reasons().iter().filter(|reason| **reason == "DriftCorrected").count(), 2);
+}
+
+#[test]
+fn trouble_during_the_pause_does_not_end_it() {
+    let mut world = World::new(spec());
+    world.settle();
+    for _ in 0..4 {
+        if let Some(pause) = interfered(&mut world) {
+            wait_and_put_right(&mut world, pause);
+        }
+    }
+    interfered(&mut world).unwrap();
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    world.pass();
+    assert_eq!(world.ready().1, "AccessDenied");
+    world.calls();
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "DriftFlapping".into()));
+}
+
+#[test]
+fn three_changes_within_an_hour_are_told_although_none_had_to_wait() {
+    let mut world = World::new(spec());
+    world.settle();
+    for round in 1..=3 {
+        assert!(!world.event_reasons().contains(&"DriftFlapping"), "{round}");
+        assert_eq!(interfered(&mut world), None);
+        world.advance(Duration::from_mins(20));
+        world.sweep();
+        world.settle();
+    }
+    assert!(world.event_reasons().contains(&"DriftFlapping"));
+}
+
+#[test]
+fn a_person_does_not_wait_for_the_pause() {
+    for (what, asks) in [("an edit", true), ("a request", false)] {
+        let mut world = World::new(spec());
+        world.settle();
+        interfered(&mut world);
+        interfered(&mut world);
+        world.calls();
+        if asks {
+            world.edit(|spec| spec.ipv6_enabled = false);
+        } else {
+            world.request_reconcile("now");
+        }
+        world.pass();
+        assert_eq!(world.mutations(), [UpdateConnectionGroup], "{what}");
+    }
+}
+
+#[test]
+fn the_emergency_switch_is_obeyed_in_the_middle_of_a_dispute() {
+    let mut world = World::new(spec());
+    world.settle();
+    interfered(&mut world);
+    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
+    world.sweep();
+    world.pass();
+    assert_eq!(world.ready().1, "DriftFlapping");
+    world.edit(|spec| spec.enabled = false);
+    world.pass();
+    assert!(!world.group().unwrap().resource.enabled);
+}
+
+#[test]
+fn an_hour_of_peace_ends_the_dispute() {
+    let mut world = World::new(spec());
+    world.settle();
+    interfered(&mut world);
+    let pause = interfered(&mut world).unwrap();
+    wait_and_put_right(&mut world, pause);
+    world.advance(Duration::from_hours(1));
+    world.sweep();
+    world.settle();
+    assert_eq!(interfered(&mut world), None);
+}
+
+#[test]
+fn a_tag_that_others_keep_taking_off_is_put_back_no_faster_than_that() {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
+    world.settle();
+    world.calls();
+    let take_off = |world: &mut World| {
+        world.somebody_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
+        world.memory.deep_check_at = Some(Moment::START);
+        world.pass();
+    };
+    take_off(&mut world);
+    assert_eq!(world.mutations(), [TagResource]);
+    take_off(&mut world);
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "DriftFlapping".into()));
+    world.advance(Duration::from_secs(2));
+    world.pass();
+    assert_eq!(world.mutations(), [TagResource]);
+    assert_eq!(world.tags()["team"], "edge");
+}

@@ -1,0 +1,170 @@
+//! Others who use the same account carelessly or with intent: copied owner tags, owner tags that are taken off,
+//! groups that are made anew.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use cloudfront_simulator::{
+    admin::{GroupPatch, NewGroup},
+    model::{ConnectionGroup as Shown, Versioned},
+};
+use connection_group_operator::{
+    api::DeletionPolicy,
+    cloudfront::Operation::{DeleteConnectionGroup, UpdateConnectionGroup},
+    orphans::Orphans,
+    reconcile::{Finalizer, group_name},
+};
+
+use crate::{
+    orphans::sweep,
+    world::{PROPAGATION, World, spec},
+};
+
+const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+const US: &str = "prod/platform/edge";
+
+fn stranger(world: &World) -> Option<Versioned<Shown>> {
+    world.port.account(|account, now| account.groups(now)).into_iter().find(|group| group.resource.name == "stranger")
+}
+
+#[test]
+fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_our_life() {
+    let mut world = World::new(spec());
+    world.settle();
+    let copy = NewGroup { tags: [(OWNER.into(), US.into())].into(), ..NewGroup::named("stranger") };
+    world.port.account(|account, now| account.outside_create_group(now, copy)).unwrap();
+    let before = stranger(&world).unwrap();
+    let mut orphans = Orphans::default();
+    let mut reported = |world: &mut World, named: BTreeSet<_>| {
+        sweep(world, &mut orphans, &named);
+        let found = sweep(world, &mut orphans, &named);
+        found.into_keys().map(|id| id.to_string()).collect::<Vec<_>>()
+    };
+
+    let named = [group_name(&world.object)].into();
+    assert_eq!(reported(&mut world, named), [before.resource.id.as_str()]);
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.settle();
+    world.somebody_deletes_the_group();
+    world.sweep();
+    world.settle();
+    world.crash();
+    world.delete();
+    world.sweep();
+    world.settle();
+    assert_eq!((world.group(), world.group_count()), (None, 1), "only the object's own group is gone");
+    world.advance(Duration::from_hours(1));
+    assert_eq!(reported(&mut world, BTreeSet::new()), [before.resource.id.as_str()]);
+    let after = stranger(&world).unwrap();
+    assert_eq!((after.etag, after.resource.tags), (before.etag, before.resource.tags));
+}
+
+/// Ready, and then somebody took the owner tag off, which no list shows.
+fn disowned_from_outside(retain: bool) -> World {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.deletion_policy = if retain { DeletionPolicy::Retain } else { DeletionPolicy::Delete });
+    world.settle();
+    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world.sweep();
+    world.calls();
+    world
+}
+
+#[test]
+fn a_lost_owner_tag_that_no_list_shows_is_noticed_before_the_next_change_and_heals_when_it_is_back() {
+    let looks: [fn(&mut World); 3] = [
+        |world| world.edit(|spec| spec.enabled = false),
+        |world| world.request_reconcile("now"),
+        |world| world.advance(world.policy.deep_check_interval.mul_f64(1.2)),
+    ];
+    for look in looks {
+        let mut world = disowned_from_outside(false);
+        look(&mut world);
+        world.sweep();
+        world.settle();
+        assert_eq!(world.mutations(), []);
+        assert_eq!(world.ready(), ("False".into(), "AdoptionRefused".into(), vec!["Stalled".into()]));
+        assert!(world.group().unwrap().resource.enabled, "nothing was done to it");
+
+        world.somebody_edits(GroupPatch { set_tags: [(OWNER.into(), US.into())].into(), ..GroupPatch::default() });
+        world.advance(Duration::from_mins(5));
+        world.sweep();
+        world.settle();
+        assert_eq!(world.ready().0, "True", "{}", world.message());
+    }
+}
+
+#[test]
+fn an_object_whose_group_lost_its_owner_tag_goes_and_leaves_the_group_as_it_is() {
+    for retain in [false, true] {
+        let mut world = disowned_from_outside(retain);
+        let before = world.group();
+        world.delete();
+        assert_eq!(world.pass().finalizer, Finalizer::Release, "retain: {retain}");
+        assert_eq!((world.mutations(), world.group()), (vec![], before));
+    }
+}
+
+/// Ready, and then the group was deleted and another one made in its place, long enough ago to be rolled out.
+fn made_anew(owner: Option<&str>, deleting: bool) -> World {
+    let mut world = World::new(spec());
+    let old = world.settle();
+    if deleting {
+        world.delete();
+        world.pass();
+    }
+    world.somebody_deletes_the_group();
+    world.somebody_creates(|group| {
+        group.ipv6_enabled = false;
+        group.tags.extend(owner.map(|owner| (OWNER.to_owned(), owner.to_owned())));
+    });
+    assert_ne!(Some(world.group().unwrap().resource.id), old.id);
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.calls();
+    world
+}
+
+#[test]
+fn a_group_made_anew_under_our_name_is_ours_if_it_carries_our_tag_and_else_left_alone() {
+    let mut world = made_anew(Some(US), false);
+    world.settle();
+    let group = world.group().unwrap();
+    assert_eq!((world.status().id, world.ready().1), (Some(group.resource.id.clone()), "Deployed".into()));
+    assert_eq!((world.mutations(), group.resource.ipv6_enabled), (vec![UpdateConnectionGroup], true));
+
+    for (owner, reason) in [(None, "AdoptionRefused"), (Some("dev/shop/edge"), "NotOwned")] {
+        let mut world = made_anew(owner, false);
+        let before = world.group();
+        world.settle();
+        assert_eq!(world.ready().1, reason);
+        assert_eq!((world.mutations(), world.group(), world.status().id), (vec![], before, None));
+    }
+}
+
+#[test]
+fn a_group_made_anew_while_ours_was_being_deleted_is_deleted_only_if_it_carries_our_tag() {
+    let mut world = made_anew(Some(US), true);
+    world.settle();
+    assert_eq!((world.group(), world.mutations()), (None, vec![UpdateConnectionGroup, DeleteConnectionGroup]));
+
+    for owner in [None, Some("dev/shop/edge")] {
+        let mut world = made_anew(owner, true);
+        let before = world.group();
+        assert_eq!(world.pass().finalizer, Finalizer::Release);
+        assert_eq!((world.mutations(), world.group()), (vec![], before));
+    }
+}
+
+#[test]
+fn a_group_made_anew_with_the_version_of_the_old_one_is_told_apart_by_its_id() {
+    let mut world = World::new(spec());
+    let old = world.settle();
+    world.somebody_deletes_the_group();
+    world.somebody_creates(|_| {});
+    world.advance(PROPAGATION);
+    world.sweep();
+    assert_eq!(world.group().map(|group| group.etag), old.e_tag, "CloudFront counts versions alike in all groups");
+    world.calls();
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "AdoptionRefused".into()));
+}
