@@ -16,7 +16,7 @@ pub struct Record {
 pub const RECORDS: [Record; 20] = [
     Record {
         scenario: "life",
-        states: 611_533,
+        states: 709_250,
         plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotLooked", "DeletedOutside"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::AlreadyExists),
@@ -28,7 +28,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "faults",
-        states: 970_708,
+        states: 1_203_325,
         plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
@@ -38,7 +38,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "minds",
-        states: 700_805,
+        states: 784_026,
         plans: &["Untag"],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),
@@ -47,34 +47,34 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "deletion",
-        states: 1_551_889,
+        states: 1_854_394,
         plans: &["Blocked(InUse)"],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
         scenario: "owners",
-        states: 207_832,
+        states: 260_886,
         plans: &["Refuse(NotOwned)"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::AlreadyExists)],
     },
     Record {
         scenario: "strangers",
-        states: 189_829,
+        states: 242_050,
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
         errors: &[],
     },
-    Record { scenario: "adoption", states: 718_708, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
-    Record { scenario: "squatters", states: 310_328, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "adoption", states: 832_354, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
+    Record { scenario: "squatters", states: 326_325, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
     Record { scenario: "dispute", states: 64_465, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",
-        states: 290_553,
+        states: 518_849,
         plans: &["Create", "Delete"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::StaleEtag)],
     },
     Record {
         scenario: "modes",
-        states: 179_135,
+        states: 194_301,
         plans: &[
             "Mirrored",
             "NothingToMirror",
@@ -88,7 +88,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "anycast",
-        states: 348_880,
+        states: 377_588,
         plans: &["Refuse(AnycastDetachRejected)"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::NotFound),
@@ -97,11 +97,11 @@ pub const RECORDS: [Record; 20] = [
             (Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument),
         ],
     },
-    Record { scenario: "sticky", states: 110_435, plans: &["Refuse(AnycastDetachRejected)"], errors: &[] },
-    Record { scenario: "drift", states: 295_178, plans: &["Tag", "Listed"], errors: &[] },
+    Record { scenario: "sticky", states: 126_903, plans: &["Refuse(AnycastDetachRejected)"], errors: &[] },
+    Record { scenario: "drift", states: 339_810, plans: &["Tag", "Listed"], errors: &[] },
     Record {
         scenario: "refusals",
-        states: 368_726,
+        states: 399_137,
         plans: &["AwaitDisabled"],
         errors: &[
             (Operation::UpdateConnectionGroup, ErrorClass::InUse),
@@ -114,15 +114,15 @@ pub const RECORDS: [Record; 20] = [
         plans: &["Create"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
-    Record { scenario: "forgeries", states: 228_650, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
+    Record { scenario: "forgeries", states: 262_798, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
     Record {
         scenario: "requests",
-        states: 394_405,
+        states: 465_158,
         plans: &["Refuse(AnycastDetachRejected)", "Tag"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
     },
-    Record { scenario: "lag", states: 216_315, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
-    Record { scenario: "default group", states: 43_904, plans: &["Refuse(DefaultGroup)"], errors: &[] },
+    Record { scenario: "lag", states: 237_811, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
+    Record { scenario: "default group", states: 65_932, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];
 
 /// The record of a scenario.
