@@ -4,9 +4,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/debug
 CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
+RULES := desired ownership plan status
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test test-chart model e2e aws-contract image bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo test test-chart model mutants e2e aws-contract image bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +33,14 @@ test: build tools test-chart ## Run all tests: Rust's, the chart's, and real AWS
 test-chart: tools ## Check the chart without a cluster: templates, schema, documents
 	TOOLS_DIR=$(TARGET)/tools charts/tests/chart/run.sh
 
-model: build ## Explore the reconcile with one fault more than `make test` does; takes long
-	MODEL_BOUND=wide cargo test --workspace --test model
+model: build ## Explore the reconcile further than `make test` does; takes up to an hour, and 10 GB of memory
+	MODEL_BOUND=wide RUST_TEST_THREADS=2 cargo test --workspace --test model
+
+# In place, for a copy would be built from nothing; should it be cut off, `git diff src` shows what it left.
+mutants: ## Break the rules of the reconcile one by one, in src itself: for each, a test must fail; takes hours
+	cargo install --locked --root $(TARGET)/cargo-tools cargo-mutants@27.1.0
+	PATH="$(abspath $(TARGET))/cargo-tools/bin:$$PATH" cargo mutants --in-place --baseline=skip --timeout=60 --output=$(TARGET) --test-workspace=true \
+		$(RULES:%=--file=src/reconcile/%.rs) -- --lib --test reconcile
 
 e2e: ## Try chart and images on a real cluster: KUBECONFIG, IMAGE, SIMULATOR_IMAGE; see docs/e2e.md
 	tests/e2e/run.sh

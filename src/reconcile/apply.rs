@@ -71,7 +71,7 @@ pub async fn apply<C: CloudFront>(
             let config = Config { enabled: false, ..group.config.clone() };
             let group = match write.note(port.update(&group, &config).await) {
                 Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
+                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group, &error)),
                 Err(error) => return Err(error.into()),
             };
             let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
@@ -142,7 +142,7 @@ async fn update<C: CloudFront>(
     let port = write.around.port;
     let group = match write.note(port.update(read, config).await) {
         Ok(group) => group,
-        Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
+        Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone(), &error)),
         Err(error) => return Err(explain(error, config, Some(&read.config), port).await),
     };
     let tenants = match (read.config.enabled, config.enabled) {
@@ -177,8 +177,8 @@ fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
     error.class == ErrorClass::InUse && read.deployment != Deployment::Deployed
 }
 
-fn postponed(read: Group) -> Conclusion {
-    let text = message::waits_for_rollout(&read.deployment);
+fn postponed(read: Group, error: &ApiError) -> Conclusion {
+    let text = message::waits_for_rollout(&read.deployment, error);
     reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
 }
 

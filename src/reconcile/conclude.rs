@@ -179,7 +179,10 @@ fn refuse(group: Group, refusal: &Refusal, known: &Known<'_>) -> Conclusion {
             (Sight::Nothing, Reason::AdoptionRefused, message::adoption_refused(name, obstacle))
         }
         Refusal::AnycastDetachRejected(list) => {
-            (Sight::Group(group), Reason::AnycastDetachRejected, message::detach_rejected(name, list))
+            let text = message::detach_rejected(name, list);
+            // What was said when CloudFront refused ends with the request id of that refusal.
+            let said = known.message().filter(|said| said.starts_with(&text)).map(ToOwned::to_owned);
+            (Sight::Group(group), Reason::AnycastDetachRejected, said.unwrap_or(text))
         }
     };
     Conclusion::new(sight, Standing::Stalled, reason, text).then(Next::SlowBackoff)

@@ -119,6 +119,10 @@ pub fn detach_rejected(name: &GroupName, list: &AnycastIpListId) -> String {
     )
 }
 
+pub fn detach_refused(name: &GroupName, list: &AnycastIpListId, error: &ApiError) -> String {
+    with_request_id(&detach_rejected(name, list), error)
+}
+
 pub fn tags_pending(name: &GroupName) -> String {
     format!(
         "Connection group {name} exists without an owner tag and is less than a minute old: its tags may not be visible yet. Nothing was \
@@ -151,7 +155,12 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
             format!("a complete list of the account's groups must confirm it, but {refused}{}", cause(error))
         }
     };
-    format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")
+    let text =
+        format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.");
+    match list_trouble {
+        Some(error) => with_request_id(&text, error),
+        None => text,
+    }
 }
 
 pub fn deleted_outside(name: &GroupName, id: &str) -> String {
@@ -172,11 +181,12 @@ pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
     )
 }
 
-pub fn waits_for_rollout(deployment: &Deployment) -> String {
-    format!(
+pub fn waits_for_rollout(deployment: &Deployment, error: &ApiError) -> String {
+    let text = format!(
         "CloudFront does not accept the change while an earlier one is {}; it is sent again once that is rolled out.",
         deployment.as_str()
-    )
+    );
+    with_request_id(&text, error)
 }
 
 pub fn not_as_asked(shown: &Config, asked: &Config) -> String {
@@ -324,4 +334,55 @@ fn with_request_id(text: &str, error: &ApiError) -> String {
 
 fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::{ConnectionGroup, ConnectionGroupSpec},
+        reconcile::desired::Intent,
+    };
+
+    type Message = fn(&ApiError) -> String;
+
+    fn name() -> GroupName {
+        GroupName::new("edge")
+    }
+
+    fn list() -> AnycastIpListId {
+        AnycastIpListId::new("aip_1")
+    }
+
+    fn quota_used_up(error: &ApiError) -> String {
+        let object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        let Intent::Present(desired) = Intent::of(&object) else { panic!("an empty spec asks for a group") };
+        quota(error, &desired, None, Duration::ZERO)
+    }
+
+    const MADE_FROM_AN_ERROR: [(&str, Message); 9] = [
+        ("trouble", |error| trouble(error, "arn", Duration::ZERO)),
+        ("quota", quota_used_up),
+        ("list_not_found", |error| list_not_found(&list(), error, Duration::ZERO)),
+        ("ipv4_only_list", |error| ipv4_only_list(&list(), error)),
+        ("invalid", invalid),
+        ("detach_refused", |error| detach_refused(&name(), &list(), error)),
+        ("confirming_gone", |error| confirming_gone(&name(), Some(error))),
+        ("waits_for_rollout", |error| waits_for_rollout(&Deployment::parse("InProgress"), error)),
+        ("perhaps_off_air", perhaps_off_air),
+    ];
+
+    #[test]
+    fn wherever_cloudfront_answered_the_message_ends_with_the_aws_request_id() {
+        use ErrorClass::{AccessDenied, Credentials, InUse, Throttled, Unreachable};
+        for (what, message) in MADE_FROM_AN_ERROR {
+            for class in [AccessDenied, Credentials, InUse, Throttled, Unreachable] {
+                let error = |id| ApiError::new(Operation::UpdateConnectionGroup, class, None, "no", id);
+                let text = message(&error(Some("r-1".to_owned())));
+                assert!(text.ends_with(" (AWS request id r-1)"), "{what}, {class:?}: {text}");
+                let text = message(&error(None));
+                assert!(!text.contains("request id") && text.ends_with('.'), "{what}, {class:?}: {text}");
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ pub mod backoff;
 mod conclude;
 mod conclusion;
 pub mod desired;
+pub mod differences;
 pub mod dispute;
 pub mod memory;
 mod message;
@@ -188,9 +189,10 @@ async fn attempt<C: CloudFront>(
     match (plan, permit) {
         (Plan::Conclude(finding), _) => Ok(conclude(finding, intent, known, around.list_trouble)),
         (Plan::Mutate(mutation), Permit::Mutate) => {
+            let arn = mutation.group().map(|group| group.arn.clone());
             let read = mutation.group_of_ours().cloned();
             let applied = apply(mutation, intent, known, memory, around).await;
-            applied.map_err(|trouble| Failure { trouble, read })
+            applied.map_err(|trouble| Failure { trouble, arn, read })
         }
         (Plan::Mutate(Mutation::Create(_)), Permit::LookAfter(refused)) => Err(refused.clone().into()),
         (Plan::Mutate(mutation), Permit::LookAfter(_)) => Ok(Conclusion::found(mutation)),

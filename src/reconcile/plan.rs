@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Known, Policy,
     desired::{Desired, Farewell, Intent},
+    differences::{config_differences, differences, tag_changes},
     dispute::Pause,
     observe::{Absence, Observed},
     ownership::{Owner, OwnerTag},
@@ -83,17 +84,27 @@ pub enum Left {
 }
 
 impl Mutation {
-    /// The group that it changes, if that is ours already.
+    /// The group that it changes.
     #[must_use]
-    pub const fn group_of_ours(&self) -> Option<&Group> {
+    pub const fn group(&self) -> Option<&Group> {
         match self {
-            Self::Create(_) | Self::Adopt(_) => None,
-            Self::Update(described, ..)
+            Self::Create(_) => None,
+            Self::Adopt(described)
+            | Self::Update(described, ..)
             | Self::Tag(described, ..)
             | Self::Untag(described, ..)
             | Self::Disable(described)
             | Self::Delete(described)
             | Self::Disown(described) => Some(&described.group),
+        }
+    }
+
+    /// The same, if the group is ours already.
+    #[must_use]
+    pub const fn group_of_ours(&self) -> Option<&Group> {
+        match self {
+            Self::Adopt(_) => None,
+            _ => self.group(),
         }
     }
 }
@@ -288,47 +299,4 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> P
             Deployment::Pending(_) => Finding::AwaitDisabled(described).into(),
         },
     }
-}
-
-/// What to set and what to remove. Only tags that status says we set are ever removed, and never those that no spec can hold, whatever a
-/// forged status says.
-fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
-    let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
-    let remove = applied
-        .keys()
-        .filter(|key| !desired.tags.contains_key(*key) && observed.contains_key(*key) && !is_reserved(key));
-    (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.cloned().collect())
-}
-
-fn is_reserved(key: &str) -> bool {
-    key == OwnerTag::KEY || key.to_ascii_lowercase().starts_with("aws:")
-}
-
-/// Where a group differs from the spec, tags included; tags of others do not count.
-#[must_use]
-pub fn differences(desired: &Desired, described: &Described) -> Vec<Drift> {
-    let mut found = config_differences(&desired.config, &described.group.config);
-    found.extend(desired.tags.iter().filter(|(key, value)| described.tags.get(*key) != Some(value)).map(
-        |(key, value)| Drift {
-            field: format!("tags[{key}]"),
-            desired: value.clone(),
-            observed: described.tags.get(key).cloned().unwrap_or_default(),
-        },
-    ));
-    found
-}
-
-fn config_differences(desired: &Config, observed: &Config) -> Vec<Drift> {
-    // No `..`: a new member must be compared.
-    let Config { enabled, ipv6_enabled, anycast_ip_list_id } = desired;
-    let list = |id: &Option<AnycastIpListId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
-    [
-        ("enabled", enabled.to_string(), observed.enabled.to_string()),
-        ("ipv6Enabled", ipv6_enabled.to_string(), observed.ipv6_enabled.to_string()),
-        ("anycastIpListId", list(anycast_ip_list_id), list(&observed.anycast_ip_list_id)),
-    ]
-    .into_iter()
-    .filter(|(_, desired, observed)| desired != observed)
-    .map(|(field, desired, observed)| Drift { field: field.to_owned(), desired, observed })
-    .collect()
 }

@@ -47,13 +47,13 @@ pub fn outcome<C>(
 }
 
 fn of_failure<C>(
-    Failure { trouble, read }: Failure,
+    failure: Failure,
     intent: &Intent,
     known: &Known<'_>,
     memory: &Memory,
     around: &Surroundings<'_, C>,
 ) -> Conclusion {
-    let (reason, standing, pace) = trouble.verdict();
+    let (reason, standing, pace) = failure.trouble.verdict();
     // A deletion goes on, or waits: no edit of the spec is called for.
     let standing = if known.deleting { Standing::Reconciling } else { standing };
     let next = match pace {
@@ -61,16 +61,16 @@ fn of_failure<C>(
         Pace::Slow => Next::SlowBackoff,
     };
     // A pass that was about to change something has read that the group is not as it should be.
-    if trouble.is_transient()
-        && !trouble.error().operation.is_mutation()
+    if failure.trouble.is_transient()
+        && !failure.trouble.error().operation.is_mutation()
         && known.is_in_sync(around.snapshot)
         && !memory.deep_check_overdue(around.policy, around.clock.moment())
     {
         return Conclusion { next, ..Conclusion::unchanged() };
     }
     let delay = pace.delay(memory.failures, &known.uid);
-    let text = trouble.message(intent, known, around.snapshot, delay);
-    let tags = match trouble {
+    let text = failure.message(intent, known, around.snapshot, delay);
+    let tags = match failure.trouble {
         Trouble::MayHaveTagged(sent, _) => Change::Set(known.status.tags.clone().into_iter().chain(sent).collect()),
         _ => Change::Keep,
     };
@@ -78,7 +78,7 @@ fn of_failure<C>(
         tags,
         drift: Change::Keep,
         blocked_by: Change::Keep,
-        ..Conclusion::new(read.map_or(Sight::Unchanged, Sight::Group), standing, reason, text)
+        ..Conclusion::new(failure.read.map_or(Sight::Unchanged, Sight::Group), standing, reason, text)
     }
     .then(next)
 }

@@ -8,7 +8,7 @@ use super::{Known, backoff::Pace, desired::Intent, message, ownership::OwnerTag}
 use crate::{
     api::{Reason, Standing},
     cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, CloudFront, Config, ErrorClass, Group, Operation, Snapshot, Tags,
+        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Operation, Snapshot, Tags,
     },
 };
 
@@ -17,7 +17,9 @@ use crate::{
 pub struct Failure {
     /// Why.
     pub trouble: Trouble,
-    /// The group of ours that it was about to change, as just read.
+    /// The ARN of the group that it was about to change, as just read.
+    pub arn: Option<Arn>,
+    /// That group, if it is ours.
     pub read: Option<Group>,
 }
 
@@ -33,11 +35,47 @@ impl Failure {
             | Trouble::DetachRefused(..) => None,
         }
     }
+
+    /// The sentence for the condition.
+    #[must_use]
+    pub fn message(&self, intent: &Intent, known: &Known<'_>, snapshot: Option<&Snapshot>, next: Duration) -> String {
+        match (&self.trouble, intent) {
+            (Trouble::AnycastIpListNotFound(list, error), _) => message::list_not_found(list, error, next),
+            (Trouble::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
+            (Trouble::DetachRefused(list, error), _) => message::detach_refused(&known.name, list, error),
+            (Trouble::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
+                message::quota(error, desired, snapshot, next)
+            }
+            (Trouble::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
+            (Trouble::Api(error) | Trouble::MayHaveTagged(_, error), _) => {
+                message::trouble(error, &self.resource(error.operation, intent, known), next)
+            }
+        }
+    }
+
+    /// What IAM would call the thing that an operation acts on.
+    fn resource(&self, operation: Operation, intent: &Intent, known: &Known<'_>) -> String {
+        let name = &known.name;
+        match (operation, intent) {
+            (
+                Operation::CreateConnectionGroup | Operation::ListConnectionGroups | Operation::ListDistributionTenants,
+                _,
+            ) => format!("* (for connection group {name})"),
+            (Operation::GetAnycastIpList, Intent::Present(desired) | Intent::Mirrored(desired)) => {
+                let list = desired.config.anycast_ip_list_id.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("anycast-ip-list/{list}")
+            }
+            _ => match self.arn.clone().or_else(|| known.arn()) {
+                Some(arn) => format!("{arn} ({name})"),
+                None => format!("connection group {name}"),
+            },
+        }
+    }
 }
 
 impl<T: Into<Trouble>> From<T> for Failure {
     fn from(trouble: T) -> Self {
-        Self { trouble: trouble.into(), read: None }
+        Self { trouble: trouble.into(), arn: None, read: None }
     }
 }
 
@@ -119,39 +157,6 @@ impl Trouble {
             }
             other => other,
         }
-    }
-
-    /// The sentence for the condition.
-    #[must_use]
-    pub fn message(&self, intent: &Intent, known: &Known<'_>, snapshot: Option<&Snapshot>, next: Duration) -> String {
-        match (self, intent) {
-            (Self::AnycastIpListNotFound(list, error), _) => message::list_not_found(list, error, next),
-            (Self::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
-            (Self::DetachRefused(list, _), _) => message::detach_rejected(&known.name, list),
-            (Self::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
-                message::quota(error, desired, snapshot, next)
-            }
-            (Self::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
-            (Self::Api(error) | Self::MayHaveTagged(_, error), _) => {
-                message::trouble(error, &resource(error.operation, intent, known), next)
-            }
-        }
-    }
-}
-
-/// What IAM would call the thing that an operation acts on.
-fn resource(operation: Operation, intent: &Intent, known: &Known<'_>) -> String {
-    let name = &known.name;
-    match (operation, intent) {
-        (
-            Operation::CreateConnectionGroup | Operation::ListConnectionGroups | Operation::ListDistributionTenants,
-            _,
-        ) => format!("* (for connection group {name})"),
-        (Operation::GetAnycastIpList, Intent::Present(desired) | Intent::Mirrored(desired)) => {
-            let list = desired.config.anycast_ip_list_id.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("anycast-ip-list/{list}")
-        }
-        _ => known.arn().map_or_else(|| format!("connection group {name}"), |arn| format!("{arn} ({name})")),
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! In: the object from the cache. Out: when to come back. Nothing is asked of CloudFront before the finalizer is stored.
 
+#[cfg(test)]
+mod released;
+
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{
@@ -25,9 +28,9 @@ use super::{
 };
 use crate::{
     api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
-    clock::Clock,
-    cloudfront::{ErrorClass, budget::Lane, sdk::Sdk},
-    reconcile::{Finalizer, Known, Outcome, Policy, Surroundings, backoff::Pace, observe::Look, reconcile},
+    clock::{Clock, Moment},
+    cloudfront::{ErrorClass, Snapshot, budget::Lane, sdk::Sdk},
+    reconcile::{Finalizer, Known, Memory, Outcome, Policy, Surroundings, backoff::Pace, observe::Look, reconcile},
     sweep::Lists,
     telemetry::tell_trace_id,
 };
@@ -243,9 +246,7 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
     if remembered.status.is_some() {
         object.status.clone_from(&remembered.status);
     }
-    // At random: were it the same in each process, and none lived for long, some objects would never have their turn.
-    let (now, interval) = (context.clock.moment(), context.policy.deep_check_interval);
-    remembered.memory.deep_check_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
+    plan_deep_check(&mut remembered.memory, context.clock.moment(), context.policy.deep_check_interval);
     let lists = context.lists.borrow().clone();
     let mut around = Surroundings {
         port: &context.port,
@@ -254,12 +255,8 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
         list_trouble: lists.trouble.as_ref(),
         clock: context.clock.as_ref(),
     };
-    let background = context.port.in_lane(Lane::Background);
-    let known = Known::of(&object, &remembered.memory, &around);
-    // Nobody waits for a look at what is in sync, unless they asked for it; anything else, a group that somebody switched off among it, is urgent.
-    if known.is_in_sync(around.snapshot) && known.look != Look::Afresh {
-        around.port = &background;
-    }
+    let port = context.port.in_lane(lane_of(&Known::of(&object, &remembered.memory, &around), around.snapshot));
+    around.port = &port;
     let outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)).await;
     for event in &outcome.events {
         tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
@@ -271,6 +268,17 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
     outcome
 }
 
+/// The first full read by this process. At random: were it the same in each process, and none lived for long, some objects would never have
+/// their turn.
+fn plan_deep_check(memory: &mut Memory, now: Moment, interval: Duration) {
+    memory.deep_check_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
+}
+
+/// Nobody waits for a look at what is in sync, unless they asked for it; anything else, a group that somebody switched off among it, is urgent.
+fn lane_of(known: &Known<'_>, snapshot: Option<&Snapshot>) -> Lane {
+    if known.is_in_sync(snapshot) && known.look != Look::Afresh { Lane::Background } else { Lane::Urgent }
+}
+
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
@@ -278,82 +286,115 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::collections::BTreeMap;
 
-    use aws_config::{BehaviorVersion, Region, SdkConfig};
-    use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
-    use futures::channel::mpsc;
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-    use kube::runtime::{reflector, watcher};
-    use tokio::net::TcpListener;
 
     use super::*;
     use crate::{
-        api::{ConnectionGroupSpec, Mode},
-        cloudfront::{budget::Budget, fence::Fence},
-        runtime::term::Term,
+        api::{ConnectionGroupSpec, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
+        cloudfront::{Arn, Deployment, Etag, GroupId, GroupName, Summary},
     };
 
-    /// An API server that has no objection; the requests it got.
-    async fn agreeable() -> (Client, Arc<Mutex<Vec<String>>>) {
-        let asked = Arc::<Mutex<Vec<String>>>::default();
-        let heard = Arc::clone(&asked);
-        let answer = move |request: Request| async move {
-            heard.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
-            ([(CONTENT_TYPE, "application/json")], r#"{"metadata":{"name":"edge"},"spec":{}}"#)
+    const INTERVAL: Duration = Duration::from_hours(6);
+    const NOW: Moment = Moment::after_start(Duration::from_hours(1));
+
+    struct Still;
+
+    impl Clock for Still {
+        fn moment(&self) -> Moment {
+            NOW
+        }
+
+        fn wall(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    #[test]
+    fn the_first_deep_check_of_an_object_comes_at_random_within_one_interval_and_is_planned_once() {
+        let planned = [(); 200].map(|()| {
+            let mut memory = Memory::default();
+            plan_deep_check(&mut memory, NOW, INTERVAL);
+            let first = memory.deep_check_due();
+            plan_deep_check(&mut memory, NOW + INTERVAL, INTERVAL);
+            assert_eq!(memory.deep_check_due(), first, "it is not put off");
+            first
+        });
+        assert!(planned.iter().all(|due| *due >= NOW && *due <= NOW + INTERVAL), "{planned:?}");
+        for quarter in 0..4 {
+            let (from, to) = (NOW + INTERVAL * quarter / 4, NOW + INTERVAL * (quarter + 1) / 4);
+            assert!(planned.iter().any(|due| *due >= from && *due < to), "quarter {quarter}: {planned:?}");
+        }
+    }
+
+    /// An object that is Ready, and a list that shows its group as its status does.
+    fn in_sync() -> (ConnectionGroup, Snapshot) {
+        let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        object.metadata.generation = Some(1);
+        object.status = Some(ConnectionGroupStatus {
+            observed_generation: 1,
+            id: Some("cg_1".into()),
+            e_tag: Some("E1".into()),
+            conditions: set_standing(&[], (Standing::Ready, Reason::Deployed, "m"), None, 1, Timestamp::UNIX_EPOCH),
+            ..ConnectionGroupStatus::UNSEEN
+        });
+        let group = Summary {
+            id: GroupId::new("cg_1"),
+            arn: Arn::new("arn"),
+            name: GroupName::new("edge"),
+            etag: Etag::new("E1"),
+            enabled: Some(true),
+            anycast_ip_list_id: None,
+            deployment: Deployment::Deployed,
+            modified: None,
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
-        (Client::try_from(kube::Config::new(url)).unwrap(), asked)
+        (object, Snapshot { began: NOW, groups: BTreeMap::from([(group.name.clone(), group)]) })
     }
 
-    /// What passes share; the cache shows this object, whatever becomes of it.
-    fn context(client: Client, shown: &ConnectionGroup) -> Context {
-        let (cache, mut writer) = reflector::store();
-        writer.apply_watcher_event(&watcher::Event::Apply(shown.clone()));
-        let mut objects = Objects::default();
-        objects.add(cache, mpsc::unbounded().0);
-        let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
-        let metrics = Arc::new(Metrics::new(1, false));
-        let budget = Arc::new(Budget::new(1.0, 1, Duration::ZERO));
-        let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
-        Context {
-            recorder: Recorder::new(client.clone()),
-            client,
-            port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, Fence::default()),
-            policy: Policy {
-                owner_id: "prod".to_owned(),
-                allow_adoption: false,
-                sweep_interval: second,
-                sweep_interval_active: second,
-                deep_check_interval: second,
-                settle_window: second,
-            },
-            clock,
-            lists: watch::channel(Lists::default()).1,
-            objects: Arc::new(objects),
-            metrics,
-            gate: std::future::ready(Gate::Open).boxed().shared(),
-            turns: Semaphore::new(1),
+    #[test]
+    fn what_is_in_sync_is_looked_at_in_the_background_unless_somebody_asked_and_all_else_is_urgent() {
+        type Change = fn(&mut ConnectionGroup, &mut Snapshot);
+        let table: [(&str, Change, Lane); 7] = [
+            ("in sync", |_, _| {}, Lane::Background),
+            (
+                "a reconcile was requested",
+                |object, _| {
+                    object.annotations_mut().insert(RECONCILE_REQUESTED_AT.to_owned(), "now".to_owned());
+                },
+                Lane::Urgent,
+            ),
+            ("the spec was edited", |object, _| object.metadata.generation = Some(2), Lane::Urgent),
+            (
+                "it is being deleted",
+                |object, _| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
+                Lane::Urgent,
+            ),
+            ("it is not Ready", |object, _| object.status.as_mut().unwrap().conditions.clear(), Lane::Urgent),
+            (
+                "somebody else changed the group",
+                |_, list| list.groups.values_mut().for_each(|group| group.etag = Etag::new("E2")),
+                Lane::Urgent,
+            ),
+            ("the group is gone", |_, list| list.groups.clear(), Lane::Urgent),
+        ];
+        let policy = Policy {
+            owner_id: "prod".to_owned(),
+            allow_adoption: false,
+            sweep_interval: Duration::from_mins(1),
+            sweep_interval_active: Duration::from_secs(10),
+            deep_check_interval: INTERVAL,
+            settle_window: Duration::from_mins(1),
+        };
+        let around = Surroundings { port: &(), policy: &policy, snapshot: None, list_trouble: None, clock: &Still };
+        for (what, change, lane) in table {
+            let (mut object, mut list) = in_sync();
+            change(&mut object, &mut list);
+            for deep_check_at in [NOW + INTERVAL, NOW] {
+                let memory = Memory { deep_check_at: Some(deep_check_at), ..Memory::default() };
+                let known = Known::of(&object, &memory, &around);
+                assert_eq!(lane_of(&known, Some(&list)), lane, "{what}, deep check at {deep_check_at:?}");
+            }
         }
-    }
-
-    #[tokio::test]
-    async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_it() {
-        let spec = ConnectionGroupSpec { mode: Mode::Observe, ..ConnectionGroupSpec::default() };
-        let mut object = ConnectionGroup::new("edge", spec);
-        object.metadata.namespace = Some("platform".to_owned());
-        object.metadata.uid = Some("uid-1".to_owned());
-        object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
-        object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
-        let (client, asked) = agreeable().await;
-        let context = context(client, &object);
-        for _ in 0..2 {
-            assert_eq!(Box::pin(one(&object, &context)).await.unwrap().next, None);
-        }
-        let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
-        let events = "/apis/events.k8s.io/v1/namespaces/platform/events";
-        assert_eq!(*asked.lock().unwrap(), [format!("PATCH {group}"), format!("POST {events}")]);
     }
 }

@@ -1,8 +1,8 @@
 //! Several operators, several namespaces, many objects.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cloudfront_simulator::admin::Operation;
+use cloudfront_simulator::admin::{NewGroup, Operation};
 use connection_group_operator::api::ConnectionGroup;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ObjectMeta, PostParams};
@@ -100,6 +100,29 @@ async fn twenty_objects_at_once_cost_twenty_calls_and_the_sweeps_of_that_time() 
     let lists = all.len() - creates.len();
     let sweeps = usize::try_from(begun.elapsed().as_secs() / 2 + 1).expect("few");
     assert!(lists <= sweeps, "{lists} lists in the time of {sweeps} sweeps");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_calls_of_all_objects_and_of_the_sweeps_share_one_budget() -> Result<()> {
+    const BURST: usize = 3;
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    admin.create_group(&NewGroup::named("unnamed")).await?;
+    for n in 0..5 {
+        steps::create(&bed, &format!("edge-{n}"), json!({})).await?;
+    }
+    // After the burst, the next call is a quarter of an hour away.
+    let operator = bed.operator().args(["--aws-rate=0.001".to_owned(), format!("--aws-burst={BURST}")]);
+    let _operator = operator.args(["--sweep-interval=1s", "--sweep-interval-active=200ms"]).start().await?;
+    let calls = async |at_least| match admin.requests(0).await {
+        Ok(calls) if calls.len() >= at_least => Ok(steps::operations(&calls)),
+        other => Err(format!("{other:?}")),
+    };
+    let burst = wait_until(PATIENCE, "the burst", async || calls(BURST).await).await?;
+    assert_eq!(burst[0], Operation::ListConnectionGroups, "{burst:?}");
+    let more = wait_until(Duration::from_secs(3), "one call more", async || calls(BURST + 1).await).await;
+    assert!(more.is_err(), "{more:?}");
     Ok(())
 }
 

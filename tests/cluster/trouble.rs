@@ -1,10 +1,10 @@
 //! Answers that are wrong, late or missing, seen through the wire: what the object says meanwhile, and that it heals by itself.
 
 use cloudfront_simulator::admin::{Fault, FaultRule, Moment, NewTenant, Operation};
-use connection_group_operator::api::ConnectionGroup;
+use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT};
 use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
-use testbed::{Launch, Operator, Process, Result, Testbed, wait_gone, wait_until};
+use testbed::{Launch, Operator, Process, Result, Testbed, wait_for, wait_gone, wait_until};
 
 use crate::{journal, steps, steps::PATIENCE};
 
@@ -271,5 +271,28 @@ async fn a_refused_create_is_not_tried_again_before_its_time() -> Result<()> {
     steps::settled(&bed, "edge", "AccessDenied").await?;
     steps::a_sweep(&bed).await?;
     assert_eq!(steps::operations(&steps::calls_but_lists(&bed, 0).await?), [Operation::CreateConnectionGroup]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_edit_in_the_middle_of_a_slow_backoff_acts_at_once() -> Result<()> {
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let denied = admin.fault_always(Operation::CreateConnectionGroup, error(403, "AccessDenied")).await?;
+    let _operator = steps::operator(&bed).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    steps::settled(&bed, "edge", "AccessDenied").await?;
+    // Refused once more, the next try by itself is 48 seconds away at least: further than this test waits.
+    let request = json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: "now" } } });
+    steps::patch(&bed, "edge", request).await?;
+    let again = |object: &ConnectionGroup| {
+        object.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("now"))
+    };
+    wait_for(&bed.api().await?, "edge", PATIENCE, "another refusal", again).await?;
+    assert_eq!(steps::writes(&steps::calls_but_lists(&bed, 0).await?).len(), 2);
+    admin.delete_fault(denied).await?;
+
+    steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
+    steps::ready(&bed, "edge").await?;
     Ok(())
 }

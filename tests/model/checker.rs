@@ -10,17 +10,13 @@ use crate::{
     plans::ALL,
     properties::Property,
     records::RECORDS,
-    scenarios,
+    scenarios::{self, budget},
     state::{Budget, Scenario},
 };
 
 /// Room for no more than the bug needs.
 fn with(budget: Budget, scenario: Scenario) -> Scenario {
     Scenario { budget, ..scenario }
-}
-
-const fn budget(faults: u8, edits: u8, outside: u8) -> Budget {
-    Budget { faults, edits, outside }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::{explore::holds, records, scenarios, state::Scenario};
 
 fn bound(mut scenario: Scenario) -> Scenario {
     if std::env::var("MODEL_BOUND").is_ok_and(|bound| bound == "wide") {
-        scenario.budget.faults += 1;
+        scenario.budget = scenario.wide;
     }
     scenario
 }

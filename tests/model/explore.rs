@@ -51,26 +51,25 @@ pub fn explore(scenario: &Scenario, mutant: Option<Mutant>) -> Result<Report, Co
         Counterexample { violation, steps: actions.len(), story }
     };
     while !frontier.is_empty() {
-        let mut next_frontier = Vec::new();
-        for (from, state) in &frontier {
+        // Each is dropped once it has been passed: the states themselves are what takes memory.
+        for (from, state) in std::mem::take(&mut frontier) {
             if state.at_rest() {
-                convergence.check(state).map_err(|violation| broken(&ways, *from, None, violation))?;
+                convergence.check(&state).map_err(|violation| broken(&ways, from, None, violation))?;
             }
-            for action in enabled(scenario, state) {
-                let next = act(scenario, state, action, mutant);
-                let next = next.map_err(|violation| broken(&ways, *from, Some(action), violation))?;
+            for action in enabled(scenario, &state) {
+                let next = act(scenario, &state, action, mutant);
+                let next = next.map_err(|violation| broken(&ways, from, Some(action), violation))?;
                 let Some(next) = next else { continue };
                 report.transitions += 1;
-                report.seen.note(scenario, state, action, &next);
+                report.seen.note(scenario, &state, action, &next);
                 let reached = key(scenario, &next);
                 ways.entry(reached).or_insert_with(|| {
-                    next_frontier.push((reached, next));
-                    (*from, action)
+                    frontier.push((reached, next));
+                    (from, action)
                 });
             }
         }
         report.depth += 1;
-        frontier = next_frontier;
     }
     report.states = ways.len();
     report.converged = convergence.states();

@@ -14,6 +14,7 @@ use crate::{
     account::{A_MINUTE, perform},
     actions::{Cache, Dying, Struck},
     mutants::Mutant,
+    outside::Outside,
     port::Fault,
     properties::{self, Violation},
     replay::{Entry, Input, Stage, run},
@@ -197,7 +198,8 @@ pub fn store(
         status.observed_generation = object.metadata.generation.unwrap_or_default();
     }
     properties::of_write(scenario, state, index, &status)?;
-    if let Some(former) = object.status.replace(status).filter(|former| !says_the_same(former, &outcome.status)) {
+    let former = object.status.replace(status).filter(|_| scenario.outside.contains(&Outside::PutsOldStatusBack));
+    if let Some(former) = former.filter(|former| !says_the_same(former, &outcome.status)) {
         state.objects[index].former_status = Some(Arc::new(former));
     }
     state.objects[index].current = Some(Arc::new(object));

@@ -16,7 +16,7 @@ pub struct Record {
 pub const RECORDS: [Record; 20] = [
     Record {
         scenario: "life",
-        states: 609_287,
+        states: 611_533,
         plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotLooked", "DeletedOutside"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::AlreadyExists),
@@ -28,7 +28,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "faults",
-        states: 163_535,
+        states: 970_708,
         plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
@@ -38,7 +38,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "minds",
-        states: 199_038,
+        states: 700_805,
         plans: &["Untag"],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),
@@ -47,7 +47,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "deletion",
-        states: 163_247,
+        states: 1_551_889,
         plans: &["Blocked(InUse)"],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
@@ -63,8 +63,8 @@ pub const RECORDS: [Record; 20] = [
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
         errors: &[],
     },
-    Record { scenario: "adoption", states: 789_218, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
-    Record { scenario: "squatters", states: 40_205, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "adoption", states: 718_708, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
+    Record { scenario: "squatters", states: 310_328, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
     Record { scenario: "dispute", states: 64_465, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",
@@ -110,7 +110,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "quota",
-        states: 34_730,
+        states: 87_280,
         plans: &["Create"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
@@ -122,7 +122,7 @@ pub const RECORDS: [Record; 20] = [
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
     },
     Record { scenario: "lag", states: 216_315, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
-    Record { scenario: "default group", states: 11_516, plans: &["Refuse(DefaultGroup)"], errors: &[] },
+    Record { scenario: "default group", states: 43_904, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];
 
 /// The record of a scenario.

@@ -1,4 +1,7 @@
 //! The scenarios: who acts, what they may do, and how often. Each is explored to its end, and its count of states is on record.
+//!
+//! Each has two budgets. That of `make test` leaves the whole of it within some three minutes on two cores. That of `make model` (`MODEL_BOUND=wide`) allows
+//! one fault more, or, where there are two or three already, one change of mind more: within an hour, and five gigabytes a scenario.
 
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
@@ -17,6 +20,11 @@ use crate::{
     state::{Budget, NAME, OWNER_TAGS, Scenario, State},
 };
 
+/// How many faults, changes of mind, and deeds of others.
+pub const fn budget(faults: u8, edits: u8, outside: u8) -> Budget {
+    Budget { faults, edits, outside }
+}
+
 fn spec() -> ConnectionGroupSpec {
     ConnectionGroupSpec::default()
 }
@@ -34,7 +42,8 @@ fn switches() -> Switches {
     Switches { propagation: cloudfront_simulator::Millis::seconds(60 * 60 * 24 * 365 * 100), ..Switches::default() }
 }
 
-fn scenario(name: &'static str) -> Scenario {
+/// With what may happen in `make test`, and in `make model`.
+fn scenario(name: &'static str, budget: Budget, wide: Budget) -> Scenario {
     Scenario {
         name,
         specs: vec![spec()],
@@ -42,7 +51,8 @@ fn scenario(name: &'static str) -> Scenario {
         switches: switches(),
         allow_adoption: false,
         prelude: |_| {},
-        budget: Budget { faults: 1, edits: 1, outside: 1 },
+        budget,
+        wide,
         outside: &[],
         errors: &[ErrorClass::ServiceUnavailable],
         lease: true,
@@ -60,25 +70,23 @@ fn scenario(name: &'static str) -> Scenario {
 pub fn life() -> Scenario {
     Scenario {
         specs: vec![spec(), tagged()],
-        budget: Budget { faults: 1, edits: 1, outside: 1 },
         outside: &[Outside::Disables, Outside::Deletes],
-        ..scenario("life")
+        ..scenario("life", budget(1, 1, 1), budget(2, 1, 1))
     }
 }
 
 /// Many faults and crashes.
 pub fn faults() -> Scenario {
-    Scenario { budget: Budget { faults: 2, edits: 1, outside: 0 }, ..scenario("faults") }
+    scenario("faults", budget(3, 1, 0), budget(3, 2, 0))
 }
 
 /// People who change their minds again and again, and a process that lives.
 pub fn minds() -> Scenario {
     Scenario {
         specs: vec![spec(), tagged()],
-        budget: Budget { faults: 1, edits: 2, outside: 0 },
         harsh: false,
         errors: &[ErrorClass::Throttled, ErrorClass::AccessDenied],
-        ..scenario("minds")
+        ..scenario("minds", budget(1, 3, 0), budget(2, 2, 0))
     }
 }
 
@@ -86,9 +94,8 @@ pub fn minds() -> Scenario {
 pub fn deletion() -> Scenario {
     Scenario {
         prelude: |state| ours(state, &[]),
-        budget: Budget { faults: 1, edits: 1, outside: 2 },
         outside: &[Outside::TenantComes, Outside::TenantGoes, Outside::Deletes],
-        ..scenario("deletion")
+        ..scenario("deletion", budget(2, 1, 2), budget(2, 2, 1))
     }
 }
 
@@ -96,24 +103,22 @@ pub fn deletion() -> Scenario {
 pub fn owners() -> Scenario {
     Scenario {
         operators: vec![0, 1],
-        budget: Budget { faults: 1, edits: 1, outside: 0 },
         harsh: false,
         ticks: false,
-        ..scenario("owners")
+        ..scenario("owners", budget(1, 1, 0), budget(2, 1, 0))
     }
 }
 
 /// Others make groups of our name, take our tag off, and put theirs on.
 pub fn strangers() -> Scenario {
     Scenario {
-        budget: Budget { faults: 1, edits: 1, outside: 2 },
         outside: &[
             Outside::CreatesUnowned,
             Outside::CreatesForeign,
             Outside::TakesOwnerTagOff,
             Outside::PutsForeignOwnerTag,
         ],
-        ..scenario("strangers")
+        ..scenario("strangers", budget(1, 1, 2), budget(2, 1, 2))
     }
 }
 
@@ -126,9 +131,8 @@ pub fn adoption() -> Scenario {
         prelude: |state| {
             state.account.outside_create_group(state.timestamp(), NewGroup::named(NAME)).unwrap();
         },
-        budget: Budget { faults: 1, edits: 1, outside: 1 },
         outside: &[Outside::PutsForeignOwnerTag, Outside::TurnsIpv6Off],
-        ..scenario("adoption")
+        ..scenario("adoption", budget(1, 1, 1), budget(2, 1, 1))
     }
 }
 
@@ -137,29 +141,23 @@ pub fn squatters() -> Scenario {
     Scenario {
         specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() }],
         allow_adoption: true,
-        budget: Budget { faults: 1, edits: 0, outside: 1 },
         outside: &[Outside::CreatesUnowned],
-        ..scenario("squatters")
+        ..scenario("squatters", budget(2, 0, 1), budget(2, 1, 1))
     }
 }
 
 /// Somebody changes the group, and changes it again as soon as that is put right.
 pub fn dispute() -> Scenario {
-    Scenario {
-        budget: Budget { faults: 1, edits: 0, outside: 2 },
-        outside: &[Outside::Disables],
-        ..scenario("dispute")
-    }
+    Scenario { outside: &[Outside::Disables], ..scenario("dispute", budget(1, 0, 2), budget(2, 0, 2)) }
 }
 
 /// Two processes act for one object at once, as if there were no Lease.
 pub fn replicas() -> Scenario {
     Scenario {
         operators: vec![0, 0],
-        budget: Budget { faults: 0, edits: 1, outside: 0 },
         lease: false,
         ticks: false,
-        ..scenario("replicas")
+        ..scenario("replicas", budget(0, 1, 0), budget(1, 1, 0))
     }
 }
 
@@ -173,8 +171,7 @@ pub fn modes() -> Scenario {
             ConnectionGroupSpec { deletion_protection: true, ..spec() },
             ConnectionGroupSpec { deletion_policy: DeletionPolicy::Retain, ..spec() },
         ],
-        budget: Budget { faults: 1, edits: 2, outside: 0 },
-        ..scenario("modes")
+        ..scenario("modes", budget(1, 2, 0), budget(2, 2, 0))
     }
 }
 
@@ -187,9 +184,8 @@ pub fn anycast() -> Scenario {
         specs: vec![attached, ConnectionGroupSpec { ipv6_enabled: false, ..spec() }, unknown, forbidden],
         switches: Switches { detach: Detach::Rejected, ..switches() },
         prelude: |state| drop(state.account.outside_create_list(state.timestamp(), list())),
-        budget: Budget { faults: 1, edits: 2, outside: 0 },
         deletions: false,
-        ..scenario("anycast")
+        ..scenario("anycast", budget(1, 2, 0), budget(2, 2, 0))
     }
 }
 
@@ -198,7 +194,10 @@ pub fn sticky() -> Scenario {
     Scenario {
         specs: vec![attached(), tagged()],
         switches: Switches { detach: Detach::Never, ..switches() },
-        ..Scenario { name: "sticky", ..anycast() }
+        name: "sticky",
+        budget: budget(1, 2, 0),
+        wide: budget(2, 2, 0),
+        ..anycast()
     }
 }
 
@@ -207,10 +206,9 @@ pub fn drift() -> Scenario {
     Scenario {
         specs: vec![tagged()],
         prelude: |state| ours(state, &[("team", "edge")]),
-        budget: Budget { faults: 1, edits: 1, outside: 1 },
         outside: &[Outside::TakesTagsOff, Outside::TurnsIpv6Off],
         deep_checks: true,
-        ..scenario("drift")
+        ..scenario("drift", budget(1, 1, 1), budget(2, 1, 1))
     }
 }
 
@@ -226,9 +224,8 @@ pub fn refusals() -> Scenario {
             ..switches()
         },
         prelude: |state| ours(state, &[]),
-        budget: Budget { faults: 1, edits: 1, outside: 2 },
         outside: &[Outside::Enables, Outside::TenantComes, Outside::TenantGoes],
-        ..scenario("refusals")
+        ..scenario("refusals", budget(1, 1, 2), budget(2, 1, 2))
     }
 }
 
@@ -239,8 +236,7 @@ pub fn quota() -> Scenario {
         prelude: |state| {
             state.account.outside_create_group(state.timestamp(), NewGroup::named("other")).unwrap();
         },
-        budget: Budget { faults: 2, edits: 1, outside: 0 },
-        ..scenario("quota")
+        ..scenario("quota", budget(3, 1, 0), budget(3, 2, 0))
     }
 }
 
@@ -250,8 +246,7 @@ pub fn default_group() -> Scenario {
     Scenario {
         specs: vec![ConnectionGroupSpec { name: Some(name), ..spec() }],
         prelude: |state| drop(state.account.outside_create_default_group(state.timestamp())),
-        budget: Budget { faults: 2, edits: 1, outside: 0 },
-        ..scenario("default group")
+        ..scenario("default group", budget(3, 1, 0), budget(3, 2, 0))
     }
 }
 
@@ -266,9 +261,8 @@ pub fn forgeries() -> Scenario {
                 .unwrap();
             state.account.propagate(state.timestamp());
         },
-        budget: Budget { faults: 1, edits: 1, outside: 2 },
         outside: &[Outside::ForgesStatus, Outside::PutsOldStatusBack],
-        ..scenario("forgeries")
+        ..scenario("forgeries", budget(1, 1, 2), budget(2, 1, 2))
     }
 }
 
@@ -277,20 +271,17 @@ pub fn requests() -> Scenario {
     Scenario {
         specs: vec![attached(), tagged()],
         outside: &[Outside::TakesTagsOff],
-        budget: Budget { faults: 1, edits: 2, outside: 1 },
         requests: true,
-        ..Scenario { name: "requests", ..anycast() }
+        name: "requests",
+        budget: budget(1, 2, 1),
+        wide: budget(2, 2, 1),
+        ..anycast()
     }
 }
 
 /// The operator's cache lags behind what people do.
 pub fn lag() -> Scenario {
-    Scenario {
-        specs: vec![spec(), disabled()],
-        budget: Budget { faults: 1, edits: 2, outside: 0 },
-        lag: true,
-        ..scenario("lag")
-    }
+    Scenario { specs: vec![spec(), disabled()], lag: true, ..scenario("lag", budget(1, 2, 0), budget(2, 2, 0)) }
 }
 
 fn attached() -> ConnectionGroupSpec {

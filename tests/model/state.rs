@@ -47,6 +47,8 @@ pub struct Scenario {
     pub prelude: fn(&mut State),
     /// How often faults may strike, people may change their minds, and others may interfere.
     pub budget: Budget,
+    /// The same, for those who have an hour.
+    pub wide: Budget,
     /// What others may do.
     pub outside: &'static [Outside],
     /// Errors that a call may meet before it has an effect.

@@ -67,6 +67,17 @@ fn a_list_that_cloudfront_keeps_is_said_and_asked_for_once() {
 }
 
 #[test]
+fn what_was_said_of_a_refused_detach_keeps_the_request_id_of_the_refusal() {
+    let (mut world, _) = attached(Detach::Rejected);
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    for _ in 0..3 {
+        world.pass();
+        assert_eq!(world.ready().1, "AnycastDetachRejected");
+        assert!(world.message().ends_with("(AWS request id r-1)"), "{}", world.message());
+    }
+}
+
+#[test]
 fn a_list_that_cloudfront_keeps_does_not_hold_up_the_emergency_switch() {
     for detach in [Detach::Never, Detach::Rejected] {
         let (mut world, _) = attached(detach);

@@ -1,9 +1,13 @@
 //! How few calls it takes: the promises of design.md, sections 4 and 5, counted.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use connection_group_operator::cloudfront::Operation::{
-    CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup,
+use connection_group_operator::{
+    clock::Clock,
+    cloudfront::Operation::{CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup},
 };
 
 use crate::world::{PROPAGATION, World, spec};
@@ -119,4 +123,27 @@ fn at_rest_the_next_full_read_is_the_deep_check() {
     let interval = world.policy.deep_check_interval;
     assert_eq!(reads, 2);
     assert!(rested > interval * 8 / 10 && rested <= interval * 11 / 10, "{rested:?}");
+}
+
+#[test]
+fn objects_that_were_read_in_full_at_the_same_moment_do_not_come_due_together_again() {
+    let due = (0..16).map(|number| {
+        let mut world = World::new(spec());
+        world.object.metadata.uid = Some(format!("uid-{number}"));
+        world.settle();
+        world.request_reconcile("now");
+        world.pass();
+        assert_eq!(
+            world.calls().into_iter().rev().take(2).collect::<Vec<_>>(),
+            [ListTagsForResource, GetConnectionGroup]
+        );
+        let now = world.clock().moment();
+        world.memory.deep_check_due().since(now)
+    });
+    let due = due.collect::<BTreeSet<_>>();
+    let interval = World::new(spec()).policy.deep_check_interval;
+    assert_eq!(due.len(), 16, "{due:?}");
+    let (first, last) = (due.first().unwrap(), due.last().unwrap());
+    assert!(last.saturating_sub(*first) > interval / 10, "{due:?}");
+    assert!(*first >= interval * 9 / 10 && *last <= interval * 11 / 10, "{due:?}");
 }

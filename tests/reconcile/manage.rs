@@ -13,7 +13,7 @@ use connection_group_operator::cloudfront::{
 
 use crate::{
     port::Fault,
-    world::{World, spec},
+    world::{PROPAGATION, World, spec},
 };
 
 #[test]
@@ -27,6 +27,19 @@ fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() 
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
     assert!(world.message().contains(".cloudfront.net"), "{}", world.message());
     assert_eq!(world.event_reasons(), ["Created", "Deployed"]);
+}
+
+#[test]
+fn while_a_change_is_rolled_out_the_message_says_since_when_and_that_it_usually_takes_minutes() {
+    let mut world = World::new(spec());
+    world.pass();
+    let since = jiff::Timestamp::from_second(world.group().unwrap().resource.last_modified_time.0 / 1000).unwrap();
+    let says = format!("CloudFront says InProgress since {since}; rolling a change out usually takes minutes.");
+    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says.clone()), "from the answer to Create");
+    world.advance(PROPAGATION / 2);
+    world.sweep();
+    world.pass();
+    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says), "from the list");
 }
 
 #[test]
@@ -98,6 +111,23 @@ fn what_lists_do_not_show_is_found_by_the_deep_check() {
     world.sweep();
     world.pass();
     assert!(world.group().unwrap().resource.ipv6_enabled);
+}
+
+#[test]
+fn an_update_answered_with_another_configuration_than_asked_is_read_again_later_and_not_at_once() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| {
+        spec.ipv6_enabled = false;
+        spec.tags.insert("team".into(), "edge".into());
+    });
+    world.fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
+    let pause = world.pass().requeue;
+    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+    assert!(!pause.is_zero(), "although tags are left to do");
+    assert_eq!(world.memory.failures, 1, "and the pause grows");
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.tags()["team"].as_str()), ("Deployed", "edge"));
 }
 
 #[test]

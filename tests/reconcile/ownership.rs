@@ -1,9 +1,13 @@
 //! Whose group is it: owner tags, adoption, and two objects for one name.
 
-use cloudfront_simulator::admin::GroupPatch;
-use connection_group_operator::{api::AdoptionPolicy, cloudfront::Operation::TagResource};
+use cloudfront_simulator::{Account, admin::GroupPatch};
+use connection_group_operator::{
+    api::{AdoptionPolicy, DeletionPolicy},
+    cloudfront::Operation::TagResource,
+    reconcile::Finalizer,
+};
 
-use crate::world::{World, spec};
+use crate::world::{PROPAGATION, World, spec};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
@@ -198,10 +202,37 @@ fn an_owner_tag_taken_off_outside_stops_us_at_once() {
 }
 
 #[test]
+fn the_default_group_is_never_changed_or_deleted_even_if_it_carries_our_owner_tag() {
+    for deletion_policy in [DeletionPolicy::Delete, DeletionPolicy::Retain] {
+        let mut world = World::new(spec());
+        let default = world.port.account(Account::outside_create_default_group).resource.name;
+        let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
+        let ours = GroupPatch { set_tags: owner, ..GroupPatch::default() };
+        let before = world.port.account(|account, now| account.outside_edit_group(now, &default, ours)).unwrap();
+        world.edit(|spec| {
+            spec.name = Some(default.clone());
+            spec.enabled = false;
+            spec.deletion_policy = deletion_policy;
+        });
+        world.advance(PROPAGATION);
+        world.sweep();
+        world.settle();
+        assert_eq!(world.ready(), ("False".into(), "DefaultGroup".into(), vec!["Stalled".into()]));
+        world.delete();
+        world.settle();
+        assert_eq!(world.pass().finalizer, Finalizer::Release, "{}", world.message());
+        assert_eq!(world.mutations(), [], "{deletion_policy:?}");
+        let after = world.port.account(|account, now| account.groups(now));
+        assert_eq!(after.iter().map(|group| &group.etag).collect::<Vec<_>>(), [&before.etag]);
+        assert_eq!(after[0].resource.tags, before.resource.tags);
+    }
+}
+
+#[test]
 fn the_default_group_is_never_managed() {
     let mut world = World::new(spec());
     world.policy.allow_adoption = true;
-    let default = world.port.account(cloudfront_simulator::Account::outside_create_default_group).resource;
+    let default = world.port.account(Account::outside_create_default_group).resource;
     world.edit(|spec| {
         spec.name = Some(default.name.clone());
         spec.adoption_policy = AdoptionPolicy::Always;

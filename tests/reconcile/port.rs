@@ -25,6 +25,8 @@ pub enum Fault {
     Error(ErrorClass),
     /// Takes effect, but the answer is lost.
     AnswerLost,
+    /// Takes effect, but the answer shows the group with IPv6 the other way.
+    AnsweredWrongly,
     /// Answered from the state before the last change.
     Stale,
     /// A page without items, although others follow.
@@ -96,12 +98,15 @@ impl InProcess {
                 let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };
                 inner.account.outside_edit_group(now, &target, patch).unwrap();
             }
-            Some(Fault::AnswerLost | Fault::EmptyPage) | None => {}
+            Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage) | None => {}
         }
-        let answer = inner.account.call_with(now, request, freshness);
+        let mut answer = inner.account.call_with(now, request, freshness);
         if fault == Some(Fault::EmptyPage) {
             let page = Page { items: Vec::new(), marker: None, max_items: 100, next_marker: Some("more".to_owned()) };
             return Ok(Response::ListDistributionTenants(page));
+        }
+        if let (Some(Fault::AnsweredWrongly), Ok(Response::UpdateConnectionGroup(shown))) = (fault, &mut answer) {
+            shown.resource.ipv6_enabled = !shown.resource.ipv6_enabled;
         }
         if fault == Some(Fault::AnswerLost) {
             return Err(ApiError::new(operation, ErrorClass::TimedOut, None, "the answer was lost", None));

@@ -3,9 +3,15 @@
 use std::time::Duration;
 
 use cloudfront_simulator::admin::GroupPatch;
-use connection_group_operator::cloudfront::{
-    ErrorClass, Operation,
-    Operation::{CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, TagResource, UpdateConnectionGroup},
+use connection_group_operator::{
+    api::{AdoptionPolicy, DeletionPolicy},
+    cloudfront::{
+        ErrorClass, Operation,
+        Operation::{
+            CreateConnectionGroup, DeleteConnectionGroup, GetConnectionGroup, ListDistributionTenants,
+            ListTagsForResource, TagResource, UntagResource, UpdateConnectionGroup,
+        },
+    },
 };
 
 use crate::{
@@ -125,12 +131,83 @@ fn pauses_grow_to_five_minutes_and_start_anew_after_success() {
     assert_eq!(world.memory.failures, 0);
 }
 
-#[test]
-fn a_refusal_by_iam_names_the_action() {
-    let mut world = World::new(spec());
-    world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+/// What the object says once IAM refuses the operation that its next pass calls.
+fn refused_by_iam(world: &mut World, operation: Operation) -> String {
+    // Where an id may not be read, the name is tried too.
+    for _ in 0..2 {
+        world.fail(operation, Fault::Error(ErrorClass::AccessDenied));
+    }
     world.pass();
-    assert!(world.message().contains("cloudfront:CreateConnectionGroup"), "{}", world.message());
+    assert_eq!(world.ready().1, "AccessDenied", "{}", world.message());
+    world.message()
+}
+
+#[test]
+fn a_refusal_by_iam_names_the_action_and_the_arn_of_the_group() {
+    type Edit = fn(&mut World);
+    let cases: [(Operation, Edit); 6] = [
+        (GetConnectionGroup, |world| world.request_reconcile("now")),
+        (ListTagsForResource, |world| world.request_reconcile("now")),
+        (UpdateConnectionGroup, |world| world.edit(|spec| spec.enabled = false)),
+        (TagResource, |world| world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())))),
+        (UntagResource, |world| world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain)),
+        (DeleteConnectionGroup, |world| world.edit(|spec| spec.enabled = false)),
+    ];
+    for (operation, edit) in cases {
+        let mut world = World::new(spec());
+        world.settle();
+        edit(&mut world);
+        if matches!(operation, UntagResource | DeleteConnectionGroup) {
+            world.settle();
+            world.delete();
+        }
+        let arn = world.group().unwrap().resource.arn;
+        let message = refused_by_iam(&mut world, operation);
+        assert!(message.contains(&format!("cloudfront:{operation} on {arn} (edge)")), "{message}");
+    }
+}
+
+#[test]
+fn a_refusal_of_what_has_no_arn_yet_names_the_action_and_every_resource() {
+    let mut world = World::new(spec());
+    let message = refused_by_iam(&mut world, CreateConnectionGroup);
+    assert!(message.contains("cloudfront:CreateConnectionGroup on * (for connection group edge)"), "{message}");
+    world.settle();
+    world.delete();
+    let message = refused_by_iam(&mut world, ListDistributionTenants);
+    assert!(message.contains("cloudfront:ListDistributionTenants on * (for connection group edge)"), "{message}");
+}
+
+#[test]
+fn an_adoption_that_iam_refuses_names_the_arn_of_the_group_that_was_found_by_its_name() {
+    let mut world = World::new(spec());
+    world.policy.allow_adoption = true;
+    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    world.somebody_creates(|_| {});
+    world.advance(Duration::from_hours(1));
+    world.sweep();
+    world.look_for_an_owner();
+    let message = refused_by_iam(&mut world, TagResource);
+    let arn = world.group().unwrap().resource.arn;
+    assert!(message.contains(&format!("cloudfront:TagResource on {arn} (edge)")), "{message}");
+    assert_eq!(world.status().arn, None, "it is not shown as ours");
+}
+
+#[test]
+fn an_edit_in_the_middle_of_a_slow_backoff_begins_the_backoff_anew() {
+    let mut world = World::new(spec());
+    let mut refused = || {
+        world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+        world.pass().requeue
+    };
+    let (first, second) = (refused(), refused());
+    assert!(second > Duration::from_secs(40), "{second:?}");
+    world.edit(|spec| spec.enabled = false);
+    world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    assert_eq!((world.pass().requeue, world.memory.failures), (first, 1));
+    world.edit(|spec| spec.enabled = true);
+    world.pass();
+    assert_eq!((world.ready().1.as_str(), world.memory.failures), ("Deploying", 0));
 }
 
 #[test]

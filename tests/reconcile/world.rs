@@ -248,8 +248,14 @@ impl World {
         groups.into_iter().find(|group| group.resource.name == "edge").and_then(|group| group.resource.tags).unwrap()
     }
 
+    /// All groups of the account, by id.
+    pub fn groups(&self) -> BTreeMap<String, Versioned<Shown>> {
+        let groups = self.port.account(|account, now| account.groups(now));
+        groups.into_iter().map(|group| (group.resource.id.clone(), group)).collect()
+    }
+
     pub fn group_count(&self) -> usize {
-        self.port.account(|account, now| account.groups(now)).len()
+        self.groups().len()
     }
 
     pub fn somebody_creates(&self, change: impl FnOnce(&mut NewGroup)) {

@@ -78,7 +78,7 @@ fn token<T: PartialEq>(known: &mut Vec<T>, one: T) -> usize {
 
 impl<'a> Canon<'a> {
     fn new(scenario: &'a Scenario, state: &'a State) -> Self {
-        let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(2048)), Vec::new(), Vec::new());
+        let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(1000)), Vec::new(), Vec::new());
         let (generations, uids, requests) = (Vec::new(), Vec::new(), Vec::new());
         let (past_counts, old_status_counts, lag_counts) = (false, false, false);
         Self {

@@ -1,30 +1,16 @@
-//! Answers that cannot be read, at every operation that the operator calls, through the adapter that it ships: none
-//! is taken for good, none for a shorter list, and none leads to another host. No cluster; the servers are in this
-//! process.
+//! Answers that cannot be read, at every operation that the operator calls: none is taken for good, none for a shorter list, and none leads to
+//! another host.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+use std::{io::ErrorKind, net::TcpListener, sync::Arc};
 
-mod server;
-mod tls;
+use cloudfront_simulator::wire::Answer;
+use connection_group_operator::cloudfront::{ErrorClass, Operation};
 
-use std::{io::ErrorKind, net::TcpListener, sync::Arc, time::Duration};
-
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use cloudfront_simulator::{
-    Account, Switches, Timestamp,
-    admin::{NewGroup as Outside, NewList, NewTenant},
-    switches::IpAddressType,
-    wire::Answer,
+use crate::{
+    adapter,
+    calls::{NOW, account, ask},
+    server::{Server, Spoil, http, sent, whole},
 };
-use connection_group_operator::cloudfront::{
-    AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, ErrorClass, Etag, Group, GroupId, GroupName,
-    Lookup, NewGroup, Operation,
-    budget::Budget,
-    fence::Fence,
-    sdk::{Call, Meter, Sdk},
-};
-use server::{Server, Spoil, http, sent, whole};
 
 /// What a good answer to an operation holds.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +120,7 @@ async fn no_answer_that_cannot_be_read_is_taken_for_good_at_any_operation() {
     elsewhere.set_nonblocking(true).unwrap();
     let (account, known) = account();
     let server = Server::start(account, NOW).await;
-    let sdk = sdk(&server.url);
+    let sdk = adapter(&server.url);
     let mut wrong = Vec::new();
     for (what, spoil, taken) in table(&format!("http://{}", elsewhere.local_addr().unwrap())) {
         for operation in Operation::ALL {
@@ -148,92 +134,4 @@ async fn no_answer_that_cannot_be_read_is_taken_for_good_at_any_operation() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     let followed = elsewhere.accept().map(drop).map_err(|error| error.kind());
     assert_eq!(followed, Err(ErrorKind::WouldBlock), "nobody came to the other host");
-}
-
-const NOW: Timestamp = Timestamp(1_800_000_000_000);
-
-/// What the calls are about.
-struct Known {
-    group: Group,
-    disabled: Group,
-    list: AnycastIpListId,
-}
-
-/// An account in which each of the calls succeeds, with more than one of everything that is listed.
-fn account() -> (Account, Known) {
-    let mut account = Account::new(Switches::default());
-    let created = Timestamp(NOW.0 - 3_600_000);
-    let tags = [
-        ("cloudfront.kube-operators.dev/owner".to_owned(), "prod/platform/edge".to_owned()),
-        ("team".to_owned(), "edge".to_owned()),
-    ];
-    let edge = Outside { tags: tags.into(), ..Outside::named("edge") };
-    let disabled = Outside { enabled: false, ..Outside::named("disabled") };
-    let [edge, disabled] = [edge, disabled].map(|group| account.outside_create_group(created, group).unwrap());
-    for tenant in ["shop", "blog"] {
-        account.outside_create_tenant(created, NewTenant::behind("edge", tenant)).unwrap();
-    }
-    let list = account.outside_create_list(created, NewList::named("list", IpAddressType::Ipv4));
-    let [group, disabled] = [edge, disabled].map(|shown| read(&shown.resource.id, &shown.resource.arn, &shown.etag));
-    (account, Known { group, disabled, list: AnycastIpListId::new(list.id) })
-}
-
-fn read(id: &str, arn: &str, etag: &str) -> Group {
-    Group {
-        id: GroupId::new(id),
-        arn: Arn::new(arn),
-        name: GroupName::new("edge"),
-        etag: Etag::new(etag),
-        config: config(),
-        deployment: Deployment::Deployed,
-        routing_endpoint: None,
-        is_default: false,
-        created: None,
-        modified: None,
-    }
-}
-
-fn config() -> Config {
-    Config { enabled: true, ipv6_enabled: true, anycast_ip_list_id: None }
-}
-
-/// One call of the port that makes this call of CloudFront.
-async fn ask(sdk: &Sdk, operation: Operation, known: &Known) -> Result<(), ApiError> {
-    let Known { group, disabled, list } = known;
-    let tags = [("team".to_owned(), "edge".to_owned())].into();
-    match operation {
-        Operation::CreateConnectionGroup => {
-            sdk.create(&NewGroup { name: GroupName::new("new"), config: config(), tags }).await.map(drop)
-        }
-        Operation::GetConnectionGroup => Box::pin(sdk.describe(&Lookup::Name(group.name.clone()))).await.map(drop),
-        Operation::UpdateConnectionGroup => sdk.update(group, &config()).await.map(drop),
-        Operation::DeleteConnectionGroup => sdk.delete(disabled).await,
-        Operation::ListConnectionGroups => sdk.list().await.map(drop),
-        Operation::TagResource => sdk.tag(&group.arn, &tags).await,
-        Operation::UntagResource => sdk.untag(&group.arn, &["team".to_owned()].into()).await,
-        Operation::ListTagsForResource => sdk.tags(&group.arn).await.map(drop),
-        Operation::ListDistributionTenants => sdk.tenants(&group.id).await.map(drop),
-        Operation::GetAnycastIpList => sdk.anycast_ip_list(list).await.map(drop),
-    }
-}
-
-/// The adapter as the operator configures it, but for credentials and budget.
-fn sdk(url: &str) -> Sdk {
-    struct Silent;
-
-    impl Meter for Silent {
-        fn call_ended(&self, _: &Call<'_>) {}
-    }
-
-    let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
-    let aws = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(url)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    let fence = Fence::default();
-    fence.open();
-    let budget = Budget::new(10_000.0, 10_000, Duration::from_mins(1));
-    Sdk::configured(&aws, Duration::from_secs(30), Arc::new(budget), Arc::new(Silent), fence)
 }

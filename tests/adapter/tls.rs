@@ -16,6 +16,11 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 
+use crate::{
+    adapter,
+    calls::{account, ask},
+};
+
 /// Listens for https, and deals with each connection as told.
 fn listen(mut meet: impl FnMut(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -25,10 +30,10 @@ fn listen(mut meet: impl FnMut(TcpStream) + Send + 'static) -> String {
 }
 
 async fn assert_unreachable(url: &str, says: &str) {
-    let (_, known) = crate::account();
-    let sdk = crate::sdk(url);
+    let (_, known) = account();
+    let sdk = adapter(url);
     for operation in Operation::ALL {
-        let error = crate::ask(&sdk, operation, &known).await.expect_err(operation.as_str());
+        let error = ask(&sdk, operation, &known).await.expect_err(operation.as_str());
         assert_eq!(error.class, ErrorClass::Unreachable, "{error}");
         assert!(error.message.contains(says), "{error}");
     }

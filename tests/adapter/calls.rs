@@ -1,0 +1,79 @@
+//! One call of the port for each operation, and an account in which it succeeds. In: an adapter, an operation. Out: what came of it.
+
+use cloudfront_simulator::{
+    Account, Switches, Timestamp,
+    admin::{NewGroup as Outside, NewList, NewTenant},
+    switches::IpAddressType,
+};
+use connection_group_operator::cloudfront::{
+    AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Etag, Group, GroupId, GroupName, Lookup, NewGroup,
+    Operation, sdk::Sdk,
+};
+
+/// When the calls are made.
+pub const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+/// What the calls are about.
+pub struct Known {
+    group: Group,
+    disabled: Group,
+    list: AnycastIpListId,
+}
+
+/// An account in which each of the calls succeeds, with more than one of everything that is listed.
+pub fn account() -> (Account, Known) {
+    let mut account = Account::new(Switches::default());
+    let created = Timestamp(NOW.0 - 3_600_000);
+    let tags = [
+        ("cloudfront.kube-operators.dev/owner".to_owned(), "prod/platform/edge".to_owned()),
+        ("team".to_owned(), "edge".to_owned()),
+    ];
+    let edge = Outside { tags: tags.into(), ..Outside::named("edge") };
+    let disabled = Outside { enabled: false, ..Outside::named("disabled") };
+    let [edge, disabled] = [edge, disabled].map(|group| account.outside_create_group(created, group).unwrap());
+    for tenant in ["shop", "blog"] {
+        account.outside_create_tenant(created, NewTenant::behind("edge", tenant)).unwrap();
+    }
+    let list = account.outside_create_list(created, NewList::named("list", IpAddressType::Ipv4));
+    let [group, disabled] = [edge, disabled].map(|shown| read(&shown.resource.id, &shown.resource.arn, &shown.etag));
+    (account, Known { group, disabled, list: AnycastIpListId::new(list.id) })
+}
+
+fn read(id: &str, arn: &str, etag: &str) -> Group {
+    Group {
+        id: GroupId::new(id),
+        arn: Arn::new(arn),
+        name: GroupName::new("edge"),
+        etag: Etag::new(etag),
+        config: config(),
+        deployment: Deployment::Deployed,
+        routing_endpoint: None,
+        is_default: false,
+        created: None,
+        modified: None,
+    }
+}
+
+fn config() -> Config {
+    Config { enabled: true, ipv6_enabled: true, anycast_ip_list_id: None }
+}
+
+/// One call of the port that makes this call of CloudFront.
+pub async fn ask(sdk: &Sdk, operation: Operation, known: &Known) -> Result<(), ApiError> {
+    let Known { group, disabled, list } = known;
+    let tags = [("team".to_owned(), "edge".to_owned())].into();
+    match operation {
+        Operation::CreateConnectionGroup => {
+            sdk.create(&NewGroup { name: GroupName::new("new"), config: config(), tags }).await.map(drop)
+        }
+        Operation::GetConnectionGroup => Box::pin(sdk.describe(&Lookup::Name(group.name.clone()))).await.map(drop),
+        Operation::UpdateConnectionGroup => sdk.update(group, &config()).await.map(drop),
+        Operation::DeleteConnectionGroup => sdk.delete(disabled).await,
+        Operation::ListConnectionGroups => sdk.list().await.map(drop),
+        Operation::TagResource => sdk.tag(&group.arn, &tags).await,
+        Operation::UntagResource => sdk.untag(&group.arn, &["team".to_owned()].into()).await,
+        Operation::ListTagsForResource => sdk.tags(&group.arn).await.map(drop),
+        Operation::ListDistributionTenants => sdk.tenants(&group.id).await.map(drop),
+        Operation::GetAnycastIpList => sdk.anycast_ip_list(list).await.map(drop),
+    }
+}

@@ -1,0 +1,134 @@
+//! Lists of more than one page, and what the sweep makes of them.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use cloudfront_simulator::{
+    Switches,
+    admin::{Fault, FaultRule, GroupPatch, Moment, NewGroup, Operation},
+};
+use connection_group_operator::{
+    api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, Reason, Standing, set_standing},
+    clock::{self, Clock},
+    cloudfront::GroupName,
+    orphans::Scope,
+    reconcile::Policy,
+    sweep::{self, Lists, Objects},
+};
+use kube::runtime::reflector::ObjectRef;
+use testbed::Result;
+use tokio::sync::watch;
+
+use crate::{PATIENCE, connected};
+
+/// What does not matter here: no sweep looks at the time.
+struct Still;
+
+impl Clock for Still {
+    fn moment(&self) -> clock::Moment {
+        clock::Moment::START
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+}
+
+/// Objects, and the names of those that were woken.
+struct Cache {
+    objects: Vec<Arc<ConnectionGroup>>,
+    woken: Mutex<Vec<String>>,
+}
+
+impl Objects for Cache {
+    fn all(&self) -> Vec<Arc<ConnectionGroup>> {
+        self.objects.clone()
+    }
+
+    /// Or the sweep would look for orphans besides.
+    fn are_synced(&self) -> bool {
+        false
+    }
+
+    fn wake(&self, object: ObjectRef<ConnectionGroup>) {
+        self.woken.lock().unwrap().push(object.name);
+    }
+}
+
+impl Cache {
+    fn woken(&self) -> Vec<String> {
+        std::mem::take(&mut self.woken.lock().unwrap())
+    }
+}
+
+/// An object that is in sync with its group.
+fn in_sync(name: &str, id: String, etag: String) -> Arc<ConnectionGroup> {
+    let mut object = ConnectionGroup::new(name, ConnectionGroupSpec::default());
+    let ready = (Standing::Ready, Reason::Deployed, "m");
+    object.status = Some(ConnectionGroupStatus {
+        id: Some(id),
+        e_tag: Some(etag),
+        status: Some("Deployed".into()),
+        enabled: Some(true),
+        conditions: set_standing(&[], ready, None, 1, jiff::Timestamp::UNIX_EPOCH),
+        ..ConnectionGroupStatus::UNSEEN
+    });
+    Arc::new(object)
+}
+
+/// What the next sweep brings; between two of these, sweeps stand still.
+async fn next(sweeps: &mut (impl Future<Output = ()> + Unpin), lists: &mut watch::Receiver<Lists>) -> Lists {
+    let swept = async {
+        tokio::select! {
+            () = sweeps => unreachable!("it sweeps until it is dropped"),
+            heard = lists.changed() => heard.unwrap(),
+        }
+    };
+    tokio::time::timeout(PATIENCE, swept).await.expect("there is a sweep");
+    lists.borrow_and_update().clone()
+}
+
+#[tokio::test]
+async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> Result<()> {
+    let (admin, port) = connected(Switches { page_size: 1, ..Switches::default() }).await;
+    let mut objects = Vec::new();
+    for name in ["first", "second"] {
+        let group = admin.create_group(&NewGroup::named(name)).await?;
+        objects.push(in_sync(name, group.resource.id, group.etag));
+    }
+    admin.advance_clock(Duration::from_hours(1)).await?;
+    let policy = Policy {
+        owner_id: "prod".into(),
+        allow_adoption: false,
+        sweep_interval: Duration::from_millis(20),
+        sweep_interval_active: Duration::from_millis(20),
+        deep_check_interval: Duration::from_hours(6),
+        settle_window: Duration::from_mins(1),
+    };
+    let scope = Scope { owner_id: "prod".into(), namespaces: BTreeSet::new(), settle_window: policy.settle_window };
+    let cache = Arc::new(Cache { objects, woken: Mutex::default() });
+    let (publish, mut lists) = watch::channel(Lists::default());
+    let sweeps = sweep::run(port, policy, scope, Arc::new(Still), Arc::clone(&cache) as _, publish);
+    let mut sweeps = Box::pin(sweeps);
+    let complete = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
+    assert_eq!(complete.groups.keys().map(GroupName::as_str).collect::<Vec<_>>(), ["first", "second"]);
+
+    // The first page shows a change, and misses a group.
+    let off = GroupPatch { enabled: Some(false), ..GroupPatch::default() };
+    admin.edit_group("first", &off).await?;
+    let code = "ServiceUnavailable".to_owned();
+    let fault = Fault::Error { status: 503, code, message: String::new(), when: Moment::Before };
+    let operation = Operation::ListConnectionGroups.into();
+    admin.add_fault(&FaultRule { operation, target: None, skip: 1, times: Some(1), fault }).await?;
+    let failed = next(&mut sweeps, &mut lists).await;
+    assert!(failed.trouble.is_some(), "the second page failed");
+    assert!(Arc::ptr_eq(&failed.snapshot.unwrap(), &complete), "the last complete list stays");
+    assert_eq!(cache.woken(), Vec::<String>::new());
+
+    assert_eq!(next(&mut sweeps, &mut lists).await.trouble, None);
+    assert_eq!(cache.woken(), ["first"], "the next complete list shows the change");
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The operator's adapter over AWS's SDK, and the sweep above it, against servers in this process: what only calls over HTTP can prove, and needs
+//! no Kubernetes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+
+mod answers;
+mod calls;
+mod describe;
+mod list;
+mod server;
+mod tls;
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use cloudfront_simulator::{
+    Switches,
+    server::{Simulator, serve},
+};
+use connection_group_operator::cloudfront::{
+    budget::Budget,
+    fence::Fence,
+    sdk::{Call, Meter, Sdk},
+};
+use testbed::admin::AdminClient;
+use tokio::net::TcpListener;
+
+/// For what takes some milliseconds on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Nobody counts these calls.
+struct Silent;
+
+impl Meter for Silent {
+    fn call_ended(&self, _: &Call<'_>) {}
+}
+
+/// A simulator with these switches, and the adapter connected to it.
+async fn connected(switches: Switches) -> (AdminClient, Sdk) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(serve(listener, Arc::new(Simulator::new(switches, Duration::ZERO)), pending()));
+    (AdminClient::new(&url).unwrap(), adapter(&url))
+}
+
+/// The adapter as the operator configures it, but for credentials and budget.
+fn adapter(url: &str) -> Sdk {
+    let credentials = Credentials::new("simulator", "simulator", None, None, "simulator");
+    let aws = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(url)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    let fence = Fence::default();
+    fence.open();
+    let budget = Budget::new(10_000.0, 10_000, Duration::from_mins(1));
+    Sdk::configured(&aws, PATIENCE, Arc::new(budget), Arc::new(Silent), fence)
+}

@@ -1,0 +1,162 @@
+//! Random values: tags that CloudFront takes, specs, memories, texts that nobody should write, and statuses that
+//! nobody should store. Pure.
+
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+
+use connection_group_operator::{
+    api::{AdoptionPolicy, BlockedBy, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift, Mode, Reason},
+    clock::Moment,
+    reconcile::{Memory, dispute::Dispute},
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use proptest::{prelude::*, sample::select};
+
+/// Letters, separators and numbers of several scripts, one of them of four bytes, and the signs that AWS allows.
+const TAG_CHARACTERS: &str = "aZéßΩжあ語𝒳0½Ⅷ \u{a0}\u{3000}\u{2028}_.:/=+-@";
+
+/// A key or value of that length in characters, often of the shortest or longest.
+fn tag_text(length: RangeInclusive<usize>) -> impl Strategy<Value = String> {
+    let unit = prop::collection::vec(select(TAG_CHARACTERS.chars().collect::<Vec<_>>()), 1..8);
+    let length = prop_oneof![Just(*length.start()), Just(*length.end()), length];
+    (unit, length).prop_map(|(unit, length)| unit.into_iter().cycle().take(length).collect())
+}
+
+/// Tags as the schema and CloudFront allow them, now and then as many and as long as can be.
+pub fn tags() -> impl Strategy<Value = BTreeMap<String, String>> {
+    let full = (tag_text(126..=126), tag_text(256..=256))
+        .prop_map(|(key, value)| (10..50).map(|number| (format!("{number}{key}"), value.clone())).collect());
+    prop_oneof![
+        3 => prop::collection::btree_map(tag_text(1..=128), tag_text(0..=256), 0..8),
+        1 => full,
+    ]
+}
+
+/// Any spec without a name of its own.
+pub fn spec() -> impl Strategy<Value = ConnectionGroupSpec> {
+    let modes = (
+        select(vec![Mode::Manage, Mode::Manage, Mode::Observe]),
+        select(vec![AdoptionPolicy::Never, AdoptionPolicy::IfUnchanged, AdoptionPolicy::Always]),
+        select(vec![DeletionPolicy::Delete, DeletionPolicy::Retain]),
+    );
+    let list = prop::option::of(Just("aip_nowhere".to_owned()));
+    let tags = prop_oneof![prop::collection::btree_map("[a-c]", "[a-c]", 0..3), tags()];
+    (modes, any::<[bool; 2]>(), prop::bool::weighted(0.1), prop::bool::weighted(0.2), list, tags).prop_map(
+        |((mode, adoption_policy, deletion_policy), [enabled, ipv6_enabled], suspend, protection, list, tags)| {
+            ConnectionGroupSpec {
+                name: None,
+                enabled,
+                ipv6_enabled,
+                anycast_ip_list_id: list,
+                tags,
+                mode,
+                adoption_policy,
+                deletion_policy,
+                deletion_protection: protection,
+                suspend,
+            }
+        },
+    )
+}
+
+/// Whatever a process may remember of an object, two hours after it began.
+pub fn memory() -> impl Strategy<Value = Memory> {
+    let moment = || (0..7200_u64).prop_map(|seconds| Moment::after_start(Duration::from_secs(seconds)));
+    let moments = (prop::option::of(moment()), moment(), prop::option::of(moment()), prop::option::of(moment()));
+    let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
+    (any::<u32>(), moments, dispute).prop_map(
+        |(failures, (last_write, last_claim, deep_check_at, unowned_since), (rounds, is_open))| {
+            let mut dispute = Dispute::default();
+            for round in rounds {
+                dispute.put_right(round);
+            }
+            dispute.look(is_open);
+            Memory { failures, last_write, last_claim, deep_check_at, dispute, unowned_since }
+        },
+    )
+}
+
+/// Any text, of any characters.
+pub fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(any::<char>(), 0..12).prop_map(String::from_iter)
+}
+
+fn time() -> impl Strategy<Value = Time> {
+    // Whole seconds, as the API server stores them: from the year 0 to the year 9999.
+    (-62_135_596_800..=253_402_207_200_i64).prop_map(|second| Time(jiff::Timestamp::from_second(second).unwrap()))
+}
+
+/// The reasons from which a pass draws conclusions, and others.
+fn reason() -> impl Strategy<Value = String> {
+    let known = [
+        Reason::Deploying,
+        Reason::Deployed,
+        Reason::Disabled,
+        Reason::Disabling,
+        Reason::Deleting,
+        Reason::AnycastDetachRejected,
+        Reason::Suspended,
+    ];
+    prop_oneof![4 => select(known.map(Reason::as_str).to_vec()).prop_map(str::to_owned), 1 => text()]
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let type_ = prop_oneof![select(vec!["Ready", "Reconciling", "Stalled", "Drifted"]).prop_map(str::to_owned), text()];
+    let status = prop_oneof![select(vec!["True", "False", "Unknown"]).prop_map(str::to_owned), text()];
+    (type_, status, reason(), text(), any::<Option<i64>>(), time()).prop_map(
+        |(type_, status, reason, message, observed_generation, last_transition_time)| Condition {
+            type_,
+            status,
+            reason,
+            message,
+            observed_generation,
+            last_transition_time,
+        },
+    )
+}
+
+fn drift() -> impl Strategy<Value = Drift> {
+    (text(), text(), text()).prop_map(|(field, desired, observed)| Drift { field, desired, observed })
+}
+
+fn blocked_by() -> impl Strategy<Value = BlockedBy> {
+    let tenants = prop::collection::vec(text(), 0..4);
+    (any::<i64>(), tenants).prop_map(|(count, tenants)| BlockedBy { count, tenants })
+}
+
+/// Any status that the types allow.
+pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
+    let texts = prop::array::uniform9(prop::option::of(text()));
+    let switches = any::<[Option<bool>; 3]>();
+    let times = [prop::option::of(time()), prop::option::of(time())];
+    let tags = prop::collection::btree_map(text(), text(), 0..4);
+    let lists = (prop::collection::vec(drift(), 0..4), prop::collection::vec(condition(), 0..5));
+    let generation = prop_oneof![-1..4_i64, any::<i64>()];
+    (generation, texts, switches, times, tags, prop::option::of(blocked_by()), lists).prop_map(
+        |(observed_generation, texts, switches, [created_time, last_modified_time], tags, blocked_by, lists)| {
+            let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, last_handled] = texts;
+            let [enabled, ipv6_enabled, is_default] = switches;
+            let (drift, conditions) = lists;
+            ConnectionGroupStatus {
+                observed_generation,
+                id,
+                arn,
+                name,
+                owner,
+                e_tag,
+                status,
+                routing_endpoint,
+                enabled,
+                ipv6_enabled,
+                anycast_ip_list_id,
+                is_default,
+                created_time,
+                last_modified_time,
+                tags,
+                drift,
+                blocked_by,
+                last_handled_reconcile_at: last_handled,
+                conditions,
+            }
+        },
+    )
+}

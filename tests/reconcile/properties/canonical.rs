@@ -1,0 +1,197 @@
+//! What an object asks for and what a group is are compared in one form: a spec written off a group differs from it in
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use cloudfront_simulator::{
+    admin::{GroupPatch, NewList},
+    switches::IpAddressType,
+};
+use connection_group_operator::{
+    api::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, Mode},
+    cloudfront::{AnycastIpListId, CloudFront, Described, GroupName, Lookup, Operation},
+    reconcile::{
+        desired::{Desired, Intent},
+        differences::differences,
+        ownership::OwnerTag,
+    },
+};
+use proptest::{prelude::*, sample::Index};
+
+use super::anything;
+use crate::world::{World, now, spec};
+
+/// What a group is like.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub enabled: bool,
+    pub ipv6_enabled: bool,
+    /// Whether it is on an Anycast list.
+    pub listed: bool,
+    pub tags: BTreeMap<String, String>,
+}
+
+pub fn shape() -> impl Strategy<Value = Shape> {
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>());
+    (switches, anything::tags()).prop_map(|((enabled, ipv6_enabled, listed), tags)| Shape {
+        enabled,
+        ipv6_enabled,
+        listed,
+        tags,
+    })
+}
+
+/// An Anycast list that every group may use.
+pub fn new_list(world: &World) -> String {
+    let list = NewList::named("static", IpAddressType::Dualstack);
+    world.port.account(|account, now| account.outside_create_list(now, list)).id
+}
+
+/// An old, unowned group like that.
+pub fn somebody_creates(world: &mut World, shape: &Shape, list: &str) {
+    world.somebody_creates(|group| {
+        group.enabled = shape.enabled;
+        group.ipv6_enabled = shape.ipv6_enabled;
+        group.anycast_ip_list_id = shape.listed.then(|| list.to_owned());
+        group.tags.clone_from(&shape.tags);
+    });
+    world.advance(std::time::Duration::from_hours(1));
+    world.sweep();
+}
+
+/// A world with such a group, and the group as CloudFront shows it.
+fn beside(shape: &Shape) -> (World, Described) {
+    let mut world = World::new(spec());
+    let list = new_list(&world);
+    somebody_creates(&mut world, shape, &list);
+    let described = describe(&world);
+    (world, described)
+}
+
+fn describe(world: &World) -> Described {
+    now(world.port.describe(&Lookup::Name(GroupName::new("edge")))).unwrap().unwrap()
+}
+
+fn written_off(described: &Described) -> ConnectionGroupSpec {
+    let config = &described.group.config;
+    ConnectionGroupSpec {
+        enabled: config.enabled,
+        ipv6_enabled: config.ipv6_enabled,
+        anycast_ip_list_id: config.anycast_ip_list_id.as_ref().map(AnycastIpListId::to_string),
+        tags: described.tags.clone().into_iter().filter(|(key, _)| key != OwnerTag::KEY).collect(),
+        ..spec()
+    }
+}
+
+/// As the API server gives it back.
+fn desired(spec: ConnectionGroupSpec) -> Desired {
+    let object = serde_json::to_string(&ConnectionGroup::new("edge", spec)).unwrap();
+    match Intent::of(&serde_json::from_str(&object).unwrap()) {
+        Intent::Present(desired) => desired,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One thing that is otherwise.
+#[derive(Clone, Debug)]
+enum Otherwise {
+    Enabled,
+    Ipv6,
+    List,
+    TagValue(Index),
+    TagGone(Index),
+}
+
+fn otherwise() -> impl Strategy<Value = Otherwise> {
+    prop_oneof![
+        Just(Otherwise::Enabled),
+        Just(Otherwise::Ipv6),
+        Just(Otherwise::List),
+        any::<Index>().prop_map(Otherwise::TagValue),
+        any::<Index>().prop_map(Otherwise::TagGone),
+    ]
+}
+
+/// Changes the group, and names the field of the spec.
+fn change(described: &mut Described, otherwise: &Otherwise) -> String {
+    let key = |index: &Index| index.get(&described.tags.keys().cloned().collect::<Vec<_>>()).clone();
+    match otherwise {
+        Otherwise::Enabled => {
+            described.group.config.enabled ^= true;
+            "enabled".to_owned()
+        }
+        Otherwise::Ipv6 => {
+            described.group.config.ipv6_enabled ^= true;
+            "ipv6Enabled".to_owned()
+        }
+        Otherwise::List => {
+            let list = &mut described.group.config.anycast_ip_list_id;
+            *list = list.is_none().then(|| AnycastIpListId::new("aip_another"));
+            "anycastIpListId".to_owned()
+        }
+        Otherwise::TagValue(index) => {
+            let key = key(index);
+            described.tags.entry(key.clone()).and_modify(|value| value.push('x'));
+            format!("tags[{key}]")
+        }
+        Otherwise::TagGone(index) => {
+            let key = key(index);
+            described.tags.remove(&key);
+            format!("tags[{key}]")
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(super::cases(96))]
+
+    #[test]
+    fn a_spec_written_off_a_group_differs_from_it_in_nothing(shape in shape(), theirs in anything::tags()) {
+        let (_, described) = beside(&shape);
+        let spec = written_off(&described);
+        let desired = desired(spec.clone());
+        prop_assert_eq!(differences(&desired, &described), []);
+
+        let all_tags = desired.all_tags(&OwnerTag::new("prod", "platform", "edge"));
+        let owned = Described { tags: all_tags, ..described.clone() };
+        prop_assert_eq!(written_off(&owned), spec, "written off once more, it is the same");
+        let tags = theirs.into_iter().chain(owned.tags).collect();
+        prop_assert_eq!(differences(&desired, &Described { tags, ..described }), [], "tags of others do not count");
+    }
+
+    #[test]
+    fn whatever_is_otherwise_is_the_one_difference(mut shape in shape(), otherwise in otherwise()) {
+        shape.tags.insert("team".to_owned(), "edge".to_owned());
+        let (_, mut described) = beside(&shape);
+        let desired = desired(written_off(&described));
+        let field = change(&mut described, &otherwise);
+        let found = differences(&desired, &described);
+        prop_assert_eq!(found.iter().map(|drift| &drift.field).collect::<Vec<_>>(), [&field]);
+    }
+
+    #[test]
+    fn a_group_that_equals_its_spec_is_adopted_with_its_owner_tag_alone(shape in shape()) {
+        let (mut world, before) = beside(&shape);
+        world.policy.allow_adoption = true;
+        let asked = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..written_off(&before) };
+        world.edit(|spec| *spec = asked);
+        world.calls();
+        world.settle();
+        prop_assert_eq!(world.mutations(), [Operation::TagResource]);
+        let mut after = describe(&world);
+        prop_assert_eq!(after.tags.remove(OwnerTag::KEY), Some("prod/platform/edge".to_owned()));
+        prop_assert_eq!(after, before);
+    }
+
+    #[test]
+    fn a_group_that_equals_its_spec_shows_no_drift_until_somebody_changes_it(shape in shape()) {
+        let (mut world, before) = beside(&shape);
+        world.edit(|spec| *spec = ConnectionGroupSpec { mode: Mode::Observe, ..written_off(&before) });
+        world.settle();
+        prop_assert_eq!(&world.status().drift, &[]);
+        world.somebody_edits(GroupPatch { enabled: Some(!shape.enabled), ..GroupPatch::default() });
+        world.sweep();
+        world.settle();
+        prop_assert_eq!(world.status().drift.len(), 1);
+    }
+}

@@ -1,0 +1,204 @@
+//! Tags of others are never removed nor overwritten, whoever names which key when, and whatever is lost on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{
+    api::{AdoptionPolicy, DeletionPolicy},
+    cloudfront::{ErrorClass, Operation},
+    reconcile::{Finalizer, ownership::OwnerTag},
+};
+use proptest::{prelude::*, sample::select};
+
+use crate::{
+    port::Fault,
+    world::{PROPAGATION, World, spec},
+};
+
+type Tags = BTreeMap<String, String>;
+
+/// Whoever tags draws from the same few keys.
+fn tags() -> impl Strategy<Value = Tags> {
+    prop::collection::btree_map("[a-f]", "[x-z]?", 0..4)
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Edit(Tags),
+    EditIpv6(bool),
+    SomebodyTags(Tags),
+    SomebodyUntags(Tags),
+    SomebodyDeletes,
+    SomebodyCreates(Tags),
+    SomebodyReplacesIt(Tags),
+    Fail(Operation, Fault),
+    Pass,
+    PassAndCrash,
+    Crash,
+    Sweep,
+    TimeGoesBy,
+    DeepCheckIsDue,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let operation = select(vec![
+        Operation::CreateConnectionGroup,
+        Operation::GetConnectionGroup,
+        Operation::UpdateConnectionGroup,
+        Operation::TagResource,
+        Operation::UntagResource,
+        Operation::ListTagsForResource,
+    ]);
+    let fault = select(vec![
+        Fault::AnswerLost,
+        Fault::Stale,
+        Fault::Error(ErrorClass::TimedOut),
+        Fault::Error(ErrorClass::NotFound),
+        Fault::Error(ErrorClass::AccessDenied),
+    ]);
+    prop_oneof![
+        4 => tags().prop_map(Step::Edit),
+        1 => any::<bool>().prop_map(Step::EditIpv6),
+        3 => tags().prop_map(Step::SomebodyTags),
+        1 => tags().prop_map(Step::SomebodyUntags),
+        1 => Just(Step::SomebodyDeletes),
+        1 => tags().prop_map(Step::SomebodyCreates),
+        1 => tags().prop_map(Step::SomebodyReplacesIt),
+        4 => (operation, fault).prop_map(|(operation, fault)| Step::Fail(operation, fault)),
+        8 => Just(Step::Pass),
+        2 => Just(Step::PassAndCrash),
+        1 => Just(Step::Crash),
+        2 => Just(Step::Sweep),
+        6 => Just(Step::TimeGoesBy),
+        1 => Just(Step::DeepCheckIsDue),
+    ]
+}
+
+/// A world, and what its object may take for its own.
+struct Told {
+    world: World,
+    /// The groups that others made, by id, with the keys that the object named while the group was ours. Of a group
+    /// that we made, any key may be ours that the object ever named: nobody may remember the Create that made it.
+    adopted: BTreeMap<String, BTreeSet<String>>,
+    ever_named: BTreeSet<String>,
+}
+
+impl Told {
+    fn group(&self) -> Option<(String, Tags)> {
+        self.world.group().map(|group| (group.resource.id, self.world.tags()))
+    }
+
+    fn somebody_creates(&mut self, tags: Tags) {
+        self.world.somebody_creates(|group| group.tags = tags);
+        self.adopted.extend(self.group().map(|(id, _)| (id, BTreeSet::new())));
+    }
+
+    fn take(&mut self, step: Step) {
+        let world = &mut self.world;
+        let exists = world.group().is_some();
+        match step {
+            Step::Edit(tags) => {
+                self.ever_named.extend(tags.keys().cloned());
+                world.edit(|spec| spec.tags = tags);
+            }
+            Step::EditIpv6(on) => world.edit(|spec| spec.ipv6_enabled = on),
+            Step::SomebodyTags(set_tags) if exists => {
+                world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+            }
+            Step::SomebodyUntags(tags) if exists => {
+                world.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
+            }
+            Step::SomebodyDeletes if exists => world.somebody_deletes_the_group(),
+            Step::SomebodyCreates(tags) if !exists => self.somebody_creates(tags),
+            Step::SomebodyReplacesIt(tags) if exists => {
+                world.somebody_deletes_the_group();
+                self.take(Step::TimeGoesBy);
+                if self.group().is_none() {
+                    self.somebody_creates(tags);
+                }
+            }
+            Step::SomebodyTags(_)
+            | Step::SomebodyUntags(_)
+            | Step::SomebodyDeletes
+            | Step::SomebodyCreates(_)
+            | Step::SomebodyReplacesIt(_) => {}
+            Step::Fail(operation, fault) => world.fail(operation, fault),
+            Step::Pass => self.pass(|world| drop(world.pass())),
+            Step::PassAndCrash => self.pass(|world| {
+                world.pass_without_storing();
+                world.crash();
+            }),
+            Step::Crash => world.crash(),
+            Step::Sweep => world.sweep(),
+            Step::TimeGoesBy => {
+                world.advance(PROPAGATION);
+                world.sweep();
+                self.pass(|world| drop(world.pass()));
+            }
+            Step::DeepCheckIsDue => world.advance(world.policy.deep_check_interval * 2),
+        }
+    }
+
+    /// One pass, before and after which the tags of the group are compared.
+    fn pass(&mut self, pass: impl FnOnce(&mut World)) {
+        let before = self.group();
+        pass(&mut self.world);
+        let Some((id, after)) = self.group() else { return };
+        let wanted = &self.world.object.spec.tags;
+        let named = self.adopted.get(&id).unwrap_or(&self.ever_named);
+        if let Some((_, before)) = before.filter(|(was, _)| *was == id) {
+            for key in before.keys().chain(after.keys()).filter(|key| *key != OwnerTag::KEY) {
+                let (was, is) = (before.get(key), after.get(key));
+                let may_change = match wanted.get(key) {
+                    Some(value) => is == Some(value),
+                    None => is.is_none() && named.contains(key),
+                };
+                assert!(was == is || may_change, "tag {key} was {was:?} and is {is:?}");
+            }
+        }
+        let is_ours = after.contains_key(OwnerTag::KEY);
+        if let Some(named) = self.adopted.get_mut(&id).filter(|_| is_ours) {
+            named.extend(wanted.keys().cloned());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(super::cases(1000))]
+
+    #[test]
+    fn no_history_takes_a_tag_of_others(
+        theirs in prop::option::of(tags()),
+        tag_lag in any::<bool>(),
+        steps in prop::collection::vec(step(), 0..40),
+    ) {
+        let mut world = World::new(spec());
+        world.policy.allow_adoption = true;
+        world.edit(|spec| {
+            spec.adoption_policy = AdoptionPolicy::Always;
+            spec.deletion_policy = DeletionPolicy::Retain;
+        });
+        if tag_lag {
+            world.switch(|switches| switches.tag_lag = cloudfront_simulator::Millis::seconds(30));
+        }
+        let mut told = Told { world, adopted: BTreeMap::new(), ever_named: BTreeSet::new() };
+        if let Some(theirs) = theirs {
+            told.somebody_creates(theirs);
+        }
+        for step in steps {
+            told.take(step);
+        }
+
+        // Let go of at last, the group keeps every tag but that of its owner.
+        let world = &mut told.world;
+        world.faults_stop();
+        world.advance(world.policy.deep_check_interval * 2);
+        world.sweep();
+        world.settle();
+        let mut before = world.tags();
+        before.remove(OwnerTag::KEY);
+        world.delete();
+        prop_assert_eq!(world.pass().finalizer, Finalizer::Release);
+        prop_assert_eq!(world.tags(), before);
+    }
+}

@@ -1,0 +1,111 @@
+//! How often the account is listed, on tokio's paused clock.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use connection_group_operator::{
+    api::ConnectionGroup,
+    cloudfront::{ErrorClass, Operation::ListConnectionGroups},
+    orphans::Scope,
+    sweep::{self, Lists, Objects},
+};
+use kube::runtime::reflector::ObjectRef;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+/// A cache of one object, which changes at a given time.
+struct Cache {
+    before: Arc<ConnectionGroup>,
+    after: Arc<ConnectionGroup>,
+    changes_at: Instant,
+}
+
+impl Objects for Cache {
+    fn all(&self) -> Vec<Arc<ConnectionGroup>> {
+        vec![Arc::clone(if Instant::now() < self.changes_at { &self.before } else { &self.after })]
+    }
+
+    /// Or the sweep would look for orphans besides.
+    fn are_synced(&self) -> bool {
+        false
+    }
+
+    fn wake(&self, _: ObjectRef<ConnectionGroup>) {}
+}
+
+/// Seconds from the first sweep to the second, and from that to the third. The object is in sync at first; `change` happens to it `second`
+/// seconds after the start. If there is a `fault`, the first list fails so.
+async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) -> [u64; 2] {
+    let mut world = World::new(spec());
+    world.settle();
+    let before = Arc::new(world.object.clone());
+    change(&mut world);
+    let after = Arc::new(world.object.clone());
+    if let Some(class) = fault {
+        world.fail(ListConnectionGroups, Fault::Error(class));
+    }
+    let clock = Arc::new(world.clock());
+    let scope = Scope {
+        owner_id: world.policy.owner_id.clone(),
+        namespaces: BTreeSet::new(),
+        settle_window: world.policy.settle_window,
+    };
+    let objects = Arc::new(Cache { before, after, changes_at: Instant::now() + Duration::from_secs(second) });
+    let (publish, mut lists) = watch::channel(Lists::default());
+    let sweeps = sweep::run(world.port, world.policy, scope, clock, objects, publish);
+    let third = async {
+        let mut heard = [Instant::now(); 3];
+        for sweep in &mut heard {
+            lists.changed().await.unwrap();
+            *sweep = Instant::now();
+        }
+        [heard[1] - heard[0], heard[2] - heard[1]].map(|pause| pause.as_secs())
+    };
+    tokio::select! {
+        () = sweeps => unreachable!("it sweeps until it is dropped"),
+        pauses = third => pauses,
+    }
+}
+
+fn nothing(_: &mut World) {}
+
+fn is_deleted(world: &mut World) {
+    world.delete();
+}
+
+fn is_rolled_out(world: &mut World) {
+    world.edit(|spec| spec.enabled = false);
+    world.pass();
+    assert_eq!(world.status().status.as_deref(), Some("InProgress"));
+}
+
+fn is_rolled_out_and_suspended(world: &mut World) {
+    is_rolled_out(world);
+    world.edit(|spec| spec.suspend = true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_rest_the_account_is_listed_once_in_a_sweep_interval() {
+    assert_eq!(pauses(nothing, 0, None).await, [60, 60]);
+    assert_eq!(pauses(is_rolled_out_and_suspended, 0, None).await, [60, 60], "what is suspended waits for nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_anything_is_rolled_out_or_being_deleted_the_account_is_listed_more_often() {
+    for change in [is_rolled_out as fn(&mut World), is_deleted] {
+        assert_eq!(pauses(change, 0, None).await, [10, 10]);
+        assert_eq!(pauses(change, 25, None).await, [30, 10], "in the middle of a rest");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_failed_in_a_way_that_may_be_over_soon_is_asked_for_again_soon() {
+    for class in [ErrorClass::Throttled, ErrorClass::ServiceUnavailable, ErrorClass::TimedOut, ErrorClass::Credentials]
+    {
+        assert_eq!(pauses(nothing, 0, Some(class)).await, [10, 60], "{class:?}");
+    }
+    assert_eq!(pauses(nothing, 0, Some(ErrorClass::AccessDenied)).await, [60, 60], "rights do not come by themselves");
+}

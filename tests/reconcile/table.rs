@@ -1,0 +1,103 @@
+//! Every mode meets every other: mode, both policies, suspend, protection, deletion, the administrator's key, what
+//! status says, and what exists at CloudFront, in every combination. One pass of the shipping reconcile over each; what
+//! it has to plan, do and say is in `rows.rs`.
+
+mod axes;
+mod plans;
+mod rows;
+mod worlds;
+
+use std::collections::BTreeMap;
+
+use cloudfront_simulator::model::{ConnectionGroup as Shown, Versioned};
+use connection_group_operator::{
+    api::{AdoptionPolicy, DeletionPolicy, Mode},
+    reconcile::{Finalizer, Known, Surroundings, desired::Intent, observe::observe, plan::plan},
+};
+
+use self::{
+    axes::{Axis, Case, Exists, Record},
+    plans::{NOT_IN_ONE_PASS, Name, Seen},
+    rows::expected,
+    worlds::{OURS, OWNER, named, world},
+};
+use crate::world::{World, now};
+
+#[test]
+fn every_mode_meets_every_other() {
+    let combinations = Case::all().inspect(meets).count();
+    println!("{combinations} combinations");
+    let policies = AdoptionPolicy::ALL.len() * DeletionPolicy::ALL.len();
+    let switches = bool::ALL.len().pow(4);
+    assert_eq!(combinations, Mode::ALL.len() * policies * switches * Exists::ALL.len() * Record::ALL.len());
+}
+
+#[test]
+fn every_plan_is_met_by_a_row_but_those_that_one_pass_cannot_reach() {
+    let met = Case::all().map(|case| expected(&case).plan).collect::<Vec<_>>();
+    for plan in Name::ALL {
+        let excuse = NOT_IN_ONE_PASS.iter().find(|(name, _)| name == plan).map(|(_, why)| why);
+        assert_eq!(met.contains(plan), excuse.is_none(), "{plan:?}: {excuse:?}");
+    }
+}
+
+/// One pass over one combination.
+fn meets(case: &Case) {
+    let expected = expected(case);
+    let mut world = world(case);
+    let planned = planned(&world);
+    world.calls();
+    let before = world.groups();
+    let spec = world.object.spec.clone();
+    let seen = expected.plan.seen(named(&world).map(|group| group.resource.into()), &spec);
+
+    let outcome = world.pass();
+    let calls = world.calls();
+    let mutations = calls.iter().copied().filter(|call| call.is_mutation()).collect::<Vec<_>>();
+
+    assert_eq!(planned, expected.plan, "{case:?}");
+    let (status, reason, beside) = world.ready();
+    let beside = beside.iter().map(String::as_str).collect();
+    assert_eq!((status.as_str(), reason.as_str(), beside), expected.ready, "{case:?}");
+    let group = named(&world).map(|group| group.resource.into());
+    let mutation = mutations.first().copied();
+    assert_eq!(Seen { mutation, finalizer: outcome.finalizer, group }, seen, "{case:?}");
+
+    // What holds whatever the table says.
+    assert!(mutations.len() <= 1, "{case:?}: {mutations:?}");
+    assert!(mutations.is_empty() || case.mode == Mode::Manage, "{case:?}: {mutations:?}");
+    assert!(calls.is_empty() || !case.suspended, "{case:?}: {calls:?}");
+    assert!(outcome.finalizer == Finalizer::Keep || case.being_deleted, "{case:?}");
+    others_are_untouched(case, &before, &world.groups());
+}
+
+/// What the pass is about to do, by the shipping steps.
+fn planned(world: &World) -> Name {
+    let clock = world.clock();
+    let around = Surroundings {
+        port: &world.port,
+        policy: &world.policy,
+        snapshot: world.snapshot.as_ref(),
+        list_trouble: world.list_trouble.as_ref(),
+        clock: &clock,
+    };
+    let intent = Intent::of(&world.object);
+    let known = Known::of(&world.object, &world.memory, &around);
+    let observed = now(observe(&intent, &known, &world.memory, &around)).unwrap();
+    Name::of(&plan(&intent, observed, &known, &world.policy))
+}
+
+type Groups = BTreeMap<String, Versioned<Shown>>;
+
+/// To the last byte: every group but ours, and but the owner tag of one that two keys open.
+fn others_are_untouched(case: &Case, before: &Groups, after: &Groups) {
+    let both_keys = case.adoption_allowed && case.adoption != AdoptionPolicy::Never;
+    for (id, group) in before {
+        let owner = group.resource.tags.as_ref().and_then(|tags| tags.get(OWNER));
+        let mut found = after.get(id).cloned();
+        if owner.is_none() && both_keys && group.resource.name == "edge" {
+            found.as_mut().and_then(|found| found.resource.tags.as_mut()).map(|tags| tags.remove(OWNER));
+        }
+        assert!(owner.is_some_and(|owner| owner == OURS) || found.as_ref() == Some(group), "{case:?}: {group:?}");
+    }
+}

@@ -1,0 +1,193 @@
+//! Every plan by name, and what the world sees of it: the one call that changes something, what becomes of the group,
+//! and whether the object may go. Pure.
+
+use cloudfront_simulator::model::{ConnectionGroup as Shown, Tags};
+use connection_group_operator::{
+    api::ConnectionGroupSpec,
+    cloudfront::Operation::{
+        self, CreateConnectionGroup, DeleteConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup,
+    },
+    reconcile::{
+        Finalizer,
+        plan::{Block, Finding, Mutation, Plan, Refusal, Release},
+    },
+};
+
+use super::{
+    axes::axis,
+    worlds::{FORMER_TAG, OURS, OWNER},
+};
+
+axis! {
+    /// A plan without what it carries.
+    pub enum Name {
+        Create,
+        Adopt,
+        Update,
+        Tag,
+        Untag,
+        Disable,
+        Delete,
+        Disown,
+        NotLooked,
+        Listed,
+        UpToDate,
+        Mirrored,
+        NothingToMirror,
+        DeletedOutside,
+        AwaitDisabled,
+        ConfirmGone,
+        ReleaseGone,
+        ReleaseNotOurs,
+        ReleaseRetained,
+        ReleaseObserved,
+        Suspended,
+        DeletionProtected,
+        InUse,
+        TagsPending,
+        TagsOfAnother,
+        OwnerMayShow,
+        Flapping,
+        NotOwned,
+        DefaultGroup,
+        AdoptionRefused,
+        AnycastDetachRejected,
+    }
+}
+
+/// Plans that no row can meet, a row being one pass of a process that has done nothing about the object yet; and why.
+pub const NOT_IN_ONE_PASS: [(Name, &str); 5] = [
+    (Name::NotLooked, "only news of a write of our own is waited for, and nothing was written before"),
+    (Name::Listed, "the list suffices only where this generation of the spec has been looked at before"),
+    (
+        Name::ConfirmGone,
+        "the list is newer than everything that could still land, and so proves that the group is gone",
+    ),
+    (Name::Flapping, "an earlier change of others must have been put right just before"),
+    (Name::AnycastDetachRejected, "CloudFront must have refused to detach the list in an earlier pass"),
+];
+
+impl Name {
+    /// No wildcard: a new plan must be named, and then be met by a row.
+    pub const fn of(plan: &Plan) -> Self {
+        match plan {
+            Plan::Mutate(mutation) => match mutation {
+                Mutation::Create(_) => Self::Create,
+                Mutation::Adopt(_) => Self::Adopt,
+                Mutation::Update(..) => Self::Update,
+                Mutation::Tag(..) => Self::Tag,
+                Mutation::Untag(..) => Self::Untag,
+                Mutation::Disable(_) => Self::Disable,
+                Mutation::Delete(_) => Self::Delete,
+                Mutation::Disown(_) => Self::Disown,
+            },
+            Plan::Conclude(finding) => match finding {
+                Finding::NotLooked => Self::NotLooked,
+                Finding::Listed(_) => Self::Listed,
+                Finding::UpToDate(_) => Self::UpToDate,
+                Finding::Mirrored(..) => Self::Mirrored,
+                Finding::NothingToMirror => Self::NothingToMirror,
+                Finding::DeletedOutside => Self::DeletedOutside,
+                Finding::AwaitDisabled(_) => Self::AwaitDisabled,
+                Finding::ConfirmGone => Self::ConfirmGone,
+                Finding::Release(Release::Gone) => Self::ReleaseGone,
+                Finding::Release(Release::NotOurs) => Self::ReleaseNotOurs,
+                Finding::Release(Release::Retained) => Self::ReleaseRetained,
+                Finding::Release(Release::Observed) => Self::ReleaseObserved,
+                Finding::Blocked(Block::Suspended) => Self::Suspended,
+                Finding::Blocked(Block::DeletionProtected) => Self::DeletionProtected,
+                Finding::Blocked(Block::InUse(..)) => Self::InUse,
+                Finding::Blocked(Block::TagsPending) => Self::TagsPending,
+                Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
+                Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
+                Finding::Blocked(Block::Flapping(..)) => Self::Flapping,
+                Finding::Refuse(_, Refusal::NotOwned(_)) => Self::NotOwned,
+                Finding::Refuse(_, Refusal::DefaultGroup) => Self::DefaultGroup,
+                Finding::Refuse(_, Refusal::AdoptionRefused(_)) => Self::AdoptionRefused,
+                Finding::Refuse(_, Refusal::AnycastDetachRejected(_)) => Self::AnycastDetachRejected,
+            },
+        }
+    }
+}
+
+/// A group as far as an operator can change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    enabled: bool,
+    ipv6_enabled: bool,
+    anycast_ip_list_id: Option<String>,
+    tags: Tags,
+}
+
+impl From<Shown> for Group {
+    fn from(Shown { enabled, ipv6_enabled, anycast_ip_list_id, tags, .. }: Shown) -> Self {
+        Self { enabled, ipv6_enabled, anycast_ip_list_id, tags: tags.unwrap_or_default() }
+    }
+}
+
+/// What the world sees of a plan that is carried out.
+#[derive(Debug, PartialEq)]
+pub struct Seen {
+    pub mutation: Option<Operation>,
+    pub finalizer: Finalizer,
+    pub group: Option<Group>,
+}
+
+impl Name {
+    /// What is seen, where the group was like this before.
+    pub fn seen(self, before: Option<Group>, spec: &ConnectionGroupSpec) -> Seen {
+        let changed = |mutation, change: &dyn Fn(&mut Group)| {
+            let group = before.clone().map(|mut group| {
+                change(&mut group);
+                group
+            });
+            Seen { mutation: Some(mutation), finalizer: Finalizer::Keep, group }
+        };
+        let configure = |group: &mut Group| {
+            group.enabled = spec.enabled;
+            group.ipv6_enabled = spec.ipv6_enabled;
+            group.anycast_ip_list_id.clone_from(&spec.anycast_ip_list_id);
+        };
+        let own = |group: &mut Group| drop(group.tags.insert(OWNER.to_owned(), OURS.to_owned()));
+        match self {
+            Self::Create => {
+                let ConnectionGroupSpec { enabled, ipv6_enabled, anycast_ip_list_id, tags, .. } = spec.clone();
+                let mut group = Group { enabled, ipv6_enabled, anycast_ip_list_id, tags };
+                own(&mut group);
+                Seen { mutation: Some(CreateConnectionGroup), finalizer: Finalizer::Keep, group: Some(group) }
+            }
+            Self::Adopt => changed(TagResource, &own),
+            Self::Update => changed(UpdateConnectionGroup, &configure),
+            Self::Tag => changed(TagResource, &|group| group.tags.extend(spec.tags.clone())),
+            Self::Untag => changed(UntagResource, &|group| drop(group.tags.remove(FORMER_TAG))),
+            Self::Disable => changed(UpdateConnectionGroup, &|group| group.enabled = false),
+            Self::Delete => Seen { mutation: Some(DeleteConnectionGroup), finalizer: Finalizer::Keep, group: None },
+            Self::Disown => {
+                let seen = changed(UntagResource, &|group| drop(group.tags.remove(OWNER)));
+                Seen { finalizer: Finalizer::Release, ..seen }
+            }
+            Self::ReleaseGone | Self::ReleaseNotOurs | Self::ReleaseRetained | Self::ReleaseObserved => {
+                Seen { mutation: None, finalizer: Finalizer::Release, group: before }
+            }
+            Self::NotLooked
+            | Self::Listed
+            | Self::UpToDate
+            | Self::Mirrored
+            | Self::NothingToMirror
+            | Self::DeletedOutside
+            | Self::AwaitDisabled
+            | Self::ConfirmGone
+            | Self::Suspended
+            | Self::DeletionProtected
+            | Self::InUse
+            | Self::TagsPending
+            | Self::TagsOfAnother
+            | Self::OwnerMayShow
+            | Self::Flapping
+            | Self::NotOwned
+            | Self::DefaultGroup
+            | Self::AdoptionRefused
+            | Self::AnycastDetachRejected => Seen { mutation: None, finalizer: Finalizer::Keep, group: before },
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The decision table, for people: what one pass makes of each combination. Pure, and not a copy of `plan.rs`.
+//!
+//! Each arm has the sentence that it proves. No wildcards: a new mode, policy or situation must be decided upon
+//! wherever it counts.
+
+use connection_group_operator::api::{
+    AdoptionPolicy::{Always, IfUnchanged, Never},
+    DeletionPolicy::{Delete, Retain},
+    Mode::{Manage, Observe},
+};
+
+use super::{
+    axes::{
+        Case, Exists,
+        Record::{AtRest, Unseen},
+    },
+    plans::Name,
+};
+
+/// What a pass plans, and where the object stands after it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub plan: Name,
+    /// Status and reason of `Ready`, and the conditions beside it.
+    pub ready: (&'static str, &'static str, Vec<&'static str>),
+}
+
+/// As it should be.
+fn ready(plan: Name, reason: &'static str) -> Expected {
+    Expected { plan, ready: ("True", reason, vec![]) }
+}
+
+/// On its way.
+fn reconciling(plan: Name, reason: &'static str) -> Expected {
+    Expected { plan, ready: ("False", reason, vec!["Reconciling"]) }
+}
+
+/// A person has to act.
+fn stalled(plan: Name, reason: &'static str) -> Expected {
+    Expected { plan, ready: ("False", reason, vec!["Stalled"]) }
+}
+
+pub fn expected(case: &Case) -> Expected {
+    match (case.suspended, case.being_deleted, case.mode) {
+        // Suspend comes before everything else, and an object that was at rest keeps its conditions.
+        (true, false, Manage | Observe) => match case.record {
+            Unseen => reconciling(Name::Suspended, "Suspended"),
+            AtRest => ready(Name::Suspended, "Deployed"),
+        },
+        // A deletion waits for the end of a suspension, and says so.
+        (true, true, Manage | Observe) => reconciling(Name::Suspended, "Suspended"),
+        (false, false, Manage) => managed(case),
+        // Adoption, protection and deletion policy mean nothing to an object that only looks.
+        (false, false, Observe) => mirrored(case),
+        // What was only looked at is let go of at once: neither protection nor policy holds it.
+        (false, true, Observe) => reconciling(Name::ReleaseObserved, "Released"),
+        (false, true, Manage) => parted(case),
+    }
+}
+
+fn managed(case: &Case) -> Expected {
+    match case.exists {
+        Exists::Nothing => match case.record {
+            // What never was is created at once.
+            Unseen => reconciling(Name::Create, "Deploying"),
+            // What is gone was deleted by somebody else: that is noted first, and created again by the next pass.
+            AtRest => reconciling(Name::DeletedOutside, "DeletedOutside"),
+        },
+        // What is as the spec says is left alone, whoever uses it.
+        Exists::Ours | Exists::OursWithTenants => ready(Name::UpToDate, "Deployed"),
+        // Disabled on purpose is as good as enabled on purpose.
+        Exists::OursDisabledAsAsked => ready(Name::UpToDate, "Disabled"),
+        // Nothing to do, but not ready before CloudFront has rolled it out.
+        Exists::OursInProgress => reconciling(Name::UpToDate, "Deploying"),
+        // Whatever differs is put right by one update, also while an earlier change is being rolled out.
+        Exists::OursOtherwise | Exists::OursDisabled | Exists::OursBeingDisabled => {
+            reconciling(Name::Update, "Deploying")
+        }
+        // A tag that the spec names is set; tags need no rollout.
+        Exists::OursTaggedOtherwise => ready(Name::Tag, "Deployed"),
+        Exists::OursWithFormerTag => match case.record {
+            // A tag that the spec does not name, and that we do not know to be ours, belongs to somebody else.
+            Unseen => ready(Name::UpToDate, "Deployed"),
+            // A tag of ours that the spec no longer names is removed.
+            AtRest => ready(Name::Untag, "Deployed"),
+        },
+        Exists::Unowned => match (case.adoption_allowed, case.adoption) {
+            (true, IfUnchanged | Always) => adopted(case),
+            // The object's key is missing, or the administrator's.
+            (true, Never) | (false, Never | IfUnchanged | Always) => stalled(Name::AdoptionRefused, "AdoptionRefused"),
+        },
+        Exists::UnownedOtherwise => match (case.adoption_allowed, case.adoption) {
+            // Only Always takes over what differs.
+            (true, Always) => adopted(case),
+            (true, Never | IfUnchanged) | (false, Never | IfUnchanged | Always) => {
+                stalled(Name::AdoptionRefused, "AdoptionRefused")
+            }
+        },
+        Exists::UnownedAtFirstSight => match (case.adoption_allowed, case.adoption) {
+            // Its owner's tag may not be visible yet: the keys turn after a second look.
+            (true, IfUnchanged | Always) => reconciling(Name::OwnerMayShow, "Adopting"),
+            (true, Never) | (false, Never | IfUnchanged | Always) => stalled(Name::AdoptionRefused, "AdoptionRefused"),
+        },
+        // It may be our own, whose tags are not visible yet: no key counts before that is known.
+        Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
+        // No key opens what belongs to somebody else.
+        Exists::Another => stalled(Name::NotOwned, "NotOwned"),
+        // Nor the account's own group.
+        Exists::Default => stalled(Name::DefaultGroup, "DefaultGroup"),
+    }
+}
+
+fn adopted(case: &Case) -> Expected {
+    match case.record {
+        // Both keys turn: the owner tag first, whatever else is to be done.
+        Unseen => reconciling(Name::Adopt, "Adopted"),
+        // The tags of the group that was ours before are forgotten first, lest they are taken for ours on this one.
+        AtRest => reconciling(Name::TagsOfAnother, "Conflict"),
+    }
+}
+
+fn mirrored(case: &Case) -> Expected {
+    let drifted = |mut expected: Expected| {
+        expected.ready.2.push("Drifted");
+        expected
+    };
+    match case.exists {
+        // There is nothing to show, and nothing is created.
+        Exists::Nothing => reconciling(Name::NothingToMirror, "GroupNotFound"),
+        // Whoever owns it, it is shown; tags that the spec does not name are no difference.
+        Exists::Ours
+        | Exists::OursWithTenants
+        | Exists::OursWithFormerTag
+        | Exists::Unowned
+        | Exists::UnownedAtFirstSight => ready(Name::Mirrored, "Deployed"),
+        Exists::OursDisabledAsAsked => ready(Name::Mirrored, "Disabled"),
+        // Not rolled out is not ready, whoever is rolling it out.
+        Exists::OursInProgress | Exists::UnownedYoung => reconciling(Name::Mirrored, "Deploying"),
+        // Where it differs from the spec, that is said and left so; the default group lacks the spec's tag.
+        Exists::OursOtherwise
+        | Exists::OursTaggedOtherwise
+        | Exists::UnownedOtherwise
+        | Exists::Another
+        | Exists::Default => drifted(ready(Name::Mirrored, "Deployed")),
+        Exists::OursDisabled => drifted(ready(Name::Mirrored, "Disabled")),
+        Exists::OursBeingDisabled => drifted(reconciling(Name::Mirrored, "Deploying")),
+    }
+}
+
+fn parted(case: &Case) -> Expected {
+    match (case.protected, case.deletion) {
+        // Protection holds every deletion, also one that would leave the group.
+        (true, Delete | Retain) => reconciling(Name::DeletionProtected, "DeletionProtected"),
+        (false, Delete) => deleted(case),
+        (false, Retain) => retained(case),
+    }
+}
+
+fn deleted(case: &Case) -> Expected {
+    match case.exists {
+        // Get and list agree that it is gone: two proofs.
+        Exists::Nothing => reconciling(Name::ReleaseGone, "Deleted"),
+        // What serves traffic is disabled first, whether or not it is as the spec says, and whether or not it is rolled
+        // out.
+        Exists::Ours
+        | Exists::OursOtherwise
+        | Exists::OursTaggedOtherwise
+        | Exists::OursWithFormerTag
+        | Exists::OursInProgress => reconciling(Name::Disable, "Disabling"),
+        // What serves tenants is not even disabled.
+        Exists::OursWithTenants => reconciling(Name::InUse, "InUse"),
+        // What is disabled everywhere is deleted, whoever disabled it.
+        Exists::OursDisabled | Exists::OursDisabledAsAsked => reconciling(Name::Delete, "Deleting"),
+        // What is not yet disabled everywhere is waited for.
+        Exists::OursBeingDisabled => reconciling(Name::AwaitDisabled, "Disabling"),
+        // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
+        Exists::Unowned
+        | Exists::UnownedOtherwise
+        | Exists::UnownedAtFirstSight
+        | Exists::Another
+        | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
+        // It may be our own, whose tags are not visible yet: to let go now would leak it.
+        Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
+    }
+}
+
+fn retained(case: &Case) -> Expected {
+    match case.exists {
+        // There is nothing left to retain.
+        Exists::Nothing => reconciling(Name::ReleaseGone, "Deleted"),
+        // Our owner tag goes, and nothing else: traffic, tenants, other tags and rollouts go on.
+        Exists::Ours
+        | Exists::OursOtherwise
+        | Exists::OursTaggedOtherwise
+        | Exists::OursWithFormerTag
+        | Exists::OursWithTenants
+        | Exists::OursDisabled
+        | Exists::OursDisabledAsAsked
+        | Exists::OursBeingDisabled
+        | Exists::OursInProgress => reconciling(Name::Disown, "Released"),
+        // Our owner tag is off already, as after a pass whose end was lost.
+        Exists::Unowned | Exists::UnownedOtherwise | Exists::UnownedAtFirstSight => {
+            reconciling(Name::ReleaseRetained, "Released")
+        }
+        // It may be our own, whose tags are not visible yet: to let go now would leave our owner tag on it.
+        Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
+        Exists::Another | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
+    }
+}

@@ -1,0 +1,166 @@
+//! Brings each combination of the table about, up to the moment before the pass. In: a [`Case`]. Out: its [`World`].
+
+use std::{collections::BTreeMap, time::Duration};
+
+use cloudfront_simulator::{
+    Account,
+    admin::{GroupPatch, NewGroup},
+    model::{ConnectionGroup as Shown, Versioned},
+};
+use connection_group_operator::{api::ConnectionGroupSpec, clock::Moment};
+
+use super::axes::{Case, Exists, Record};
+use crate::world::{World, spec};
+
+pub const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+pub const OURS: &str = "prod/platform/edge";
+const THEIRS: &str = "dev/shop/edge";
+/// The tag that the spec named before its last edit.
+pub const FORMER_TAG: &str = "stage";
+
+/// The world of that combination: the list is fresh, and no call has been made.
+pub fn world(case: &Case) -> World {
+    let mut world = World::new(tagged(&["team"]));
+    let fresh = world.memory.clone();
+    for (name, owner) in [("bystander", None), ("their-bystander", Some(THEIRS))] {
+        let mut new = NewGroup::named(name);
+        new.tags.extend(owner.map(|owner| (OWNER.to_owned(), owner.to_owned())));
+        world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
+    }
+    if case.record == Record::AtRest {
+        settle(&mut world, case.exists);
+    }
+    bring_about(&mut world, case.exists);
+    decide(&mut world, case);
+    world.memory = fresh;
+    if matches!(case.exists, Exists::Unowned | Exists::UnownedOtherwise) {
+        world.memory.saw(true, Moment::START);
+    }
+    world.sweep();
+    world.calls();
+    world
+}
+
+/// The group that the object names.
+pub fn named(world: &World) -> Option<Versioned<Shown>> {
+    let name = world.object.spec.name.as_deref().unwrap_or("edge");
+    world.groups().into_values().find(|group| group.resource.name == name)
+}
+
+fn tagged(keys: &[&str]) -> ConnectionGroupSpec {
+    let tags = keys.iter().map(|key| ((*key).to_owned(), "edge".to_owned()));
+    ConnectionGroupSpec { tags: tags.collect(), ..spec() }
+}
+
+/// The object manages a group of its own, and is at rest.
+fn settle(world: &mut World, then: Exists) {
+    if then == Exists::OursWithFormerTag {
+        world.edit(|spec| *spec = tagged(&["team", FORMER_TAG]));
+    }
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+    world.edit(|spec| *spec = tagged(&["team"]));
+}
+
+/// The last edit of the spec, and the administrator's decision.
+fn decide(world: &mut World, case: &Case) {
+    // No `..`: a new axis must have its effect.
+    let &Case { mode, adoption, deletion, suspended, protected, being_deleted, adoption_allowed, exists, record: _ } =
+        case;
+    world.policy.allow_adoption = adoption_allowed;
+    world.edit(|spec| {
+        spec.mode = mode;
+        spec.adoption_policy = adoption;
+        spec.deletion_policy = deletion;
+        spec.deletion_protection = protected;
+        spec.suspend = suspended;
+        spec.enabled = exists != Exists::OursDisabledAsAsked;
+    });
+    if being_deleted {
+        world.delete();
+    }
+}
+
+fn bring_about(world: &mut World, exists: Exists) {
+    let ipv6_off = || GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() };
+    let enabled = |enabled| GroupPatch { enabled: Some(enabled), ..GroupPatch::default() };
+    let tag = |key: &str, value: &str| {
+        let set_tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        GroupPatch { set_tags, ..GroupPatch::default() }
+    };
+    match exists {
+        Exists::Nothing => clear(world),
+        Exists::Ours => own(world),
+        Exists::OursOtherwise => changed(world, ipv6_off()),
+        Exists::OursTaggedOtherwise => changed(world, tag("team", "shop")),
+        Exists::OursWithFormerTag => changed(world, tag(FORMER_TAG, "edge")),
+        Exists::OursWithTenants => {
+            own(world);
+            world.tenant_comes("shop");
+        }
+        Exists::OursDisabled | Exists::OursDisabledAsAsked => changed(world, enabled(false)),
+        Exists::OursBeingDisabled => {
+            own(world);
+            world.somebody_edits(enabled(false));
+        }
+        Exists::OursInProgress => {
+            own(world);
+            world.somebody_edits(enabled(true));
+        }
+        Exists::Unowned | Exists::UnownedAtFirstSight => {
+            others(world, None);
+            an_hour_goes_by(world);
+        }
+        Exists::UnownedOtherwise => {
+            others(world, None);
+            world.somebody_edits(ipv6_off());
+            an_hour_goes_by(world);
+        }
+        Exists::UnownedYoung => others(world, None),
+        Exists::Another => {
+            others(world, Some(THEIRS));
+            world.somebody_edits(ipv6_off());
+            an_hour_goes_by(world);
+        }
+        Exists::Default => {
+            let default = world.port.account(Account::outside_create_default_group).resource;
+            // An object at rest cannot be renamed; this one stands for an object made anew with its old status.
+            world.edit(|spec| spec.name = Some(default.name));
+            an_hour_goes_by(world);
+        }
+    }
+}
+
+/// A group of ours as the spec says: the one that is there, or one that an earlier object of this name has left.
+fn own(world: &mut World) {
+    if named(world).is_none() {
+        others(world, Some(OURS));
+    }
+    an_hour_goes_by(world);
+}
+
+fn changed(world: &mut World, patch: GroupPatch) {
+    own(world);
+    world.somebody_edits(patch);
+    an_hour_goes_by(world);
+}
+
+/// A group as the spec says, with that owner.
+fn others(world: &World, owner: Option<&str>) {
+    clear(world);
+    world.somebody_creates(|group| {
+        group.tags = world.object.spec.tags.clone();
+        group.tags.extend(owner.map(|owner| (OWNER.to_owned(), owner.to_owned())));
+    });
+}
+
+fn clear(world: &World) {
+    if named(world).is_some() {
+        world.somebody_deletes_the_group();
+    }
+}
+
+/// Everything is rolled out, and no longer young.
+fn an_hour_goes_by(world: &mut World) {
+    world.advance(Duration::from_hours(1));
+}
