@@ -33,6 +33,8 @@ pub struct Remembered {
     pub dropped: Vec<String>,
     /// Passes in a row that ended with trouble at the API server.
     pub failures: u32,
+    /// Whether our finalizer is off: nothing is left to do, although the cache may show it for a while yet.
+    pub released: bool,
 }
 
 /// Caches, wake-up channels and memories. Passes of one object never overlap, so a memory's lock is never waited for.

@@ -2,6 +2,9 @@
 //!
 //! In: the object from the cache. Out: when to come back. Nothing is asked of CloudFront before the finalizer is stored.
 
+#[cfg(test)]
+mod released;
+
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{
@@ -168,6 +171,9 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
 
     let remembered = context.objects.remember(&uid);
     let mut remembered = remembered.lock().await;
+    if remembered.released {
+        return Ok(DONE);
+    }
     let outcome = Box::pin(look(object, context, &mut remembered)).await;
     remembered.status = Some(outcome.status.clone());
 
@@ -179,9 +185,11 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
         }
         Finalizer::Release => {
             finalizer::remove(&api, object).await?;
+            remembered.released = true;
             context.metrics.released(object, context.clock.wall());
             tell(object, &outcome, context).await;
-            context.objects.forget(&uid);
+            // This object is remembered until the cache no longer shows it; here go those that were let go before.
+            context.objects.forget_the_gone();
             return Ok(DONE);
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloudfront_simulator::admin::GroupPatch;
-use connection_group_operator::cloudfront::Operation;
+use cloudfront_simulator::{admin::GroupPatch, time::Millis};
+use connection_group_operator::{api::AdoptionPolicy, cloudfront::Operation};
 use jiff::SignedDuration;
 
 use crate::world::{World, spec};
@@ -56,5 +56,27 @@ fn whatever_the_clock_says_an_old_group_that_nobody_owns_is_decided_about_within
         world.advance(Duration::from_mins(2));
         world.pass();
         assert_eq!(world.ready().1, "AdoptionRefused", "{minutes} minutes ahead");
+    }
+}
+
+#[test]
+fn whatever_the_clock_says_a_young_group_of_another_owner_is_not_adopted_before_its_tags_show() {
+    for minutes in [-300, -2, 0, 2, 300] {
+        let mut world = World::new(spec());
+        world.policy.allow_adoption = true;
+        world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+        world.switch(|switches| switches.tag_lag = Millis::seconds(30));
+        world.somebody_creates(|group| {
+            group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/shop/edge".into());
+        });
+        world.wall_ahead = SignedDuration::from_mins(minutes);
+        world.sweep();
+        for _ in 0..40 {
+            world.pass();
+            world.advance(Duration::from_secs(1));
+        }
+        world.sweep();
+        world.settle();
+        assert_eq!((world.mutations(), world.ready().1), (vec![], "NotOwned".into()), "{minutes} minutes ahead");
     }
 }

@@ -1,0 +1,80 @@
+//! A pass over an object that was let go while the cache still shows it. The API server is played by this process.
+
+use std::sync::Mutex;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
+use futures::channel::mpsc;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::runtime::{reflector, watcher};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::{
+    api::{ConnectionGroupSpec, Mode},
+    cloudfront::{budget::Budget, fence::Fence},
+    runtime::term::Term,
+};
+
+/// An API server that has no objection; the requests it got.
+async fn agreeable() -> (Client, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let heard = Arc::clone(&asked);
+    let answer = move |request: Request| async move {
+        heard.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+        ([(CONTENT_TYPE, "application/json")], r#"{"metadata":{"name":"edge"},"spec":{}}"#)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
+    (Client::try_from(kube::Config::new(url)).unwrap(), asked)
+}
+
+/// What passes share; the cache shows this object, whatever becomes of it.
+fn context(client: Client, shown: &ConnectionGroup) -> Context {
+    let (cache, mut writer) = reflector::store();
+    writer.apply_watcher_event(&watcher::Event::Apply(shown.clone()));
+    let mut objects = Objects::default();
+    objects.add(cache, mpsc::unbounded().0);
+    let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
+    let metrics = Arc::new(Metrics::new(1, false));
+    let budget = Arc::new(Budget::new(1.0, 1, Duration::ZERO));
+    let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
+    Context {
+        recorder: Recorder::new(client.clone()),
+        client,
+        port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, Fence::default()),
+        policy: Policy {
+            owner_id: "prod".to_owned(),
+            allow_adoption: false,
+            sweep_interval: second,
+            sweep_interval_active: second,
+            deep_check_interval: second,
+            settle_window: second,
+        },
+        clock,
+        lists: watch::channel(Lists::default()).1,
+        objects: Arc::new(objects),
+        metrics,
+        gate: std::future::ready(Gate::Open).boxed().shared(),
+        turns: Semaphore::new(1),
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_it() {
+    let spec = ConnectionGroupSpec { mode: Mode::Observe, ..ConnectionGroupSpec::default() };
+    let mut object = ConnectionGroup::new("edge", spec);
+    object.metadata.namespace = Some("platform".to_owned());
+    object.metadata.uid = Some("uid-1".to_owned());
+    object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+    let (client, asked) = agreeable().await;
+    let context = context(client, &object);
+    for _ in 0..2 {
+        assert_eq!(Box::pin(one(&object, &context)).await.unwrap().next, None);
+    }
+    let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
+    let events = "/apis/events.k8s.io/v1/namespaces/platform/events";
+    assert_eq!(*asked.lock().unwrap(), [format!("PATCH {group}"), format!("POST {events}")]);
+}
