@@ -144,8 +144,12 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
         Block::OwnerMayShow(left) => {
-            let text = message::owner_may_show(&known.name, left);
-            reconciling(Sight::Unchanged, Reason::Adopting, text).then(Next::After(left))
+            let (reason, text) = if known.deleting {
+                (Reason::Conflict, message::lost_owner_may_show(&known.name, left))
+            } else {
+                (Reason::Adopting, message::owner_may_show(&known.name, left))
+            };
+            reconciling(Sight::Unchanged, reason, text).then(Next::After(left))
         }
         Block::Flapping(described, changes, pause) => {
             let text = message::flapping(&known.name, &changes, pause);

@@ -8,15 +8,15 @@ use crate::{
     cloudfront::{AnycastIpListId, Config, Described, Tags},
 };
 
-/// What to set and what to remove. Only tags that status says we set are ever removed, and never those that no spec can hold, whatever a
-/// forged status says.
+/// What to set and what to remove. Only tags that status says we set are ever removed, with the value that we gave them, for with another they are
+/// somebody else's; and never those that no spec can hold, whatever a forged status says.
 #[must_use]
 pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
     let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
-    let remove = applied
-        .keys()
-        .filter(|key| !desired.tags.contains_key(*key) && observed.contains_key(*key) && !is_reserved(key));
-    (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.cloned().collect())
+    let remove = applied.iter().filter(|(key, value)| {
+        !desired.tags.contains_key(*key) && observed.get(*key) == Some(value) && !is_reserved(key)
+    });
+    (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }
 
 fn is_reserved(key: &str) -> bool {

@@ -38,7 +38,7 @@ pub struct Known<'a> {
     /// Whether tags that we sent have had the time to show.
     pub tags_are_settled: bool,
     /// How long until it is believed that nobody owns the group.
-    pub adopts_in: Duration,
+    pub owner_may_show_for: Duration,
     /// Whether a change of others was read before, and is not put right yet.
     pub in_dispute: bool,
     /// How long changes of others are left as they are, if people have not asked for anything since.
@@ -82,7 +82,7 @@ impl<'a> Known<'a> {
             look,
             found_amiss: false,
             tags_are_settled: now.since(last_write) >= TAGS_SETTLE,
-            adopts_in: memory.unowned_for(now).map_or(window, |seen| window.saturating_sub(seen)),
+            owner_may_show_for: memory.unowned_for(now).map_or(window, |seen| window.saturating_sub(seen)),
             in_dispute: memory.dispute.is_open(),
             pause,
             requested_at,

@@ -21,11 +21,14 @@ use super::{
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, Config, Deployment, GroupName, Tenants},
+    cloudfront::{AnycastIpListId, Config, Deployment, GroupName, Tenants, error::one_line},
 };
 
 /// Longest list of differences or names in one sentence.
 const SHOWN: usize = 8;
+
+/// Longest value of a tag, and then some: CloudFront may say anything.
+const VALUE_LIMIT: usize = 300;
 
 pub fn deployed(endpoint: Option<&str>, enabled: bool, deployment: &Deployment, since: Option<Timestamp>) -> String {
     let endpoint = endpoint.unwrap_or("its routing endpoint");
@@ -62,7 +65,7 @@ pub fn drift(differences: &[Drift]) -> String {
 }
 
 fn value(text: &str) -> String {
-    if text.is_empty() { "nothing".to_owned() } else { format!("'{text}'") }
+    if text.is_empty() { "nothing".to_owned() } else { format!("'{}'", one_line(text, VALUE_LIMIT)) }
 }
 
 pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
@@ -83,8 +86,9 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
 
 pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
     format!(
-        "Connection group {name} belongs to '{owner}' (owner id/namespace/name). Nothing was touched. Choose another spec.name, or delete \
-         that object first."
+        "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was touched. Choose another spec.name, or delete \
+         that object first.",
+        value(owner.as_str())
     )
 }
 
@@ -118,6 +122,7 @@ pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String
 }
 
 pub fn detach_rejected(name: &GroupName, list: &AnycastIpListId) -> String {
+    let list = one_line(list.as_str(), VALUE_LIMIT);
     format!(
         "CloudFront keeps Anycast list {list} attached to connection group {name} although asked to detach it. Nothing else was changed \
          by that. Put spec.anycastIpListId back, or detach the list by other means; the operator asks again when the spec changes or \
@@ -135,6 +140,14 @@ pub fn tags_pending(name: &GroupName) -> String {
 pub fn owner_may_show(name: &GroupName, left: Duration) -> String {
     format!(
         "Connection group {name} exists, and nobody seems to own it. It is adopted in {}, unless an owner tag shows until then.",
+        humantime::format_duration(whole_seconds(left))
+    )
+}
+
+pub fn lost_owner_may_show(name: &GroupName, left: Duration) -> String {
+    format!(
+        "Connection group {name} was this object's, and shows no owner tag any more. Nothing was touched. The object is let go of in {}, and the \
+         group left as it is, unless the tag shows until then.",
         humantime::format_duration(whole_seconds(left))
     )
 }

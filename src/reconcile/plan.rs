@@ -147,7 +147,7 @@ pub enum Block {
     TagsPending,
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
-    /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever the clocks of others say.
+    /// A group to adopt, or to let go of: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
     OwnerMayShow(Duration),
     /// A change of others, so soon after the last one was put right.
     Flapping(Box<Described>, Vec<Drift>, Pause),
@@ -211,6 +211,10 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             _ if described.group.is_default => Finding::Release(Release::NotOurs).into(),
             Owner::Ours => part(*farewell, described, tenants),
             Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
+            // Status says that it was ours: one read without the tag is no proof that it no longer is.
+            Owner::Unowned if known.status.id.is_some() && !known.owner_may_show_for.is_zero() => {
+                Finding::Blocked(Block::OwnerMayShow(known.owner_may_show_for)).into()
+            }
             Owner::Unowned if *farewell == Farewell::Retain => Finding::Release(Release::Retained).into(),
             Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
         },
@@ -272,8 +276,8 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
-        if !known.adopts_in.is_zero() {
-            return Finding::Blocked(Block::OwnerMayShow(known.adopts_in)).into();
+        if !known.owner_may_show_for.is_zero() {
+            return Finding::Blocked(Block::OwnerMayShow(known.owner_may_show_for)).into();
         }
         // Or they would be taken for ours on this group, and removed with the next edit.
         return if known.status.tags.is_empty() || known.id().as_ref() == Some(&described.group.id) {

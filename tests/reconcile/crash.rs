@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
     api::AdoptionPolicy,
     cloudfront::{
@@ -291,4 +292,38 @@ fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_
         assert_eq!(world.ready().1, "Deployed", "{}", world.message());
         assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));
     }
+}
+
+#[test]
+fn tags_on_record_for_a_group_that_is_gone_are_not_taken_off_the_one_that_we_make_in_its_place() {
+    let mut world = World::new(spec());
+    world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
+    world.settle();
+    world.somebody_deletes_the_group();
+    world.sweep();
+    world.pass();
+    assert_eq!(world.ready().1, "DeletedOutside");
+    world.edit(|spec| spec.tags.clear());
+    world.fail(CreateConnectionGroup, Fault::AnswerLost);
+    world.pass();
+    world.somebody_edits(theirs());
+    world.settle();
+    assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));
+}
+
+#[test]
+fn a_tag_of_others_that_a_lost_call_never_overwrote_is_still_theirs_once_the_spec_drops_it() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.somebody_edits(theirs());
+    world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
+    world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
+    world.pass();
+    world.edit(|spec| spec.tags.clear());
+    world.settle();
+    assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));
+}
+
+fn theirs() -> GroupPatch {
+    GroupPatch { set_tags: [("team".to_owned(), "theirs".to_owned())].into(), ..GroupPatch::default() }
 }

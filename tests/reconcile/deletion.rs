@@ -5,7 +5,8 @@ use connection_group_operator::{
     cloudfront::{
         ErrorClass,
         Operation::{
-            DeleteConnectionGroup, GetConnectionGroup, ListDistributionTenants, UntagResource, UpdateConnectionGroup,
+            DeleteConnectionGroup, GetConnectionGroup, ListDistributionTenants, ListTagsForResource, UntagResource,
+            UpdateConnectionGroup,
         },
     },
     reconcile::Finalizer,
@@ -274,4 +275,18 @@ fn an_id_in_status_that_may_not_be_read_does_not_hold_up_anything() {
     world.delete();
     world.pass();
     assert_eq!(world.mutations(), [UpdateConnectionGroup], "the group was found by its name");
+}
+
+#[test]
+fn a_group_on_record_as_ours_is_not_let_go_of_because_one_read_shows_no_owner_tag() {
+    let mut world = deployed();
+    world.advance(std::time::Duration::from_hours(1));
+    world.sweep();
+    world.delete();
+    world.fail(ListTagsForResource, Fault::Stale);
+    let outcome = world.pass();
+    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "Conflict".into()));
+    assert!(world.message().contains("let go of in"), "{}", world.message());
+    world.settle();
+    assert_eq!(world.group(), None);
 }

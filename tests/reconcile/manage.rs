@@ -289,3 +289,15 @@ fn tags_that_take_a_while_to_be_seen_are_not_set_again_and_again() {
     }
     assert_eq!(world.mutations(), [TagResource]);
 }
+
+#[test]
+fn a_tag_that_others_gave_another_value_is_theirs_once_the_spec_drops_it() {
+    let mut world = World::new(spec());
+    world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
+    world.settle();
+    let theirs = [("team".to_owned(), "theirs".to_owned())].into();
+    world.somebody_edits(GroupPatch { set_tags: theirs, ..GroupPatch::default() });
+    world.edit(|spec| spec.tags.clear());
+    world.settle();
+    assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));
+}

@@ -174,11 +174,10 @@ fn deleted(case: &Case) -> Expected {
         // What is not yet disabled everywhere is waited for.
         Exists::OursBeingDisabled => reconciling(Name::AwaitDisabled, "Disabling"),
         // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
-        Exists::Unowned
-        | Exists::UnownedOtherwise
-        | Exists::UnownedAtFirstSight
-        | Exists::Another
-        | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
+        Exists::Unowned | Exists::UnownedOtherwise | Exists::Another | Exists::Default => {
+            reconciling(Name::ReleaseNotOurs, "Released")
+        }
+        Exists::UnownedAtFirstSight => first_sight(case, Name::ReleaseNotOurs),
         // It may be our own, whose tags are not visible yet: to let go now would leak it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
     }
@@ -199,11 +198,20 @@ fn retained(case: &Case) -> Expected {
         | Exists::OursBeingDisabled
         | Exists::OursInProgress => reconciling(Name::Disown, "Released"),
         // Our owner tag is off already, as after a pass whose end was lost.
-        Exists::Unowned | Exists::UnownedOtherwise | Exists::UnownedAtFirstSight => {
-            reconciling(Name::ReleaseRetained, "Released")
-        }
+        Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
+        Exists::UnownedAtFirstSight => first_sight(case, Name::ReleaseRetained),
         // It may be our own, whose tags are not visible yet: to let go now would leave our owner tag on it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
         Exists::Another | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
+    }
+}
+
+/// Of a deletion whose group shows no owner for the first time.
+fn first_sight(case: &Case, release: Name) -> Expected {
+    match case.record {
+        // It never was ours.
+        Unseen => reconciling(release, "Released"),
+        // It was ours, and its tag may only be late.
+        AtRest => reconciling(Name::OwnerMayShow, "Conflict"),
     }
 }
