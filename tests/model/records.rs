@@ -59,7 +59,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "strangers",
-        states: 242_050,
+        states: 251_780,
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
         errors: &[],
     },
@@ -74,7 +74,7 @@ pub const RECORDS: [Record; 20] = [
     },
     Record {
         scenario: "modes",
-        states: 194_301,
+        states: 194_506,
         plans: &[
             "Mirrored",
             "NothingToMirror",
