@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/debug
 CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
-RULES := desired ownership plan status
+RULES := desired differences dispute memory ownership plan status
 
 .DEFAULT_GOAL := help
 .PHONY: help build tools demo test test-chart model mutants e2e aws-contract image bench lint generate check-generated check-deps clean
