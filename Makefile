@@ -33,7 +33,7 @@ test: build tools test-chart ## Run all tests: Rust's, the chart's, and real AWS
 test-chart: tools ## Check the chart without a cluster: templates, schema, documents
 	TOOLS_DIR=$(TARGET)/tools charts/tests/chart/run.sh
 
-model: build ## Explore the reconcile further than `make test` does; takes up to an hour, and 10 GB of memory
+model: build ## Explore the reconcile further than `make test` does; takes up to an hour, and 12 GB of memory
 	MODEL_BOUND=wide RUST_TEST_THREADS=2 cargo test --workspace --test model
 
 # In place, for a copy would be built from nothing; should it be cut off, `git diff src` shows what it left.

@@ -2,7 +2,7 @@
 //!
 //! Each has two budgets. That of `make test` leaves the whole of it within some three minutes on two cores. That of `make model` (`MODEL_BOUND=wide`) allows
 //! one fault more, or one change of mind more where faults are many already, or too many states come of them, as of two processes at once: within an
-//! hour, and some five gigabytes a scenario.
+//! hour, and six gigabytes a scenario or less.
 
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
@@ -96,7 +96,7 @@ pub fn deletion() -> Scenario {
     Scenario {
         prelude: |state| ours(state, &[]),
         outside: &[Outside::TenantComes, Outside::TenantGoes, Outside::Deletes],
-        ..scenario("deletion", budget(2, 1, 2), budget(2, 2, 1))
+        ..scenario("deletion", budget(2, 1, 2), budget(2, 2, 2))
     }
 }
 
