@@ -4,6 +4,7 @@
 
 use super::{
     Known, Surroundings,
+    backoff::Pace,
     conclude::{after, disabling, reconciling, release, stuck},
     conclusion::{Change, Conclusion, Next, Sight},
     desired::Intent,
@@ -38,7 +39,7 @@ pub async fn apply<C: CloudFront>(
             write.claim(port.tag(&group.arn, &owner).await)?;
             let text = format!("Connection group {} was adopted: nobody owned it.", known.name);
             let conclusion = reconciling(Sight::Group(group), Reason::Adopted, text.clone());
-            conclusion.then(Next::Backoff).tell(Reason::Adopted, "Adopt", text)
+            conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::Adopted, "Adopt", text)
         }
         Mutation::Update(Described { group, tags: _ }, config, changes, left) => {
             update(&group, &config, &changes, left, known, &mut write).await?
@@ -54,7 +55,7 @@ pub async fn apply<C: CloudFront>(
             let mut applied = known.status.tags.clone();
             applied.extend(set);
             // Not at once: tags may take a while to be seen, and would be set again.
-            let next = if left == Left::Tags { Next::Backoff } else { Next::DeepCheck };
+            let next = if left == Left::Tags { Next::Backoff(Pace::Quick) } else { Next::DeepCheck };
             let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, known) };
             conclusion.then(next).despite(lost).tell(Reason::Tagged, "Tag", text)
         }
@@ -189,7 +190,7 @@ fn written(group: Group, asked: &Config, left: Left, known: &Known<'_>) -> Concl
         Some(list) if asked.anycast_ip_list_id.is_none() => stuck(group, list, known).then(Next::Now),
         _ if group.config != *asked => {
             let text = message::not_as_asked(&group.config, asked);
-            reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Backoff)
+            reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Backoff(Pace::Quick))
         }
         _ => after(group, left, known),
     }

@@ -12,15 +12,22 @@ pub enum Pace {
     Quick,
     /// Somebody outside has to do something: from 30 s to 5 min.
     Slow,
+    /// The call budget, which slows down for all, is what is waited for: from 1 s to 10 s.
+    Budget,
 }
-
-const LONGEST: Duration = Duration::from_mins(5);
 
 impl Pace {
     const fn first(self) -> Duration {
         match self {
-            Self::Quick => Duration::from_secs(1),
+            Self::Quick | Self::Budget => Duration::from_secs(1),
             Self::Slow => Duration::from_secs(30),
+        }
+    }
+
+    const fn longest(self) -> Duration {
+        match self {
+            Self::Quick | Self::Slow => Duration::from_mins(5),
+            Self::Budget => Duration::from_secs(10),
         }
     }
 
@@ -30,7 +37,7 @@ impl Pace {
     #[must_use]
     pub fn delay(self, failures: u32, seed: &str) -> Duration {
         let doubled = self.first().saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
-        doubled.min(LONGEST).mul_f64(1.0 - 0.2 * jitter(&(seed, failures)))
+        doubled.min(self.longest()).mul_f64(1.0 - 0.2 * jitter(&(seed, failures)))
     }
 }
 
@@ -48,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_double_up_to_five_minutes_and_never_overflow() {
+    fn delays_double_up_to_their_longest_and_never_overflow() {
         for (pace, failures, nominal) in [
             (Pace::Quick, 0, 1),
             (Pace::Quick, 3, 8),
@@ -57,6 +64,8 @@ mod tests {
             (Pace::Slow, 0, 30),
             (Pace::Slow, 1, 60),
             (Pace::Slow, 31, 300),
+            (Pace::Budget, 2, 4),
+            (Pace::Budget, 31, 10),
         ] {
             let delay = pace.delay(failures, "uid").as_secs_f64();
             let nominal = f64::from(nominal);

@@ -2,6 +2,7 @@
 
 use super::{
     Finalizer, Known,
+    backoff::Pace,
     conclusion::{Change, Conclusion, Next, Sight},
     desired::Intent,
     message,
@@ -51,7 +52,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
         Finding::AwaitDisabled(described) => disabling(described.group),
         Finding::ConfirmGone => {
             let text = message::confirming_gone(&known.name, list_trouble);
-            let next = if list_trouble.is_some() { Next::SlowBackoff } else { Next::WithTheList };
+            let next = if list_trouble.is_some() { Next::Backoff(Pace::Slow) } else { Next::WithTheList };
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(next)
         }
         Finding::Release(why) => release(why, known),
@@ -137,9 +138,8 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         Block::DeletionProtected => {
             reconciling(Sight::Unchanged, Reason::DeletionProtected, message::DELETION_PROTECTED.to_owned())
         }
-        Block::TagsPending => {
-            reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(Next::Backoff)
-        }
+        Block::TagsPending => reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name))
+            .then(Next::Backoff(Pace::Quick)),
         Block::TagsOfAnother => {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
@@ -159,7 +159,8 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             let text = message::in_use(&known.name, &tenants, described.group.config.enabled);
             let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
             let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
-            let conclusion = reconciling(Sight::Group(described.group), Reason::InUse, text).then(Next::SlowBackoff);
+            let conclusion =
+                reconciling(Sight::Group(described.group), Reason::InUse, text).then(Next::Backoff(Pace::Slow));
             Conclusion { blocked_by, ..conclusion }
         }
     }
@@ -189,5 +190,5 @@ fn refuse(group: Group, refusal: &Refusal, known: &Known<'_>) -> Conclusion {
             (Sight::Group(group), Reason::AnycastDetachRejected, said.unwrap_or(text))
         }
     };
-    Conclusion::new(sight, Standing::Stalled, reason, text).then(Next::SlowBackoff)
+    Conclusion::new(sight, Standing::Stalled, reason, text).then(Next::Backoff(Pace::Slow))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, Finalizer, Severity, desired::Intent, plan::Mutation};
+use super::{Event, Finalizer, Severity, backoff::Pace, desired::Intent, plan::Mutation};
 use crate::{
     api::{BlockedBy, Drift, Reason, Standing},
     cloudfront::{Group, Summary, Tags},
@@ -38,9 +38,7 @@ pub enum Next {
     /// When the next list has come.
     WithTheList,
     /// After a growing pause.
-    Backoff,
-    /// After a growing pause, starting at half a minute.
-    SlowBackoff,
+    Backoff(Pace),
     /// After this pause.
     After(Duration),
     /// With the next deep check.

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     Event, Known, Outcome, Severity, Surroundings,
-    backoff::{Pace, jitter},
+    backoff::jitter,
     conclusion::{Change, Conclusion, Next, Sight},
     desired::Intent,
     memory::Memory,
@@ -41,7 +41,7 @@ pub fn outcome<C>(
     let mut events = conclusion.events.clone();
     events.extend(news(&conclusion, known));
     let drift = new_drift(&conclusion, known);
-    let failed = matches!(conclusion.next, Next::Backoff | Next::SlowBackoff);
+    let failed = matches!(conclusion.next, Next::Backoff(_));
     memory.failures = if failed { memory.failures.saturating_add(1) } else { 0 };
     Outcome { status, finalizer: conclusion.finalizer, requeue, events, drift, error }
 }
@@ -56,10 +56,7 @@ fn of_failure<C>(
     let (reason, standing, pace) = failure.trouble.verdict();
     // A deletion goes on, or waits: no edit of the spec is called for.
     let standing = if known.deleting { Standing::Reconciling } else { standing };
-    let next = match pace {
-        Pace::Quick => Next::Backoff,
-        Pace::Slow => Next::SlowBackoff,
-    };
+    let next = Next::Backoff(pace);
     // A pass that was about to change something has read that the group is not as it should be.
     if failure.trouble.is_transient()
         && !failure.trouble.error().operation.is_mutation()
@@ -100,8 +97,7 @@ fn requeue<C>(
         Next::Now => Duration::ZERO,
         Next::After(pause) => pause,
         Next::WithTheList => policy.sweep_interval_active,
-        Next::Backoff => Pace::Quick.delay(memory.failures, &known.uid),
-        Next::SlowBackoff => Pace::Slow.delay(memory.failures, &known.uid),
+        Next::Backoff(pace) => pace.delay(memory.failures, &known.uid),
         Next::DeepCheck => {
             let due = memory.deep_check_due().since(now).max(Duration::from_secs(1));
             // Should lists stop coming, nothing would wake this object. With them, such a pass costs no call.

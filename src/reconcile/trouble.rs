@@ -121,7 +121,7 @@ impl Trouble {
             // Quick: what else the spec asks for goes without the detach in the next pass.
             Self::DetachRefused(..) => (Reason::AnycastDetachRejected, Standing::Stalled, Pace::Quick),
             Self::Api(error) | Self::MayHaveTagged(_, error) => match error.class {
-                ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Quick),
+                ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Budget),
                 ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable => {
                     (Reason::ServiceUnavailable, Standing::Reconciling, Pace::Quick)
                 }

@@ -131,6 +131,15 @@ fn pauses_grow_to_five_minutes_and_start_anew_after_success() {
     assert_eq!(world.memory.failures, 0);
 }
 
+#[test]
+fn throttled_again_and_again_an_object_waits_for_the_budget_and_not_for_minutes() {
+    let mut world = World::new(spec());
+    for _ in 0..12 {
+        world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::Throttled));
+        assert!(world.pass().requeue <= Duration::from_secs(10));
+    }
+}
+
 /// What the object says once IAM refuses the operation that its next pass calls.
 fn refused_by_iam(world: &mut World, operation: Operation) -> String {
     // Where an id may not be read, the name is tried too.
