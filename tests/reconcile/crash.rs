@@ -16,6 +16,7 @@ use connection_group_operator::{
 };
 
 use crate::{
+    ownership::beside_an_unowned_group,
     port::Fault,
     world::{World, spec},
 };
@@ -149,12 +150,7 @@ fn a_delete_whose_answer_was_lost_ends_well() {
 
 #[test]
 fn an_adoption_whose_answer_was_lost_ends_as_ours() {
-    let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
-    world.edit(|spec| spec.adoption_policy = connection_group_operator::api::AdoptionPolicy::Always);
-    world.somebody_creates(|_| {});
-    world.advance(std::time::Duration::from_hours(1));
-    world.sweep();
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.fail(TagResource, Fault::AnswerLost);
     world.settle();
     world.settle();
@@ -186,12 +182,7 @@ fn a_later_refusal_does_not_make_an_earlier_create_forgotten() {
 
 #[test]
 fn an_object_deleted_before_its_adoption_shows_takes_the_group_with_it() {
-    let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
-    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.somebody_creates(|_| {});
-    world.advance(Duration::from_hours(1));
-    world.sweep();
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.look_for_an_owner();
     world.pass();
     assert_eq!(world.mutations(), [TagResource]);
@@ -204,12 +195,7 @@ fn an_object_deleted_before_its_adoption_shows_takes_the_group_with_it() {
 
 #[test]
 fn an_adoption_that_may_still_land_keeps_the_object_for_one_settle_window() {
-    let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
-    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.somebody_creates(|_| {});
-    world.advance(Duration::from_hours(1));
-    world.sweep();
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.look_for_an_owner();
     world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
     world.pass();

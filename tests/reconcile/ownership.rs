@@ -12,7 +12,7 @@ use crate::world::{PROPAGATION, World, spec};
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
 /// An old, unowned group of the object's name.
-fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
+pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
     let mut world = World::new(spec());
     world.policy.allow_adoption = allowed;
     world.edit(|spec| spec.adoption_policy = policy);

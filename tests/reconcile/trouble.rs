@@ -15,6 +15,7 @@ use connection_group_operator::{
 };
 
 use crate::{
+    ownership::beside_an_unowned_group,
     port::Fault,
     world::{World, spec},
 };
@@ -189,12 +190,7 @@ fn a_refusal_of_what_has_no_arn_yet_names_the_action_and_every_resource() {
 
 #[test]
 fn an_adoption_that_iam_refuses_names_the_arn_of_the_group_that_was_found_by_its_name() {
-    let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
-    world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.somebody_creates(|_| {});
-    world.advance(Duration::from_hours(1));
-    world.sweep();
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.look_for_an_owner();
     let message = refused_by_iam(&mut world, TagResource);
     let arn = world.group().unwrap().resource.arn;

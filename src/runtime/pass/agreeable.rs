@@ -1,4 +1,4 @@
-//! A pass over an object that was let go while the cache still shows it. The API server is played by this process.
+//! Passes at an API server that has no objection, played by this process: over an object that was let go, and one after the other.
 
 use std::sync::Mutex;
 
@@ -61,14 +61,33 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     }
 }
 
-#[tokio::test]
-async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_it() {
+/// In mode Observe and being deleted, so that nothing is asked of CloudFront.
+fn leaving() -> ConnectionGroup {
     let spec = ConnectionGroupSpec { mode: Mode::Observe, ..ConnectionGroupSpec::default() };
     let mut object = ConnectionGroup::new("edge", spec);
     object.metadata.namespace = Some("platform".to_owned());
     object.metadata.uid = Some("uid-1".to_owned());
     object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
     object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+    object
+}
+
+#[tokio::test]
+async fn whichever_watch_it_comes_from_a_pass_waits_for_its_turn() {
+    let object = leaving();
+    let (client, asked) = agreeable().await;
+    let context = Arc::new(context(client, &object));
+    let other = context.turns.acquire().await.unwrap();
+    let mut pass = Box::pin(run(Arc::new(object), Arc::clone(&context)));
+    assert!(futures::poll!(&mut pass).is_pending() && asked.lock().unwrap().is_empty());
+    drop(other);
+    pass.await.unwrap();
+    assert!(!asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_it() {
+    let object = leaving();
     let (client, asked) = agreeable().await;
     let context = context(client, &object);
     for _ in 0..2 {
