@@ -1,6 +1,9 @@
 //! Passes at an API server that has no objection, played by this process: over an object that was let go, and one after the other.
 
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
@@ -73,13 +76,19 @@ fn leaving() -> ConnectionGroup {
 }
 
 #[tokio::test]
-async fn whichever_watch_it_comes_from_a_pass_waits_for_its_turn() {
+async fn whichever_watch_it_comes_from_a_pass_waits_for_its_turn_before_anything_else() {
     let object = leaving();
     let (client, asked) = agreeable().await;
-    let context = Arc::new(context(client, &object));
+    let begun = Arc::<AtomicBool>::default();
+    let first_step = Arc::clone(&begun);
+    let gate = async move {
+        first_step.store(true, Ordering::SeqCst);
+        Gate::Open
+    };
+    let context = Arc::new(Context { gate: gate.boxed().shared(), ..context(client, &object) });
     let other = context.turns.acquire().await.unwrap();
     let mut pass = Box::pin(run(Arc::new(object), Arc::clone(&context)));
-    assert!(futures::poll!(&mut pass).is_pending() && asked.lock().unwrap().is_empty());
+    assert!(futures::poll!(&mut pass).is_pending() && !begun.load(Ordering::SeqCst));
     drop(other);
     pass.await.unwrap();
     assert!(!asked.lock().unwrap().is_empty());
