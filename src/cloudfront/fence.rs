@@ -76,12 +76,18 @@ impl Right {
     }
 }
 
-/// The calls in flight, by number.
+/// The calls in flight.
 #[derive(Debug, Default)]
-struct Calls(Mutex<(u64, BTreeMap<u64, (Operation, Instant)>)>);
+struct Calls(Mutex<Numbered>);
+
+#[derive(Debug, Default)]
+struct Numbered {
+    begun: u64,
+    in_flight: BTreeMap<u64, (Operation, Instant)>,
+}
 
 impl Calls {
-    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, (Operation, Instant)>)> {
+    fn lock(&self) -> MutexGuard<'_, Numbered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,7 +165,7 @@ impl Fence {
     #[must_use]
     pub fn oldest_call(&self) -> Option<(Operation, Duration)> {
         let calls = self.calls.lock();
-        calls.1.values().map(|(operation, began)| (*operation, began.elapsed())).max_by_key(|(_, age)| *age)
+        calls.in_flight.values().map(|(operation, began)| (*operation, began.elapsed())).max_by_key(|(_, age)| *age)
     }
 
     fn grant(&self, right: Right) {
@@ -195,7 +201,7 @@ pub struct InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.calls.lock().1.remove(&self.number);
+        self.calls.lock().in_flight.remove(&self.number);
     }
 }
 
@@ -221,9 +227,9 @@ impl CallScope {
             changed.store(true, Ordering::SeqCst);
         }
         let mut calls = fence.calls.lock();
-        let number = calls.0;
-        calls.0 = number.wrapping_add(1);
-        calls.1.insert(number, (operation, Instant::now()));
+        let number = calls.begun;
+        calls.begun = number.wrapping_add(1);
+        calls.in_flight.insert(number, (operation, Instant::now()));
         (turn, InFlight { calls: Arc::clone(&fence.calls), number })
     }
 
@@ -274,7 +280,9 @@ mod tests {
         fence
     }
 
-    async fn now() {}
+    fn now() -> std::future::Ready<()> {
+        std::future::ready(())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_right_to_act_is_given_extended_and_ends_by_itself() {
@@ -313,8 +321,8 @@ mod tests {
     async fn once_the_process_drains_no_change_is_begun_and_what_was_begun_may_be_read_about() {
         let fence = open();
         let (idle, reading, writing) = (fence.scope(), fence.scope(), fence.scope());
-        let (_, read) = reading.begin(READ, now()).await;
-        let (_, change) = writing.begin(CHANGE, now()).await;
+        let ((), read) = reading.begin(READ, now()).await;
+        let ((), change) = writing.begin(CHANGE, now()).await;
         fence.drain();
         assert!(fence.pass().now_or_never().is_some(), "answers are used");
         drop((read, change));
@@ -357,9 +365,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_oldest_call_in_flight_is_known_until_it_has_ended() {
         let fence = open();
-        let (_, first) = fence.scope().begin(CHANGE, now()).await;
+        let ((), first) = fence.scope().begin(CHANGE, now()).await;
         tokio::time::advance(Duration::from_secs(5)).await;
-        let (_, second) = fence.scope().begin(READ, now()).await;
+        let ((), second) = fence.scope().begin(READ, now()).await;
         assert_eq!(fence.oldest_call(), Some((CHANGE, Duration::from_secs(5))));
         drop(first);
         assert_eq!(fence.oldest_call(), Some((READ, Duration::ZERO)));

@@ -48,7 +48,7 @@ enum Claim {
     /// The Lease is not ours, and no write of ours can make it so.
     None,
     /// As the API server last stored it for us.
-    Held(Lease),
+    Held(Box<Lease>),
     /// A write of ours has no answer: it may have been stored, or may be yet.
     InDoubt,
 }
@@ -137,7 +137,7 @@ impl Election {
     async fn hand_on(&mut self) -> Result<(), kube::Error> {
         loop {
             let stored = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
-                Claim::Held(lease) => Some(lease),
+                Claim::Held(lease) => Some(*lease),
                 Claim::None | Claim::InDoubt => self.api.get_opt(&self.args.lease).await?,
             };
             let existed = stored.is_some();
@@ -194,7 +194,7 @@ impl Election {
 
     async fn ask(&mut self) -> Result<Standing, kube::Error> {
         let stored = match &self.claim {
-            Claim::Held(lease) => Some(lease.clone()),
+            Claim::Held(lease) => Some((**lease).clone()),
             Claim::None | Claim::InDoubt => self.api.get_opt(&self.args.lease).await?,
         };
         if let Some(leader) = self.rival(stored.as_ref(), Instant::now()) {
@@ -207,8 +207,8 @@ impl Election {
             // Somebody wrote in between, which says nothing of the holder.
             Claim::Held(_) | Claim::InDoubt => Claim::InDoubt,
         };
-        match self.write(stored, |election, lease| election.claimed(lease)).await {
-            Ok(lease) => self.claim = Claim::Held(lease),
+        match self.write(stored, Self::claimed).await {
+            Ok(lease) => self.claim = Claim::Held(Box::new(lease)),
             Err(error) => {
                 if matches!(&error, kube::Error::Api(status) if (400..500).contains(&status.code)) {
                     self.claim = if_refused;

@@ -99,7 +99,7 @@ mod tests {
         let pulse = Pulse::new(fence.clone(), CALL_TIMEOUT);
         let mut beats = Box::pin(pulse.beat());
         let operation = Operation::GetConnectionGroup;
-        let (_, call) = fence.scope().begin(operation, std::future::ready(())).await;
+        let ((), call) = fence.scope().begin(operation, std::future::ready(())).await;
         let (mut elapsed, longest) = (Duration::ZERO, CALL_TIMEOUT + STUCK_AFTER);
         while elapsed <= longest {
             assert!(beats.as_mut().now_or_never().is_none());
