@@ -110,7 +110,10 @@ impl From<Config> for Members {
 /// Everything was stated, and is so.
 impl PartialEq<Config> for Members {
     fn eq(&self, config: &Config) -> bool {
-        *self == Self::from(config.clone())
+        let Config { enabled, ipv6_enabled, anycast_ip_list_id } = config;
+        self.enabled == Some(*enabled)
+            && self.ipv6_enabled == Some(*ipv6_enabled)
+            && self.anycast_ip_list_id == *anycast_ip_list_id
     }
 }
 
