@@ -60,7 +60,7 @@ impl LeftOut {
         Self::RowEnabled,
     ];
 
-    fn from_group(self, group: &mut Group) {
+    fn strip_group(self, group: &mut Group) {
         match self {
             Self::Status => group.deployment = None,
             Self::Enabled => group.config.enabled = None,
@@ -71,7 +71,7 @@ impl LeftOut {
         }
     }
 
-    fn from_row(self, row: &mut Summary) {
+    fn strip_row(self, row: &mut Summary) {
         match self {
             Self::RowStatus => row.deployment = None,
             Self::RowEnabled => row.enabled = None,
@@ -122,13 +122,13 @@ impl InProcess {
 
     fn group(&self, shown: &Versioned<Shown>) -> Group {
         let mut group = group(shown);
-        self.lock().left_out.iter().for_each(|member| member.from_group(&mut group));
+        self.lock().left_out.iter().for_each(|member| member.strip_group(&mut group));
         group
     }
 
     fn summary(&self, item: &ConnectionGroupSummary) -> Summary {
         let mut row = summary(item);
-        self.lock().left_out.iter().for_each(|member| member.from_row(&mut row));
+        self.lock().left_out.iter().for_each(|member| member.strip_row(&mut row));
         row
     }
 
