@@ -6,6 +6,7 @@
 mod answers;
 mod calls;
 mod describe;
+mod ending;
 mod list;
 mod server;
 mod tls;
@@ -38,23 +39,37 @@ impl Meter for Silent {
 
 /// A simulator with these switches, and the adapter connected to it.
 async fn connected(switches: Switches) -> (AdminClient, Sdk) {
+    let (admin, url) = simulator(switches).await;
+    (admin, adapter(&url))
+}
+
+/// A simulator with these switches, and where it is.
+async fn simulator(switches: Switches) -> (AdminClient, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve(listener, Arc::new(Simulator::new(switches, Duration::ZERO)), pending()));
-    (AdminClient::new(&url).unwrap(), adapter(&url))
+    (AdminClient::new(&url).unwrap(), url)
 }
 
 /// The adapter as the operator configures it, but for credentials and budget.
 fn adapter(url: &str) -> Sdk {
-    let credentials = Credentials::new("simulator", "simulator", None, None, "simulator");
+    let fence = Fence::default();
+    fence.open();
+    fenced(url, credentials(), &fence)
+}
+
+fn credentials() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new("simulator", "simulator", None, None, "simulator"))
+}
+
+/// The same, that calls when the fence lets it.
+fn fenced(url: &str, credentials: SharedCredentialsProvider, fence: &Fence) -> Sdk {
     let aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(url)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(credentials)
         .build();
-    let fence = Fence::default();
-    fence.open();
     let budget = Budget::new(10_000.0, 10_000, Duration::from_mins(1));
-    Sdk::configured(&aws, PATIENCE, Arc::new(budget), Arc::new(Silent), fence)
+    Sdk::configured(&aws, PATIENCE, Arc::new(budget), Arc::new(Silent), fence.clone())
 }
