@@ -14,8 +14,8 @@ use cloudfront_simulator::{
     switches::IpAddressType,
 };
 use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Deployment, Described, ErrorClass, Etag, Group, GroupId,
-    GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Deployment, Described, Elements, ErrorClass, Etag,
+    Group, GroupId, GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
 };
 
 /// What goes wrong with one call.
@@ -214,6 +214,22 @@ fn deployment(status: DeploymentStatus) -> Deployment {
     Deployment::parse(status.as_str())
 }
 
+fn elements(shown: &Shown) -> Elements {
+    let fallback = shown.viewer_fallback.as_ref().map(|id| ("ViewerFallback", format!("{BEFORE_ID}{id}{AFTER_ID}")));
+    let further = shown.further_elements.iter().map(|(name, text)| (name.as_str(), format!("<{name}>{text}</{name}>")));
+    let elements = fallback.into_iter().chain(further).collect::<Vec<_>>();
+    Elements::of_children(elements.iter().map(|(name, xml)| (*name, xml.as_str())))
+}
+
+const BEFORE_ID: &str = "<ViewerFallback><DistributionId>";
+const AFTER_ID: &str = "</DistributionId></ViewerFallback>";
+
+/// What an update carries along.
+fn viewer_fallback(carried: &Elements) -> Option<String> {
+    let (_, xml) = carried.carried().find(|(name, _)| *name == "ViewerFallback")?;
+    Some(xml.strip_prefix(BEFORE_ID).unwrap().strip_suffix(AFTER_ID).unwrap().to_owned())
+}
+
 fn group(shown: &Versioned<Shown>) -> Group {
     let Versioned { resource, etag } = shown;
     Group {
@@ -231,6 +247,7 @@ fn group(shown: &Versioned<Shown>) -> Group {
         is_default: resource.is_default,
         created: time(resource.created_time),
         modified: time(resource.last_modified_time),
+        elements: elements(resource),
     }
 }
 
@@ -272,6 +289,7 @@ impl CloudFront for InProcess {
         let request = Request::CreateConnectionGroup(CreateConnectionGroup {
             name: new.name.to_string(),
             ipv6_enabled: Some(new.config.ipv6_enabled),
+            viewer_fallback: None,
             anycast_ip_list_id: new.config.anycast_ip_list_id.as_ref().map(ToString::to_string),
             enabled: Some(new.config.enabled),
             tags: new.tags.clone().into_iter().collect(),
@@ -289,6 +307,7 @@ impl CloudFront for InProcess {
             id: read.id.to_string(),
             if_match: Some(read.etag.to_string()),
             ipv6_enabled: members.ipv6_enabled,
+            viewer_fallback: viewer_fallback(&read.elements),
             anycast_ip_list_id: list_element(&read.config, members),
             enabled: members.enabled,
         });

@@ -3,8 +3,8 @@
 use connection_group_operator::{
     api::ConnectionGroupSpec,
     cloudfront::{
-        AnycastIpListId, ApiError, Arn, Config, Deployment, Described, ErrorClass, Etag, Group, GroupId, GroupName,
-        Operation, Tags, Tenants,
+        AnycastIpListId, ApiError, Arn, Config, Deployment, Described, Elements, ErrorClass, Etag, Group, GroupId,
+        GroupName, Operation, Tags, Tenants,
     },
     reconcile::{Memory, Outcome, Surroundings, ownership::OwnerTag, reconcile},
 };
@@ -97,6 +97,7 @@ fn odd(
                 is_default: false,
                 created: None,
                 modified: None,
+                elements: Elements::default(),
             };
             let mut tags = spec.tags.keys().map(|key| (key.clone(), value.clone())).collect::<Tags>();
             tags.insert(key, value);
