@@ -265,6 +265,18 @@ pub struct Tenants {
     pub names: Vec<String>,
     /// Whether CloudFront has further pages.
     pub beyond_this_page: bool,
+    /// Whether the answer has a list at all.
+    pub listing: Listing,
+}
+
+/// Whether an answer has the list that was asked for. Nothing says how CloudFront writes an empty one: where it is left out, it was not stated, or is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// It is there, be it empty.
+    #[default]
+    Stated,
+    /// It is not.
+    LeftOut,
 }
 
 impl Tenants {

@@ -32,8 +32,8 @@ use self::{
     wire::watched,
 };
 use super::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Elements, ErrorClass, Group, GroupId, Lookup,
-    Members, NewGroup, Operation, Summary, Tags, Tenants,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Elements, ErrorClass, Group, GroupId,
+    Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
     fence::Fence,
     list_element,
@@ -315,6 +315,7 @@ impl CloudFront for Sdk {
             count: page.len(),
             names: shown.map(tenant_name).collect(),
             beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
+            listing: if output.distribution_tenant_list.is_some() { Listing::Stated } else { Listing::LeftOut },
         })
     }
 

@@ -15,7 +15,7 @@ use cloudfront_simulator::{
 };
 use connection_group_operator::cloudfront::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Deployment, Described, Elements, ErrorClass, Etag,
-    Group, GroupId, GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
+    Group, GroupId, GroupName, Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
 };
 
 /// What goes wrong with one call.
@@ -31,6 +31,8 @@ pub enum Fault {
     Stale,
     /// A page without items, although others follow.
     EmptyPage,
+    /// An answer without the list that was asked for.
+    ListLeftOut,
     /// Somebody else changes the group just before the call.
     ChangedJustBefore,
 }
@@ -162,11 +164,16 @@ impl InProcess {
                 let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };
                 inner.account.outside_edit_group(now, &target, patch).unwrap();
             }
-            Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage) | None => {}
+            Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage | Fault::ListLeftOut) | None => {}
         }
         let mut answer = inner.account.call_with(now, request, freshness);
         if fault == Some(Fault::EmptyPage) {
             let page = Page { items: Vec::new(), marker: None, max_items: 100, next_marker: Some("more".to_owned()) };
+            return Ok(Response::ListDistributionTenants(page));
+        }
+        if fault == Some(Fault::ListLeftOut) {
+            // No page holds none of that many items.
+            let page = Page { items: Vec::new(), marker: None, max_items: 0, next_marker: None };
             return Ok(Response::ListDistributionTenants(page));
         }
         if let (Some(Fault::AnsweredWrongly), Ok(Response::UpdateConnectionGroup(shown))) = (fault, &mut answer) {
@@ -345,6 +352,7 @@ impl CloudFront for InProcess {
                 count: page.items.len(),
                 names: page.items.iter().take(10).map(|tenant| tenant.name.clone()).collect(),
                 beyond_this_page: page.next_marker.is_some(),
+                listing: if page.max_items == 0 { Listing::LeftOut } else { Listing::Stated },
             }),
             other => Err(unexpected(other)),
         }

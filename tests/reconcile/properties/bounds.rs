@@ -102,7 +102,7 @@ fn odd(
             let mut tags = spec.tags.keys().map(|key| (key.clone(), value.clone())).collect::<Tags>();
             tags.insert(key, value);
             tags.extend(owner.map(|owner| (OwnerTag::KEY.to_owned(), owner)));
-            let tenants = Tenants { count, names: vec![tenant; count.min(10)], beyond_this_page };
+            let tenants = Tenants { count, names: vec![tenant; count.min(10)], beyond_this_page, ..Tenants::default() };
             let odd =
                 Odd { described: Described { group, tags }, exists, tenants, refused: refused.into_iter().collect() };
             (spec, odd)
