@@ -74,7 +74,9 @@ async fn an_answer_that_leaves_out_any_optional_member_of_the_api_model_is_read(
 #[tokio::test]
 async fn whatever_an_answer_leaves_out_a_group_at_rest_stays_ready_and_is_not_changed() {
     let mut wrong = Vec::new();
-    for (operation, paths) in cases() {
+    // What one answer without tags means is told in tests/reconcile.
+    for (operation, paths) in cases().into_iter().filter(|(operation, _)| *operation != Operation::ListTagsForResource)
+    {
         let mut remote = Remote::new().await;
         remote.settle().await;
         assert_eq!(remote.ready(), ("True", "Deployed"));
@@ -198,7 +200,8 @@ fn in_other_words() -> Vec<(&'static str, Spoil)> {
         (
             "with character references",
             spoil(move |root| {
-                let escape = |text: &str| text.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect::<String>();
+                let escape =
+                    |text: &str| text.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect::<Vec<_>>().concat();
                 root.write_as(&|element, inner| leaf(element, inner, &escape))
             }),
         ),

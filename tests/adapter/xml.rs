@@ -57,7 +57,7 @@ impl Element {
             }
             [name, rest @ ..] => {
                 let named = self.children.iter_mut().filter(|child| child.name == *name);
-                named.fold(false, |removed, child| child.remove(rest) || removed)
+                named.map(|child| child.remove(rest)).collect::<Vec<_>>().contains(&true)
             }
         }
     }
@@ -82,10 +82,10 @@ pub fn optional_members(root: &str) -> Vec<Vec<String>> {
 fn collect(model: &BTreeMap<String, Shape>, shape: &str, path: &[String], paths: &mut Vec<Vec<String>>) {
     match model.get(shape) {
         None => {}
-        Some(Shape::List { items, of }) => collect(model, of, &[path, &[items.clone()]].concat(), paths),
+        Some(Shape::List { items, of }) => collect(model, of, &[path, std::slice::from_ref(items)].concat(), paths),
         Some(Shape::Structure { members, required }) => {
             for (name, of) in members {
-                let path = [path, &[name.clone()]].concat();
+                let path = [path, std::slice::from_ref(name)].concat();
                 if !required.contains(name) {
                     paths.push(path.clone());
                 }

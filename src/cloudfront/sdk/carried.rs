@@ -5,12 +5,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_cloudfront::{
-    config::{
-        ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
-    },
-    primitives::SdkBody,
+use aws_sdk_cloudfront::config::{
+    ConfigBag, Intercept, RuntimeComponents,
+    interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
 };
 use aws_smithy_runtime_api::box_error::BoxError;
 
@@ -68,7 +65,7 @@ impl Intercept for Carry {
         let request = context.request_mut();
         let body = completed(request.body().bytes().unwrap_or_default(), &self.0).ok_or(Incomplete)?;
         request.headers_mut().insert("content-length", body.len().to_string());
-        *request.body_mut() = SdkBody::from(body);
+        *request.body_mut() = body.into();
         Ok(())
     }
 }
