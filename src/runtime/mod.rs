@@ -6,6 +6,7 @@ mod controllers;
 mod events;
 mod finalizer;
 mod http;
+mod identity;
 mod lease;
 mod metrics;
 mod objects;
@@ -50,6 +51,7 @@ use self::{
     term::Term,
 };
 use crate::{
+    api::finalizer,
     cli::RunArgs,
     clock::Clock,
     cloudfront::{
@@ -58,7 +60,7 @@ use crate::{
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
-    reconcile::Policy,
+    reconcile::{Policy, ownership::Installation},
     sweep::{self, Lists},
 };
 
@@ -89,6 +91,8 @@ pub enum RunError {
     Died(&'static str),
 }
 
+const SERVER: &str = "the server of health and metrics";
+
 /// How long the first list may hold up the first pass.
 const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -104,7 +108,6 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         metrics: listen("--metrics-addr", args.metrics_addr).await?,
         health: listen("--health-addr", args.health_addr).await?,
     };
-    let policy = policy(&args);
     let term = Term::default();
     let clock: Arc<dyn Clock> = Arc::new(term.clone());
     let patience = args.sweep_interval_active.saturating_mul(3);
@@ -114,20 +117,6 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &client);
     let stop = stop.shared();
-
-    tokio::spawn(orphans::tell(lists.clone(), client.clone()));
-    let context = Arc::new(Context {
-        recorder: Recorder::new(client.clone()),
-        client,
-        port: port.clone(),
-        policy: policy.clone(),
-        clock: Arc::clone(&clock),
-        lists: lists.clone(),
-        objects: Arc::clone(&objects),
-        metrics: Arc::clone(&metrics),
-        turns: Semaphore::new(args.concurrency.into()),
-        gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
-    });
     let pulse = Arc::new(Pulse::new());
     let served = Served {
         metrics: Arc::clone(&metrics),
@@ -137,9 +126,32 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         clock: Arc::clone(&clock),
         pulse: Arc::clone(&pulse),
     };
-    let serve = tokio::spawn(http::serve(listeners, served));
+    let mut serve = tokio::spawn(http::serve(listeners, served));
+    let installation = tokio::select! {
+        installation = identity::read(client.clone(), &args.identity_namespace) => installation,
+        () = stop.clone() => return Ok(()),
+        _ = &mut serve => return Err(RunError::Died(SERVER)),
+        never = pulse.beat() => match never {},
+    };
+    let policy = policy(&args, installation);
+
+    tokio::spawn(orphans::tell(lists.clone(), client.clone()));
+    let context = Arc::new(Context {
+        recorder: Recorder::new(client.clone()),
+        client,
+        port: port.clone(),
+        policy: policy.clone(),
+        finalizer: finalizer(&args.owner_id),
+        clock: Arc::clone(&clock),
+        lists: lists.clone(),
+        objects: Arc::clone(&objects),
+        metrics: Arc::clone(&metrics),
+        turns: Semaphore::new(args.concurrency.into()),
+        gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
+    });
     let scope = Scope {
         owner_id: args.owner_id.clone(),
+        installations: policy.predecessor.iter().chain([&policy.installation]).cloned().collect(),
         namespaces: args.namespaces(),
         settle_window: args.create_settle_window,
     };
@@ -162,7 +174,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         _ = passes => Ok(()),
         lost = lead(election.as_mut(), &objects, &fence, &term, &metrics) => Err(RunError::LeaseLost(lost)),
         _ = sweeps => Err(RunError::Died("the sweep")),
-        _ = serve => Err(RunError::Died("the server of health and metrics")),
+        _ = serve => Err(RunError::Died(SERVER)),
         never = pulse.beat() => match never {},
     };
     if let Some(election) = &mut election {
@@ -295,9 +307,18 @@ fn endpoint(args: &RunArgs) -> Endpoint {
     }
 }
 
-fn policy(args: &RunArgs) -> Policy {
+fn policy(args: &RunArgs, installation: Installation) -> Policy {
+    let predecessor = args.take_over_installation.clone().filter(|predecessor| {
+        let is_another = *predecessor != installation;
+        if !is_another {
+            tracing::warn!("--take-over-installation names this installation itself: nothing is to be taken over, and the flag can go");
+        }
+        is_another
+    });
     Policy {
         owner_id: args.owner_id.clone(),
+        installation,
+        predecessor,
         allow_adoption: args.allow_adoption,
         sweep_interval: args.sweep_interval,
         sweep_interval_active: args.sweep_interval_active,
