@@ -92,6 +92,7 @@ pub async fn observe<C: CloudFront>(
         let proven = fresh.is_some_and(|list| list.began > settled_at && !list.groups.contains_key(name));
         return Ok(Observed::NotFound(if proven { Absence::Proven } else { Absence::Reported }));
     };
+    let described = known.completed(described, around.snapshot);
     let owner = whose(&described, known, around);
     let would_let_go = match &owner {
         Owner::Unowned | Owner::Other(_) | Owner::Elsewhere(_) => deleting,
@@ -102,7 +103,8 @@ pub async fn observe<C: CloudFront>(
     if would_let_go && !unsettled_for.is_zero() {
         return Ok(Observed::Unsettled(unsettled_for));
     }
-    let waits_for_rollout = !described.group.config.enabled && described.group.deployment != Deployment::Deployed;
+    let disabled = described.group.config.enabled == Some(false);
+    let waits_for_rollout = disabled && matches!(described.group.deployment, Some(Deployment::Pending(_)));
     let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
     let tenants = if decides_deletion && owner == Owner::Ours && !waits_for_rollout {
         Some(around.port.tenants(&described.group.id).await?)
@@ -175,6 +177,9 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
 /// The row of the list that proves that nothing but the deployment status changed since the last full read.
 fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
     let summary = list.groups.get(name)?;
+    // A row that does not state its status is no news of the roll-out that is waited for: then the group itself is read.
+    let deployed = known.status.status.as_deref() == Some(Deployment::Deployed.as_str());
+    let told = summary.deployment.is_some() || deployed;
     let in_step = match intent {
         Intent::Present(desired) => {
             summary.enabled == Some(desired.config.enabled)
@@ -184,12 +189,12 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
         Intent::Mirrored(_) => status_is_in_step(intent, known),
         Intent::Absent { .. } => {
             summary.enabled == Some(false)
-                && summary.deployment != Deployment::Deployed
+                && matches!(summary.deployment, Some(Deployment::Pending(_)))
                 && status_is_in_step(intent, known)
         }
         Intent::Suspended | Intent::Protected => false,
     };
-    (known.is_on_record(summary) && in_step).then_some(summary)
+    (known.is_on_record(summary) && told && in_step).then_some(summary)
 }
 
 /// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.

@@ -25,4 +25,5 @@ mod states;
 mod sweep;
 mod table;
 mod trouble;
+mod unstated;
 mod world;
