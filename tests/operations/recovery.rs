@@ -87,10 +87,8 @@ async fn a_rebuilt_cluster_that_is_told_to_take_over_finds_its_groups_and_change
     .await?;
     let us = identity(&mut rebuilt).await?;
     assert_eq!(identities_written(&account, since).await?, [us.as_str()]);
-    let expected = Tags::from_iter(before.into_iter().map(|(key, value)| {
-        let value = if key == IDENTITY { us.clone() } else { value };
-        (key, value)
-    }));
+    let mut expected: Tags = before;
+    expected.insert(IDENTITY.to_owned(), us.clone());
     assert_eq!(cluster::tags(&account, "edge").await?, expected);
 
     rebuilt.run_all(&labelled(DOCUMENT, "done")).await?;
@@ -210,7 +208,7 @@ async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the
     let told = cluster.run(events).await?;
     assert!(told.contains("edge") && told.contains("going"), "{told}");
     let held = cluster.objects("platform").await?.get("going").await?;
-    assert_eq!((held.finalizers(), held.status), (before.finalizers(), before.status.clone()));
+    assert_eq!((held.finalizers(), &held.status), (before.finalizers(), &before.status));
     assert_eq!(cluster::writes(&account, since).await?, []);
 
     cluster.run_all(&labelled(DOCUMENT, "wrong-owner")).await?;

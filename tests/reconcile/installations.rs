@@ -115,7 +115,7 @@ fn a_deletion_in_a_clone_releases_the_object_and_leaves_the_group_to_the_origina
 #[test]
 fn the_original_goes_on_beside_its_clone() {
     let (mut world, mut clone) = cloned();
-    clone.go(&mut world, |clone| clone.settle());
+    clone.go(&mut world, World::settle);
     world.edit(|spec| spec.enabled = false);
     world.settle();
     assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "Disabled".into()));
@@ -269,9 +269,9 @@ fn two_installations_that_meet_a_group_of_an_older_version_never_flap_even_where
                     world.pass();
                 };
                 if there {
-                    clone.go(&mut world, act)
+                    clone.go(&mut world, act);
                 } else {
-                    act(&mut world)
+                    act(&mut world);
                 }
                 identities.push(world.tags()[IDENTITY].clone());
                 world.advance(Duration::from_mins(5));
@@ -298,14 +298,14 @@ fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installat
             settle_window: Duration::from_mins(1),
         };
         let mut orphans = Orphans::default();
-        let mut last = 0;
+        let mut orphaned = 0;
         for _ in 0..3 {
             world.advance(scope.settle_window);
             world.sweep();
             let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-            last = now(orphans.look(list, &[].into(), &scope, &clock, &world.port)).len();
+            orphaned = now(orphans.look(list, &[].into(), &scope, &clock, &world.port)).len();
         }
-        assert_eq!(last, found);
+        assert_eq!(orphaned, found);
     }
     assert_eq!(world.tags()[OWNER], "prod/platform/edge");
     let _: Vec<Operation> = world.calls();

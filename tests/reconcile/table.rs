@@ -98,10 +98,9 @@ fn others_are_untouched(case: &Case, before: &Groups, after: &Groups) {
         let is_ours = owner.is_some_and(|owner| owner == OURS) && tag(IDENTITY).is_none_or(|it| it != ELSEWHERE);
         let mut found = after.get(id).cloned();
         if owner.is_none() && both_keys && group.resource.name == "edge" {
-            found
-                .as_mut()
-                .and_then(|found| found.resource.tags.as_mut())
-                .map(|tags| tags.retain(|key, _| !marks().contains_key(key)));
+            for tags in found.iter_mut().filter_map(|found| found.resource.tags.as_mut()) {
+                tags.retain(|key, _| !marks().contains_key(key));
+            }
         }
         assert!(is_ours || found.as_ref() == Some(group), "{case:?}: {group:?}");
     }

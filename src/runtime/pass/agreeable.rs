@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::{
     api::{ConnectionGroupSpec, Mode, finalizer},
-    cloudfront::{budget::Budget, fence::Fence},
+    cloudfront::budget::Budget,
     reconcile::ownership::Installation,
     runtime::term::Term,
 };
@@ -47,11 +47,12 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let metrics = Arc::new(Metrics::new(1, false));
     let budget = Arc::new(Budget::new(1.0, 1, Duration::ZERO));
     let nothing_there = Snapshot { began: Moment::after_start(Duration::from_millis(1)), groups: BTreeMap::new() };
+    let fence = Fence::default();
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
     Context {
         recorder: Recorder::new(client.clone()),
         client,
-        port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, Fence::default()),
+        port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, fence.clone()),
         policy: Policy {
             owner_id: "prod".to_owned(),
             installation: Installation::new("uid-here"),
@@ -67,6 +68,7 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         lists: watch::channel(Lists { snapshot: Some(Arc::new(nothing_there)), ..Lists::default() }).1,
         objects: Arc::new(objects),
         metrics,
+        fence,
         gate: std::future::ready(Gate::Open).boxed().shared(),
         turns: Semaphore::new(1),
     }
