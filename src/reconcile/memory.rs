@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Policy, dispute::Dispute};
 use crate::{
     clock::Moment,
-    cloudfront::{GroupId, Snapshot},
+    cloudfront::{GroupId, Listing, Snapshot, Tenants},
 };
 
 /// Memory of one object, kept by uid.
@@ -23,6 +23,8 @@ pub struct Memory {
     pub dispute: Dispute,
     /// The group that was read without an owner, if the last read showed one.
     pub unowned: Option<Unowned>,
+    /// Since when every answer about its tenants has left their list out.
+    pub tenants_left_out_since: Option<Moment>,
 }
 
 /// A group that every read so far has shown without an owner.
@@ -50,6 +52,17 @@ impl Memory {
     pub fn saw_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
         let still = self.unowned.take().filter(|seen| Some(&seen.id) == id);
         self.unowned = still.or_else(|| id.map(|id| Unowned { id: id.clone(), since: now }));
+    }
+
+    /// Takes note of an answer about tenants. Whether it is believed: a list that is left out is taken for an empty one only once it has been left out
+    /// for a settle window.
+    pub fn believes(&mut self, tenants: &Tenants, now: Moment, settle_window: Duration) -> bool {
+        if tenants.listing == Listing::Stated || tenants.any() {
+            self.tenants_left_out_since = None;
+            return true;
+        }
+        let since = *self.tenants_left_out_since.get_or_insert(now);
+        now.since(since) >= settle_window
     }
 
     /// For how long every read has shown this very group without an owner.
