@@ -3,9 +3,9 @@
 //! In: identifiers, configurations, tags. Out: groups as they were read in this call, or an [`ApiError`] that carries its class.
 //! [`sdk`] is the adapter over the AWS SDK; nothing outside this module knows that SDK.
 
-pub mod budget;
 pub mod error;
 pub mod fence;
+pub mod queue;
 pub mod sdk;
 
 use std::{

@@ -1,6 +1,6 @@
 //! The port over aws-sdk-cloudfront. Talks to CloudFront.
 //!
-//! In: the port's calls. Out: the port's types. Each call passes the shared [`Budget`] and the [`Fence`], and is told to the [`Meter`]; the SDK's
+//! In: the port's calls. Out: the port's types. Each call passes the shared [`CallQueue`] and the [`Fence`], and is told to the [`Meter`]; the SDK's
 //! own retries are off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
 
 mod answer;
@@ -29,10 +29,10 @@ use self::{
 use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
     NewGroup, Operation, Summary, Tags, Tenants,
-    budget::{Budget, Lane},
     error::one_line,
     fence::Fence,
     list_element,
+    queue::{CallQueue, Class, Reservation, Slowed},
 };
 
 pub use self::wire::Wire;
@@ -58,7 +58,7 @@ pub trait Meter: Send + Sync {
 pub struct Call<'a> {
     /// What was asked.
     pub operation: Operation,
-    /// How long it took, without the wait for the budget.
+    /// How long it took, without the wait in the call queue.
     pub duration: Duration,
     /// What went over the wire.
     pub wire: Wire,
@@ -66,14 +66,23 @@ pub struct Call<'a> {
     pub error: Option<&'a ApiError>,
 }
 
-/// The adapter. Cheap to clone; all clones share one client and one budget.
+/// The adapter. Cheap to clone; all clones share one client and one queue.
 #[derive(Clone)]
 pub struct Sdk {
     client: Client,
-    budget: Arc<Budget>,
+    queue: CallQueue,
     meter: Arc<dyn Meter>,
     fence: Fence,
-    lane: Lane,
+    turns: Turns,
+}
+
+/// Whose turn calls are made in.
+#[derive(Clone)]
+enum Turns {
+    /// Everything that the port is asked for waits for a turn of its own.
+    Each(Class),
+    /// All calls belong together.
+    One(Arc<Reservation>),
 }
 
 const TENANT_NAMES_SHOWN: usize = 10;
@@ -83,12 +92,12 @@ const TENANT_NAME_LIMIT: usize = 128;
 
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
-    pub async fn connect(endpoint: &Endpoint, budget: Arc<Budget>, meter: Arc<dyn Meter>, fence: Fence) -> Self {
+    pub async fn connect(endpoint: &Endpoint, queue: CallQueue, meter: Arc<dyn Meter>, fence: Fence) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(endpoint.region.clone()));
         if let Some(url) = &endpoint.url {
             loader = loader.endpoint_url(url);
         }
-        Self::configured(&loader.load().await, endpoint.call_timeout, budget, meter, fence)
+        Self::configured(&loader.load().await, endpoint.call_timeout, queue, meter, fence)
     }
 
     /// The same with an endpoint and credentials that are settled already.
@@ -96,7 +105,7 @@ impl Sdk {
     pub fn configured(
         aws: &SdkConfig,
         call_timeout: Duration,
-        budget: Arc<Budget>,
+        queue: CallQueue,
         meter: Arc<dyn Meter>,
         fence: Fence,
     ) -> Self {
@@ -109,13 +118,38 @@ impl Sdk {
             .interceptor(wire::Tap)
             .interceptor(whole::Whole)
             .build();
-        Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
+        Self { client: Client::from_conf(config), queue, meter, fence, turns: Turns::Each(Class::Asked) }
     }
 
-    /// The same adapter, calling in another lane of the budget.
+    /// The same adapter; whatever it is asked for waits for a turn of its own, in this class.
     #[must_use]
-    pub fn in_lane(&self, lane: Lane) -> Self {
-        Self { lane, ..self.clone() }
+    pub fn in_class(&self, class: Class) -> Self {
+        Self { turns: Turns::Each(class), ..self.clone() }
+    }
+
+    /// The same adapter; all its calls are made in this reservation.
+    #[must_use]
+    pub fn within(&self, reservation: Arc<Reservation>) -> Self {
+        Self { turns: Turns::One(reservation), ..self.clone() }
+    }
+
+    /// The same adapter, once the list of the account may begin; its pages follow without a wait.
+    pub async fn for_one_list(&self) -> Self {
+        let reservation = Arc::new(self.queue.reserve(Class::Inventory));
+        reservation.turn(Operation::ListConnectionGroups).await;
+        self.within(reservation)
+    }
+
+    /// The same adapter for several calls that belong together.
+    fn in_one_turn(&self) -> Self {
+        self.within(self.reservation())
+    }
+
+    fn reservation(&self) -> Arc<Reservation> {
+        match &self.turns {
+            Turns::Each(class) => Arc::new(self.queue.reserve(*class)),
+            Turns::One(reservation) => Arc::clone(reservation),
+        }
     }
 
     async fn call<T, E>(
@@ -127,7 +161,10 @@ impl Sdk {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.budget.acquire(self.lane).await;
+        let reservation = self.reservation();
+        if let Err(Slowed) = reservation.admit(operation).await {
+            return Err(not_sent(operation));
+        }
         let started = Instant::now();
         let span = span(operation);
         let (answer, wire) = watched(Box::pin(send.instrument(span.clone()))).await;
@@ -148,7 +185,7 @@ impl Sdk {
             Err(error) => {
                 tracing::debug!(%operation, aws_request_id = error.request_id, ?duration, %error, "call failed");
                 if error.class == ErrorClass::Throttled {
-                    self.budget.throttled();
+                    self.queue.throttled(operation);
                 }
             }
         }
@@ -171,6 +208,18 @@ impl Sdk {
         let items = output.tags().map(types::Tags::items).unwrap_or_default();
         Ok(items.iter().map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect())
     }
+}
+
+/// A call that CloudFront would throttle, as it did lately. It is no call to the meter.
+fn not_sent(operation: Operation) -> ApiError {
+    tracing::debug!(%operation, "call not sent: CloudFront has throttled this operation, and it is called less often for a minute");
+    ApiError::new(
+        operation,
+        ErrorClass::Throttled,
+        None,
+        "not sent, as CloudFront has throttled this operation lately",
+        None,
+    )
 }
 
 /// A span for traces, named as OpenTelemetry's conventions for AWS calls have it.
@@ -200,17 +249,18 @@ fn record(span: &Span, wire: Wire, request_id: Option<&str>, error: Option<&ApiE
 
 impl CloudFront for Sdk {
     async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
+        let port = self.in_one_turn();
         let (group, tags) = match lookup {
             Lookup::Known { id, arn } => {
-                let (group, tags) = tokio::join!(self.get(id.as_str()), self.tags_of(arn));
+                let (group, tags) = tokio::join!(port.get(id.as_str()), port.tags_of(arn));
                 (group?, Some((arn, tags)))
             }
-            Lookup::Name(name) => (self.get(name.as_str()).await?, None),
+            Lookup::Name(name) => (port.get(name.as_str()).await?, None),
         };
         let Some(group) = group else { return Ok(None) };
         let tags = match tags {
             Some((arn, tags)) if *arn == group.arn => tags?,
-            _ => self.tags_of(&group.arn).await?,
+            _ => port.tags_of(&group.arn).await?,
         };
         Ok(Some(Described { group, tags }))
     }
@@ -296,13 +346,13 @@ impl CloudFront for Sdk {
     }
 
     async fn list(&self) -> Result<Vec<Summary>, ApiError> {
-        let operation = Operation::ListConnectionGroups;
+        let (port, operation) = (self.in_one_turn(), Operation::ListConnectionGroups);
         let mut groups = Vec::new();
         let mut markers = BTreeSet::new();
         let mut marker = None::<String>;
         loop {
             let request = self.client.list_connection_groups().set_marker(marker);
-            let output = self.call(operation, request.send()).await?;
+            let output = port.call(operation, request.send()).await?;
             for item in output.connection_groups() {
                 groups.push(summary(item)?);
             }

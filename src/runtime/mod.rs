@@ -45,7 +45,7 @@ use self::{
     lease::{Election, Lost},
     metrics::{Leading, Metrics},
     objects::Objects,
-    pass::Context,
+    pass::{API_REQUESTS_AT_ONCE, Context},
     pulse::Pulse,
     term::Term,
 };
@@ -53,8 +53,8 @@ use crate::{
     cli::RunArgs,
     clock::Clock,
     cloudfront::{
-        budget::{Budget, Lane},
         fence::{Closed, Fence},
+        queue::{CallQueue, Class},
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
@@ -107,10 +107,9 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let policy = policy(&args);
     let term = Term::default();
     let clock: Arc<dyn Clock> = Arc::new(term.clone());
-    let patience = args.sweep_interval_active.saturating_mul(3);
-    let budget = Arc::new(Budget::new(args.aws_rate, args.aws_burst, patience));
-    let metrics = Arc::new(Metrics::new(args.concurrency, args.metrics_per_object));
-    let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _, fence.clone()).await;
+    let queue = CallQueue::new(args.aws_rate, args.aws_burst);
+    let metrics = Arc::new(Metrics::new(args.metrics_per_object));
+    let port = Sdk::connect(&endpoint(&args), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &client);
     let stop = stop.shared();
@@ -120,19 +119,21 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         recorder: Recorder::new(client.clone()),
         client,
         port: port.clone(),
+        queue: queue.clone(),
         policy: policy.clone(),
         clock: Arc::clone(&clock),
         lists: lists.clone(),
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
-        turns: Semaphore::new(args.concurrency.into()),
+        stop: stop.clone().boxed().shared(),
+        api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
         gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
     });
     let pulse = Arc::new(Pulse::new());
     let served = Served {
         metrics: Arc::clone(&metrics),
         objects: Arc::clone(&objects),
-        budget,
+        queue,
         lists: lists.clone(),
         clock: Arc::clone(&clock),
         pulse: Arc::clone(&pulse),
@@ -143,8 +144,12 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         namespaces: args.namespaces(),
         settle_window: args.create_settle_window,
     };
-    let background = port.in_lane(Lane::Background);
-    let sweep = sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish);
+    let (for_lists, for_orphans) = (port.clone(), port.in_class(Class::Rest));
+    let for_one_list = move || {
+        let port = for_lists.clone();
+        async move { port.for_one_list().await }
+    };
+    let sweep = sweep::run(for_one_list, for_orphans, policy, scope, clock, Arc::clone(&objects) as _, publish);
     let (begun, stopped) = (term.clone(), stop.clone());
     let sweeps = tokio::spawn(async move {
         tokio::select! {
@@ -153,7 +158,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
             () = begun.begun().then(|()| sweep) => {}
         }
     });
-    let passes = controllers::run(watches, args.concurrency, &context, stop);
+    let passes = controllers::run(watches, &context, stop);
     let filled = objects.sync();
     let passes = async { tokio::join!(passes, filled) };
     let mut election = election(&args, config, &fence)?;

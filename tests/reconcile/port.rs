@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use cloudfront_simulator::{
@@ -35,9 +35,10 @@ pub enum Fault {
     ChangedJustBefore,
 }
 
-/// An account that answers the port.
+/// An account that answers the port. All clones are the same account.
+#[derive(Clone)]
 pub struct InProcess {
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
 }
 
 struct Inner {
@@ -49,7 +50,8 @@ struct Inner {
 
 impl InProcess {
     pub fn new(account: Account, now: Timestamp) -> Self {
-        Self { inner: Mutex::new(Inner { account, now, calls: Vec::new(), faults: BTreeMap::new() }) }
+        let inner = Inner { account, now, calls: Vec::new(), faults: BTreeMap::new() };
+        Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// The account itself, for what somebody else does to it.
