@@ -90,10 +90,10 @@ async fn look_for_orphans<C: CloudFront>(
 ) {
     let mut orphans = Orphans::default();
     let mut news = lists.subscribe();
-    let mut last = None::<Arc<Snapshot>>;
+    let mut looked_through = None::<Arc<Snapshot>>;
     loop {
         let list = news.borrow_and_update().snapshot.clone().filter(|_| objects.are_synced());
-        let is_new = |list: &Arc<Snapshot>| last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, list));
+        let is_new = |list: &Arc<Snapshot>| looked_through.as_ref().is_none_or(|before| !Arc::ptr_eq(before, list));
         if let Some(list) = list.filter(is_new) {
             let span = tracing::error_span!("orphans", trace_id = Empty);
             tell_trace_id(&span);
@@ -106,7 +106,7 @@ async fn look_for_orphans<C: CloudFront>(
                 }
                 differs
             });
-            last = Some(list);
+            looked_through = Some(list);
         }
         if news.changed().await.is_err() {
             return;

@@ -279,7 +279,9 @@ impl Reservation {
         }
         if let Some(Grant { calls, operations }) = state.granted.remove(&self.id) {
             state.line.bucket.refund(calls, now);
-            operations.into_iter().for_each(|operation| state.line.slowdowns.refund(operation));
+            for operation in operations {
+                state.line.slowdowns.refund(operation);
+            }
         }
         drop(state);
         self.queue.0.changed.notify_one();

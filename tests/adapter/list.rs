@@ -116,13 +116,14 @@ async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_re
     let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
     let sweeps = sweep::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::new(Still), cache, publish);
     let mut sweeps = Box::pin(sweeps);
-    let mut last = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
+    let mut newest = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
     for _ in 0..3 {
         let list = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
-        assert!(!Arc::ptr_eq(&last, &list), "a new list");
-        last = list;
+        assert!(!Arc::ptr_eq(&newest, &list), "a new list");
+        newest = list;
     }
-    admin.wait_until_held(hold, PATIENCE).await
+    admin.wait_until_held(hold, PATIENCE).await?;
+    Ok(())
 }
 
 #[tokio::test]

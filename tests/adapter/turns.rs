@@ -7,7 +7,7 @@ use cloudfront_simulator::{
     admin::{Fault, NewGroup, Operation},
 };
 use connection_group_operator::cloudfront::{
-    CloudFront, Config, ErrorClass, GroupName, Lookup,
+    self, CloudFront, Config, ErrorClass, GroupName, Lookup,
     queue::{CallQueue, Class},
 };
 use futures::FutureExt;
@@ -32,12 +32,16 @@ async fn the_reads_of_a_change_and_the_change_are_made_in_one_turn() -> Result<(
     port.update(&read.group, &off).await.unwrap();
     let calls = admin.requests(0).await?;
     let operations = calls.iter().filter_map(|call| call.operation).collect::<Vec<_>>();
-    use Operation::{GetConnectionGroup, ListDistributionTenants, ListTagsForResource, UpdateConnectionGroup};
-    let one_turn = [GetConnectionGroup, ListTagsForResource, ListDistributionTenants, UpdateConnectionGroup];
+    let one_turn = [
+        Operation::GetConnectionGroup,
+        Operation::ListTagsForResource,
+        Operation::ListDistributionTenants,
+        Operation::UpdateConnectionGroup,
+    ];
     assert_eq!(operations, one_turn);
     reservation.end();
     let next = queue.reserve(Class::SwitchOff);
-    assert!(next.turn(connection_group_operator::cloudfront::Operation::GetConnectionGroup).now_or_never().is_none());
+    assert!(next.turn(cloudfront::Operation::GetConnectionGroup).now_or_never().is_none());
     Ok(())
 }
 

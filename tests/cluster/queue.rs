@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use cloudfront_simulator::admin::{NewGroup, Operation};
 use connection_group_operator::api::ConnectionGroup;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 use testbed::{Result, Testbed, wait_until};
 
@@ -19,7 +20,7 @@ async fn apply(bed: &Testbed, objects: impl Iterator<Item = (String, Value)>) ->
 async fn many_have(bed: &Testbed, count: usize, reason: &str) -> Result<()> {
     let objects = bed.api::<ConnectionGroup>().await?;
     wait_until(PATIENCE * 4, reason, async || {
-        let objects = objects.list(&Default::default()).await.map_err(|error| error.to_string())?;
+        let objects = objects.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
         let have = objects.items.iter().filter(|object| {
             let conditions = object.status.iter().flat_map(|status| &status.conditions);
             conditions.filter(|condition| condition.type_ == "Ready").any(|ready| ready.reason == reason)

@@ -30,22 +30,27 @@ async fn reconcile(queue: &CallQueue, class: Class, calls: &[Operation]) -> Dura
 
 /// The longest time between two beginnings of each task's work.
 #[derive(Clone, Default)]
-struct Gaps(Arc<Mutex<BTreeMap<usize, (Instant, Duration, u32)>>>);
+struct Gaps(Arc<Mutex<BTreeMap<usize, Gap>>>);
+
+struct Gap {
+    last: Instant,
+    longest: Duration,
+    times: u32,
+}
 
 impl Gaps {
     fn note(&self, task: usize) {
         let now = Instant::now();
         let mut gaps = self.0.lock().unwrap();
-        let (last, longest, times) = gaps.entry(task).or_insert((now, Duration::ZERO, 0));
-        *longest = (*longest).max(now - *last);
-        (*last, *times) = (now, *times + 1);
+        let gap = gaps.entry(task).or_insert(Gap { last: now, longest: Duration::ZERO, times: 0 });
+        *gap = Gap { last: now, longest: gap.longest.max(now - gap.last), times: gap.times + 1 };
     }
 
     /// The longest of all, the one that has not ended among them, and the fewest times.
     fn longest_and_fewest(&self) -> (Duration, u32) {
         let gaps = self.0.lock().unwrap();
-        let longest = gaps.values().map(|(last, longest, _)| (*longest).max(last.elapsed())).max();
-        (longest.unwrap_or_default(), gaps.values().map(|(_, _, times)| *times).min().unwrap_or_default())
+        let longest = gaps.values().map(|gap| gap.longest.max(gap.last.elapsed())).max();
+        (longest.unwrap_or_default(), gaps.values().map(|gap| gap.times).min().unwrap_or_default())
     }
 }
 

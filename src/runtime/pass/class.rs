@@ -30,21 +30,20 @@ impl LastTry {
 }
 
 /// The class of the next reconcile.
-pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>, last: LastTry) -> Class {
+pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
     let unanswered = known.spec_is_new() || known.look == Look::Afresh;
     match Traffic::of(object, known, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
-        Traffic::OnAgainstSpec(Since::Longer) if unanswered || last != LastTry::Refused => return Class::SwitchOff,
+        Traffic::OnAgainstSpec(Since::Longer) if unanswered || last_try != LastTry::Refused => return Class::SwitchOff,
         Traffic::OffAgainstSpec(Since::TheList) => return Class::Asked,
-        Traffic::OffAgainstSpec(Since::Longer) if last == LastTry::Done => return Class::Asked,
+        Traffic::OffAgainstSpec(Since::Longer) if last_try == LastTry::Done => return Class::Asked,
         Traffic::OnAgainstSpec(_) | Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
     }
-    match last {
+    match last_try {
         _ if unanswered => Class::Asked,
-        LastTry::CutShort => Class::Progress,
         LastTry::Refused => Class::Rest,
         LastTry::Done if known.is_in_sync(list) => Class::Rest,
-        LastTry::Done => Class::Progress,
+        LastTry::Done | LastTry::CutShort => Class::Progress,
     }
 }
 

@@ -68,7 +68,7 @@ fn off(object: &mut ConnectionGroup) {
     object.spec.enabled = false;
 }
 
-fn class(object: &ConnectionGroup, list: &Snapshot, last: LastTry, deep_check_at: Moment) -> Class {
+fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_check_at: Moment) -> Class {
     let policy = Policy {
         owner_id: "prod".to_owned(),
         allow_adoption: false,
@@ -79,14 +79,16 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last: LastTry, deep_check_at
     };
     let around = Surroundings { port: &(), policy: &policy, snapshot: None, list_trouble: None, clock: &Still };
     let memory = Memory { deep_check_at: Some(deep_check_at), ..Memory::default() };
-    class_of(object, &Known::of(object, &memory, &around), Some(list), last)
+    class_of(object, &Known::of(object, &memory, &around), Some(list), last_try)
 }
+
+/// A situation, how it comes about, and the class by how the last try ended.
+type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Class); 3]);
 
 #[test]
 fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_and_then_all_that_nobody_waits_for() {
     use LastTry::{CutShort, Done, Refused};
-    type Change = fn(&mut ConnectionGroup, &mut Snapshot);
-    let table: [(&str, Change, [(LastTry, Class); 3]); 13] = [
+    let table: [Row; 13] = [
         ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
         (
             "a reconcile was requested",
@@ -180,8 +182,7 @@ fn a_group_that_somebody_else_switched_on_again_is_switched_off_before_anything_
     status(&mut object).enabled = Some(false);
     listed(&mut list, "E2", true);
     assert_eq!(class(&object, &list, LastTry::Refused, NOW), Class::SwitchOff);
-    type Change = fn(&mut ConnectionGroup);
-    let not_managed: [Change; 4] = [
+    let not_managed: [fn(&mut ConnectionGroup); 4] = [
         |object| object.spec.mode = Mode::Observe,
         |object| object.spec.suspend = true,
         |object| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
