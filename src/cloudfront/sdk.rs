@@ -152,12 +152,10 @@ impl Sdk {
         }
     }
 
-    async fn call<T, E>(
-        &self,
-        operation: Operation,
-        send: impl Future<Output = Result<T, SdkError<E, Response>>> + Send,
-    ) -> Result<T, ApiError>
+    /// One attempt. What is sent is made when the turn has come, as it is large and hundreds may wait.
+    async fn call<T, E, F>(&self, operation: Operation, send: impl FnOnce() -> F + Send) -> Result<T, ApiError>
     where
+        F: Future<Output = Result<T, SdkError<E, Response>>> + Send,
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -167,7 +165,7 @@ impl Sdk {
         }
         let started = Instant::now();
         let span = span(operation);
-        let (answer, wire) = watched(Box::pin(send.instrument(span.clone()))).await;
+        let (answer, wire) = watched(Box::pin(send().instrument(span.clone()))).await;
         let answer = answer.map_err(|error| api_error(operation, &error));
         let duration = started.elapsed();
         self.fence.pass().await;
@@ -195,7 +193,7 @@ impl Sdk {
     async fn get(&self, identifier: &str) -> Result<Option<Group>, ApiError> {
         let operation = Operation::GetConnectionGroup;
         let request = self.client.get_connection_group().identifier(identifier);
-        match self.call(operation, request.send()).await {
+        match self.call(operation, || request.send()).await {
             Ok(output) => group(operation, output.connection_group(), output.e_tag()).map(Some),
             Err(error) if error.class == ErrorClass::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -204,7 +202,7 @@ impl Sdk {
 
     async fn tags_of(&self, arn: &Arn) -> Result<Tags, ApiError> {
         let request = self.client.list_tags_for_resource().resource(arn.as_str());
-        let output = self.call(Operation::ListTagsForResource, request.send()).await?;
+        let output = self.call(Operation::ListTagsForResource, || request.send()).await?;
         let items = output.tags().map(types::Tags::items).unwrap_or_default();
         Ok(items.iter().map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect())
     }
@@ -282,7 +280,7 @@ impl CloudFront for Sdk {
             .ipv6_enabled(new.config.ipv6_enabled)
             .set_anycast_ip_list_id(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string))
             .tags(sdk_tags(operation, &new.tags)?);
-        let output = self.call(operation, request.send()).await?;
+        let output = self.call(operation, || request.send()).await?;
         group(operation, output.connection_group(), output.e_tag())
     }
 
@@ -296,31 +294,31 @@ impl CloudFront for Sdk {
             .enabled(config.enabled)
             .ipv6_enabled(config.ipv6_enabled)
             .set_anycast_ip_list_id(list_element(&read.config, config));
-        let output = self.call(operation, request.send()).await?;
+        let output = self.call(operation, || request.send()).await?;
         group(operation, output.connection_group(), output.e_tag())
     }
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {
         let request = self.client.delete_connection_group().id(read.id.as_str()).if_match(read.etag.as_str());
-        self.call(Operation::DeleteConnectionGroup, request.send()).await.map(drop)
+        self.call(Operation::DeleteConnectionGroup, || request.send()).await.map(drop)
     }
 
     async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
         let operation = Operation::TagResource;
         let request = self.client.tag_resource().resource(arn.as_str()).tags(sdk_tags(operation, tags)?);
-        self.call(operation, request.send()).await.map(drop)
+        self.call(operation, || request.send()).await.map(drop)
     }
 
     async fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> Result<(), ApiError> {
         let keys = types::TagKeys::builder().set_items(Some(keys.iter().cloned().collect())).build();
         let request = self.client.untag_resource().resource(arn.as_str()).tag_keys(keys);
-        self.call(Operation::UntagResource, request.send()).await.map(drop)
+        self.call(Operation::UntagResource, || request.send()).await.map(drop)
     }
 
     async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
         let of_group = types::DistributionTenantAssociationFilter::builder().connection_group_id(id.as_str()).build();
         let request = self.client.list_distribution_tenants().association_filter(of_group);
-        let output = self.call(Operation::ListDistributionTenants, request.send()).await?;
+        let output = self.call(Operation::ListDistributionTenants, || request.send()).await?;
         let page = output.distribution_tenant_list();
         let shown = page.iter().take(TENANT_NAMES_SHOWN);
         Ok(Tenants {
@@ -332,7 +330,7 @@ impl CloudFront for Sdk {
 
     async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
         let request = self.client.get_anycast_ip_list().id(id.as_str());
-        match self.call(Operation::GetAnycastIpList, request.send()).await {
+        match self.call(Operation::GetAnycastIpList, || request.send()).await {
             Ok(output) => {
                 let family = output.anycast_ip_list().and_then(types::AnycastIpList::ip_address_type);
                 Ok(Some(match family {
@@ -352,7 +350,7 @@ impl CloudFront for Sdk {
         let mut marker = None::<String>;
         loop {
             let request = self.client.list_connection_groups().set_marker(marker);
-            let output = port.call(operation, request.send()).await?;
+            let output = port.call(operation, || request.send()).await?;
             for item in output.connection_groups() {
                 groups.push(summary(item)?);
             }

@@ -26,7 +26,7 @@ async fn the_reads_of_a_change_and_the_change_are_made_in_one_turn() -> Result<(
     admin.create_group(&NewGroup::named("edge")).await?;
     let reservation = Arc::new(queue.reserve(Class::Asked));
     let port = port.within(Arc::clone(&reservation));
-    let read = port.describe(&Lookup::Name(GroupName::new("edge"))).await.unwrap().unwrap();
+    let read = Box::pin(port.describe(&Lookup::Name(GroupName::new("edge")))).await.unwrap().unwrap();
     assert!(!port.tenants(&read.group.id).await.unwrap().any());
     let off = Config { enabled: false, ..read.group.config.clone() };
     port.update(&read.group, &off).await.unwrap();
@@ -63,14 +63,14 @@ async fn after_cloudfront_throttled_an_operation_a_call_of_it_in_the_middle_of_a
     let (admin, port) = connected_through(queue.clone(), Switches::default()).await;
     admin.create_group(&NewGroup::named("edge")).await?;
     let lookup = Lookup::Name(GroupName::new("edge"));
-    let read = port.describe(&lookup).await.unwrap().unwrap();
+    let read = Box::pin(port.describe(&lookup)).await.unwrap().unwrap();
     admin.fault_once(Operation::UpdateConnectionGroup, Fault::Throttle).await?;
     let refused = port.update(&read.group, &read.group.config).await.unwrap_err();
     assert_eq!(refused.class, ErrorClass::Throttled);
     let sent = admin.requests(0).await?.len();
 
     let port = port.within(Arc::new(queue.reserve(Class::Asked)));
-    let read = port.describe(&lookup).await.unwrap().unwrap();
+    let read = Box::pin(port.describe(&lookup)).await.unwrap().unwrap();
     let held_back = port.update(&read.group, &read.group.config).await.unwrap_err();
     assert_eq!((held_back.class, held_back.request_id), (ErrorClass::Throttled, None));
     assert_eq!(admin.requests(0).await?.len(), sent + 2, "the two reads");
