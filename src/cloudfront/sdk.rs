@@ -22,15 +22,14 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
 use self::{
-    answer::{group, sdk_tags, summary, unreadable},
+    answer::{group, sdk_tags, summary, tenant_name, unreadable},
     failure::api_error,
     wire::watched,
 };
 use super::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, Lookup, Members,
     NewGroup, Operation, Summary, Tags, Tenants,
-    error::one_line,
-    fence::Fence,
+    fence::{CallScope, Fence, Refused},
     list_element,
     queue::{CallQueue, Class, Reservation, Slowed},
 };
@@ -73,6 +72,7 @@ pub struct Sdk {
     queue: CallQueue,
     meter: Arc<dyn Meter>,
     fence: Fence,
+    scope: CallScope,
     turns: Turns,
 }
 
@@ -86,9 +86,6 @@ enum Turns {
 }
 
 const TENANT_NAMES_SHOWN: usize = 10;
-
-/// Longest name of a tenant that is shown.
-const TENANT_NAME_LIMIT: usize = 128;
 
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
@@ -118,19 +115,25 @@ impl Sdk {
             .interceptor(wire::Tap)
             .interceptor(whole::Whole)
             .build();
-        Self { client: Client::from_conf(config), queue, meter, fence, turns: Turns::Each(Class::Asked) }
+        let scope = fence.scope();
+        Self { client: Client::from_conf(config), queue, meter, fence, scope, turns: Turns::Each(Class::Asked) }
+    }
+
+    /// Waits until a call of this adapter was not begun because the process is to end. That call never returns, so what waits for it is to be dropped.
+    pub async fn abandoned(&self) {
+        self.scope.abandoned().await;
     }
 
     /// The same adapter; whatever it is asked for waits for a turn of its own, in this class.
     #[must_use]
     pub fn in_class(&self, class: Class) -> Self {
-        Self { turns: Turns::Each(class), ..self.clone() }
+        Self { turns: Turns::Each(class), scope: self.fence.scope(), ..self.clone() }
     }
 
-    /// The same adapter; all its calls are made in this reservation.
+    /// The same adapter for one reconcile, or whatever else ends as a whole; all its calls are made in this reservation.
     #[must_use]
     pub fn within(&self, reservation: Arc<Reservation>) -> Self {
-        Self { turns: Turns::One(reservation), ..self.clone() }
+        Self { turns: Turns::One(reservation), scope: self.fence.scope(), ..self.clone() }
     }
 
     /// The same adapter, once the list of the account may begin; its pages follow without a wait.
@@ -142,7 +145,7 @@ impl Sdk {
 
     /// The same adapter for several calls that belong together.
     fn in_one_turn(&self) -> Self {
-        self.within(self.reservation())
+        Self { turns: Turns::One(self.reservation()), ..self.clone() }
     }
 
     fn reservation(&self) -> Arc<Reservation> {
@@ -160,12 +163,17 @@ impl Sdk {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let reservation = self.reservation();
-        if let Err(Slowed) = reservation.admit(operation).await {
+        let (admitted, _in_flight) = self.scope.begin(operation, reservation.admit(operation)).await;
+        if let Err(Slowed) = admitted {
             return Err(not_sent(operation));
         }
         let started = Instant::now();
         let span = span(operation);
         let (answer, wire) = watched(Box::pin(send().instrument(span.clone()))).await;
+        if wire.requests == 0 && self.fence.admits(operation) == Err(Refused::Draining) {
+            // Refused at the last step before it was sent.
+            match self.scope.abandon().await {}
+        }
         let answer = answer.map_err(|error| api_error(operation, &error));
         let duration = started.elapsed();
         self.fence.pass().await;
@@ -281,21 +289,23 @@ impl CloudFront for Sdk {
             .set_anycast_ip_list_id(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string))
             .tags(sdk_tags(operation, &new.tags)?);
         let output = self.call(operation, || request.send()).await?;
-        group(operation, output.connection_group(), output.e_tag())
+        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        Ok(answered.as_accepted(&new.config.clone().into()))
     }
 
-    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
+    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
         let operation = Operation::UpdateConnectionGroup;
         let request = self
             .client
             .update_connection_group()
             .id(read.id.as_str())
             .if_match(read.etag.as_str())
-            .enabled(config.enabled)
-            .ipv6_enabled(config.ipv6_enabled)
-            .set_anycast_ip_list_id(list_element(&read.config, config));
+            .set_enabled(members.enabled)
+            .set_ipv6_enabled(members.ipv6_enabled)
+            .set_anycast_ip_list_id(list_element(&read.config, members));
         let output = self.call(operation, || request.send()).await?;
-        group(operation, output.connection_group(), output.e_tag())
+        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        Ok(answered.as_accepted(members))
     }
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {
@@ -323,7 +333,7 @@ impl CloudFront for Sdk {
         let shown = page.iter().take(TENANT_NAMES_SHOWN);
         Ok(Tenants {
             count: page.len(),
-            names: shown.map(|tenant| one_line(tenant.name(), TENANT_NAME_LIMIT)).collect(),
+            names: shown.map(tenant_name).collect(),
             beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
         })
     }

@@ -37,6 +37,7 @@ use crate::{
     clock::{Clock, Moment},
     cloudfront::{
         ErrorClass,
+        fence::Fence,
         queue::{CallQueue, Class, Reservation},
         sdk::Sdk,
     },
@@ -65,10 +66,10 @@ pub struct Context {
     pub objects: Arc<Objects>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether passes may still begin.
+    pub fence: Fence,
     /// What the first passes wait for.
     pub gate: Shared<BoxFuture<'static, Gate>>,
-    /// Ready once the process is to end.
-    pub stop: Shared<BoxFuture<'static, ()>>,
     /// Limits the requests to the API server that are under way at once: their answers may be a megabyte each.
     pub api_turns: Semaphore,
 }
@@ -111,7 +112,7 @@ impl<T> Drop for Attached<T> {
 /// # Errors
 /// What kept the outcome from being stored.
 pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
-    if context.gate.clone().await == Gate::Stopping {
+    if context.gate.clone().await == Gate::Stopping || context.fence.is_draining() {
         return Ok(Action::await_change());
     }
     let mut task = Attached(tokio::spawn(Box::pin(counted(object, context))));
@@ -185,6 +186,9 @@ struct PassEnded {
     next: Option<Duration>,
 }
 
+/// The process is to end before anything was changed: there is nothing to report, and the next process begins anew.
+const ABANDONED: PassEnded = PassEnded { how: Ended::Later, next: None };
+
 /// Nothing is left to do for this object.
 const DONE: PassEnded = PassEnded { how: Ended::Settled, next: None };
 
@@ -225,7 +229,7 @@ async fn one(
         return Ok(DONE);
     }
     let Some((object, outcome)) = Box::pin(look(object, context, &mut remembered, reservation)).await else {
-        return Ok(DONE);
+        return Ok(ABANDONED);
     };
     let object = &*object;
     remembered.status = Some(outcome.status.clone());
@@ -300,8 +304,8 @@ async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// The outcome of a reconcile, and the object as it was reconciled; nothing, if the process is to end, or if the next pass has to take the object up
-/// from its beginning.
+/// The outcome of a reconcile, and the object as it was reconciled; none if the process is to end before a call was begun, or if the next pass has to
+/// take the object up from its beginning.
 ///
 /// Until its first call nothing has happened. What changes before is taken up, at the place in the queue that is held already.
 async fn look(
@@ -313,41 +317,25 @@ async fn look(
     let news = context.objects.news_of(object);
     let mut object = Arc::clone(object);
     loop {
-        let why = tokio::select! {
+        let ended = tokio::select! {
             biased;
-            outcome = Box::pin(reconcile_in_turn(&object, context, remembered, reservation)) => {
-                reservation.end();
-                return Some((object, outcome));
-            }
-            why = interruption(&news, context, reservation) => why,
+            outcome = Box::pin(reconcile_in_turn(&object, context, remembered, reservation)) => Some(outcome?),
+            () = changed_before_its_turn(&news, reservation) => None,
         };
-        let current = context.objects.current(&object).filter(|current| is_held_alike(current, &object));
-        match (why, current) {
-            (Interruption::News, Some(current)) => object = current,
-            (Interruption::News, None) | (Interruption::Stop, _) => return None,
+        if let Some(outcome) = ended {
+            reservation.end();
+            return Some((object, outcome));
         }
+        object = context.objects.current(&object).filter(|current| is_held_alike(current, &object))?;
     }
 }
 
-/// Why a reconcile that has not begun to call CloudFront is left.
-enum Interruption {
-    /// The object, or what the last list shows of it, has changed.
-    News,
-    /// The process is to end.
-    Stop,
-}
-
-/// Never, once the first call may have been made.
-async fn interruption(news: &News<'_>, context: &Context, reservation: &Reservation) -> Interruption {
-    let why = tokio::select! {
-        biased;
-        () = context.stop.clone() => Interruption::Stop,
-        () = news.come() => Interruption::News,
-    };
+/// Returns when the object, or what the last list shows of it, has changed. Never, once the first call may have been made.
+async fn changed_before_its_turn(news: &News<'_>, reservation: &Reservation) {
+    news.come().await;
     if reservation.has_begun() {
-        return std::future::pending().await;
+        std::future::pending::<()>().await;
     }
-    why
 }
 
 /// Whether it is the same object, and what keeps it from going is as it was.
@@ -355,12 +343,13 @@ fn is_held_alike(current: &ConnectionGroup, before: &ConnectionGroup) -> bool {
     current.metadata.uid == before.metadata.uid && current.metadata.finalizers == before.metadata.finalizers
 }
 
+/// The outcome of a reconcile of the object as it is now; none if a call of it was not begun, because the process is to end.
 async fn reconcile_in_turn(
     object: &ConnectionGroup,
     context: &Context,
     remembered: &mut Remembered,
     reservation: &Arc<Reservation>,
-) -> Outcome {
+) -> Option<Outcome> {
     let mut object = object.clone();
     if remembered.status.is_some() {
         object.status.clone_from(&remembered.status);
@@ -378,7 +367,10 @@ async fn reconcile_in_turn(
     let known = Known::of(&object, &remembered.memory, &around);
     let class = class_of(&object, &known, around.snapshot, remembered.last_try);
     reservation.ask_for(class, remembered.throttled.iter().copied());
-    let outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)).await;
+    let outcome = tokio::select! {
+        outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)) => outcome,
+        () = port.abandoned() => return None,
+    };
     for event in &outcome.events {
         tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
     }
@@ -386,7 +378,7 @@ async fn reconcile_in_turn(
         let retry_in = humantime::format_duration(outcome.requeue).to_string();
         tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront did not do as asked");
     }
-    outcome
+    Some(outcome)
 }
 
 /// The first full read by this process. At random: were it the same in each process, and none lived for long, some objects would never have
@@ -395,7 +387,8 @@ fn plan_deep_check(memory: &mut Memory, now: Moment, interval: Duration) {
     memory.deep_check_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic says.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }

@@ -7,7 +7,7 @@ use cloudfront_simulator::{
     admin::{Fault, NewGroup, Operation},
 };
 use connection_group_operator::cloudfront::{
-    self, CloudFront, Config, ErrorClass, GroupName, Lookup,
+    self, CloudFront, ErrorClass, GroupName, Lookup, Members,
     queue::{CallQueue, Class},
 };
 use futures::FutureExt;
@@ -28,7 +28,7 @@ async fn the_reads_of_a_change_and_the_change_are_made_in_one_turn() -> Result<(
     let port = port.within(Arc::clone(&reservation));
     let read = Box::pin(port.describe(&Lookup::Name(GroupName::new("edge")))).await.unwrap().unwrap();
     assert!(!port.tenants(&read.group.id).await.unwrap().any());
-    let off = Config { enabled: false, ..read.group.config.clone() };
+    let off = Members { enabled: Some(false), ..read.group.config.clone() };
     port.update(&read.group, &off).await.unwrap();
     let calls = admin.requests(0).await?;
     let operations = calls.iter().filter_map(|call| call.operation).collect::<Vec<_>>();

@@ -8,12 +8,12 @@ use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
 use futures::channel::mpsc;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::runtime::{reflector, watcher};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
     api::{ConnectionGroupSpec, Mode},
-    cloudfront::{Operation, fence::Fence},
+    cloudfront::Operation,
     runtime::term::Term,
 };
 
@@ -39,12 +39,12 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     objects.add(cache, mpsc::unbounded().0);
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(Metrics::new(false));
-    let queue = CallQueue::new(1.0, 1);
+    let (queue, fence) = (CallQueue::new(1.0, 1), Fence::default());
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
     Context {
         recorder: Recorder::new(client.clone()),
         client,
-        port: Sdk::configured(&aws.build(), second, queue.clone(), Arc::clone(&metrics) as _, Fence::default()),
+        port: Sdk::configured(&aws.build(), second, queue.clone(), Arc::clone(&metrics) as _, fence.clone()),
         queue,
         policy: Policy {
             owner_id: "prod".to_owned(),
@@ -58,8 +58,8 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         lists: watch::channel(Lists::default()).1,
         objects: Arc::new(objects),
         metrics,
+        fence,
         gate: std::future::ready(Gate::Open).boxed().shared(),
-        stop: std::future::pending().boxed().shared(),
         api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
     }
 }
@@ -107,12 +107,11 @@ async fn until_one_waits(queue: &CallQueue, pass: &mut (impl Future<Output = Res
 async fn a_pass_that_waits_in_the_call_queue_ends_with_the_process_and_writes_nothing() {
     let object = managed();
     let (client, asked) = agreeable().await;
-    let (queue, (stop, stopped)) = (closed_queue().await, oneshot::channel::<()>());
-    let stopped = stopped.map(drop).boxed().shared();
-    let context = Arc::new(Context { queue: queue.clone(), stop: stopped, ..context(client, &object) });
+    let queue = closed_queue().await;
+    let context = Arc::new(Context { queue: queue.clone(), ..context(client, &object) });
     let mut pass = Box::pin(run(Arc::new(object), Arc::clone(&context)));
     until_one_waits(&queue, &mut pass).await;
-    stop.send(()).unwrap();
+    context.fence.drain();
     assert_eq!(pass.await.unwrap(), Action::await_change());
     assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
     assert!(queue.depths().iter().all(|depth| depth.waiting == 0));

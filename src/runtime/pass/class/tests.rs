@@ -47,7 +47,7 @@ fn in_sync() -> (ConnectionGroup, Snapshot) {
         etag: Etag::new("E1"),
         enabled: Some(true),
         anycast_ip_list_id: None,
-        deployment: Deployment::Deployed,
+        deployment: Some(Deployment::Deployed),
         modified: None,
     };
     (object, Snapshot { began: NOW, groups: BTreeMap::from([(group.name.clone(), group)]) })
