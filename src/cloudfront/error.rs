@@ -136,10 +136,13 @@ impl ErrorClass {
         matches!(self, Self::TimedOut | Self::Unreachable | Self::ServiceUnavailable | Self::Unexpected)
     }
 
-    /// Whether it says nothing about the group or the request, and passes by itself.
+    /// Whether it says nothing about the group or the request, and passes by itself. Nor does an answer that cannot be read.
     #[must_use]
     pub const fn is_transient(self) -> bool {
-        matches!(self, Self::Throttled | Self::ServiceUnavailable | Self::TimedOut | Self::Unreachable)
+        matches!(
+            self,
+            Self::Throttled | Self::ServiceUnavailable | Self::TimedOut | Self::Unreachable | Self::Unexpected
+        )
     }
 
     /// The class of an answered error.

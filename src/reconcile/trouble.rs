@@ -139,7 +139,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it says nothing about the group: traffic goes on as it did.
+    /// Whether it says nothing about the group: traffic goes on as it did. Nor does an answer that cannot be read.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         self.error().class.is_transient()

@@ -5,11 +5,15 @@
 
 mod answers;
 mod calls;
+mod carried;
 mod describe;
 mod list;
+mod remote;
 mod server;
 mod tls;
 mod turns;
+mod unstated;
+mod xml;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -35,6 +39,10 @@ struct Silent;
 
 impl Meter for Silent {
     fn call_ended(&self, _: &Call<'_>) {}
+
+    fn unknown_element(&self, _: &str) {}
+
+    fn element_lost(&self, _: &str) {}
 }
 
 /// A simulator with these switches, and the adapter connected to it.
