@@ -1,7 +1,7 @@
 //! The sweep: one List of the whole account instead of a poll for each object. Talks to CloudFront through the port.
 //!
-//! In: a port for each list, once its turn has come, and the objects as the cache has them. Out: the newest complete [`Snapshot`] for every pass to settle from, and a wake-up for
-//! each object that it shows to be out of date. A failed or partial list wakes nobody and replaces nothing.
+//! In: a port for each list, once its turn has come, and the objects as the cache has them. Out: the newest complete [`Snapshot`] for every pass to
+//! settle from, and a wake-up for each object that it shows to be out of date. A failed or partial list wakes nobody and replaces nothing.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 

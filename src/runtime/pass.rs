@@ -27,13 +27,13 @@ use self::class::class_of;
 use super::{
     Gate,
     events::Recorder,
-    finalizer,
+    finalizer::{self, Holder},
     metrics::{Ended, Metrics},
     objects::{News, Objects, Remembered},
     schema, status,
 };
 use crate::{
-    api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
+    api::{self, ConnectionGroup, ConnectionGroupStatus},
     clock::{Clock, Moment},
     cloudfront::{
         ErrorClass,
@@ -41,7 +41,7 @@ use crate::{
         queue::{CallQueue, Class, Reservation},
         sdk::Sdk,
     },
-    reconcile::{Finalizer, Known, Memory, Outcome, Policy, Surroundings, backoff::Pace, reconcile},
+    reconcile::{Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings, backoff::Pace, reconcile},
     sweep::Lists,
     telemetry::tell_trace_id,
 };
@@ -58,6 +58,8 @@ pub struct Context {
     pub queue: CallQueue,
     /// The administrator's decisions.
     pub policy: Policy,
+    /// The finalizer of this installation.
+    pub finalizer: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What the sweeps brought.
@@ -211,14 +213,21 @@ async fn one(
 ) -> Result<PassEnded, PassError> {
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    if object.meta().deletion_timestamp.is_some() && !ours {
-        context.objects.forget(&uid);
-        return Ok(DONE);
-    }
-    if !ours {
-        let _turn = context.api_turn().await;
-        if !finalizer::add(&api, object).await? {
+    let held = match finalizer::holder(object.finalizers(), &context.finalizer) {
+        held @ (Holder::Us | Holder::Another(_)) => held,
+        // Nothing may be added to an object that is being deleted.
+        Holder::Former if object.meta().deletion_timestamp.is_some() => Holder::Us,
+        Holder::Nobody if object.meta().deletion_timestamp.is_some() => Holder::Nobody,
+        Holder::Nobody | Holder::Former => {
+            let _turn = context.api_turn().await;
+            finalizer::add(&api, object, &context.finalizer).await?
+        }
+    };
+    match held {
+        Holder::Us => {}
+        Holder::Another(theirs) => return Ok(leave(object, &theirs, context).await),
+        Holder::Nobody | Holder::Former => {
+            context.objects.forget(&uid);
             return Ok(DONE);
         }
     }
@@ -243,7 +252,7 @@ async fn one(
         }
         Finalizer::Release => {
             let turn = context.api_turn().await;
-            finalizer::remove(&api, object).await?;
+            finalizer::remove(&api, object, &context.finalizer).await?;
             drop(turn);
             remembered.released = true;
             context.metrics.released(object, context.clock.wall());
@@ -255,6 +264,26 @@ async fn one(
     }
     remembered.failures = 0;
     Ok(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) })
+}
+
+/// Leaves an object to the installation that holds it, and says so once. It is seen again now and then, as that finalizer may be taken off.
+async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> PassEnded {
+    let remembered = context.objects.remember(&object.uid().unwrap_or_default());
+    let mut remembered = remembered.lock().await;
+    if remembered.left_to.as_deref() != Some(theirs) {
+        let note = format!(
+            "This object carries the finalizer {theirs} of another installation of the operator; the one of this installation is {}. It is left to the \
+             other one: no read, no change, no status. If that one is gone for good, take its finalizer off, and this one goes on with the object.",
+            context.finalizer
+        );
+        tracing::warn!("{note}");
+        let (reason, action) = (api::Reason::ForeignFinalizer, "Reconcile");
+        let event = Event { severity: Severity::Warning, reason, action, note };
+        let _turn = context.api_turn().await;
+        context.recorder.publish(&object.object_ref(&()), &event).await;
+        remembered.left_to = Some(theirs.to_owned());
+    }
+    PassEnded { how: Ended::Settled, next: Some(context.policy.sweep_interval.saturating_mul(5)) }
 }
 
 /// Writes the status unless both the cache and the last accepted write show it already: either may lag behind the other.

@@ -15,7 +15,7 @@ use connection_group_operator::{
     clock::{self, Clock},
     cloudfront::GroupName,
     orphans::Scope,
-    reconcile::Policy,
+    reconcile::{Policy, ownership::Installation},
     sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
@@ -96,13 +96,20 @@ async fn next(sweeps: &mut (impl Future<Output = ()> + Unpin), lists: &mut watch
 fn hasty() -> (Policy, Scope) {
     let policy = Policy {
         owner_id: "prod".into(),
+        installation: Installation::new("uid-here"),
+        predecessor: None,
         allow_adoption: false,
         sweep_interval: Duration::from_millis(20),
         sweep_interval_active: Duration::from_millis(20),
         deep_check_interval: Duration::from_hours(6),
         settle_window: Duration::from_mins(1),
     };
-    let scope = Scope { owner_id: "prod".into(), namespaces: BTreeSet::new(), settle_window: policy.settle_window };
+    let scope = Scope {
+        owner_id: "prod".into(),
+        installations: vec![policy.installation.clone()],
+        namespaces: BTreeSet::new(),
+        settle_window: policy.settle_window,
+    };
     (policy, scope)
 }
 

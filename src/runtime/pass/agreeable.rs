@@ -1,7 +1,7 @@
 //! Passes at an API server that has no objection, or answers nothing, played by this process: while they wait for CloudFront or for Kubernetes, and over
 //! an object that was let go.
 
-use std::sync::Mutex;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
@@ -12,8 +12,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
-    api::{ConnectionGroupSpec, Mode},
-    cloudfront::Operation,
+    api::{ConnectionGroupSpec, Mode, finalizer},
+    cloudfront::{Operation, Snapshot},
+    reconcile::ownership::Installation,
     runtime::term::Term,
 };
 
@@ -40,6 +41,7 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(Metrics::new(false));
     let (queue, fence) = (CallQueue::new(1.0, 1), Fence::default());
+    let nothing_there = Snapshot { began: Moment::after_start(Duration::from_millis(1)), groups: BTreeMap::new() };
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
     Context {
         recorder: Recorder::new(client.clone()),
@@ -48,14 +50,17 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         queue,
         policy: Policy {
             owner_id: "prod".to_owned(),
+            installation: Installation::new("uid-here"),
+            predecessor: None,
             allow_adoption: false,
             sweep_interval: second,
             sweep_interval_active: second,
             deep_check_interval: second,
-            settle_window: second,
+            settle_window: Duration::ZERO,
         },
+        finalizer: finalizer("prod"),
         clock,
-        lists: watch::channel(Lists::default()).1,
+        lists: watch::channel(Lists { snapshot: Some(Arc::new(nothing_there)), ..Lists::default() }).1,
         objects: Arc::new(objects),
         metrics,
         fence,
@@ -64,13 +69,13 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     }
 }
 
-/// In mode Observe and being deleted, so that nothing is asked of CloudFront.
+/// In mode Observe and being deleted, and the list shows no group of its name, so that nothing is asked of CloudFront.
 fn leaving() -> ConnectionGroup {
     let spec = ConnectionGroupSpec { mode: Mode::Observe, ..ConnectionGroupSpec::default() };
     let mut object = ConnectionGroup::new("edge", spec);
     object.metadata.namespace = Some("platform".to_owned());
     object.metadata.uid = Some("uid-1".to_owned());
-    object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    object.metadata.finalizers = Some(vec![finalizer("prod")]);
     object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
     object
 }

@@ -10,7 +10,10 @@ use crate::{
     api::{ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
     clock::{Clock, Moment},
     cloudfront::{Arn, Deployment, ErrorClass, Etag, GroupId, GroupName, Operation, Summary},
-    reconcile::{Memory, Policy, Surroundings},
+    reconcile::{
+        Memory, Policy, Surroundings,
+        ownership::{Installation, OwnerTag},
+    },
 };
 
 const INTERVAL: Duration = Duration::from_hours(6);
@@ -35,6 +38,8 @@ fn in_sync() -> (ConnectionGroup, Snapshot) {
     object.status = Some(ConnectionGroupStatus {
         observed_generation: 1,
         id: Some("cg_1".into()),
+        owner: Some(OwnerTag::new("prod", "", "edge").to_string()),
+        installation: Some("uid-here".into()),
         e_tag: Some("E1".into()),
         enabled: Some(true),
         conditions: set_standing(&[], (Standing::Ready, Reason::Deployed, "m"), None, 1, Timestamp::UNIX_EPOCH),
@@ -71,6 +76,8 @@ fn off(object: &mut ConnectionGroup) {
 fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_check_at: Moment) -> Class {
     let policy = Policy {
         owner_id: "prod".to_owned(),
+        installation: Installation::new("uid-here"),
+        predecessor: None,
         allow_adoption: false,
         sweep_interval: Duration::from_mins(1),
         sweep_interval_active: Duration::from_secs(10),
