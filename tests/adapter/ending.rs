@@ -38,7 +38,7 @@ async fn a_change_whose_credentials_come_after_the_process_was_told_to_end_is_no
     let (admin, url) = simulator(Switches::default()).await;
     let (fence, slow) = (Fence::default(), Slow::default());
     fence.open();
-    let sdk = fenced(&url, SharedCredentialsProvider::new(slow.clone()), &fence);
+    let sdk = fenced(unlimited(), &url, SharedCredentialsProvider::new(slow.clone()), &fence);
     let group = calls::new_group();
     let mut change = Box::pin(sdk.create(&group));
     timeout(PATIENCE, select(&mut change, Box::pin(slow.asked.notified()))).await.expect("credentials are asked for");
@@ -56,7 +56,7 @@ async fn the_answer_to_a_change_is_used_although_the_process_was_told_to_end_mea
     let (admin, url) = simulator(Switches::default()).await;
     let fence = Fence::default();
     fence.open();
-    let sdk = fenced(&url, credentials(), &fence);
+    let sdk = fenced(unlimited(), &url, credentials(), &fence);
     let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await.unwrap();
     let change = tokio::spawn({
         let sdk = sdk.clone();

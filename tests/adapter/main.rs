@@ -12,6 +12,7 @@ mod list;
 mod remote;
 mod server;
 mod tls;
+mod turns;
 mod unstated;
 mod xml;
 
@@ -24,8 +25,8 @@ use cloudfront_simulator::{
     server::{Simulator, serve},
 };
 use connection_group_operator::cloudfront::{
-    budget::Budget,
     fence::Fence,
+    queue::CallQueue,
     sdk::{Call, Meter, Sdk},
 };
 use testbed::admin::AdminClient;
@@ -47,8 +48,13 @@ impl Meter for Silent {
 
 /// A simulator with these switches, and the adapter connected to it.
 async fn connected(switches: Switches) -> (AdminClient, Sdk) {
+    connected_through(unlimited(), switches).await
+}
+
+/// The same, through this call queue.
+async fn connected_through(queue: CallQueue, switches: Switches) -> (AdminClient, Sdk) {
     let (admin, url) = simulator(switches).await;
-    (admin, adapter(&url))
+    (admin, adapter_through(queue, &url))
 }
 
 /// A simulator with these switches, and where it is.
@@ -59,11 +65,20 @@ async fn simulator(switches: Switches) -> (AdminClient, String) {
     (AdminClient::new(&url).unwrap(), url)
 }
 
-/// The adapter as the operator configures it, but for credentials and budget.
+/// The adapter as the operator configures it, but for credentials and rate limit.
 fn adapter(url: &str) -> Sdk {
+    adapter_through(unlimited(), url)
+}
+
+/// As good as no limit.
+fn unlimited() -> CallQueue {
+    CallQueue::new(10_000.0, 10_000)
+}
+
+fn adapter_through(queue: CallQueue, url: &str) -> Sdk {
     let fence = Fence::default();
     fence.open();
-    fenced(url, credentials(), &fence)
+    fenced(queue, url, credentials(), &fence)
 }
 
 fn credentials() -> SharedCredentialsProvider {
@@ -71,13 +86,12 @@ fn credentials() -> SharedCredentialsProvider {
 }
 
 /// The same, that calls when the fence lets it.
-fn fenced(url: &str, credentials: SharedCredentialsProvider, fence: &Fence) -> Sdk {
+fn fenced(queue: CallQueue, url: &str, credentials: SharedCredentialsProvider, fence: &Fence) -> Sdk {
     let aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(url)
         .credentials_provider(credentials)
         .build();
-    let budget = Budget::new(10_000.0, 10_000, Duration::from_mins(1));
-    Sdk::configured(&aws, PATIENCE, Arc::new(budget), Arc::new(Silent), fence.clone())
+    Sdk::configured(&aws, PATIENCE, queue, Arc::new(Silent), fence.clone())
 }
