@@ -8,7 +8,11 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
+<<<<<<< HEAD
     reconcile::{Finalizer, Memory, Outcome, Policy, Surroundings, reconcile},
+=======
+    reconcile::{Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
+>>>>>>> 46e08f6ebac04e443615aa3de6a67f8cfa2c3e29
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -46,6 +50,8 @@ fn at(elapsed: Duration) -> Timestamp {
 fn policy() -> Policy {
     Policy {
         owner_id: "prod".into(),
+        installation: Installation::new("uid-here"),
+        predecessor: None,
         allow_adoption: false,
         sweep_interval: Duration::from_mins(1),
         sweep_interval_active: Duration::from_secs(10),
