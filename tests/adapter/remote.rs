@@ -8,11 +8,7 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
-<<<<<<< HEAD
-    reconcile::{Finalizer, Memory, Outcome, Policy, Surroundings, reconcile},
-=======
-    reconcile::{Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
->>>>>>> 46e08f6ebac04e443615aa3de6a67f8cfa2c3e29
+    reconcile::{Finalizer, Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
