@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Event, Finalizer, Severity, backoff::Pace, desired::Intent, plan::Mutation};
 use crate::{
-    api::{BlockedBy, Drift, Reason, Standing},
-    cloudfront::{Group, Summary, Tags},
+    api::{BlockedBy, Drift, Member, Reason, RefusedMember, Standing},
+    cloudfront::{ApiError, Group, Summary, Tags},
 };
 
 /// What a pass learned of the group.
@@ -56,6 +56,12 @@ pub struct Conclusion {
     pub message: String,
     /// Tags as applied.
     pub tags: Change<Tags>,
+    /// What CloudFront refused.
+    pub refused: Change<Vec<RefusedMember>>,
+    /// The member that it refused in this pass.
+    pub refused_now: Option<Member>,
+    /// The Anycast list that this object attached.
+    pub attached: Change<Option<String>>,
     /// Differences in mode Observe.
     pub drift: Change<Vec<Drift>>,
     /// What others changed, and this pass found out, in mode Manage.
@@ -68,6 +74,8 @@ pub struct Conclusion {
     pub finalizer: Finalizer,
     /// What to tell in events.
     pub events: Vec<Event>,
+    /// The failed call that this is concluded from.
+    pub error: Option<ApiError>,
 }
 
 impl Conclusion {
@@ -79,12 +87,16 @@ impl Conclusion {
             standing: Some((standing, reason)),
             message,
             tags: Change::Keep,
+            refused: Change::Keep,
+            refused_now: None,
+            attached: Change::Keep,
             drift: Change::Set(Vec::new()),
             changed_outside: Vec::new(),
             blocked_by: Change::Set(None),
             next: Next::DeepCheck,
             finalizer: Finalizer::Keep,
             events: Vec::new(),
+            error: None,
         }
     }
 
@@ -96,12 +108,16 @@ impl Conclusion {
             standing: None,
             message: String::new(),
             tags: Change::Keep,
+            refused: Change::Keep,
+            refused_now: None,
+            attached: Change::Keep,
             drift: Change::Keep,
             changed_outside: Vec::new(),
             blocked_by: Change::Keep,
             next: Next::DeepCheck,
             finalizer: Finalizer::Keep,
             events: Vec::new(),
+            error: None,
         }
     }
 
@@ -115,6 +131,7 @@ impl Conclusion {
             Mutation::Create(_)
             | Mutation::Adopt(_)
             | Mutation::Disable(_)
+            | Mutation::Enable(..)
             | Mutation::Delete(_)
             | Mutation::Disown(_) => Sight::Unchanged,
         };
@@ -135,6 +152,13 @@ impl Conclusion {
     #[must_use]
     pub const fn then(mut self, next: Next) -> Self {
         self.next = next;
+        self
+    }
+
+    /// After this call failed.
+    #[must_use]
+    pub fn failed(mut self, error: ApiError) -> Self {
+        self.error = Some(error);
         self
     }
 

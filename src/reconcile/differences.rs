@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{desired::Desired, ownership::OwnerTag};
+use super::{
+    desired::Desired,
+    members::{differing, value},
+    ownership::OwnerTag,
+};
 use crate::{
-    api::Drift,
+    api::{Drift, Member},
     cloudfront::{AnycastIpListId, Config, Described, Tags},
 };
 
@@ -23,10 +27,12 @@ fn is_reserved(key: &str) -> bool {
     key == OwnerTag::KEY || key.to_ascii_lowercase().starts_with("aws:")
 }
 
-/// Where a group differs from the spec, tags included; tags of others do not count.
+/// Where a group differs from the spec, tags included; tags of others do not count, nor does a list of others where the spec names none.
+/// `ours` is the list that this object attached.
 #[must_use]
-pub fn differences(desired: &Desired, described: &Described) -> Vec<Drift> {
-    let mut found = config_differences(&desired.config, &described.group.config);
+pub fn differences(desired: &Desired, described: &Described, ours: Option<&AnycastIpListId>) -> Vec<Drift> {
+    let read = &described.group.config;
+    let mut found = config_differences(&desired.target(read, ours), read);
     found.extend(desired.tags.iter().filter(|(key, value)| described.tags.get(*key) != Some(value)).map(
         |(key, value)| Drift {
             field: format!("tags[{key}]"),
@@ -40,16 +46,10 @@ pub fn differences(desired: &Desired, described: &Described) -> Vec<Drift> {
 /// Where one configuration differs from another, field by field as in spec.
 #[must_use]
 pub fn config_differences(desired: &Config, observed: &Config) -> Vec<Drift> {
-    // No `..`: a new member must be compared.
-    let Config { enabled, ipv6_enabled, anycast_ip_list_id } = desired;
-    let list = |id: &Option<AnycastIpListId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
-    [
-        ("enabled", enabled.to_string(), observed.enabled.to_string()),
-        ("ipv6Enabled", ipv6_enabled.to_string(), observed.ipv6_enabled.to_string()),
-        ("anycastIpListId", list(anycast_ip_list_id), list(&observed.anycast_ip_list_id)),
-    ]
-    .into_iter()
-    .filter(|(_, desired, observed)| desired != observed)
-    .map(|(field, desired, observed)| Drift { field: field.to_owned(), desired, observed })
-    .collect()
+    let drift = |member: Member| Drift {
+        field: member.as_str().to_owned(),
+        desired: value(desired, member),
+        observed: value(observed, member),
+    };
+    differing(desired, observed).into_iter().map(drift).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Policy, dispute::Dispute};
+use super::{Policy, dispute::Dispute, members::Trial};
 use crate::{clock::Moment, cloudfront::Snapshot};
 
 /// Memory of one object, kept by uid.
@@ -20,6 +20,10 @@ pub struct Memory {
     pub dispute: Dispute,
     /// Since when every look has shown the group without an owner.
     pub unowned_since: Option<Moment>,
+    /// Since when every look has found no group.
+    pub absent_since: Option<Moment>,
+    /// How far the members of the configuration have been tried.
+    pub trial: Trial,
 }
 
 impl Memory {
@@ -41,6 +45,17 @@ impl Memory {
             (true, None) => Some(now),
             (true, since) => since,
         };
+    }
+
+    /// Takes note of whether a read found the group.
+    pub fn found(&mut self, found: bool, now: Moment) {
+        self.absent_since = if found { None } else { self.absent_since.or(Some(now)) };
+    }
+
+    /// For how long every read has found no group.
+    #[must_use]
+    pub fn absent_for(&self, now: Moment) -> Option<Duration> {
+        self.absent_since.map(|since| now.since(since))
     }
 
     /// For how long every look has shown the group without an owner.

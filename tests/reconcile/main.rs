@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod anycast;
+mod attached;
 mod clock;
 mod crash;
 mod deletion;
@@ -12,13 +13,17 @@ mod drift;
 mod errors;
 mod frugality;
 mod manage;
+mod members;
 mod modes;
 mod neighbours;
 mod odd;
 mod orphans;
 mod ownership;
+mod pace;
 mod port;
+mod proofs;
 mod properties;
+mod restored;
 mod states;
 mod sweep;
 mod table;

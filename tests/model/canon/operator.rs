@@ -39,6 +39,8 @@ impl<'a> Canon<'a> {
         let policy = self.scenario.policy(operator.object);
         let now = Moment::after_start(now.saturating_sub(start));
         self.put(memory.unowned_for(now).map(|seen| seen >= policy.settle_window));
+        self.put(memory.absent_for(now).map(|time| time >= policy.settle_window));
+        self.put((&memory.trial, memory.trial.pause(now).is_zero()));
         let dispute = &memory.dispute;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
         self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&policy, now)));

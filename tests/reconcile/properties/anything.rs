@@ -4,9 +4,12 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use connection_group_operator::{
-    api::{AdoptionPolicy, BlockedBy, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift, Mode, Reason},
+    api::{
+        AdoptionPolicy, BlockedBy, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift, Member, Mode,
+        Reason, RefusalCause, RefusedMember,
+    },
     clock::Moment,
-    reconcile::{Memory, dispute::Dispute},
+    reconcile::{Memory, dispute::Dispute, members::Trial},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proptest::{prelude::*, sample::select};
@@ -65,16 +68,18 @@ pub fn spec() -> impl Strategy<Value = ConnectionGroupSpec> {
 /// Whatever a process may remember of an object, two hours after it began.
 pub fn memory() -> impl Strategy<Value = Memory> {
     let moment = || (0..7200_u64).prop_map(|seconds| Moment::after_start(Duration::from_secs(seconds)));
-    let moments = (prop::option::of(moment()), moment(), prop::option::of(moment()), prop::option::of(moment()));
+    let maybe = || prop::option::of(moment());
+    let moments = (maybe(), moment(), maybe(), maybe(), maybe());
     let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
     (any::<u32>(), moments, dispute).prop_map(
-        |(failures, (last_write, last_claim, deep_check_at, unowned_since), (rounds, is_open))| {
+        |(failures, (last_write, last_claim, deep_check_at, unowned_since, absent_since), (rounds, is_open))| {
             let mut dispute = Dispute::default();
             for round in rounds {
                 dispute.put_right(round);
             }
             dispute.look(is_open);
-            Memory { failures, last_write, last_claim, deep_check_at, dispute, unowned_since }
+            let trial = Trial::default();
+            Memory { failures, last_write, last_claim, deep_check_at, dispute, unowned_since, absent_since, trial }
         },
     )
 }
@@ -122,6 +127,18 @@ fn drift() -> impl Strategy<Value = Drift> {
     (text(), text(), text()).prop_map(|(field, desired, observed)| Drift { field, desired, observed })
 }
 
+/// A refusal that CloudFront may or may not have said, of what a spec may ask for.
+fn refused() -> impl Strategy<Value = RefusedMember> {
+    use RefusalCause::{
+        Conflict, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded,
+    };
+    let causes =
+        vec![Conflict, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded];
+    let desired = select(vec!["true", "false", "", "aip_nowhere"]).prop_map(str::to_owned);
+    (select(Member::ALL.to_vec()), desired, select(causes), text())
+        .prop_map(|(member, desired, cause, detail)| RefusedMember { member, desired, cause, detail })
+}
+
 fn blocked_by() -> impl Strategy<Value = BlockedBy> {
     let tenants = prop::collection::vec(text(), 0..4);
     (any::<i64>(), tenants).prop_map(|(count, tenants)| BlockedBy { count, tenants })
@@ -129,17 +146,22 @@ fn blocked_by() -> impl Strategy<Value = BlockedBy> {
 
 /// Any status that the types allow.
 pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
-    let texts = prop::array::uniform9(prop::option::of(text()));
+    let texts = prop::array::uniform10(prop::option::of(text()));
     let switches = any::<[Option<bool>; 3]>();
     let times = [prop::option::of(time()), prop::option::of(time())];
     let tags = prop::collection::btree_map(text(), text(), 0..4);
-    let lists = (prop::collection::vec(drift(), 0..4), prop::collection::vec(condition(), 0..5));
+    let lists = (
+        prop::collection::vec(drift(), 0..4),
+        prop::collection::vec(condition(), 0..5),
+        prop::collection::vec(refused(), 0..4),
+    );
     let generation = prop_oneof![-1..4_i64, any::<i64>()];
     (generation, texts, switches, times, tags, prop::option::of(blocked_by()), lists).prop_map(
         |(observed_generation, texts, switches, [created_time, last_modified_time], tags, blocked_by, lists)| {
-            let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, last_handled] = texts;
+            let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, attached, last_handled] =
+                texts;
             let [enabled, ipv6_enabled, is_default] = switches;
-            let (drift, conditions) = lists;
+            let (drift, conditions, refused) = lists;
             ConnectionGroupStatus {
                 observed_generation,
                 id,
@@ -155,6 +177,8 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
                 is_default,
                 created_time,
                 last_modified_time,
+                attached_anycast_ip_list_id: attached,
+                refused,
                 tags,
                 drift,
                 blocked_by,

@@ -207,8 +207,15 @@ fn forge(world: &mut World, forgery: Forgery) {
 fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize) -> Result<(), TestCaseError> {
     let (spec, policy) = (&world.object.spec, &world.policy);
     let being_deleted = world.object.metadata.deletion_timestamp.is_some();
-    let may_write = spec.mode == Mode::Manage && !spec.suspend && !(being_deleted && spec.deletion_protection);
+    let is_protected = being_deleted && spec.deletion_protection;
+    let may_write = spec.mode == Mode::Manage && !spec.suspend && (!is_protected || spec.enabled);
     prop_assert!(may_write || mutations.is_empty(), "{:?}", mutations);
+    let is_update = |mutation: &Operation| *mutation == Operation::UpdateConnectionGroup;
+    prop_assert!(
+        !is_protected || mutations.iter().all(is_update),
+        "put back into service at the most: {:?}",
+        mutations
+    );
     prop_assert!(mutations.len() <= 1 + refused, "{:?}", mutations);
 
     let name = group_name(&world.object);
