@@ -22,15 +22,14 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
 use self::{
-    answer::{group, sdk_tags, summary, unreadable},
+    answer::{group, sdk_tags, summary, tenant_name, unreadable},
     failure::api_error,
     wire::watched,
 };
 use super::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, Lookup, Members,
     NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
-    error::one_line,
     fence::Fence,
     list_element,
 };
@@ -77,9 +76,6 @@ pub struct Sdk {
 }
 
 const TENANT_NAMES_SHOWN: usize = 10;
-
-/// Longest name of a tenant that is shown.
-const TENANT_NAME_LIMIT: usize = 128;
 
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
@@ -233,21 +229,23 @@ impl CloudFront for Sdk {
             .set_anycast_ip_list_id(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string))
             .tags(sdk_tags(operation, &new.tags)?);
         let output = self.call(operation, request.send()).await?;
-        group(operation, output.connection_group(), output.e_tag())
+        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        Ok(answered.as_accepted(&new.config.clone().into()))
     }
 
-    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
+    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
         let operation = Operation::UpdateConnectionGroup;
         let request = self
             .client
             .update_connection_group()
             .id(read.id.as_str())
             .if_match(read.etag.as_str())
-            .enabled(config.enabled)
-            .ipv6_enabled(config.ipv6_enabled)
-            .set_anycast_ip_list_id(list_element(&read.config, config));
+            .set_enabled(members.enabled)
+            .set_ipv6_enabled(members.ipv6_enabled)
+            .set_anycast_ip_list_id(list_element(&read.config, members));
         let output = self.call(operation, request.send()).await?;
-        group(operation, output.connection_group(), output.e_tag())
+        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        Ok(answered.as_accepted(members))
     }
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {
@@ -275,7 +273,7 @@ impl CloudFront for Sdk {
         let shown = page.iter().take(TENANT_NAMES_SHOWN);
         Ok(Tenants {
             count: page.len(),
-            names: shown.map(|tenant| one_line(tenant.name(), TENANT_NAME_LIMIT)).collect(),
+            names: shown.map(tenant_name).collect(),
             beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
         })
     }

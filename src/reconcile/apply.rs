@@ -10,6 +10,7 @@ use super::{
     conclude::{after, disabling, in_step, members_refused, reconciling, release},
     conclusion::{Change, Conclusion, Next, Sight},
     desired::Intent,
+    members::contradicts,
     memory::Memory,
     message,
     ownership::OwnerTag,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{Member, Reason, RefusalCause, RefusedMember, is_true},
-    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup},
+    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup},
 };
 
 /// How long tags usually take to be seen: what else is to be done about them waits so long, or they would be set again.
@@ -77,8 +78,8 @@ pub async fn apply<C: CloudFront>(
         }
 
         Mutation::Disable(Described { group, tags: _ }) => {
-            let config = Config { enabled: false, ..group.config.clone() };
-            let group = match write.note(port.update(&group, &config).await) {
+            let off = Members { enabled: Some(false), ..group.config.clone() };
+            let group = match write.note(port.update(&group, &off).await) {
                 Ok(group) => group,
                 Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
                 Err(error) => return Err(error.into()),
@@ -87,8 +88,8 @@ pub async fn apply<C: CloudFront>(
             disabling(group).tell(Reason::Disabling, "Disable", text)
         }
         Mutation::Enable(Described { group, tags: _ }, blocker) => {
-            let config = Config { enabled: true, ..group.config.clone() };
-            let group = match write.note(port.update(&group, &config).await) {
+            let on = Members { enabled: Some(true), ..group.config.clone() };
+            let group = match write.note(port.update(&group, &on).await) {
                 Ok(group) => group,
                 Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
                 Err(error) => return Err(error.into()),
@@ -167,10 +168,11 @@ async fn create<C: CloudFront>(
         Ok(group) => {
             let text = format!("Connection group {} was created as {}.", group.name, group.id);
             let attached = Change::Set(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
-            let conclusion = if group.config == new.config {
-                in_step(group, intent, known)
+            let sent = new.config.clone().into();
+            let conclusion = if contradicts(&group.config, &sent) {
+                not_as_asked(group, &sent)
             } else {
-                not_as_asked(group, &new.config)
+                in_step(group, intent, known)
             };
             Ok(Conclusion { attached, ..conclusion }.tell(Reason::Created, "Create", text))
         }
@@ -197,7 +199,7 @@ async fn update_members<C: CloudFront>(
     };
     write.carried_out(known);
     let tenants = match (read.config.enabled, config.enabled) {
-        (true, false) => Some(port.tenants(&group.id).await),
+        (Some(true) | None, Some(false)) => Some(port.tenants(&group.id).await),
         _ => None,
     };
     let text = message::changes(changes);
@@ -265,11 +267,11 @@ async fn refused<C: CloudFront>(
 
 /// Whether CloudFront refused a change because an earlier one is still rolled out.
 fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
-    error.class == ErrorClass::InUse && read.deployment != Deployment::Deployed
+    error.class == ErrorClass::InUse && read.deployment != Some(Deployment::Deployed)
 }
 
 fn postponed(read: Group) -> Conclusion {
-    let text = message::waits_for_rollout(&read.deployment);
+    let text = message::waits_for_rollout(read.deployment.as_ref());
     reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
 }
 
@@ -295,7 +297,7 @@ fn written(group: Group, update: &Update, intent: &Intent, known: &Known<'_>) ->
         let conclusion = members_refused(group, all, known).then(Next::Now);
         let conclusion = Conclusion { refused_now: Some(Member::AnycastIpListId), ..conclusion };
         conclusion.warn(Reason::MemberRefused, "Update", text)
-    } else if group.config != *asked {
+    } else if contradicts(&group.config, asked) {
         not_as_asked(group, asked)
     } else if *left == Left::Members && !refused.is_empty() {
         members_refused(group, refused.clone(), known).then(Next::Now)
@@ -305,7 +307,7 @@ fn written(group: Group, update: &Update, intent: &Intent, known: &Known<'_>) ->
     Conclusion { attached, ..conclusion }
 }
 
-fn not_as_asked(group: Group, asked: &Config) -> Conclusion {
+fn not_as_asked(group: Group, asked: &Members) -> Conclusion {
     let text = message::not_as_asked(&group.config, asked);
     reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Backoff(Pace::Quick))
 }

@@ -86,11 +86,11 @@ fn unchanged(known: &Known<'_>) -> Conclusion {
 /// The group equals its spec; whether it is rolled out decides.
 pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let Group { routing_endpoint, config, deployment, modified, .. } = &group;
-    let mut text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment, *modified);
+    let mut text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
     if let Some(list) = kept_list(intent, config.anycast_ip_list_id.as_ref(), known.attached_list(&group).as_ref()) {
         text += &message::list_kept(list);
     }
-    let (standing, reason) = standing_of(deployment, config.enabled);
+    let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
     let conclusion = Conclusion::new(Sight::Group(group), standing, reason, text);
     Conclusion { refused: Change::Set(Vec::new()), ..conclusion }
 }
@@ -136,10 +136,7 @@ pub fn after(group: Group, left: Left, intent: &Intent, known: &Known<'_>) -> Co
 
 /// The group is disabled on its way to being deleted.
 pub fn disabling(group: Group) -> Conclusion {
-    let text = format!(
-        "Being deleted: the group is disabled; CloudFront says {}, and it takes minutes until it may be deleted.",
-        group.deployment.as_str()
-    );
+    let text = message::disabling(group.deployment.as_ref());
     reconciling(Sight::Group(group), Reason::Disabling, text).then(Next::After(TENANTS_RECHECK))
 }
 
@@ -161,10 +158,11 @@ fn listed(summary: Summary, intent: &Intent, known: &Known<'_>) -> Conclusion {
     if known.deleting {
         return unchanged(known);
     }
-    let enabled = summary.enabled.or(known.status.enabled).unwrap_or(true);
-    let (standing, reason) = standing_of(&summary.deployment, enabled);
+    let enabled = summary.enabled.or(known.status.enabled);
+    let deployment = summary.deployment.clone().or_else(|| known.deployment());
+    let (standing, reason) = standing_of(deployment.as_ref(), enabled);
     let endpoint = known.status.routing_endpoint.as_deref();
-    let mut text = message::deployed(endpoint, enabled, &summary.deployment, summary.modified);
+    let mut text = message::deployed(endpoint, enabled, deployment.as_ref(), summary.modified);
     let ours = known.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
     if let Some(list) = kept_list(intent, summary.anycast_ip_list_id.as_ref(), ours.as_ref()) {
         text += &message::list_kept(list);
@@ -175,11 +173,11 @@ fn listed(summary: Summary, intent: &Intent, known: &Known<'_>) -> Conclusion {
     Conclusion { drift: Change::Keep, ..Conclusion::new(Sight::Listed(summary), standing, reason, text) }
 }
 
-const fn standing_of(deployment: &Deployment, enabled: bool) -> (Standing, Reason) {
+const fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
     match (deployment, enabled) {
-        (Deployment::Pending(_), _) => (Standing::Reconciling, Reason::Deploying),
-        (Deployment::Deployed, true) => (Standing::Ready, Reason::Deployed),
-        (Deployment::Deployed, false) => (Standing::Ready, Reason::Disabled),
+        (Some(Deployment::Pending(_)) | None, _) => (Standing::Reconciling, Reason::Deploying),
+        (Some(Deployment::Deployed), Some(true) | None) => (Standing::Ready, Reason::Deployed),
+        (Some(Deployment::Deployed), Some(false)) => (Standing::Ready, Reason::Disabled),
     }
 }
 
@@ -216,7 +214,8 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             reconciling(Sight::Group(described.group), Reason::DriftFlapping, text).then(Next::After(pause.left))
         }
         Block::InUse(described, tenants) => {
-            let text = message::in_use(&known.name, &tenants, described.group.config.enabled, known.wants_traffic);
+            let enabled = described.group.config.enabled != Some(false);
+            let text = message::in_use(&known.name, &tenants, enabled, known.wants_traffic);
             let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
             let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
             let conclusion =

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use super::ownership::OwnerTag;
 use crate::{
     api::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST},
-    cloudfront::{AnycastIpListId, Config, GroupName, Tags},
+    cloudfront::{AnycastIpListId, Config, GroupName, Members, Tags},
 };
 
 /// What is to become of the group.
@@ -98,7 +98,7 @@ impl Desired {
 
     /// The configuration that a group should have, where it has `read` now, and this object attached the list `ours`.
     #[must_use]
-    pub fn target(&self, read: &Config, ours: Option<&AnycastIpListId>) -> Config {
+    pub fn target(&self, read: &Members, ours: Option<&AnycastIpListId>) -> Config {
         self.with_list(self.anycast.wanted(read.anycast_ip_list_id.as_ref(), ours))
     }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{
     desired::Desired,
-    members::{differing, value},
+    members::{MemberSet, differing, value},
     ownership::OwnerTag,
 };
 use crate::{
     api::{Drift, Member},
-    cloudfront::{AnycastIpListId, Config, Described, Tags},
+    cloudfront::{AnycastIpListId, Config, Described, Members, Tags},
 };
 
 /// What to set and what to remove. Only tags that status says we set are ever removed, with the value that we gave them, for with another they are
@@ -43,13 +43,20 @@ pub fn differences(desired: &Desired, described: &Described, ours: Option<&Anyca
     found
 }
 
-/// Where one configuration differs from another, field by field as in spec.
+/// Where a group differs from a configuration, field by field as in spec. What CloudFront did not state is no difference.
 #[must_use]
-pub fn config_differences(desired: &Config, observed: &Config) -> Vec<Drift> {
-    let drift = |member: Member| Drift {
+pub fn config_differences(desired: &Config, observed: &Members) -> Vec<Drift> {
+    member_differences(&differing(desired, observed), desired, observed)
+}
+
+/// The differences in these members.
+#[must_use]
+pub fn member_differences(members: &MemberSet, desired: &Config, observed: &Members) -> Vec<Drift> {
+    let desired = desired.clone().into();
+    let drift = |member: &Member| Drift {
         field: member.as_str().to_owned(),
-        desired: value(desired, member),
-        observed: value(observed, member),
+        desired: value(&desired, *member).unwrap_or_default(),
+        observed: value(observed, *member).unwrap_or_default(),
     };
-    differing(desired, observed).into_iter().map(drift).collect()
+    members.iter().map(drift).collect()
 }

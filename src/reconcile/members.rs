@@ -9,35 +9,52 @@ use super::backoff::Pace;
 use crate::{
     api::{Member, RefusedMember},
     clock::Moment,
-    cloudfront::{AnycastIpListId, Config},
+    cloudfront::{AnycastIpListId, Config, Members},
 };
 
 /// A set of members, in the order in which they are tried.
-pub type Members = BTreeSet<Member>;
+pub type MemberSet = BTreeSet<Member>;
 
-/// A member's value as the spec writes it; empty for no list.
+/// A member's value as the spec writes it, empty for no list; nothing where CloudFront did not state it.
 #[must_use]
-pub fn value(config: &Config, member: Member) -> String {
+pub fn value(members: &Members, member: Member) -> Option<String> {
     // No `..`: a new member must be shown.
-    let Config { enabled, ipv6_enabled, anycast_ip_list_id } = config;
+    let Members { enabled, ipv6_enabled, anycast_ip_list_id } = members;
     match member {
-        Member::Enabled => enabled.to_string(),
-        Member::Ipv6Enabled => ipv6_enabled.to_string(),
-        Member::AnycastIpListId => anycast_ip_list_id.as_ref().map(AnycastIpListId::to_string).unwrap_or_default(),
+        Member::Enabled => enabled.map(|enabled| enabled.to_string()),
+        Member::Ipv6Enabled => ipv6_enabled.map(|enabled| enabled.to_string()),
+        Member::AnycastIpListId => {
+            Some(anycast_ip_list_id.as_ref().map(AnycastIpListId::to_string).unwrap_or_default())
+        }
     }
 }
 
-/// The members in which two configurations differ.
+/// The members in which a group differs from what is wanted; what CloudFront did not state is no difference.
 #[must_use]
-pub fn differing(wanted: &Config, read: &Config) -> Members {
-    Member::ALL.into_iter().filter(|member| value(wanted, *member) != value(read, *member)).collect()
+pub fn differing(wanted: &Config, read: &Members) -> MemberSet {
+    contradictions(read, &wanted.clone().into())
+}
+
+/// Whether an answer shows something else than was sent.
+#[must_use]
+pub fn contradicts(shown: &Members, sent: &Members) -> bool {
+    !contradictions(shown, sent).is_empty()
+}
+
+fn contradictions(one: &Members, other: &Members) -> MemberSet {
+    let differs = |member: &Member| match (value(one, *member), value(other, *member)) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    };
+    Member::ALL.into_iter().filter(differs).collect()
 }
 
 /// The configuration as it was read, but for these members.
 #[must_use]
-pub fn carrying(members: &Members, wanted: &Config, read: &Config) -> Config {
-    let from = |member| if members.contains(&member) { wanted } else { read };
-    Config {
+pub fn carrying(members: &MemberSet, wanted: &Config, read: &Members) -> Members {
+    let wanted = wanted.clone().into();
+    let from = |member| if members.contains(&member) { &wanted } else { read };
+    Members {
         enabled: from(Member::Enabled).enabled,
         ipv6_enabled: from(Member::Ipv6Enabled).ipv6_enabled,
         anycast_ip_list_id: from(Member::AnycastIpListId).anycast_ip_list_id.clone(),
@@ -46,9 +63,10 @@ pub fn carrying(members: &Members, wanted: &Config, read: &Config) -> Config {
 
 /// The refusals among these that were made for what is wanted now, of members that still differ.
 #[must_use]
-pub fn still_refused(on_record: &[RefusedMember], wanted: &Config, differing: &Members) -> Vec<RefusedMember> {
+pub fn still_refused(on_record: &[RefusedMember], wanted: &Config, differing: &MemberSet) -> Vec<RefusedMember> {
+    let wanted = wanted.clone().into();
     let holds = |refused: &&RefusedMember| {
-        differing.contains(&refused.member) && value(wanted, refused.member) == refused.desired
+        differing.contains(&refused.member) && value(&wanted, refused.member).as_ref() == Some(&refused.desired)
     };
     on_record.iter().filter(holds).cloned().collect()
 }
@@ -57,16 +75,16 @@ pub fn still_refused(on_record: &[RefusedMember], wanted: &Config, differing: &M
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// The members that it changes.
-    pub members: Members,
+    pub members: MemberSet,
     /// Members that differ too, and were refused in this round of tries.
-    pub tried: Members,
+    pub tried: MemberSet,
 }
 
 impl Selection {
     /// Whether it does nothing but take the group out of service.
     #[must_use]
     pub fn only_switches_off(&self, wanted: &Config) -> bool {
-        !wanted.enabled && self.members == Members::from([Member::Enabled])
+        !wanted.enabled && self.members == MemberSet::from([Member::Enabled])
     }
 }
 
@@ -85,7 +103,7 @@ enum Round {
     #[default]
     Together,
     /// One by one; these were refused alone.
-    Apart(Members),
+    Apart(MemberSet),
     /// Each was tried; the next round begins then.
     Over(Moment),
 }
@@ -100,21 +118,22 @@ impl Trial {
 
     /// The next update's members, among the `open` ones, which differ; `refused` are those on record. None where all have to wait.
     #[must_use]
-    pub fn next(&self, open: &Members, refused: &Members, wanted: &Config, now: Moment) -> Option<Selection> {
+    pub fn next(&self, open: &MemberSet, refused: &MemberSet, wanted: &Config, now: Moment) -> Option<Selection> {
         let tried = match &self.round {
             Round::Apart(tried) if !open.is_subset(tried) => tried & open,
             Round::Over(until) if now < *until => refused & open,
-            Round::Together | Round::Apart(_) | Round::Over(_) => Members::new(),
+            Round::Together | Round::Apart(_) | Round::Over(_) => MemberSet::new(),
         };
         let due = open - &tried;
         let first = *due.first()?;
         let switches_off = first == Member::Enabled && !wanted.enabled;
-        let members = if switches_off || matches!(self.round, Round::Apart(_)) { Members::from([first]) } else { due };
+        let members =
+            if switches_off || matches!(self.round, Round::Apart(_)) { MemberSet::from([first]) } else { due };
         Some(Selection { members, tried })
     }
 
     /// Takes note of a refused update; `open` are all members that differ.
-    pub fn refused(&mut self, selection: &Selection, open: &Members, uid: &str, now: Moment) {
+    pub fn refused(&mut self, selection: &Selection, open: &MemberSet, uid: &str, now: Moment) {
         let Selection { members, tried } = selection;
         let tried = if members.len() > 1 { tried.clone() } else { tried | members };
         self.round = if open.is_subset(&tried) {
@@ -155,15 +174,15 @@ mod tests {
         Config { enabled, ipv6_enabled: true, anycast_ip_list_id: None }
     }
 
-    fn set<const N: usize>(members: [Member; N]) -> Members {
-        Members::from(members)
+    fn set<const N: usize>(members: [Member; N]) -> MemberSet {
+        MemberSet::from(members)
     }
 
-    fn sent(trial: &Trial, open: &Members, refused: &Members, enabled: bool, second: u64) -> Option<Members> {
+    fn sent(trial: &Trial, open: &MemberSet, refused: &MemberSet, enabled: bool, second: u64) -> Option<MemberSet> {
         trial.next(open, refused, &wanted(enabled), at(second)).map(|selection| selection.members)
     }
 
-    fn refuse(trial: &mut Trial, open: &Members, refused: &Members, enabled: bool, second: u64) -> Members {
+    fn refuse(trial: &mut Trial, open: &MemberSet, refused: &MemberSet, enabled: bool, second: u64) -> MemberSet {
         let selection = trial.next(open, refused, &wanted(enabled), at(second)).unwrap();
         trial.refused(&selection, open, "uid", at(second));
         selection.members
@@ -171,7 +190,7 @@ mod tests {
 
     #[test]
     fn all_go_together_then_one_by_one_in_order_and_then_wait() {
-        let (open, none) = (set([Enabled, Ipv6, List]), Members::new());
+        let (open, none) = (set([Enabled, Ipv6, List]), MemberSet::new());
         let mut trial = Trial::default();
         let order = [(); 4].map(|()| refuse(&mut trial, &open, &none, true, 100));
         assert_eq!(order, [open.clone(), set([Enabled]), set([Ipv6]), set([List])]);
@@ -189,9 +208,9 @@ mod tests {
         let open = set([Enabled, Ipv6, List]);
         let mut trial = Trial::default();
         assert_eq!(sent(&trial, &open, &set([Ipv6, List]), false, 0), Some(set([Enabled])));
-        assert_eq!(refuse(&mut trial, &open, &Members::new(), false, 0), set([Enabled]));
-        assert_eq!(refuse(&mut trial, &open, &Members::new(), false, 0), set([Ipv6]));
-        assert_eq!(refuse(&mut trial, &open, &Members::new(), false, 0), set([List]));
+        assert_eq!(refuse(&mut trial, &open, &MemberSet::new(), false, 0), set([Enabled]));
+        assert_eq!(refuse(&mut trial, &open, &MemberSet::new(), false, 0), set([Ipv6]));
+        assert_eq!(refuse(&mut trial, &open, &MemberSet::new(), false, 0), set([List]));
         assert_eq!(sent(&trial, &open, &open, false, 1), None);
         assert_eq!(sent(&trial, &set([Enabled, List]), &set([List]), false, 1), Some(set([Enabled])));
     }
@@ -228,18 +247,27 @@ mod tests {
     fn a_member_that_alone_still_differs_is_tried_again_although_it_was_refused_in_this_round() {
         let open = set([Ipv6, List]);
         let mut trial = Trial::default();
-        refuse(&mut trial, &open, &Members::new(), true, 0);
-        refuse(&mut trial, &open, &Members::new(), true, 0);
-        assert_eq!(sent(&trial, &set([Ipv6]), &Members::new(), true, 0), Some(set([Ipv6])));
+        refuse(&mut trial, &open, &MemberSet::new(), true, 0);
+        refuse(&mut trial, &open, &MemberSet::new(), true, 0);
+        assert_eq!(sent(&trial, &set([Ipv6]), &MemberSet::new(), true, 0), Some(set([Ipv6])));
     }
 
     #[test]
     fn an_update_changes_its_members_and_carries_the_others_as_they_were_read() {
-        let read =
-            Config { enabled: true, ipv6_enabled: false, anycast_ip_list_id: Some(AnycastIpListId::new("aip_1")) };
-        let wanted = Config { enabled: false, ipv6_enabled: true, anycast_ip_list_id: None };
-        assert_eq!(differing(&wanted, &read), set([Enabled, Ipv6, List]));
-        assert_eq!(carrying(&set([Enabled]), &wanted, &read), Config { enabled: false, ..read.clone() });
-        assert_eq!(carrying(&set([Enabled, Ipv6, List]), &wanted, &read), wanted);
+        let list = Some(AnycastIpListId::new("aip_1"));
+        let read = Members { enabled: Some(true), ipv6_enabled: Some(false), anycast_ip_list_id: list };
+        let off = Config { enabled: false, ipv6_enabled: true, anycast_ip_list_id: None };
+        assert_eq!(differing(&off, &read), set([Enabled, Ipv6, List]));
+        assert_eq!(carrying(&set([Enabled]), &off, &read), Members { enabled: Some(false), ..read.clone() });
+        assert_eq!(carrying(&set([Enabled, Ipv6, List]), &off, &read), off.into());
+    }
+
+    #[test]
+    fn what_cloudfront_did_not_state_is_no_difference_and_is_left_out_of_an_update_of_others() {
+        let read = Members { enabled: None, ipv6_enabled: Some(false), anycast_ip_list_id: None };
+        assert_eq!(differing(&wanted(true), &read), set([Ipv6]));
+        let sent = carrying(&set([Ipv6]), &wanted(true), &read);
+        assert_eq!(sent, Members { enabled: None, ipv6_enabled: Some(true), anycast_ip_list_id: None });
+        assert!(!contradicts(&Members { enabled: Some(true), ..sent.clone() }, &sent));
     }
 }

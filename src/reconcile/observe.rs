@@ -90,6 +90,7 @@ pub async fn observe<C: CloudFront>(
     let Some(described) = find(name, known, around.port).await? else {
         return Ok(Observed::NotFound(absence(name, fresh, settled_at, memory, around)));
     };
+    let described = known.completed(described, around.snapshot);
     let unsettled = around.clock.moment() < settled_at;
     let owner = match owner(&described, &known.owner_tag, around.clock.wall()) {
         // An adoption of ours may not show yet, and a Create may land once the name is free again: do not let go before that is settled.
@@ -176,6 +177,9 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
 /// The row of the list that proves that nothing but the deployment status changed since the last full read.
 fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
     let summary = list.groups.get(name)?;
+    // A row that does not state its status is no news of the roll-out that is waited for: then the group itself is read.
+    let deployed = known.status.status.as_deref() == Some(Deployment::Deployed.as_str());
+    let told = summary.deployment.is_some() || deployed;
     let in_step = match intent {
         Intent::Present(desired) => {
             summary.enabled == Some(desired.enabled)
@@ -185,12 +189,12 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
         Intent::Mirrored(_) => status_is_in_step(intent, known),
         Intent::Absent { .. } => {
             summary.enabled == Some(false)
-                && summary.deployment != Deployment::Deployed
+                && matches!(summary.deployment, Some(Deployment::Pending(_)))
                 && status_is_in_step(intent, known)
         }
         Intent::Suspended | Intent::Protected => false,
     };
-    (known.is_on_record(summary) && in_step).then_some(summary)
+    (known.is_on_record(summary) && told && in_step).then_some(summary)
 }
 
 /// Whether the list that is attached is the one that the spec wants.

@@ -5,15 +5,15 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Known, Policy,
     desired::{Desired, Farewell, Intent},
-    differences::{config_differences, differences, tag_changes},
+    differences::{differences, member_differences, tag_changes},
     dispute::Pause,
-    members::{self, Members, Selection},
+    members::{self, MemberSet, Selection},
     observe::{Absence, Observed},
     ownership::{Owner, OwnerTag},
 };
 use crate::{
     api::{AdoptionPolicy, Drift, Member, RefusalCause, RefusedMember},
-    cloudfront::{AnycastIpListId, Config, Deployment, Described, Group, NewGroup, Summary, Tags, Tenants},
+    cloudfront::{AnycastIpListId, Deployment, Described, Group, Members, NewGroup, Summary, Tags, Tenants},
 };
 
 /// What a pass does: one mutation, or none.
@@ -82,12 +82,12 @@ pub enum Finding {
 /// An update of the members that differ, or of some of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// The configuration that is sent: other members as they were read.
-    pub config: Config,
+    /// What is sent: other members as they were read.
+    pub config: Members,
     /// The members that it changes.
     pub selection: Selection,
     /// All members that differ and may be tried.
-    pub open: Members,
+    pub open: MemberSet,
     /// Refusals of other members that still hold.
     pub refused: Vec<RefusedMember>,
     /// The changes, for people.
@@ -344,7 +344,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     let names = refused.iter().map(|refused| refused.member).collect();
     if let Some(selection) = known.trial.next(&open, &names, &wanted, known.now) {
         let config = members::carrying(&selection.members, &wanted, read);
-        let changes = config_differences(&config, read);
+        let changes = member_differences(&selection.members, &wanted, read);
         // A group is never left in service against the spec for the sake of peace.
         let may_wait = !selection.only_switches_off(&wanted) && known.was_changed_by_others(&described.group);
         if let Some(pause) = known.pause.filter(|_| may_wait) {
@@ -380,7 +380,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
 }
 
 /// A detaching that CloudFront accepts and does not do is not asked for again, as each time would be a roll-out; all else that differs may be tried.
-fn tried_once(refused: &[RefusedMember], differing: &Members) -> (Vec<RefusedMember>, Members) {
+fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedMember>, MemberSet) {
     let is_detach = |refused: &RefusedMember| refused.member == Member::AnycastIpListId && refused.desired.is_empty();
     let ignored = refused.iter().filter(|refused| refused.cause == RefusalCause::DetachIgnored && is_detach(refused));
     let ignored = ignored.cloned().collect::<Vec<_>>();
@@ -435,7 +435,7 @@ fn protect(observed: Observed, known: &Known<'_>) -> Plan {
 }
 
 const fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bool {
-    known.wants_traffic && !described.group.config.enabled
+    known.wants_traffic && matches!(described.group.config.enabled, Some(false))
 }
 
 fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, known: &Known<'_>) -> Plan {
@@ -451,10 +451,14 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, know
             }
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }
-        (Farewell::Delete, Some(_)) if described.group.config.enabled => Mutation::Disable(described).into(),
+        // Not known to be disabled: an update that disables it again does no harm, and is remembered as accepted.
+        (Farewell::Delete, Some(_)) if described.group.config.enabled != Some(false) => {
+            Mutation::Disable(described).into()
+        }
         (Farewell::Delete, Some(_)) => match described.group.deployment {
-            Deployment::Deployed => Mutation::Delete(described).into(),
-            Deployment::Pending(_) => Finding::AwaitDisabled(described).into(),
+            Some(Deployment::Pending(_)) => Finding::AwaitDisabled(described).into(),
+            // Where nothing states how far the roll-out has come, CloudFront's own check of a Delete decides.
+            Some(Deployment::Deployed) | None => Mutation::Delete(described).into(),
         },
     }
 }

@@ -6,7 +6,7 @@
 use super::members::value;
 use crate::{
     api::{Member, Reason, RefusalCause, RefusedMember, Standing},
-    cloudfront::{AddressFamily, ApiError, CloudFront, Config, ErrorClass, error::one_line},
+    cloudfront::{AddressFamily, ApiError, CloudFront, ErrorClass, Members, error::one_line},
 };
 
 /// Longest text of CloudFront that status keeps.
@@ -38,7 +38,7 @@ pub const fn is_about_the_members(class: ErrorClass) -> bool {
 pub async fn refusal<C: CloudFront>(
     error: &ApiError,
     member: Member,
-    sent: &Config,
+    sent: &Members,
     port: &C,
 ) -> Option<RefusedMember> {
     let cause = match (error.class, member, &sent.anycast_ip_list_id) {
@@ -49,7 +49,7 @@ pub async fn refusal<C: CloudFront>(
         },
         (ErrorClass::InvalidArgument, Member::AnycastIpListId, None) => RefusalCause::DetachRefused,
         (ErrorClass::InvalidArgument, Member::AnycastIpListId | Member::Ipv6Enabled, Some(list))
-            if sent.ipv6_enabled =>
+            if sent.ipv6_enabled != Some(false) =>
         {
             match port.anycast_ip_list(list).await {
                 Ok(Some(AddressFamily::Ipv4Only)) => RefusalCause::ListIsIpv4Only,
@@ -63,7 +63,7 @@ pub async fn refusal<C: CloudFront>(
         (ErrorClass::AlreadyExists, ..) => RefusalCause::Conflict,
         _ => return None,
     };
-    Some(RefusedMember { member, desired: value(sent, member), cause, detail: detail(error) })
+    Some(RefusedMember { member, desired: value(sent, member).unwrap_or_default(), cause, detail: detail(error) })
 }
 
 fn detail(error: &ApiError) -> String {

@@ -346,7 +346,7 @@ mod tests {
             etag: Etag::new("E1"),
             enabled: Some(true),
             anycast_ip_list_id: None,
-            deployment: Deployment::Deployed,
+            deployment: Some(Deployment::Deployed),
             modified: None,
         };
         (object, Snapshot { began: NOW, groups: BTreeMap::from([(group.name.clone(), group)]) })

@@ -28,4 +28,5 @@ mod states;
 mod sweep;
 mod table;
 mod trouble;
+mod unstated;
 mod world;

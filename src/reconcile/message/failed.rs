@@ -98,10 +98,11 @@ fn missing_list(list_trouble: Option<&ApiError>) -> String {
     format!("a complete list of the account's groups must confirm it, but {refused}{}", cause(error))
 }
 
-pub fn waits_for_rollout(deployment: &Deployment) -> String {
+pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
+    let so = deployment.map_or("being rolled out", Deployment::as_str);
     format!(
         "CloudFront does not accept the change while an earlier one is {}; it is sent again once that is rolled out.",
-        one_line(deployment.as_str(), VALUE_LIMIT)
+        one_line(so, VALUE_LIMIT)
     )
 }
 

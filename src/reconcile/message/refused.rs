@@ -4,11 +4,11 @@ use super::VALUE_LIMIT;
 use crate::{
     api::{Member, RefusalCause, RefusedMember},
     cloudfront::{AnycastIpListId, GroupName, error::one_line},
-    reconcile::members::Members,
+    reconcile::members::MemberSet,
 };
 
 /// An update of several members was refused as a whole.
-pub fn refused_together(members: &Members) -> String {
+pub fn refused_together(members: &MemberSet) -> String {
     let names = members.iter().map(|member| member.as_str()).collect::<Vec<_>>().join(", ");
     format!(
         "CloudFront refused an update of {names} together; each is updated alone next, so that one does not hold up the others."

@@ -76,8 +76,8 @@ fn written_off(described: &Described) -> ConnectionGroupSpec {
     let config = &described.group.config;
     let list = config.anycast_ip_list_id.as_ref();
     ConnectionGroupSpec {
-        enabled: config.enabled,
-        ipv6_enabled: config.ipv6_enabled,
+        enabled: config.enabled.unwrap(),
+        ipv6_enabled: config.ipv6_enabled.unwrap(),
         anycast_ip_list_id: Some(list.map_or(NO_LIST.to_owned(), AnycastIpListId::to_string)),
         tags: described.tags.clone().into_iter().filter(|(key, _)| key != OwnerTag::KEY).collect(),
         ..spec()
@@ -118,11 +118,11 @@ fn change(described: &mut Described, otherwise: &Otherwise) -> String {
     let key = |index: &Index| index.get(&described.tags.keys().cloned().collect::<Vec<_>>()).clone();
     match otherwise {
         Otherwise::Enabled => {
-            described.group.config.enabled ^= true;
+            described.group.config.enabled = described.group.config.enabled.map(|on| !on);
             "enabled".to_owned()
         }
         Otherwise::Ipv6 => {
-            described.group.config.ipv6_enabled ^= true;
+            described.group.config.ipv6_enabled = described.group.config.ipv6_enabled.map(|on| !on);
             "ipv6Enabled".to_owned()
         }
         Otherwise::List => {
