@@ -30,7 +30,7 @@ use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, Lookup, Members,
     NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
-    fence::Fence,
+    fence::{CallScope, Fence, Refused},
     list_element,
 };
 
@@ -72,6 +72,7 @@ pub struct Sdk {
     budget: Arc<Budget>,
     meter: Arc<dyn Meter>,
     fence: Fence,
+    scope: CallScope,
     lane: Lane,
 }
 
@@ -105,13 +106,19 @@ impl Sdk {
             .interceptor(wire::Tap)
             .interceptor(whole::Whole)
             .build();
-        Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
+        let scope = fence.scope();
+        Self { client: Client::from_conf(config), budget, meter, fence, scope, lane: Lane::Urgent }
     }
 
-    /// The same adapter, calling in another lane of the budget.
+    /// The same adapter for one reconcile, or whatever else ends as a whole, calling in this lane of the budget.
     #[must_use]
     pub fn in_lane(&self, lane: Lane) -> Self {
-        Self { lane, ..self.clone() }
+        Self { lane, scope: self.fence.scope(), ..self.clone() }
+    }
+
+    /// Waits until a call of this adapter was not begun because the process is to end. That call never returns, so what waits for it is to be dropped.
+    pub async fn abandoned(&self) {
+        self.scope.abandoned().await;
     }
 
     async fn call<T, E>(
@@ -123,10 +130,14 @@ impl Sdk {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.budget.acquire(self.lane).await;
+        let ((), _in_flight) = self.scope.begin(operation, self.budget.acquire(self.lane)).await;
         let started = Instant::now();
         let span = span(operation);
         let (answer, wire) = watched(Box::pin(send.instrument(span.clone()))).await;
+        if wire.requests == 0 && self.fence.admits(operation) == Err(Refused::Draining) {
+            // Refused at the last step before it was sent.
+            match self.scope.abandon().await {}
+        }
         let answer = answer.map_err(|error| api_error(operation, &error));
         let duration = started.elapsed();
         self.fence.pass().await;
