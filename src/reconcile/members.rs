@@ -259,7 +259,7 @@ mod tests {
         let off = Config { enabled: false, ipv6_enabled: true, anycast_ip_list_id: None };
         assert_eq!(differing(&off, &read), set([Enabled, Ipv6, List]));
         assert_eq!(carrying(&set([Enabled]), &off, &read), Members { enabled: Some(false), ..read.clone() });
-        assert_eq!(carrying(&set([Enabled, Ipv6, List]), &off, &read), off.into());
+        assert_eq!(carrying(&set([Enabled, Ipv6, List]), &off, &read), Members::from(off));
     }
 
     #[test]

@@ -422,14 +422,13 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
 fn protect(observed: Observed, known: &Known<'_>) -> Plan {
     let protected = match observed {
         Observed::NotLooked | Observed::Settled(_) => Protected::NotRead,
-        Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
         Observed::Found { described, owner: Owner::Ours, tenants: _ } if !described.group.is_default => {
             if is_off_against_the_spec(&described, known) {
                 return Mutation::Enable(described, Blocker::Protection).into();
             }
             Protected::Ours(Box::new(described))
         }
-        Observed::Found { .. } => Protected::NotOurs,
+        Observed::Found { .. } | Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
     };
     Finding::Blocked(Block::DeletionProtected(protected)).into()
 }

@@ -52,7 +52,7 @@ fn however_often_a_reconcile_fails_status_is_written_once() {
     type Edit = fn(&mut World);
     let edits: [(Operation, Edit); 4] = [
         (CreateConnectionGroup, |world| {
-            world.object.status = Some(connection_group_operator::api::ConnectionGroupStatus::UNSEEN)
+            world.object.status = Some(connection_group_operator::api::ConnectionGroupStatus::UNSEEN);
         }),
         (GetConnectionGroup, |world| {
             world.settle();

@@ -143,7 +143,9 @@ proptest! {
         steps in prop::collection::vec(step(), 0..24),
     ) {
         let mut scene = Scene::new(detach);
-        steps.iter().for_each(|step| scene.take(step));
+        for step in &steps {
+            scene.take(step);
+        }
         let world = &mut scene.world;
         world.faults_stop();
         world.edit(|spec| spec.enabled = false);
@@ -157,7 +159,9 @@ proptest! {
         steps in prop::collection::vec(step(), 0..24),
     ) {
         let mut scene = Scene::new(detach);
-        steps.iter().for_each(|step| scene.take(step));
+        for step in &steps {
+            scene.take(step);
+        }
         let world = &mut scene.world;
         world.faults_stop();
         world.advance(world.policy.deep_check_interval * 2);
