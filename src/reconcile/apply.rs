@@ -77,26 +77,28 @@ pub async fn apply<C: CloudFront>(
             conclusion.tell(Reason::Tagged, "Untag", text)
         }
 
-        Mutation::Disable(Described { group, tags: _ }) => {
-            let off = Members { enabled: Some(false), ..group.config.clone() };
-            let group = match write.note(port.update(&group, &off).await) {
+        Mutation::Disable(Described { group: read, tags: _ }) => {
+            let off = Members { enabled: Some(false), ..read.config.clone() };
+            let group = match write.note(port.update(&read, &off).await) {
                 Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
+                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
                 Err(error) => return Err(error.into()),
             };
             let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
-            disabling(group).tell(Reason::Disabling, "Disable", text)
+            let lost = lost(&read, &group);
+            disabling(group).tell(Reason::Disabling, "Disable", text).without(&read, "Disable", &lost)
         }
-        Mutation::Enable(Described { group, tags: _ }, blocker) => {
-            let on = Members { enabled: Some(true), ..group.config.clone() };
-            let group = match write.note(port.update(&group, &on).await) {
+        Mutation::Enable(Described { group: read, tags: _ }, blocker) => {
+            let on = Members { enabled: Some(true), ..read.config.clone() };
+            let group = match write.note(port.update(&read, &on).await) {
                 Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group)),
+                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
                 Err(error) => return Err(error.into()),
             };
             let text = message::enabled_again(&known.name, blocker);
-            let conclusion = reconciling(Sight::Group(group), Reason::EnabledAgain, text.clone());
-            conclusion.then(Next::Now).warn(Reason::EnabledAgain, "Enable", text)
+            let lost = lost(&read, &group);
+            let conclusion = reconciling(Sight::Group(group), Reason::EnabledAgain, text.clone()).then(Next::Now);
+            conclusion.warn(Reason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
         }
         Mutation::Delete(Described { group, tags: _ }) => {
             write.note(port.delete(&group).await)?;
@@ -203,7 +205,8 @@ async fn update_members<C: CloudFront>(
         _ => None,
     };
     let text = message::changes(changes);
-    let conclusion = written(group, update, intent, known);
+    let lost = lost(read, &group);
+    let conclusion = written(group, update, intent, known).without(read, "Update", &lost);
     let conclusion = if known.was_changed_by_others(read) {
         let flapping = write.put_right();
         write.remains(update);
@@ -263,6 +266,11 @@ async fn refused<C: CloudFront>(
     } else {
         conclusion
     })
+}
+
+/// The elements that the answer to an update no longer shows.
+fn lost(read: &Group, answered: &Group) -> Vec<String> {
+    read.elements.lost(&answered.elements).map(ToOwned::to_owned).collect()
 }
 
 /// Whether CloudFront refused a change because an earlier one is still rolled out.

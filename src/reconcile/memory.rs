@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Policy, dispute::Dispute, members::Trial};
-use crate::{clock::Moment, cloudfront::Snapshot};
+use crate::{
+    clock::Moment,
+    cloudfront::{Listing, Snapshot, Tenants},
+};
 
 /// Memory of one object, kept by uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +27,8 @@ pub struct Memory {
     pub absent_since: Option<Moment>,
     /// How far the members of the configuration have been tried.
     pub trial: Trial,
+    /// Since when every answer about its tenants has left their list out.
+    pub tenants_left_out_since: Option<Moment>,
 }
 
 impl Memory {
@@ -56,6 +61,17 @@ impl Memory {
     #[must_use]
     pub fn absent_for(&self, now: Moment) -> Option<Duration> {
         self.absent_since.map(|since| now.since(since))
+    }
+
+    /// Takes note of an answer about tenants. Whether it is believed: a list that is left out is taken for an empty one only once it has been left out
+    /// for a settle window.
+    pub fn believes(&mut self, tenants: &Tenants, now: Moment, settle_window: Duration) -> bool {
+        if tenants.listing == Listing::Stated || tenants.any() {
+            self.tenants_left_out_since = None;
+            return true;
+        }
+        let since = *self.tenants_left_out_since.get_or_insert(now);
+        now.since(since) >= settle_window
     }
 
     /// For how long every look has shown the group without an owner.

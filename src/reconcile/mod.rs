@@ -192,6 +192,11 @@ async fn attempt<C: CloudFront>(
         let unowned = matches!(owner, Owner::Unowned | Owner::Undecided);
         memory.saw(unowned, around.clock.moment());
     }
+    if let Observed::Found { tenants: Some(tenants), .. } = &observed
+        && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)
+    {
+        return Err(unlisted().into());
+    }
     let by_others =
         matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
@@ -213,6 +218,12 @@ async fn attempt<C: CloudFront>(
         (Plan::Mutate(Mutation::Create(_)), Permit::LookAfter(refused)) => Err(refused.clone().into()),
         (Plan::Mutate(mutation), Permit::LookAfter(_)) => Ok(Conclusion::found(mutation)),
     }
+}
+
+/// The answer about tenants has no list of them, so it does not say that there are none.
+fn unlisted() -> ApiError {
+    let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the settle window";
+    ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
 }
 
 /// A refused Create may mean that an earlier one, whose answer was lost, made the group (semantics.md, row Idempotency).

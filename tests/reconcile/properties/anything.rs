@@ -78,8 +78,17 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 dispute.put_right(round);
             }
             dispute.look(is_open);
-            let trial = Trial::default();
-            Memory { failures, last_write, last_claim, deep_check_at, dispute, unowned_since, absent_since, trial }
+            Memory {
+                failures,
+                last_write,
+                last_claim,
+                deep_check_at,
+                dispute,
+                unowned_since,
+                absent_since,
+                trial: Trial::default(),
+                tenants_left_out_since: None,
+            }
         },
     )
 }
