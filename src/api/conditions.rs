@@ -42,6 +42,8 @@ pub enum Reason {
     Updating,
     /// Another owner holds the name.
     NotOwned,
+    /// The group is this object's in another installation with the same owner id.
+    AnotherInstallation,
     /// An unowned group of that name exists and may not be taken over.
     AdoptionRefused,
     /// CloudFront kept the Anycast list attached although asked to detach it.
@@ -84,6 +86,10 @@ pub enum Reason {
     Adopting,
     /// Event: an unowned group was taken over.
     Adopted,
+    /// Event: a group of another installation was taken over, as the administrator decided.
+    TakenOver,
+    /// Event: the object carries the finalizer of another installation, which alone acts on it.
+    ForeignFinalizer,
     /// Event: the group had been deleted by somebody else.
     DeletedOutside,
     /// Event: somebody else's change was put right.
@@ -119,6 +125,7 @@ impl Reason {
             Self::InvalidArgument => "InvalidArgument",
             Self::Updating => "Updating",
             Self::NotOwned => "NotOwned",
+            Self::AnotherInstallation => "AnotherInstallation",
             Self::AdoptionRefused => "AdoptionRefused",
             Self::AnycastDetachRejected => "AnycastDetachRejected",
             Self::DefaultGroup => "DefaultGroup",
@@ -140,6 +147,8 @@ impl Reason {
             Self::Tagged => "Tagged",
             Self::Adopting => "Adopting",
             Self::Adopted => "Adopted",
+            Self::TakenOver => "TakenOver",
+            Self::ForeignFinalizer => "ForeignFinalizer",
             Self::DeletedOutside => "DeletedOutside",
             Self::DriftCorrected => "DriftCorrected",
             Self::DisabledWithTenants => "DisabledWithTenants",

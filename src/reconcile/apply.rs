@@ -8,12 +8,12 @@ use super::{
     Known, Surroundings,
     backoff::Pace,
     conclude::{after, disabling, in_step, members_refused, reconciling, release},
-    conclusion::{Change, Conclusion, Next, Sight},
+    conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     members::contradicts,
     memory::Memory,
     message,
-    ownership::OwnerTag,
+    ownership::Claim,
     plan::{Left, Mutation, Release, TagsLeft, Update},
     refusal::{is_about_the_members, refusal},
     trouble::{Trouble, explain},
@@ -42,13 +42,30 @@ pub async fn apply<C: CloudFront>(
     Ok(match mutation {
         Mutation::Create(new) => create(&new, intent, known, &mut write).await?.with_tags(intent),
         Mutation::Adopt(Described { group, tags: _ }) => {
-            let owner = [(OwnerTag::KEY.to_owned(), known.owner_tag.to_string())].into();
-            write.claim(port.tag(&group.arn, &owner).await)?;
+            write.claim(port.tag(&group.arn, &known.claim.tags()).await)?;
             let text = format!("Connection group {} was adopted: nobody owned it.", known.name);
             let conclusion = reconciling(Sight::Group(group), Reason::Adopted, text.clone());
             // Whatever list it has, it came with it.
             let conclusion = Conclusion { attached: Change::Set(None), ..conclusion };
             conclusion.then(Next::Now).tell(Reason::Adopted, "Adopt", text)
+        }
+        Mutation::Mark(Described { group, tags: _ }) => {
+            write.note(port.tag(&group.arn, &known.claim.installation.tag()).await)?;
+            let text = message::marked(&known.name, &known.claim.installation);
+            // What people were told of the object stays true.
+            let conclusion = if known.status.conditions.is_empty() {
+                reconciling(Sight::Group(group), Reason::Tagged, text.clone())
+            } else {
+                Conclusion { sight: Sight::Group(group), in_step: InStep::No, ..Conclusion::unchanged() }
+            };
+            // Not at once: the tag may take a while to be seen, and would be put there again.
+            conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::Tagged, "Tag", text)
+        }
+        Mutation::TakeOver(Described { group, tags: _ }, from) => {
+            write.claim(port.tag(&group.arn, &known.claim.installation.tag()).await)?;
+            let text = message::taken_over(&known.name, &from, &known.claim.installation);
+            let conclusion = reconciling(Sight::Group(group), Reason::TakenOver, text.clone());
+            conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::TakenOver, "TakeOver", text)
         }
         Mutation::Update(Described { group, tags: _ }, update) => {
             update_members(&group, &update, intent, known, &mut write).await?
@@ -106,9 +123,9 @@ pub async fn apply<C: CloudFront>(
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(Next::WithTheList)
         }
         Mutation::Disown(Described { group, tags: _ }) => {
-            let keys = [OwnerTag::KEY.to_owned()].into();
+            let keys = Claim::KEYS.map(str::to_owned).into();
             write.note(port.untag(&group.arn, &keys).await)?;
-            release(Release::Retained, known)
+            release(&Release::Retained, known)
         }
     })
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 use super::{
     Finalizer, Known,
     backoff::Pace,
-    conclusion::{Change, Conclusion, Next, Sight},
+    conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     message,
-    ownership::OwnerTag,
     plan::{Block, Finding, Left, Protected, Refusal, Release},
     refusal::verdict,
 };
@@ -26,18 +25,16 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
         Finding::NotLooked => unchanged(known),
         Finding::Listed(summary) => listed(summary, intent, known),
         Finding::UpToDate(described) => {
-            let mut conclusion = in_step(described.group, intent, known).with_tags(intent);
-            // A tag of ours that was not seen, and that nobody asks for any more, may yet show and must then be known as ours.
-            if let (Change::Set(tags), false) = (&mut conclusion.tags, known.tags_are_settled) {
-                for (key, value) in &known.status.tags {
-                    tags.entry(key.clone()).or_insert_with(|| value.clone());
-                }
+            let mut tags = known.status.tags.clone();
+            // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
+            if let (Intent::Present(desired), true) = (intent, known.tags_are_settled) {
+                tags.retain(|key, value| desired.tags.get(key) == Some(value));
             }
-            conclusion
+            Conclusion { tags: Change::Set(tags), ..in_step(described.group, intent, known) }
         }
         Finding::Mirrored(described, drift) => {
             let mut conclusion = in_step(described.group, intent, known);
-            if OwnerTag::in_tags(&described.tags).as_ref() == Some(&known.owner_tag) {
+            if known.claim.is_in(&described.tags) {
                 conclusion.message += message::KEPT_OWNER_TAG;
             }
             Conclusion { drift: Change::Set(drift), ..conclusion }
@@ -70,7 +67,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let next = if list_trouble.is_some() { Next::Backoff(Pace::Slow) } else { Next::WithTheList };
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(next)
         }
-        Finding::Release(why) => release(why, known),
+        Finding::Release(why) => release(&why, known),
         Finding::Blocked(block) => blocked(block, known),
         Finding::MembersRefused(described, refused) => members_refused(described.group, refused, known),
         Finding::Refuse(_, refusal) => refuse(&refusal, known),
@@ -92,7 +89,7 @@ pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     }
     let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
     let conclusion = Conclusion::new(Sight::Group(group), standing, reason, text);
-    Conclusion { refused: Change::Set(Vec::new()), ..conclusion }
+    Conclusion { refused: Change::Set(Vec::new()), in_step: InStep::Yes, ..conclusion }
 }
 
 /// The list of others that the group keeps, because the spec names none.
@@ -141,10 +138,10 @@ pub fn disabling(group: Group) -> Conclusion {
 }
 
 /// The object may go.
-pub fn release(why: Release, known: &Known<'_>) -> Conclusion {
+pub fn release(why: &Release, known: &Known<'_>) -> Conclusion {
     let disabled = known.status.enabled == Some(false);
-    let text = message::released(&known.name, why, disabled);
-    let reason = if why == Release::Gone { Reason::Deleted } else { Reason::Released };
+    let text = message::released(&known.name, why, &known.claim.owner, disabled);
+    let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
     let conclusion = reconciling(Sight::Unchanged, reason, text.clone());
     Conclusion { finalizer: Finalizer::Release, ..conclusion }.tell(reason, "Release", text)
 }
@@ -170,7 +167,8 @@ fn listed(summary: Summary, intent: &Intent, known: &Known<'_>) -> Conclusion {
     if known.message().is_some_and(|said| said.ends_with(message::KEPT_OWNER_TAG)) {
         text += message::KEPT_OWNER_TAG;
     }
-    Conclusion { drift: Change::Keep, ..Conclusion::new(Sight::Listed(summary), standing, reason, text) }
+    let conclusion = Conclusion::new(Sight::Listed(summary), standing, reason, text);
+    Conclusion { drift: Change::Keep, in_step: InStep::AsBefore, ..conclusion }
 }
 
 const fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
@@ -196,6 +194,10 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         Block::TagsPending(shown_in) => {
             let next = shown_in.map_or(Next::Backoff(Pace::Quick), Next::After);
             reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(next)
+        }
+        Block::ClaimMayLand(left) => {
+            let text = message::claim_may_land(&known.name);
+            reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left))
         }
         Block::TagsOfAnother => {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
@@ -238,6 +240,9 @@ fn refuse(refusal: &Refusal, known: &Known<'_>) -> Conclusion {
     let name = &known.name;
     let (reason, text) = match refusal {
         Refusal::NotOwned(owner) => (Reason::NotOwned, message::not_owned(name, owner)),
+        Refusal::Elsewhere(installation) => {
+            (Reason::AnotherInstallation, message::elsewhere(name, installation, &known.claim.installation))
+        }
         Refusal::DefaultGroup => (Reason::DefaultGroup, message::default_group(name)),
         Refusal::AdoptionRefused(obstacle) => (Reason::AdoptionRefused, message::adoption_refused(name, obstacle)),
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     desired::Desired,
     members::{MemberSet, differing, value},
-    ownership::OwnerTag,
+    ownership::is_reserved,
 };
 use crate::{
     api::{Drift, Member},
@@ -21,10 +21,6 @@ pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags,
         !desired.tags.contains_key(*key) && observed.get(*key) == Some(value) && !is_reserved(key)
     });
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
-}
-
-fn is_reserved(key: &str) -> bool {
-    key == OwnerTag::KEY || key.to_ascii_lowercase().starts_with("aws:")
 }
 
 /// Where a group differs from the spec, tags included; tags of others do not count, nor does a list of others where the spec names none.

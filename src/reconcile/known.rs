@@ -11,7 +11,7 @@ use super::{
     dispute::Pause,
     members::Trial,
     observe::Look,
-    ownership::{OwnerTag, TAGS_SETTLE, is_young},
+    ownership::{Claim, OwnerTag, TAGS_SETTLE, is_young},
 };
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
@@ -25,8 +25,8 @@ use crate::{
 pub struct Known<'a> {
     /// Name of the group at CloudFront.
     pub name: GroupName,
-    /// The owner tag that a group of this object carries.
-    pub owner_tag: OwnerTag,
+    /// How a group of this object is marked.
+    pub claim: Claim,
     /// Uid of the object, the seed of its jitter.
     pub uid: String,
     /// Generation of the spec.
@@ -41,8 +41,10 @@ pub struct Known<'a> {
     pub found_amiss: bool,
     /// Whether tags that we sent have had the time to show.
     pub tags_are_settled: bool,
-    /// How long until it is believed that nobody owns the group.
-    pub owner_may_show_for: Duration,
+    /// A group that was read without an owner, and how long until it is believed that it has none.
+    pub unowned: Option<(GroupId, Duration)>,
+    /// How long every read must show a group without an owner before that is believed.
+    pub settle_window: Duration,
     /// Whether a change of others was read before, and is not put right yet.
     pub in_dispute: bool,
     /// How long changes of others are left as they are, if people have not asked for anything since.
@@ -55,8 +57,6 @@ pub struct Known<'a> {
     pub trial: Trial,
     /// When the pass began.
     pub now: Moment,
-    /// How long until no claim of ours can still land, or be too new to be seen.
-    pub claims_settle_in: Duration,
     /// How long until a group that every read misses is taken for gone without a list.
     pub absence_confirmed_in: Duration,
     wall: Timestamp,
@@ -71,9 +71,13 @@ impl<'a> Known<'a> {
         let status = object.status.as_ref().unwrap_or(&NEVER_SEEN);
         let uid = object.uid().unwrap_or_default();
         let requested_at = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
-        let owner_tag =
-            OwnerTag::new(&around.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any());
-        let read_as_another = status.id.is_some() && status.owner.as_deref() != Some(owner_tag.as_str());
+        let claim = Claim {
+            owner: OwnerTag::new(&around.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any()),
+            installation: around.policy.installation.clone(),
+        };
+        let read_as_another = status.id.is_some()
+            && (status.owner.as_deref() != Some(claim.owner.as_str())
+                || status.installation.as_deref() != Some(claim.installation.as_str()));
         let look = if requested_at.is_some() && requested_at != status.last_handled_reconcile_at {
             Look::Afresh
         } else if read_as_another || around.clock.moment() >= memory.deep_check_due() {
@@ -89,7 +93,7 @@ impl<'a> Known<'a> {
         let pause = memory.dispute.pause(&uid, now).filter(|_| !somebody_asks);
         Self {
             name: group_name(object),
-            owner_tag,
+            claim,
             uid,
             generation,
             deleting: object.metadata.deletion_timestamp.is_some(),
@@ -97,14 +101,17 @@ impl<'a> Known<'a> {
             look,
             found_amiss: false,
             tags_are_settled: now.since(last_write) >= TAGS_SETTLE,
-            owner_may_show_for: memory.unowned_for(now).map_or(window, |seen| window.saturating_sub(seen)),
+            unowned: memory
+                .unowned
+                .as_ref()
+                .map(|seen| (seen.id.clone(), window.saturating_sub(memory.unowned_for(&seen.id, now)))),
+            settle_window: window,
             in_dispute: memory.dispute.is_open(),
             pause,
             trial: memory.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
             now,
-            claims_settle_in: memory.claims_settled_at(window).since(now).min(window),
             absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
             wall: around.clock.wall(),
         }
@@ -175,6 +182,12 @@ impl<'a> Known<'a> {
         !self.spec_is_new() && (is_new || self.in_dispute)
     }
 
+    /// How long until it is believed that nobody owns this group; a whole window for one that is seen so for the first time.
+    #[must_use]
+    pub fn owner_may_show_for(&self, group: &Group) -> Duration {
+        self.unowned.as_ref().filter(|(id, _)| *id == group.id).map_or(self.settle_window, |(_, left)| *left)
+    }
+
     /// Of tags that differ from the spec, those that were as they should be once.
     #[must_use]
     pub fn lost_tags(&self, differing: &Tags) -> Vec<Drift> {
@@ -217,8 +230,8 @@ impl<'a> Known<'a> {
     #[must_use]
     pub fn may_still_be_ours(&self, group: &Group) -> bool {
         let on_record =
-            self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.owner_tag.as_str());
-        on_record && !self.owner_may_show_for.is_zero()
+            self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.claim.owner.as_str());
+        on_record && !self.owner_may_show_for(group).is_zero()
     }
 
     /// How long until all tags of a group can be seen, where that is known.
@@ -226,10 +239,7 @@ impl<'a> Known<'a> {
     pub fn tags_show_in(&self, group: &Group) -> Option<Duration> {
         let age = |created| Duration::try_from(self.wall.duration_since(created)).unwrap_or_default();
         let young = group.created.filter(|created| is_young(*created, self.wall));
-        match young {
-            Some(created) => Some(TAGS_SETTLE.saturating_sub(age(created))),
-            None => Some(self.claims_settle_in).filter(|_| self.deleting),
-        }
+        young.map(|created| TAGS_SETTLE.saturating_sub(age(created)))
     }
 
     /// Whether the group was equal to this generation of the spec at the last read, and neither this pass nor the last list speaks against it.

@@ -3,6 +3,8 @@
 //! In: intent, stored status, snapshot, memory. Out: [`Observed`]. Where the snapshot proves that nothing but the deployment status can have
 //! changed since the last full read, no call is made; everything that leads to a mutation of an existing group is read in this pass.
 
+use std::time::Duration;
+
 use super::{
     Known, Surroundings,
     desired::{Desired, Farewell, Intent},
@@ -29,6 +31,10 @@ pub enum Observed {
     NeverThere,
     /// CloudFront says there is no such group.
     NotFound(Absence),
+    /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours.
+    Unsettled(Duration),
+    /// A farewell without a proof: CloudFront could not be asked.
+    Unreadable,
     /// The group, read in full.
     Found {
         /// The group and its tags.
@@ -64,7 +70,10 @@ pub async fn observe<C: CloudFront>(
 ) -> Result<Observed, ApiError> {
     let name = &known.name;
     match intent {
-        Intent::Suspended | Intent::Absent { farewell: Farewell::Leave, .. } => return Ok(Observed::NotLooked),
+        Intent::Suspended => return Ok(Observed::NotLooked),
+        Intent::Absent { farewell: Farewell::Leave, .. } => {
+            return Ok(before_leaving(name, known, memory, around).await);
+        }
         Intent::Protected if !may_be_off_against_the_spec(known, around.snapshot) => return Ok(Observed::NotLooked),
         Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
     }
@@ -91,12 +100,14 @@ pub async fn observe<C: CloudFront>(
         return Ok(Observed::NotFound(absence(name, fresh, settled_at, memory, around)));
     };
     let described = known.completed(described, around.snapshot);
-    let unsettled = around.clock.moment() < settled_at;
-    let owner = match owner(&described, &known.owner_tag, around.clock.wall()) {
-        // An adoption of ours may not show yet, and a Create may land once the name is free again: do not let go before that is settled.
-        Owner::Unowned | Owner::Other(_) if deleting && unsettled => Owner::Undecided,
+    let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
+    let owner = match whose(&described, known, around) {
+        // An adoption of ours may not show yet, and a Create may land once the name is free again.
+        Owner::Unowned | Owner::Other(_) | Owner::Elsewhere(_) if deleting && !unsettled_for.is_zero() => {
+            return Ok(Observed::Unsettled(unsettled_for));
+        }
         // Nor is it adopted once more.
-        Owner::Unowned if unsettled && memory.last_claim > Moment::START => Owner::Undecided,
+        Owner::Unowned if memory.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
         owner => owner,
     };
     let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
@@ -140,6 +151,34 @@ async fn has_tenants<C: CloudFront>(intent: &Intent, known: &Known<'_>, port: &C
         (Intent::Absent { farewell: Farewell::Delete, .. }, Some(id)) => Ok(port.tenants(&id).await?.any()),
         _ => Ok(false),
     }
+}
+
+/// What mode Observe is about to leave behind. It holds no object for want of an answer, but each for as long as a request of an earlier mode Manage may
+/// still take effect.
+async fn before_leaving<C: CloudFront>(
+    name: &GroupName,
+    known: &Known<'_>,
+    memory: &Memory,
+    around: &Surroundings<'_, C>,
+) -> Observed {
+    let settled_at = memory.claims_settled_at(around.policy.settle_window);
+    let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
+    if !unsettled_for.is_zero() {
+        return Observed::Unsettled(unsettled_for);
+    }
+    let newest = around.snapshot.filter(|list| list.began > settled_at && !around.list_is_stale());
+    if newest.is_some_and(|list| !list.groups.contains_key(name)) {
+        return Observed::NotFound(Absence::Proven);
+    }
+    match find(name, known, around.port).await {
+        Ok(Some(described)) => Observed::Found { owner: whose(&described, known, around), described, tenants: None },
+        Ok(None) => Observed::NotFound(Absence::Reported),
+        Err(_) => Observed::Unreadable,
+    }
+}
+
+fn whose<C>(described: &Described, known: &Known<'_>, around: &Surroundings<'_, C>) -> Owner {
+    owner(described, &known.claim, around.policy.predecessor.as_ref(), around.clock.wall())
 }
 
 /// How closely a pass has to look.
@@ -218,17 +257,13 @@ fn status_is_in_step(intent: &Intent, known: &Known<'_>) -> bool {
     at_rest
         && match intent {
             Intent::Present(desired) => {
-                concluded(&[Reason::Deploying, Reason::Deployed, Reason::Disabled])
-                    && status.enabled == Some(desired.enabled)
+                let attached = status.anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+                status.enabled == Some(desired.enabled)
                     && status.ipv6_enabled == Some(desired.ipv6_enabled)
-                    && list_is_in_step(
-                        desired,
-                        status.anycast_ip_list_id.as_deref().map(AnycastIpListId::new).as_ref(),
-                        known,
-                    )
-                    && status.tags == desired.tags
+                    && list_is_in_step(desired, attached.as_ref(), known)
+                    && status.settled_generation == Some(known.generation)
             }
-            Intent::Mirrored(_) => concluded(&[Reason::Deploying, Reason::Deployed, Reason::Disabled]),
+            Intent::Mirrored(_) => status.settled_generation == Some(known.generation),
             Intent::Absent { .. } => concluded(&[Reason::Disabling]) && status.status.as_deref() != Some("Deployed"),
             Intent::Suspended | Intent::Protected => false,
         }

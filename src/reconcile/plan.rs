@@ -9,7 +9,7 @@ use super::{
     dispute::Pause,
     members::{self, MemberSet, Selection},
     observe::{Absence, Observed},
-    ownership::{Owner, OwnerTag},
+    ownership::{Installation, Owner, OwnerTag},
 };
 use crate::{
     api::{AdoptionPolicy, Drift, Member, RefusalCause, RefusedMember},
@@ -30,8 +30,12 @@ pub enum Plan {
 pub enum Mutation {
     /// Create the group.
     Create(NewGroup),
-    /// Put our owner tag on an unowned group.
+    /// Put our tags on an unowned group.
     Adopt(Described),
+    /// Put our identity on a group of this object that no installation has marked yet.
+    Mark(Described),
+    /// Put our identity in the place of this one, from which the administrator told us to take over.
+    TakeOver(Described, Installation),
     /// Change members of the configuration.
     Update(Described, Box<Update>),
     /// Set tags.
@@ -44,7 +48,7 @@ pub enum Mutation {
     Enable(Described, Blocker),
     /// Deletion: delete the disabled group.
     Delete(Described),
-    /// Deletion: take our owner tag off, and let go.
+    /// Deletion: take off the tags that mark ownership, and let go.
     Disown(Described),
 }
 
@@ -138,6 +142,8 @@ impl Mutation {
         match self {
             Self::Create(_) => None,
             Self::Adopt(described)
+            | Self::Mark(described)
+            | Self::TakeOver(described, _)
             | Self::Update(described, ..)
             | Self::Tag(described, ..)
             | Self::Untag(described, ..)
@@ -158,6 +164,8 @@ impl Mutation {
             }
             Self::Update(..)
             | Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
             | Self::Tag(..)
             | Self::Untag(..)
             | Self::Disable(_)
@@ -176,6 +184,8 @@ impl Mutation {
             ),
             Self::Create(_)
             | Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
             | Self::Update(..)
             | Self::Tag(..)
             | Self::Untag(..)
@@ -189,7 +199,7 @@ impl Mutation {
     #[must_use]
     pub const fn group_of_ours(&self) -> Option<&Group> {
         match self {
-            Self::Adopt(_) => None,
+            Self::Adopt(_) | Self::TakeOver(..) => None,
             _ => self.group(),
         }
     }
@@ -208,16 +218,31 @@ impl From<Finding> for Plan {
 }
 
 /// Why an object is let go of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Release {
     /// The group is gone, by two proofs.
     Gone,
     /// The group was never this object's to delete.
     NotOurs,
-    /// Retained: our owner tag is off.
+    /// The group is this object's in another installation, which alone acts on it.
+    Elsewhere(Installation),
+    /// Retained: the tags that mark ownership are off.
     Retained,
-    /// Mode Observe: nothing was ever ours to do.
-    Observed,
+    /// Mode Observe: the group is left as it is.
+    Observed(Remains),
+}
+
+/// What mode Observe leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remains {
+    /// No group of that name.
+    Nothing,
+    /// A group that is not marked as this object's.
+    Group,
+    /// A group that an earlier mode Manage marked as this object's.
+    MarkedGroup,
+    /// Nobody knows: CloudFront could not be read, which is no reason to hold the object.
+    Unknown,
 }
 
 /// What a pass waits for.
@@ -231,6 +256,8 @@ pub enum Block {
     InUse(Box<Described>, Tenants),
     /// Tags of a young group that are not visible yet: they are after so long, where that is known.
     TagsPending(Option<Duration>),
+    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect.
+    ClaimMayLand(Duration),
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
     /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
@@ -257,6 +284,8 @@ pub enum Protected {
 pub enum Refusal {
     /// Another owner holds the name.
     NotOwned(OwnerTag),
+    /// The group is this object's in another installation.
+    Elsewhere(Installation),
     /// The account's default group.
     DefaultGroup,
     /// An unowned group that may not be adopted.
@@ -280,8 +309,12 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
         (Intent::Protected, observed) => protect(observed, known),
-        (Intent::Absent { farewell: Farewell::Leave, .. }, _) => Finding::Release(Release::Observed).into(),
-        (_, Observed::NotLooked) => Finding::NotLooked.into(),
+        (_, Observed::Unsettled(left)) => Finding::Blocked(Block::ClaimMayLand(left)).into(),
+        (Intent::Absent { farewell: Farewell::Leave, .. }, observed) => {
+            Finding::Release(Release::Observed(remains(&observed))).into()
+        }
+        // Only a farewell without an answer goes on without one.
+        (_, Observed::NotLooked | Observed::Unreadable) => Finding::NotLooked.into(),
         (_, Observed::Settled(summary)) => Finding::Listed(summary).into(),
 
         (Intent::Present(_) | Intent::Mirrored(_), Observed::NotFound(Absence::Reported))
@@ -294,8 +327,11 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
             _ if described.group.is_default => Finding::Refuse(described, Refusal::DefaultGroup).into(),
             Owner::Ours => manage(desired, described, known),
+            Owner::Unmarked => Mutation::Mark(described).into(),
+            Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
+            Owner::Elsewhere(installation) => Finding::Refuse(described, Refusal::Elsewhere(installation)).into(),
             Owner::Unowned if known.may_still_be_ours(&described.group) => {
-                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for)).into()
+                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
             }
             Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
@@ -315,10 +351,13 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (Intent::Absent { farewell, .. }, Observed::Found { described, owner, tenants }) => match owner {
             _ if described.group.is_default => Finding::Release(Release::NotOurs).into(),
             Owner::Ours => part(*farewell, described, tenants, known),
+            Owner::Unmarked => Mutation::Mark(described).into(),
+            Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
+            Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
             // Status says that it was ours: one read without the tag is no proof that it no longer is.
-            Owner::Unowned if known.status.id.is_some() && !known.owner_may_show_for.is_zero() => {
-                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for)).into()
+            Owner::Unowned if known.status.id.is_some() && !known.owner_may_show_for(&described.group).is_zero() => {
+                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
             }
             Owner::Unowned if *farewell == Farewell::Retain => Finding::Release(Release::Retained).into(),
             Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
@@ -326,9 +365,18 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
     }
 }
 
+fn remains(observed: &Observed) -> Remains {
+    match observed {
+        Observed::NeverThere | Observed::NotFound(_) => Remains::Nothing,
+        Observed::Found { owner: Owner::Ours | Owner::Unmarked, .. } => Remains::MarkedGroup,
+        Observed::Found { .. } => Remains::Group,
+        Observed::NotLooked | Observed::Settled(_) | Observed::Unsettled(_) | Observed::Unreadable => Remains::Unknown,
+    }
+}
+
 fn create(desired: &Desired, known: &Known<'_>) -> Plan {
     let (name, config) = (desired.name.clone(), desired.config());
-    Mutation::Create(NewGroup { name, config, tags: desired.all_tags(&known.owner_tag) }).into()
+    Mutation::Create(NewGroup { name, config, tags: desired.all_tags(&known.claim) }).into()
 }
 
 /// The configuration goes before tags: the switch that takes a group out of service must not wait for them.
@@ -405,8 +453,9 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
-        if !known.owner_may_show_for.is_zero() {
-            return Finding::Blocked(Block::OwnerMayShow(known.owner_may_show_for)).into();
+        let left = known.owner_may_show_for(&described.group);
+        if !left.is_zero() {
+            return Finding::Blocked(Block::OwnerMayShow(left)).into();
         }
         // Or they would be taken for ours on this group, and removed with the next edit.
         return if known.status.tags.is_empty() || known.id().as_ref() == Some(&described.group.id) {
@@ -420,17 +469,21 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
 
 /// A deletion is held back. What it, or anybody, took out of service against the spec is put back.
 fn protect(observed: Observed, known: &Known<'_>) -> Plan {
-    let protected = match observed {
-        Observed::NotLooked | Observed::Settled(_) => Protected::NotRead,
-        Observed::Found { described, owner: Owner::Ours, tenants: _ } if !described.group.is_default => {
-            if is_off_against_the_spec(&described, known) {
-                return Mutation::Enable(described, Blocker::Protection).into();
-            }
-            Protected::Ours(Box::new(described))
-        }
-        Observed::Found { .. } | Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
+    let Observed::Found { described, owner, tenants: _ } = observed else {
+        let protected = match observed {
+            Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
+            _ => Protected::NotRead,
+        };
+        return Finding::Blocked(Block::DeletionProtected(protected)).into();
     };
-    Finding::Blocked(Block::DeletionProtected(protected)).into()
+    let off = is_off_against_the_spec(&described, known) && !described.group.is_default;
+    match owner {
+        Owner::Ours if off => Mutation::Enable(described, Blocker::Protection).into(),
+        Owner::Unmarked if off => Mutation::Mark(described).into(),
+        Owner::ToTakeOver(from) if off => Mutation::TakeOver(described, from).into(),
+        Owner::Ours => Finding::Blocked(Block::DeletionProtected(Protected::Ours(Box::new(described)))).into(),
+        _ => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
+    }
 }
 
 const fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bool {
@@ -440,7 +493,7 @@ const fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bo
 fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, known: &Known<'_>) -> Plan {
     let off = is_off_against_the_spec(&described, known);
     match (farewell, tenants) {
-        (Farewell::Leave, _) => Finding::Release(Release::Observed).into(),
+        (Farewell::Leave, _) => Finding::Release(Release::Observed(Remains::MarkedGroup)).into(),
         (Farewell::Retain, _) if off => Mutation::Enable(described, Blocker::Retention).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
         (Farewell::Delete, None) => Finding::AwaitDisabled(described).into(),

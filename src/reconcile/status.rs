@@ -11,7 +11,7 @@ use super::{
     Event, Known, Outcome, Severity, Surroundings,
     backoff::jitter,
     conclude::kept_list,
-    conclusion::{Change, Conclusion, Next, Sight},
+    conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     memory::Memory,
     message,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
-    cloudfront::{AnycastIpListId, Group},
+    cloudfront::{AnycastIpListId, Group, Tags},
 };
 
 /// The outcome of a pass.
@@ -35,13 +35,18 @@ pub fn outcome<C>(
         Err(failure) => of_failure(failure, intent, known, memory, around),
     };
     let requeue = requeue(&conclusion, known, memory, around);
-    let status = next_status(&conclusion, known, around);
+    let status = next_status(&conclusion, intent, known, around);
     let mut events = std::mem::take(&mut conclusion.events);
     events.extend(news(&conclusion, &events, known));
     events.extend(kept_list_is_new(&conclusion, &status, intent, known));
     let drift = new_drift(&conclusion, known);
     let failed = matches!(conclusion.next, Next::Backoff(_));
-    memory.failures = if failed { memory.failures.saturating_add(1) } else { 0 };
+    memory.failures = match (failed, &conclusion.error) {
+        (true, _) => memory.failures.saturating_add(1),
+        // Refused, and something else is tried at once: nothing has succeeded yet.
+        (false, Some(_)) => memory.failures,
+        (false, None) => 0,
+    };
     let Conclusion { finalizer, refused_now, error, .. } = conclusion;
     Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error }
 }
@@ -115,12 +120,18 @@ fn requeue<C>(
     }
 }
 
-fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundings<'_, C>) -> ConnectionGroupStatus {
+fn next_status<C>(
+    conclusion: &Conclusion,
+    intent: &Intent,
+    known: &Known<'_>,
+    around: &Surroundings<'_, C>,
+) -> ConnectionGroupStatus {
     let now = stored(around.clock.wall()).0;
     let mut next = known.status.clone();
     show(&mut next, &conclusion.sight);
     if matches!(conclusion.sight, Sight::Group(_)) {
-        next.owner = Some(known.owner_tag.to_string());
+        next.owner = Some(known.claim.owner.to_string());
+        next.installation = Some(known.claim.installation.to_string());
     }
     set(&mut next.tags, &conclusion.tags);
     set(&mut next.refused, &conclusion.refused);
@@ -133,6 +144,11 @@ fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundi
         // Others detached it, or put theirs in its place.
         let attached = next.anycast_ip_list_id.as_ref();
         next.attached_anycast_ip_list_id = next.attached_anycast_ip_list_id.filter(|ours| Some(ours) == attached);
+    }
+    match conclusion.in_step {
+        InStep::AsBefore => {}
+        InStep::Yes => next.settled_generation = Some(known.generation).filter(|_| nothing_is_left(&next.tags, intent)),
+        InStep::No => next.settled_generation = None,
     }
     set(&mut next.drift, &conclusion.drift);
     set(&mut next.blocked_by, &conclusion.blocked_by);
@@ -148,6 +164,14 @@ fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundi
         None => next.conditions.iter_mut().for_each(|condition| condition.message.clone_from(&conclusion.message)),
     }
     next
+}
+
+/// Whether every tag on record as sent is one that the spec still names. Another one was not seen, but may yet show, and only a full read finds it.
+fn nothing_is_left(sent: &Tags, intent: &Intent) -> bool {
+    match intent {
+        Intent::Present(desired) => sent.iter().all(|(key, value)| desired.tags.get(key) == Some(value)),
+        Intent::Mirrored(_) | Intent::Absent { .. } | Intent::Suspended | Intent::Protected => true,
+    }
 }
 
 fn set<T: Clone>(field: &mut T, change: &Change<T>) {

@@ -1,30 +1,61 @@
-//! Our finalizer on an object: added before CloudFront is asked for anything, removed only when a pass says so. Talks to the API server.
+//! The finalizer of this installation on an object: added before CloudFront is asked for anything, removed only when a pass says so. Talks to the API
+//! server.
 //!
-//! Not kube's helper: that one releases on any `Ok`, and a deletion takes minutes of `Ok` passes here.
+//! Each installation has its own, so that none takes off what another one needs. Not kube's helper: that one releases on any `Ok`, and a deletion takes
+//! minutes of `Ok` passes here.
 
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
 };
 
-use crate::api::{ConnectionGroup, FINALIZER};
+use crate::api::{ConnectionGroup, FORMER_FINALIZER, GROUP};
 
 const TRIES: usize = 5;
 
-/// Stores the finalizer; the answer is whether the object still exists and carries it.
-///
-/// # Errors
-/// The API server's refusal.
-pub async fn add(api: &Api<ConnectionGroup>, object: &ConnectionGroup) -> Result<bool, Box<kube::Error>> {
-    change(api, object, Presence::Present).await
+/// Which installation holds an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// None yet, or no longer.
+    Nobody,
+    /// This one.
+    Us,
+    /// One of a version that had one finalizer for all installations.
+    Former,
+    /// Another one, by this finalizer; it alone acts on the object.
+    Another(String),
 }
 
-/// Takes the finalizer off; an object that is gone already is as good.
+/// Reads from an object's finalizers which installation holds it. Where it carries both ours and another's, we have begun something that is ours to end.
+#[must_use]
+pub fn holder(finalizers: &[String], own: &str) -> Holder {
+    let is = |wanted: &str| finalizers.iter().any(|finalizer| finalizer == wanted);
+    let of_an_installation =
+        |finalizer: &&String| finalizer.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'));
+    if is(own) {
+        return Holder::Us;
+    }
+    match finalizers.iter().filter(of_an_installation).find(|finalizer| *finalizer != FORMER_FINALIZER) {
+        Some(another) => Holder::Another(another.clone()),
+        None if is(FORMER_FINALIZER) => Holder::Former,
+        None => Holder::Nobody,
+    }
+}
+
+/// Stores the finalizer, in the place of the former one if that is there. The answer is who holds the object after that; nobody, if it is gone or going.
 ///
 /// # Errors
 /// The API server's refusal.
-pub async fn remove(api: &Api<ConnectionGroup>, object: &ConnectionGroup) -> Result<(), Box<kube::Error>> {
-    change(api, object, Presence::Absent).await.map(drop)
+pub async fn add(api: &Api<ConnectionGroup>, object: &ConnectionGroup, own: &str) -> Result<Holder, Box<kube::Error>> {
+    change(api, object, own, Presence::Present).await
+}
+
+/// Takes the finalizer off, and the former one with it; an object that is gone already is as good.
+///
+/// # Errors
+/// The API server's refusal.
+pub async fn remove(api: &Api<ConnectionGroup>, object: &ConnectionGroup, own: &str) -> Result<(), Box<kube::Error>> {
+    change(api, object, own, Presence::Absent).await.map(drop)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,16 +68,17 @@ enum Presence {
 async fn change(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
+    own: &str,
     wanted: Presence,
-) -> Result<bool, Box<kube::Error>> {
+) -> Result<Holder, Box<kube::Error>> {
     let name = object.name_any();
     let mut current = object.clone();
     let mut tries = 1;
     loop {
         let mut finalizers = current.finalizers().to_vec();
-        finalizers.retain(|finalizer| finalizer != FINALIZER);
+        finalizers.retain(|finalizer| finalizer != own && finalizer != FORMER_FINALIZER);
         if wanted == Presence::Present {
-            finalizers.push(FINALIZER.to_owned());
+            finalizers.push(own.to_owned());
         }
         let patch = serde_json::json!({ "metadata": {
             "uid": current.metadata.uid,
@@ -54,17 +86,40 @@ async fn change(
             "finalizers": finalizers,
         }});
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => return Ok(true),
-            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
+            Ok(_) => return Ok(Holder::Us),
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(Holder::Nobody),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => tries += 1,
             Err(error) => return Err(Box::new(error)),
         }
         match api.get_opt(&name).await.map_err(Box::new)? {
             Some(fresh) if fresh.metadata.uid == object.metadata.uid => current = fresh,
-            Some(_) | None => return Ok(false),
+            Some(_) | None => return Ok(Holder::Nobody),
         }
-        if wanted == Presence::Present && current.metadata.deletion_timestamp.is_some() {
-            return Ok(false);
+        if wanted == Presence::Present {
+            match holder(current.finalizers(), own) {
+                _ if current.metadata.deletion_timestamp.is_some() => return Ok(Holder::Nobody),
+                held @ (Holder::Us | Holder::Another(_)) => return Ok(held),
+                Holder::Nobody | Holder::Former => {}
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::finalizer;
+
+    #[test]
+    fn an_installation_holds_an_object_by_its_own_finalizer_alone() {
+        let (us, them) = (finalizer("prod"), finalizer("stage"));
+        let held = |finalizers: &[&str]| holder(&finalizers.iter().map(ToString::to_string).collect::<Vec<_>>(), &us);
+        assert_eq!(held(&[]), Holder::Nobody);
+        assert_eq!(held(&["example.com/theirs", "cloudfront.kube-operators.development/x"]), Holder::Nobody);
+        assert_eq!(held(&["example.com/theirs", &us]), Holder::Us);
+        assert_eq!(held(&[FORMER_FINALIZER]), Holder::Former);
+        assert_eq!(held(&[&them]), Holder::Another(them.clone()));
+        assert_eq!(held(&[FORMER_FINALIZER, &them]), Holder::Another(them.clone()), "the other one was first");
+        assert_eq!(held(&[&them, &us]), Holder::Us, "what we began is ours to end");
     }
 }

@@ -21,16 +21,19 @@ use tracing::{Instrument, field::Empty};
 use super::{
     Gate,
     events::Recorder,
-    finalizer,
+    finalizer::{self, Holder},
     metrics::{Ended, Metrics},
     objects::{Objects, Remembered},
     schema, status,
 };
 use crate::{
-    api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
+    api::{self, ConnectionGroup, ConnectionGroupStatus},
     clock::{Clock, Moment},
     cloudfront::{ErrorClass, Snapshot, budget::Lane, fence::Fence, sdk::Sdk},
-    reconcile::{Finalizer, Known, Memory, Outcome, Policy, Surroundings, backoff::Pace, observe::Look, reconcile},
+    reconcile::{
+        Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings, backoff::Pace, observe::Look,
+        reconcile,
+    },
     sweep::Lists,
     telemetry::tell_trace_id,
 };
@@ -45,6 +48,8 @@ pub struct Context {
     pub port: Sdk,
     /// The administrator's decisions.
     pub policy: Policy,
+    /// The finalizer of this installation.
+    pub finalizer: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What the sweeps brought.
@@ -165,13 +170,20 @@ fn how(outcome: &Outcome) -> Ended {
 async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, PassError> {
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    if object.meta().deletion_timestamp.is_some() && !ours {
-        context.objects.forget(&uid);
-        return Ok(DONE);
-    }
-    if !ours && !finalizer::add(&api, object).await? {
-        return Ok(DONE);
+    let held = match finalizer::holder(object.finalizers(), &context.finalizer) {
+        held @ (Holder::Us | Holder::Another(_)) => held,
+        // Nothing may be added to an object that is being deleted.
+        Holder::Former if object.meta().deletion_timestamp.is_some() => Holder::Us,
+        Holder::Nobody if object.meta().deletion_timestamp.is_some() => Holder::Nobody,
+        Holder::Nobody | Holder::Former => finalizer::add(&api, object, &context.finalizer).await?,
+    };
+    match held {
+        Holder::Us => {}
+        Holder::Another(theirs) => return Ok(leave(object, &theirs, context).await),
+        Holder::Nobody | Holder::Former => {
+            context.objects.forget(&uid);
+            return Ok(DONE);
+        }
     }
 
     let remembered = context.objects.remember(&uid);
@@ -189,7 +201,7 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
             stored?;
         }
         Finalizer::Release => {
-            finalizer::remove(&api, object).await?;
+            finalizer::remove(&api, object, &context.finalizer).await?;
             remembered.released = true;
             context.metrics.released(object, context.clock.wall());
             tell(object, &outcome, context).await;
@@ -200,6 +212,25 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
     }
     remembered.failures = 0;
     Ok(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) })
+}
+
+/// Leaves an object to the installation that holds it, and says so once. It is seen again now and then, as that finalizer may be taken off.
+async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> PassEnded {
+    let remembered = context.objects.remember(&object.uid().unwrap_or_default());
+    let mut remembered = remembered.lock().await;
+    if remembered.left_to.as_deref() != Some(theirs) {
+        let note = format!(
+            "This object carries the finalizer {theirs} of another installation of the operator; the one of this installation is {}. It is left to the \
+             other one: no read, no change, no status. If that one is gone for good, take its finalizer off, and this one goes on with the object.",
+            context.finalizer
+        );
+        tracing::warn!("{note}");
+        let (reason, action) = (api::Reason::ForeignFinalizer, "Reconcile");
+        let event = Event { severity: Severity::Warning, reason, action, note };
+        context.recorder.publish(&object.object_ref(&()), &event).await;
+        remembered.left_to = Some(theirs.to_owned());
+    }
+    PassEnded { how: Ended::Settled, next: Some(context.policy.sweep_interval.saturating_mul(5)) }
 }
 
 /// Writes the status unless both the cache and the last accepted write show it already: either may lag behind the other.
@@ -304,6 +335,7 @@ mod tests {
     use crate::{
         api::{ConnectionGroupSpec, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
         cloudfront::{Arn, Deployment, Etag, GroupId, GroupName, Summary},
+        reconcile::ownership::{Installation, OwnerTag},
     };
 
     const INTERVAL: Duration = Duration::from_hours(6);
@@ -345,6 +377,8 @@ mod tests {
         object.status = Some(ConnectionGroupStatus {
             observed_generation: 1,
             id: Some("cg_1".into()),
+            owner: Some(OwnerTag::new("prod", "", "edge").to_string()),
+            installation: Some("uid-here".into()),
             e_tag: Some("E1".into()),
             conditions: set_standing(&[], (Standing::Ready, Reason::Deployed, "m"), None, 1, Timestamp::UNIX_EPOCH),
             ..ConnectionGroupStatus::UNSEEN
@@ -390,6 +424,8 @@ mod tests {
         ];
         let policy = Policy {
             owner_id: "prod".to_owned(),
+            installation: Installation::new("uid-here"),
+            predecessor: None,
             allow_adoption: false,
             sweep_interval: Duration::from_mins(1),
             sweep_interval_active: Duration::from_secs(10),

@@ -138,7 +138,7 @@ mod tests {
         let before = hash_after(|_| {});
         let after = hash_after(|object| {
             object.status = Some(ConnectionGroupStatus::UNSEEN);
-            object.metadata.finalizers = Some(vec![crate::api::FINALIZER.into()]);
+            object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]);
             object.metadata.resource_version = Some("7".into());
         });
         assert_eq!(before, after);

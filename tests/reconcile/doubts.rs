@@ -28,7 +28,7 @@ fn settings() -> Vec<Value> {
         json!({"groups_per_account": 3}),
         json!({"groups_per_list": 1}),
         json!({"lists_per_account": 1}),
-        json!({"tags_per_resource": 3}),
+        json!({"tags_per_resource": 4}),
         json!({"page_size": 1}),
         json!({"page_size_max": 1}),
         json!({"page_size":10,"page_size_max":10,"oversized_page":"refuse"}),

@@ -4,6 +4,7 @@
 
 mod anycast;
 mod attached;
+mod claims;
 mod clock;
 mod crash;
 mod deletion;
@@ -13,6 +14,7 @@ mod drift;
 mod elements;
 mod errors;
 mod frugality;
+mod installations;
 mod manage;
 mod members;
 mod modes;

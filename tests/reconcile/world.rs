@@ -12,12 +12,23 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
-    reconcile::{Event, Finalizer, Memory, Outcome, Policy, Surroundings, reconcile},
+    reconcile::{Event, Finalizer, Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::port::{Fault, InProcess};
+
+/// Keys of the tags that mark a group as ours.
+pub const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+pub const IDENTITY: &str = "cloudfront.kube-operators.dev/installation";
+/// Identity of the operator's cluster.
+pub const HERE: &str = "uid-here";
+
+/// What marks a group of the object as ours.
+pub fn marks() -> BTreeMap<String, String> {
+    [(OWNER.to_owned(), "prod/platform/edge".to_owned()), (IDENTITY.to_owned(), HERE.to_owned())].into()
+}
 
 pub const PROPAGATION: Duration = Duration::from_secs(150);
 const EPOCH_MS: i64 = 1_800_000_000_000;
@@ -66,6 +77,8 @@ impl World {
         object.metadata.generation = Some(1);
         let policy = Policy {
             owner_id: "prod".into(),
+            installation: Installation::new(HERE),
+            predecessor: None,
             allow_adoption: false,
             sweep_interval: Duration::from_mins(1),
             sweep_interval_active: Duration::from_secs(10),

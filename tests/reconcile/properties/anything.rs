@@ -9,10 +9,13 @@ use connection_group_operator::{
         Reason, RefusalCause, RefusedMember,
     },
     clock::Moment,
-    reconcile::{Memory, dispute::Dispute, members::Trial},
+    cloudfront::GroupId,
+    reconcile::{Memory, dispute::Dispute, members::Trial, memory::Unowned},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proptest::{prelude::*, sample::select};
+
+use crate::world::HERE;
 
 /// Letters, separators and numbers of several scripts, one of them of four bytes, and the signs that AWS allows.
 const TAG_CHARACTERS: &str = "aZéßΩжあ語𝒳0½Ⅷ \u{a0}\u{3000}\u{2028}_.:/=+-@";
@@ -69,10 +72,12 @@ pub fn spec() -> impl Strategy<Value = ConnectionGroupSpec> {
 pub fn memory() -> impl Strategy<Value = Memory> {
     let moment = || (0..7200_u64).prop_map(|seconds| Moment::after_start(Duration::from_secs(seconds)));
     let maybe = || prop::option::of(moment());
-    let moments = (maybe(), moment(), maybe(), maybe(), maybe());
+    let unowned = (prop::sample::select(vec!["cg_1", "cg_2"]), moment())
+        .prop_map(|(id, since)| Unowned { id: GroupId::new(id), since });
+    let moments = (maybe(), moment(), maybe(), prop::option::of(unowned), maybe());
     let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
     (any::<u32>(), moments, dispute).prop_map(
-        |(failures, (last_write, last_claim, deep_check_at, unowned_since, absent_since), (rounds, is_open))| {
+        |(failures, (last_write, last_claim, deep_check_at, unowned, absent_since), (rounds, is_open))| {
             let mut dispute = Dispute::default();
             for round in rounds {
                 dispute.put_right(round);
@@ -84,7 +89,7 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 last_claim,
                 deep_check_at,
                 dispute,
-                unowned_since,
+                unowned,
                 absent_since,
                 trial: Trial::default(),
                 tenants_left_out_since: None,
@@ -165,8 +170,20 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
         prop::collection::vec(refused(), 0..4),
     );
     let generation = prop_oneof![-1..4_i64, any::<i64>()];
-    (generation, texts, switches, times, tags, prop::option::of(blocked_by()), lists).prop_map(
-        |(observed_generation, texts, switches, [created_time, last_modified_time], tags, blocked_by, lists)| {
+    let installation = prop::option::of(prop_oneof![3 => Just(HERE.to_owned()), 1 => text()]);
+    let identity = (installation, prop::option::of(-1..4_i64));
+    (generation, texts, switches, times, tags, prop::option::of(blocked_by()), lists, identity).prop_map(
+        |(
+            observed_generation,
+            texts,
+            switches,
+            [created_time, last_modified_time],
+            tags,
+            blocked_by,
+            lists,
+            identity,
+        )| {
+            let (installation, settled_generation) = identity;
             let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, attached, last_handled] =
                 texts;
             let [enabled, ipv6_enabled, is_default] = switches;
@@ -177,6 +194,8 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
                 arn,
                 name,
                 owner,
+                installation,
+                settled_generation,
                 e_tag,
                 status,
                 routing_endpoint,
