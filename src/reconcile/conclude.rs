@@ -217,7 +217,7 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         }
         Block::InUse(described, tenants) => {
             let enabled = described.group.config.enabled != Some(false);
-            let text = message::in_use(&known.name, &tenants, enabled, known.wants_traffic);
+            let text = message::in_use(&known.name, &tenants, enabled);
             let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
             let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
             let conclusion =
@@ -229,7 +229,7 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
 
 /// Conditions keep their values, only the message changes; an object never looked at, or being deleted, says that it waits.
 fn suspended(known: &Known<'_>) -> Conclusion {
-    let text = message::suspended(known.deleting, known.status.enabled == Some(false), known.wants_traffic);
+    let text = message::suspended(known.deleting, known.service());
     if known.deleting || known.status.conditions.is_empty() {
         return reconciling(Sight::Unchanged, Reason::Suspended, text);
     }

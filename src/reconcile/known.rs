@@ -62,6 +62,17 @@ pub struct Known<'a> {
     wall: Timestamp,
 }
 
+/// Whether a group was in service when it was last read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// It was, as far as is known.
+    On,
+    /// It was not, as the spec says.
+    OffAsAsked,
+    /// It was not, although the spec says otherwise.
+    OffAgainstTheSpec,
+}
+
 static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
 
 impl<'a> Known<'a> {
@@ -117,6 +128,16 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// Whether the group on record is in service.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        match (self.status.enabled, self.wants_traffic) {
+            (Some(true) | None, _) => Service::On,
+            (Some(false), false) => Service::OffAsAsked,
+            (Some(false), true) => Service::OffAgainstTheSpec,
+        }
+    }
+
     /// The id on record.
     #[must_use]
     pub fn id(&self) -> Option<GroupId> {
@@ -151,7 +172,11 @@ impl<'a> Known<'a> {
         let config = Members {
             enabled: group.config.enabled.or(enabled),
             ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
-            ..group.config
+            // Here status is not asked: an answer without a list usually means that there is none.
+            anycast_ip_list_id: group
+                .config
+                .anycast_ip_list_id
+                .or_else(|| row.and_then(|row| row.anycast_ip_list_id.clone())),
         };
         Described { group: Group { config, deployment: group.deployment.or(deployment), ..group }, tags }
     }

@@ -18,6 +18,7 @@ pub use refused::{member_refused, members_refused, refused_together};
 
 use super::{
     dispute::Pause,
+    known::Service,
     ownership::{Installation, OwnerTag},
     plan::{AdoptionObstacle, Blocker, Release, Remains},
 };
@@ -90,18 +91,16 @@ fn value(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { format!("'{}'", one_line(text, VALUE_LIMIT)) }
 }
 
-/// `enabled`: as the group is; `wants_traffic`: as the spec says.
-pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool, wants_traffic: bool) -> String {
+/// `enabled`: as the group is. It is off only where the spec says so: else it is enabled again before this is said.
+pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     let many = if tenants.beyond_this_page { "or more " } else { "" };
     let (count, names) = (tenants.count, tenants.names.join(", "));
     let others = count.saturating_sub(tenants.names.len());
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
-    let so = match (enabled, wants_traffic) {
-        (true, _) => "The group is enabled; it is neither disabled nor deleted while they use it.",
-        (false, false) => {
-            "The group is disabled, as spec.enabled says, so their traffic is down; it is not deleted while they use it."
-        }
-        (false, true) => "The group is disabled, so their traffic is down; it is not deleted while they use it.",
+    let so = if enabled {
+        "The group is enabled; it is neither disabled nor deleted while they use it."
+    } else {
+        "The group is disabled, as spec.enabled says, so their traffic is down; it is not deleted while they use it."
     };
     format!(
         "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. {so} The deletion goes on by itself once \
@@ -302,17 +301,17 @@ pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, disabled: boo
     }
 }
 
-/// `off`: as the group was last read; `wants_traffic`: as the spec says.
-pub fn suspended(deleting: bool, off: bool, wants_traffic: bool) -> String {
+/// `service`: as the group was last read.
+pub fn suspended(deleting: bool, service: Service) -> String {
     let what = if deleting { "The deletion waits because of spec.suspend" } else { "Suspended by spec.suspend" };
-    let so = match (off, wants_traffic, deleting) {
-        (false, _, _) => "",
-        (true, false, _) => " When last read, the group was disabled, as spec.enabled says.",
-        (true, true, true) => {
+    let so = match (service, deleting) {
+        (Service::On, _) => "",
+        (Service::OffAsAsked, _) => " When last read, the group was disabled, as spec.enabled says.",
+        (Service::OffAgainstTheSpec, true) => {
             " When last read, the group was disabled although spec.enabled is true: by its deletion, which had begun, or by somebody else. Traffic of its \
              tenants is down while this is suspended."
         }
-        (true, true, false) => {
+        (Service::OffAgainstTheSpec, false) => {
             " When last read, the group was disabled although spec.enabled is true. Traffic of its tenants is down while this is suspended."
         }
     };

@@ -6,7 +6,7 @@ use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::{
         ErrorClass,
-        Operation::{UntagResource, UpdateConnectionGroup},
+        Operation::{ListDistributionTenants, UntagResource, UpdateConnectionGroup},
     },
     reconcile::Finalizer,
 };
@@ -172,12 +172,27 @@ fn suspended_in_the_middle_of_a_deletion_the_message_says_that_the_group_is_off_
 #[test]
 fn trouble_with_the_tenants_read_while_the_disable_rolls_out_is_said_and_changes_nothing() {
     let mut world = being_disabled();
-    world.fail(
-        connection_group_operator::cloudfront::Operation::ListDistributionTenants,
-        Fault::Error(ErrorClass::AccessDenied),
-    );
+    world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
     world.pass();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "AccessDenied"));
+    world.settle();
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn while_a_disabling_is_rolled_out_nothing_but_the_tenants_is_read_and_that_every_half_minute() {
+    let mut world = being_disabled();
+    world.sweep();
+    let (mut waited, mut calls) = (Duration::ZERO, Vec::new());
+    while waited < Duration::from_mins(2) {
+        world.calls();
+        let pause = world.pass().requeue;
+        calls.extend(world.calls());
+        world.advance(pause);
+        waited += pause;
+        world.sweep();
+    }
+    assert_eq!(calls, [ListDistributionTenants; 4]);
     world.settle();
     assert_eq!(world.group(), None);
 }
