@@ -20,6 +20,7 @@ mod many;
 mod members;
 mod metrics;
 mod namespaces;
+mod queue;
 mod resource;
 mod restarts;
 mod schema;
