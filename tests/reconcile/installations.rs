@@ -145,7 +145,7 @@ fn told_to_take_over_it_puts_its_identity_on_the_group_and_the_other_one_stops_w
     world.policy.predecessor = Some(Installation::new(COPY));
     world.advance(Duration::from_mins(5));
     world.settle();
-    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup]);
+    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup, UpdateConnectionGroup], "off first, then IPv6");
     assert_eq!((world.tags()[IDENTITY].as_str(), world.ready().1), (HERE, "Disabled".into()));
     clone.go(&mut world, |clone| {
         clone.request_reconcile("now");
