@@ -48,6 +48,10 @@ impl Objects for Cache {
         self.objects.clone()
     }
 
+    fn unreadable(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Or the sweep would look for orphans besides.
     fn are_synced(&self) -> bool {
         false
