@@ -133,7 +133,11 @@ impl<'a> Known<'a> {
         let config = Members {
             enabled: group.config.enabled.or(enabled),
             ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
-            ..group.config
+            // Here status is not asked: an answer without a list usually means that there is none.
+            anycast_ip_list_id: group
+                .config
+                .anycast_ip_list_id
+                .or_else(|| row.and_then(|row| row.anycast_ip_list_id.clone())),
         };
         Described { group: Group { config, deployment: group.deployment.or(deployment), ..group }, tags }
     }

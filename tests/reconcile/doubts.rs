@@ -24,6 +24,8 @@ fn settings() -> Vec<Value> {
         json!({"propagation": "20m"}),
         json!({"read_lag": "5s"}),
         json!({"tag_lag": "30s"}),
+        json!({"list_lag": "30s"}),
+        json!({"tenant_lag": "30s"}),
         // Together with the neighbour and the default group, the last place.
         json!({"groups_per_account": 3}),
         json!({"groups_per_list": 1}),
