@@ -181,6 +181,7 @@ mod tests {
 
     #[test]
     fn an_object_that_cannot_be_read_is_known_to_exist_until_it_can_be_read_or_is_gone() {
+        type Event = watcher::Event<DeserializeGuard<ConnectionGroup>>;
         let object = |enabled: serde_json::Value| {
             let metadata = serde_json::json!({ "namespace": "platform", "name": "edge", "uid": "a" });
             serde_json::from_value::<DeserializeGuard<ConnectionGroup>>(
@@ -189,7 +190,6 @@ mod tests {
             .unwrap()
         };
         let bad = || object("maybe".into());
-        type Event = watcher::Event<DeserializeGuard<ConnectionGroup>>;
         let ends: [(&str, Vec<Event>); 3] = [
             ("corrected", vec![Event::Apply(object(true.into()))]),
             ("deleted", vec![Event::Delete(bad())]),
