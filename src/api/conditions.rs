@@ -98,7 +98,7 @@ pub enum Reason {
     DisabledWithTenants,
     /// Event: the answer to an update no longer shows an element of the group that the operator does not manage.
     ElementLost,
-    /// Event: on the operator's Pod; a group carries our owner tag, and no object names it.
+    /// Event: on the operator's Pod; a group carries our owner tag, and the object that the tag names is gone, or names another group.
     Orphaned,
     /// Event: the group was let go and left as it is.
     Released,

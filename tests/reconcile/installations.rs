@@ -14,7 +14,7 @@ use connection_group_operator::{
         },
         Snapshot,
     },
-    orphans::{Orphans, Scope},
+    orphans::{Objects, Orphans, Scope},
     reconcile::{Finalizer, Memory, Policy, ownership::Installation},
 };
 
@@ -303,7 +303,7 @@ fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installat
             world.advance(scope.settle_window);
             world.sweep();
             let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-            orphaned = now(orphans.look(list, &[].into(), &scope, &clock, &world.port)).len();
+            orphaned = now(orphans.look(list, &Objects::default(), &scope, &clock, &world.port)).len();
         }
         assert_eq!(orphaned, found);
     }
