@@ -226,11 +226,13 @@ fn renewed(lease: &Lease, skew: SignedDuration) -> Lease {
 async fn a_lease_that_may_not_be_written_is_said_and_nothing_is_done() -> Result<()> {
     let bed = steps::bed().await?;
     bed.kubectl(&["create", "serviceaccount", "powerless"]).await?;
-    bed.kubectl(&["create", "role", "reader", "--verb=get,list,watch", "--resource=connectiongroups"]).await?;
+    bed.kubectl(&["create", "role", "reader", "--verb=get,list,watch", "--resource=connectiongroups,namespaces"])
+        .await?;
     let subject = format!("--serviceaccount={}:powerless", bed.namespace);
     bed.kubectl(&["create", "rolebinding", "reader", "--role=reader", &subject]).await?;
     let kubeconfig = bed.control_plane.kubeconfig_of(&bed.namespace, "powerless").await?;
-    let operator: Operator = replica(&bed, "first", &SHORT).kubeconfig(kubeconfig).start().await?;
+    let identity = ["--identity-namespace", &bed.namespace];
+    let operator: Operator = replica(&bed, "first", &SHORT).args(identity).kubeconfig(kubeconfig).start().await?;
     wait_until(PATIENCE, "a line about the Lease", async || {
         let log = std::fs::read_to_string(operator.log()).map_err(|error| error.to_string())?;
         let said = log.contains("RBAC (get, create, update on leases)") && log.contains("forbidden");
