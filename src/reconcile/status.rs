@@ -43,7 +43,7 @@ pub fn outcome<C>(
     let drift = new_drift(&conclusion, known);
     let failed = matches!(conclusion.next, Next::Backoff(_));
     memory.failures = if failed { memory.failures.saturating_add(1) } else { 0 };
-    Outcome { status, finalizer: conclusion.finalizer, requeue, events, drift, error }
+    Outcome { status, finalizer: conclusion.finalizer, requeue, events, drift, error, withheld: None }
 }
 
 fn of_failure<C>(

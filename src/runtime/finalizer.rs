@@ -11,11 +11,14 @@ use crate::api::{ConnectionGroup, FINALIZER};
 
 const TRIES: usize = 5;
 
-/// Stores the finalizer; the answer is whether the object still exists and carries it.
+/// Stores the finalizer; the answer is the object that carries it, if it still exists.
 ///
 /// # Errors
 /// The API server's refusal.
-pub async fn add(api: &Api<ConnectionGroup>, object: &ConnectionGroup) -> Result<bool, Box<kube::Error>> {
+pub async fn add(
+    api: &Api<ConnectionGroup>,
+    object: &ConnectionGroup,
+) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
     change(api, object, Presence::Present).await
 }
 
@@ -38,7 +41,7 @@ async fn change(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
     wanted: Presence,
-) -> Result<bool, Box<kube::Error>> {
+) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
     let name = object.name_any();
     let mut current = object.clone();
     let mut tries = 1;
@@ -54,17 +57,17 @@ async fn change(
             "finalizers": finalizers,
         }});
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => return Ok(true),
-            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
+            Ok(stored) => return Ok(Some(stored)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => tries += 1,
             Err(error) => return Err(Box::new(error)),
         }
         match api.get_opt(&name).await.map_err(Box::new)? {
             Some(fresh) if fresh.metadata.uid == object.metadata.uid => current = fresh,
-            Some(_) | None => return Ok(false),
+            Some(_) | None => return Ok(None),
         }
         if wanted == Presence::Present && current.metadata.deletion_timestamp.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
     }
 }

@@ -1,19 +1,14 @@
-//! The objects of this process: their caches, how to wake them, and what is remembered of each between passes. Talks to nobody.
+//! The objects of this process: their scopes, and what is remembered of each between passes. Talks to nobody.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use futures::channel::mpsc::UnboundedSender;
-use kube::{
-    ResourceExt,
-    runtime::reflector::{ObjectRef, Store},
-};
+use futures::{FutureExt, future::select_all};
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
+use super::scope::{Blind, Scope};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
     reconcile::Memory,
@@ -37,34 +32,44 @@ pub struct Remembered {
     pub released: bool,
 }
 
-/// Caches, wake-up channels and memories. Passes of one object never overlap, so a memory's lock is never waited for.
-#[derive(Default)]
+/// Scopes and memories. Passes of one object never overlap, so a memory's lock is never waited for.
 pub struct Objects {
-    scopes: Vec<(Store<ConnectionGroup>, UnboundedSender<ObjectRef<ConnectionGroup>>)>,
+    scopes: Vec<Arc<Scope>>,
     remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>,
-    synced: AtomicBool,
 }
 
 impl Objects {
-    /// Adds the cache of one watch and the channel that wakes its objects.
-    pub fn add(&mut self, store: Store<ConnectionGroup>, wake: UnboundedSender<ObjectRef<ConnectionGroup>>) {
-        self.scopes.push((store, wake));
+    /// The objects of these scopes.
+    pub fn new(scopes: Vec<Arc<Scope>>) -> Self {
+        Self { scopes, remembered: Mutex::default() }
     }
 
-    /// Waits until every cache has been filled once.
-    pub async fn sync(&self) {
-        for (store, _) in &self.scopes {
-            if store.wait_until_ready().await.is_err() {
-                return;
-            }
+    /// Waits until the objects of one scope have been listed: then there is something to act for.
+    pub async fn any_listed(&self) {
+        if !self.scopes.is_empty() {
+            select_all(self.scopes.iter().map(|scope| scope.listed().boxed())).await;
         }
-        self.synced.store(true, Ordering::SeqCst);
+    }
+
+    /// Has all objects listed anew, on new connections; nothing is changed for any before its list is complete.
+    pub fn list_anew(&self) {
+        self.scopes.iter().for_each(|scope| scope.list_anew());
+    }
+
+    /// The scopes by name, and why the objects of some cannot be read.
+    pub fn views(&self) -> Vec<(String, Option<Blind>)> {
+        self.scopes.iter().map(|scope| (scope.name().to_owned(), scope.blind())).collect()
+    }
+
+    /// The scope of an object.
+    pub fn scope_of(&self, object: &ConnectionGroup) -> Option<&Arc<Scope>> {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        self.scopes.iter().find(|scope| scope.covers(namespace))
     }
 
     /// The object as its cache has it now.
     pub fn current(&self, object: &ConnectionGroup) -> Option<Arc<ConnectionGroup>> {
-        let object = ObjectRef::from_obj(object);
-        self.scopes.iter().find_map(|(store, _)| store.get(&object))
+        self.scope_of(object)?.store().get(&ObjectRef::from_obj(object))
     }
 
     /// What is remembered of the object with that uid.
@@ -90,19 +95,17 @@ impl Objects {
 
 impl sweep::Objects for Objects {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
-        self.scopes.iter().flat_map(|(store, _)| store.state()).collect()
+        self.scopes.iter().flat_map(|scope| scope.store().state()).collect()
     }
 
     fn are_synced(&self) -> bool {
-        self.synced.load(Ordering::SeqCst)
+        self.scopes.iter().all(|scope| scope.blind().is_none())
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {
-        for (store, wake) in &self.scopes {
-            if store.get(&object).is_some() {
-                // A closed channel means that the controller is stopping: nothing is left to wake.
-                let _ = wake.unbounded_send(object.clone());
-            }
+        let scope = self.scopes.iter().find(|scope| scope.store().get(&object).is_some());
+        if let Some(scope) = scope {
+            scope.wake(object);
         }
     }
 }

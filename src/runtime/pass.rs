@@ -15,13 +15,17 @@ use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{controller::Action, reflector::ObjectRef},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 use tracing::{Instrument, field::Empty};
 
 use super::{
     Gate,
     events::Recorder,
     finalizer,
+    fresh::{Fresh, Version},
     metrics::{Ended, Metrics},
     objects::{Objects, Remembered},
     schema, status,
@@ -30,7 +34,13 @@ use crate::{
     api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
     clock::{Clock, Moment},
     cloudfront::{ErrorClass, Snapshot, budget::Lane, sdk::Sdk},
-    reconcile::{Finalizer, Known, Memory, Outcome, Policy, Surroundings, backoff::Pace, observe::Look, reconcile},
+    reconcile::{
+        Finalizer, Known, Memory, Outcome, Policy, Surroundings,
+        backoff::Pace,
+        observe::Look,
+        reconcile,
+        view::{Evidence, RECHECK, View, Withheld},
+    },
     sweep::Lists,
     telemetry::tell_trace_id,
 };
@@ -82,6 +92,11 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     }
     let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
     metrics.queue.open();
+    // Nothing rests on a cache that was filled before this process led.
+    if !context.objects.scope_of(&object).is_some_and(|scope| scope.is_listed_for(&key)) {
+        metrics.queue.forget(&key);
+        return Ok(Action::await_change());
+    }
     // While it waited, on a standby perhaps for weeks, the object may have changed.
     let Some(object) = context.objects.current(&object) else {
         metrics.queue.forget(&key);
@@ -99,7 +114,7 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     );
     tell_trace_id(&span);
     metrics.queue.started(&key);
-    let caught = AssertUnwindSafe(Box::pin(one(&object, &context))).catch_unwind().instrument(span.clone()).await;
+    let caught = AssertUnwindSafe(Box::pin(one(object, &context))).catch_unwind().instrument(span.clone()).await;
     let ended = caught.unwrap_or_else(|panic| {
         metrics.panicked();
         Err(PassError::Panicked(panic_text(panic.as_ref())))
@@ -157,24 +172,53 @@ fn how(outcome: &Outcome) -> Ended {
     }
 }
 
-async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, PassError> {
+/// How often a pass starts over with a newer version of its object before it makes way for others.
+const VERSIONS: usize = 3;
+
+async fn one(object: Arc<ConnectionGroup>, context: &Context) -> Result<PassEnded, PassError> {
+    let mut version = Version::cached(object);
+    for _ in 0..VERSIONS {
+        match with(&version, context).await? {
+            With::Ended(ended) => return Ok(ended),
+            With::Newer(newer) => version = newer,
+        }
+    }
+    Ok(PassEnded { how: Ended::Again, next: Some(LEAST_PAUSE) })
+}
+
+/// How a pass with one version of its object ended.
+enum With {
+    Ended(PassEnded),
+    /// There is a newer version.
+    Newer(Version),
+}
+
+async fn with(version: &Version, context: &Context) -> Result<With, PassError> {
+    let object = &*version.object;
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     if object.meta().deletion_timestamp.is_some() && !ours {
         context.objects.forget(&uid);
-        return Ok(DONE);
+        return Ok(With::Ended(DONE));
     }
-    if !ours && !finalizer::add(&api, object).await? {
-        return Ok(DONE);
+    if !ours {
+        let asked = Instant::now();
+        let stored = finalizer::add(&api, object).await?;
+        // The answer is the object as it is now.
+        return Ok(stored.map_or(With::Ended(DONE), |stored| With::Newer(Version::read(stored, asked))));
     }
 
     let remembered = context.objects.remember(&uid);
     let mut remembered = remembered.lock().await;
     if remembered.released {
-        return Ok(DONE);
+        return Ok(With::Ended(DONE));
     }
-    let outcome = Box::pin(look(object, context, &mut remembered)).await;
+    let view = Fresh::new(&api, version, &context.objects);
+    let outcome = Box::pin(look(object, &view, context, &mut remembered)).await;
+    if let Some(why) = outcome.withheld {
+        return Ok(withheld(why, &view));
+    }
     remembered.status = Some(outcome.status.clone());
 
     match outcome.finalizer {
@@ -184,17 +228,31 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
             stored?;
         }
         Finalizer::Release => {
+            // The policies that let it go may have been edited since.
+            if let Err(why) = view.confirm(Evidence::RecentEvent).await {
+                return Ok(withheld(why, &view));
+            }
             finalizer::remove(&api, object).await?;
             remembered.released = true;
             context.metrics.released(object, context.clock.wall());
             tell(object, &outcome, context).await;
             // This object is remembered until the cache no longer shows it; here go those that were let go before.
             context.objects.forget_the_gone();
-            return Ok(DONE);
+            return Ok(With::Ended(DONE));
         }
     }
     remembered.failures = 0;
-    Ok(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) })
+    Ok(With::Ended(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) }))
+}
+
+fn withheld(why: Withheld, view: &Fresh<'_>) -> With {
+    match (why, view.newer()) {
+        (Withheld::Changed, Some(newer)) => With::Newer(newer),
+        (Withheld::Gone, _) => With::Ended(DONE),
+        (Withheld::Changed | Withheld::Unreadable | Withheld::Late, _) => {
+            With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
+        }
+    }
 }
 
 /// Writes the status unless both the cache and the last accepted write show it already: either may lag behind the other.
@@ -241,7 +299,7 @@ async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Remembered) -> Outcome {
+async fn look(object: &ConnectionGroup, view: &Fresh<'_>, context: &Context, remembered: &mut Remembered) -> Outcome {
     let mut object = object.clone();
     if remembered.status.is_some() {
         object.status.clone_from(&remembered.status);
@@ -254,6 +312,7 @@ async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Reme
         snapshot: lists.snapshot.as_deref(),
         list_trouble: lists.trouble.as_ref(),
         clock: context.clock.as_ref(),
+        view,
     };
     let port = context.port.in_lane(lane_of(&Known::of(&object, &remembered.memory, &around), around.snapshot));
     around.port = &port;
@@ -294,6 +353,7 @@ mod tests {
     use crate::{
         api::{ConnectionGroupSpec, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
         cloudfront::{Arn, Deployment, Etag, GroupId, GroupName, Summary},
+        reconcile::view::UpToDate,
     };
 
     const INTERVAL: Duration = Duration::from_hours(6);
@@ -386,7 +446,14 @@ mod tests {
             deep_check_interval: INTERVAL,
             settle_window: Duration::from_mins(1),
         };
-        let around = Surroundings { port: &(), policy: &policy, snapshot: None, list_trouble: None, clock: &Still };
+        let around = Surroundings {
+            port: &(),
+            policy: &policy,
+            snapshot: None,
+            list_trouble: None,
+            clock: &Still,
+            view: &UpToDate,
+        };
         for (what, change, lane) in table {
             let (mut object, mut list) = in_sync();
             change(&mut object, &mut list);

@@ -23,4 +23,5 @@ mod states;
 mod sweep;
 mod table;
 mod trouble;
+mod view;
 mod world;

@@ -7,16 +7,15 @@ use std::sync::{
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
-use futures::channel::mpsc;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use kube::runtime::{reflector, watcher};
+use kube::runtime::watcher;
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
     api::{ConnectionGroupSpec, Mode},
     cloudfront::{budget::Budget, fence::Fence},
-    runtime::term::Term,
+    runtime::{scope::Scope, term::Term},
 };
 
 /// An API server that has no objection; the requests it got.
@@ -35,10 +34,11 @@ async fn agreeable() -> (Client, Arc<Mutex<Vec<String>>>) {
 
 /// What passes share; the cache shows this object, whatever becomes of it.
 fn context(client: Client, shown: &ConnectionGroup) -> Context {
-    let (cache, mut writer) = reflector::store();
-    writer.apply_watcher_event(&watcher::Event::Apply(shown.clone()));
-    let mut objects = Objects::default();
-    objects.add(cache, mpsc::unbounded().0);
+    let (scope, mut feed) = Scope::new(None);
+    for event in [watcher::Event::Init, watcher::Event::InitApply(shown.clone()), watcher::Event::InitDone] {
+        feed.writer.apply_watcher_event(&event);
+        scope.saw(&event);
+    }
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(Metrics::new(1, false));
     let budget = Arc::new(Budget::new(1.0, 1, Duration::ZERO));
@@ -57,7 +57,7 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         },
         clock,
         lists: watch::channel(Lists::default()).1,
-        objects: Arc::new(objects),
+        objects: Arc::new(Objects::new(vec![scope])),
         metrics,
         gate: std::future::ready(Gate::Open).boxed().shared(),
         turns: Semaphore::new(1),
@@ -100,7 +100,7 @@ async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_i
     let (client, asked) = agreeable().await;
     let context = context(client, &object);
     for _ in 0..2 {
-        assert_eq!(Box::pin(one(&object, &context)).await.unwrap().next, None);
+        assert_eq!(Box::pin(one(Arc::new(object.clone()), &context)).await.unwrap().next, None);
     }
     let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
     let events = "/apis/events.k8s.io/v1/namespaces/platform/events";
