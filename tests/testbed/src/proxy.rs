@@ -137,7 +137,6 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, mut 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 mod tests {
     use std::time::Instant;
 
