@@ -47,7 +47,7 @@ async fn start(args: RunArgs) -> ExitCode {
         }
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?args, "starting");
-    let code = match runtime::run(args, stop_signal()).await {
+    let code = match Box::pin(runtime::run(args, stop_signal())).await {
         Ok(()) => {
             tracing::info!("stopped");
             ExitCode::SUCCESS
@@ -69,7 +69,7 @@ async fn stop_signal() {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: no new work, finishing what is under way"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: no new work, finishing what is under way"),
+        _ = terminate.recv() => tracing::info!("SIGTERM: no change is begun any more; calls in flight are finished"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: no change is begun any more; calls in flight are finished"),
     }
 }

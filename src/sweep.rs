@@ -125,7 +125,7 @@ pub fn is_out_of_date(object: &ConnectionGroup, previous: Option<&Snapshot>, cur
         Some(group) => {
             status.id.as_deref() != Some(group.id.as_str())
                 || status.e_tag.as_deref() != Some(group.etag.as_str())
-                || status.status.as_deref() != Some(group.deployment.as_str())
+                || group.deployment.as_ref().is_some_and(|now| status.status.as_deref() != Some(now.as_str()))
                 || status.enabled != group.enabled.or(status.enabled)
                 || status.anycast_ip_list_id.as_deref()
                     != group.anycast_ip_list_id.as_ref().map(super::cloudfront::AnycastIpListId::as_str)
@@ -160,7 +160,7 @@ mod tests {
             etag: Etag::new("E1"),
             enabled: Some(true),
             anycast_ip_list_id: None,
-            deployment: Deployment::Deployed,
+            deployment: Some(Deployment::Deployed),
             modified: None,
         };
         change(&mut group);
@@ -196,7 +196,7 @@ mod tests {
         let changes: [(&str, Change); 5] = [
             ("id", |group| group.id = GroupId::new("cg_2")),
             ("etag", |group| group.etag = Etag::new("E2")),
-            ("status", |group| group.deployment = Deployment::Pending("InProgress".into())),
+            ("status", |group| group.deployment = Some(Deployment::Pending("InProgress".into()))),
             ("enabled", |group| group.enabled = Some(false)),
             ("list", |group| group.anycast_ip_list_id = Some(crate::cloudfront::AnycastIpListId::new("aip_1"))),
         ];

@@ -138,7 +138,9 @@ impl ErrorClass {
 
     /// The class of an answered error.
     ///
-    /// The code decides; where there is none, or a proxy answered in CloudFront's place, the HTTP status does.
+    /// The code decides. Where there is none, or an unknown one, a proxy may have answered in CloudFront's place, so the HTTP status decides only
+    /// where it leads to no more than another read or another try: 412 is only ever sent because of `If-Match`. A bare 404 does not say that a group is gone, a
+    /// bare 403 not that IAM refused, and a bare 409 not what is in the way.
     #[must_use]
     pub fn of(status: u16, code: Option<&str>) -> Self {
         match code {
@@ -174,6 +176,7 @@ impl ErrorClass {
             ) => Self::Credentials,
             Some("ServiceUnavailable" | "InternalFailure" | "InternalError") => Self::ServiceUnavailable,
             _ => match status {
+                412 => Self::StaleEtag,
                 429 => Self::Throttled,
                 500..=599 => Self::ServiceUnavailable,
                 _ => Self::Unexpected,
@@ -268,7 +271,12 @@ mod tests {
     #[test]
     fn without_a_code_the_http_status_decides() {
         for (status, class) in [
+            (412, ErrorClass::StaleEtag),
             (429, ErrorClass::Throttled),
+            (400, ErrorClass::Unexpected),
+            (403, ErrorClass::Unexpected),
+            (404, ErrorClass::Unexpected),
+            (409, ErrorClass::Unexpected),
             (500, ErrorClass::ServiceUnavailable),
             (502, ErrorClass::ServiceUnavailable),
             (302, ErrorClass::Unexpected),

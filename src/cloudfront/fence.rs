@@ -1,71 +1,248 @@
-//! The right to act. Who leads extends it; without it no call leaves this process. Tells the time, talks to nobody.
+//! Whether calls may be made. In: how long this process has the right to act, and that it is to end. Out: an answer just before each call is sent, and
+//! again before its answer is used. Tells the time; talks to nobody.
 //!
-//! A leader that stood still (a frozen process, an API server that did not answer) must not go on as if no time had passed: another process may
-//! lead by then. So the right ends by itself, and is looked at just before a call is sent and again before its answer is used.
+//! Two rules:
+//! - A leader that stood still (a frozen process, an API server that did not answer) must not go on as if no time had passed: another process may lead by
+//!   then. So the right to act ends by itself.
+//! - Once the process is draining, no change is begun. A reconcile that has already sent a change may still read what it needs to report it; any other
+//!   begins no call at all.
 
 use std::{
-    future::pending,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeMap,
+    convert::Infallible,
+    future::{Future, pending},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_sdk_cloudfront::config::{
     ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef,
 };
-use aws_smithy_runtime_api::box_error::BoxError;
-use tokio::time::Instant;
+use aws_smithy_runtime_api::{box_error::BoxError, client::orchestrator::Metadata};
+use tokio::{
+    sync::{SetOnce, watch},
+    time::Instant,
+};
+
+use super::Operation;
 
 /// The right to act, shared by everything that acts.
-#[derive(Clone, Debug, Default)]
-pub struct Fence(Arc<Mutex<Right>>);
+#[derive(Clone, Debug)]
+pub struct Fence {
+    state: watch::Sender<State>,
+    calls: Arc<Calls>,
+}
 
 /// Why a request was not sent.
-#[derive(Debug, thiserror::Error)]
-#[error("not sent: this process does not lead")]
-pub struct Closed;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Another process may act now.
+    #[error("not sent: this process does not hold the right to act")]
+    NotLeading,
+    /// The process is to end.
+    #[error("not sent: this process is shutting down")]
+    Draining,
+}
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
+struct State {
+    right: Right,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Right {
-    #[default]
     None,
     Until(Instant),
     Always,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Draining,
+}
+
+impl Right {
+    fn lasts(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Until(end) => Instant::now() < end,
+            Self::Always => true,
+        }
+    }
+}
+
+/// The calls in flight.
+#[derive(Debug, Default)]
+struct Calls(Mutex<Numbered>);
+
+#[derive(Debug, Default)]
+struct Numbered {
+    begun: u64,
+    in_flight: BTreeMap<u64, (Operation, Instant)>,
+}
+
+impl Calls {
+    fn lock(&self) -> MutexGuard<'_, Numbered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Fence {
+    fn default() -> Self {
+        let state = State { right: Right::None, phase: Phase::Running };
+        Self { state: watch::Sender::new(state), calls: Arc::default() }
+    }
+}
+
 impl Fence {
     /// For a process that shares its work with no other.
     pub fn open(&self) {
-        self.set(Right::Always);
+        self.grant(Right::Always);
     }
 
     /// For a leader, until then.
     pub fn extend(&self, until: Instant) {
-        self.set(Right::Until(until));
+        self.grant(Right::Until(until));
     }
 
     /// For good, or until it is opened or extended anew.
     pub fn close(&self) {
-        self.set(Right::None);
+        self.grant(Right::None);
     }
 
-    /// Returns at once while the right lasts. Else never: whoever waits here has nothing left to do, and the process is about to end.
+    /// From now on no change is begun.
+    pub fn drain(&self) {
+        self.state.send_modify(|state| state.phase = Phase::Draining);
+    }
+
+    /// Whether no change may be begun any more, because the process is to end.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.state.borrow().phase == Phase::Draining
+    }
+
+    /// Waits until no change may be begun any more.
+    pub async fn draining(&self) {
+        self.until(|state| state.phase == Phase::Draining).await;
+    }
+
+    /// Returns while the right to act lasts: at once, or as soon as it is granted again.
     pub async fn pass(&self) {
-        if !self.is_open() {
+        self.until(|state| state.right.lasts()).await;
+    }
+
+    /// Whether the right to act lasts.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state.borrow().right.lasts()
+    }
+
+    /// Whether a call may be sent now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admits(&self, operation: Operation) -> Result<(), Refused> {
+        let State { right, phase } = *self.state.borrow();
+        match phase {
+            _ if !right.lasts() => Err(Refused::NotLeading),
+            Phase::Draining if operation.is_mutation() => Err(Refused::Draining),
+            Phase::Draining | Phase::Running => Ok(()),
+        }
+    }
+
+    /// The calls of one reconcile, or of whatever else ends as a whole.
+    #[must_use]
+    pub fn scope(&self) -> CallScope {
+        CallScope(Arc::new(Scoped { fence: self.clone(), changed: AtomicBool::new(false), abandoned: SetOnce::new() }))
+    }
+
+    /// The call that has been in flight for the longest time.
+    #[must_use]
+    pub fn oldest_call(&self) -> Option<(Operation, Duration)> {
+        let calls = self.calls.lock();
+        calls.in_flight.values().map(|(operation, began)| (*operation, began.elapsed())).max_by_key(|(_, age)| *age)
+    }
+
+    fn grant(&self, right: Right) {
+        self.state.send_modify(|state| state.right = right);
+    }
+
+    async fn until(&self, met: impl Fn(&State) -> bool) {
+        // It fails only without a sender, and this is one.
+        if self.state.subscribe().wait_for(|state| met(state)).await.is_err() {
             pending::<()>().await;
         }
     }
+}
 
-    /// Whether the right lasts.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Right::None => false,
-            Right::Until(end) => Instant::now() < end,
-            Right::Always => true,
+/// The calls of one reconcile. Where one of them is not begun, the reconcile has nothing to report: whoever runs it drops it.
+#[derive(Clone, Debug)]
+pub struct CallScope(Arc<Scoped>);
+
+#[derive(Debug)]
+struct Scoped {
+    fence: Fence,
+    /// Whether a change has been begun, whose answer is to be used.
+    changed: AtomicBool,
+    abandoned: SetOnce<()>,
+}
+
+/// A call in flight, until it is dropped.
+#[derive(Debug)]
+pub struct InFlight {
+    calls: Arc<Calls>,
+    number: u64,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.calls.lock().in_flight.remove(&self.number);
+    }
+}
+
+impl CallScope {
+    /// Waits for `turn` and for the right to act, and begins a call. Never returns if the call is not to be begun: then the scope is abandoned.
+    pub async fn begin<T>(&self, operation: Operation, turn: impl Future<Output = T>) -> (T, InFlight) {
+        let Scoped { fence, changed, abandoned: _ } = &*self.0;
+        let nothing_begun = async {
+            fence.draining().await;
+            if changed.load(Ordering::SeqCst) {
+                pending::<()>().await;
+            }
+        };
+        let turn = tokio::select! {
+            biased;
+            () = nothing_begun => match self.abandon().await {},
+            turn = async { (turn.await, fence.pass().await).0 } => turn,
+        };
+        if operation.is_mutation() {
+            if fence.is_draining() {
+                match self.abandon().await {}
+            }
+            changed.store(true, Ordering::SeqCst);
         }
+        let mut calls = fence.calls.lock();
+        let number = calls.begun;
+        calls.begun = number.wrapping_add(1);
+        calls.in_flight.insert(number, (operation, Instant::now()));
+        (turn, InFlight { calls: Arc::clone(&fence.calls), number })
     }
 
-    fn set(&self, right: Right) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = right;
+    /// Gives the scope up; never returns.
+    pub async fn abandon(&self) -> Infallible {
+        // Once is enough.
+        let _ = self.0.abandoned.set(());
+        pending().await
+    }
+
+    /// Waits until a call was not begun.
+    pub async fn abandoned(&self) {
+        self.0.abandoned.wait().await;
     }
 }
 
@@ -79,19 +256,33 @@ impl Intercept for Fence {
         &self,
         _: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.is_open() { Ok(()) } else { Err(Closed.into()) }
+        let name = bag.load::<Metadata>().map(Metadata::name);
+        // A call that is not known is taken for a change.
+        let operation = Operation::ALL.into_iter().find(|operation| Some(operation.as_str()) == name);
+        Ok(self.admits(operation.unwrap_or(Operation::DeleteConnectionGroup))?)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use futures::FutureExt;
+    use futures::{FutureExt, poll};
 
     use super::*;
+
+    const READ: Operation = Operation::GetConnectionGroup;
+    const CHANGE: Operation = Operation::UpdateConnectionGroup;
+
+    fn open() -> Fence {
+        let fence = Fence::default();
+        fence.open();
+        fence
+    }
+
+    fn now() -> std::future::Ready<()> {
+        std::future::ready(())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_right_to_act_is_given_extended_and_ends_by_itself() {
@@ -105,13 +296,82 @@ mod tests {
         assert!(fence.pass().now_or_never().is_some());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(fence.pass().now_or_never().is_none());
+        assert_eq!(fence.admits(READ), Err(Refused::NotLeading));
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_others_it_never_ends() {
-        let fence = Fence::default();
-        fence.open();
+        let fence = open();
         tokio::time::advance(Duration::from_hours(24 * 365)).await;
         assert!(fence.pass().now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_right_that_lapsed_goes_on_when_it_is_granted_again() {
+        let fence = Fence::default();
+        fence.extend(Instant::now() + Duration::from_secs(10));
+        tokio::time::advance(Duration::from_secs(11)).await;
+        let mut waiting = Box::pin(fence.pass());
+        assert!(poll!(&mut waiting).is_pending());
+        fence.extend(Instant::now() + Duration::from_secs(10));
+        tokio::time::timeout(Duration::from_secs(1), waiting).await.expect("it is woken");
+    }
+
+    #[tokio::test]
+    async fn once_the_process_drains_no_change_is_begun_and_what_was_begun_may_be_read_about() {
+        let fence = open();
+        let (idle, reading, writing) = (fence.scope(), fence.scope(), fence.scope());
+        let ((), read) = reading.begin(READ, now()).await;
+        let ((), change) = writing.begin(CHANGE, now()).await;
+        fence.drain();
+        assert!(fence.pass().now_or_never().is_some(), "answers are used");
+        drop((read, change));
+
+        for (scope, operation) in [(&idle, READ), (&idle, CHANGE), (&reading, READ), (&reading, CHANGE)] {
+            assert!(scope.begin(operation, now()).now_or_never().is_none(), "{operation}");
+            scope.abandoned().await;
+        }
+        assert!(writing.begin(READ, now()).now_or_never().is_some());
+        assert!(writing.abandoned().now_or_never().is_none());
+        assert!(writing.begin(CHANGE, now()).now_or_never().is_none());
+        writing.abandoned().await;
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_its_turn_when_the_process_drains_is_not_begun() {
+        let fence = open();
+        for operation in Operation::ALL {
+            let fence = open();
+            let scope = fence.scope();
+            let mut call = Box::pin(scope.begin(operation, pending::<()>()));
+            assert!(poll!(&mut call).is_pending() && scope.abandoned().now_or_never().is_none());
+            fence.drain();
+            assert!(poll!(&mut call).is_pending());
+            scope.abandoned().await;
+        }
+        assert_eq!(fence.oldest_call(), None);
+    }
+
+    #[tokio::test]
+    async fn just_before_it_is_sent_a_change_is_refused_if_the_process_drains_and_a_read_is_not() {
+        let fence = open();
+        fence.drain();
+        for operation in Operation::ALL {
+            let refused = operation.is_mutation().then_some(Refused::Draining);
+            assert_eq!(fence.admits(operation).err(), refused, "{operation}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_call_in_flight_is_known_until_it_has_ended() {
+        let fence = open();
+        let ((), first) = fence.scope().begin(CHANGE, now()).await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let ((), second) = fence.scope().begin(READ, now()).await;
+        assert_eq!(fence.oldest_call(), Some((CHANGE, Duration::from_secs(5))));
+        drop(first);
+        assert_eq!(fence.oldest_call(), Some((READ, Duration::ZERO)));
+        drop(second);
+        assert_eq!(fence.oldest_call(), None);
     }
 }

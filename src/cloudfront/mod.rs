@@ -64,7 +64,7 @@ text_newtypes! {
 /// Tags as key and value.
 pub type Tags = BTreeMap<String, String>;
 
-/// The three members that `UpdateConnectionGroup` can change.
+/// A whole configuration, as a spec asks for it and Create sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Whether the group serves traffic.
@@ -73,6 +73,48 @@ pub struct Config {
     pub ipv6_enabled: bool,
     /// The Anycast list that is attached, if any.
     pub anycast_ip_list_id: Option<AnycastIpListId>,
+}
+
+/// The members that `UpdateConnectionGroup` can change, as an answer shows them or an update sends them.
+///
+/// Every member of an answer is optional in the API's model. A switch that is `None` was not stated by the answer, or is left out of the update: it is
+/// never a value. A list is left out of an answer where none is attached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Members {
+    /// Whether the group serves traffic.
+    pub enabled: Option<bool>,
+    /// Whether the routing endpoint answers over IPv6.
+    pub ipv6_enabled: Option<bool>,
+    /// The Anycast list that is attached, if any.
+    pub anycast_ip_list_id: Option<AnycastIpListId>,
+}
+
+impl Members {
+    /// Whether a member that was stated is not as wanted.
+    #[must_use]
+    pub fn differ_from(&self, wanted: &Config) -> bool {
+        // No `..`: a new member must be compared.
+        let Self { enabled, ipv6_enabled, anycast_ip_list_id } = self;
+        enabled.is_some_and(|enabled| enabled != wanted.enabled)
+            || ipv6_enabled.is_some_and(|ipv6_enabled| ipv6_enabled != wanted.ipv6_enabled)
+            || *anycast_ip_list_id != wanted.anycast_ip_list_id
+    }
+}
+
+impl From<Config> for Members {
+    fn from(Config { enabled, ipv6_enabled, anycast_ip_list_id }: Config) -> Self {
+        Self { enabled: Some(enabled), ipv6_enabled: Some(ipv6_enabled), anycast_ip_list_id }
+    }
+}
+
+/// Everything was stated, and is so.
+impl PartialEq<Config> for Members {
+    fn eq(&self, config: &Config) -> bool {
+        let Config { enabled, ipv6_enabled, anycast_ip_list_id } = config;
+        self.enabled == Some(*enabled)
+            && self.ipv6_enabled == Some(*ipv6_enabled)
+            && self.anycast_ip_list_id == *anycast_ip_list_id
+    }
 }
 
 /// CloudFront's deployment status. The API has a free string; only one value matters.
@@ -113,9 +155,9 @@ pub struct Group {
     /// ETag of this version.
     pub etag: Etag,
     /// Configuration of this version.
-    pub config: Config,
-    /// Deployment status of this version.
-    pub deployment: Deployment,
+    pub config: Members,
+    /// Deployment status of this version; `None` if the answer does not state it.
+    pub deployment: Option<Deployment>,
     /// Host name of the front door.
     pub routing_endpoint: Option<String>,
     /// Whether this is the account's default group.
@@ -124,6 +166,16 @@ pub struct Group {
     pub created: Option<Timestamp>,
     /// When the group was last modified.
     pub modified: Option<Timestamp>,
+}
+
+impl Group {
+    /// The answer to a Create or Update that sent these members. CloudFront accepted them, so a switch that the answer does not state is as it was sent.
+    #[must_use]
+    pub fn as_accepted(mut self, sent: &Members) -> Self {
+        self.config.enabled = self.config.enabled.or(sent.enabled);
+        self.config.ipv6_enabled = self.config.ipv6_enabled.or(sent.ipv6_enabled);
+        self
+    }
 }
 
 /// A group and its tags, read in one call of the port.
@@ -150,8 +202,8 @@ pub struct Summary {
     pub enabled: Option<bool>,
     /// Attached Anycast list.
     pub anycast_ip_list_id: Option<AnycastIpListId>,
-    /// Deployment status.
-    pub deployment: Deployment,
+    /// Deployment status; optional in the API's model.
+    pub deployment: Option<Deployment>,
     /// When the group was last modified.
     pub modified: Option<Timestamp>,
 }
@@ -181,7 +233,7 @@ pub enum Lookup {
 
 /// The value of `AnycastIpListId` in an update of a group as it was just read: `None` leaves it out, empty text detaches.
 #[must_use]
-pub fn list_element(read: &Config, wanted: &Config) -> Option<String> {
+pub fn list_element(read: &Members, wanted: &Members) -> Option<String> {
     match (&read.anycast_ip_list_id, &wanted.anycast_ip_list_id) {
         (_, Some(list)) => Some(list.to_string()),
         (Some(_), None) => Some(String::new()),
@@ -241,10 +293,10 @@ pub trait CloudFront: Send + Sync {
 
     /// `UpdateConnectionGroup` of a group as it was just read, with If-Match from that read.
     ///
-    /// `Enabled` and `Ipv6Enabled` are always sent. `AnycastIpListId` is sent where a list is wanted, is sent as an empty element where one is to be
+    /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent where a list is wanted, is sent as an empty element where one is to be
     /// detached, and is left out where there is none and none is wanted: whether the empty element is accepted is unproven (semantics.md,
     /// row Detaching a list), and nothing else may depend on it.
-    fn update(&self, read: &Group, config: &Config) -> impl Future<Output = Result<Group, ApiError>> + Send;
+    fn update(&self, read: &Group, members: &Members) -> impl Future<Output = Result<Group, ApiError>> + Send;
 
     /// `DeleteConnectionGroup` of a group as it was just read, with If-Match from that read.
     fn delete(&self, read: &Group) -> impl Future<Output = Result<(), ApiError>> + Send;

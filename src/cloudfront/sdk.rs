@@ -22,16 +22,15 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
 use self::{
-    answer::{group, sdk_tags, summary, unreadable},
+    answer::{group, sdk_tags, summary, tenant_name, unreadable},
     failure::api_error,
     wire::watched,
 };
 use super::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId, Lookup,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, Lookup, Members,
     NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
-    error::one_line,
-    fence::Fence,
+    fence::{CallScope, Fence, Refused},
     list_element,
 };
 
@@ -73,13 +72,11 @@ pub struct Sdk {
     budget: Arc<Budget>,
     meter: Arc<dyn Meter>,
     fence: Fence,
+    scope: CallScope,
     lane: Lane,
 }
 
 const TENANT_NAMES_SHOWN: usize = 10;
-
-/// Longest name of a tenant that is shown.
-const TENANT_NAME_LIMIT: usize = 128;
 
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
@@ -109,13 +106,19 @@ impl Sdk {
             .interceptor(wire::Tap)
             .interceptor(whole::Whole)
             .build();
-        Self { client: Client::from_conf(config), budget, meter, fence, lane: Lane::Urgent }
+        let scope = fence.scope();
+        Self { client: Client::from_conf(config), budget, meter, fence, scope, lane: Lane::Urgent }
     }
 
-    /// The same adapter, calling in another lane of the budget.
+    /// The same adapter for one reconcile, or whatever else ends as a whole, calling in this lane of the budget.
     #[must_use]
     pub fn in_lane(&self, lane: Lane) -> Self {
-        Self { lane, ..self.clone() }
+        Self { lane, scope: self.fence.scope(), ..self.clone() }
+    }
+
+    /// Waits until a call of this adapter was not begun because the process is to end. That call never returns, so what waits for it is to be dropped.
+    pub async fn abandoned(&self) {
+        self.scope.abandoned().await;
     }
 
     async fn call<T, E>(
@@ -127,10 +130,14 @@ impl Sdk {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.budget.acquire(self.lane).await;
+        let ((), _in_flight) = self.scope.begin(operation, self.budget.acquire(self.lane)).await;
         let started = Instant::now();
         let span = span(operation);
         let (answer, wire) = watched(Box::pin(send.instrument(span.clone()))).await;
+        if wire.requests == 0 && self.fence.admits(operation) == Err(Refused::Draining) {
+            // Refused at the last step before it was sent.
+            match self.scope.abandon().await {}
+        }
         let answer = answer.map_err(|error| api_error(operation, &error));
         let duration = started.elapsed();
         self.fence.pass().await;
@@ -233,21 +240,23 @@ impl CloudFront for Sdk {
             .set_anycast_ip_list_id(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string))
             .tags(sdk_tags(operation, &new.tags)?);
         let output = self.call(operation, request.send()).await?;
-        group(operation, output.connection_group(), output.e_tag())
+        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        Ok(answered.as_accepted(&new.config.clone().into()))
     }
 
-    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
+    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
         let operation = Operation::UpdateConnectionGroup;
         let request = self
             .client
             .update_connection_group()
             .id(read.id.as_str())
             .if_match(read.etag.as_str())
-            .enabled(config.enabled)
-            .ipv6_enabled(config.ipv6_enabled)
-            .set_anycast_ip_list_id(list_element(&read.config, config));
+            .set_enabled(members.enabled)
+            .set_ipv6_enabled(members.ipv6_enabled)
+            .set_anycast_ip_list_id(list_element(&read.config, members));
         let output = self.call(operation, request.send()).await?;
-        group(operation, output.connection_group(), output.e_tag())
+        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        Ok(answered.as_accepted(members))
     }
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {
@@ -275,7 +284,7 @@ impl CloudFront for Sdk {
         let shown = page.iter().take(TENANT_NAMES_SHOWN);
         Ok(Tenants {
             count: page.len(),
-            names: shown.map(|tenant| one_line(tenant.name(), TENANT_NAME_LIMIT)).collect(),
+            names: shown.map(tenant_name).collect(),
             beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
         })
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{Drift, Reason},
-    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, NewGroup},
+    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, Members, NewGroup},
 };
 
 /// Carries the mutation out.
@@ -69,8 +69,8 @@ pub async fn apply<C: CloudFront>(
         }
 
         Mutation::Disable(Described { group, tags: _ }) => {
-            let config = Config { enabled: false, ..group.config.clone() };
-            let group = match write.note(port.update(&group, &config).await) {
+            let off = Members { enabled: Some(false), ..group.config.clone() };
+            let group = match write.note(port.update(&group, &off).await) {
                 Ok(group) => group,
                 Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group, &error)),
                 Err(error) => return Err(error.into()),
@@ -141,13 +141,13 @@ async fn update<C: CloudFront>(
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
     let port = write.around.port;
-    let group = match write.note(port.update(read, config).await) {
+    let group = match write.note(port.update(read, &config.clone().into()).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone(), &error)),
         Err(error) => return Err(explain(error, config, Some(&read.config), port).await),
     };
     let tenants = match (read.config.enabled, config.enabled) {
-        (true, false) => Some(port.tenants(&group.id).await),
+        (Some(true) | None, false) => Some(port.tenants(&group.id).await),
         _ => None,
     };
     let text = message::changes(changes);
@@ -175,11 +175,11 @@ async fn update<C: CloudFront>(
 
 /// Whether CloudFront refused a change because an earlier one is still rolled out.
 fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
-    error.class == ErrorClass::InUse && read.deployment != Deployment::Deployed
+    error.class == ErrorClass::InUse && read.deployment != Some(Deployment::Deployed)
 }
 
 fn postponed(read: Group, error: &ApiError) -> Conclusion {
-    let text = message::waits_for_rollout(&read.deployment, error);
+    let text = message::waits_for_rollout(read.deployment.as_ref(), error);
     reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
 }
 
@@ -188,7 +188,7 @@ fn written(group: Group, asked: &Config, left: Left, known: &Known<'_>) -> Concl
     match group.config.anycast_ip_list_id.clone() {
         // The next pass reads whether it really stayed.
         Some(list) if asked.anycast_ip_list_id.is_none() => stuck(group, list, known).then(Next::Now),
-        _ if group.config != *asked => {
+        _ if group.config.differ_from(asked) => {
             let text = message::not_as_asked(&group.config, asked);
             reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Backoff(Pace::Quick))
         }

@@ -64,8 +64,8 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
 /// The group equals its spec; whether it is rolled out decides.
 pub fn in_step(group: Group) -> Conclusion {
     let Group { routing_endpoint, config, deployment, modified, .. } = &group;
-    let text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment, *modified);
-    let (standing, reason) = standing_of(deployment, config.enabled);
+    let text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
+    let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
     Conclusion::new(Sight::Group(group), standing, reason, text)
 }
 
@@ -89,10 +89,7 @@ pub fn stuck(group: Group, list: AnycastIpListId, known: &Known<'_>) -> Conclusi
 
 /// The group is disabled on its way to being deleted.
 pub fn disabling(group: Group) -> Conclusion {
-    let text = format!(
-        "Being deleted: the group is disabled; CloudFront says {}, and it takes minutes until it may be deleted.",
-        group.deployment.as_str()
-    );
+    let text = message::disabling(group.deployment.as_ref());
     reconciling(Sight::Group(group), Reason::Disabling, text)
 }
 
@@ -114,21 +111,22 @@ fn listed(summary: Summary, known: &Known<'_>) -> Conclusion {
     if known.deleting {
         return Conclusion::unchanged();
     }
-    let enabled = summary.enabled.or(known.status.enabled).unwrap_or(true);
-    let (standing, reason) = standing_of(&summary.deployment, enabled);
+    let enabled = summary.enabled.or(known.status.enabled);
+    let deployment = summary.deployment.clone().or_else(|| known.deployment());
+    let (standing, reason) = standing_of(deployment.as_ref(), enabled);
     let endpoint = known.status.routing_endpoint.as_deref();
-    let mut text = message::deployed(endpoint, enabled, &summary.deployment, summary.modified);
+    let mut text = message::deployed(endpoint, enabled, deployment.as_ref(), summary.modified);
     if known.message().is_some_and(|said| said.ends_with(message::KEPT_OWNER_TAG)) {
         text += message::KEPT_OWNER_TAG;
     }
     Conclusion { drift: Change::Keep, ..Conclusion::new(Sight::Listed(summary), standing, reason, text) }
 }
 
-const fn standing_of(deployment: &Deployment, enabled: bool) -> (Standing, Reason) {
+const fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
     match (deployment, enabled) {
-        (Deployment::Pending(_), _) => (Standing::Reconciling, Reason::Deploying),
-        (Deployment::Deployed, true) => (Standing::Ready, Reason::Deployed),
-        (Deployment::Deployed, false) => (Standing::Ready, Reason::Disabled),
+        (Some(Deployment::Pending(_)) | None, _) => (Standing::Reconciling, Reason::Deploying),
+        (Some(Deployment::Deployed), Some(true) | None) => (Standing::Ready, Reason::Deployed),
+        (Some(Deployment::Deployed), Some(false)) => (Standing::Ready, Reason::Disabled),
     }
 }
 
@@ -156,7 +154,7 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             reconciling(Sight::Group(described.group), Reason::DriftFlapping, text).then(Next::After(pause.left))
         }
         Block::InUse(described, tenants) => {
-            let text = message::in_use(&known.name, &tenants, described.group.config.enabled);
+            let text = message::in_use(&known.name, &tenants, described.group.config.enabled != Some(false));
             let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
             let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
             let conclusion =

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{desired::Desired, ownership::OwnerTag};
 use crate::{
     api::Drift,
-    cloudfront::{AnycastIpListId, Config, Described, Tags},
+    cloudfront::{AnycastIpListId, Config, Described, Members, Tags},
 };
 
 /// What to set and what to remove. Only tags that status says we set are ever removed, with the value that we gave them, for with another they are
@@ -37,15 +37,15 @@ pub fn differences(desired: &Desired, described: &Described) -> Vec<Drift> {
     found
 }
 
-/// Where one configuration differs from another, field by field as in spec.
+/// Where a group differs from a configuration, field by field as in spec. What CloudFront did not state is no difference.
 #[must_use]
-pub fn config_differences(desired: &Config, observed: &Config) -> Vec<Drift> {
+pub fn config_differences(desired: &Config, observed: &Members) -> Vec<Drift> {
     // No `..`: a new member must be compared.
     let Config { enabled, ipv6_enabled, anycast_ip_list_id } = desired;
     let list = |id: &Option<AnycastIpListId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
     [
-        ("enabled", enabled.to_string(), observed.enabled.to_string()),
-        ("ipv6Enabled", ipv6_enabled.to_string(), observed.ipv6_enabled.to_string()),
+        ("enabled", enabled.to_string(), observed.enabled.unwrap_or(*enabled).to_string()),
+        ("ipv6Enabled", ipv6_enabled.to_string(), observed.ipv6_enabled.unwrap_or(*ipv6_enabled).to_string()),
         ("anycastIpListId", list(anycast_ip_list_id), list(&observed.anycast_ip_list_id)),
     ]
     .into_iter()

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
     clock::Moment,
-    cloudfront::{Arn, Group, GroupId, GroupName, Snapshot, Summary, Tags},
+    cloudfront::{Arn, Deployment, Described, Group, GroupId, GroupName, Members, Snapshot, Summary, Tags},
 };
 
 /// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
@@ -99,6 +99,33 @@ impl<'a> Known<'a> {
     #[must_use]
     pub fn arn(&self) -> Option<Arn> {
         self.status.arn.as_deref().map(Arn::new)
+    }
+
+    /// The deployment status on record.
+    #[must_use]
+    pub fn deployment(&self) -> Option<Deployment> {
+        self.status.status.as_deref().map(Deployment::parse)
+    }
+
+    /// A group as just read, with what the answer leaves out as CloudFront stated it before: in a row of the list that shows the same version, or to
+    /// status, which is no more than a hint. What CloudFront states now always prevails.
+    #[must_use]
+    pub fn completed(&self, described: Described, snapshot: Option<&Snapshot>) -> Described {
+        let Described { group, tags } = described;
+        let row = snapshot.and_then(|list| list.groups.get(&group.name));
+        let row = row.filter(|row| row.id == group.id && row.etag == group.etag);
+        let noted = Some(self.status).filter(|status| status.id.as_deref() == Some(group.id.as_str()));
+        let same_version = noted.is_some_and(|status| status.e_tag.as_deref() == Some(group.etag.as_str()));
+        let enabled = row.and_then(|row| row.enabled).or_else(|| noted.and_then(|status| status.enabled));
+        let ipv6_enabled = noted.and_then(|status| status.ipv6_enabled);
+        let deployment = row.and_then(|row| row.deployment.clone());
+        let deployment = deployment.or_else(|| self.deployment().filter(|_| same_version));
+        let config = Members {
+            enabled: group.config.enabled.or(enabled),
+            ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
+            ..group.config
+        };
+        Described { group: Group { config, deployment: group.deployment.or(deployment), ..group }, tags }
     }
 
     /// The reason on record.

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, Config, Deployment, GroupName, Tenants, error::one_line},
+    cloudfront::{AnycastIpListId, Config, Deployment, GroupName, Members, Tenants, error::one_line},
 };
 
 /// Longest list of differences or names in one sentence.
@@ -30,19 +30,39 @@ const SHOWN: usize = 8;
 /// Longest value of a tag, and then some: CloudFront may say anything.
 const VALUE_LIMIT: usize = 300;
 
-pub fn deployed(endpoint: Option<&str>, enabled: bool, deployment: &Deployment, since: Option<Timestamp>) -> String {
+pub fn deployed(
+    endpoint: Option<&str>,
+    enabled: Option<bool>,
+    deployment: Option<&Deployment>,
+    since: Option<Timestamp>,
+) -> String {
     let endpoint = endpoint.unwrap_or("its routing endpoint");
     match (enabled, deployment) {
-        (true, Deployment::Deployed) => format!("Deployed at {endpoint}."),
-        (false, Deployment::Deployed) => {
+        (Some(true), Some(Deployment::Deployed)) => format!("Deployed at {endpoint}."),
+        (Some(false), Some(Deployment::Deployed)) => {
             format!("Deployed and disabled: {endpoint} serves no traffic.")
         }
-        (_, Deployment::Pending(status)) => {
+        (None, Some(Deployment::Deployed)) => {
+            format!("Deployed at {endpoint}; CloudFront's answer does not state whether the group is enabled.")
+        }
+        (_, None) => {
+            "CloudFront's answer does not state whether the last change has been rolled out; the operator reads it again."
+                .to_owned()
+        }
+        (_, Some(Deployment::Pending(status))) => {
             let since = since.and_then(|at| Timestamp::from_second(at.as_second()).ok());
             let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
             format!("CloudFront says {status}{since}; rolling a change out usually takes minutes.")
         }
     }
+}
+
+pub fn disabling(deployment: Option<&Deployment>) -> String {
+    let so = match deployment {
+        Some(deployment) => format!("CloudFront says {}", deployment.as_str()),
+        None => "CloudFront's answer does not state its status".to_owned(),
+    };
+    format!("Being deleted: the group is disabled; {so}, and it takes minutes until it may be deleted.")
 }
 
 pub fn changes(changes: &[Drift]) -> String {
@@ -177,11 +197,15 @@ pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
     )
 }
 
-pub fn not_as_asked(shown: &Config, asked: &Config) -> String {
+pub fn not_as_asked(shown: &Members, asked: &Config) -> String {
+    let said = |member: Option<bool>| member.map_or("not stated".to_owned(), |value| value.to_string());
     format!(
         "CloudFront accepted the change but shows another configuration (enabled {}, IPv6 {}) than was asked for (enabled {}, IPv6 {}); \
          it is read again shortly.",
-        shown.enabled, shown.ipv6_enabled, asked.enabled, asked.ipv6_enabled
+        said(shown.enabled),
+        said(shown.ipv6_enabled),
+        asked.enabled,
+        asked.ipv6_enabled
     )
 }
 

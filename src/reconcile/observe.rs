@@ -85,12 +85,14 @@ pub async fn observe<C: CloudFront>(
         let proven = fresh.is_some_and(|list| list.began > settled_at && !list.groups.contains_key(name));
         return Ok(Observed::NotFound(if proven { Absence::Proven } else { Absence::Reported }));
     };
+    let described = known.completed(described, around.snapshot);
     let owner = match owner(&described, &known.owner_tag, around.clock.wall()) {
         // An adoption of ours may not show yet, and a Create may land once the name is free again: do not let go before that is settled.
         Owner::Unowned | Owner::Other(_) if deleting && around.clock.moment() < settled_at => Owner::Undecided,
         owner => owner,
     };
-    let waits_for_rollout = !described.group.config.enabled && described.group.deployment != Deployment::Deployed;
+    let disabled = described.group.config.enabled == Some(false);
+    let waits_for_rollout = disabled && matches!(described.group.deployment, Some(Deployment::Pending(_)));
     let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
     let tenants = if decides_deletion && owner == Owner::Ours && !waits_for_rollout {
         Some(around.port.tenants(&described.group.id).await?)
@@ -135,6 +137,9 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
 /// The row of the list that proves that nothing but the deployment status changed since the last full read.
 fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
     let summary = list.groups.get(name)?;
+    // A row that does not state its status is no news of the roll-out that is waited for: then the group itself is read.
+    let deployed = known.status.status.as_deref() == Some(Deployment::Deployed.as_str());
+    let told = summary.deployment.is_some() || deployed;
     let in_step = match intent {
         Intent::Present(desired) => {
             summary.enabled == Some(desired.config.enabled)
@@ -144,12 +149,12 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
         Intent::Mirrored(_) => status_is_in_step(intent, known),
         Intent::Absent { .. } => {
             summary.enabled == Some(false)
-                && summary.deployment != Deployment::Deployed
+                && matches!(summary.deployment, Some(Deployment::Pending(_)))
                 && status_is_in_step(intent, known)
         }
         Intent::Suspended | Intent::Protected => false,
     };
-    (known.is_on_record(summary) && in_step).then_some(summary)
+    (known.is_on_record(summary) && told && in_step).then_some(summary)
 }
 
 /// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.

@@ -239,7 +239,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     let (set, remove) = tag_changes(desired, &described.tags, &known.status.tags);
     let after_tags = stuck.clone().map_or(Left::Nothing, Left::Stuck);
 
-    if described.group.config != target {
+    if described.group.config.differ_from(&target) {
         let left = if set.is_empty() && remove.is_empty() { after_tags } else { Left::Tags };
         let changes = config_differences(&target, &described.group.config);
         if let Some(pause) = known.pause.filter(|_| known.was_changed_by_others(&described.group)) {
@@ -297,10 +297,14 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> P
         (Farewell::Delete, Some(tenants)) if tenants.any() => {
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }
-        (Farewell::Delete, Some(_)) if described.group.config.enabled => Mutation::Disable(described).into(),
+        // Not known to be disabled: an update that disables it again does no harm, and is remembered as accepted.
+        (Farewell::Delete, Some(_)) if described.group.config.enabled != Some(false) => {
+            Mutation::Disable(described).into()
+        }
         (Farewell::Delete, Some(_)) => match described.group.deployment {
-            Deployment::Deployed => Mutation::Delete(described).into(),
-            Deployment::Pending(_) => Finding::AwaitDisabled(described).into(),
+            Some(Deployment::Pending(_)) => Finding::AwaitDisabled(described).into(),
+            // Where nothing states how far the roll-out has come, CloudFront's own check of a Delete decides.
+            Some(Deployment::Deployed) | None => Mutation::Delete(described).into(),
         },
     }
 }

@@ -144,25 +144,33 @@ fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
     match sight {
         Sight::Unchanged => {}
         Sight::Listed(summary) => {
-            status.status = Some(summary.deployment.as_str().to_owned());
-            status.last_modified_time = summary.modified.map(stored);
+            if let Some(deployment) = &summary.deployment {
+                status.status = Some(deployment.as_str().to_owned());
+            }
+            if let Some(modified) = summary.modified {
+                status.last_modified_time = Some(stored(modified));
+            }
         }
         Sight::Group(group) => {
             // No `..`: every member of the response has its place in status.
             let Group { id, arn, name, etag, config, deployment, routing_endpoint, is_default, created, modified } =
                 group;
+            // What an answer leaves out was not stated, and what was known of the same group, or the same version of it, stays.
+            let same_group = status.id.as_deref() == Some(id.as_str());
+            let same_version = same_group && status.e_tag.as_deref() == Some(etag.as_str());
             status.id = Some(id.to_string());
             status.arn = Some(arn.to_string());
             status.name = Some(name.to_string());
             status.e_tag = Some(etag.to_string());
-            status.enabled = Some(config.enabled);
-            status.ipv6_enabled = Some(config.ipv6_enabled);
+            status.enabled = config.enabled;
+            status.ipv6_enabled = config.ipv6_enabled;
             status.anycast_ip_list_id = config.anycast_ip_list_id.as_ref().map(ToString::to_string);
-            status.status = Some(deployment.as_str().to_owned());
-            status.routing_endpoint.clone_from(routing_endpoint);
+            let said = deployment.as_ref().map(|deployment| deployment.as_str().to_owned());
+            update(&mut status.status, said, same_version);
+            update(&mut status.routing_endpoint, routing_endpoint.clone(), same_group);
             status.is_default = Some(*is_default);
-            status.created_time = created.map(stored);
-            status.last_modified_time = modified.map(stored);
+            update(&mut status.created_time, created.map(stored), same_group);
+            update(&mut status.last_modified_time, modified.map(stored), same_version);
         }
         Sight::Nothing => {
             let previous = std::mem::replace(status, ConnectionGroupStatus::UNSEEN);
@@ -171,6 +179,11 @@ fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
             status.conditions = previous.conditions;
         }
     }
+}
+
+/// What was stated, or else what was known before, if that still holds.
+fn update<T>(known: &mut Option<T>, stated: Option<T>, still_holds: bool) {
+    *known = stated.or_else(|| known.take().filter(|_| still_holds));
 }
 
 /// A time as the API server stores it, in whole seconds; with more, a status would never equal its stored self.

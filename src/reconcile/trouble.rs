@@ -8,7 +8,8 @@ use super::{Known, backoff::Pace, desired::Intent, message, ownership::OwnerTag}
 use crate::{
     api::{Reason, Standing},
     cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Operation, Snapshot, Tags,
+        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Members, Operation,
+        Snapshot, Tags,
     },
 };
 
@@ -162,7 +163,7 @@ impl Trouble {
 
 /// Finds out what a refused Create or Update was about, where the code alone does not tell (semantics.md: rows Detaching, IPv6 x Anycast and
 /// the note on `EntityNotFound`). `before` is the configuration before an update.
-pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, before: Option<&Config>, port: &C) -> Trouble {
+pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, before: Option<&Members>, port: &C) -> Trouble {
     let detached = before.and_then(|before| before.anycast_ip_list_id.clone());
     match (error.class, &wanted.anycast_ip_list_id, detached) {
         (ErrorClass::InvalidArgument, None, Some(list)) => Trouble::DetachRefused(list, error),

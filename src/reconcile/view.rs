@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use super::plan::Mutation;
 use crate::{
     api::{ConnectionGroup, GROUP},
-    cloudfront::Config,
+    cloudfront::{Config, Members},
 };
 
 /// Asked once before each change.
@@ -97,10 +97,12 @@ impl Mutation {
 }
 
 /// Whether clients that reach the group before the change may not reach it after it.
-fn takes_away(before: &Config, after: &Config) -> bool {
-    let Config { enabled, ipv6_enabled, anycast_ip_list_id } = before;
-    (*enabled && !after.enabled)
-        || (*ipv6_enabled && !after.ipv6_enabled)
+fn takes_away(before: &Members, after: &Config) -> bool {
+    // No `..`: a new member must be compared. What was not stated may be on.
+    let Members { enabled, ipv6_enabled, anycast_ip_list_id } = before;
+    let goes_off = |before: Option<bool>, after: bool| before != Some(false) && !after;
+    goes_off(*enabled, after.enabled)
+        || goes_off(*ipv6_enabled, after.ipv6_enabled)
         || (anycast_ip_list_id.is_some() && *anycast_ip_list_id != after.anycast_ip_list_id)
 }
 
@@ -153,6 +155,7 @@ mod tests {
     fn an_update_that_takes_anything_away_needs_a_read() {
         let list = |id: &str| Some(AnycastIpListId::new(id));
         let on = Config { enabled: true, ipv6_enabled: true, anycast_ip_list_id: list("aip_1") };
+        let members = |config: &Config| Members::from(config.clone());
         for (after, expected) in [
             (Config { enabled: false, ..on.clone() }, true),
             (Config { ipv6_enabled: false, ..on.clone() }, true),
@@ -160,9 +163,11 @@ mod tests {
             (Config { anycast_ip_list_id: list("aip_2"), ..on.clone() }, true),
             (on.clone(), false),
         ] {
-            assert_eq!(takes_away(&on, &after), expected, "{after:?}");
+            assert_eq!(takes_away(&members(&on), &after), expected, "{after:?}");
         }
         let off = Config { enabled: false, ipv6_enabled: false, anycast_ip_list_id: None };
-        assert!(!takes_away(&off, &on), "what is added harms nobody");
+        assert!(!takes_away(&members(&off), &on), "what is added harms nobody");
+        let unstated = Members { enabled: None, ipv6_enabled: None, anycast_ip_list_id: None };
+        assert!(takes_away(&unstated, &off), "it may be on");
     }
 }

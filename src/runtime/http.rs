@@ -1,6 +1,6 @@
 //! `/metrics` on one listener; `/livez`, `/healthz` and `/readyz` on another. In: listeners. Out: answers until dropped. Health never depends on AWS.
 //!
-//! Alive means: this answers, and the controllers turn. A request that panics ends its own connection only.
+//! Alive means: this answers, the controllers turn, and no call to CloudFront hangs. A request that panics ends its own connection only.
 
 use std::{future::IntoFuture, sync::Arc};
 
@@ -67,12 +67,9 @@ pub async fn serve(listeners: Listeners, served: Served) {
 }
 
 async fn alive(State(served): State<Arc<Served>>) -> impl IntoResponse {
-    match served.pulse.lost() {
+    match served.pulse.stuck() {
         None => (StatusCode::OK, "ok".to_owned()),
-        Some(age) => {
-            let text = format!("the controllers have stood still for {} s", age.as_secs());
-            (StatusCode::SERVICE_UNAVAILABLE, text)
-        }
+        Some(stuck) => (StatusCode::SERVICE_UNAVAILABLE, stuck.to_string()),
     }
 }
 
@@ -111,7 +108,10 @@ mod tests {
     use kube::runtime::watcher;
 
     use super::*;
-    use crate::runtime::{scope::Scope, term::Term};
+    use crate::{
+        cloudfront::fence::Fence,
+        runtime::{scope::Scope, term::Term},
+    };
 
     fn served(scopes: Vec<Arc<Scope>>) -> State<Arc<Served>> {
         State(Arc::new(Served {
@@ -120,7 +120,7 @@ mod tests {
             budget: Arc::new(Budget::new(2.0, 10, Duration::from_secs(30))),
             lists: watch::channel(Lists::default()).1,
             clock: Arc::new(Term::default()),
-            pulse: Arc::new(Pulse::new()),
+            pulse: Arc::new(Pulse::new(Fence::default(), Duration::from_secs(30))),
         }))
     }
 

@@ -13,7 +13,7 @@ use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
-use kube::{Api, Client, api::PostParams};
+use kube::{Api, Client, api::PostParams, core::Status};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::{cli::LeaderElectionArgs, cloudfront::fence::Fence};
@@ -36,15 +36,26 @@ pub struct Election {
     /// This process, and no other that ever ran.
     identity: String,
     fence: Fence,
-    /// The Lease as the API server last stored it for us.
-    held: Option<Lease>,
+    claim: Claim,
     watched: Option<Watched>,
     /// The trouble that was told last; the same is not told each second.
     told: Option<String>,
 }
 
+/// What this process knows of its own hold on the Lease. It is right at every await, so that the election may be dropped at any time and the Lease
+/// released all the same.
+enum Claim {
+    /// The Lease is not ours, and no write of ours can make it so.
+    None,
+    /// As the API server last stored it for us.
+    Held(Box<Lease>),
+    /// A write of ours has no answer: it may have been stored, or may be yet.
+    InDoubt,
+}
+
 /// What the Lease last said, and since when it has said nothing newer.
 struct Watched {
+    uid: Option<String>,
     spec: LeaseSpec,
     since: Instant,
 }
@@ -55,8 +66,8 @@ enum Standing {
     Standby { leader: String },
 }
 
-/// Handing on is worth no longer a wait: without it a standby takes over a little later.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time to release the Lease on shutdown; otherwise it expires, and a standby takes over a little later.
+pub const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Election {
     /// Nothing is asked yet. `client` must neither retry by itself nor be held up by `fence`.
@@ -68,7 +79,7 @@ impl Election {
             args: args.clone(),
             identity: format!("{host}_{:016x}", fastrand::u64(..)),
             fence,
-            held: None,
+            claim: Claim::None,
             watched: None,
             told: None,
         }
@@ -108,19 +119,41 @@ impl Election {
         }
     }
 
-    /// Closes the fence, and hands the Lease on if it is ours, so that a standby need not wait for its end.
+    /// Closes the fence, and releases the Lease if it is or may be ours, so that a standby need not wait until it expires.
     pub async fn release(&mut self) {
         self.fence.close();
-        let Some(mut lease) = self.held.take() else { return };
-        if let Some(spec) = &mut lease.spec {
-            spec.holder_identity = Some(String::new());
-            spec.lease_duration_seconds = Some(1);
-            spec.renew_time = Some(MicroTime(Timestamp::now()));
+        if matches!(self.claim, Claim::None) {
+            return;
         }
-        match timeout(RELEASE_PATIENCE, self.api.replace(&self.args.lease, &PostParams::default(), &lease)).await {
-            Ok(Ok(_)) => tracing::info!(lease = self.args.lease, "the Lease is released"),
-            Ok(Err(error)) => tracing::warn!(lease = self.args.lease, %error, "the Lease was not released"),
-            Err(_) => tracing::warn!(lease = self.args.lease, "the Lease was not released in time"),
+        match timeout(RELEASE_PATIENCE, self.hand_on()).await {
+            Ok(Ok(())) => tracing::info!(lease = self.args.lease, "the Lease is released"),
+            Ok(Err(error)) => tracing::warn!(lease = self.args.lease, %error, "the Lease was not released; it expires"),
+            Err(_) => tracing::warn!(lease = self.args.lease, "the Lease was not released in time; it expires"),
+        }
+    }
+
+    /// Writes that nobody holds the Lease, unless another does. Each try begins with what is stored, as a renewal that was cut off may have been stored
+    /// after all; one that is yet to be stored finds another version, and is refused.
+    async fn hand_on(&mut self) -> Result<(), kube::Error> {
+        loop {
+            let stored = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
+                Claim::Held(lease) => Some(*lease),
+                Claim::None | Claim::InDoubt => self.api.get_opt(&self.args.lease).await?,
+            };
+            let existed = stored.is_some();
+            if stored.as_ref().is_some_and(|lease| !self.is_holder(lease)) {
+                self.claim = Claim::None;
+                return Ok(());
+            }
+            match self.write(stored, Self::released).await {
+                Ok(_) => {
+                    self.claim = Claim::None;
+                    return Ok(());
+                }
+                // Somebody wrote or deleted it in between.
+                Err(kube::Error::Api(status)) if is_overtaken(&status) || (existed && status.is_not_found()) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -139,8 +172,8 @@ impl Election {
                     self.told = None;
                     return standing;
                 }
-                // Somebody else wrote in between: look again.
-                Ok(Err(kube::Error::Api(status))) if status.is_conflict() => {}
+                // Somebody else wrote in between: read again.
+                Ok(Err(kube::Error::Api(status))) if is_overtaken(&status) => {}
                 Ok(Err(error)) => self.tell(error.to_string()),
                 Err(_) => self.tell(format!("no answer within {}", humantime::format_duration(patience))),
             }
@@ -153,42 +186,84 @@ impl Election {
             tracing::warn!(
                 lease = self.args.lease,
                 error = trouble,
-                "the Lease cannot be read or written; it takes an API server that answers, and create, get and update on leases"
+                "cannot access the Lease: check connectivity and RBAC (get, create, update on leases); it is tried again"
             );
             self.told = Some(trouble);
         }
     }
 
     async fn ask(&mut self) -> Result<Standing, kube::Error> {
-        let stored = match self.held.take() {
-            Some(lease) => Some(lease),
-            None => self.api.get_opt(&self.args.lease).await?,
+        let stored = match &self.claim {
+            Claim::Held(lease) => Some((**lease).clone()),
+            Claim::None | Claim::InDoubt => self.api.get_opt(&self.args.lease).await?,
         };
-        if let Some(leader) = self.rival(stored.as_ref().and_then(|lease| lease.spec.as_ref()), Instant::now()) {
+        if let Some(leader) = self.rival(stored.as_ref(), Instant::now()) {
+            self.claim = Claim::None;
             return Ok(Standing::Standby { leader });
         }
         let until = Instant::now() + self.args.renew_deadline;
-        let post = PostParams::default();
-        self.held = Some(match stored {
-            Some(lease) => self.api.replace(&self.args.lease, &post, &self.claimed(lease)).await?,
-            None => self.api.create(&post, &self.claimed(Lease::default())).await?,
-        });
+        let if_refused = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
+            Claim::None => Claim::None,
+            // Somebody wrote in between, which says nothing of the holder.
+            Claim::Held(_) | Claim::InDoubt => Claim::InDoubt,
+        };
+        match self.write(stored, Self::claimed).await {
+            Ok(lease) => self.claim = Claim::Held(Box::new(lease)),
+            Err(error) => {
+                if matches!(&error, kube::Error::Api(status) if (400..500).contains(&status.code)) {
+                    self.claim = if_refused;
+                }
+                return Err(error);
+            }
+        }
         self.fence.extend(until);
         Ok(Standing::Leader { until })
     }
 
-    /// Who else may be acting: the holder, until the Lease has been seen unchanged for as long as its holder asked for. A Lease that somebody
-    /// deleted binds as if it were unchanged.
-    fn rival(&mut self, stored: Option<&LeaseSpec>, now: Instant) -> Option<String> {
-        if let Some(spec) = stored
-            && self.watched.as_ref().is_none_or(|watched| watched.spec != *spec)
-        {
-            self.watched = Some(Watched { spec: spec.clone(), since: now });
+    /// Stores the Lease in place of this version of it, or anew if there is none.
+    async fn write(
+        &self,
+        stored: Option<Lease>,
+        change: impl FnOnce(&Self, Lease) -> Lease,
+    ) -> Result<Lease, kube::Error> {
+        let post = PostParams::default();
+        match stored {
+            Some(lease) => self.api.replace(&self.args.lease, &post, &change(self, lease)).await,
+            None => self.api.create(&post, &change(self, Lease::default())).await,
         }
-        let Watched { spec, since } = self.watched.as_ref()?;
-        let holder = spec.holder_identity.as_ref().filter(|holder| !holder.is_empty() && **holder != self.identity)?;
+    }
+
+    fn is_holder(&self, lease: &Lease) -> bool {
+        lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref()) == Some(&self.identity)
+    }
+
+    /// Who else may be acting: the holder, until the Lease has been seen unchanged for as long as its holder asked for. A Lease that somebody
+    /// deleted, or made anew without a holder, binds as if it were unchanged.
+    fn rival(&mut self, stored: Option<&Lease>, now: Instant) -> Option<String> {
+        let news = stored.and_then(|lease| Some((&lease.metadata.uid, lease.spec.as_ref()?)));
+        if let Some((uid, spec)) = news {
+            let is_news = self.watched.as_ref().is_none_or(|watched| {
+                let is_same_object = watched.uid == *uid;
+                watched.spec != *spec && (is_same_object || holder(spec).is_some())
+            });
+            if is_news {
+                self.watched = Some(Watched { uid: uid.clone(), spec: spec.clone(), since: now });
+            }
+        }
+        let Watched { uid: _, spec, since } = self.watched.as_ref()?;
+        let holder = holder(spec).filter(|holder| **holder != self.identity)?;
         let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
         (now.duration_since(*since) < Duration::from_secs(seconds)).then(|| holder.clone())
+    }
+
+    /// The Lease with no holder.
+    fn released(&self, mut lease: Lease) -> Lease {
+        lease.metadata.name = Some(self.args.lease.clone());
+        let spec = lease.spec.get_or_insert_default();
+        spec.holder_identity = Some(String::new());
+        spec.lease_duration_seconds = Some(1);
+        spec.renew_time = Some(MicroTime(Timestamp::now()));
+        lease
     }
 
     /// The Lease with this process as its holder.
@@ -207,81 +282,16 @@ impl Election {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn election() -> Election {
-        let nobody = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
-        let args = LeaderElectionArgs {
-            enabled: true,
-            lease: "lease".into(),
-            namespace: None,
-            lease_duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry_period: Duration::from_secs(1),
-        };
-        Election::new(Client::try_from(nobody).unwrap(), &args, Fence::default())
-    }
-
-    fn held_by(holder: &str, renewed: &str) -> LeaseSpec {
-        LeaseSpec {
-            holder_identity: Some(holder.into()),
-            lease_duration_seconds: Some(15),
-            renew_time: Some(MicroTime(renewed.parse().unwrap())),
-            ..LeaseSpec::default()
-        }
-    }
-
-    const LONG_AGO: &str = "2000-01-01T00:00:00Z";
-    const FAR_AHEAD: &str = "2100-01-01T00:00:00Z";
-
-    #[tokio::test(start_paused = true)]
-    async fn a_holder_leads_until_nothing_new_was_seen_for_its_lease_whatever_its_clock_says() {
-        for renewed in [LONG_AGO, FAR_AHEAD] {
-            let (mut election, start) = (election(), Instant::now());
-            let spec = held_by("other", renewed);
-            for (elapsed, rival) in [(0, true), (14, true), (15, false)] {
-                let now = start + Duration::from_secs(elapsed);
-                assert_eq!(election.rival(Some(&spec), now).is_some(), rival, "{renewed} after {elapsed} s");
-            }
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_renewal_that_is_seen_counts_anew() {
-        let (mut election, start) = (election(), Instant::now());
-        assert!(election.rival(Some(&held_by("other", LONG_AGO)), start).is_some());
-        let renewed = start + Duration::from_secs(14);
-        assert!(election.rival(Some(&held_by("other", FAR_AHEAD)), renewed).is_some());
-        assert!(election.rival(Some(&held_by("other", FAR_AHEAD)), renewed + Duration::from_secs(14)).is_some());
-        assert!(election.rival(Some(&held_by("other", FAR_AHEAD)), renewed + Duration::from_secs(15)).is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_that_is_ours_released_or_not_there_has_no_rival() {
-        let (mut election, now) = (election(), Instant::now());
-        assert!(election.rival(None, now).is_none());
-        assert!(election.rival(Some(&held_by("", FAR_AHEAD)), now).is_none());
-        let ours = held_by(&election.identity.clone(), FAR_AHEAD);
-        assert!(election.rival(Some(&ours), now).is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_that_somebody_deleted_binds_until_its_end() {
-        let (mut election, start) = (election(), Instant::now());
-        assert!(election.rival(Some(&held_by("other", FAR_AHEAD)), start).is_some());
-        assert!(election.rival(None, start + Duration::from_secs(14)).is_some());
-        assert!(election.rival(None, start + Duration::from_secs(15)).is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_change_of_the_holder_is_counted_and_a_renewal_is_not() {
-        let election = election();
-        let taken = election.claimed(Lease { spec: Some(held_by("other", LONG_AGO)), ..Lease::default() });
-        let spec = taken.spec.clone().unwrap();
-        assert_eq!((spec.holder_identity.as_ref(), spec.lease_transitions), (Some(&election.identity), Some(0)));
-        let renewed = election.claimed(taken).spec.unwrap();
-        assert_eq!((renewed.lease_transitions, renewed.acquire_time), (Some(0), spec.acquire_time));
-    }
+/// Whether a write was refused because somebody else wrote before it.
+fn is_overtaken(status: &Status) -> bool {
+    status.is_conflict() || status.is_already_exists()
 }
+
+fn holder(spec: &LeaseSpec) -> Option<&String> {
+    spec.holder_identity.as_ref().filter(|holder| !holder.is_empty())
+}
+
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tests;

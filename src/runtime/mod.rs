@@ -1,7 +1,8 @@
 //! Kubernetes around the reconcile: watch, run passes, carry their outcomes out, serve health and metrics. Talks to the API server.
 //!
-//! In: checked arguments. Out: runs until told to stop; then takes no new work, finishes the calls in flight and leaves.
+//! In: checked arguments. Out: runs until told to stop; then begins no change, finishes the calls in flight and leaves.
 
+mod background;
 mod controllers;
 mod events;
 mod finalizer;
@@ -15,6 +16,7 @@ mod pass;
 mod pulse;
 mod schema;
 mod scope;
+mod shutdown;
 mod status;
 mod stream;
 mod term;
@@ -22,6 +24,7 @@ mod term;
 use std::{
     future::{Future, pending},
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -41,6 +44,7 @@ use tokio::{
 use tower::{filter::FilterLayer, timeout::TimeoutLayer, util::MapResponseLayer};
 
 use self::{
+    background::{Background, Died, How},
     controllers::Watch,
     events::Recorder,
     http::{Listeners, Served},
@@ -57,7 +61,7 @@ use crate::{
     clock::Clock,
     cloudfront::{
         budget::{Budget, Lane},
-        fence::{Closed, Fence},
+        fence::{Fence, Refused},
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
@@ -88,14 +92,14 @@ pub enum RunError {
     #[error("{0}: the process ends, and stands by once it is started anew")]
     LeaseLost(#[from] lease::Lost),
     /// A part that must never end has ended.
-    #[error("{0} has ended, which it never should: the process ends so that it is started anew")]
-    Died(&'static str),
+    #[error("{0}: the process ends so that it is started anew")]
+    Died(#[from] Died),
 }
 
 /// How long the first list may hold up the first pass.
 const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs until `stop` is ready, and then until the passes under way have ended and the Lease, if there is one, is handed on.
+/// Runs until `stop` is ready, then lets the reconciles under way finish and releases the Lease, if there is one.
 ///
 /// # Errors
 /// What keeps it from starting, or from going on.
@@ -116,9 +120,12 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _, fence.clone()).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &config)?;
-    let stop = stop.shared();
-
-    tokio::spawn(orphans::tell(lists.clone(), client.clone()));
+    let draining = {
+        let fence = fence.clone();
+        async move { fence.draining().await }.boxed().shared()
+    };
+    let mut background = Background::default();
+    background.spawn("the reporter of orphans", orphans::tell(lists.clone(), client.clone()));
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone()),
         client,
@@ -129,9 +136,10 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
         turns: Semaphore::new(args.concurrency.into()),
-        gate: gate(term.clone(), lists.clone(), stop.clone()).boxed().shared(),
+        fence: fence.clone(),
+        gate: gate(term.clone(), lists.clone(), draining.clone()).boxed().shared(),
     });
-    let pulse = Arc::new(Pulse::new());
+    let pulse = Arc::new(Pulse::new(fence.clone(), args.aws_call_timeout));
     let served = Served {
         metrics: Arc::clone(&metrics),
         objects: Arc::clone(&objects),
@@ -140,31 +148,49 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         clock: Arc::clone(&clock),
         pulse: Arc::clone(&pulse),
     };
-    let serve = tokio::spawn(http::serve(listeners, served));
+    background.spawn("the server of health and metrics", http::serve(listeners, served));
     let scope = Scope {
         owner_id: args.owner_id.clone(),
         namespaces: args.namespaces(),
         settle_window: args.create_settle_window,
     };
-    let background = port.in_lane(Lane::Background);
-    let sweep = sweep::run(background, policy, scope, clock, Arc::clone(&objects) as _, publish);
-    let (begun, stopped) = (term.clone(), stop.clone());
-    let sweeps = tokio::spawn(async move {
+    let calmly = port.in_lane(Lane::Background);
+    let sweep = sweep::run(calmly, policy, scope, clock, Arc::clone(&objects) as _, publish);
+    let (begun, drained) = (term.clone(), draining.clone());
+    background.spawn("the sweep", async move {
         tokio::select! {
             // A list that is cut off here harms nothing, and none is begun while passes are finished.
-            () = stopped => pending().await,
+            () = drained => pending().await,
             () = begun.begun().then(|()| sweep) => {}
         }
     });
-    let passes = controllers::run(watches, args.concurrency, &context, stop);
+    let passes = async {
+        let passes = controllers::run(watches, args.concurrency, &context, draining);
+        tokio::select! {
+            () = passes => {}
+            never = pulse.beat() => match never {},
+        }
+    };
     let mut election = election(&args, config, &fence)?;
-    // Without its sweeps the operator would be blind, and without health it could not say so: better to start anew.
-    let ended = tokio::select! {
-        () = passes => Ok(()),
-        lost = lead(election.as_mut(), &objects, &fence, &term, &metrics) => Err(RunError::LeaseLost(lost)),
-        _ = sweeps => Err(RunError::Died("the sweep")),
-        _ = serve => Err(RunError::Died("the server of health and metrics")),
-        never = pulse.beat() => match never {},
+    let ended = {
+        let passes = passes.shared();
+        let mut leading = pin!(lead(election.as_mut(), &objects, &fence, &term, &metrics));
+        let ended = tokio::select! {
+            biased;
+            () = stop => Ok(()),
+            lost = &mut leading => return Err(RunError::LeaseLost(lost)),
+            died = background.ended() => Err(RunError::Died(died)),
+            () = passes.clone() => Err(RunError::Died(Died { task: "the controllers", how: How::Returned })),
+        };
+        // Whatever the reason: an answer that is lost is a change that the next process has to find out about.
+        fence.drain();
+        tokio::select! {
+            lost = &mut leading => return ended.and(Err(RunError::LeaseLost(lost))),
+            finished = timeout(shutdown::drain_patience(args.aws_call_timeout), passes) => if finished.is_err() {
+                tracing::warn!("some reconciles did not finish in time: their objects are read anew by the next process");
+            },
+        }
+        ended
     };
     if let Some(election) = &mut election {
         election.release().await;
@@ -217,6 +243,7 @@ async fn gate(term: Term, mut lists: watch::Receiver<Lists>, stop: impl Future<O
         timeout(FIRST_LIST_PATIENCE, lists.wait_for(|lists| lists.snapshot.is_some())).await
     };
     tokio::select! {
+        biased;
         () = stop => Gate::Stopping,
         first = first => {
             if first.is_err() {
@@ -292,12 +319,9 @@ fn client(mut config: Config, fence: &Fence) -> Result<Client, RunError> {
     // kube's own tries would pass below the fence, and take longer than a pass may.
     config.default_retry = false;
     let fence = fence.clone();
-    let guard =
-        FilterLayer::new(
-            move |request: Request<Body>| {
-                if *request.method() == Method::GET || fence.is_open() { Ok(request) } else { Err(Closed) }
-            },
-        );
+    let guard = FilterLayer::new(move |request: Request<Body>| {
+        if *request.method() == Method::GET || fence.is_open() { Ok(request) } else { Err(Refused::NotLeading) }
+    });
     let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
     Ok(builder.with_layer(&TimeoutLayer::new(API_PATIENCE)).with_layer(&guard).build())
 }
@@ -360,7 +384,7 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let maps = maps(&server, &Fence::default());
         let refused = maps.patch_status("edge", &PatchParams::default(), &Patch::Merge(())).await.unwrap_err();
-        assert!(format!("{refused:?}").contains("Closed"), "{refused:?}");
+        assert!(format!("{refused:?}").contains("NotLeading"), "{refused:?}");
         let list = ListParams::default();
         tokio::select! {
             accepted = server.accept() => assert!(accepted.is_ok()),

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
     clock::{Clock, Moment},
-    cloudfront::{ErrorClass, Snapshot, budget::Lane, sdk::Sdk},
+    cloudfront::{ErrorClass, Snapshot, budget::Lane, fence::Fence, sdk::Sdk},
     reconcile::{
         Finalizer, Known, Memory, Outcome, Policy, Surroundings,
         backoff::Pace,
@@ -63,6 +63,8 @@ pub struct Context {
     pub objects: Arc<Objects>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether passes may still begin.
+    pub fence: Fence,
     /// What the first passes wait for.
     pub gate: Shared<BoxFuture<'static, Gate>>,
     /// How many passes may be under way, over all watches: each watch has a limit of its own besides.
@@ -87,7 +89,7 @@ pub enum PassError {
 pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
     // Never closed, so there is always a turn in the end.
     let _turn = context.turns.acquire().await;
-    if context.gate.clone().await == Gate::Stopping {
+    if context.gate.clone().await == Gate::Stopping || context.fence.is_draining() {
         return Ok(Action::await_change());
     }
     let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
@@ -157,6 +159,9 @@ struct PassEnded {
     next: Option<Duration>,
 }
 
+/// The process is to end before anything was changed: there is nothing to report, and the next process begins anew.
+const ABANDONED: PassEnded = PassEnded { how: Ended::Later, next: None };
+
 /// Nothing is left to do for this object.
 const DONE: PassEnded = PassEnded { how: Ended::Settled, next: None };
 
@@ -215,7 +220,9 @@ async fn with(version: &Version, context: &Context) -> Result<With, PassError> {
         return Ok(With::Ended(DONE));
     }
     let view = Fresh::new(&api, version, &context.objects);
-    let outcome = Box::pin(look(object, &view, context, &mut remembered)).await;
+    let Some(outcome) = Box::pin(look(object, &view, context, &mut remembered)).await else {
+        return Ok(With::Ended(ABANDONED));
+    };
     if let Some(why) = outcome.withheld {
         return Ok(withheld(why, &view));
     }
@@ -299,7 +306,13 @@ async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-async fn look(object: &ConnectionGroup, view: &Fresh<'_>, context: &Context, remembered: &mut Remembered) -> Outcome {
+/// The outcome of a reconcile; none if a call of it was not begun, because the process is to end.
+async fn look(
+    object: &ConnectionGroup,
+    view: &Fresh<'_>,
+    context: &Context,
+    remembered: &mut Remembered,
+) -> Option<Outcome> {
     let mut object = object.clone();
     if remembered.status.is_some() {
         object.status.clone_from(&remembered.status);
@@ -316,7 +329,10 @@ async fn look(object: &ConnectionGroup, view: &Fresh<'_>, context: &Context, rem
     };
     let port = context.port.in_lane(lane_of(&Known::of(&object, &remembered.memory, &around), around.snapshot));
     around.port = &port;
-    let outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)).await;
+    let outcome = tokio::select! {
+        outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)) => outcome,
+        () = port.abandoned() => return None,
+    };
     for event in &outcome.events {
         tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
     }
@@ -324,7 +340,7 @@ async fn look(object: &ConnectionGroup, view: &Fresh<'_>, context: &Context, rem
         let retry_in = humantime::format_duration(outcome.requeue).to_string();
         tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront did not do as asked");
     }
-    outcome
+    Some(outcome)
 }
 
 /// The first full read by this process. At random: were it the same in each process, and none lived for long, some objects would never have
@@ -338,7 +354,8 @@ fn lane_of(known: &Known<'_>, snapshot: Option<&Snapshot>) -> Lane {
     if known.is_in_sync(snapshot) && known.look != Look::Afresh { Lane::Background } else { Lane::Urgent }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic says.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }
@@ -406,7 +423,7 @@ mod tests {
             etag: Etag::new("E1"),
             enabled: Some(true),
             anycast_ip_list_id: None,
-            deployment: Deployment::Deployed,
+            deployment: Some(Deployment::Deployed),
             modified: None,
         };
         (object, Snapshot { began: NOW, groups: BTreeMap::from([(group.name.clone(), group)]) })

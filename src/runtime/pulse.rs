@@ -1,6 +1,9 @@
-//! Whether the controllers still turn. In: beats, from the task that drives them. Out: how long ago the last one was. Talks to nobody.
+//! Whether this process still makes progress. In: beats of the task that drives the controllers, and the calls in flight. Out: what is stuck, if anything
+//! is. Talks to nobody.
 //!
-//! The health server runs in tasks of its own, and would answer although that task stands still for good.
+//! The health server runs in a task of its own, and would answer although the controllers stand still for good. What a reconcile waits for is bounded
+//! elsewhere, so it is not timed as a whole: requests to the API server by the client's time-outs, calls to CloudFront by theirs, which is checked here all
+//! the same. Waiting for the rate limit has no bound and is no reason for a restart, which would only lengthen it.
 
 use std::{
     convert::Infallible,
@@ -10,32 +13,60 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
+use crate::cloudfront::{Operation, fence::Fence};
+
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// After that long without a beat only a new start can help.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
-/// The pulse of one task.
-pub struct Pulse(Mutex<Instant>);
+/// So much longer than its time-out a call can only be stuck.
+const STUCK_AFTER: Duration = Duration::from_mins(2);
+
+/// The pulse of the controllers.
+pub struct Pulse {
+    last: Mutex<Instant>,
+    fence: Fence,
+    call_timeout: Duration,
+}
+
+/// What does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stuck {
+    /// Nothing is reconciled.
+    #[error("the controllers have stood still for {} s", .0.as_secs())]
+    Controllers(Duration),
+    /// One object is not reconciled any more.
+    #[error("a call of {operation} has been in flight for {} s, which is far beyond its time-out", .age.as_secs())]
+    Call {
+        /// What was asked.
+        operation: Operation,
+        /// For how long.
+        age: Duration,
+    },
+}
 
 impl Pulse {
     /// Counts from now.
-    pub fn new() -> Self {
-        Self(Mutex::new(Instant::now()))
+    pub fn new(fence: Fence, call_timeout: Duration) -> Self {
+        Self { last: Mutex::new(Instant::now()), fence, call_timeout }
     }
 
     /// Beats for as long as the task that awaits it turns.
     pub async fn beat(&self) -> Infallible {
         loop {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             sleep(INTERVAL).await;
         }
     }
 
-    /// How long there has been no beat, if that is too long.
-    pub fn lost(&self) -> Option<Duration> {
-        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(last.elapsed()).filter(|age| *age > LOST_AFTER)
+    /// What is stuck for so long that only a new start can help.
+    pub fn stuck(&self) -> Option<Stuck> {
+        let silence = self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        let longest = self.call_timeout.saturating_add(STUCK_AFTER);
+        let call = self.fence.oldest_call().filter(|(_, age)| *age > longest);
+        let controllers = Some(silence).filter(|age| *age > LOST_AFTER).map(Stuck::Controllers);
+        controllers.or_else(|| call.map(|(operation, age)| Stuck::Call { operation, age }))
     }
 }
 
@@ -46,16 +77,39 @@ mod tests {
 
     use super::*;
 
+    const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
     #[tokio::test(start_paused = true)]
     async fn a_task_that_stands_still_is_noticed_and_one_that_turns_is_not() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(Fence::default(), CALL_TIMEOUT);
         let mut beats = Box::pin(pulse.beat());
         for _ in 0..100 {
             assert!(beats.as_mut().now_or_never().is_none());
-            assert_eq!(pulse.lost(), None);
+            assert_eq!(pulse.stuck(), None);
             advance(INTERVAL).await;
         }
         advance(LOST_AFTER + INTERVAL).await;
-        assert!(pulse.lost().is_some());
+        assert!(matches!(pulse.stuck(), Some(Stuck::Controllers(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_ends_is_noticed_although_the_controllers_turn() {
+        let fence = Fence::default();
+        fence.open();
+        let pulse = Pulse::new(fence.clone(), CALL_TIMEOUT);
+        let mut beats = Box::pin(pulse.beat());
+        let operation = Operation::GetConnectionGroup;
+        let ((), call) = fence.scope().begin(operation, std::future::ready(())).await;
+        let (mut elapsed, longest) = (Duration::ZERO, CALL_TIMEOUT + STUCK_AFTER);
+        while elapsed <= longest {
+            assert!(beats.as_mut().now_or_never().is_none());
+            assert_eq!(pulse.stuck(), None);
+            advance(INTERVAL).await;
+            elapsed += INTERVAL;
+        }
+        assert!(beats.as_mut().now_or_never().is_none());
+        assert_eq!(pulse.stuck(), Some(Stuck::Call { operation, age: elapsed }));
+        drop(call);
+        assert_eq!(pulse.stuck(), None);
     }
 }

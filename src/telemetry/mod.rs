@@ -10,7 +10,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, 
 use self::{lines::JsonLines, traces::Traces};
 use crate::cli::{LogFormat, LogLevel, RunArgs};
 
-pub use self::traces::TracesError;
+pub use self::traces::{FLUSH_PATIENCE, TracesError};
 
 /// What is left to do at the end.
 pub struct Telemetry(Option<Traces>);

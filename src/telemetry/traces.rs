@@ -32,7 +32,7 @@ const PATH: &str = "/v1/traces";
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the end of the process may wait for the collector.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
+pub const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why no traces can be sent.
 #[derive(Debug, thiserror::Error)]

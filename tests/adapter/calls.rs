@@ -45,8 +45,8 @@ fn read(id: &str, arn: &str, etag: &str) -> Group {
         arn: Arn::new(arn),
         name: GroupName::new("edge"),
         etag: Etag::new(etag),
-        config: config(),
-        deployment: Deployment::Deployed,
+        config: config().into(),
+        deployment: Some(Deployment::Deployed),
         routing_endpoint: None,
         is_default: false,
         created: None,
@@ -67,7 +67,7 @@ pub async fn ask(sdk: &Sdk, operation: Operation, known: &Known) -> Result<(), A
             sdk.create(&NewGroup { name: GroupName::new("new"), config: config(), tags }).await.map(drop)
         }
         Operation::GetConnectionGroup => Box::pin(sdk.describe(&Lookup::Name(group.name.clone()))).await.map(drop),
-        Operation::UpdateConnectionGroup => sdk.update(group, &config()).await.map(drop),
+        Operation::UpdateConnectionGroup => sdk.update(group, &config().into()).await.map(drop),
         Operation::DeleteConnectionGroup => sdk.delete(disabled).await,
         Operation::ListConnectionGroups => sdk.list().await.map(drop),
         Operation::TagResource => sdk.tag(&group.arn, &tags).await,

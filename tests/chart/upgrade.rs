@@ -11,6 +11,30 @@ use crate::release::{PATIENCE, Release, hurried};
 use crate::rights::{create, ready};
 
 #[tokio::test]
+async fn pods_that_use_another_lease_or_none_are_gone_before_the_new_ones_start() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    let values =
+        |more: &[&str]| ["ownerId=chart-test"].iter().chain(more).map(|value| (*value).to_owned()).collect::<Vec<_>>();
+    let alone = values(&["replicas=1", "leaderElection.enabled=false"]);
+    let release = Release::install(&control_plane, "elected", &alone).await?;
+    let strategy = async || -> Result<Option<String>> {
+        Ok(release.deployment().await?.spec.and_then(|spec| spec.strategy).and_then(|strategy| strategy.type_))
+    };
+    for (change, expected) in [
+        (&[][..], "Recreate"),
+        (&["log.level=debug"], "RollingUpdate"),
+        (&["leaderElection.leaseName=other"], "Recreate"),
+        (&["leaderElection.leaseName=other", "log.level=debug"], "RollingUpdate"),
+        (&["leaderElection.leaseName=other", "leaderElection.namespace=default"], "Recreate"),
+        (&["replicas=1", "leaderElection.enabled=false"], "Recreate"),
+    ] {
+        release.helm("upgrade", &values(change)).await?;
+        assert_eq!(strategy().await?.as_deref(), Some(expected), "{change:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_rolling_upgrade_hands_on_at_once_and_asks_cloudfront_for_nothing_but_a_list() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let simulator = Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await?;

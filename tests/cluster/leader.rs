@@ -233,7 +233,7 @@ async fn a_lease_that_may_not_be_written_is_said_and_nothing_is_done() -> Result
     let operator: Operator = replica(&bed, "first", &SHORT).kubeconfig(kubeconfig).start().await?;
     wait_until(PATIENCE, "a line about the Lease", async || {
         let log = std::fs::read_to_string(operator.log()).map_err(|error| error.to_string())?;
-        let said = log.contains("create, get and update on leases") && log.contains("forbidden");
+        let said = log.contains("RBAC (get, create, update on leases)") && log.contains("forbidden");
         if said { Ok(()) } else { Err(log) }
     })
     .await?;

@@ -7,6 +7,7 @@
 
 mod cli;
 mod credentials;
+mod ending;
 mod health;
 mod interference;
 mod journal;

@@ -7,8 +7,8 @@ use connection_group_operator::{
     api::{ConnectionGroup, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
     clock::Moment,
     cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Etag, Group, GroupId,
-        GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants,
+        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Etag, Group, GroupId,
+        GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants,
     },
     reconcile::{Finalizer, Outcome, ownership::OwnerTag},
 };
@@ -141,8 +141,8 @@ impl CloudFront for Flawed<'_> {
         self.port.create(new).await
     }
 
-    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
-        let group = self.port.update(&self.read(read), config).await?;
+    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
+        let group = self.port.update(&self.read(read), members).await?;
         if self.has(Mutant::TwoMutationsInAPass) {
             self.port.tag(&group.arn, &self.port.input().object.spec.tags).await?;
         }

@@ -105,7 +105,7 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
             })
         }
         Call::Update(group, config) => {
-            let disables = group.config.enabled && !config.enabled;
+            let disables = group.config.enabled == Some(true) && config.enabled != Some(true);
             was_read(pass, group, &ours)?;
             if disables && pass.deleting() { no_tenant_was_seen(pass, &group.id) } else { Ok(()) }
         }
@@ -173,7 +173,7 @@ fn no_tenant_was_seen(pass: &Pass, id: &GroupId) -> Result<(), Violation> {
 pub fn matches(spec: &ConnectionGroupSpec, group: &Group, tags: &Tags) -> bool {
     let list = group.config.anycast_ip_list_id.as_ref().map(ToString::to_string);
     (group.config.enabled, group.config.ipv6_enabled, list)
-        == (spec.enabled, spec.ipv6_enabled, spec.anycast_ip_list_id.clone())
+        == (Some(spec.enabled), Some(spec.ipv6_enabled), spec.anycast_ip_list_id.clone())
         && spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
 }
 
@@ -194,7 +194,7 @@ pub fn of_outcome(
     let ready = is_true(&outcome.status.conditions, "Ready");
     if let (Some(read), true, Mode::Manage, false) = (read, ready, object.spec.mode, changed || object.spec.suspend) {
         let true_of_it =
-            matches(&object.spec, &read.group, &read.tags) && read.group.deployment == Deployment::Deployed;
+            matches(&object.spec, &read.group, &read.tags) && read.group.deployment == Some(Deployment::Deployed);
         hold(Property::S6, true_of_it, || format!("what was read is {read:?}"))?;
     }
     if let (Some(read), None, Mode::Manage, false) = (read, &outcome.error, object.spec.mode, pass.deleting()) {

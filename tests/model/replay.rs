@@ -14,8 +14,8 @@ use connection_group_operator::{
     api::ConnectionGroup,
     clock::{Clock, Moment},
     cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, Group, GroupId, Lookup, NewGroup,
-        Operation, Snapshot, Summary, Tags, Tenants,
+        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Group, GroupId, Lookup, Members,
+        NewGroup, Operation, Snapshot, Summary, Tags, Tenants,
     },
     reconcile::{Memory, Outcome, Policy, Surroundings, reconcile, view::UpToDate},
 };
@@ -30,7 +30,7 @@ pub enum Call {
     Describe(Lookup),
     Tags(Arn),
     Create(NewGroup),
-    Update(Group, Config),
+    Update(Group, Members),
     Delete(Group),
     Tag(Arn, Tags),
     Untag(Arn, BTreeSet<String>),
@@ -243,8 +243,8 @@ impl CloudFront for Replay<'_> {
         answered!(self, Call::Create(new.clone()), Answer::Group)
     }
 
-    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
-        answered!(self, Call::Update(read.clone(), config.clone()), Answer::Group)
+    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
+        answered!(self, Call::Update(read.clone(), members.clone()), Answer::Group)
     }
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {

@@ -23,5 +23,6 @@ mod states;
 mod sweep;
 mod table;
 mod trouble;
+mod unstated;
 mod view;
 mod world;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, Group, GroupId, Lookup, NewGroup,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Group, GroupId, Lookup, Members, NewGroup,
     Operation, Summary, Tags, Tenants,
 };
 
@@ -40,7 +40,7 @@ impl CloudFront for Odd {
         self.answer(Operation::CreateConnectionGroup, self.described.group.clone())
     }
 
-    async fn update(&self, _: &Group, _: &Config) -> Result<Group, ApiError> {
+    async fn update(&self, _: &Group, _: &Members) -> Result<Group, ApiError> {
         self.answer(Operation::UpdateConnectionGroup, self.described.group.clone())
     }
 

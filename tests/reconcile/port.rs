@@ -14,8 +14,8 @@ use cloudfront_simulator::{
     switches::IpAddressType,
 };
 use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Described, ErrorClass, Etag, Group,
-    GroupId, GroupName, Lookup, NewGroup, Operation, Summary, Tags, Tenants, list_element,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Deployment, Described, ErrorClass, Etag, Group, GroupId,
+    GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
 };
 
 /// What goes wrong with one call.
@@ -35,6 +35,51 @@ pub enum Fault {
     ChangedJustBefore,
 }
 
+/// A member that the API's model calls optional, and that answers leave out from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut {
+    Status,
+    Enabled,
+    Ipv6Enabled,
+    RoutingEndpoint,
+    Times,
+    /// Of a row of the list.
+    RowStatus,
+    /// Of a row of the list.
+    RowEnabled,
+}
+
+impl LeftOut {
+    pub const ALL: [Self; 7] = [
+        Self::Status,
+        Self::Enabled,
+        Self::Ipv6Enabled,
+        Self::RoutingEndpoint,
+        Self::Times,
+        Self::RowStatus,
+        Self::RowEnabled,
+    ];
+
+    fn strip_group(self, group: &mut Group) {
+        match self {
+            Self::Status => group.deployment = None,
+            Self::Enabled => group.config.enabled = None,
+            Self::Ipv6Enabled => group.config.ipv6_enabled = None,
+            Self::RoutingEndpoint => group.routing_endpoint = None,
+            Self::Times => (group.created, group.modified) = (None, None),
+            Self::RowStatus | Self::RowEnabled => {}
+        }
+    }
+
+    fn strip_row(self, row: &mut Summary) {
+        match self {
+            Self::RowStatus => row.deployment = None,
+            Self::RowEnabled => row.enabled = None,
+            Self::Status | Self::Enabled | Self::Ipv6Enabled | Self::RoutingEndpoint | Self::Times => {}
+        }
+    }
+}
+
 /// An account that answers the port.
 pub struct InProcess {
     inner: Mutex<Inner>,
@@ -45,11 +90,13 @@ struct Inner {
     now: Timestamp,
     calls: Vec<Operation>,
     faults: BTreeMap<Operation, Vec<Fault>>,
+    left_out: BTreeSet<LeftOut>,
 }
 
 impl InProcess {
     pub fn new(account: Account, now: Timestamp) -> Self {
-        Self { inner: Mutex::new(Inner { account, now, calls: Vec::new(), faults: BTreeMap::new() }) }
+        let (calls, faults, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self { inner: Mutex::new(Inner { account, now, calls, faults, left_out }) }
     }
 
     /// The account itself, for what somebody else does to it.
@@ -66,6 +113,23 @@ impl InProcess {
     /// Orders a fault for the next call of that operation; several are used up in order.
     pub fn fail(&self, operation: Operation, fault: Fault) {
         self.lock().faults.entry(operation).or_default().push(fault);
+    }
+
+    /// From now on, all answers leave these members out.
+    pub fn leave_out(&self, members: impl IntoIterator<Item = LeftOut>) {
+        self.lock().left_out.extend(members);
+    }
+
+    fn group(&self, shown: &Versioned<Shown>) -> Group {
+        let mut group = group(shown);
+        self.lock().left_out.iter().for_each(|member| member.strip_group(&mut group));
+        group
+    }
+
+    fn summary(&self, item: &ConnectionGroupSummary) -> Summary {
+        let mut row = summary(item);
+        self.lock().left_out.iter().for_each(|member| member.strip_row(&mut row));
+        row
     }
 
     /// Every fault that was ordered and has not been used up is called off.
@@ -117,7 +181,7 @@ impl InProcess {
     fn get(&self, identifier: &str) -> Result<Option<Group>, ApiError> {
         let request = Request::GetConnectionGroup { identifier: identifier.to_owned() };
         match self.call(Operation::GetConnectionGroup, &request) {
-            Ok(Response::GetConnectionGroup(shown)) => Ok(Some(group(&shown))),
+            Ok(Response::GetConnectionGroup(shown)) => Ok(Some(self.group(&shown))),
             Err(error) if error.class == ErrorClass::NotFound => Ok(None),
             other => Err(unexpected(other)),
         }
@@ -157,12 +221,12 @@ fn group(shown: &Versioned<Shown>) -> Group {
         arn: Arn::new(&resource.arn),
         name: GroupName::new(&resource.name),
         etag: Etag::new(etag),
-        config: Config {
-            enabled: resource.enabled,
-            ipv6_enabled: resource.ipv6_enabled,
+        config: Members {
+            enabled: Some(resource.enabled),
+            ipv6_enabled: Some(resource.ipv6_enabled),
             anycast_ip_list_id: resource.anycast_ip_list_id.as_deref().map(AnycastIpListId::new),
         },
-        deployment: deployment(resource.status),
+        deployment: Some(deployment(resource.status)),
         routing_endpoint: Some(resource.routing_endpoint.clone()),
         is_default: resource.is_default,
         created: time(resource.created_time),
@@ -178,7 +242,7 @@ fn summary(item: &ConnectionGroupSummary) -> Summary {
         etag: Etag::new(&item.etag),
         enabled: Some(item.enabled),
         anycast_ip_list_id: item.anycast_ip_list_id.as_deref().map(AnycastIpListId::new),
-        deployment: deployment(item.status),
+        deployment: Some(deployment(item.status)),
         modified: time(item.last_modified_time),
     }
 }
@@ -213,21 +277,23 @@ impl CloudFront for InProcess {
             tags: new.tags.clone().into_iter().collect(),
         });
         match self.call(Operation::CreateConnectionGroup, &request) {
-            Ok(Response::CreateConnectionGroup(shown)) => Ok(group(&shown)),
+            Ok(Response::CreateConnectionGroup(shown)) => {
+                Ok(self.group(&shown).as_accepted(&new.config.clone().into()))
+            }
             other => Err(unexpected(other)),
         }
     }
 
-    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
+    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
         let request = Request::UpdateConnectionGroup(UpdateConnectionGroup {
             id: read.id.to_string(),
             if_match: Some(read.etag.to_string()),
-            ipv6_enabled: Some(config.ipv6_enabled),
-            anycast_ip_list_id: list_element(&read.config, config),
-            enabled: Some(config.enabled),
+            ipv6_enabled: members.ipv6_enabled,
+            anycast_ip_list_id: list_element(&read.config, members),
+            enabled: members.enabled,
         });
         match self.call(Operation::UpdateConnectionGroup, &request) {
-            Ok(Response::UpdateConnectionGroup(shown)) => Ok(group(&shown)),
+            Ok(Response::UpdateConnectionGroup(shown)) => Ok(self.group(&shown).as_accepted(members)),
             other => Err(unexpected(other)),
         }
     }
@@ -285,7 +351,7 @@ impl CloudFront for InProcess {
             let request = Request::ListConnectionGroups { anycast_ip_list_id: None, page };
             match self.call(Operation::ListConnectionGroups, &request) {
                 Ok(Response::ListConnectionGroups(page)) => {
-                    groups.extend(page.items.iter().map(summary));
+                    groups.extend(page.items.iter().map(|item| self.summary(item)));
                     marker = page.next_marker;
                     if marker.is_none() {
                         return Ok(groups);

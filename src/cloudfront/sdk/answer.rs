@@ -1,10 +1,13 @@
-//! Between the SDK's types and the port's. Pure. An answer that lacks what the operator needs is an error, never a guess.
+//! Between the SDK's types and the port's. Pure.
+//!
+//! Every member of an answer may be left out. What identifies a group and its version (Id, Arn, Name, ETag) is needed for everything: without it the
+//! answer is an error. What else is left out was not stated: `None`, never a value.
 
 use aws_sdk_cloudfront::types;
 use jiff::Timestamp;
 
 use crate::cloudfront::{
-    AnycastIpListId, ApiError, Arn, Config, Deployment, ErrorClass, Etag, Group, GroupId, GroupName, Operation,
+    AnycastIpListId, ApiError, Arn, Deployment, ErrorClass, Etag, Group, GroupId, GroupName, Members, Operation,
     Summary, Tags, error::one_line,
 };
 
@@ -33,17 +36,35 @@ pub fn group(
         arn: Arn::new(group.arn().ok_or_else(|| lacks("Arn"))?),
         name: GroupName::new(group.name().ok_or_else(|| lacks("Name"))?),
         etag: Etag::new(etag.filter(|etag| !etag.is_empty()).ok_or_else(|| lacks("ETag"))?),
-        config: Config {
-            enabled: group.enabled().ok_or_else(|| lacks("Enabled"))?,
-            ipv6_enabled: group.ipv6_enabled().ok_or_else(|| lacks("Ipv6Enabled"))?,
+        config: Members {
+            enabled: group.enabled(),
+            ipv6_enabled: group.ipv6_enabled(),
             anycast_ip_list_id: anycast(group.anycast_ip_list_id()),
         },
-        deployment: deployment(group.status().ok_or_else(|| lacks("Status"))?),
+        deployment: group.status().and_then(deployment),
         routing_endpoint: group.routing_endpoint().map(|name| one_line(name, HOST_NAME_LIMIT)),
-        is_default: group.is_default().unwrap_or_default(),
+        is_default: group.is_default().unwrap_or_else(|| has_the_name_of_a_default_group(group)),
         created: group.created_time().and_then(timestamp),
         modified: group.last_modified_time().and_then(timestamp),
     })
+}
+
+/// What CloudFront calls a default group, with the group's id behind it.
+const DEFAULT_GROUP: &str = "CreatedByCloudFront-";
+
+/// Where `IsDefault` is not stated, the name decides: every answer has it, it never changes, and to take a group for the default one only means not to
+/// touch it.
+fn has_the_name_of_a_default_group(group: &types::ConnectionGroup) -> bool {
+    group.name().is_some_and(|name| name.starts_with(DEFAULT_GROUP))
+}
+
+/// Longest name of a tenant that is shown.
+const TENANT_NAME_LIMIT: usize = 128;
+
+/// What a tenant is called: by its name, its id or neither, it counts.
+pub fn tenant_name(tenant: &types::DistributionTenantSummary) -> String {
+    let known = [tenant.name(), tenant.id(), "(unnamed)"].into_iter().find(|text| !text.is_empty());
+    one_line(known.unwrap_or_default(), TENANT_NAME_LIMIT)
 }
 
 pub fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError> {
@@ -58,7 +79,7 @@ pub fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError
         etag: Etag::new(item.e_tag()),
         enabled: item.enabled(),
         anycast_ip_list_id: anycast(item.anycast_ip_list_id()),
-        deployment: deployment(item.status().unwrap_or_default()),
+        deployment: item.status().and_then(deployment),
         modified: timestamp(item.last_modified_time()),
     })
 }
@@ -69,8 +90,8 @@ const STATUS_LIMIT: usize = 64;
 /// Longest name of a host (RFC 1035).
 const HOST_NAME_LIMIT: usize = 253;
 
-fn deployment(status: &str) -> Deployment {
-    Deployment::parse(&one_line(status, STATUS_LIMIT))
+fn deployment(status: &str) -> Option<Deployment> {
+    Some(one_line(status, STATUS_LIMIT)).filter(|status| !status.is_empty()).map(|status| Deployment::parse(&status))
 }
 
 pub fn anycast(id: Option<&str>) -> Option<AnycastIpListId> {

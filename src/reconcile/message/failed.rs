@@ -105,10 +105,10 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
     }
 }
 
-pub fn waits_for_rollout(deployment: &Deployment, error: &ApiError) -> String {
+pub fn waits_for_rollout(deployment: Option<&Deployment>, error: &ApiError) -> String {
     let text = format!(
         "CloudFront does not accept the change while an earlier one is {}; it is sent again once that is rolled out.",
-        deployment.as_str()
+        deployment.map_or("being rolled out", Deployment::as_str)
     );
     with_request_id(&text, error)
 }
@@ -169,7 +169,7 @@ mod tests {
         ("invalid", invalid),
         ("detach_refused", |error| detach_refused(&name(), &list(), error)),
         ("confirming_gone", |error| confirming_gone(&name(), Some(error))),
-        ("waits_for_rollout", |error| waits_for_rollout(&Deployment::parse("InProgress"), error)),
+        ("waits_for_rollout", |error| waits_for_rollout(Some(&Deployment::parse("InProgress")), error)),
         ("perhaps_off_air", perhaps_off_air),
     ];
 

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::{
     api::{ConnectionGroupSpec, Mode},
-    cloudfront::{budget::Budget, fence::Fence},
+    cloudfront::budget::Budget,
     runtime::{scope::Scope, term::Term},
 };
 
@@ -42,11 +42,12 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(Metrics::new(1, false));
     let budget = Arc::new(Budget::new(1.0, 1, Duration::ZERO));
+    let fence = Fence::default();
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
     Context {
         recorder: Recorder::new(client.clone()),
         client,
-        port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, Fence::default()),
+        port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, fence.clone()),
         policy: Policy {
             owner_id: "prod".to_owned(),
             allow_adoption: false,
@@ -59,6 +60,7 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         lists: watch::channel(Lists::default()).1,
         objects: Arc::new(Objects::new(vec![scope])),
         metrics,
+        fence,
         gate: std::future::ready(Gate::Open).boxed().shared(),
         turns: Semaphore::new(1),
     }

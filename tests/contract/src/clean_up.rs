@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use connection_group_operator::cloudfront::{ApiError, CloudFront, Config, Described, ErrorClass, GroupName, Lookup};
+use connection_group_operator::cloudfront::{ApiError, CloudFront, Described, ErrorClass, GroupName, Lookup, Members};
 
 use crate::target::MARK;
 
@@ -100,8 +100,8 @@ async fn look(port: &impl CloudFront, run: &GroupName) -> Result<Option<Describe
 /// One step towards the end of a group.
 async fn remove(port: &impl CloudFront, found: &Described) -> Result<String, ApiError> {
     let group = &found.group;
-    if group.config.enabled {
-        let disabled = Config { enabled: false, ..group.config.clone() };
+    if group.config.enabled != Some(false) {
+        let disabled = Members { enabled: Some(false), ..group.config.clone() };
         port.update(group, &disabled).await?;
         return Ok("disabled, but not deleted".to_owned());
     }

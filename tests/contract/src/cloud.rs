@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudfront::config::Credentials;
 use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, Described, ErrorClass, Group, GroupId,
-    GroupName, Lookup, NewGroup, Summary, Tags, Tenants,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, GroupName,
+    Lookup, Members, NewGroup, Summary, Tags, Tenants,
     budget::Budget,
     fence::Fence,
     sdk::{Call, Meter, Sdk},
@@ -117,8 +117,8 @@ impl<P: CloudFront> CloudFront for Guarded<P> {
         self.call(|| self.port.create(group)).await
     }
 
-    async fn update(&self, read: &Group, config: &Config) -> Result<Group, ApiError> {
-        self.call(|| self.port.update(read, config)).await
+    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
+        self.call(|| self.port.update(read, members)).await
     }
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {

@@ -101,6 +101,8 @@ pub async fn eventually<T: Debug>(
 /// # Errors
 /// As [`eventually`].
 pub async fn deployed(target: &impl Target, etag: &Etag) -> Result<Described, Broken> {
-    let is_deployed = |read: &Described| read.group.etag == *etag && read.group.deployment.as_str() == "Deployed";
+    let is_deployed = |read: &Described| {
+        read.group.etag == *etag && read.group.deployment.as_ref().is_some_and(|now| now.as_str() == "Deployed")
+    };
     eventually(target, "the deployment of the last change", async || read(target).await, is_deployed).await
 }

@@ -91,8 +91,8 @@ fn odd(
                 arn: Arn::new(arn),
                 name: GroupName::new("edge"),
                 etag: Etag::new(etag),
-                config,
-                deployment: Deployment::parse(if deployment.is_empty() { "Deployed" } else { &deployment }),
+                config: config.into(),
+                deployment: Some(Deployment::parse(if deployment.is_empty() { "Deployed" } else { &deployment })),
                 routing_endpoint: Some(endpoint),
                 is_default: false,
                 created: None,
@@ -168,7 +168,8 @@ proptest! {
     ) {
         // All that is shown of the differences are tags, whose names and values are the longest.
         let config = &odd.described.group.config;
-        let asked = ConnectionGroupSpec { enabled: config.enabled, ipv6_enabled: config.ipv6_enabled, ..asked };
+        let (enabled, ipv6_enabled) = (config.enabled.unwrap(), config.ipv6_enabled.unwrap());
+        let asked = ConnectionGroupSpec { enabled, ipv6_enabled, ..asked };
         judge(&passes(asked, &odd, memory, being_deleted), WORDIEST)?;
     }
 }

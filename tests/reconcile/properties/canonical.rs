@@ -75,8 +75,8 @@ fn describe(world: &World) -> Described {
 fn written_off(described: &Described) -> ConnectionGroupSpec {
     let config = &described.group.config;
     ConnectionGroupSpec {
-        enabled: config.enabled,
-        ipv6_enabled: config.ipv6_enabled,
+        enabled: config.enabled.unwrap(),
+        ipv6_enabled: config.ipv6_enabled.unwrap(),
         anycast_ip_list_id: config.anycast_ip_list_id.as_ref().map(AnycastIpListId::to_string),
         tags: described.tags.clone().into_iter().filter(|(key, _)| key != OwnerTag::KEY).collect(),
         ..spec()
@@ -117,11 +117,11 @@ fn change(described: &mut Described, otherwise: &Otherwise) -> String {
     let key = |index: &Index| index.get(&described.tags.keys().cloned().collect::<Vec<_>>()).clone();
     match otherwise {
         Otherwise::Enabled => {
-            described.group.config.enabled ^= true;
+            described.group.config.enabled = described.group.config.enabled.map(|on| !on);
             "enabled".to_owned()
         }
         Otherwise::Ipv6 => {
-            described.group.config.ipv6_enabled ^= true;
+            described.group.config.ipv6_enabled = described.group.config.ipv6_enabled.map(|on| !on);
             "ipv6Enabled".to_owned()
         }
         Otherwise::List => {

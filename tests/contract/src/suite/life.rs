@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connection_group_operator::cloudfront::{
-    AnycastIpListId, CloudFront, Config, Described, ErrorClass, Etag, GroupId, Lookup, NewGroup, Tenants,
+    AnycastIpListId, CloudFront, Config, Described, ErrorClass, Etag, GroupId, Lookup, Members, NewGroup, Tenants,
 };
 
 use super::Finding;
@@ -124,7 +124,7 @@ async fn the_list_shows_the_group_as_a_read_does(target: &impl Target) -> Verdic
         "another group or version",
         item,
     )?;
-    ensure(item.enabled == Some(group.config.enabled), "another value of Enabled", item)?;
+    ensure(item.enabled == group.config.enabled, "another value of Enabled", item)?;
     ensure(item.anycast_ip_list_id == group.config.anycast_ip_list_id, "another Anycast list", item)
 }
 
@@ -135,7 +135,7 @@ async fn a_change_is_deployed_in_the_end(target: &impl Target) -> Verdict {
 
 async fn an_update_moves_the_etag_and_sets_what_was_asked(target: &impl Target) -> Verdict {
     let before = read(target).await?;
-    let config = Config { ipv6_enabled: false, ..before.group.config.clone() };
+    let config = Members { ipv6_enabled: Some(false), ..before.group.config.clone() };
     let answered = target.port().update(&before.group, &config).await?;
     ensure(answered.config == config, "another configuration", &answered)?;
     ensure(answered.etag != before.group.etag, "the same ETag", &answered)?;
@@ -149,7 +149,7 @@ async fn an_update_of_an_outdated_version_is_refused_and_changes_nothing(target:
     let before = read(target).await?;
     let mut outdated = before.group.clone();
     outdated.etag = Etag::new(FIRST);
-    refused(target.port().update(&outdated, &ON).await, ErrorClass::StaleEtag)?;
+    refused(target.port().update(&outdated, &ON.into()).await, ErrorClass::StaleEtag)?;
     unchanged(&before, &read(target).await?)
 }
 
@@ -200,7 +200,7 @@ async fn an_anycast_list_that_does_not_exist_is_none_and_no_error(target: &impl 
 
 async fn a_group_cannot_use_an_anycast_list_that_does_not_exist(target: &impl Target) -> Verdict {
     let before = read(target).await?;
-    let config = Config { anycast_ip_list_id: Some(AnycastIpListId::new(NO_LIST)), ..before.group.config.clone() };
+    let config = Members { anycast_ip_list_id: Some(AnycastIpListId::new(NO_LIST)), ..before.group.config.clone() };
     refused(target.port().update(&before.group, &config).await, ErrorClass::NotFound)?;
     unchanged(&before, &read(target).await?)
 }
@@ -218,7 +218,7 @@ async fn an_enabled_group_is_not_deleted(target: &impl Target) -> Verdict {
 
 async fn a_group_can_be_disabled(target: &impl Target) -> Verdict {
     let before = read(target).await?.group;
-    let config = Config { enabled: false, ..before.config.clone() };
+    let config = Members { enabled: Some(false), ..before.config.clone() };
     let answered = target.port().update(&before, &config).await?;
     let after = deployed(target, &answered.etag).await?;
     ensure(after.group.config == config, "another configuration", &after)

@@ -69,10 +69,10 @@ pub async fn an_update_of_a_version_that_somebody_else_has_changed_is_refused(ta
     let group = made(target, OFF).await?;
     let patch = GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() };
     target.outside_edit(target.name().as_str(), patch).await;
-    refused(target.port().update(&group, &OFF).await, ErrorClass::StaleEtag)?;
+    refused(target.port().update(&group, &OFF.into()).await, ErrorClass::StaleEtag)?;
     refused(target.port().delete(&group).await, ErrorClass::StaleEtag)?;
     let config = read(target).await?.group.config;
-    ensure(config.ipv6_enabled, "the other's change is lost", &config)
+    ensure(config.ipv6_enabled == Some(true), "the other's change is lost", &config)
 }
 
 pub async fn a_group_recreated_outside_has_another_id_under_the_same_name(target: &impl Neighbourhood) -> Verdict {
@@ -135,9 +135,9 @@ pub async fn an_anycast_list_is_attached_and_detached(target: &impl Neighbourhoo
     ensure(family == Some(AddressFamily::Other), "another family", &family)?;
     let group = made(target, Config { ipv6_enabled: true, ..using(&list) }).await?;
     ensure(group.config.anycast_ip_list_id.as_ref() == Some(&list), "not attached", &group)?;
-    let group = target.port().update(&group, &OFF).await?;
+    let group = target.port().update(&group, &OFF.into()).await?;
     ensure(group.config == OFF, "not detached", &group)?;
-    let group = target.port().update(&group, &using(&list)).await?;
+    let group = target.port().update(&group, &using(&list).into()).await?;
     ensure(group.config == using(&list), "not attached again", &group)
 }
 
@@ -148,7 +148,7 @@ pub async fn ipv6_is_refused_with_an_ipv4_anycast_list(target: &impl Neighbourho
     let both = Config { ipv6_enabled: true, ..using(&list) };
     refused(made(target, both.clone()).await, ErrorClass::InvalidArgument)?;
     let group = made(target, using(&list)).await?;
-    refused(target.port().update(&group, &both).await, ErrorClass::InvalidArgument)
+    refused(target.port().update(&group, &both.into()).await, ErrorClass::InvalidArgument)
 }
 
 pub async fn an_anycast_list_that_is_full_is_refused(target: &impl Neighbourhood) -> Verdict {

@@ -10,7 +10,7 @@ use cloudfront_simulator::switches::{
     Detach, EmptyUpdate, ImplausibleIfMatch, Names, OversizedPage, Tolerance, UnknownFilter, WriteBy, WritePrecedence,
 };
 use connection_group_operator::cloudfront::{
-    AnycastIpListId, ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Etag, Group, GroupId,
+    AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, Etag, Group, GroupId, Members,
 };
 
 use super::{Answer, Raw, seen, span};
@@ -76,7 +76,7 @@ impl<'a> Probe<'a> {
 
     pub async fn update_in_progress(&self) -> Tried {
         let group = read(self.cloud).await?.group;
-        if group.deployment == Deployment::Deployed {
+        if group.deployment == Some(Deployment::Deployed) {
             return Ok(Answer::NotTried("the new group was deployed before it could be updated"));
         }
         Ok(tolerated(self.cloud.port().update(&group, &turned(&group.config)).await, ErrorClass::InUse))
@@ -87,7 +87,7 @@ impl<'a> Probe<'a> {
         let measured = async {
             let group = self.at_rest().await?.group;
             // Enabled, for what comes after.
-            let config = Config { enabled: true, ..turned(&group.config) };
+            let config = Members { enabled: Some(true), ..turned(&group.config) };
             let since = Instant::now();
             let answered = self.cloud.port().update(&group, &config).await?;
             let read_lag = self.lag("the change", |read| read.group.etag == answered.etag).await?;
@@ -150,7 +150,7 @@ impl<'a> Probe<'a> {
     /// A deletion that is both outdated and forbidden.
     pub async fn write_precedence(&self) -> Tried {
         let mut group = self.at_rest().await?.group;
-        if !group.config.enabled || group.etag == self.first_etag {
+        if group.config.enabled == Some(false) || group.etag == self.first_etag {
             return Ok(Answer::NotTried(
                 "the group could not be enabled and changed, so its deletion is not forbidden twice",
             ));
@@ -223,7 +223,7 @@ impl<'a> Probe<'a> {
 
     async fn empty_element(&self, list: &str) -> Tried {
         let group = self.attached(list).await?;
-        let without = Config { anycast_ip_list_id: None, ..group.config.clone() };
+        let without = Members { anycast_ip_list_id: None, ..group.config.clone() };
         match self.cloud.port().update(&group, &without).await {
             Ok(after) if after.config.anycast_ip_list_id.is_none() => Ok(seen(Detach::EmptyElement)),
             Ok(_) => Ok(seen(Detach::Never)),
@@ -239,7 +239,7 @@ impl<'a> Probe<'a> {
             return Ok(group);
         }
         // Whatever addresses the list has, it can be used without IPv6.
-        let using = Config { ipv6_enabled: false, anycast_ip_list_id: list, ..group.config.clone() };
+        let using = Members { ipv6_enabled: Some(false), anycast_ip_list_id: list, ..group.config.clone() };
         let answered = self.cloud.port().update(&group, &using).await?;
         Ok(deployed(self.cloud, &answered.etag).await?.group)
     }
@@ -247,9 +247,9 @@ impl<'a> Probe<'a> {
     /// The last one: afterwards there may be no group.
     pub async fn delete_in_progress(&self) -> Tried {
         let group = self.at_rest().await?.group;
-        let disabled = Config { enabled: false, ..group.config.clone() };
+        let disabled = Members { enabled: Some(false), ..group.config.clone() };
         let group = self.cloud.port().update(&group, &disabled).await?;
-        if group.deployment == Deployment::Deployed {
+        if group.deployment == Some(Deployment::Deployed) {
             return Ok(Answer::NotTried("the group was deployed at once"));
         }
         Ok(tolerated(self.cloud.port().delete(&group).await, ErrorClass::NotDisabled))
@@ -263,7 +263,7 @@ impl<'a> Probe<'a> {
             Ok((first, read(self.cloud).await?))
         };
         let rests = |(first, second): &(Described, Described)| {
-            first.group == second.group && second.group.deployment == Deployment::Deployed
+            first.group == second.group && second.group.deployment == Some(Deployment::Deployed)
         };
         eventually(self.cloud, "a deployed group", twice, rests).await.map(|(_, group)| group)
     }
@@ -295,8 +295,8 @@ impl<'a> Probe<'a> {
 }
 
 /// With IPv6 the other way round.
-fn turned(config: &Config) -> Config {
-    Config { ipv6_enabled: !config.ipv6_enabled, ..config.clone() }
+fn turned(members: &Members) -> Members {
+    Members { ipv6_enabled: members.ipv6_enabled.map(|on| !on), ..members.clone() }
 }
 
 /// Whether something was done, or refused in the one way that the simulator knows.

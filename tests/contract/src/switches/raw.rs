@@ -117,7 +117,7 @@ impl Raw {
     /// As CloudFront says.
     pub async fn update_enabled(&self, read: &Group) -> Result<Shown, Refusal> {
         let request = self.client.update_connection_group().id(read.id.as_str()).if_match(read.etag.as_str());
-        let request = request.enabled(read.config.enabled);
+        let request = request.set_enabled(read.config.enabled);
         Ok(shown(self.gate.pass(Box::pin(request.send())).await?.connection_group()))
     }
 

@@ -1,0 +1,80 @@
+//! Background tasks, none of which may end before the process does. In: tasks with names. Out: which of them has ended, and how. Talks to nobody.
+
+use std::{collections::HashMap, future::Future, future::pending};
+
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::pass::panic_text;
+
+/// The tasks; dropping this ends them.
+#[derive(Default)]
+pub struct Background {
+    tasks: JoinSet<()>,
+    names: HashMap<Id, &'static str>,
+}
+
+/// A task that must not end has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("{task} {how}")]
+pub struct Died {
+    /// Which one.
+    pub task: &'static str,
+    /// In what way.
+    pub how: How,
+}
+
+/// In what way a task has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum How {
+    /// As if its work were done.
+    #[error("has ended, which it never should")]
+    Returned,
+    /// By a defect.
+    #[error("panicked: {0}")]
+    Panicked(String),
+}
+
+impl Background {
+    /// Begins a task.
+    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let id = self.tasks.spawn(task).id();
+        self.names.insert(id, name);
+    }
+
+    /// Waits until one of the tasks has ended.
+    pub async fn ended(&mut self) -> Died {
+        let (id, how) = match self.tasks.join_next_with_id().await {
+            None => pending().await,
+            Some(Ok((id, ()))) => (id, How::Returned),
+            Some(Err(error)) => (error.id(), how(error)),
+        };
+        Died { task: self.names.get(&id).copied().unwrap_or("a background task"), how }
+    }
+}
+
+fn how(error: JoinError) -> How {
+    match error.try_into_panic() {
+        Ok(panic) => How::Panicked(panic_text(panic.as_ref())),
+        Err(_) => How::Returned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_task_that_ends_is_named_whichever_way_it_ended() {
+        type Task = fn() -> futures::future::BoxFuture<'static, ()>;
+        let table: [(Task, &str); 2] = [
+            (|| Box::pin(async {}), "the reporter has ended, which it never should"),
+            (|| Box::pin(async { panic!("an index of {}", 7) }), "the reporter panicked: an index of 7"),
+        ];
+        for (task, sentence) in table {
+            let mut background = Background::default();
+            background.spawn("the server", pending());
+            background.spawn("the reporter", task());
+            assert_eq!(background.ended().await.to_string(), sentence);
+        }
+    }
+}

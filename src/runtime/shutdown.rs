@@ -1,0 +1,58 @@
+//! How long the process may take to end after it was told to. Pure.
+//!
+//! Calls in flight are answered within their time-out, what they brought is stored, the Lease is released, and the last traces are sent. The grace period
+//! of the Pod must be longer than all of that together: a process that is killed before leaves its Lease to expire.
+
+use std::time::Duration;
+
+/// For what follows the answers in flight: the reads that explain them, and the writes of status and finalizer.
+const REPORT_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long reconciles under way may take to finish; what is left then, the next leader reads anew.
+#[must_use]
+pub const fn drain_patience(call_timeout: Duration) -> Duration {
+    call_timeout.saturating_add(REPORT_PATIENCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Command},
+        runtime::lease::RELEASE_PATIENCE,
+        telemetry::FLUSH_PATIENCE,
+    };
+
+    /// The longest time from the signal to the end of the process.
+    fn longest(call_timeout: Duration) -> Duration {
+        drain_patience(call_timeout) + RELEASE_PATIENCE + FLUSH_PATIENCE
+    }
+
+    /// The chart's value of that name at the top level.
+    fn value(name: &str) -> u64 {
+        let values = include_str!("../../charts/connection-group-operator/values.yaml");
+        let line = values.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.expect("the chart has that value").parse().expect("a number of seconds")
+    }
+
+    #[test]
+    fn the_charts_grace_period_is_longer_than_all_that_the_end_may_take() {
+        let words = ["connection-group-operator", "run", "--owner-id", "o"];
+        let Command::Run(args) = Cli::parse_from(words).command else { unreachable!("the words say run") };
+        let grace_period = Duration::from_secs(value("terminationGracePeriodSeconds"));
+        assert!(longest(args.aws_call_timeout) < grace_period, "{:?}", longest(args.aws_call_timeout));
+    }
+
+    #[test]
+    fn the_documents_say_by_how_much_the_grace_period_must_be_longer_than_a_call() {
+        let more = format!("plus {}", humantime::format_duration(longest(Duration::ZERO)));
+        for (name, text) in [
+            ("README.md", include_str!("../../README.md")),
+            ("values.yaml", include_str!("../../charts/connection-group-operator/values.yaml")),
+        ] {
+            assert!(text.contains(&more), "{name} does not say '{more}'");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Answers that leave out what the API's model calls optional: a member that is left out was not stated. Nothing false is said, nothing is changed
+//! because of it, and nothing stands still.
+
+use cloudfront_simulator::switches::Tolerance;
+use connection_group_operator::{api::Reason, reconcile::Finalizer};
+
+use crate::{
+    port::LeftOut::{self, RowStatus, Status},
+    world::{World, spec},
+};
+
+/// Each member alone, those that say the same in two answers, and all at once.
+fn cases() -> Vec<Vec<LeftOut>> {
+    let alone = LeftOut::ALL.into_iter().map(|member| vec![member]);
+    alone.chain([vec![Status, RowStatus], LeftOut::ALL.to_vec()]).collect()
+}
+
+#[test]
+fn a_group_at_rest_stays_ready_and_is_not_changed_whatever_answers_leave_out() {
+    for left_out in cases() {
+        let mut world = World::new(spec());
+        world.settle();
+        let before = world.status();
+        world.calls();
+        world.port.leave_out(left_out.clone());
+        world.sweep();
+        world.request_reconcile("now");
+        world.settle();
+        let after = world.status();
+        assert_eq!(world.mutations(), [], "{left_out:?}");
+        assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "{left_out:?}");
+        assert_eq!(
+            (after.id, after.routing_endpoint, after.status, after.enabled, after.ipv6_enabled, after.created_time),
+            (
+                before.id,
+                before.routing_endpoint,
+                before.status,
+                before.enabled,
+                before.ipv6_enabled,
+                before.created_time
+            ),
+            "{left_out:?}: what was known stays known"
+        );
+    }
+}
+
+#[test]
+fn a_group_lives_its_life_whatever_answers_leave_out() {
+    for left_out in cases() {
+        for in_progress in [Tolerance::Accept, Tolerance::Refuse] {
+            live(&left_out, in_progress);
+        }
+    }
+}
+
+fn live(left_out: &[LeftOut], in_progress: Tolerance) {
+    let case = format!("{left_out:?}, a deletion in progress: {in_progress:?}");
+    let mut world = World::new(spec());
+    world.switch(|switches| switches.delete_in_progress = in_progress);
+    world.port.leave_out(left_out.iter().copied());
+    world.settle();
+    // Nobody states that the group is rolled out, so nobody says so.
+    let unstated = left_out.contains(&Status) && left_out.contains(&RowStatus);
+    let at_rest = |reason: Reason| if unstated { Reason::Deploying } else { reason }.as_str().to_owned();
+    assert_eq!(world.ready().1, at_rest(Reason::Deployed), "{case}: {}", world.message());
+
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.settle();
+    let group = world.group().unwrap().resource;
+    assert_eq!((group.enabled, group.ipv6_enabled), (false, false), "{case}");
+    assert_eq!(world.ready().1, at_rest(Reason::Disabled), "{case}: {}", world.message());
+    world.calls();
+    world.settle();
+    assert_eq!(world.mutations(), [], "{case}: nothing is left to do");
+
+    world.edit(|spec| spec.enabled = true);
+    world.settle();
+    world.delete();
+    let mut released = false;
+    for _ in 0..30 {
+        released = world.pass().finalizer == Finalizer::Release;
+        if released {
+            break;
+        }
+        world.advance(crate::world::PROPAGATION);
+        world.sweep();
+    }
+    assert!(released && world.group().is_none(), "{case}: {:?} {}", world.ready(), world.message());
+}
