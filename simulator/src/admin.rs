@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::model::{AnycastIpList, ConnectionGroup, DeploymentStatus, DistributionTenant, Tags, Versioned};
 pub use crate::operation::Operation;
 pub use crate::request::Request;
-pub use crate::switches::{IpAddressType, Switches};
+pub use crate::switches::{IpAddressType, ServeOn, Switches};
 pub use crate::time::{Millis, Timestamp};
 pub use edits::{GroupPatch, ListPatch, NewGroup, NewList, NewTenant};
 pub use faults::{Fault, FaultCreated, FaultId, FaultRule, FaultStatus, Moment, OperationFilter};

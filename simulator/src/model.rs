@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::switches::IpAddressType;
+use crate::switches::{IpAddressType, ServeOn};
 use crate::time::Timestamp;
 
 /// Tags by key.
@@ -59,6 +59,9 @@ pub struct ConnectionGroup {
     pub ipv6_enabled: bool,
     /// `d….cloudfront.net`
     pub routing_endpoint: String,
+    /// The distribution that viewers without SNI get the certificate of, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_fallback: Option<String>,
     /// The Anycast IP list it uses, if any.
     pub anycast_ip_list_id: Option<String>,
     /// How far its last change has got.
@@ -67,6 +70,9 @@ pub struct ConnectionGroup {
     pub enabled: bool,
     /// Whether CloudFront made it for tenants that name no group.
     pub is_default: bool,
+    /// Elements that this version of the API does not have, name and text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub further_elements: BTreeMap<String, String>,
 }
 
 /// A connection group, as List shows it: without IPv6 and tags, but with its `ETag`.
@@ -86,6 +92,8 @@ pub struct ConnectionGroupSummary {
     pub last_modified_time: Timestamp,
     /// Its current version.
     pub etag: String,
+    /// The distribution that viewers without SNI get the certificate of, if any.
+    pub viewer_fallback: Option<String>,
     /// The Anycast IP list it uses, if any.
     pub anycast_ip_list_id: Option<String>,
     /// Whether it takes traffic.
@@ -134,6 +142,9 @@ pub struct DistributionTenant {
     pub connection_group_id: String,
     /// The domains it serves.
     pub domains: Vec<String>,
+    /// On which addresses; CloudFront's default is `any`, and is not stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve_on: Option<ServeOn>,
     /// When it was created.
     pub created_time: Timestamp,
     /// When it last changed.

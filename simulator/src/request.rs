@@ -93,6 +93,9 @@ pub struct CreateConnectionGroup {
     pub name: String,
     /// On when not sent.
     pub ipv6_enabled: Option<bool>,
+    /// The distribution that viewers without SNI get the certificate of; an empty structure is empty text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_fallback: Option<String>,
     /// The list to use.
     pub anycast_ip_list_id: Option<String>,
     /// See [`crate::Switches::create_enabled`] when not sent.
@@ -110,6 +113,9 @@ pub struct UpdateConnectionGroup {
     pub if_match: Option<String>,
     /// Kept when not sent.
     pub ipv6_enabled: Option<bool>,
+    /// See [`crate::Switches::omission_clears`] when not sent; an empty structure is empty text, and takes it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_fallback: Option<String>,
     /// Kept when not sent; what empty text does is [`crate::Switches::detach`].
     pub anycast_ip_list_id: Option<String>,
     /// Kept when not sent.

@@ -92,6 +92,9 @@ pub struct Switches {
     /// Whether an update that omits `AnycastIpListId` detaches the list (inferred: no, updates are partial)
     #[arg(long, action = clap::ArgAction::Set, default_value_t = Switches::DEFAULT.omission_detaches)]
     pub omission_detaches: bool,
+    /// Whether an update takes off the members it omits that came later: `ViewerFallback`, and what is newer still (inferred: no)
+    #[arg(long, action = clap::ArgAction::Set, default_value_t = Switches::DEFAULT.omission_clears)]
+    pub omission_clears: bool,
     /// Deleting the default group: documented as impossible, the code is unknown
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.default_group_deletion)]
     pub default_group_deletion: DefaultGroupDeletion,
@@ -148,6 +151,7 @@ impl Switches {
         empty_update: EmptyUpdate::NewVersion,
         detach: Detach::EmptyElement,
         omission_detaches: false,
+        omission_clears: false,
         default_group_deletion: DefaultGroupDeletion::CannotDeleteEntityWhileInUse,
         write_precedence: WritePrecedence::VersionFirst,
         if_match_star: Tolerance::Refuse,

@@ -80,6 +80,8 @@ pub enum Reason {
     DriftCorrected,
     /// Event: the group was disabled although tenants use it, because the spec says so.
     DisabledWithTenants,
+    /// Event: the answer to an update no longer shows an element of the group that the operator does not manage.
+    ElementLost,
     /// Event: on the operator's Pod; a group carries our owner tag, and no object names it.
     Orphaned,
     /// Event: the group was let go and left as it is.
@@ -126,6 +128,7 @@ impl Reason {
             Self::DeletedOutside => "DeletedOutside",
             Self::DriftCorrected => "DriftCorrected",
             Self::DisabledWithTenants => "DisabledWithTenants",
+            Self::ElementLost => "ElementLost",
             Self::Orphaned => "Orphaned",
             Self::Released => "Released",
             Self::Deleted => "Deleted",

@@ -4,6 +4,7 @@
 //! [`sdk`] is the adapter over the AWS SDK; nothing outside this module knows that SDK.
 
 pub mod budget;
+pub mod elements;
 pub mod error;
 pub mod fence;
 pub mod sdk;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 
+pub use elements::Elements;
 pub use error::{ApiError, ErrorClass, Operation};
 
 macro_rules! text_newtypes {
@@ -166,6 +168,8 @@ pub struct Group {
     pub created: Option<Timestamp>,
     /// When the group was last modified.
     pub modified: Option<Timestamp>,
+    /// Elements of the answer that the operator does not manage.
+    pub elements: Elements,
 }
 
 impl Group {
@@ -261,6 +265,18 @@ pub struct Tenants {
     pub names: Vec<String>,
     /// Whether CloudFront has further pages.
     pub beyond_this_page: bool,
+    /// Whether the answer has a list at all.
+    pub listing: Listing,
+}
+
+/// Whether an answer has the list that was asked for. Nothing says how CloudFront writes an empty one: where it is left out, it was not stated, or is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// It is there, be it empty.
+    #[default]
+    Stated,
+    /// It is not.
+    LeftOut,
 }
 
 impl Tenants {
@@ -295,7 +311,8 @@ pub trait CloudFront: Send + Sync {
     ///
     /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent where a list is wanted, is sent as an empty element where one is to be
     /// detached, and is left out where there is none and none is wanted: whether the empty element is accepted is unproven (semantics.md,
-    /// row Detaching a list), and nothing else may depend on it.
+    /// row Detaching a list), and nothing else may depend on it. What else an update takes is sent as it was read; if CloudFront refuses the values that
+    /// it is sent so, once more without it, since it must never hold up what the spec asks for.
     fn update(&self, read: &Group, members: &Members) -> impl Future<Output = Result<Group, ApiError>> + Send;
 
     /// `DeleteConnectionGroup` of a group as it was just read, with If-Match from that read.

@@ -4,9 +4,12 @@
 //! own retries are off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
 
 mod answer;
+mod carried;
 mod failure;
+mod unknown;
 mod whole;
 mod wire;
+mod xml;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
@@ -23,12 +26,14 @@ use tracing::{Instrument, Span, field::Empty};
 
 use self::{
     answer::{group, sdk_tags, summary, tenant_name, unreadable},
+    carried::{Carry, Seen},
     failure::api_error,
+    unknown::Unknown,
     wire::watched,
 };
 use super::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, Lookup, Members,
-    NewGroup, Operation, Summary, Tags, Tenants,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Elements, ErrorClass, Group, GroupId,
+    Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants,
     budget::{Budget, Lane},
     fence::{CallScope, Fence, Refused},
     list_element,
@@ -51,6 +56,10 @@ pub struct Endpoint {
 pub trait Meter: Send + Sync {
     /// One attempt has ended.
     fn call_ended(&self, call: &Call<'_>);
+    /// An answer shows an element of a group that this version does not know.
+    fn unknown_element(&self, element: &str);
+    /// The answer to an update no longer shows an element of the group that was there before.
+    fn element_lost(&self, element: &str);
 }
 
 /// A call that has ended.
@@ -74,6 +83,7 @@ pub struct Sdk {
     fence: Fence,
     scope: CallScope,
     lane: Lane,
+    unknown: Arc<Unknown>,
 }
 
 const TENANT_NAMES_SHOWN: usize = 10;
@@ -106,8 +116,8 @@ impl Sdk {
             .interceptor(wire::Tap)
             .interceptor(whole::Whole)
             .build();
-        let scope = fence.scope();
-        Self { client: Client::from_conf(config), budget, meter, fence, scope, lane: Lane::Urgent }
+        let (scope, unknown) = (fence.scope(), Arc::default());
+        Self { client: Client::from_conf(config), budget, meter, fence, scope, lane: Lane::Urgent, unknown }
     }
 
     /// The same adapter for one reconcile, or whatever else ends as a whole, calling in this lane of the budget.
@@ -162,14 +172,42 @@ impl Sdk {
         answer
     }
 
+    async fn send_update(&self, read: &Group, members: &Members, carried: Elements) -> Result<Group, ApiError> {
+        let operation = Operation::UpdateConnectionGroup;
+        let request = self
+            .client
+            .update_connection_group()
+            .id(read.id.as_str())
+            .if_match(read.etag.as_str())
+            .set_enabled(members.enabled)
+            .set_ipv6_enabled(members.ipv6_enabled)
+            .set_anycast_ip_list_id(list_element(&read.config, members));
+        let seen = Seen::default();
+        let request = request.customize().interceptor(Carry(carried)).interceptor(seen.clone());
+        let output = self.call(operation, request.send()).await?;
+        Ok(self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?))
+    }
+
     async fn get(&self, identifier: &str) -> Result<Option<Group>, ApiError> {
         let operation = Operation::GetConnectionGroup;
+        let seen = Seen::default();
         let request = self.client.get_connection_group().identifier(identifier);
+        let request = request.customize().interceptor(seen.clone());
         match self.call(operation, request.send()).await {
-            Ok(output) => group(operation, output.connection_group(), output.e_tag()).map(Some),
+            Ok(output) => {
+                Ok(Some(self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?)))
+            }
             Err(error) if error.class == ErrorClass::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// A group as it was answered; elements of it that this version does not know block nothing, but are counted, and told once.
+    fn found(&self, group: Group) -> Group {
+        for element in group.elements.unknown() {
+            self.meter.unknown_element(&self.unknown.label(element));
+        }
+        group
     }
 
     async fn tags_of(&self, arn: &Arn) -> Result<Tags, ApiError> {
@@ -239,23 +277,24 @@ impl CloudFront for Sdk {
             .ipv6_enabled(new.config.ipv6_enabled)
             .set_anycast_ip_list_id(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string))
             .tags(sdk_tags(operation, &new.tags)?);
+        let seen = Seen::default();
+        let request = request.customize().interceptor(seen.clone());
         let output = self.call(operation, request.send()).await?;
-        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        let answered = self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?);
         Ok(answered.as_accepted(&new.config.clone().into()))
     }
 
     async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
-        let operation = Operation::UpdateConnectionGroup;
-        let request = self
-            .client
-            .update_connection_group()
-            .id(read.id.as_str())
-            .if_match(read.etag.as_str())
-            .set_enabled(members.enabled)
-            .set_ipv6_enabled(members.ipv6_enabled)
-            .set_anycast_ip_list_id(list_element(&read.config, members));
-        let output = self.call(operation, request.send()).await?;
-        let answered = group(operation, output.connection_group(), output.e_tag())?;
+        let carries = read.elements.carried().next().is_some();
+        let answered = match self.send_update(read, members, read.elements.clone()).await {
+            Err(error) if carries && matches!(error.class, ErrorClass::InvalidArgument | ErrorClass::NotFound) => {
+                self.send_update(read, members, Elements::default()).await?
+            }
+            answered => answered?,
+        };
+        for element in read.elements.lost(&answered.elements) {
+            self.meter.element_lost(&self.unknown.label(element));
+        }
         Ok(answered.as_accepted(members))
     }
 
@@ -286,6 +325,7 @@ impl CloudFront for Sdk {
             count: page.len(),
             names: shown.map(tenant_name).collect(),
             beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
+            listing: if output.distribution_tenant_list.is_some() { Listing::Stated } else { Listing::LeftOut },
         })
     }
 

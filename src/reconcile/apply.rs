@@ -68,15 +68,16 @@ pub async fn apply<C: CloudFront>(
             conclusion.tell(Reason::Tagged, "Untag", text)
         }
 
-        Mutation::Disable(Described { group, tags: _ }) => {
-            let off = Members { enabled: Some(false), ..group.config.clone() };
-            let group = match write.note(port.update(&group, &off).await) {
+        Mutation::Disable(Described { group: read, tags: _ }) => {
+            let off = Members { enabled: Some(false), ..read.config.clone() };
+            let group = match write.note(port.update(&read, &off).await) {
                 Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &group) => return Ok(postponed(group, &error)),
+                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read, &error)),
                 Err(error) => return Err(error.into()),
             };
             let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
-            disabling(group).tell(Reason::Disabling, "Disable", text)
+            let lost = lost(&read, &group);
+            disabling(group).tell(Reason::Disabling, "Disable", text).without(&read, "Disable", &lost)
         }
         Mutation::Delete(Described { group, tags: _ }) => {
             write.note(port.delete(&group).await)?;
@@ -151,7 +152,8 @@ async fn update<C: CloudFront>(
         _ => None,
     };
     let text = message::changes(changes);
-    let conclusion = written(group, config, left, known);
+    let lost = lost(read, &group);
+    let conclusion = written(group, config, left, known).without(read, "Update", &lost);
     let conclusion = if known.was_changed_by_others(read) {
         let flapping = write.put_right();
         let text = format!("Somebody else's change was put right: {text}.");
@@ -171,6 +173,11 @@ async fn update<C: CloudFront>(
         Some(Err(error)) => conclusion.warn(Reason::DisabledWithTenants, "Disable", message::perhaps_off_air(&error)),
         Some(Ok(_)) | None => conclusion,
     })
+}
+
+/// The elements that the answer to an update no longer shows.
+fn lost(read: &Group, answered: &Group) -> Vec<String> {
+    read.elements.lost(&answered.elements).map(ToOwned::to_owned).collect()
 }
 
 /// Whether CloudFront refused a change because an earlier one is still rolled out.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, Finalizer, Severity, backoff::Pace, desired::Intent, plan::Mutation};
+use super::{Event, Finalizer, Severity, backoff::Pace, desired::Intent, message, plan::Mutation};
 use crate::{
     api::{BlockedBy, Drift, Reason, Standing},
     cloudfront::{Group, Summary, Tags},
@@ -155,6 +155,16 @@ impl Conclusion {
     #[must_use]
     pub fn warn(self, reason: Reason, action: &'static str, note: String) -> Self {
         self.event(Severity::Warning, reason, action, note)
+    }
+
+    /// Warns people if the answer to an update no longer shows elements of the group that were there before.
+    #[must_use]
+    pub fn without(self, read: &Group, action: &'static str, lost: &[String]) -> Self {
+        if lost.is_empty() {
+            self
+        } else {
+            self.warn(Reason::ElementLost, action, message::element_lost(&read.name, lost))
+        }
     }
 
     fn event(mut self, severity: Severity, reason: Reason, action: &'static str, note: String) -> Self {

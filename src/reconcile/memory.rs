@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Policy, dispute::Dispute};
-use crate::{clock::Moment, cloudfront::Snapshot};
+use crate::{
+    clock::Moment,
+    cloudfront::{Listing, Snapshot, Tenants},
+};
 
 /// Memory of one object, kept by uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -20,6 +23,8 @@ pub struct Memory {
     pub dispute: Dispute,
     /// Since when every look has shown the group without an owner.
     pub unowned_since: Option<Moment>,
+    /// Since when every answer about its tenants has left their list out.
+    pub tenants_left_out_since: Option<Moment>,
 }
 
 impl Memory {
@@ -41,6 +46,17 @@ impl Memory {
             (true, None) => Some(now),
             (true, since) => since,
         };
+    }
+
+    /// Takes note of an answer about tenants. Whether it is believed: a list that is left out is taken for an empty one only once it has been left out
+    /// for a settle window.
+    pub fn believes(&mut self, tenants: &Tenants, now: Moment, settle_window: Duration) -> bool {
+        if tenants.listing == Listing::Stated || tenants.any() {
+            self.tenants_left_out_since = None;
+            return true;
+        }
+        let since = *self.tenants_left_out_since.get_or_insert(now);
+        now.since(since) >= settle_window
     }
 
     /// For how long every look has shown the group without an owner.

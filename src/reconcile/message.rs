@@ -209,6 +209,15 @@ pub fn not_as_asked(shown: &Members, asked: &Config) -> String {
     )
 }
 
+/// Of what the operator does not manage, and others may have set.
+pub fn element_lost(name: &GroupName, lost: &[String]) -> String {
+    let shown = lost.iter().take(SHOWN).map(|element| one_line(element, VALUE_LIMIT)).collect::<Vec<_>>().join(", ");
+    format!(
+        "CloudFront's answer to an update of connection group {name} no longer shows what the group had before: {shown}. The operator does not manage it and \
+         did not ask for its removal. If it is needed, set it again with the tool that set it."
+    )
+}
+
 pub fn off_air(tenants: &Tenants) -> String {
     format!(
         "The group was disabled, as spec.enabled says, while {} distribution tenant(s){} use it: {}. Their traffic is down.",

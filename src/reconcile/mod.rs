@@ -256,11 +256,22 @@ fn decide<C>(
         let unowned = matches!(owner, Owner::Unowned | Owner::Undecided);
         memory.saw(unowned, around.clock.moment());
     }
+    if let Observed::Found { tenants: Some(tenants), .. } = &observed
+        && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)
+    {
+        return Err(unlisted().into());
+    }
     let by_others =
         matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
     memory.dispute.look(by_others && !matches!(plan, Plan::Conclude(Finding::UpToDate(_))));
     plan
+}
+
+/// The answer about tenants has no list of them, so it does not say that there are none.
+fn unlisted() -> ApiError {
+    let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the settle window";
+    ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
 }
 
 /// A refused Create may mean that an earlier one, whose answer was lost, made the group (semantics.md, row Idempotency).

@@ -152,9 +152,21 @@ fn show(status: &mut ConnectionGroupStatus, sight: &Sight) {
             }
         }
         Sight::Group(group) => {
-            // No `..`: every member of the response has its place in status.
-            let Group { id, arn, name, etag, config, deployment, routing_endpoint, is_default, created, modified } =
-                group;
+            // No `..`: every member of the response that the operator knows has its place in status.
+            let Group {
+                id,
+                arn,
+                name,
+                etag,
+                config,
+                deployment,
+                routing_endpoint,
+                is_default,
+                created,
+                modified,
+                // Nobody decides by them: they are CloudFront's, and may be of any kind.
+                elements: _,
+            } = group;
             // What an answer leaves out was not stated, and what was known of the same group, or the same version of it, stays.
             let same_group = status.id.as_deref() == Some(id.as_str());
             let same_version = same_group && status.e_tag.as_deref() == Some(etag.as_str());

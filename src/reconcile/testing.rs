@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cloudfront::{Arn, Config, Deployment, Described, Etag, Group, GroupId, GroupName};
+use crate::cloudfront::{Arn, Config, Deployment, Described, Elements, Etag, Group, GroupId, GroupName};
 
 /// A deployed group of that name, as an empty spec asks for it, without tags.
 pub fn described(name: &str) -> Described {
@@ -17,6 +17,7 @@ pub fn described(name: &str) -> Described {
         is_default: false,
         created: None,
         modified: None,
+        elements: Elements::default(),
     };
     Described { group, tags: BTreeMap::new() }
 }

@@ -139,12 +139,16 @@ impl Trouble {
         }
     }
 
-    /// Whether it says nothing about the group: traffic goes on as it did.
+    /// Whether it says nothing about the group: traffic goes on as it did. Nor does an answer that cannot be read.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(
             self.error().class,
-            ErrorClass::Throttled | ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable
+            ErrorClass::Throttled
+                | ErrorClass::ServiceUnavailable
+                | ErrorClass::TimedOut
+                | ErrorClass::Unreachable
+                | ErrorClass::Unexpected
         )
     }
 

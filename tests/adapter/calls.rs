@@ -6,8 +6,8 @@ use cloudfront_simulator::{
     switches::IpAddressType,
 };
 use connection_group_operator::cloudfront::{
-    AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Etag, Group, GroupId, GroupName, Lookup, NewGroup,
-    Operation, sdk::Sdk,
+    AnycastIpListId, ApiError, Arn, CloudFront, Config, Deployment, Elements, Etag, Group, GroupId, GroupName, Lookup,
+    NewGroup, Operation, sdk::Sdk,
 };
 
 /// When the calls are made.
@@ -20,6 +20,13 @@ pub struct Known {
     list: AnycastIpListId,
 }
 
+impl Known {
+    /// The group that tenants use.
+    pub const fn id(&self) -> &GroupId {
+        &self.group.id
+    }
+}
+
 /// An account in which each of the calls succeeds, with more than one of everything that is listed.
 pub fn account() -> (Account, Known) {
     let mut account = Account::new(Switches::default());
@@ -28,7 +35,8 @@ pub fn account() -> (Account, Known) {
         ("cloudfront.kube-operators.dev/owner".to_owned(), "prod/platform/edge".to_owned()),
         ("team".to_owned(), "edge".to_owned()),
     ];
-    let edge = Outside { tags: tags.into(), ..Outside::named("edge") };
+    let viewer_fallback = Some("E1ABC".to_owned());
+    let edge = Outside { tags: tags.into(), viewer_fallback, ..Outside::named("edge") };
     let disabled = Outside { enabled: false, ..Outside::named("disabled") };
     let [edge, disabled] = [edge, disabled].map(|group| account.outside_create_group(created, group).unwrap());
     for tenant in ["shop", "blog"] {
@@ -51,6 +59,7 @@ fn read(id: &str, arn: &str, etag: &str) -> Group {
         is_default: false,
         created: None,
         modified: None,
+        elements: Elements::default(),
     }
 }
 

@@ -5,10 +5,14 @@
 
 mod answers;
 mod calls;
+mod carried;
 mod describe;
 mod list;
+mod remote;
 mod server;
 mod tls;
+mod unstated;
+mod xml;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -34,6 +38,10 @@ struct Silent;
 
 impl Meter for Silent {
     fn call_ended(&self, _: &Call<'_>) {}
+
+    fn unknown_element(&self, _: &str) {}
+
+    fn element_lost(&self, _: &str) {}
 }
 
 /// A simulator with these switches, and the adapter connected to it.

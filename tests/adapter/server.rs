@@ -1,6 +1,6 @@
 //! A CloudFront whose answers are spoiled byte by byte. In: an operation, and what becomes of its answer. Out: where
-//! it listens. The other operations are answered well, by the simulator's account; nothing that is asked for has an
-//! effect.
+//! it listens. The other operations are answered well, by the simulator's account; what is asked for has an effect
+//! only if that is asked for, too.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -14,13 +14,35 @@ use tokio::net::{TcpListener, TcpStream};
 /// From a good answer to the bytes that are sent in its place.
 pub type Spoil = Arc<dyn Fn(&Answer) -> Vec<u8> + Send + Sync>;
 
+/// Whether calls change the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effects {
+    None,
+    Kept,
+}
+
 pub struct Server {
     pub url: String,
     spoiled: Arc<Mutex<Option<(Operation, Spoil)>>>,
+    state: Arc<Mutex<State>>,
+}
+
+/// What the server answers from.
+#[derive(Clone)]
+struct State {
+    account: Account,
+    now: Timestamp,
+    calls: Vec<String>,
 }
 
 impl Server {
     pub async fn start(account: Account, now: Timestamp) -> Self {
+        Self::with(account, now, Effects::None).await
+    }
+
+    pub async fn with(account: Account, now: Timestamp, effects: Effects) -> Self {
+        let state = Arc::new(Mutex::new(State { account, now, calls: Vec::new() }));
+        let shared = Arc::clone(&state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let spoiled = Arc::<Mutex<Option<(Operation, Spoil)>>>::default();
@@ -29,10 +51,31 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 let spoiled = current.lock().unwrap().clone();
                 // One at a time: a call that is given up makes room for the next.
-                let _ = answer(stream, account.clone(), now, spoiled).await;
+                let _ = answer(stream, &shared, effects, spoiled).await;
             }
         });
-        Self { url, spoiled }
+        Self { url, spoiled, state }
+    }
+
+    /// From now on every operation is answered well.
+    pub fn heal(&self) {
+        *self.spoiled.lock().unwrap() = None;
+    }
+
+    /// The account itself.
+    pub fn account<T>(&self, act: impl FnOnce(&mut Account, Timestamp) -> T) -> T {
+        let mut state = self.state.lock().unwrap();
+        let now = state.now;
+        act(&mut state.account, now)
+    }
+
+    pub fn set_now(&self, now: Timestamp) {
+        self.state.lock().unwrap().now = now;
+    }
+
+    /// The operations that were called since this was last asked.
+    pub fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().calls)
     }
 
     /// From now on this operation is answered so, and all others well.
@@ -44,8 +87,8 @@ impl Server {
 /// Answers one request, and closes the connection.
 async fn answer(
     stream: TcpStream,
-    mut account: Account,
-    now: Timestamp,
+    state: &Mutex<State>,
+    effects: Effects,
     spoiled: Option<(Operation, Spoil)>,
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
@@ -66,7 +109,13 @@ async fn answer(
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = HttpRequest { method, path, query, if_match: header("if-match"), body: &body };
     let request = wire::decode(&request).expect("the adapter sends what CloudFront understands");
-    let good = wire::encode(&account.call(now, &request), "r-1");
+    let good = {
+        let mut state = state.lock().unwrap();
+        state.calls.push(request.operation().as_str().to_owned());
+        let (now, mut untouched) = (state.now, state.account.clone());
+        let account = if effects == Effects::Kept { &mut state.account } else { &mut untouched };
+        wire::encode(&account.call(now, &request), "r-1")
+    };
     let bytes = match spoiled {
         Some((operation, spoil)) if operation.as_str() == request.operation().as_str() => spoil(&good),
         _ => whole(&good),

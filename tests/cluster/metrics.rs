@@ -209,6 +209,14 @@ async fn somebody_else_makes_changes(bed: &Testbed, operator: &Operator) -> Resu
     grow(operator, &before, &[(drift, "field=enabled")]).await?;
     steps::ready(bed, "edge").await?;
 
+    // An element that no version of the API has, and that the update which corrects the drift loses.
+    admin.set_switches(&json!({ "omission_clears": true })).await?;
+    let further_elements = [("Later".to_owned(), "x".to_owned())].into();
+    admin.edit_group("edge", &GroupPatch { enabled: Some(false), further_elements, ..GroupPatch::default() }).await?;
+    let unknown = ("connection_group_operator_unknown_elements_total", "element=Later");
+    grow(operator, &before, &[unknown, ("connection_group_operator_lost_elements_total", "element=Later")]).await?;
+    steps::ready(bed, "edge").await?;
+
     steps::patch(bed, "edge", json!({ "spec": { "tags": { "team": "edge" } } })).await?;
     let tagged = |group: &cloudfront_simulator::admin::GroupState| {
         group.resource.tags.as_ref().is_some_and(|tags| tags.contains_key("team"))

@@ -46,6 +46,7 @@ fn settings() -> Vec<Value> {
         json!({"detach": "never"}),
         json!({"detach": "rejected"}),
         json!({"omission_detaches": true}),
+        json!({"omission_clears": true}),
         json!({"default_group_deletion": "access-denied"}),
         json!({"default_group_deletion": "illegal-delete"}),
         json!({"default_group_deletion": "invalid-argument"}),

@@ -9,6 +9,7 @@ mod deletion;
 mod dispute;
 mod doubts;
 mod drift;
+mod elements;
 mod errors;
 mod frugality;
 mod manage;

@@ -14,8 +14,8 @@ use cloudfront_simulator::{
     switches::IpAddressType,
 };
 use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Deployment, Described, ErrorClass, Etag, Group, GroupId,
-    GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Deployment, Described, Elements, ErrorClass, Etag,
+    Group, GroupId, GroupName, Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
 };
 
 /// What goes wrong with one call.
@@ -31,6 +31,8 @@ pub enum Fault {
     Stale,
     /// A page without items, although others follow.
     EmptyPage,
+    /// An answer without the list that was asked for.
+    ListLeftOut,
     /// Somebody else changes the group just before the call.
     ChangedJustBefore,
 }
@@ -162,11 +164,16 @@ impl InProcess {
                 let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };
                 inner.account.outside_edit_group(now, &target, patch).unwrap();
             }
-            Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage) | None => {}
+            Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage | Fault::ListLeftOut) | None => {}
         }
         let mut answer = inner.account.call_with(now, request, freshness);
         if fault == Some(Fault::EmptyPage) {
             let page = Page { items: Vec::new(), marker: None, max_items: 100, next_marker: Some("more".to_owned()) };
+            return Ok(Response::ListDistributionTenants(page));
+        }
+        if fault == Some(Fault::ListLeftOut) {
+            // No page holds none of that many items.
+            let page = Page { items: Vec::new(), marker: None, max_items: 0, next_marker: None };
             return Ok(Response::ListDistributionTenants(page));
         }
         if let (Some(Fault::AnsweredWrongly), Ok(Response::UpdateConnectionGroup(shown))) = (fault, &mut answer) {
@@ -214,6 +221,22 @@ fn deployment(status: DeploymentStatus) -> Deployment {
     Deployment::parse(status.as_str())
 }
 
+fn elements(shown: &Shown) -> Elements {
+    let fallback = shown.viewer_fallback.as_ref().map(|id| ("ViewerFallback", format!("{BEFORE_ID}{id}{AFTER_ID}")));
+    let further = shown.further_elements.iter().map(|(name, text)| (name.as_str(), format!("<{name}>{text}</{name}>")));
+    let elements = fallback.into_iter().chain(further).collect::<Vec<_>>();
+    Elements::of_children(elements.iter().map(|(name, xml)| (*name, xml.as_str())))
+}
+
+const BEFORE_ID: &str = "<ViewerFallback><DistributionId>";
+const AFTER_ID: &str = "</DistributionId></ViewerFallback>";
+
+/// What an update carries along.
+fn viewer_fallback(carried: &Elements) -> Option<String> {
+    let (_, xml) = carried.carried().find(|(name, _)| *name == "ViewerFallback")?;
+    Some(xml.strip_prefix(BEFORE_ID).unwrap().strip_suffix(AFTER_ID).unwrap().to_owned())
+}
+
 fn group(shown: &Versioned<Shown>) -> Group {
     let Versioned { resource, etag } = shown;
     Group {
@@ -231,6 +254,7 @@ fn group(shown: &Versioned<Shown>) -> Group {
         is_default: resource.is_default,
         created: time(resource.created_time),
         modified: time(resource.last_modified_time),
+        elements: elements(resource),
     }
 }
 
@@ -272,6 +296,7 @@ impl CloudFront for InProcess {
         let request = Request::CreateConnectionGroup(CreateConnectionGroup {
             name: new.name.to_string(),
             ipv6_enabled: Some(new.config.ipv6_enabled),
+            viewer_fallback: None,
             anycast_ip_list_id: new.config.anycast_ip_list_id.as_ref().map(ToString::to_string),
             enabled: Some(new.config.enabled),
             tags: new.tags.clone().into_iter().collect(),
@@ -289,6 +314,7 @@ impl CloudFront for InProcess {
             id: read.id.to_string(),
             if_match: Some(read.etag.to_string()),
             ipv6_enabled: members.ipv6_enabled,
+            viewer_fallback: viewer_fallback(&read.elements),
             anycast_ip_list_id: list_element(&read.config, members),
             enabled: members.enabled,
         });
@@ -326,6 +352,7 @@ impl CloudFront for InProcess {
                 count: page.items.len(),
                 names: page.items.iter().take(10).map(|tenant| tenant.name.clone()).collect(),
                 beyond_this_page: page.next_marker.is_some(),
+                listing: if page.max_items == 0 { Listing::LeftOut } else { Listing::Stated },
             }),
             other => Err(unexpected(other)),
         }

@@ -2,10 +2,13 @@
 //! because of it, and nothing stands still.
 
 use cloudfront_simulator::switches::Tolerance;
-use connection_group_operator::{api::Reason, reconcile::Finalizer};
+use connection_group_operator::{api::Reason, cloudfront::Operation, reconcile::Finalizer};
 
 use crate::{
-    port::LeftOut::{self, RowStatus, Status},
+    port::{
+        Fault,
+        LeftOut::{self, RowStatus, Status},
+    },
     world::{World, spec},
 };
 
@@ -88,4 +91,37 @@ fn live(left_out: &[LeftOut], in_progress: Tolerance) {
         world.sweep();
     }
     assert!(released && world.group().is_none(), "{case}: {:?} {}", world.ready(), world.message());
+}
+
+#[test]
+fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_for_a_settle_window() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.tenant_comes("shop");
+    world.delete();
+    world.calls();
+    world.fail(Operation::ListDistributionTenants, Fault::ListLeftOut);
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "UnexpectedResponse".into()));
+    assert!(world.message().contains("no list of distribution tenants"), "{}", world.message());
+
+    // The next answer has a list.
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "InUse".into()));
+
+    // One by which CloudFront says that there are none ends the deletion all the same.
+    world.tenant_goes("shop");
+    for _ in 0..20 {
+        world.fail(Operation::ListDistributionTenants, Fault::ListLeftOut);
+    }
+    world.pass();
+    assert_eq!(world.mutations(), []);
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    world.pass();
+    assert_eq!(world.mutations(), [Operation::UpdateConnectionGroup]);
+    world.settle();
+    assert_eq!(world.group(), None);
 }

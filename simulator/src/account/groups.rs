@@ -1,5 +1,6 @@
 //! The operations on connection groups. Pure.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{ErrorCode, ServiceError};
@@ -37,6 +38,7 @@ impl Account {
         let enabled = input.enabled.unwrap_or(self.switches.create_enabled);
         let mut group = self.new_group(now, &input.name, enabled);
         group.ipv6_enabled = ipv6_enabled;
+        group.viewer_fallback = input.viewer_fallback.clone().filter(|id| !id.is_empty());
         group.anycast_ip_list_id = list;
         let echoed = self.switches.create_echoes_tags.then(|| tags.clone());
         let answer = group.shown(now, echoed);
@@ -92,8 +94,11 @@ impl Account {
         next.enabled = input.enabled.unwrap_or(current.enabled);
         next.ipv6_enabled = ipv6_enabled;
         next.anycast_ip_list_id = list;
+        self.omit(&mut next, input.viewer_fallback.as_deref());
         let unchanged = next.enabled == current.enabled
             && next.ipv6_enabled == current.ipv6_enabled
+            && next.viewer_fallback == current.viewer_fallback
+            && next.further_elements == current.further_elements
             && next.anycast_ip_list_id == current.anycast_ip_list_id;
         let id = current.id.clone();
         if !unchanged || self.switches.empty_update == EmptyUpdate::NewVersion {
@@ -153,6 +158,8 @@ impl Account {
             routing_endpoint: ids::routing_endpoint(self.switches.seed, serial),
             enabled,
             ipv6_enabled: true,
+            viewer_fallback: None,
+            further_elements: BTreeMap::new(),
             anycast_ip_list_id: None,
             is_default: false,
             version: 0,

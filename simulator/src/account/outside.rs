@@ -71,6 +71,7 @@ impl Account {
         self.check_name_free(&new.name).map_err(|_| OutsideError::NameTaken(new.name.clone()))?;
         let mut group = self.new_group(now, &new.name, new.enabled);
         group.ipv6_enabled = new.ipv6_enabled;
+        group.viewer_fallback = new.viewer_fallback;
         group.anycast_ip_list_id = new.anycast_ip_list_id;
         Ok(self.insert_outside(now, group, new.tags))
     }
@@ -101,6 +102,10 @@ impl Account {
         let mut next = current.next_version(now, &self.switches);
         next.enabled = patch.enabled.unwrap_or(next.enabled);
         next.ipv6_enabled = patch.ipv6_enabled.unwrap_or(next.ipv6_enabled);
+        if let Some(distribution) = patch.viewer_fallback {
+            next.viewer_fallback = Some(distribution).filter(|id| !id.is_empty());
+        }
+        next.further_elements.extend(patch.further_elements);
         if let Some(list) = patch.anycast_ip_list_id {
             next.anycast_ip_list_id = Some(list).filter(|list| !list.is_empty());
         }
@@ -183,6 +188,7 @@ impl Account {
             distribution_id: new.distribution_id,
             connection_group_id,
             domains: new.domains,
+            serve_on: new.serve_on,
             created_time: now,
             last_modified_time: now,
             etag: etag::of_version(0),

@@ -1,5 +1,7 @@
 //! What the account keeps of one connection group: its present, and just enough past for outdated reads. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::etag;
 use crate::model::{ConnectionGroup, ConnectionGroupSummary, DeploymentStatus, Tags, Versioned};
 use crate::switches::Switches;
@@ -27,6 +29,8 @@ pub(super) struct Group {
     pub routing_endpoint: String,
     pub enabled: bool,
     pub ipv6_enabled: bool,
+    pub viewer_fallback: Option<String>,
+    pub further_elements: BTreeMap<String, String>,
     pub anycast_ip_list_id: Option<String>,
     pub is_default: bool,
     pub version: u32,
@@ -101,6 +105,8 @@ impl Group {
                 tags,
                 ipv6_enabled: self.ipv6_enabled,
                 routing_endpoint: self.routing_endpoint.clone(),
+                viewer_fallback: self.viewer_fallback.clone(),
+                further_elements: self.further_elements.clone(),
                 anycast_ip_list_id: self.anycast_ip_list_id.clone(),
                 status: self.status(now),
                 enabled: self.enabled,
@@ -118,6 +124,7 @@ impl Group {
             created_time: self.created_at,
             last_modified_time: self.modified_at,
             etag: etag::of_version(self.version),
+            viewer_fallback: self.viewer_fallback.clone(),
             anycast_ip_list_id: self.anycast_ip_list_id.clone(),
             enabled: self.enabled,
             status: self.status(now),

@@ -68,6 +68,20 @@ impl Account {
         }
     }
 
+    /// What an update makes of the members that came later: of `ViewerFallback` as sent, and of elements that no request can have.
+    pub(super) fn omit(&self, group: &mut Group, viewer_fallback: Option<&str>) {
+        let clears = self.switches.omission_clears;
+        match viewer_fallback {
+            None if clears => group.viewer_fallback = None,
+            None => {}
+            Some("") => group.viewer_fallback = None,
+            Some(distribution) => group.viewer_fallback = Some(distribution.to_owned()),
+        }
+        if clears {
+            group.further_elements.clear();
+        }
+    }
+
     /// Whether a group may use `list`; `before` is the group as it is, when it exists.
     pub(super) fn check_list_use(
         &self,

@@ -1,9 +1,11 @@
 //! What somebody else does to the account: new groups, lists and tenants, and changes of them. Pure data.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Tags;
-use crate::switches::IpAddressType;
+use crate::switches::{IpAddressType, ServeOn};
 
 /// A group that somebody else creates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub struct NewGroup {
     /// The list it uses.
     #[serde(default)]
     pub anycast_ip_list_id: Option<String>,
+    /// The distribution that viewers without SNI get the certificate of.
+    #[serde(default)]
+    pub viewer_fallback: Option<String>,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
@@ -28,7 +33,14 @@ pub struct NewGroup {
 impl NewGroup {
     /// An enabled group with IPv6, no list and no tags.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), enabled: true, ipv6_enabled: true, anycast_ip_list_id: None, tags: Tags::new() }
+        Self {
+            name: name.into(),
+            enabled: true,
+            ipv6_enabled: true,
+            anycast_ip_list_id: None,
+            viewer_fallback: None,
+            tags: Tags::new(),
+        }
     }
 }
 
@@ -42,6 +54,10 @@ pub struct GroupPatch {
     pub ipv6_enabled: Option<bool>,
     /// Attaches this list; empty text detaches.
     pub anycast_ip_list_id: Option<String>,
+    /// The distribution that viewers without SNI get the certificate of; empty text for none.
+    pub viewer_fallback: Option<String>,
+    /// Elements that this version of the API does not have, name and text.
+    pub further_elements: BTreeMap<String, String>,
     /// Tags to set.
     pub set_tags: Tags,
     /// Keys of tags to remove.
@@ -52,7 +68,11 @@ impl GroupPatch {
     /// Whether it touches more than tags.
     #[must_use]
     pub fn edits_configuration(&self) -> bool {
-        self.enabled.is_some() || self.ipv6_enabled.is_some() || self.anycast_ip_list_id.is_some()
+        self.enabled.is_some()
+            || self.ipv6_enabled.is_some()
+            || self.anycast_ip_list_id.is_some()
+            || self.viewer_fallback.is_some()
+            || !self.further_elements.is_empty()
     }
 }
 
@@ -103,6 +123,9 @@ pub struct NewTenant {
     /// The domains it serves.
     #[serde(default)]
     pub domains: Vec<String>,
+    /// On which addresses.
+    #[serde(default)]
+    pub serve_on: Option<ServeOn>,
 }
 
 impl NewTenant {
@@ -113,6 +136,7 @@ impl NewTenant {
             connection_group: Some(connection_group.into()),
             distribution_id: some_distribution(),
             domains: Vec::new(),
+            serve_on: None,
         }
     }
 }

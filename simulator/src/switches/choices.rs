@@ -98,6 +98,13 @@ choices! {
         /// 400
         InvalidIfMatchVersion,
     }
+    /// On which addresses a domain of a tenant is served.
+    ServeOn {
+        /// On all of its group
+        Any,
+        /// On those of the group's Anycast IP list; elsewhere it counts as unknown
+        AnycastIpListOnly,
+    }
     /// Which addresses an Anycast IP list holds.
     IpAddressType {
         /// IPv4 only: groups that use the list cannot have IPv6 on
@@ -118,6 +125,17 @@ impl DefaultGroupDeletion {
             Self::AccessDenied => ErrorCode::AccessDenied,
             Self::IllegalDelete => ErrorCode::IllegalDelete,
             Self::InvalidArgument => ErrorCode::InvalidArgument,
+        }
+    }
+}
+
+impl ServeOn {
+    /// As the API writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::AnycastIpListOnly => "anycast-ip-list-only",
         }
     }
 }

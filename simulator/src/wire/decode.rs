@@ -61,6 +61,7 @@ fn create_group(body: &[u8]) -> Decoded {
     let input = CreateConnectionGroup {
         name: members.text("Name")?.ok_or_else(|| missing("Name"))?,
         ipv6_enabled: members.boolean("Ipv6Enabled")?,
+        viewer_fallback: viewer_fallback(&mut members)?,
         anycast_ip_list_id: members.text("AnycastIpListId")?,
         enabled: members.boolean("Enabled")?,
         tags: tags(&mut members)?,
@@ -75,11 +76,20 @@ fn update_group(id: String, if_match: Option<String>, body: &[u8]) -> Decoded {
         id,
         if_match,
         ipv6_enabled: members.boolean("Ipv6Enabled")?,
+        viewer_fallback: viewer_fallback(&mut members)?,
         anycast_ip_list_id: members.text("AnycastIpListId")?,
         enabled: members.boolean("Enabled")?,
     };
     members.end()?;
     Ok(Request::UpdateConnectionGroup(input))
+}
+
+/// An empty structure names no distribution.
+fn viewer_fallback(members: &mut Members) -> Result<Option<String>, ServiceError> {
+    let Some(mut fallback) = members.structure("ViewerFallback")? else { return Ok(None) };
+    let distribution = fallback.text("DistributionId")?.unwrap_or_default();
+    fallback.end()?;
+    Ok(Some(distribution))
 }
 
 fn list_groups(body: &[u8]) -> Decoded {

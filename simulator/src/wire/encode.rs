@@ -3,6 +3,7 @@
 use crate::error::ServiceError;
 use crate::model::{AnycastIpList, ConnectionGroup, ConnectionGroupSummary, DistributionTenant, Tags, Versioned};
 use crate::response::{Page, Response};
+use crate::switches::ServeOn;
 
 use super::Answer;
 use super::xml::Document;
@@ -96,11 +97,19 @@ fn connection_group(out: &mut Document, group: &ConnectionGroup) {
         out.parent("Tags", |out| tag_items(out, tags));
     }
     out.text("Ipv6Enabled", group.ipv6_enabled);
+    viewer_fallback(out, group.viewer_fallback.as_deref());
     out.text("RoutingEndpoint", &group.routing_endpoint);
     out.optional("AnycastIpListId", group.anycast_ip_list_id.as_ref());
     out.text("Status", group.status.as_str());
     out.text("Enabled", group.enabled);
     out.text("IsDefault", group.is_default);
+    group.further_elements.iter().for_each(|(name, text)| out.text(name, text));
+}
+
+fn viewer_fallback(out: &mut Document, distribution: Option<&str>) {
+    if let Some(distribution) = distribution {
+        out.parent("ViewerFallback", |out| out.text("DistributionId", distribution));
+    }
 }
 
 fn group_summary(out: &mut Document, group: &ConnectionGroupSummary) {
@@ -112,6 +121,7 @@ fn group_summary(out: &mut Document, group: &ConnectionGroupSummary) {
         out.text("CreatedTime", group.created_time);
         out.text("LastModifiedTime", group.last_modified_time);
         out.text("ETag", &group.etag);
+        viewer_fallback(out, group.viewer_fallback.as_deref());
         out.optional("AnycastIpListId", group.anycast_ip_list_id.as_ref());
         out.text("Enabled", group.enabled);
         out.text("Status", group.status.as_str());
@@ -130,6 +140,7 @@ fn tenant(out: &mut Document, tenant: &DistributionTenant) {
                 out.parent("member", |out| {
                     out.text("Domain", domain);
                     out.text("Status", "active");
+                    out.optional("ServeOn", tenant.serve_on.map(ServeOn::as_str));
                 });
             }
         });

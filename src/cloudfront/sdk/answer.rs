@@ -7,8 +7,8 @@ use aws_sdk_cloudfront::types;
 use jiff::Timestamp;
 
 use crate::cloudfront::{
-    AnycastIpListId, ApiError, Arn, Deployment, ErrorClass, Etag, Group, GroupId, GroupName, Members, Operation,
-    Summary, Tags, error::one_line,
+    AnycastIpListId, ApiError, Arn, Deployment, Elements, ErrorClass, Etag, Group, GroupId, GroupName, Members,
+    Operation, Summary, Tags, error::one_line,
 };
 
 pub fn sdk_tags(operation: Operation, tags: &Tags) -> Result<types::Tags, ApiError> {
@@ -28,6 +28,7 @@ pub fn group(
     operation: Operation,
     group: Option<&types::ConnectionGroup>,
     etag: Option<&str>,
+    elements: Elements,
 ) -> Result<Group, ApiError> {
     let lacks = |what: &str| unreadable(operation, &format!("the answer has no {what}"));
     let group = group.ok_or_else(|| lacks("ConnectionGroup"))?;
@@ -46,6 +47,7 @@ pub fn group(
         is_default: group.is_default().unwrap_or_else(|| has_the_name_of_a_default_group(group)),
         created: group.created_time().and_then(timestamp),
         modified: group.last_modified_time().and_then(timestamp),
+        elements,
     })
 }
 

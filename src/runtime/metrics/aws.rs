@@ -20,6 +20,8 @@ pub struct Aws {
     limit: IntCounterVec,
     throttled: IntCounterVec,
     validation: IntCounterVec,
+    unknown: IntCounterVec,
+    lost: IntCounterVec,
 }
 
 impl Aws {
@@ -66,7 +68,20 @@ impl Aws {
                 "CloudFront calls that failed because a value was refused.",
                 &two,
             ),
+            unknown: counter(
+                registry,
+                "connection_group_operator_unknown_elements_total",
+                "Elements of connection groups in CloudFront's answers that this version does not know, by name.",
+                &["element"],
+            ),
+            lost: counter(
+                registry,
+                "connection_group_operator_lost_elements_total",
+                "Elements of connection groups that the answer to an update no longer showed, by name.",
+                &["element"],
+            ),
         };
+        aws.lost.with_label_values(&["ViewerFallback"]);
         // A series that begins at 1 shows no increase to Prometheus.
         for operation in Operation::ALL {
             let labels = [SERVICE, operation.as_str()];
@@ -104,6 +119,14 @@ impl Meter for Aws {
             _ => return,
         };
         errors.with_label_values(&two).inc();
+    }
+
+    fn unknown_element(&self, element: &str) {
+        self.unknown.with_label_values(&[element]).inc();
+    }
+
+    fn element_lost(&self, element: &str) {
+        self.lost.with_label_values(&[element]).inc();
     }
 }
 

@@ -177,6 +177,14 @@ impl Meter for Metrics {
     fn call_ended(&self, call: &Call<'_>) {
         self.aws.call_ended(call);
     }
+
+    fn unknown_element(&self, element: &str) {
+        self.aws.unknown_element(element);
+    }
+
+    fn element_lost(&self, element: &str) {
+        self.aws.element_lost(element);
+    }
 }
 
 fn encode(registry: &Registry) -> String {

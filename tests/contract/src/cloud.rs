@@ -19,6 +19,10 @@ struct Silent;
 
 impl Meter for Silent {
     fn call_ended(&self, _: &Call<'_>) {}
+
+    fn unknown_element(&self, _: &str) {}
+
+    fn element_lost(&self, _: &str) {}
 }
 
 /// AWS as the environment says, or the simulator at `simulator`, which never sees anybody's real credentials.

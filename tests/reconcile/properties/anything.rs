@@ -74,7 +74,15 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 dispute.put_right(round);
             }
             dispute.look(is_open);
-            Memory { failures, last_write, last_claim, deep_check_at, dispute, unowned_since }
+            Memory {
+                failures,
+                last_write,
+                last_claim,
+                deep_check_at,
+                dispute,
+                unowned_since,
+                tenants_left_out_since: None,
+            }
         },
     )
 }

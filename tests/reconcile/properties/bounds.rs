@@ -3,8 +3,8 @@
 use connection_group_operator::{
     api::ConnectionGroupSpec,
     cloudfront::{
-        AnycastIpListId, ApiError, Arn, Config, Deployment, Described, ErrorClass, Etag, Group, GroupId, GroupName,
-        Operation, Tags, Tenants,
+        AnycastIpListId, ApiError, Arn, Config, Deployment, Described, Elements, ErrorClass, Etag, Group, GroupId,
+        GroupName, Operation, Tags, Tenants,
     },
     reconcile::{Memory, Outcome, Surroundings, ownership::OwnerTag, reconcile, view::UpToDate},
 };
@@ -97,11 +97,12 @@ fn odd(
                 is_default: false,
                 created: None,
                 modified: None,
+                elements: Elements::default(),
             };
             let mut tags = spec.tags.keys().map(|key| (key.clone(), value.clone())).collect::<Tags>();
             tags.insert(key, value);
             tags.extend(owner.map(|owner| (OwnerTag::KEY.to_owned(), owner)));
-            let tenants = Tenants { count, names: vec![tenant; count.min(10)], beyond_this_page };
+            let tenants = Tenants { count, names: vec![tenant; count.min(10)], beyond_this_page, ..Tenants::default() };
             let odd =
                 Odd { described: Described { group, tags }, exists, tenants, refused: refused.into_iter().collect() };
             (spec, odd)

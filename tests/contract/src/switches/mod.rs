@@ -73,6 +73,7 @@ macro_rules! answers {
 }
 
 const NEEDS_A_LIST: &str = "needs an Anycast IP list, which is expensive: --anycast-ip-list names one to use";
+const NEEDS_A_DISTRIBUTION: &str = "needs a multi-tenant distribution to fall back on";
 const MORE_LISTS: &str = "would take further Anycast IP lists, which are expensive";
 
 /// Asks for everything that one group can tell.
@@ -125,6 +126,7 @@ pub async fn ask(cloud: &mut Cloud, raw: &Raw, list: Option<&str>) -> Result<Vec
         empty_update: empty_update,
         detach: detach,
         omission_detaches: omission_detaches,
+        omission_clears: Answer::NotTried(NEEDS_A_DISTRIBUTION),
         default_group_deletion: Answer::NotTried("the default group is not ours to delete"),
         write_precedence: write_precedence,
         if_match_star: if_match_star,

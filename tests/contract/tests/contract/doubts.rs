@@ -34,6 +34,7 @@ fn other_values() -> Value {
         "empty_update": ["unchanged"],
         "detach": ["never", "rejected"],
         "omission_detaches": [true],
+        "omission_clears": [true],
         "default_group_deletion": ["access-denied", "illegal-delete", "invalid-argument"],
         "write_precedence": ["state-first"],
         "if_match_star": ["accept"],

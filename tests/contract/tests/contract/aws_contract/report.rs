@@ -24,7 +24,7 @@ fn answers(said: &str) -> BTreeMap<String, String> {
 }
 
 /// Switches that one group cannot settle, nor a few neighbours.
-const NOT_TRIED: [&str; 9] = [
+const NOT_TRIED: [&str; 10] = [
     "seed",
     "groups_per_account",
     "groups_per_list",
@@ -32,6 +32,7 @@ const NOT_TRIED: [&str; 9] = [
     "list_address_type",
     "create_precedence",
     "disable_with_tenants",
+    "omission_clears",
     "default_group_deletion",
     "rate",
 ];

@@ -1,0 +1,118 @@
+//! Members of a group that the SDK does not know: read from the answer, and added to an update before it is signed. Talks to nobody.
+//!
+//! In: the SDK's hooks around one call. Out: the [`Elements`] of the group that was answered; a request body that holds those which an update carries
+//! along, in the order in which AWS's other clients write them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_cloudfront::config::{
+    ConfigBag, Intercept, RuntimeComponents,
+    interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+
+use super::xml::plain;
+use crate::cloudfront::elements::Elements;
+
+/// Reads the elements of the group that a call is answered with.
+#[derive(Clone, Debug, Default)]
+pub struct Seen(Arc<Mutex<Elements>>);
+
+impl Seen {
+    /// What was read.
+    pub fn take(&self) -> Elements {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Intercept for Seen {
+    fn name(&self) -> &'static str {
+        "Seen"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let answer = plain(context.response().body().bytes().unwrap_or_default()).unwrap_or_default();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Elements::of_children(answer.children());
+        Ok(())
+    }
+}
+
+/// Adds to an update what it would leave out.
+#[derive(Debug)]
+pub struct Carry(pub Elements);
+
+/// Why an update is not sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the update could not be completed with what it has to carry along")]
+struct Incomplete;
+
+impl Intercept for Carry {
+    fn name(&self) -> &'static str {
+        "Carry"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let body = completed(request.body().bytes().unwrap_or_default(), &self.0).ok_or(Incomplete)?;
+        request.headers_mut().insert("content-length", body.len().to_string());
+        *request.body_mut() = body.into();
+        Ok(())
+    }
+}
+
+/// The members of the request, as boto3 orders them.
+const ORDER: [&str; 4] = ["Ipv6Enabled", "ViewerFallback", "AnycastIpListId", "Enabled"];
+
+fn completed(body: &[u8], elements: &Elements) -> Option<String> {
+    let request = plain(body)?;
+    let root_ends = body.iter().position(|byte| *byte == b'>')?;
+    let root = std::str::from_utf8(body.get(..=root_ends)?).ok()?;
+    let mut members = request.children().chain(elements.carried()).collect::<Vec<_>>();
+    members.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name));
+    let members = members.into_iter().map(|(_, xml)| xml).collect::<String>();
+    Some(format!("{root}{members}</UpdateConnectionGroupRequest>"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "<UpdateConnectionGroupRequest xmlns=\"http://cloudfront.amazonaws.com/doc/2020-05-31/\">";
+    const END: &str = "</UpdateConnectionGroupRequest>";
+
+    fn elements(xml: &str) -> Elements {
+        Elements::of_children([("ViewerFallback", xml), ("Later", "<Later>x</Later>")])
+    }
+
+    #[test]
+    fn an_update_carries_what_it_would_leave_out_in_the_order_of_boto3_and_nothing_newer() {
+        let sdk = "<AnycastIpListId></AnycastIpListId><Enabled>false</Enabled><Ipv6Enabled>true</Ipv6Enabled>";
+        let fallback = "<ViewerFallback><DistributionId>E1&amp;&#65;</DistributionId></ViewerFallback>";
+        let sent = completed(format!("{ROOT}{sdk}{END}").as_bytes(), &elements(fallback)).unwrap();
+        let members = format!(
+            "<Ipv6Enabled>true</Ipv6Enabled>{fallback}<AnycastIpListId></AnycastIpListId><Enabled>false</Enabled>"
+        );
+        assert_eq!(sent, format!("{ROOT}{members}{END}"));
+        assert_eq!(
+            completed(format!("{ROOT}{END}").as_bytes(), &elements(fallback)),
+            Some(format!("{ROOT}{fallback}{END}"))
+        );
+    }
+
+    #[test]
+    fn an_empty_element_is_not_carried_and_a_body_that_is_no_document_is_not_sent() {
+        let body = format!("{ROOT}<Enabled>true</Enabled>{END}");
+        assert_eq!(completed(body.as_bytes(), &elements("<ViewerFallback/>")), Some(body.clone()));
+        assert_eq!(completed(b"", &elements("<ViewerFallback/>")), None);
+    }
+}

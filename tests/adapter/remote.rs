@@ -1,0 +1,121 @@
+//! One object, and the shipping reconcile over the shipping adapter, at a CloudFront whose answers may be spoiled. In: what people do, and time. Out: the
+//! object's status, and the calls that were made.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use cloudfront_simulator::{Account, Switches, Timestamp};
+use connection_group_operator::{
+    api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
+    clock::{Clock, Moment},
+    cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
+    reconcile::{Memory, Outcome, Policy, Surroundings, reconcile},
+};
+
+use crate::{
+    adapter,
+    calls::NOW,
+    server::{Effects, Server},
+};
+
+pub struct Remote {
+    pub server: Server,
+    pub object: ConnectionGroup,
+    sdk: Sdk,
+    memory: Memory,
+    snapshot: Option<Snapshot>,
+    elapsed: Duration,
+}
+
+struct Frozen(Duration);
+
+impl Clock for Frozen {
+    fn moment(&self) -> Moment {
+        Moment::after_start(self.0)
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(at(self.0).0).unwrap()
+    }
+}
+
+fn at(elapsed: Duration) -> Timestamp {
+    Timestamp(NOW.0 + i64::try_from(elapsed.as_millis()).unwrap())
+}
+
+fn policy() -> Policy {
+    Policy {
+        owner_id: "prod".into(),
+        allow_adoption: false,
+        sweep_interval: Duration::from_mins(1),
+        sweep_interval_active: Duration::from_secs(10),
+        deep_check_interval: Duration::from_hours(6),
+        settle_window: Duration::from_mins(1),
+    }
+}
+
+impl Remote {
+    /// An object that asks for a group that does not exist yet; the operator has been running for a while.
+    pub async fn new() -> Self {
+        let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        object.metadata.namespace = Some("platform".into());
+        object.metadata.uid = Some("uid-1".into());
+        object.metadata.generation = Some(1);
+        let server = Server::with(Account::new(Switches::default()), NOW, Effects::Kept).await;
+        let memory = Memory { deep_check_at: Some(Moment::START + policy().deep_check_interval), ..Memory::default() };
+        let (sdk, elapsed) = (adapter(&server.url), Duration::ZERO);
+        let mut remote = Self { server, object, sdk, memory, snapshot: None, elapsed };
+        remote.advance(Duration::from_mins(2)).await;
+        remote
+    }
+
+    /// Time passes, and the account is listed.
+    pub async fn advance(&mut self, time: Duration) {
+        self.elapsed += time;
+        self.server.set_now(at(self.elapsed));
+        let began = Frozen(self.elapsed).moment();
+        if let Ok(groups) = self.sdk.list().await {
+            let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect::<BTreeMap<_, _>>();
+            self.snapshot = Some(Snapshot { began, groups });
+        }
+        self.elapsed += Duration::from_millis(1);
+    }
+
+    pub async fn pass(&mut self) -> Outcome {
+        let (policy, clock) = (policy(), Frozen(self.elapsed));
+        let around = Surroundings {
+            port: &self.sdk,
+            policy: &policy,
+            snapshot: self.snapshot.as_ref(),
+            list_trouble: None,
+            clock: &clock,
+        };
+        let outcome = Box::pin(reconcile(&self.object, &mut self.memory, &around)).await;
+        self.object.status = Some(outcome.status.clone());
+        outcome
+    }
+
+    /// Long enough for a roll-out and every pause.
+    pub async fn settle(&mut self) {
+        for _ in 0..8 {
+            self.pass().await;
+            self.advance(Duration::from_mins(5)).await;
+        }
+    }
+
+    pub fn request_reconcile(&mut self) {
+        let annotations = self.object.metadata.annotations.get_or_insert_default();
+        annotations.insert(RECONCILE_REQUESTED_AT.to_owned(), "now".to_owned());
+    }
+
+    pub fn mutations(&self) -> Vec<String> {
+        let changes = Operation::ALL.into_iter().filter(|operation| operation.is_mutation());
+        let changes = changes.map(Operation::as_str).collect::<Vec<_>>();
+        self.server.take_calls().into_iter().filter(|call| changes.contains(&call.as_str())).collect()
+    }
+
+    /// Status and reason of `Ready`.
+    pub fn ready(&self) -> (&str, &str) {
+        let ready = self.object.status.as_ref().and_then(|status| condition(&status.conditions, "Ready")).unwrap();
+        (&ready.status, &ready.reason)
+    }
+}
