@@ -222,7 +222,7 @@ async fn attempt<C: CloudFront>(
     for _ in 0..TRIES {
         let observed = observe(intent, known, memory, around).await?;
         let read_at = around.clock.moment();
-        let mutation = match decide(observed, intent, known, memory, around) {
+        let mutation = match decide(observed, intent, known, memory, around)? {
             Plan::Conclude(finding) => return Ok(conclude(finding, intent, known, around.list_trouble)),
             Plan::Mutate(mutation) => mutation,
         };
@@ -251,7 +251,7 @@ fn decide<C>(
     known: &Known<'_>,
     memory: &mut Memory,
     around: &Surroundings<'_, C>,
-) -> Plan {
+) -> Result<Plan, ApiError> {
     if let Observed::Found { owner, .. } = &observed {
         let unowned = matches!(owner, Owner::Unowned | Owner::Undecided);
         memory.saw(unowned, around.clock.moment());
@@ -259,13 +259,13 @@ fn decide<C>(
     if let Observed::Found { tenants: Some(tenants), .. } = &observed
         && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)
     {
-        return Err(unlisted().into());
+        return Err(unlisted());
     }
     let by_others =
         matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
     memory.dispute.look(by_others && !matches!(plan, Plan::Conclude(Finding::UpToDate(_))));
-    plan
+    Ok(plan)
 }
 
 /// The answer about tenants has no list of them, so it does not say that there are none.

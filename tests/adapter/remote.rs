@@ -8,7 +8,7 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
-    reconcile::{Memory, Outcome, Policy, Surroundings, reconcile},
+    reconcile::{Memory, Outcome, Policy, Surroundings, reconcile, view::UpToDate},
 };
 
 use crate::{
@@ -88,6 +88,7 @@ impl Remote {
             snapshot: self.snapshot.as_ref(),
             list_trouble: None,
             clock: &clock,
+            view: &UpToDate,
         };
         let outcome = Box::pin(reconcile(&self.object, &mut self.memory, &around)).await;
         self.object.status = Some(outcome.status.clone());
