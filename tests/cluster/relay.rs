@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{self, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -99,7 +100,7 @@ async fn relay(State(shared): State<Arc<Shared>>, request: extract::Request) -> 
         if watches {
             let _ = shared.replays.subscribe().wait_for(|replays| !replays).await;
         } else if let Some((_, body)) = lock(&shared.lists).iter().find(|(known, _)| *known == asked) {
-            return ([("content-type", "application/json")], body.clone()).into_response();
+            return ([(CONTENT_TYPE, "application/json")], body.clone()).into_response();
         }
     }
     let (parts, body) = request.into_parts();
@@ -118,7 +119,8 @@ async fn relay(State(shared): State<Arc<Shared>>, request: extract::Request) -> 
             let mut lists = lock(&shared.lists);
             lists.retain(|(known, _)| *known != asked);
             lists.push((asked, body.to_vec()));
-            Response::from_parts(parts, Body::from(body))
+            // Without the headers that say how the body was sent.
+            (parts.status, [(CONTENT_TYPE, "application/json")], body).into_response()
         }
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
