@@ -8,6 +8,10 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration}
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 pub use self::endpoint_url::EndpointUrl;
+use crate::{
+    api::{FORMER_FINALIZER, finalizer},
+    reconcile::ownership::Installation,
+};
 
 /// Keeps Amazon CloudFront connection groups as their `ConnectionGroup` objects say.
 #[derive(Parser, Debug)]
@@ -34,6 +38,14 @@ pub struct RunArgs {
     /// Name of this installation, unique among all that share the AWS account; part of the owner tag, so it must survive a rebuilt cluster
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OWNER_ID", value_parser = owner_id)]
     pub owner_id: String,
+
+    /// Namespace whose uid is the identity of this installation, by which it is told from its clones
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_IDENTITY_NAMESPACE", default_value = "kube-system", value_parser = namespace)]
+    pub identity_namespace: String,
+
+    /// Identity of another installation with the same owner id, whose groups this one takes over [default: none]
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_TAKE_OVER_INSTALLATION", value_parser = installation)]
+    pub take_over_installation: Option<Installation>,
 
     /// Namespace to watch; repeat the flag or separate by commas for several [default: all namespaces]
     #[arg(long = "watch-namespace", env = "CONNECTION_GROUP_OPERATOR_WATCH_NAMESPACE", value_delimiter = ',')]
@@ -284,11 +296,45 @@ impl RunArgs {
 fn owner_id(text: &str) -> Result<String, String> {
     let fits = (1..=63).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+    if !fits {
+        return Err(
+            "must be 1 to 63 letters, digits, '-', '_' or '.', and start and end with a letter or digit".to_owned()
+        );
+    }
+    if finalizer(text) == FORMER_FINALIZER {
+        return Err(format!(
+            "must not be '{text}': older versions used the finalizer {FORMER_FINALIZER} for every owner id"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let fits = (1..=63).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
     if fits {
         return Ok(text.to_owned());
     }
-    Err("must be 1 to 63 letters, digits, '-', '_' or '.', and start with a letter or digit".to_owned())
+    Err("must be the name of a namespace: 1 to 63 lower-case letters, digits or '-', such as kube-system".to_owned())
+}
+
+fn installation(text: &str) -> Result<Installation, String> {
+    let is_uid = text.len() == 36
+        && text.char_indices().all(|(at, c)| match at {
+            8 | 13 | 18 | 23 => c == '-',
+            _ => c.is_ascii_digit() || ('a'..='f').contains(&c),
+        });
+    if is_uid {
+        return Ok(Installation::new(text));
+    }
+    Err(format!(
+        "must be the identity of an installation as the tag {} of its groups shows it, such as 1f0c7a52-6e0d-4f0b-9a53-0d4c2f1b8e77",
+        Installation::KEY
+    ))
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -332,6 +378,14 @@ mod tests {
             (&["--aws-rate", "-1"], "--aws-rate", "above 0"),
             (&["--aws-rate", "inf"], "--aws-rate", "above 0"),
             (&["--aws-burst", "0"], "--aws-burst", "1..=10000"),
+            (&["--identity-namespace", "Kube"], "--identity-namespace", "name of a namespace"),
+            (&["--identity-namespace", ""], "--identity-namespace", "name of a namespace"),
+            (
+                &["--take-over-installation", "prod-eu"],
+                "--take-over-installation",
+                "cloudfront.kube-operators.dev/installation",
+            ),
+            (&["--take-over-installation", ""], "--take-over-installation", "such as 1f0c7a52"),
             (&["--sweep-interval", "60"], "--sweep-interval", "such as 10s"),
             (&["--sweep-interval", "0s"], "--sweep-interval", "at least 100ms"),
             (&["--sweep-interval", "5s"], "--sweep-interval-active", "not be longer"),
@@ -357,7 +411,7 @@ mod tests {
     #[test]
     fn the_owner_id_is_required_and_fits_into_a_tag() {
         assert!(run(&[]).unwrap_err().to_string().contains("--owner-id"));
-        for bad in ["", "a/b", "-a", "a b", &"x".repeat(64)] {
+        for bad in ["", "a/b", "-a", "a-", "a.", "a_", "a b", "connection-group", &"x".repeat(64)] {
             assert!(run(&["--owner-id", bad]).unwrap_err().to_string().contains("--owner-id"), "{bad}");
         }
         assert_eq!(run(&["--owner-id", "prod.eu-1"]).unwrap().owner_id, "prod.eu-1");

@@ -1,7 +1,8 @@
 //! Groups that carry our owner tag although no object names them: reported, never deleted. Talks to CloudFront through the port, and only reads.
 //!
 //! In: a complete list, and the objects as the cache has them. Out: the orphans that are known. The list has no tags, so those of a group that no
-//! object names are read a few with each sweep: once, and where they are ours, once more before that is told.
+//! object names are read a few with each sweep, and again now and then, as a tag may come or go late. Where they are ours, a second look comes before
+//! that is told.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,8 +11,8 @@ use std::{
 
 use crate::{
     clock::{Clock, Moment},
-    cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot, Summary},
-    reconcile::ownership::{OwnerTag, is_young},
+    cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot, Summary, Tags},
+    reconcile::ownership::{Installation, OwnerTag, is_young},
 };
 
 /// What was found out about groups that no object names.
@@ -27,8 +28,8 @@ struct Read {
     owner: Option<OwnerTag>,
     /// Whether a second look showed the same tag.
     confirmed: bool,
-    /// When to look again, if ever.
-    again_at: Option<Moment>,
+    /// When to look again.
+    again_at: Moment,
 }
 
 /// Whose orphans are looked for.
@@ -36,13 +37,15 @@ struct Read {
 pub struct Scope {
     /// The owner id of this installation.
     pub owner_id: String,
+    /// Its identity, and that of the installation whose groups it takes over.
+    pub installations: Vec<Installation>,
     /// The namespaces it watches; all, if none is named. Of objects elsewhere nothing can be said.
     pub namespaces: BTreeSet<String>,
     /// How long a change of tags may take to be seen: a group that was just let go may still show our tag.
     pub settle_window: Duration,
 }
 
-/// Tags of an orphan may be taken off, and rights may come; neither is asked for with each sweep.
+/// Tags may be put on and taken off, and rights may come; nobody asks for that with each sweep.
 const NOW_AND_THEN: Duration = Duration::from_hours(1);
 
 /// Reads per sweep, so that the next sweep is not held up.
@@ -62,9 +65,7 @@ impl Orphans {
         let ids = unnamed.iter().map(|group| &group.id).collect::<BTreeSet<_>>();
         self.read.retain(|id, _| ids.contains(id));
         let now = clock.moment();
-        let is_due = |group: &&&Summary| {
-            self.read.get(&group.id).is_none_or(|read| read.again_at.is_some_and(|again| again <= now))
-        };
+        let is_due = |group: &&&Summary| self.read.get(&group.id).is_none_or(|read| read.again_at <= now);
         let due = unnamed.iter().filter(is_due).take(READS_AT_ONCE).copied().collect::<Vec<_>>();
         for group in due {
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
@@ -86,13 +87,13 @@ impl Orphans {
         port: &C,
     ) -> Option<Option<OwnerTag>> {
         match port.tags(&group.arn).await {
-            Ok(tags) => Some(tags.and_then(|tags| OwnerTag::in_tags(&tags)).filter(|owner| scope.covers(owner))),
+            Ok(tags) => Some(tags.and_then(|tags| scope.owner_in(&tags))),
             Err(error) => {
                 log(&error);
                 // With rights that hang on the owner tag, the groups of others cannot be read, and need not be.
                 let refused = error.class == ErrorClass::AccessDenied;
-                let again = now + if refused { NOW_AND_THEN } else { scope.settle_window };
-                self.read.entry(group.id.clone()).or_default().again_at = Some(again);
+                let pause = if refused { NOW_AND_THEN } else { scope.settle_window };
+                self.read.entry(group.id.clone()).or_default().again_at = now + pause;
                 None
             }
         }
@@ -101,11 +102,8 @@ impl Orphans {
     fn note(&mut self, group: &Summary, owner: Option<OwnerTag>, scope: &Scope, now: Moment) {
         let before = self.read.remove(&group.id).unwrap_or_default();
         let confirmed = owner.is_some() && before.owner == owner;
-        let again_at = match (&owner, confirmed) {
-            (None, _) => None,
-            (Some(_), false) => Some(now + scope.settle_window),
-            (Some(_), true) => Some(now + NOW_AND_THEN),
-        };
+        let is_to_be_confirmed = owner.is_some() && !confirmed;
+        let again_at = now + if is_to_be_confirmed { scope.settle_window } else { NOW_AND_THEN };
         if let Some(owner) = owner.as_ref().filter(|_| confirmed && !before.confirmed) {
             tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but no object that can be read names it; it is left alone");
         }
@@ -118,6 +116,12 @@ fn log(error: &ApiError) {
 }
 
 impl Scope {
+    /// The owner tag, if it is one of ours: of this installation, or of a version that left no identity.
+    fn owner_in(&self, tags: &Tags) -> Option<OwnerTag> {
+        let is_ours = Installation::in_tags(tags).is_none_or(|identity| self.installations.contains(&identity));
+        OwnerTag::in_tags(tags).filter(|owner| is_ours && self.covers(owner))
+    }
+
     fn covers(&self, owner: &OwnerTag) -> bool {
         let mut parts = owner.as_str().split('/');
         parts.next() == Some(self.owner_id.as_str())
@@ -133,6 +137,7 @@ mod tests {
     fn only_objects_that_this_installation_would_see_can_be_missed() {
         let scope = |namespaces: &[&str]| Scope {
             owner_id: "prod".to_owned(),
+            installations: Vec::new(),
             namespaces: namespaces.iter().map(ToString::to_string).collect(),
             settle_window: Duration::from_mins(1),
         };

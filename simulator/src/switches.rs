@@ -35,6 +35,12 @@ pub struct Switches {
     /// How long `ListTagsForResource` still shows the tags before the last change (unknown)
     #[arg(long, default_value_t = Switches::DEFAULT.tag_lag)]
     pub tag_lag: Millis,
+    /// How long `ListConnectionGroups` still shows the state before the last change, where that is longer than for other reads (unknown)
+    #[arg(long, default_value_t = Switches::DEFAULT.list_lag)]
+    pub list_lag: Millis,
+    /// How long `ListDistributionTenants` does not show a tenant that came (unknown)
+    #[arg(long, default_value_t = Switches::DEFAULT.tenant_lag)]
+    pub tenant_lag: Millis,
     /// Connection groups per account (documented quota)
     #[arg(long, default_value_t = Switches::DEFAULT.groups_per_account)]
     pub groups_per_account: u32,
@@ -132,6 +138,8 @@ impl Switches {
         propagation: Millis::seconds(150),
         read_lag: Millis(0),
         tag_lag: Millis(0),
+        list_lag: Millis(0),
+        tenant_lag: Millis(0),
         groups_per_account: 100,
         groups_per_list: 5,
         lists_per_account: 10,

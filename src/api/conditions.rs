@@ -40,6 +40,8 @@ pub enum Reason {
     InvalidArgument,
     /// Another owner holds the name.
     NotOwned,
+    /// The group is this object's in another installation with the same owner id.
+    AnotherInstallation,
     /// An unowned group of that name exists and may not be taken over.
     AdoptionRefused,
     /// CloudFront kept the Anycast list attached although asked to detach it.
@@ -74,6 +76,10 @@ pub enum Reason {
     Adopting,
     /// Event: an unowned group was taken over.
     Adopted,
+    /// Event: a group of another installation was taken over, as the administrator decided.
+    TakenOver,
+    /// Event: the object carries the finalizer of another installation, which alone acts on it.
+    ForeignFinalizer,
     /// Event: the group had been deleted by somebody else.
     DeletedOutside,
     /// Event: somebody else's change was put right.
@@ -108,6 +114,7 @@ impl Reason {
             Self::AnycastIpListNotFound => "AnycastIpListNotFound",
             Self::InvalidArgument => "InvalidArgument",
             Self::NotOwned => "NotOwned",
+            Self::AnotherInstallation => "AnotherInstallation",
             Self::AdoptionRefused => "AdoptionRefused",
             Self::AnycastDetachRejected => "AnycastDetachRejected",
             Self::DefaultGroup => "DefaultGroup",
@@ -125,6 +132,8 @@ impl Reason {
             Self::Tagged => "Tagged",
             Self::Adopting => "Adopting",
             Self::Adopted => "Adopted",
+            Self::TakenOver => "TakenOver",
+            Self::ForeignFinalizer => "ForeignFinalizer",
             Self::DeletedOutside => "DeletedOutside",
             Self::DriftCorrected => "DriftCorrected",
             Self::DisabledWithTenants => "DisabledWithTenants",

@@ -17,8 +17,14 @@ use kube::CustomResourceExt;
 /// API group of the resource; also the prefix of every annotation, finalizer and tag that belongs to the operator.
 pub const GROUP: &str = "cloudfront.kube-operators.dev";
 
-/// Finalizer that keeps an object until its connection group is gone or released.
-pub const FINALIZER: &str = "cloudfront.kube-operators.dev/connection-group";
+/// Finalizer that all installations shared before each had its own; it is replaced wherever it is met.
+pub const FORMER_FINALIZER: &str = "cloudfront.kube-operators.dev/connection-group";
+
+/// Finalizer by which one installation keeps an object until its connection group is gone or released.
+#[must_use]
+pub fn finalizer(owner_id: &str) -> String {
+    format!("{GROUP}/{owner_id}")
+}
 
 /// Annotation that asks for one full reconcile now; its value is copied to `status.lastHandledReconcileAt`.
 pub const RECONCILE_REQUESTED_AT: &str = "cloudfront.kube-operators.dev/reconcile-requested-at";

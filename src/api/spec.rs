@@ -81,9 +81,11 @@ pub struct ConnectionGroupSpec {
         validation = Rule::new("self.all(k, k.matches('^[\\\\p{L}\\\\p{Z}\\\\p{N}_.:/=+@-]*$') && self[k].matches('^[\\\\p{L}\\\\p{Z}\\\\p{N}_.:/=+@-]*$'))")
             .message("`tags` keys and values must hold only letters, digits, spaces and _ . : / = + - @"),
         validation = Rule::new("!self.exists(k, k.lowerAscii().startsWith('aws:'))")
-            .message("`tags` keys must not start with 'aws:', which AWS reserves"),
-        validation = Rule::new("!self.exists(k, k.startsWith('cloudfront.kube-operators.dev/'))")
-            .message("`tags` keys must not start with 'cloudfront.kube-operators.dev/', which the operator reserves")
+            .message("`tags` keys must not start with 'aws:', in any case of letters: AWS reserves them"),
+        validation = Rule::new("!self.exists(k, k.lowerAscii().startsWith('cloudfront.kube-operators.dev/'))")
+            .message("`tags` keys must not start with 'cloudfront.kube-operators.dev/', in any case of letters: the operator reserves them"),
+        validation = Rule::new("self.all(k, k.trim() == k && self[k].trim() == self[k])")
+            .message("`tags` keys and values must not begin or end with a space")
     )]
     pub tags: BTreeMap<String, String>,
 

@@ -28,6 +28,14 @@ pub struct ConnectionGroupStatus {
     /// group is read anew before anything is believed of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Identity of the installation that last read the group: the uid of its namespace kube-system, or of the one that --identity-namespace names. Where
+    /// the operator's identity is another now, the group is read anew before anything is believed of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
+    /// Generation of the spec that the group matched, tags included, when it was last read in full or changed; absent while that is not known. In mode
+    /// Observe: the generation for which it was last read in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_generation: Option<i64>,
     /// CloudFront's version identifier of the group, verbatim, as last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e_tag: Option<String>,
@@ -55,7 +63,8 @@ pub struct ConnectionGroupStatus {
     /// When CloudFront last saw the group modified.
     #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub last_modified_time: Option<Time>,
-    /// Tags as this object last applied them; tags of others are not listed.
+    /// Tags of the group that the operator sent for this object, or may have sent; only these are ever removed. Tags of others are not listed, also
+    /// where they equal those of the spec.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
     /// Fields in which the group differs from the spec (mode Observe).
@@ -101,6 +110,8 @@ impl ConnectionGroupStatus {
         arn: None,
         name: None,
         owner: None,
+        installation: None,
+        settled_generation: None,
         e_tag: None,
         status: None,
         routing_endpoint: None,

@@ -6,11 +6,11 @@ use super::{
     Known, Surroundings,
     backoff::Pace,
     conclude::{after, disabling, reconciling, release, stuck},
-    conclusion::{Change, Conclusion, Next, Sight},
+    conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     memory::Memory,
     message,
-    ownership::OwnerTag,
+    ownership::Claim,
     plan::{Left, Mutation, Release},
     trouble::{Trouble, explain},
 };
@@ -35,11 +35,28 @@ pub async fn apply<C: CloudFront>(
     Ok(match mutation {
         Mutation::Create(new) => create(&new, known, &mut write).await?.with_tags(intent),
         Mutation::Adopt(Described { group, tags: _ }) => {
-            let owner = [(OwnerTag::KEY.to_owned(), known.owner_tag.to_string())].into();
-            write.claim(port.tag(&group.arn, &owner).await)?;
+            write.claim(port.tag(&group.arn, &known.claim.tags()).await)?;
             let text = format!("Connection group {} was adopted: nobody owned it.", known.name);
             let conclusion = reconciling(Sight::Group(group), Reason::Adopted, text.clone());
             conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::Adopted, "Adopt", text)
+        }
+        Mutation::Mark(Described { group, tags: _ }) => {
+            write.note(port.tag(&group.arn, &known.claim.installation.tag()).await)?;
+            let text = message::marked(&known.name, &known.claim.installation);
+            // What people were told of the object stays true.
+            let conclusion = if known.status.conditions.is_empty() {
+                reconciling(Sight::Group(group), Reason::Tagged, text.clone())
+            } else {
+                Conclusion { sight: Sight::Group(group), in_step: InStep::No, ..Conclusion::unchanged() }
+            };
+            // Not at once: the tag may take a while to be seen, and would be put there again.
+            conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::Tagged, "Tag", text)
+        }
+        Mutation::TakeOver(Described { group, tags: _ }, from) => {
+            write.claim(port.tag(&group.arn, &known.claim.installation.tag()).await)?;
+            let text = message::taken_over(&known.name, &from, &known.claim.installation);
+            let conclusion = reconciling(Sight::Group(group), Reason::TakenOver, text.clone());
+            conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::TakenOver, "TakeOver", text)
         }
         Mutation::Update(Described { group, tags: _ }, config, changes, left) => {
             update(&group, &config, &changes, left, known, &mut write).await?
@@ -85,9 +102,9 @@ pub async fn apply<C: CloudFront>(
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(Next::WithTheList)
         }
         Mutation::Disown(Described { group, tags: _ }) => {
-            let keys = [OwnerTag::KEY.to_owned()].into();
+            let keys = Claim::KEYS.map(str::to_owned).into();
             write.note(port.untag(&group.arn, &keys).await)?;
-            release(Release::Retained, known)
+            release(&Release::Retained, known)
         }
     })
 }

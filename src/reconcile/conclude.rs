@@ -3,10 +3,9 @@
 use super::{
     Finalizer, Known,
     backoff::Pace,
-    conclusion::{Change, Conclusion, Next, Sight},
+    conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     message,
-    ownership::OwnerTag,
     plan::{Block, Finding, Left, Refusal, Release},
 };
 use crate::{
@@ -20,18 +19,16 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
         Finding::NotLooked => Conclusion::unchanged(),
         Finding::Listed(summary) => listed(summary, known),
         Finding::UpToDate(described) => {
-            let mut conclusion = in_step(described.group).with_tags(intent);
-            // A tag of ours that was not seen, and that nobody asks for any more, may yet show and must then be known as ours.
-            if let (Change::Set(tags), false) = (&mut conclusion.tags, known.tags_are_settled) {
-                for (key, value) in &known.status.tags {
-                    tags.entry(key.clone()).or_insert_with(|| value.clone());
-                }
+            let mut tags = known.status.tags.clone();
+            // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
+            if let (Intent::Present(desired), true) = (intent, known.tags_are_settled) {
+                tags.retain(|key, value| desired.tags.get(key) == Some(value));
             }
-            conclusion
+            Conclusion { tags: Change::Set(tags), ..in_step(described.group) }
         }
         Finding::Mirrored(described, drift) => {
             let mut conclusion = in_step(described.group);
-            if OwnerTag::in_tags(&described.tags).as_ref() == Some(&known.owner_tag) {
+            if known.claim.is_in(&described.tags) {
                 conclusion.message += message::KEPT_OWNER_TAG;
             }
             Conclusion { drift: Change::Set(drift), ..conclusion }
@@ -55,7 +52,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let next = if list_trouble.is_some() { Next::Backoff(Pace::Slow) } else { Next::WithTheList };
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(next)
         }
-        Finding::Release(why) => release(why, known),
+        Finding::Release(why) => release(&why, known),
         Finding::Blocked(block) => blocked(block, known),
         Finding::Refuse(described, refusal) => refuse(described.group, &refusal, known),
     }
@@ -66,7 +63,7 @@ pub fn in_step(group: Group) -> Conclusion {
     let Group { routing_endpoint, config, deployment, modified, .. } = &group;
     let text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
     let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
-    Conclusion::new(Sight::Group(group), standing, reason, text)
+    Conclusion { in_step: InStep::Yes, ..Conclusion::new(Sight::Group(group), standing, reason, text) }
 }
 
 /// A mutation is done; what is left decides.
@@ -75,7 +72,6 @@ pub fn after(group: Group, left: Left, known: &Known<'_>) -> Conclusion {
         Left::Nothing => in_step(group),
         Left::Tags => {
             let text = "The configuration matches the spec; its tags are put in step next.".to_owned();
-            // Not Deploying: that would let the next pass settle from the list, which shows no tags.
             reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Now)
         }
         Left::Stuck(list) => stuck(group, list, known),
@@ -94,10 +90,10 @@ pub fn disabling(group: Group) -> Conclusion {
 }
 
 /// The object may go.
-pub fn release(why: Release, known: &Known<'_>) -> Conclusion {
+pub fn release(why: &Release, known: &Known<'_>) -> Conclusion {
     let disabled = known.status.enabled == Some(false);
-    let text = message::released(&known.name, why, disabled);
-    let reason = if why == Release::Gone { Reason::Deleted } else { Reason::Released };
+    let text = message::released(&known.name, why, &known.claim.owner, disabled);
+    let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
     let conclusion = reconciling(Sight::Unchanged, reason, text.clone());
     Conclusion { finalizer: Finalizer::Release, ..conclusion }.tell(reason, "Release", text)
 }
@@ -119,7 +115,8 @@ fn listed(summary: Summary, known: &Known<'_>) -> Conclusion {
     if known.message().is_some_and(|said| said.ends_with(message::KEPT_OWNER_TAG)) {
         text += message::KEPT_OWNER_TAG;
     }
-    Conclusion { drift: Change::Keep, ..Conclusion::new(Sight::Listed(summary), standing, reason, text) }
+    let conclusion = Conclusion::new(Sight::Listed(summary), standing, reason, text);
+    Conclusion { drift: Change::Keep, in_step: InStep::AsBefore, ..conclusion }
 }
 
 const fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
@@ -138,6 +135,10 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         }
         Block::TagsPending => reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name))
             .then(Next::Backoff(Pace::Quick)),
+        Block::ClaimMayLand(left) => {
+            let text = message::claim_may_land(&known.name);
+            reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left))
+        }
         Block::TagsOfAnother => {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
@@ -177,6 +178,10 @@ fn refuse(group: Group, refusal: &Refusal, known: &Known<'_>) -> Conclusion {
     let name = &known.name;
     let (sight, reason, text) = match refusal {
         Refusal::NotOwned(owner) => (Sight::Nothing, Reason::NotOwned, message::not_owned(name, owner)),
+        Refusal::Elsewhere(installation) => {
+            let text = message::elsewhere(name, installation, &known.claim.installation);
+            (Sight::Nothing, Reason::AnotherInstallation, text)
+        }
         Refusal::DefaultGroup => (Sight::Nothing, Reason::DefaultGroup, message::default_group(name)),
         Refusal::AdoptionRefused(obstacle) => {
             (Sight::Nothing, Reason::AdoptionRefused, message::adoption_refused(name, obstacle))

@@ -30,6 +30,17 @@ pub enum Change<T> {
     Set(T),
 }
 
+/// Whether the group is known, after this pass, to be as this generation of the spec asks for: its tags, too, which no list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InStep {
+    /// As it was.
+    AsBefore,
+    /// A full read or a change of ours says so. Of a group that is only observed: it was read in full.
+    Yes,
+    /// Nothing says so.
+    No,
+}
+
 /// When the next pass is due, if nothing happens before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -54,8 +65,10 @@ pub struct Conclusion {
     pub standing: Option<(Standing, Reason)>,
     /// The sentence for people.
     pub message: String,
-    /// Tags as applied.
+    /// Tags that were sent, or may have been.
     pub tags: Change<Tags>,
+    /// Whether the group is known to be in step.
+    pub in_step: InStep,
     /// Differences in mode Observe.
     pub drift: Change<Vec<Drift>>,
     /// What others changed, and this pass found out, in mode Manage.
@@ -79,6 +92,7 @@ impl Conclusion {
             standing: Some((standing, reason)),
             message,
             tags: Change::Keep,
+            in_step: InStep::No,
             drift: Change::Set(Vec::new()),
             changed_outside: Vec::new(),
             blocked_by: Change::Set(None),
@@ -96,6 +110,7 @@ impl Conclusion {
             standing: None,
             message: String::new(),
             tags: Change::Keep,
+            in_step: InStep::AsBefore,
             drift: Change::Keep,
             changed_outside: Vec::new(),
             blocked_by: Change::Keep,
@@ -114,6 +129,8 @@ impl Conclusion {
             }
             Mutation::Create(_)
             | Mutation::Adopt(_)
+            | Mutation::Mark(_)
+            | Mutation::TakeOver(..)
             | Mutation::Disable(_)
             | Mutation::Delete(_)
             | Mutation::Disown(_) => Sight::Unchanged,
@@ -122,7 +139,7 @@ impl Conclusion {
         Self::new(sight, Standing::Reconciling, Reason::Conflict, text).then(Next::Now)
     }
 
-    /// The tags of the spec are now those that were applied.
+    /// The tags of the spec were sent.
     #[must_use]
     pub fn with_tags(mut self, intent: &Intent) -> Self {
         if let Intent::Present(desired) = intent {

@@ -4,7 +4,7 @@
 
 use kube::ResourceExt;
 
-use super::ownership::OwnerTag;
+use super::ownership::Claim;
 use crate::{
     api::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode},
     cloudfront::{AnycastIpListId, Config, GroupName, Tags},
@@ -48,19 +48,17 @@ pub struct Desired {
     pub name: GroupName,
     /// Configuration.
     pub config: Config,
-    /// Tags of the spec, without the owner tag.
+    /// Tags of the spec, without those that mark ownership.
     pub tags: Tags,
     /// What to do about an unowned group of that name.
     pub adoption: AdoptionPolicy,
 }
 
 impl Desired {
-    /// The tags that the group must carry, the owner tag among them.
+    /// The tags that a new group gets, those that mark ownership among them.
     #[must_use]
-    pub fn all_tags(&self, owner: &OwnerTag) -> Tags {
-        let mut tags = self.tags.clone();
-        tags.insert(OwnerTag::KEY.to_owned(), owner.as_str().to_owned());
-        tags
+    pub fn all_tags(&self, claim: &Claim) -> Tags {
+        self.tags.clone().into_iter().chain(claim.tags()).collect()
     }
 }
 

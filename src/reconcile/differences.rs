@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{desired::Desired, ownership::OwnerTag};
+use super::{desired::Desired, ownership::is_reserved};
 use crate::{
     api::Drift,
     cloudfront::{AnycastIpListId, Config, Described, Members, Tags},
@@ -17,10 +17,6 @@ pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags,
         !desired.tags.contains_key(*key) && observed.get(*key) == Some(value) && !is_reserved(key)
     });
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
-}
-
-fn is_reserved(key: &str) -> bool {
-    key == OwnerTag::KEY || key.to_ascii_lowercase().starts_with("aws:")
 }
 
 /// Where a group differs from the spec, tags included; tags of others do not count.

@@ -9,7 +9,7 @@ use super::{
     desired::group_name,
     dispute::Pause,
     observe::Look,
-    ownership::{OwnerTag, TAGS_SETTLE},
+    ownership::{Claim, OwnerTag, TAGS_SETTLE},
 };
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
@@ -21,8 +21,8 @@ use crate::{
 pub struct Known<'a> {
     /// Name of the group at CloudFront.
     pub name: GroupName,
-    /// The owner tag that a group of this object carries.
-    pub owner_tag: OwnerTag,
+    /// How a group of this object is marked.
+    pub claim: Claim,
     /// Uid of the object, the seed of its jitter.
     pub uid: String,
     /// Generation of the spec.
@@ -37,8 +37,10 @@ pub struct Known<'a> {
     pub found_amiss: bool,
     /// Whether tags that we sent have had the time to show.
     pub tags_are_settled: bool,
-    /// How long until it is believed that nobody owns the group.
-    pub owner_may_show_for: Duration,
+    /// A group that was read without an owner, and how long until it is believed that it has none.
+    pub unowned: Option<(GroupId, Duration)>,
+    /// How long every read must show a group without an owner before that is believed.
+    pub settle_window: Duration,
     /// Whether a change of others was read before, and is not put right yet.
     pub in_dispute: bool,
     /// How long changes of others are left as they are, if people have not asked for anything since.
@@ -56,9 +58,13 @@ impl<'a> Known<'a> {
         let status = object.status.as_ref().unwrap_or(&NEVER_SEEN);
         let uid = object.uid().unwrap_or_default();
         let requested_at = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
-        let owner_tag =
-            OwnerTag::new(&around.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any());
-        let read_as_another = status.id.is_some() && status.owner.as_deref() != Some(owner_tag.as_str());
+        let claim = Claim {
+            owner: OwnerTag::new(&around.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any()),
+            installation: around.policy.installation.clone(),
+        };
+        let read_as_another = status.id.is_some()
+            && (status.owner.as_deref() != Some(claim.owner.as_str())
+                || status.installation.as_deref() != Some(claim.installation.as_str()));
         let look = if requested_at.is_some() && requested_at != status.last_handled_reconcile_at {
             Look::Afresh
         } else if read_as_another || around.clock.moment() >= memory.deep_check_due() {
@@ -74,7 +80,7 @@ impl<'a> Known<'a> {
         let pause = memory.dispute.pause(&uid, now).filter(|_| !somebody_asks);
         Self {
             name: group_name(object),
-            owner_tag,
+            claim,
             uid,
             generation,
             deleting: object.metadata.deletion_timestamp.is_some(),
@@ -82,7 +88,11 @@ impl<'a> Known<'a> {
             look,
             found_amiss: false,
             tags_are_settled: now.since(last_write) >= TAGS_SETTLE,
-            owner_may_show_for: memory.unowned_for(now).map_or(window, |seen| window.saturating_sub(seen)),
+            unowned: memory
+                .unowned
+                .as_ref()
+                .map(|seen| (seen.id.clone(), window.saturating_sub(memory.unowned_for(&seen.id, now)))),
+            settle_window: window,
             in_dispute: memory.dispute.is_open(),
             pause,
             requested_at,
@@ -123,7 +133,11 @@ impl<'a> Known<'a> {
         let config = Members {
             enabled: group.config.enabled.or(enabled),
             ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
-            ..group.config
+            // Here status is not asked: an answer without a list usually means that there is none.
+            anycast_ip_list_id: group
+                .config
+                .anycast_ip_list_id
+                .or_else(|| row.and_then(|row| row.anycast_ip_list_id.clone())),
         };
         Described { group: Group { config, deployment: group.deployment.or(deployment), ..group }, tags }
     }
@@ -152,6 +166,12 @@ impl<'a> Known<'a> {
         let same_id = self.status.id.as_deref() == Some(group.id.as_str());
         let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != group.etag.as_str());
         !self.spec_is_new() && (is_new || self.in_dispute)
+    }
+
+    /// How long until it is believed that nobody owns this group; a whole window for one that is seen so for the first time.
+    #[must_use]
+    pub fn owner_may_show_for(&self, group: &Group) -> Duration {
+        self.unowned.as_ref().filter(|(id, _)| *id == group.id).map_or(self.settle_window, |(_, left)| *left)
     }
 
     /// Of tags that differ from the spec, those that were as they should be once.

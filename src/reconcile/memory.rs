@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Policy, dispute::Dispute};
 use crate::{
     clock::Moment,
-    cloudfront::{Listing, Snapshot, Tenants},
+    cloudfront::{GroupId, Listing, Snapshot, Tenants},
 };
 
 /// Memory of one object, kept by uid.
@@ -21,10 +21,19 @@ pub struct Memory {
     pub deep_check_at: Option<Moment>,
     /// Changes of others that were put right.
     pub dispute: Dispute,
-    /// Since when every look has shown the group without an owner.
-    pub unowned_since: Option<Moment>,
+    /// The group that was read without an owner, if the last read showed one.
+    pub unowned: Option<Unowned>,
     /// Since when every answer about its tenants has left their list out.
     pub tenants_left_out_since: Option<Moment>,
+}
+
+/// A group that every read so far has shown without an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unowned {
+    /// Which group; another one of the same name has shown nothing yet.
+    pub id: GroupId,
+    /// Since when.
+    pub since: Moment,
 }
 
 impl Memory {
@@ -39,13 +48,10 @@ impl Memory {
         self.last_claim = now;
     }
 
-    /// Takes note of a look at the group.
-    pub const fn saw(&mut self, unowned: bool, now: Moment) {
-        self.unowned_since = match (unowned, self.unowned_since) {
-            (false, _) => None,
-            (true, None) => Some(now),
-            (true, since) => since,
-        };
+    /// Takes note of a read: the group, if it showed no owner; nothing, if it showed one, or no group at all.
+    pub fn saw_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
+        let still = self.unowned.take().filter(|seen| Some(&seen.id) == id);
+        self.unowned = still.or_else(|| id.map(|id| Unowned { id: id.clone(), since: now }));
     }
 
     /// Takes note of an answer about tenants. Whether it is believed: a list that is left out is taken for an empty one only once it has been left out
@@ -59,10 +65,10 @@ impl Memory {
         now.since(since) >= settle_window
     }
 
-    /// For how long every look has shown the group without an owner.
+    /// For how long every read has shown this very group without an owner.
     #[must_use]
-    pub fn unowned_for(&self, now: Moment) -> Option<Duration> {
-        self.unowned_since.map(|since| now.since(since))
+    pub fn unowned_for(&self, id: &GroupId, now: Moment) -> Duration {
+        self.unowned.as_ref().filter(|seen| seen.id == *id).map_or(Duration::ZERO, |seen| now.since(seen.since))
     }
 
     /// Whether a list shows everything that this process wrote.
@@ -88,6 +94,12 @@ impl Memory {
     pub fn claims_settled_at(&self, settle_window: Duration) -> Moment {
         self.last_claim + settle_window
     }
+
+    /// How long it is until then: never longer than the window.
+    #[must_use]
+    pub fn claims_unsettled_for(&self, settle_window: Duration, now: Moment) -> Duration {
+        self.claims_settled_at(settle_window).since(now).min(settle_window)
+    }
 }
 
 #[cfg(test)]
@@ -109,13 +121,21 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_unowned_since_the_first_of_the_looks_that_all_showed_no_owner() {
+    fn a_group_is_unowned_since_the_first_of_the_reads_that_all_showed_it_without_an_owner() {
         let mut memory = Memory::default();
-        for (second, unowned, since) in
-            [(10, true, Some(0)), (50, true, Some(40)), (60, false, None), (70, true, Some(0)), (90, true, Some(20))]
-        {
-            memory.saw(unowned, at(second));
-            assert_eq!(memory.unowned_for(at(second)), since.map(Duration::from_secs));
+        for (second, seen, unowned_for) in [
+            (10, Some("cg_1"), 0),
+            (50, Some("cg_1"), 40),
+            (60, None, 0),
+            (70, Some("cg_1"), 0),
+            (90, Some("cg_1"), 20),
+            (95, Some("cg_2"), 0),
+            (99, Some("cg_1"), 0),
+        ] {
+            let seen = seen.map(GroupId::new);
+            memory.saw_unowned(seen.as_ref(), at(second));
+            let id = seen.unwrap_or_else(|| GroupId::new("cg_1"));
+            assert_eq!(memory.unowned_for(&id, at(second)), Duration::from_secs(unowned_for), "at {second} s");
         }
     }
 

@@ -16,8 +16,8 @@ pub use failed::{
 
 use super::{
     dispute::Pause,
-    ownership::OwnerTag,
-    plan::{AdoptionObstacle, Release},
+    ownership::{Installation, OwnerTag},
+    plan::{AdoptionObstacle, Release, Remains},
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
@@ -112,6 +112,26 @@ pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
     )
 }
 
+pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+    let them = value(installation.as_str());
+    format!(
+        "Connection group {name} belongs to this object in another installation with the same owner id: its identity is {them}, ours is {us}. Nothing was \
+         changed. If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop that operator \
+         and run this one with --take-over-installation={}.",
+        one_line(installation.as_str(), VALUE_LIMIT)
+    )
+}
+
+pub fn marked(name: &GroupName, us: &Installation) -> String {
+    format!("Connection group {name} was marked with the identity of this installation, {us}.")
+}
+
+pub fn taken_over(name: &GroupName, from: &Installation, us: &Installation) -> String {
+    format!(
+        "Connection group {name} was taken over from installation {from}, as --take-over-installation says: it carries our identity, {us}, now."
+    )
+}
+
 pub fn default_group(name: &GroupName) -> String {
     format!(
         "{name} is the account's default connection group, which this operator never manages. Nothing was touched. Use mode: Observe to \
@@ -154,6 +174,13 @@ pub fn tags_pending(name: &GroupName) -> String {
     format!(
         "Connection group {name} exists without an owner tag and is less than a minute old: its tags may not be visible yet. Nothing was \
          touched; the operator looks again shortly."
+    )
+}
+
+pub fn claim_may_land(name: &GroupName) -> String {
+    format!(
+        "The deletion waits: a request of this operator to create or to adopt connection group {name} may still take effect. The object is kept until \
+         --create-settle-window has passed since; then CloudFront is read again."
     )
 }
 
@@ -228,16 +255,29 @@ pub fn off_air(tenants: &Tenants) -> String {
 }
 
 /// `disabled`: whether the deletion had come so far.
-pub fn released(name: &GroupName, why: Release, disabled: bool) -> String {
+pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, disabled: bool) -> String {
     let so = if disabled { " It stays disabled." } else { "" };
     match why {
         Release::Gone => format!("Connection group {name} is gone."),
         Release::NotOurs => format!("Connection group {name} is not owned by this object and is left as it is.{so}"),
+        Release::Elsewhere(installation) => format!(
+            "Connection group {name} belongs to this object in another installation with the same owner id, {}. It is left as it is.",
+            value(installation.as_str())
+        ),
         Release::Retained => {
             format!("Connection group {name} was kept, without our owner tag (deletionPolicy: Retain).{so}")
         }
-        Release::Observed => format!(
-            "Connection group {name} is left as it is (mode: Observe); an owner tag that an earlier mode: Manage put there is still on it.{so}"
+        Release::Observed(Remains::Nothing) => format!("No connection group {name} exists (mode: Observe)."),
+        Release::Observed(Remains::Group) => {
+            format!("Connection group {name} is left as it is (mode: Observe); it is not marked as this object's.")
+        }
+        Release::Observed(Remains::MarkedGroup) => format!(
+            "Connection group {name} is left as it is (mode: Observe). The owner tag {owner} that an earlier mode: Manage put on it stays, so it will be \
+             reported as an orphan. To delete it, create the object again with mode: Manage.{so}"
+        ),
+        Release::Observed(Remains::Unknown) => format!(
+            "Connection group {name}, if it exists, is left as it is (mode: Observe). CloudFront could not be read; if the group carries the owner tag \
+             {owner}, it will be reported as an orphan."
         ),
     }
 }

@@ -36,7 +36,7 @@ use self::{
     conclusion::Conclusion,
     desired::Intent,
     observe::{Look, Observed, observe},
-    ownership::Owner,
+    ownership::{Installation, OwnerTag},
     plan::{Finding, Mutation, Plan, plan},
     status::outcome,
     trouble::Failure,
@@ -53,6 +53,10 @@ use crate::{
 pub struct Policy {
     /// Name of this installation in the owner tag.
     pub owner_id: String,
+    /// Identity of this installation.
+    pub installation: Installation,
+    /// The installation whose groups this one takes over, by the administrator's decision.
+    pub predecessor: Option<Installation>,
     /// The administrator's key to adoption.
     pub allow_adoption: bool,
     /// Time between two sweeps at rest.
@@ -252,9 +256,17 @@ fn decide<C>(
     memory: &mut Memory,
     around: &Surroundings<'_, C>,
 ) -> Result<Plan, ApiError> {
-    if let Observed::Found { owner, .. } = &observed {
-        let unowned = matches!(owner, Owner::Unowned | Owner::Undecided);
-        memory.saw(unowned, around.clock.moment());
+    match &observed {
+        Observed::Found { described, .. } => {
+            let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
+            memory.saw_unowned(unowned, around.clock.moment());
+        }
+        Observed::NotFound(_) => memory.saw_unowned(None, around.clock.moment()),
+        Observed::NotLooked
+        | Observed::Settled(_)
+        | Observed::NeverThere
+        | Observed::Unsettled(_)
+        | Observed::Unreadable => {}
     }
     if let Observed::Found { tenants: Some(tenants), .. } = &observed
         && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)

@@ -3,6 +3,8 @@
 //! In: intent, stored status, snapshot, memory. Out: [`Observed`]. Where the snapshot proves that nothing but the deployment status can have
 //! changed since the last full read, no call is made; everything that leads to a mutation of an existing group is read in this pass.
 
+use std::time::Duration;
+
 use super::{
     Known, Surroundings,
     desired::{Farewell, Intent},
@@ -28,6 +30,10 @@ pub enum Observed {
     NeverThere,
     /// CloudFront says there is no such group.
     NotFound(Absence),
+    /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours.
+    Unsettled(Duration),
+    /// A farewell without a proof: CloudFront could not be asked.
+    Unreadable,
     /// The group, read in full.
     Found {
         /// The group and its tags.
@@ -59,8 +65,9 @@ pub async fn observe<C: CloudFront>(
     around: &Surroundings<'_, C>,
 ) -> Result<Observed, ApiError> {
     let name = match intent {
-        Intent::Suspended | Intent::Protected | Intent::Absent { farewell: Farewell::Leave, .. } => {
-            return Ok(Observed::NotLooked);
+        Intent::Suspended | Intent::Protected => return Ok(Observed::NotLooked),
+        Intent::Absent { farewell: Farewell::Leave, name } => {
+            return Ok(before_leaving(name, known, memory, around).await);
         }
         Intent::Present(desired) | Intent::Mirrored(desired) => &desired.name,
         Intent::Absent { name, .. } => name,
@@ -86,11 +93,16 @@ pub async fn observe<C: CloudFront>(
         return Ok(Observed::NotFound(if proven { Absence::Proven } else { Absence::Reported }));
     };
     let described = known.completed(described, around.snapshot);
-    let owner = match owner(&described, &known.owner_tag, around.clock.wall()) {
-        // An adoption of ours may not show yet, and a Create may land once the name is free again: do not let go before that is settled.
-        Owner::Unowned | Owner::Other(_) if deleting && around.clock.moment() < settled_at => Owner::Undecided,
-        owner => owner,
+    let owner = whose(&described, known, around);
+    let would_let_go = match &owner {
+        Owner::Unowned | Owner::Other(_) | Owner::Elsewhere(_) => deleting,
+        Owner::Ours | Owner::Unmarked | Owner::ToTakeOver(_) | Owner::Undecided => false,
     };
+    // An adoption of ours may not show yet, and a Create may land once the name is free again.
+    let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
+    if would_let_go && !unsettled_for.is_zero() {
+        return Ok(Observed::Unsettled(unsettled_for));
+    }
     let disabled = described.group.config.enabled == Some(false);
     let waits_for_rollout = disabled && matches!(described.group.deployment, Some(Deployment::Pending(_)));
     let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
@@ -100,6 +112,34 @@ pub async fn observe<C: CloudFront>(
         None
     };
     Ok(Observed::Found { described, owner, tenants })
+}
+
+/// What mode Observe is about to leave behind. It holds no object for want of an answer, but each for as long as a request of an earlier mode Manage may
+/// still take effect.
+async fn before_leaving<C: CloudFront>(
+    name: &GroupName,
+    known: &Known<'_>,
+    memory: &Memory,
+    around: &Surroundings<'_, C>,
+) -> Observed {
+    let settled_at = memory.claims_settled_at(around.policy.settle_window);
+    let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
+    if !unsettled_for.is_zero() {
+        return Observed::Unsettled(unsettled_for);
+    }
+    let newest = around.snapshot.filter(|list| list.began > settled_at && !around.list_is_stale());
+    if newest.is_some_and(|list| !list.groups.contains_key(name)) {
+        return Observed::NotFound(Absence::Proven);
+    }
+    match find(name, known, around.port).await {
+        Ok(Some(described)) => Observed::Found { owner: whose(&described, known, around), described, tenants: None },
+        Ok(None) => Observed::NotFound(Absence::Reported),
+        Err(_) => Observed::Unreadable,
+    }
+}
+
+fn whose<C>(described: &Described, known: &Known<'_>, around: &Surroundings<'_, C>) -> Owner {
+    owner(described, &known.claim, around.policy.predecessor.as_ref(), around.clock.wall())
 }
 
 /// How closely a pass has to look.
@@ -172,14 +212,13 @@ fn status_is_in_step(intent: &Intent, known: &Known<'_>) -> bool {
     at_rest
         && match intent {
             Intent::Present(desired) => {
-                concluded(&[Reason::Deploying, Reason::Deployed, Reason::Disabled])
-                    && status.enabled == Some(desired.config.enabled)
+                status.enabled == Some(desired.config.enabled)
                     && status.ipv6_enabled == Some(desired.config.ipv6_enabled)
                     && status.anycast_ip_list_id.as_deref()
                         == desired.config.anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str)
-                    && status.tags == desired.tags
+                    && status.settled_generation == Some(known.generation)
             }
-            Intent::Mirrored(_) => concluded(&[Reason::Deploying, Reason::Deployed, Reason::Disabled]),
+            Intent::Mirrored(_) => status.settled_generation == Some(known.generation),
             Intent::Absent { .. } => concluded(&[Reason::Disabling]) && status.status.as_deref() != Some("Deployed"),
             Intent::Suspended | Intent::Protected => false,
         }

@@ -1,12 +1,17 @@
 //! Whose group is it? Pure: tags -> [`Owner`].
 //!
-//! The owner tag is the only authority. It is read from CloudFront in the same pass as any mutation; status is never asked.
+//! Two tags decide. The owner tag says whose configuration a group is, the identity tag which living installation acts on it. Both are read from
+//! CloudFront in the same pass as any mutation; status is never asked.
 
 use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::cloudfront::{Described, Tags};
+use crate::{
+    api::GROUP,
+    cloudfront::{Described, Tags},
+};
 
 /// The value of the owner tag: `<owner-id>/<namespace>/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,30 +46,117 @@ impl fmt::Display for OwnerTag {
     }
 }
 
+/// Identity of an installation, which backups and clones of its cluster do not carry: the uid of a Kubernetes object that is made anew with each cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Installation(String);
+
+impl Installation {
+    /// Key of the identity tag.
+    pub const KEY: &'static str = "cloudfront.kube-operators.dev/installation";
+
+    /// The installation with that uid.
+    pub fn new(uid: impl Into<String>) -> Self {
+        Self(uid.into())
+    }
+
+    /// The identity among a group's tags, whoever's it is.
+    #[must_use]
+    pub fn in_tags(tags: &Tags) -> Option<Self> {
+        tags.get(Self::KEY).cloned().map(Self)
+    }
+
+    /// The value as it stands on the group.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The identity tag.
+    #[must_use]
+    pub fn tag(&self) -> Tags {
+        [(Self::KEY.to_owned(), self.0.clone())].into()
+    }
+}
+
+impl fmt::Display for Installation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a group of one object of this installation is marked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// Whose configuration it is.
+    pub owner: OwnerTag,
+    /// Which installation acts on it.
+    pub installation: Installation,
+}
+
+impl Claim {
+    /// Keys of the tags that mark a group.
+    pub const KEYS: [&'static str; 2] = [OwnerTag::KEY, Installation::KEY];
+
+    /// The tags that mark a group.
+    #[must_use]
+    pub fn tags(&self) -> Tags {
+        let mut tags = self.installation.tag();
+        tags.insert(OwnerTag::KEY.to_owned(), self.owner.to_string());
+        tags
+    }
+
+    /// Whether these tags mark a group so, or as an older version did: without an identity.
+    #[must_use]
+    pub fn is_in(&self, tags: &Tags) -> bool {
+        OwnerTag::in_tags(tags).as_ref() == Some(&self.owner)
+            && Installation::in_tags(tags).is_none_or(|installation| installation == self.installation)
+    }
+}
+
+/// Whether a tag with this key is none of a spec's: it marks ownership, or AWS reserves it. In any case of letters, as IAM's conditions ignore case.
+#[must_use]
+pub fn is_reserved(key: &str) -> bool {
+    let key = key.to_lowercase();
+    key.starts_with("aws:") || key.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// Who owns a group, as seen by one object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// This object.
+    /// This object, in this installation.
     Ours,
+    /// This object, by a group that no installation has put its identity on: it was made by an older version.
+    Unmarked,
+    /// This object, in an installation that the administrator told this one to take over from.
+    ToTakeOver(Installation),
+    /// This object, in another installation with the same owner id: one cluster is a clone of the other, or was built in its place.
+    Elsewhere(Installation),
     /// Nobody.
     Unowned,
     /// Nobody yet, but the group is so young that the tags of its creation may not be visible: look again.
     Undecided,
-    /// Another object or installation.
+    /// Another object, or another owner id.
     Other(OwnerTag),
 }
 
 /// How long the tags of a new group may take to be seen.
 pub const TAGS_SETTLE: Duration = Duration::from_mins(1);
 
-/// Decides who owns a group that was just read.
+/// Decides who owns a group that was just read. `predecessor` is the installation to take over from, if the administrator named one.
 #[must_use]
-pub fn owner(described: &Described, us: &OwnerTag, now: Timestamp) -> Owner {
-    match OwnerTag::in_tags(&described.tags) {
-        Some(owner) if owner == *us => Owner::Ours,
-        Some(owner) => Owner::Other(owner),
-        None if described.group.created.is_some_and(|created| is_young(created, now)) => Owner::Undecided,
-        None => Owner::Unowned,
+pub fn owner(described: &Described, us: &Claim, predecessor: Option<&Installation>, now: Timestamp) -> Owner {
+    let Some(owner) = OwnerTag::in_tags(&described.tags) else {
+        return match described.group.created {
+            Some(created) if is_young(created, now) => Owner::Undecided,
+            _ => Owner::Unowned,
+        };
+    };
+    match Installation::in_tags(&described.tags) {
+        _ if owner != us.owner => Owner::Other(owner),
+        None => Owner::Unmarked,
+        Some(installation) if installation == us.installation => Owner::Ours,
+        Some(installation) if Some(&installation) == predecessor => Owner::ToTakeOver(installation),
+        Some(installation) => Owner::Elsewhere(installation),
     }
 }
 
@@ -79,24 +171,52 @@ mod tests {
     use super::*;
     use crate::reconcile::testing::described;
 
-    fn seen(tag: Option<&str>, seconds_old: i64) -> Owner {
+    fn seen(tag: Option<&str>, identity: Option<&str>, seconds_old: i64) -> Owner {
         let mut group = described("edge");
         group.group.created = Some(Timestamp::UNIX_EPOCH);
         group.tags.extend(tag.map(|value| (OwnerTag::KEY.to_owned(), value.to_owned())));
-        owner(&group, &OwnerTag::new("prod", "platform", "edge"), Timestamp::from_second(seconds_old).unwrap())
+        group.tags.extend(identity.map(|value| (Installation::KEY.to_owned(), value.to_owned())));
+        let us =
+            Claim { owner: OwnerTag::new("prod", "platform", "edge"), installation: Installation::new("uid-here") };
+        let predecessor = Installation::new("uid-before");
+        owner(&group, &us, Some(&predecessor), Timestamp::from_second(seconds_old).unwrap())
     }
 
     #[test]
     fn only_the_exact_owner_tag_makes_a_group_ours() {
-        assert_eq!(seen(Some("prod/platform/edge"), 0), Owner::Ours);
+        assert_eq!(seen(Some("prod/platform/edge"), Some("uid-here"), 0), Owner::Ours);
         for other in ["prod/platform/edge2", "prod/platform", "dev/platform/edge", ""] {
-            assert_eq!(seen(Some(other), 9999), Owner::Other(OwnerTag(other.to_owned())));
+            for identity in [None, Some("uid-here"), Some("uid-before"), Some("uid-elsewhere")] {
+                assert_eq!(seen(Some(other), identity, 9999), Owner::Other(OwnerTag(other.to_owned())));
+            }
+        }
+    }
+
+    #[test]
+    fn of_our_own_groups_the_identity_says_which_installation_acts() {
+        let ours = |identity| seen(Some("prod/platform/edge"), identity, 9999);
+        assert_eq!(ours(None), Owner::Unmarked, "made before groups were marked");
+        assert_eq!(ours(Some("uid-before")), Owner::ToTakeOver(Installation::new("uid-before")));
+        for elsewhere in ["uid-elsewhere", "uid-her", "UID-HERE", ""] {
+            assert_eq!(ours(Some(elsewhere)), Owner::Elsewhere(Installation::new(elsewhere)));
         }
     }
 
     #[test]
     fn a_group_without_owner_tag_is_unowned_only_once_its_tags_had_time_to_show() {
-        assert_eq!(seen(None, 59), Owner::Undecided);
-        assert_eq!(seen(None, 61), Owner::Unowned);
+        for identity in [None, Some("uid-here"), Some("uid-elsewhere")] {
+            assert_eq!(seen(None, identity, 59), Owner::Undecided);
+            assert_eq!(seen(None, identity, 61), Owner::Unowned, "an identity alone claims nothing");
+        }
+    }
+
+    #[test]
+    fn no_spec_may_hold_a_reserved_key_in_any_case_of_letters() {
+        for key in Claim::KEYS.into_iter().chain(["aws:x", "AWS:", "Cloudfront.kube-operators.dev/owner", "aWs:cost"]) {
+            assert!(is_reserved(key), "{key}");
+        }
+        for key in ["aws", "team", "cloudfront.kube-operators.dev", "my-aws:x"] {
+            assert!(!is_reserved(key), "{key}");
+        }
     }
 }

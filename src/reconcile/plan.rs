@@ -8,7 +8,7 @@ use super::{
     differences::{config_differences, differences, tag_changes},
     dispute::Pause,
     observe::{Absence, Observed},
-    ownership::{Owner, OwnerTag},
+    ownership::{Installation, Owner, OwnerTag},
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
@@ -29,8 +29,12 @@ pub enum Plan {
 pub enum Mutation {
     /// Create the group.
     Create(NewGroup),
-    /// Put our owner tag on an unowned group.
+    /// Put our tags on an unowned group.
     Adopt(Described),
+    /// Put our identity on a group of this object that no installation has marked yet.
+    Mark(Described),
+    /// Put our identity in the place of this one, from which the administrator told us to take over.
+    TakeOver(Described, Installation),
     /// Change the configuration to this; the differences are for people.
     Update(Described, Config, Vec<Drift>, Left),
     /// Set tags.
@@ -41,7 +45,7 @@ pub enum Mutation {
     Disable(Described),
     /// Deletion: delete the disabled group.
     Delete(Described),
-    /// Deletion: take our owner tag off, and let go.
+    /// Deletion: take off the tags that mark ownership, and let go.
     Disown(Described),
 }
 
@@ -90,6 +94,8 @@ impl Mutation {
         match self {
             Self::Create(_) => None,
             Self::Adopt(described)
+            | Self::Mark(described)
+            | Self::TakeOver(described, _)
             | Self::Update(described, ..)
             | Self::Tag(described, ..)
             | Self::Untag(described, ..)
@@ -103,7 +109,7 @@ impl Mutation {
     #[must_use]
     pub const fn group_of_ours(&self) -> Option<&Group> {
         match self {
-            Self::Adopt(_) => None,
+            Self::Adopt(_) | Self::TakeOver(..) => None,
             _ => self.group(),
         }
     }
@@ -122,16 +128,31 @@ impl From<Finding> for Plan {
 }
 
 /// Why an object is let go of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Release {
     /// The group is gone, by two proofs.
     Gone,
     /// The group was never this object's to delete.
     NotOurs,
-    /// Retained: our owner tag is off.
+    /// The group is this object's in another installation, which alone acts on it.
+    Elsewhere(Installation),
+    /// Retained: the tags that mark ownership are off.
     Retained,
-    /// Mode Observe: nothing was ever ours to do.
-    Observed,
+    /// Mode Observe: the group is left as it is.
+    Observed(Remains),
+}
+
+/// What mode Observe leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remains {
+    /// No group of that name.
+    Nothing,
+    /// A group that is not marked as this object's.
+    Group,
+    /// A group that an earlier mode Manage marked as this object's.
+    MarkedGroup,
+    /// Nobody knows: CloudFront could not be read, which is no reason to hold the object.
+    Unknown,
 }
 
 /// What a pass waits for.
@@ -145,6 +166,8 @@ pub enum Block {
     InUse(Box<Described>, Tenants),
     /// Tags of a young group that are not visible yet.
     TagsPending,
+    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect.
+    ClaimMayLand(Duration),
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
     /// A group to adopt, or to let go of: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
@@ -158,6 +181,8 @@ pub enum Block {
 pub enum Refusal {
     /// Another owner holds the name.
     NotOwned(OwnerTag),
+    /// The group is this object's in another installation.
+    Elsewhere(Installation),
     /// The account's default group.
     DefaultGroup,
     /// An unowned group that may not be adopted.
@@ -183,8 +208,12 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
         (Intent::Protected, _) => Finding::Blocked(Block::DeletionProtected).into(),
-        (Intent::Absent { farewell: Farewell::Leave, .. }, _) => Finding::Release(Release::Observed).into(),
-        (_, Observed::NotLooked) => Finding::NotLooked.into(),
+        (_, Observed::Unsettled(left)) => Finding::Blocked(Block::ClaimMayLand(left)).into(),
+        (Intent::Absent { farewell: Farewell::Leave, .. }, observed) => {
+            Finding::Release(Release::Observed(remains(&observed))).into()
+        }
+        // Only a farewell without an answer goes on without one.
+        (_, Observed::NotLooked | Observed::Unreadable) => Finding::NotLooked.into(),
         (_, Observed::Settled(summary)) => Finding::Listed(summary).into(),
 
         (Intent::Present(_), Observed::NotFound(_)) if known.status.id.is_some() => Finding::DeletedOutside.into(),
@@ -192,6 +221,9 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
             _ if described.group.is_default => Finding::Refuse(described, Refusal::DefaultGroup).into(),
             Owner::Ours => manage(desired, described, known),
+            Owner::Unmarked => Mutation::Mark(described).into(),
+            Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
+            Owner::Elsewhere(installation) => Finding::Refuse(described, Refusal::Elsewhere(installation)).into(),
             Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
@@ -210,10 +242,13 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (Intent::Absent { farewell, .. }, Observed::Found { described, owner, tenants }) => match owner {
             _ if described.group.is_default => Finding::Release(Release::NotOurs).into(),
             Owner::Ours => part(*farewell, described, tenants),
+            Owner::Unmarked => Mutation::Mark(described).into(),
+            Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
+            Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
             Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
             // Status says that it was ours: one read without the tag is no proof that it no longer is.
-            Owner::Unowned if known.status.id.is_some() && !known.owner_may_show_for.is_zero() => {
-                Finding::Blocked(Block::OwnerMayShow(known.owner_may_show_for)).into()
+            Owner::Unowned if known.status.id.is_some() && !known.owner_may_show_for(&described.group).is_zero() => {
+                Finding::Blocked(Block::OwnerMayShow(known.owner_may_show_for(&described.group))).into()
             }
             Owner::Unowned if *farewell == Farewell::Retain => Finding::Release(Release::Retained).into(),
             Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
@@ -221,9 +256,18 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
     }
 }
 
+fn remains(observed: &Observed) -> Remains {
+    match observed {
+        Observed::NeverThere | Observed::NotFound(_) => Remains::Nothing,
+        Observed::Found { owner: Owner::Ours | Owner::Unmarked, .. } => Remains::MarkedGroup,
+        Observed::Found { .. } => Remains::Group,
+        Observed::NotLooked | Observed::Settled(_) | Observed::Unsettled(_) | Observed::Unreadable => Remains::Unknown,
+    }
+}
+
 fn create(desired: &Desired, known: &Known<'_>) -> Plan {
     let (name, config) = (desired.name.clone(), desired.config.clone());
-    Mutation::Create(NewGroup { name, config, tags: desired.all_tags(&known.owner_tag) }).into()
+    Mutation::Create(NewGroup { name, config, tags: desired.all_tags(&known.claim) }).into()
 }
 
 /// The configuration goes before tags: the switch that takes a group out of service must not wait for them.
@@ -276,8 +320,9 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
         AdoptionPolicy::Always => true,
     };
     if object_agrees && policy.allow_adoption {
-        if !known.owner_may_show_for.is_zero() {
-            return Finding::Blocked(Block::OwnerMayShow(known.owner_may_show_for)).into();
+        let left = known.owner_may_show_for(&described.group);
+        if !left.is_zero() {
+            return Finding::Blocked(Block::OwnerMayShow(left)).into();
         }
         // Or they would be taken for ours on this group, and removed with the next edit.
         return if known.status.tags.is_empty() || known.id().as_ref() == Some(&described.group.id) {
@@ -291,7 +336,7 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
 
 fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> Plan {
     match (farewell, tenants) {
-        (Farewell::Leave, _) => Finding::Release(Release::Observed).into(),
+        (Farewell::Leave, _) => Finding::Release(Release::Observed(Remains::MarkedGroup)).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
         (Farewell::Delete, None) => Finding::AwaitDisabled(described).into(),
         (Farewell::Delete, Some(tenants)) if tenants.any() => {

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{
     Event, Known, Outcome, Severity, Surroundings,
     backoff::jitter,
-    conclusion::{Change, Conclusion, Next, Sight},
+    conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     memory::Memory,
     message,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
-    cloudfront::{ApiError, Group},
+    cloudfront::{ApiError, Group, Tags},
 };
 
 /// The outcome of a pass.
@@ -37,7 +37,7 @@ pub fn outcome<C>(
         }
     };
     let requeue = requeue(&conclusion, known, memory, around, error.as_ref());
-    let status = next_status(&conclusion, known, around);
+    let status = next_status(&conclusion, intent, known, around);
     let mut events = conclusion.events.clone();
     events.extend(news(&conclusion, known));
     let drift = new_drift(&conclusion, known);
@@ -110,14 +110,25 @@ fn requeue<C>(
     }
 }
 
-fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundings<'_, C>) -> ConnectionGroupStatus {
+fn next_status<C>(
+    conclusion: &Conclusion,
+    intent: &Intent,
+    known: &Known<'_>,
+    around: &Surroundings<'_, C>,
+) -> ConnectionGroupStatus {
     let now = stored(around.clock.wall()).0;
     let mut next = known.status.clone();
     show(&mut next, &conclusion.sight);
     if matches!(conclusion.sight, Sight::Group(_)) {
-        next.owner = Some(known.owner_tag.to_string());
+        next.owner = Some(known.claim.owner.to_string());
+        next.installation = Some(known.claim.installation.to_string());
     }
     set(&mut next.tags, &conclusion.tags);
+    match conclusion.in_step {
+        InStep::AsBefore => {}
+        InStep::Yes => next.settled_generation = Some(known.generation).filter(|_| nothing_is_left(&next.tags, intent)),
+        InStep::No => next.settled_generation = None,
+    }
     set(&mut next.drift, &conclusion.drift);
     set(&mut next.blocked_by, &conclusion.blocked_by);
     match conclusion.standing {
@@ -132,6 +143,14 @@ fn next_status<C>(conclusion: &Conclusion, known: &Known<'_>, around: &Surroundi
         None => next.conditions.iter_mut().for_each(|condition| condition.message.clone_from(&conclusion.message)),
     }
     next
+}
+
+/// Whether every tag on record as sent is one that the spec still names. Another one was not seen, but may yet show, and only a full read finds it.
+fn nothing_is_left(sent: &Tags, intent: &Intent) -> bool {
+    match intent {
+        Intent::Present(desired) => sent.iter().all(|(key, value)| desired.tags.get(key) == Some(value)),
+        Intent::Mirrored(_) | Intent::Absent { .. } | Intent::Suspended | Intent::Protected => true,
+    }
 }
 
 fn set<T: Clone>(field: &mut T, change: &Change<T>) {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Known, backoff::Pace, desired::Intent, message, ownership::OwnerTag};
+use super::{Known, backoff::Pace, desired::Intent, message, ownership::is_reserved};
 use crate::{
     api::{Reason, Standing},
     cloudfront::{
@@ -155,7 +155,7 @@ impl Trouble {
     /// The trouble with a call that was to set these tags: unless it was refused, they may be set.
     #[must_use]
     pub fn with_tags(self, tags: &Tags) -> Self {
-        let own = || tags.iter().filter(|(key, _)| *key != OwnerTag::KEY);
+        let own = || tags.iter().filter(|(key, _)| !is_reserved(key));
         match self {
             Self::Api(error) if error.class.leaves_doubt() => {
                 Self::MayHaveTagged(own().map(|(key, value)| (key.clone(), value.clone())).collect(), error)

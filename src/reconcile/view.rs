@@ -90,7 +90,13 @@ impl Mutation {
         match self {
             Self::Update(described, config, ..) if takes_away(&described.group.config, config) => Evidence::Read,
             // Whose group it is, or whether it goes on being there.
-            Self::Adopt(_) | Self::Untag(..) | Self::Disable(_) | Self::Delete(_) | Self::Disown(_) => Evidence::Read,
+            Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
+            | Self::Untag(..)
+            | Self::Disable(_)
+            | Self::Delete(_)
+            | Self::Disown(_) => Evidence::Read,
             Self::Create(_) | Self::Update(..) | Self::Tag(..) => Evidence::RecentEvent,
         }
     }
@@ -112,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::{ConnectionGroupSpec, FINALIZER, RECONCILE_REQUESTED_AT},
+        api::{ConnectionGroupSpec, RECONCILE_REQUESTED_AT, finalizer},
         cloudfront::AnycastIpListId,
     };
 
@@ -120,7 +126,7 @@ mod tests {
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         object.metadata.uid = Some("a".into());
         object.metadata.generation = Some(1);
-        object.metadata.finalizers = Some(vec![FINALIZER.into()]);
+        object.metadata.finalizers = Some(vec![finalizer("prod")]);
         change(&mut object);
         object
     }

@@ -1,33 +1,66 @@
-//! Our finalizer on an object: added before CloudFront is asked for anything, removed only when a pass says so. Talks to the API server.
+//! The finalizer of this installation on an object: added before CloudFront is asked for anything, removed only when a pass says so. Talks to the API
+//! server.
 //!
-//! Not kube's helper: that one releases on any `Ok`, and a deletion takes minutes of `Ok` passes here.
+//! Each installation has its own, so that none takes off what another one needs. Not kube's helper: that one releases on any `Ok`, and a deletion takes
+//! minutes of `Ok` passes here.
 
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
 };
 
-use crate::api::{ConnectionGroup, FINALIZER};
+use crate::api::{ConnectionGroup, FORMER_FINALIZER, GROUP};
 
 const TRIES: usize = 5;
 
-/// Stores the finalizer; the answer is the object that carries it, if it still exists.
+/// Which installation holds an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// None yet, or no longer.
+    Nobody,
+    /// This one.
+    Us,
+    /// One of a version that had one finalizer for all installations.
+    Former,
+    /// Another one, by this finalizer; it alone acts on the object.
+    Another(String),
+}
+
+/// Reads from an object's finalizers which installation holds it. Where it carries both ours and another's, we have begun something that is ours to end.
+#[must_use]
+pub fn holder(finalizers: &[String], own: &str) -> Holder {
+    let is = |wanted: &str| finalizers.iter().any(|finalizer| finalizer == wanted);
+    let of_an_installation =
+        |finalizer: &&String| finalizer.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'));
+    if is(own) {
+        return Holder::Us;
+    }
+    match finalizers.iter().filter(of_an_installation).find(|finalizer| *finalizer != FORMER_FINALIZER) {
+        Some(another) => Holder::Another(another.clone()),
+        None if is(FORMER_FINALIZER) => Holder::Former,
+        None => Holder::Nobody,
+    }
+}
+
+/// Stores the finalizer, in the place of the former one if that is there. The answer is the object as it is after that, held by us or by another; none, if it
+/// is gone or going.
 ///
 /// # Errors
 /// The API server's refusal.
 pub async fn add(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
+    own: &str,
 ) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
-    change(api, object, Presence::Present).await
+    change(api, object, own, Presence::Present).await
 }
 
-/// Takes the finalizer off; an object that is gone already is as good.
+/// Takes the finalizer off, and the former one with it; an object that is gone already is as good.
 ///
 /// # Errors
 /// The API server's refusal.
-pub async fn remove(api: &Api<ConnectionGroup>, object: &ConnectionGroup) -> Result<(), Box<kube::Error>> {
-    change(api, object, Presence::Absent).await.map(drop)
+pub async fn remove(api: &Api<ConnectionGroup>, object: &ConnectionGroup, own: &str) -> Result<(), Box<kube::Error>> {
+    change(api, object, own, Presence::Absent).await.map(drop)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +73,7 @@ enum Presence {
 async fn change(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
+    own: &str,
     wanted: Presence,
 ) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
     let name = object.name_any();
@@ -47,9 +81,9 @@ async fn change(
     let mut tries = 1;
     loop {
         let mut finalizers = current.finalizers().to_vec();
-        finalizers.retain(|finalizer| finalizer != FINALIZER);
+        finalizers.retain(|finalizer| finalizer != own && finalizer != FORMER_FINALIZER);
         if wanted == Presence::Present {
-            finalizers.push(FINALIZER.to_owned());
+            finalizers.push(own.to_owned());
         }
         let patch = serde_json::json!({ "metadata": {
             "uid": current.metadata.uid,
@@ -66,8 +100,31 @@ async fn change(
             Some(fresh) if fresh.metadata.uid == object.metadata.uid => current = fresh,
             Some(_) | None => return Ok(None),
         }
-        if wanted == Presence::Present && current.metadata.deletion_timestamp.is_some() {
-            return Ok(None);
+        if wanted == Presence::Present {
+            match holder(current.finalizers(), own) {
+                _ if current.metadata.deletion_timestamp.is_some() => return Ok(None),
+                Holder::Us | Holder::Another(_) => return Ok(Some(current)),
+                Holder::Nobody | Holder::Former => {}
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::finalizer;
+
+    #[test]
+    fn an_installation_holds_an_object_by_its_own_finalizer_alone() {
+        let (us, them) = (finalizer("prod"), finalizer("stage"));
+        let held = |finalizers: &[&str]| holder(&finalizers.iter().map(ToString::to_string).collect::<Vec<_>>(), &us);
+        assert_eq!(held(&[]), Holder::Nobody);
+        assert_eq!(held(&["example.com/theirs", "cloudfront.kube-operators.development/x"]), Holder::Nobody);
+        assert_eq!(held(&["example.com/theirs", &us]), Holder::Us);
+        assert_eq!(held(&[FORMER_FINALIZER]), Holder::Former);
+        assert_eq!(held(&[&them]), Holder::Another(them.clone()));
+        assert_eq!(held(&[FORMER_FINALIZER, &them]), Holder::Another(them.clone()), "the other one was first");
+        assert_eq!(held(&[&them, &us]), Holder::Us, "what we began is ours to end");
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod finalizer;
 mod fresh;
 mod http;
+mod identity;
 mod lease;
 mod metrics;
 mod objects;
@@ -57,6 +58,7 @@ use self::{
     term::Term,
 };
 use crate::{
+    api::finalizer,
     cli::RunArgs,
     clock::Clock,
     cloudfront::{
@@ -65,7 +67,7 @@ use crate::{
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
-    reconcile::Policy,
+    reconcile::{Policy, ownership::Installation},
     sweep::{self, Lists},
 };
 
@@ -111,7 +113,6 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         metrics: listen("--metrics-addr", args.metrics_addr).await?,
         health: listen("--health-addr", args.health_addr).await?,
     };
-    let policy = policy(&args);
     let term = Term::default();
     let clock: Arc<dyn Clock> = Arc::new(term.clone());
     let patience = args.sweep_interval_active.saturating_mul(3);
@@ -126,19 +127,6 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     };
     let mut background = Background::default();
     background.spawn("the reporter of orphans", orphans::tell(lists.clone(), client.clone()));
-    let context = Arc::new(Context {
-        recorder: Recorder::new(client.clone()),
-        client,
-        port: port.clone(),
-        policy: policy.clone(),
-        clock: Arc::clone(&clock),
-        lists: lists.clone(),
-        objects: Arc::clone(&objects),
-        metrics: Arc::clone(&metrics),
-        turns: Semaphore::new(args.concurrency.into()),
-        fence: fence.clone(),
-        gate: gate(term.clone(), lists.clone(), draining.clone()).boxed().shared(),
-    });
     let pulse = Arc::new(Pulse::new(fence.clone(), args.aws_call_timeout));
     let served = Served {
         metrics: Arc::clone(&metrics),
@@ -149,11 +137,29 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         pulse: Arc::clone(&pulse),
     };
     background.spawn("the server of health and metrics", http::serve(listeners, served));
-    let scope = Scope {
-        owner_id: args.owner_id.clone(),
-        namespaces: args.namespaces(),
-        settle_window: args.create_settle_window,
+    let mut stop = pin!(stop);
+    let installation = tokio::select! {
+        () = &mut stop => return Ok(()),
+        died = background.ended() => return Err(RunError::Died(died)),
+        installation = identity::read(client.clone(), &args.identity_namespace) => installation,
+        never = pulse.beat() => match never {},
     };
+    let policy = policy(&args, installation);
+    let context = Arc::new(Context {
+        recorder: Recorder::new(client.clone()),
+        client,
+        port: port.clone(),
+        policy: policy.clone(),
+        finalizer: finalizer(&args.owner_id),
+        clock: Arc::clone(&clock),
+        lists: lists.clone(),
+        objects: Arc::clone(&objects),
+        metrics: Arc::clone(&metrics),
+        turns: Semaphore::new(args.concurrency.into()),
+        fence: fence.clone(),
+        gate: gate(term.clone(), lists.clone(), draining.clone()).boxed().shared(),
+    });
+    let scope = scope(&args, &policy);
     let calmly = port.in_lane(Lane::Background);
     let sweep = sweep::run(calmly, policy, scope, clock, Arc::clone(&objects) as _, publish);
     let (begun, drained) = (term.clone(), draining.clone());
@@ -177,7 +183,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         let mut leading = pin!(lead(election.as_mut(), &objects, &fence, &term, &metrics));
         let ended = tokio::select! {
             biased;
-            () = stop => Ok(()),
+            () = &mut stop => Ok(()),
             lost = &mut leading => return Err(RunError::LeaseLost(lost)),
             died = background.ended() => Err(RunError::Died(died)),
             () = passes.clone() => Err(RunError::Died(Died { task: "the controllers", how: How::Returned })),
@@ -344,14 +350,32 @@ fn endpoint(args: &RunArgs) -> Endpoint {
     }
 }
 
-fn policy(args: &RunArgs) -> Policy {
+fn policy(args: &RunArgs, installation: Installation) -> Policy {
+    let predecessor = args.take_over_installation.clone().filter(|predecessor| {
+        let is_another = *predecessor != installation;
+        if !is_another {
+            tracing::warn!("--take-over-installation names this installation itself: nothing is to be taken over, and the flag can go");
+        }
+        is_another
+    });
     Policy {
         owner_id: args.owner_id.clone(),
+        installation,
+        predecessor,
         allow_adoption: args.allow_adoption,
         sweep_interval: args.sweep_interval,
         sweep_interval_active: args.sweep_interval_active,
         deep_check_interval: args.deep_check_interval,
         settle_window: args.create_settle_window,
+    }
+}
+
+fn scope(args: &RunArgs, policy: &Policy) -> Scope {
+    Scope {
+        owner_id: policy.owner_id.clone(),
+        installations: policy.predecessor.iter().chain([&policy.installation]).cloned().collect(),
+        namespaces: args.namespaces(),
+        settle_window: policy.settle_window,
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Remembered {
     pub dropped: Vec<String>,
     /// Passes in a row that ended with trouble at the API server.
     pub failures: u32,
+    /// The finalizer of the installation that the object was left to, once people were told.
+    pub left_to: Option<String>,
     /// Whether our finalizer is off: nothing is left to do, although the cache may show it for a while yet.
     pub released: bool,
 }

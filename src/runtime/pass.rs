@@ -24,18 +24,18 @@ use tracing::{Instrument, field::Empty};
 use super::{
     Gate,
     events::Recorder,
-    finalizer,
+    finalizer::{self, Holder},
     fresh::{Fresh, Version},
     metrics::{Ended, Metrics},
     objects::{Objects, Remembered},
     schema, status,
 };
 use crate::{
-    api::{self, ConnectionGroup, ConnectionGroupStatus, FINALIZER},
+    api::{self, ConnectionGroup, ConnectionGroupStatus},
     clock::{Clock, Moment},
     cloudfront::{ErrorClass, Snapshot, budget::Lane, fence::Fence, sdk::Sdk},
     reconcile::{
-        Finalizer, Known, Memory, Outcome, Policy, Surroundings,
+        Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings,
         backoff::Pace,
         observe::Look,
         reconcile,
@@ -55,6 +55,8 @@ pub struct Context {
     pub port: Sdk,
     /// The administrator's decisions.
     pub policy: Policy,
+    /// The finalizer of this installation.
+    pub finalizer: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What the sweeps brought.
@@ -202,16 +204,25 @@ async fn with(version: &Version, context: &Context) -> Result<With, PassError> {
     let object = &*version.object;
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    if object.meta().deletion_timestamp.is_some() && !ours {
-        context.objects.forget(&uid);
-        return Ok(With::Ended(DONE));
-    }
-    if !ours {
-        let asked = Instant::now();
-        let stored = finalizer::add(&api, object).await?;
-        // The answer is the object as it is now.
-        return Ok(stored.map_or(With::Ended(DONE), |stored| With::Newer(Version::read(stored, asked))));
+    let deleting = object.meta().deletion_timestamp.is_some();
+    match finalizer::holder(object.finalizers(), &context.finalizer) {
+        Holder::Us => {}
+        Holder::Another(theirs) => return Ok(With::Ended(leave(object, &theirs, context).await)),
+        // Nothing may be added to an object that is being deleted.
+        Holder::Former if deleting => {}
+        Holder::Nobody if deleting => {
+            context.objects.forget(&uid);
+            return Ok(With::Ended(DONE));
+        }
+        Holder::Nobody | Holder::Former => {
+            let asked = Instant::now();
+            let stored = finalizer::add(&api, object, &context.finalizer).await?;
+            if stored.is_none() {
+                context.objects.forget(&uid);
+            }
+            // The answer is the object as it is now.
+            return Ok(stored.map_or(With::Ended(DONE), |stored| With::Newer(Version::read(stored, asked))));
+        }
     }
 
     let remembered = context.objects.remember(&uid);
@@ -239,7 +250,7 @@ async fn with(version: &Version, context: &Context) -> Result<With, PassError> {
             if let Err(why) = view.confirm(Evidence::RecentEvent).await {
                 return Ok(withheld(why, &view));
             }
-            finalizer::remove(&api, object).await?;
+            finalizer::remove(&api, object, &context.finalizer).await?;
             remembered.released = true;
             context.metrics.released(object, context.clock.wall());
             tell(object, &outcome, context).await;
@@ -260,6 +271,25 @@ fn withheld(why: Withheld, view: &Fresh<'_>) -> With {
             With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
         }
     }
+}
+
+/// Leaves an object to the installation that holds it, and says so once. It is seen again now and then, as that finalizer may be taken off.
+async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> PassEnded {
+    let remembered = context.objects.remember(&object.uid().unwrap_or_default());
+    let mut remembered = remembered.lock().await;
+    if remembered.left_to.as_deref() != Some(theirs) {
+        let note = format!(
+            "This object carries the finalizer {theirs} of another installation of the operator; the one of this installation is {}. It is left to the \
+             other one: no read, no change, no status. If that one is gone for good, take its finalizer off, and this one goes on with the object.",
+            context.finalizer
+        );
+        tracing::warn!("{note}");
+        let (reason, action) = (api::Reason::ForeignFinalizer, "Reconcile");
+        let event = Event { severity: Severity::Warning, reason, action, note };
+        context.recorder.publish(&object.object_ref(&()), &event).await;
+        remembered.left_to = Some(theirs.to_owned());
+    }
+    PassEnded { how: Ended::Settled, next: Some(context.policy.sweep_interval.saturating_mul(5)) }
 }
 
 /// Writes the status unless both the cache and the last accepted write show it already: either may lag behind the other.
@@ -370,7 +400,10 @@ mod tests {
     use crate::{
         api::{ConnectionGroupSpec, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
         cloudfront::{Arn, Deployment, Etag, GroupId, GroupName, Summary},
-        reconcile::view::UpToDate,
+        reconcile::{
+            ownership::{Installation, OwnerTag},
+            view::UpToDate,
+        },
     };
 
     const INTERVAL: Duration = Duration::from_hours(6);
@@ -412,6 +445,8 @@ mod tests {
         object.status = Some(ConnectionGroupStatus {
             observed_generation: 1,
             id: Some("cg_1".into()),
+            owner: Some(OwnerTag::new("prod", "", "edge").to_string()),
+            installation: Some("uid-here".into()),
             e_tag: Some("E1".into()),
             conditions: set_standing(&[], (Standing::Ready, Reason::Deployed, "m"), None, 1, Timestamp::UNIX_EPOCH),
             ..ConnectionGroupStatus::UNSEEN
@@ -457,6 +492,8 @@ mod tests {
         ];
         let policy = Policy {
             owner_id: "prod".to_owned(),
+            installation: Installation::new("uid-here"),
+            predecessor: None,
             allow_adoption: false,
             sweep_interval: Duration::from_mins(1),
             sweep_interval_active: Duration::from_secs(10),

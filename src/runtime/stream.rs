@@ -195,10 +195,10 @@ mod tests {
 
     #[test]
     fn our_own_status_calls_for_nothing_and_a_finalizer_that_somebody_took_off_does() {
-        let kept = hash_after(|object| object.metadata.finalizers = Some(vec![crate::api::FINALIZER.into()]));
+        let kept = hash_after(|object| object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]));
         let after = hash_after(|object| {
             object.status = Some(ConnectionGroupStatus::UNSEEN);
-            object.metadata.finalizers = Some(vec!["foregroundDeletion".into(), crate::api::FINALIZER.into()]);
+            object.metadata.finalizers = Some(vec!["foregroundDeletion".into(), crate::api::finalizer("prod")]);
             object.metadata.resource_version = Some("7".into());
         });
         assert_eq!(kept, after);
@@ -209,7 +209,7 @@ mod tests {
     fn of_an_object_of_a_megabyte_the_cache_keeps_what_a_reconcile_reads() {
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         object.metadata.uid = Some("a".into());
-        object.metadata.finalizers = Some(vec![crate::api::FINALIZER.into()]);
+        object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]);
         let small = object.clone();
         object.metadata.labels = Some((0..1000).map(|n| (format!("label-{n}"), "x".repeat(63))).collect());
         object.annotations_mut().insert("padding".into(), "x".repeat(200_000));

@@ -15,7 +15,7 @@ use connection_group_operator::{
     clock::{self, Clock},
     cloudfront::GroupName,
     orphans::Scope,
-    reconcile::Policy,
+    reconcile::{Policy, ownership::Installation},
     sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
@@ -102,13 +102,20 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     admin.advance_clock(Duration::from_hours(1)).await?;
     let policy = Policy {
         owner_id: "prod".into(),
+        installation: Installation::new("uid-here"),
+        predecessor: None,
         allow_adoption: false,
         sweep_interval: Duration::from_millis(20),
         sweep_interval_active: Duration::from_millis(20),
         deep_check_interval: Duration::from_hours(6),
         settle_window: Duration::from_mins(1),
     };
-    let scope = Scope { owner_id: "prod".into(), namespaces: BTreeSet::new(), settle_window: policy.settle_window };
+    let scope = Scope {
+        owner_id: "prod".into(),
+        installations: vec![policy.installation.clone()],
+        namespaces: BTreeSet::new(),
+        settle_window: policy.settle_window,
+    };
     let cache = Arc::new(Cache { objects, woken: Mutex::default() });
     let (publish, mut lists) = watch::channel(Lists::default());
     let sweeps = sweep::run(port, policy, scope, Arc::new(Still), Arc::clone(&cache) as _, publish);

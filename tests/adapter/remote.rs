@@ -8,7 +8,7 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
-    reconcile::{Memory, Outcome, Policy, Surroundings, reconcile, view::UpToDate},
+    reconcile::{Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile, view::UpToDate},
 };
 
 use crate::{
@@ -45,6 +45,8 @@ fn at(elapsed: Duration) -> Timestamp {
 fn policy() -> Policy {
     Policy {
         owner_id: "prod".into(),
+        installation: Installation::new("uid-here"),
+        predecessor: None,
         allow_adoption: false,
         sweep_interval: Duration::from_mins(1),
         sweep_interval_active: Duration::from_secs(10),

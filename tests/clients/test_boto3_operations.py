@@ -96,17 +96,17 @@ def test_where_omission_clears_an_update_without_the_fallback_takes_it_off(cloud
 
 
 def test_an_update_is_written_as_the_operator_writes_one_that_carries_a_fallback(cloudfront):
-    """src/cloudfront/sdk/carried.rs has the same order, but for how an empty element is spelt."""
+    """boto3 writes members in the order of its arguments; src/cloudfront/sdk/carried.rs has the same body, but for how an empty element is spelt."""
     bodies = []
     event = "before-send.cloudfront.UpdateConnectionGroup"
     cloudfront.meta.events.register(event, lambda request, **_: bodies.append(request.body))
     group = create(cloudfront)["ConnectionGroup"]
-    members = {"Enabled": False, "Ipv6Enabled": True, "AnycastIpListId": "", "ViewerFallback": {"DistributionId": "E1&A"}}
+    members = {"AnycastIpListId": "", "Enabled": False, "Ipv6Enabled": True, "ViewerFallback": {"DistributionId": "E1&A"}}
     cloudfront.update_connection_group(Id=group["Id"], IfMatch=FIRST, **members)
     assert bodies == [
         b'<UpdateConnectionGroupRequest xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/">'
-        b"<Ipv6Enabled>true</Ipv6Enabled><ViewerFallback><DistributionId>E1&amp;A</DistributionId></ViewerFallback>"
-        b"<AnycastIpListId /><Enabled>false</Enabled></UpdateConnectionGroupRequest>"
+        b"<AnycastIpListId /><Enabled>false</Enabled><Ipv6Enabled>true</Ipv6Enabled>"
+        b"<ViewerFallback><DistributionId>E1&amp;A</DistributionId></ViewerFallback></UpdateConnectionGroupRequest>"
     ]
 
 

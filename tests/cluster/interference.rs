@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use cloudfront_simulator::admin::{Fault, FaultRule, Moment, Operation, Request};
-use connection_group_operator::api::{ConnectionGroup, ConnectionGroupStatus, FINALIZER};
+use connection_group_operator::api::{ConnectionGroup, ConnectionGroupStatus, finalizer};
 use futures::{StreamExt, TryStreamExt};
 use kube::api::{DeleteParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::{Api, ResourceExt};
@@ -145,7 +145,8 @@ async fn while_somebody_writes_the_same_object_without_a_pause_the_work_is_done_
     bed.apply(&manifest.to_string()).await?;
     let objects = bed.api::<ConnectionGroup>().await?;
     let somebody = tokio::spawn(scribble(objects.clone(), 10));
-    let theirs = |object: &ConnectionGroup| object.finalizers().iter().filter(|own| *own != FINALIZER).count();
+    let ours = finalizer(&bed.namespace);
+    let theirs = |object: &ConnectionGroup| object.finalizers().iter().filter(|own| **own != ours).count();
     wait_for(&objects, "edge", PATIENCE, "ten finalizers of theirs", |object| theirs(object) == 11).await?;
 
     let _operator = steps::hasty_operator(&bed).start().await?;
@@ -162,7 +163,7 @@ async fn while_somebody_writes_the_same_object_without_a_pause_the_work_is_done_
     .await?;
     let object = steps::get(&bed, "edge").await?;
     let finalizers = object.finalizers();
-    assert!(theirs(&object) == 11 && finalizers.iter().any(|own| own == FINALIZER), "{finalizers:?}");
+    assert!(theirs(&object) == 11 && finalizers.contains(&ours), "{finalizers:?}");
     somebody.abort();
     let group = admin.group("edge").await?.expect("the group exists");
     let is_right = |object: &ConnectionGroup| {
@@ -176,7 +177,7 @@ async fn while_somebody_writes_the_same_object_without_a_pause_the_work_is_done_
 
     let somebody = tokio::spawn(scribble(objects.clone(), 0));
     objects.delete("edge", &DeleteParams::default()).await?;
-    let is_free = |object: &ConnectionGroup| object.finalizers().iter().all(|own| own != FINALIZER);
+    let is_free = |object: &ConnectionGroup| object.finalizers().iter().all(|own| *own != ours);
     let object = wait_for(&objects, "edge", PATIENCE, "our finalizer to be gone", is_free).await?;
     somebody.abort();
     assert_eq!(theirs(&object), 11);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cloudfront_simulator::admin::{NewGroup, Operation};
-use connection_group_operator::api::{ConnectionGroup, FINALIZER};
+use connection_group_operator::api::{ConnectionGroup, finalizer};
 use jiff::Timestamp;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
@@ -78,7 +78,7 @@ async fn an_object_without_room_is_told_of_tried_ever_slower_and_holds_up_no_oth
     }
     assert!(steps::get(&bed, "full").await?.finalizers().is_empty());
     assert_eq!(admin.group("full").await?, None, "nothing is created without a finalizer");
-    assert_eq!(steps::get(&bed, "room").await?.finalizers(), [FINALIZER]);
+    assert_eq!(steps::get(&bed, "room").await?.finalizers(), [finalizer(&bed.namespace)]);
     assert!(admin.group("room").await?.is_some());
 
     for name in ["full", "room"] {

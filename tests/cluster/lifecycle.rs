@@ -1,7 +1,7 @@
 //! The life of one object, as a person lives it with kubectl: apply, wait, edit, look on, delete.
 
 use cloudfront_simulator::admin::{Fault, GroupPatch, IpAddressType, Moment, NewList, NewTenant, Operation, Request};
-use connection_group_operator::api::{ConnectionGroup, FINALIZER, RECONCILE_REQUESTED_AT};
+use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT, finalizer};
 use kube::ResourceExt;
 use serde_json::json;
 use testbed::{Result, wait_for, wait_gone, wait_until};
@@ -115,7 +115,7 @@ async fn the_finalizer_is_stored_before_cloudfront_is_asked_to_create() -> Resul
     let created = steps::create(&bed, "edge", json!({})).await?;
     assert_eq!(created.finalizers(), Vec::<String>::new());
     bed.simulator.admin.wait_until_held(held, PATIENCE).await?;
-    assert_eq!(steps::get(&bed, "edge").await?.finalizers(), [FINALIZER]);
+    assert_eq!(steps::get(&bed, "edge").await?.finalizers(), [finalizer(&bed.namespace)]);
     bed.simulator.admin.release(held).await?;
     steps::ready(&bed, "edge").await?;
     Ok(())
@@ -129,7 +129,7 @@ async fn the_finalizers_of_others_survive_ours() -> Result<()> {
     let mut manifest = steps::manifest("edge", &json!({}));
     manifest["metadata"]["finalizers"] = json!([THEIRS]);
     bed.apply(&manifest.to_string()).await?;
-    assert_eq!(steps::ready(&bed, "edge").await?.finalizers(), [THEIRS, FINALIZER]);
+    assert_eq!(steps::ready(&bed, "edge").await?.finalizers(), [THEIRS.to_owned(), finalizer(&bed.namespace)]);
 
     bed.kubectl(&["delete", "cfcg", "edge", "--wait=false"]).await?;
     let only_theirs = |object: &ConnectionGroup| object.finalizers() == [THEIRS];

@@ -83,8 +83,10 @@ async fn what_the_rules_forbid_is_refused_in_words_that_say_what_is_allowed() ->
     const NAME: &str = "`name` must start with a letter or digit and hold only letters, digits, '-' and '_'";
     const LIST: &str = "`anycastIpListId` must be the id of an Anycast static IP list: 'aip_' and up to 60";
     const CHARACTERS: &str = "`tags` keys and values must hold only letters, digits, spaces and _ . : / = + - @";
-    const AWS: &str = "`tags` keys must not start with 'aws:', which AWS reserves";
-    const OURS: &str = "`tags` keys must not start with 'cloudfront.kube-operators.dev/', which the operator reserves";
+    const AWS: &str = "`tags` keys must not start with 'aws:', in any case of letters: AWS reserves them";
+    const OURS: &str =
+        "`tags` keys must not start with 'cloudfront.kube-operators.dev/', in any case of letters: the operator";
+    const SPACE: &str = "`tags` keys and values must not begin or end with a space";
     const KEY_SIZE: &str = "`tags` keys must be 1 to 128 characters long";
     let bed = steps::bed().await?;
     let table = [
@@ -121,6 +123,13 @@ async fn what_the_rules_forbid_is_refused_in_words_that_say_what_is_allowed() ->
         (case("tag-aws-mixed", tags("aWs:", "v")), AWS),
         (case("tag-owner", tags(OWNER, "v")), OURS),
         (case("tag-ours", tags("cloudfront.kube-operators.dev/", "v")), OURS),
+        (case("tag-owner-upper", tags("Cloudfront.kube-operators.dev/owner", "v")), OURS),
+        (case("tag-installation", tags("CLOUDFRONT.KUBE-OPERATORS.DEV/installation", "v")), OURS),
+        (case("tag-key-space-before", tags(" key", "v")), SPACE),
+        (case("tag-key-space-behind", tags("key ", "v")), SPACE),
+        (case("tag-key-only-space", tags(" ", "v")), SPACE),
+        (case("tag-value-space-before", tags("key", " v")), SPACE),
+        (case("tag-value-space-behind", tags("key", "v\u{a0}")), SPACE),
         (case("mode", json!({ "mode": "observe" })), r#"supported values: "Manage", "Observe""#),
         (case("adoption", json!({ "adoptionPolicy": "" })), r#"supported values: "Never", "IfUnchanged", "Always""#),
         (case("deletion", json!({ "deletionPolicy": "Orphan" })), r#"supported values: "Delete", "Retain""#),

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use cloudfront_simulator::admin::{GroupPatch, Operation};
-use connection_group_operator::api::{ConnectionGroup, FINALIZER};
+use connection_group_operator::api::{ConnectionGroup, finalizer};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::DeleteParams;
 use kube::{Api, ResourceExt};
@@ -234,7 +234,7 @@ async fn a_finalizer_that_somebody_takes_off_is_put_back_at_once() -> Result<()>
     steps::ready(&bed, "edge").await?;
     let objects = bed.api::<ConnectionGroup>().await?;
     steps::patch(&bed, "edge", json!({ "metadata": { "finalizers": null } })).await?;
-    let is_back = |object: &ConnectionGroup| object.finalizers() == [FINALIZER];
+    let is_back = |object: &ConnectionGroup| object.finalizers() == [finalizer(&bed.namespace)];
     wait_for(&objects, "edge", PATIENCE, "the finalizer to be back", is_back).await?;
     Ok(())
 }
@@ -295,23 +295,13 @@ async fn a_namespace_that_is_deleted_with_its_role_binding_goes_once_the_documen
     until_metric(&operator, &readable(&bed.namespace, 0)).await?;
     journal::says(&operator, "docs/uninstall.md").await?;
     assert!(bed.simulator.admin.group("edge").await?.is_some());
-    for command in [
-        [
-            "create",
-            "clusterrole",
-            "finish-namespace",
-            "--verb=get,list,watch,patch",
-            "--resource=connectiongroups,connectiongroups/status",
-        ],
-        [
-            "create",
-            "clusterrolebinding",
-            "finish-namespace",
-            "--clusterrole=finish-namespace",
-            "--serviceaccount=home:operator",
-        ],
-    ] {
-        control_plane.kubectl_ok(&command).await?;
+    let documented = std::fs::read_to_string("docs/uninstall.md").expect("the document can be read");
+    let (_, commands) = documented.split_once("```sh finish-namespace\n").expect("it has the commands");
+    let commands = commands.split("```").next().unwrap_or_default();
+    let commands = commands.replace("connection-group-operator:connection-group-operator", "home:operator");
+    for command in commands.split("&&") {
+        let words = command.split_whitespace().skip_while(|word| *word == "kubectl").collect::<Vec<_>>();
+        control_plane.kubectl_ok(&words).await?;
     }
     wait_gone(&namespaces, &bed.namespace, A_WATCH).await?;
     assert_eq!(bed.simulator.admin.state().await?.groups, Vec::new());

@@ -102,9 +102,8 @@ fn every_column_and_every_key_of_ours_is_told() {
     for column in columns {
         assert!(spans.contains(&column["name"].as_str().unwrap().to_owned()), "{column}");
     }
-    for key in
-        [api::FINALIZER, api::RECONCILE_REQUESTED_AT, connection_group_operator::reconcile::ownership::OwnerTag::KEY]
-    {
+    let [owner, installation] = connection_group_operator::reconcile::ownership::Claim::KEYS;
+    for key in [&api::finalizer("<owner id>"), api::RECONCILE_REQUESTED_AT, owner, installation] {
         assert!(spans.contains(&key.to_owned()), "{key}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use connection_group_operator::{
     api::{ConnectionGroup, Mode, condition, is_true},
-    reconcile::ownership::OwnerTag,
+    reconcile::ownership::{OwnerTag, is_reserved},
     sweep::is_out_of_date,
 };
 
@@ -180,7 +180,7 @@ impl<'a> Convergence<'a> {
         let mut tags = group.tags.unwrap_or_default();
         if self.scenario.harsh {
             // What a process set and died before recording, or what landed after it was removed, cannot be told from the tags of others.
-            tags.retain(|key, _| key == OwnerTag::KEY || object.spec.tags.contains_key(key));
+            tags.retain(|key, _| is_reserved(key) || object.spec.tags.contains_key(key));
         }
         let end = format!(
             "{} {} {:?} {tags:?} {} {:?}",

@@ -4,7 +4,7 @@
 use cloudfront_simulator::switches::{Detach, Tolerance};
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, Mode, RECONCILE_REQUESTED_AT, condition},
-    reconcile::ownership::OwnerTag,
+    reconcile::ownership::{OwnerTag, is_reserved},
 };
 use kube::ResourceExt;
 
@@ -116,6 +116,6 @@ pub fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
     }
     let configured = (group.enabled, group.ipv6_enabled) == (spec.enabled, spec.ipv6_enabled);
     let tagged = spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value));
-    let surplus = tags.keys().any(|key| key != OwnerTag::KEY && !spec.tags.contains_key(key));
+    let surplus = tags.keys().any(|key| !is_reserved(key) && !spec.tags.contains_key(key));
     Some(usize::from(!configured) + usize::from(!tagged) + usize::from(surplus))
 }

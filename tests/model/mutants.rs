@@ -10,14 +10,17 @@ use connection_group_operator::{
         AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Etag, Group, GroupId,
         GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants,
     },
-    reconcile::{Finalizer, Outcome, ownership::OwnerTag},
+    reconcile::{
+        Finalizer, Outcome,
+        ownership::{Installation, OwnerTag},
+    },
 };
 
 use kube::ResourceExt;
 
 use crate::{
     replay::{Answer, Call, Entry, Replay},
-    state::{NAME, NEVER, OWNER_TAGS},
+    state::{INSTALLATION, NAME, NEVER, OWNER_TAGS},
 };
 
 /// A bug that somebody could have written.
@@ -109,6 +112,12 @@ impl Flawed<'_> {
     }
 }
 
+/// What makes a group ours.
+fn marks() -> Tags {
+    let owner = (OwnerTag::KEY.to_owned(), OWNER_TAGS[0].to_owned());
+    [owner].into_iter().chain(Installation::new(INSTALLATION).tag()).collect()
+}
+
 fn says_name_taken(entry: &Entry) -> bool {
     entry.answer.error().is_some_and(|error| error.class == ErrorClass::AlreadyExists)
 }
@@ -117,13 +126,13 @@ impl CloudFront for Flawed<'_> {
     async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
         let mut answer = self.port.describe(lookup).await;
         if let (true, Ok(Some(described))) = (self.has(Mutant::NoOwnershipCheck), &mut answer) {
-            described.tags.insert(OwnerTag::KEY.to_owned(), OWNER_TAGS[0].to_owned());
+            described.tags.extend(marks());
         }
         if let (true, Lookup::Known { .. }, Ok(Some(described))) =
             (self.has(Mutant::StatusIsBelieved), lookup, &mut answer)
         {
             described.group.name = GroupName::new(NAME);
-            described.tags.insert(OwnerTag::KEY.to_owned(), OWNER_TAGS[0].to_owned());
+            described.tags.extend(marks());
         }
         answer
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use cloudfront_simulator::Millis;
 use connection_group_operator::{
-    api::{ConnectionGroup, ConnectionGroupStatus, FINALIZER},
+    api::{ConnectionGroup, ConnectionGroupStatus, finalizer},
     cloudfront::{ApiError, ErrorClass, Operation},
     reconcile::Finalizer,
 };
@@ -18,7 +18,7 @@ use crate::{
     port::Fault,
     properties::{self, Violation},
     replay::{Entry, Input, Stage, run},
-    state::{Object, Pass, Remembered, Scenario, State, Version},
+    state::{OWNER_IDS, Object, Pass, Remembered, Scenario, State, Version},
 };
 
 /// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
@@ -38,11 +38,11 @@ pub fn start(
     state.operators[operator].up_to_date |= cache == Cache::UpToDate;
     let mut object = ConnectionGroup::clone(&object);
     if object.metadata.finalizers.is_none() {
-        let stored = store_finalizer(&mut state.objects[index], incarnation);
+        let stored = store_finalizer(&mut state.objects[index], incarnation, OWNER_IDS[index]);
         if !stored && mutant != Some(Mutant::FinalizerTakenForStored) {
             return Ok(false);
         }
-        object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+        object.metadata.finalizers = Some(vec![finalizer(OWNER_IDS[index])]);
     }
     if state.operators[operator].remembered.incarnation != incarnation {
         state.renew_memory(scenario, operator, incarnation);
@@ -66,10 +66,10 @@ pub fn start(
 }
 
 /// Whether an object that was seen without the finalizer carries it now.
-fn store_finalizer(slot: &mut Object, incarnation: u32) -> bool {
+fn store_finalizer(slot: &mut Object, incarnation: u32, owner_id: &str) -> bool {
     let there = slot.current.as_mut().filter(|_| slot.incarnation == incarnation);
     let Some(current) = there.filter(|current| current.metadata.deletion_timestamp.is_none()) else { return false };
-    Arc::make_mut(current).metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    Arc::make_mut(current).metadata.finalizers = Some(vec![finalizer(owner_id)]);
     true
 }
 

@@ -9,7 +9,10 @@ use connection_group_operator::{
         RECONCILE_REQUESTED_AT, condition, is_true,
     },
     cloudfront::{Arn, Deployment, Described, ErrorClass, Group, GroupId, Tags, Tenants},
-    reconcile::{Finalizer, Outcome, ownership::OwnerTag},
+    reconcile::{
+        Finalizer, Outcome,
+        ownership::{Claim, OwnerTag},
+    },
 };
 
 use kube::ResourceExt;
@@ -155,7 +158,8 @@ fn may_be_adopted(scenario: &Scenario, pass: &Pass, read: &Described, tags: &Tag
         AdoptionPolicy::IfUnchanged => matches(spec, &read.group, &read.tags),
         AdoptionPolicy::Always => true,
     };
-    let only_the_owner = tags.len() == 1 && OwnerTag::in_tags(tags).as_ref() == Some(ours);
+    let only_the_owner =
+        tags.keys().all(|key| Claim::KEYS.contains(&key.as_str())) && OwnerTag::in_tags(tags).as_ref() == Some(ours);
     let unowned = OwnerTag::in_tags(&read.tags).is_none() && !read.group.is_default;
     scenario.allow_adoption && object_agrees && only_the_owner && unowned && !pass.deleting()
 }
@@ -261,7 +265,7 @@ pub fn of_write(
     }
     let shown = (status.enabled, status.ipv6_enabled, &status.anycast_ip_list_id, status.status.as_deref());
     let asked = (Some(spec.enabled), Some(spec.ipv6_enabled), &spec.anycast_ip_list_id, Some("Deployed"));
-    let tagged = spec.tags.iter().all(|(key, value)| status.tags.get(key) == Some(value));
+    let tagged = status.settled_generation == Some(status.observed_generation);
     hold(Property::S6, shown == asked && tagged, || {
         format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
     })

@@ -12,13 +12,13 @@ use cloudfront_simulator::{
 use connection_group_operator::{
     api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy, Mode},
     cloudfront::ErrorClass,
-    reconcile::ownership::OwnerTag,
+    reconcile::ownership::{Installation, OwnerTag},
 };
 
 use crate::{
     outside::Outside,
     replay::EPOCH_MS,
-    state::{Budget, NAME, OWNER_TAGS, Scenario, State},
+    state::{Budget, INSTALLATION, NAME, OWNER_TAGS, Scenario, State},
 };
 
 /// How many faults, changes of mind, and deeds of others.
@@ -297,7 +297,7 @@ fn list() -> NewList {
 
 /// The group is there, as an earlier process left it.
 fn ours(state: &mut State, tags: &[(&str, &str)]) {
-    let tags = tags.iter().chain(&[(OwnerTag::KEY, OWNER_TAGS[0])]);
+    let tags = tags.iter().chain(&[(OwnerTag::KEY, OWNER_TAGS[0]), (Installation::KEY, INSTALLATION)]);
     let tags = tags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     state.account.outside_create_group(state.timestamp(), NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
     state.account.propagate(state.timestamp());

@@ -11,7 +11,10 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus},
     clock::Moment,
     cloudfront::{ApiError, Snapshot},
-    reconcile::{Memory, Outcome, Policy, ownership::OwnerTag},
+    reconcile::{
+        Memory, Outcome, Policy,
+        ownership::{Installation, OwnerTag},
+    },
 };
 
 use crate::{
@@ -31,6 +34,8 @@ pub const NAME: &str = "edge";
 pub const OWNER_IDS: [&str; 2] = ["prod", "dev"];
 
 /// The owner tags of these.
+/// Identity of the cluster that all operators run in.
+pub const INSTALLATION: &str = "uid-here";
 pub const OWNER_TAGS: [&str; 2] = ["prod/platform/edge", "dev/platform/edge"];
 
 /// What a scenario explores, and how far.
@@ -177,6 +182,8 @@ impl Scenario {
     pub fn policy(&self, object: usize) -> Policy {
         Policy {
             owner_id: OWNER_IDS[object].into(),
+            installation: Installation::new(INSTALLATION),
+            predecessor: None,
             allow_adoption: self.allow_adoption,
             sweep_interval: Duration::from_secs(20),
             sweep_interval_active: Duration::from_secs(10),

@@ -93,7 +93,7 @@ impl Cluster {
         Ok(printed)
     }
 
-    /// Stands in for kubelet: an operator with the owner id and the adoption key of the release's Deployment; none without a Deployment.
+    /// Stands in for kubelet: an operator with owner id, identity and adoption key of the release's Deployment; none without a Deployment.
     async fn follow_the_release(&mut self) -> Result<()> {
         let Some(args) = self.release_args().await? else {
             self.operator = None;
@@ -106,6 +106,8 @@ impl Cluster {
         if args.iter().any(|arg| arg.starts_with("--allow-adoption") && !arg.ends_with("=false")) {
             builder = builder.args(["--allow-adoption"]);
         }
+        let identity = ["--identity-namespace=", "--take-over-installation="];
+        builder = builder.args(args.iter().filter(|arg| identity.iter().any(|flag| arg.starts_with(flag))).cloned());
         self.operator = None;
         self.operator = Some(builder.start().await?);
         Ok(())

@@ -18,7 +18,7 @@ use connection_group_operator::{
 use crate::{
     ownership::beside_an_unowned_group,
     port::Fault,
-    world::{World, spec},
+    world::{World, marks, spec},
 };
 
 #[test]
@@ -102,7 +102,7 @@ fn a_late_create_after_the_object_was_deleted_is_cleaned_up() {
     world.delete();
     world.pass();
     world.somebody_creates(|group| {
-        group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "prod/platform/edge".into());
+        group.tags = marks();
     });
     world.advance(world.policy.settle_window);
     world.sweep();

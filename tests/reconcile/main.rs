@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod anycast;
+mod claims;
 mod clock;
 mod crash;
 mod deletion;
@@ -12,6 +13,7 @@ mod drift;
 mod elements;
 mod errors;
 mod frugality;
+mod installations;
 mod manage;
 mod modes;
 mod neighbours;

@@ -5,11 +5,17 @@ use std::collections::BTreeMap;
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
     api::{AdoptionPolicy, Mode},
-    cloudfront::Operation::{GetConnectionGroup, ListTagsForResource},
+    cloudfront::{
+        ErrorClass,
+        Operation::{GetConnectionGroup, ListTagsForResource},
+    },
     reconcile::Finalizer,
 };
 
-use crate::world::{World, spec};
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
@@ -83,7 +89,7 @@ fn observe_may_watch_the_default_group_and_another_owners() {
 }
 
 #[test]
-fn deleting_an_observing_object_releases_it_without_a_call() {
+fn deleting_an_observing_object_releases_it_without_a_write_and_says_what_is_left() {
     let mut world = observing();
     world.somebody_creates(|_| {});
     world.sweep();
@@ -91,8 +97,35 @@ fn deleting_an_observing_object_releases_it_without_a_call() {
     world.calls();
     world.delete();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
-    assert_eq!(world.calls(), []);
+    assert_eq!(world.calls(), [GetConnectionGroup, ListTagsForResource]);
+    assert!(world.message().contains("is not marked as this object's"), "{}", world.message());
     assert!(world.group().is_some());
+}
+
+#[test]
+fn no_answer_of_cloudfront_holds_an_observing_object() {
+    let deleted = || {
+        let mut world = observing();
+        world.somebody_creates(|_| {});
+        world.sweep();
+        world.settle();
+        world.delete();
+        world.calls();
+        world
+    };
+    let mut world = deleted();
+    for _ in 0..2 {
+        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+    }
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert!(world.message().contains("could not be read"), "{}", world.message());
+
+    let mut world = deleted();
+    world.somebody_deletes_the_group();
+    world.sweep();
+    world.calls();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.calls(), [], "the list says it all");
 }
 
 #[test]

@@ -16,10 +16,9 @@ use connection_group_operator::{
 
 use crate::{
     orphans::sweep,
-    world::{PROPAGATION, World, spec},
+    world::{OWNER, PROPAGATION, World, marks, spec},
 };
 
-const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 const US: &str = "prod/platform/edge";
 
 fn stranger(world: &World) -> Option<Versioned<Shown>> {
@@ -30,7 +29,7 @@ fn stranger(world: &World) -> Option<Versioned<Shown>> {
 fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_our_life() {
     let mut world = World::new(spec());
     world.settle();
-    let copy = NewGroup { tags: [(OWNER.into(), US.into())].into(), ..NewGroup::named("stranger") };
+    let copy = NewGroup { tags: marks(), ..NewGroup::named("stranger") };
     world.port.account(|account, now| account.outside_create_group(now, copy)).unwrap();
     let before = stranger(&world).unwrap();
     let mut orphans = Orphans::default();
@@ -117,7 +116,10 @@ fn made_anew(owner: Option<&str>, deleting: bool) -> World {
     world.somebody_deletes_the_group();
     world.somebody_creates(|group| {
         group.ipv6_enabled = false;
-        group.tags.extend(owner.map(|owner| (OWNER.to_owned(), owner.to_owned())));
+        if let Some(owner) = owner {
+            group.tags = marks();
+            group.tags.insert(OWNER.to_owned(), owner.to_owned());
+        }
     });
     assert_ne!(Some(world.group().unwrap().resource.id), old.id);
     world.advance(PROPAGATION);

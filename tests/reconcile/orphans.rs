@@ -9,18 +9,21 @@ use cloudfront_simulator::admin::{GroupPatch, NewGroup};
 use connection_group_operator::{
     cloudfront::{ErrorClass, GroupId, GroupName, Operation::ListTagsForResource},
     orphans::{Orphans, Scope},
-    reconcile::ownership::OwnerTag,
+    reconcile::ownership::{Installation, OwnerTag},
 };
 
 use crate::{
     port::Fault,
-    world::{World, now, spec},
+    world::{HERE, OWNER, World, now, spec},
 };
 
-const OWNER: &str = "cloudfront.kube-operators.dev/owner";
-
 fn scope() -> Scope {
-    Scope { owner_id: "prod".into(), namespaces: BTreeSet::new(), settle_window: Duration::from_mins(1) }
+    Scope {
+        owner_id: "prod".into(),
+        installations: vec![Installation::new(HERE)],
+        namespaces: BTreeSet::new(),
+        settle_window: Duration::from_mins(1),
+    }
 }
 
 /// One sweep, a settle window after the last one, while objects name these groups.
@@ -77,7 +80,7 @@ fn an_orphan_that_somebody_lets_go_of_is_no_longer_reported() {
 }
 
 #[test]
-fn groups_of_nobody_and_of_other_installations_are_no_orphans_and_read_once() {
+fn groups_of_nobody_and_of_other_installations_are_no_orphans_and_read_now_and_then() {
     for tag in [None, Some("dev/platform/edge")] {
         let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
         world.somebody_creates(|group| group.tags.extend(tag.map(|tag| (OWNER.into(), tag.into()))));
@@ -119,6 +122,19 @@ fn tags_that_may_not_be_read_are_read_an_hour_later_as_rights_may_have_come() {
     assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
     assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
     assert_eq!(world.calls(), [], "not asked with each sweep");
+    world.advance(Duration::from_hours(1));
+    look(&mut world, &mut orphans);
+    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+}
+
+#[test]
+fn a_tag_that_shows_long_after_the_first_look_is_found() {
+    let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
+    world.somebody_creates(|_| {});
+    world.advance(Duration::from_hours(1));
+    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+    let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
+    world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.advance(Duration::from_hours(1));
     look(&mut world, &mut orphans);
     assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);

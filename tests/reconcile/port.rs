@@ -43,6 +43,7 @@ pub enum LeftOut {
     Status,
     Enabled,
     Ipv6Enabled,
+    AnycastIpListId,
     RoutingEndpoint,
     Times,
     /// Of a row of the list.
@@ -52,10 +53,11 @@ pub enum LeftOut {
 }
 
 impl LeftOut {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Status,
         Self::Enabled,
         Self::Ipv6Enabled,
+        Self::AnycastIpListId,
         Self::RoutingEndpoint,
         Self::Times,
         Self::RowStatus,
@@ -67,6 +69,7 @@ impl LeftOut {
             Self::Status => group.deployment = None,
             Self::Enabled => group.config.enabled = None,
             Self::Ipv6Enabled => group.config.ipv6_enabled = None,
+            Self::AnycastIpListId => group.config.anycast_ip_list_id = None,
             Self::RoutingEndpoint => group.routing_endpoint = None,
             Self::Times => (group.created, group.modified) = (None, None),
             Self::RowStatus | Self::RowEnabled => {}
@@ -77,7 +80,12 @@ impl LeftOut {
         match self {
             Self::RowStatus => row.deployment = None,
             Self::RowEnabled => row.enabled = None,
-            Self::Status | Self::Enabled | Self::Ipv6Enabled | Self::RoutingEndpoint | Self::Times => {}
+            Self::Status
+            | Self::Enabled
+            | Self::Ipv6Enabled
+            | Self::AnycastIpListId
+            | Self::RoutingEndpoint
+            | Self::Times => {}
         }
     }
 }

@@ -50,6 +50,7 @@ async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) 
     let clock = Arc::new(world.clock());
     let scope = Scope {
         owner_id: world.policy.owner_id.clone(),
+        installations: vec![world.policy.installation.clone()],
         namespaces: BTreeSet::new(),
         settle_window: world.policy.settle_window,
     };

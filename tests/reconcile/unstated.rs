@@ -1,7 +1,10 @@
 //! Answers that leave out what the API's model calls optional: a member that is left out was not stated. Nothing false is said, nothing is changed
 //! because of it, and nothing stands still.
 
-use cloudfront_simulator::switches::Tolerance;
+use cloudfront_simulator::{
+    admin::NewList,
+    switches::{IpAddressType, Tolerance},
+};
 use connection_group_operator::{api::Reason, cloudfront::Operation, reconcile::Finalizer};
 
 use crate::{
@@ -45,6 +48,23 @@ fn a_group_at_rest_stays_ready_and_is_not_changed_whatever_answers_leave_out() {
             "{left_out:?}: what was known stays known"
         );
     }
+}
+
+#[test]
+fn a_list_that_a_read_leaves_out_is_not_attached_again_while_the_list_of_groups_shows_it() {
+    let mut world = World::new(spec());
+    let list = NewList::named("static", IpAddressType::Dualstack);
+    let list = world.port.account(|account, now| account.outside_create_list(now, list)).id;
+    world.edit(|spec| spec.anycast_ip_list_id = Some(list.clone()));
+    world.settle();
+    assert_eq!(world.status().anycast_ip_list_id.as_deref(), Some(list.as_str()));
+    world.calls();
+    world.port.leave_out([LeftOut::AnycastIpListId]);
+    world.sweep();
+    world.request_reconcile("now");
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "Deployed".into()));
+    assert_eq!(world.status().anycast_ip_list_id, Some(list));
 }
 
 #[test]

@@ -13,7 +13,9 @@ use connection_group_operator::{
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
     reconcile::{
-        Event, Finalizer, Memory, Outcome, Policy, Surroundings, reconcile,
+        Event, Finalizer, Memory, Outcome, Policy, Surroundings,
+        ownership::Installation,
+        reconcile,
         view::{UpToDate, View},
     },
 };
@@ -21,6 +23,17 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::port::{Fault, InProcess};
+
+/// Keys of the tags that mark a group as ours.
+pub const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+pub const IDENTITY: &str = "cloudfront.kube-operators.dev/installation";
+/// Identity of the operator's cluster.
+pub const HERE: &str = "uid-here";
+
+/// What marks a group of the object as ours.
+pub fn marks() -> BTreeMap<String, String> {
+    [(OWNER.to_owned(), "prod/platform/edge".to_owned()), (IDENTITY.to_owned(), HERE.to_owned())].into()
+}
 
 pub const PROPAGATION: Duration = Duration::from_secs(150);
 const EPOCH_MS: i64 = 1_800_000_000_000;
@@ -69,6 +82,8 @@ impl World {
         object.metadata.generation = Some(1);
         let policy = Policy {
             owner_id: "prod".into(),
+            installation: Installation::new(HERE),
+            predecessor: None,
             allow_adoption: false,
             sweep_interval: Duration::from_mins(1),
             sweep_interval_active: Duration::from_secs(10),

@@ -26,6 +26,15 @@
 {{- .Values.leaderElection.namespace | default (include "connection-group-operator.namespace" .) -}}
 {{- end -}}
 
+{{- define "connection-group-operator.identityNamespace" -}}
+{{- .Values.identity.namespace | default "kube-system" -}}
+{{- end -}}
+
+{{- /* Releases of one name in several namespaces share that namespace. */ -}}
+{{- define "connection-group-operator.identityRole" -}}
+{{- printf "%s-%s-identity" (include "connection-group-operator.fullname" .) (include "connection-group-operator.namespace" .) -}}
+{{- end -}}
+
 {{- define "connection-group-operator.image" -}}
 {{- with .Values.image -}}
 {{- if .digest -}}

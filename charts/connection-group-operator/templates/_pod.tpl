@@ -24,6 +24,8 @@
 - --metrics-per-object
 {{- end }}
 {{- $optional := dict
+  "--identity-namespace" $values.identity.namespace
+  "--take-over-installation" $values.identity.takeOver
   "--aws-region" $values.aws.region
   "--aws-endpoint-url" $values.aws.endpointUrl
   "--aws-call-timeout" $values.aws.callTimeout

@@ -8,7 +8,7 @@ use crate::ids;
 use crate::model::{ConnectionGroup, ConnectionGroupSummary, Tags, Versioned};
 use crate::request::{CreateConnectionGroup, PageRequest, UpdateConnectionGroup};
 use crate::response::Page;
-use crate::switches::{CreatePrecedence, EmptyUpdate, UnknownFilter, WriteBy, WritePrecedence};
+use crate::switches::{CreatePrecedence, EmptyUpdate, Switches, UnknownFilter, WriteBy, WritePrecedence};
 use crate::tagging;
 use crate::time::Timestamp;
 
@@ -133,7 +133,9 @@ impl Account {
         if let (Some(id), UnknownFilter::NotFound) = (unknown, self.switches.unknown_filter) {
             return Err(not_found(&format!("The specified Anycast IP list {id} does not exist.")));
         }
-        let groups = self.groups.values().filter_map(|record| self.seen(record, now, freshness));
+        let read_lag = self.switches.read_lag.max(self.switches.list_lag);
+        let switches = Switches { read_lag, ..self.switches };
+        let groups = self.groups.values().filter_map(|record| record.seen(now, freshness, &switches));
         let wanted = groups
             .filter(|group| list.is_none_or(|id| group.anycast_ip_list_id.as_deref() == Some(id)))
             .map(|group| (group.id.as_str(), group));

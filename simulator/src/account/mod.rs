@@ -131,7 +131,7 @@ impl Account {
             }
             Request::ListAnycastIpLists { page } => self.list_lists(now, page).map(Response::ListAnycastIpLists),
             Request::ListDistributionTenants { distribution_id, connection_group_id, page } => self
-                .list_tenants(distribution_id.as_deref(), connection_group_id.as_deref(), page)
+                .list_tenants(now, distribution_id.as_deref(), connection_group_id.as_deref(), page)
                 .map(Response::ListDistributionTenants),
         }
     }

@@ -5,6 +5,7 @@ use crate::model::DistributionTenant;
 use crate::request::PageRequest;
 use crate::response::Page;
 use crate::switches::UnknownFilter;
+use crate::time::Timestamp;
 
 use super::groups::not_found;
 use super::{Account, pages};
@@ -14,6 +15,7 @@ pub(super) const PREFIX: &str = "dt_";
 impl Account {
     pub(super) fn list_tenants(
         &self,
+        now: Timestamp,
         distribution: Option<&str>,
         group: Option<&str>,
         page: &PageRequest,
@@ -27,6 +29,7 @@ impl Account {
         let wanted = self
             .tenants
             .values()
+            .filter(|tenant| now >= tenant.created_time.after(self.switches.tenant_lag))
             .filter(|tenant| group.is_none_or(|id| tenant.connection_group_id == id))
             .filter(|tenant| distribution.is_none_or(|id| tenant.distribution_id == id))
             .map(|tenant| (tenant.id.as_str(), tenant));

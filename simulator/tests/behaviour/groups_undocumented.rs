@@ -1,5 +1,6 @@
 //! Every switch of what AWS does not document: its default, and what turning it does.
 
+use cloudfront_simulator::admin::GroupPatch;
 use cloudfront_simulator::request::{CreateConnectionGroup, PageRequest, UpdateConnectionGroup};
 use cloudfront_simulator::switches::{
     CreatePrecedence, DefaultGroupDeletion, Detach, EmptyUpdate, ImplausibleIfMatch, IpAddressType, Names,
@@ -65,6 +66,44 @@ fn an_empty_list_id_detaches_or_does_nothing_or_is_rejected() {
             world.update(UpdateConnectionGroup { anycast_ip_list_id: Some(String::new()), ..update_of(&group) });
         assert_eq!(outcome.map(|group| group.resource.anycast_ip_list_id.is_some()), expected, "{detach:?}");
     }
+}
+
+#[test]
+fn an_update_keeps_or_clears_the_newer_members_that_it_omits() {
+    for omission_clears in [false, true] {
+        let mut world = world_where(|switches| switches.omission_clears = omission_clears);
+        let fallback = || Some("E1ABC".to_owned());
+        let group = world.create(CreateConnectionGroup { viewer_fallback: fallback(), ..named("edge") }).unwrap();
+        let kept = world.update(UpdateConnectionGroup { viewer_fallback: fallback(), ..update_of(&group) }).unwrap();
+        assert_eq!(kept.resource.viewer_fallback, fallback(), "sent along, it stays either way");
+        let further_elements = [("Later".to_owned(), "x".to_owned())].into();
+        let patch = GroupPatch { further_elements, ..GroupPatch::default() };
+        world.account.outside_edit_group(world.now, "edge", patch).unwrap();
+        disable(&mut world, "edge").unwrap();
+        let shown = world.get("edge").unwrap().resource;
+        let cleared = (shown.viewer_fallback.is_none(), shown.further_elements.is_empty());
+        assert_eq!(cleared, (omission_clears, omission_clears));
+    }
+}
+
+#[test]
+fn an_empty_fallback_takes_it_off() {
+    let mut world = world();
+    let viewer_fallback = Some("E1ABC".to_owned());
+    let group = world.create(CreateConnectionGroup { viewer_fallback, ..named("edge") }).unwrap();
+    let input = UpdateConnectionGroup { viewer_fallback: Some(String::new()), ..update_of(&group) };
+    assert_eq!(world.update(input).unwrap().resource.viewer_fallback, None);
+}
+
+#[test]
+fn lists_lag_by_the_time_switched_and_other_reads_do_not() {
+    let lag = Millis::seconds(5);
+    let mut world = world_where(|switches| switches.list_lag = lag);
+    world.create(named("edge")).unwrap();
+    assert_eq!(world.page(None, PageRequest::default()).unwrap().0, Vec::<String>::new());
+    assert!(world.get("edge").is_ok());
+    world.wait(lag);
+    assert_eq!(world.page(None, PageRequest::default()).unwrap().0, ["edge"]);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Passes at an API server that has no objection, played by this process: over an object that was let go, and one after the other.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -13,8 +16,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
-    api::{ConnectionGroupSpec, Mode},
+    api::{ConnectionGroupSpec, Mode, finalizer},
     cloudfront::budget::Budget,
+    reconcile::ownership::Installation,
     runtime::{scope::Scope, term::Term},
 };
 
@@ -42,6 +46,7 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(Metrics::new(1, false));
     let budget = Arc::new(Budget::new(1.0, 1, Duration::ZERO));
+    let nothing_there = Snapshot { began: Moment::after_start(Duration::from_millis(1)), groups: BTreeMap::new() };
     let fence = Fence::default();
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
     Context {
@@ -50,14 +55,17 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, fence.clone()),
         policy: Policy {
             owner_id: "prod".to_owned(),
+            installation: Installation::new("uid-here"),
+            predecessor: None,
             allow_adoption: false,
             sweep_interval: second,
             sweep_interval_active: second,
             deep_check_interval: second,
-            settle_window: second,
+            settle_window: Duration::ZERO,
         },
+        finalizer: finalizer("prod"),
         clock,
-        lists: watch::channel(Lists::default()).1,
+        lists: watch::channel(Lists { snapshot: Some(Arc::new(nothing_there)), ..Lists::default() }).1,
         objects: Arc::new(Objects::new(vec![scope])),
         metrics,
         fence,
@@ -66,13 +74,13 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     }
 }
 
-/// In mode Observe and being deleted, so that nothing is asked of CloudFront.
+/// In mode Observe and being deleted, and the list shows no group of its name, so that nothing is asked of CloudFront.
 fn leaving() -> ConnectionGroup {
     let spec = ConnectionGroupSpec { mode: Mode::Observe, ..ConnectionGroupSpec::default() };
     let mut object = ConnectionGroup::new("edge", spec);
     object.metadata.namespace = Some("platform".to_owned());
     object.metadata.uid = Some("uid-1".to_owned());
-    object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    object.metadata.finalizers = Some(vec![finalizer("prod")]);
     object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
     object
 }

@@ -227,6 +227,8 @@ impl<'a> Canon<'a> {
     fn status(&mut self, status: &'a ConnectionGroupStatus, incarnation: u32) {
         self.generation(incarnation, status.observed_generation);
         self.request(status.last_handled_reconcile_at.as_ref());
+        self.put((&status.owner, &status.installation));
+        self.optional(status.settled_generation, |canon, settled| canon.generation(incarnation, settled));
         self.optional(status.id.as_deref(), |canon, id| {
             let id = canon.id(id);
             if let Some(etag) = &status.e_tag {

@@ -28,7 +28,7 @@ impl<'a> Canon<'a> {
     }
 
     /// What the rules can tell of the times that an operator remembers.
-    fn memory(&mut self, memory: &Memory, list: Option<&Snapshot>, operator: &Operator, now: Duration) {
+    fn memory(&mut self, memory: &'a Memory, list: Option<&Snapshot>, operator: &Operator, now: Duration) {
         let start = operator.process_start;
         let at = |moment: Moment| start + moment.since(Moment::START);
         self.put(memory.last_write.map(|write| steps(now) > steps(at(write))));
@@ -38,7 +38,10 @@ impl<'a> Canon<'a> {
         self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
         let policy = self.scenario.policy(operator.object);
         let now = Moment::after_start(now.saturating_sub(start));
-        self.put(memory.unowned_for(now).map(|seen| seen >= policy.settle_window));
+        self.optional(memory.unowned.as_ref(), |canon, seen| {
+            canon.id(seen.id.as_str());
+            canon.put(memory.unowned_for(&seen.id, now) >= policy.settle_window);
+        });
         let dispute = &memory.dispute;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
         self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&policy, now)));

@@ -6,10 +6,13 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use connection_group_operator::{
     api::{AdoptionPolicy, BlockedBy, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift, Mode, Reason},
     clock::Moment,
-    reconcile::{Memory, dispute::Dispute},
+    cloudfront::GroupId,
+    reconcile::{Memory, dispute::Dispute, memory::Unowned},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proptest::{prelude::*, sample::select};
+
+use crate::world::HERE;
 
 /// Letters, separators and numbers of several scripts, one of them of four bytes, and the signs that AWS allows.
 const TAG_CHARACTERS: &str = "aZéßΩжあ語𝒳0½Ⅷ \u{a0}\u{3000}\u{2028}_.:/=+-@";
@@ -65,24 +68,18 @@ pub fn spec() -> impl Strategy<Value = ConnectionGroupSpec> {
 /// Whatever a process may remember of an object, two hours after it began.
 pub fn memory() -> impl Strategy<Value = Memory> {
     let moment = || (0..7200_u64).prop_map(|seconds| Moment::after_start(Duration::from_secs(seconds)));
-    let moments = (prop::option::of(moment()), moment(), prop::option::of(moment()), prop::option::of(moment()));
+    let unowned = (prop::sample::select(vec!["cg_1", "cg_2"]), moment())
+        .prop_map(|(id, since)| Unowned { id: GroupId::new(id), since });
+    let moments = (prop::option::of(moment()), moment(), prop::option::of(moment()), prop::option::of(unowned));
     let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
     (any::<u32>(), moments, dispute).prop_map(
-        |(failures, (last_write, last_claim, deep_check_at, unowned_since), (rounds, is_open))| {
+        |(failures, (last_write, last_claim, deep_check_at, unowned), (rounds, is_open))| {
             let mut dispute = Dispute::default();
             for round in rounds {
                 dispute.put_right(round);
             }
             dispute.look(is_open);
-            Memory {
-                failures,
-                last_write,
-                last_claim,
-                deep_check_at,
-                dispute,
-                unowned_since,
-                tenants_left_out_since: None,
-            }
+            Memory { failures, last_write, last_claim, deep_check_at, dispute, unowned, tenants_left_out_since: None }
         },
     )
 }
@@ -143,8 +140,20 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
     let tags = prop::collection::btree_map(text(), text(), 0..4);
     let lists = (prop::collection::vec(drift(), 0..4), prop::collection::vec(condition(), 0..5));
     let generation = prop_oneof![-1..4_i64, any::<i64>()];
-    (generation, texts, switches, times, tags, prop::option::of(blocked_by()), lists).prop_map(
-        |(observed_generation, texts, switches, [created_time, last_modified_time], tags, blocked_by, lists)| {
+    let installation = prop::option::of(prop_oneof![3 => Just(HERE.to_owned()), 1 => text()]);
+    let identity = (installation, prop::option::of(-1..4_i64));
+    (generation, texts, switches, times, tags, prop::option::of(blocked_by()), lists, identity).prop_map(
+        |(
+            observed_generation,
+            texts,
+            switches,
+            [created_time, last_modified_time],
+            tags,
+            blocked_by,
+            lists,
+            identity,
+        )| {
+            let (installation, settled_generation) = identity;
             let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, last_handled] = texts;
             let [enabled, ipv6_enabled, is_default] = switches;
             let (drift, conditions) = lists;
@@ -154,6 +163,8 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
                 arn,
                 name,
                 owner,
+                installation,
+                settled_generation,
                 e_tag,
                 status,
                 routing_endpoint,

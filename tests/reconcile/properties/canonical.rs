@@ -13,13 +13,13 @@ use connection_group_operator::{
     reconcile::{
         desired::{Desired, Intent},
         differences::differences,
-        ownership::OwnerTag,
+        ownership::{Claim, Installation, OwnerTag, is_reserved},
     },
 };
 use proptest::{prelude::*, sample::Index};
 
 use super::anything;
-use crate::world::{World, now, spec};
+use crate::world::{HERE, World, marks, now, spec};
 
 /// What a group is like.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ fn written_off(described: &Described) -> ConnectionGroupSpec {
         enabled: config.enabled.unwrap(),
         ipv6_enabled: config.ipv6_enabled.unwrap(),
         anycast_ip_list_id: config.anycast_ip_list_id.as_ref().map(AnycastIpListId::to_string),
-        tags: described.tags.clone().into_iter().filter(|(key, _)| key != OwnerTag::KEY).collect(),
+        tags: described.tags.clone().into_iter().filter(|(key, _)| !is_reserved(key)).collect(),
         ..spec()
     }
 }
@@ -152,7 +152,8 @@ proptest! {
         let desired = desired(spec.clone());
         prop_assert_eq!(differences(&desired, &described), []);
 
-        let all_tags = desired.all_tags(&OwnerTag::new("prod", "platform", "edge"));
+        let owner = OwnerTag::new("prod", "platform", "edge");
+        let all_tags = desired.all_tags(&Claim { owner, installation: Installation::new(HERE) });
         let owned = Described { tags: all_tags, ..described.clone() };
         prop_assert_eq!(written_off(&owned), spec, "written off once more, it is the same");
         let tags = theirs.into_iter().chain(owned.tags).collect();
@@ -179,7 +180,9 @@ proptest! {
         world.settle();
         prop_assert_eq!(world.mutations(), [Operation::TagResource]);
         let mut after = describe(&world);
-        prop_assert_eq!(after.tags.remove(OwnerTag::KEY), Some("prod/platform/edge".to_owned()));
+        for (key, value) in marks() {
+            prop_assert_eq!(after.tags.remove(&key), Some(value));
+        }
         prop_assert_eq!(after, before);
     }
 

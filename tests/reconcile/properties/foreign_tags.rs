@@ -6,7 +6,10 @@ use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
     api::{AdoptionPolicy, DeletionPolicy},
     cloudfront::{ErrorClass, Operation},
-    reconcile::{Finalizer, ownership::OwnerTag},
+    reconcile::{
+        Finalizer,
+        ownership::{OwnerTag, is_reserved},
+    },
 };
 use proptest::{prelude::*, sample::select};
 
@@ -147,7 +150,7 @@ impl Told {
         let wanted = &self.world.object.spec.tags;
         let named = self.adopted.get(&id).unwrap_or(&self.ever_named);
         if let Some((_, before)) = before.filter(|(was, _)| *was == id) {
-            for key in before.keys().chain(after.keys()).filter(|key| *key != OwnerTag::KEY) {
+            for key in before.keys().chain(after.keys()).filter(|key| !is_reserved(key)) {
                 let (was, is) = (before.get(key), after.get(key));
                 let may_change = match wanted.get(key) {
                     Some(value) => is == Some(value),
@@ -196,7 +199,7 @@ proptest! {
         world.sweep();
         world.settle();
         let mut before = world.tags();
-        before.remove(OwnerTag::KEY);
+        before.retain(|key, _| !is_reserved(key));
         world.delete();
         prop_assert_eq!(world.pass().finalizer, Finalizer::Release);
         prop_assert_eq!(world.tags(), before);

@@ -21,7 +21,7 @@ use proptest::{
 use super::anything;
 use crate::{
     port::Fault,
-    world::{PROPAGATION, World, spec},
+    world::{HERE, IDENTITY, PROPAGATION, World, spec},
 };
 
 const OURS: &str = "prod/platform/edge";
@@ -84,6 +84,7 @@ fn forgery() -> impl Strategy<Value = Forgery> {
 struct Scene {
     exists: bool,
     owner: Option<&'static str>,
+    identity: Option<&'static str>,
     enabled: bool,
     used: bool,
     age: Duration,
@@ -91,9 +92,10 @@ struct Scene {
 
 fn scene() -> impl Strategy<Value = Scene> {
     let owner = select(vec![None, Some(OURS), Some(OURS), Some(THEIRS)]);
+    let identity = select(vec![None, Some(HERE), Some(HERE), Some(HERE), Some("uid-elsewhere")]);
     let age = select(vec![Duration::ZERO, Duration::from_secs(70), Duration::from_hours(1)]);
-    (prop::bool::weighted(0.8), owner, any::<bool>(), prop::bool::weighted(0.2), age)
-        .prop_map(|(exists, owner, enabled, used, age)| Scene { exists, owner, enabled, used, age })
+    (prop::bool::weighted(0.8), owner, identity, any::<bool>(), prop::bool::weighted(0.2), age)
+        .prop_map(|(exists, owner, identity, enabled, used, age)| Scene { exists, owner, identity, enabled, used, age })
 }
 
 /// What the operator knows of the account as a whole.
@@ -134,6 +136,12 @@ fn owner(group: &Versioned<Shown>) -> Option<&str> {
     group.resource.tags.as_ref().and_then(|tags| tags.get(OwnerTag::KEY)).map(String::as_str)
 }
 
+/// Whether our owner tag is on it, and no identity but ours.
+fn is_marked_as_ours(group: &Versioned<Shown>) -> bool {
+    let identity = group.resource.tags.as_ref().and_then(|tags| tags.get(IDENTITY));
+    owner(group) == Some(OURS) && identity.is_none_or(|identity| identity == HERE)
+}
+
 /// An account with groups of others, of nobody, and of ours under another name, beside what the scene says.
 fn stage(scene: &Scene, list: List) -> World {
     let mut world = World::new(spec());
@@ -143,6 +151,7 @@ fn stage(scene: &Scene, list: List) -> World {
         let mut new = NewGroup { enabled: scene.enabled, ..NewGroup::named(name) };
         new.tags.insert("a".to_owned(), "theirs".to_owned());
         new.tags.extend(owner.map(|owner| (OwnerTag::KEY.to_owned(), owner.to_owned())));
+        new.tags.extend(scene.identity.map(|identity| (IDENTITY.to_owned(), identity.to_owned())));
         world.port.account(|account, now| {
             account.outside_create_group(now, new).unwrap();
             if scene.used {
@@ -170,7 +179,7 @@ fn forge(world: &mut World, forgery: Forgery) {
     });
     let nowhere =
         ["", "*", "Deployed", "InProgress", "cg_nowhere", "arn:aws:cloudfront::1:connection-group/cg_nowhere"];
-    let keys = ["a", "a", "a", "a", "b", OwnerTag::KEY];
+    let keys = ["a", "a", "a", "a", "b", OwnerTag::KEY, IDENTITY];
     let texts = shown.chain(nowhere.into_iter().chain(keys).map(str::to_owned)).collect::<Vec<_>>();
     let text = |pointer: Pointer| pointer.map(|index| index.get(&texts).clone());
 
@@ -214,7 +223,7 @@ fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize
     let name = group_name(&world.object);
     let is_meant = |group: &Versioned<Shown>| group.resource.name == name.as_str() && !group.resource.is_default;
     let both_keys = policy.allow_adoption && spec.adoption_policy != AdoptionPolicy::Never && !being_deleted;
-    let is_ours = |group: &Versioned<Shown>| is_meant(group) && owner(group) == Some(OURS);
+    let is_ours = |group: &Versioned<Shown>| is_meant(group) && is_marked_as_ours(group);
     let is_adoptable = |group: &Versioned<Shown>| is_meant(group) && owner(group).is_none() && both_keys;
 
     let creates = mutations.contains(&Operation::CreateConnectionGroup);
@@ -227,7 +236,20 @@ fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize
         if let Some(tags) =
             found.as_mut().filter(|_| is_adoptable(group)).and_then(|found| found.resource.tags.as_mut())
         {
-            prop_assert!(tags.remove(OwnerTag::KEY).is_none_or(|owner| owner == OURS));
+            // An identity without an owner claims nothing, and is replaced with the adoption.
+            prop_assert!(
+                tags.remove(OwnerTag::KEY)
+                    .is_none_or(|owner| owner == OURS && tags.remove(IDENTITY).as_deref() == Some(HERE))
+            );
+            tags.extend(
+                group
+                    .resource
+                    .tags
+                    .iter()
+                    .flatten()
+                    .filter(|(key, _)| *key == IDENTITY)
+                    .map(|(key, value)| (key.clone(), value.clone())),
+            );
         }
         prop_assert_eq!(found.as_ref(), Some(group), "to the last byte");
     }
@@ -240,7 +262,7 @@ fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize
 /// Whether an object may be let go of: nothing that its deletion policy cares for is left behind.
 fn may_go(world: &World) -> bool {
     let name = group_name(&world.object);
-    let is_ours = |group: &Versioned<Shown>| group.resource.name == name.as_str() && owner(group) == Some(OURS);
+    let is_ours = |group: &Versioned<Shown>| group.resource.name == name.as_str() && is_marked_as_ours(group);
     let is_left = world.object.spec.mode == Mode::Manage && world.groups().values().any(is_ours);
     world.object.metadata.deletion_timestamp.is_some() && !is_left
 }

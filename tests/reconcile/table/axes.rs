@@ -51,6 +51,12 @@ axis! {
         OursBeingDisabled,
         /// Ours, as the spec says, and not rolled out yet.
         OursInProgress,
+        /// Ours, and as the spec says, but of a version that marked no group with its identity.
+        OursUnmarked,
+        /// Ours, and as the spec says, but marked by the installation that the administrator told us to take over from.
+        OursOfPredecessor,
+        /// This object's in another installation; IPv6 is not as the spec says.
+        OursElsewhere,
         /// Nobody's for as long as it is looked at, and as the spec says.
         Unowned,
         /// Nobody's for as long as it is looked at; IPv6 is not as the spec says.

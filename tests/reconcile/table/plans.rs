@@ -13,16 +13,16 @@ use connection_group_operator::{
     },
 };
 
-use super::{
-    axes::axis,
-    worlds::{FORMER_TAG, OURS, OWNER},
-};
+use super::{axes::axis, worlds::FORMER_TAG};
+use crate::world::{HERE, IDENTITY, marks};
 
 axis! {
     /// A plan without what it carries.
     pub enum Name {
         Create,
         Adopt,
+        Mark,
+        TakeOver,
         Update,
         Tag,
         Untag,
@@ -39,16 +39,19 @@ axis! {
         ConfirmGone,
         ReleaseGone,
         ReleaseNotOurs,
+        ReleaseElsewhere,
         ReleaseRetained,
         ReleaseObserved,
         Suspended,
         DeletionProtected,
         InUse,
         TagsPending,
+        ClaimMayLand,
         TagsOfAnother,
         OwnerMayShow,
         Flapping,
         NotOwned,
+        Elsewhere,
         DefaultGroup,
         AdoptionRefused,
         AnycastDetachRejected,
@@ -56,7 +59,8 @@ axis! {
 }
 
 /// Plans that no row can meet, a row being one pass of a process that has done nothing about the object yet; and why.
-pub const NOT_IN_ONE_PASS: [(Name, &str); 5] = [
+pub const NOT_IN_ONE_PASS: [(Name, &str); 6] = [
+    (Name::ClaimMayLand, "whatever an earlier process sent has had the time to land"),
     (Name::NotLooked, "only news of a write of our own is waited for, and nothing was written before"),
     (Name::Listed, "the list suffices only where this generation of the spec has been looked at before"),
     (
@@ -74,6 +78,8 @@ impl Name {
             Plan::Mutate(mutation) => match mutation {
                 Mutation::Create(_) => Self::Create,
                 Mutation::Adopt(_) => Self::Adopt,
+                Mutation::Mark(_) => Self::Mark,
+                Mutation::TakeOver(..) => Self::TakeOver,
                 Mutation::Update(..) => Self::Update,
                 Mutation::Tag(..) => Self::Tag,
                 Mutation::Untag(..) => Self::Untag,
@@ -92,16 +98,19 @@ impl Name {
                 Finding::ConfirmGone => Self::ConfirmGone,
                 Finding::Release(Release::Gone) => Self::ReleaseGone,
                 Finding::Release(Release::NotOurs) => Self::ReleaseNotOurs,
+                Finding::Release(Release::Elsewhere(_)) => Self::ReleaseElsewhere,
                 Finding::Release(Release::Retained) => Self::ReleaseRetained,
-                Finding::Release(Release::Observed) => Self::ReleaseObserved,
+                Finding::Release(Release::Observed(_)) => Self::ReleaseObserved,
                 Finding::Blocked(Block::Suspended) => Self::Suspended,
                 Finding::Blocked(Block::DeletionProtected) => Self::DeletionProtected,
                 Finding::Blocked(Block::InUse(..)) => Self::InUse,
                 Finding::Blocked(Block::TagsPending) => Self::TagsPending,
+                Finding::Blocked(Block::ClaimMayLand(_)) => Self::ClaimMayLand,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
                 Finding::Blocked(Block::Flapping(..)) => Self::Flapping,
                 Finding::Refuse(_, Refusal::NotOwned(_)) => Self::NotOwned,
+                Finding::Refuse(_, Refusal::Elsewhere(_)) => Self::Elsewhere,
                 Finding::Refuse(_, Refusal::DefaultGroup) => Self::DefaultGroup,
                 Finding::Refuse(_, Refusal::AdoptionRefused(_)) => Self::AdoptionRefused,
                 Finding::Refuse(_, Refusal::AnycastDetachRejected(_)) => Self::AnycastDetachRejected,
@@ -148,7 +157,8 @@ impl Name {
             group.ipv6_enabled = spec.ipv6_enabled;
             group.anycast_ip_list_id.clone_from(&spec.anycast_ip_list_id);
         };
-        let own = |group: &mut Group| drop(group.tags.insert(OWNER.to_owned(), OURS.to_owned()));
+        let own = |group: &mut Group| group.tags.extend(marks());
+        let mark = |group: &mut Group| drop(group.tags.insert(IDENTITY.to_owned(), HERE.to_owned()));
         match self {
             Self::Create => {
                 let ConnectionGroupSpec { enabled, ipv6_enabled, anycast_ip_list_id, tags, .. } = spec.clone();
@@ -157,18 +167,21 @@ impl Name {
                 Seen { mutation: Some(CreateConnectionGroup), finalizer: Finalizer::Keep, group: Some(group) }
             }
             Self::Adopt => changed(TagResource, &own),
+            Self::Mark | Self::TakeOver => changed(TagResource, &mark),
             Self::Update => changed(UpdateConnectionGroup, &configure),
             Self::Tag => changed(TagResource, &|group| group.tags.extend(spec.tags.clone())),
             Self::Untag => changed(UntagResource, &|group| drop(group.tags.remove(FORMER_TAG))),
             Self::Disable => changed(UpdateConnectionGroup, &|group| group.enabled = false),
             Self::Delete => Seen { mutation: Some(DeleteConnectionGroup), finalizer: Finalizer::Keep, group: None },
             Self::Disown => {
-                let seen = changed(UntagResource, &|group| drop(group.tags.remove(OWNER)));
+                let seen = changed(UntagResource, &|group| group.tags.retain(|key, _| !marks().contains_key(key)));
                 Seen { finalizer: Finalizer::Release, ..seen }
             }
-            Self::ReleaseGone | Self::ReleaseNotOurs | Self::ReleaseRetained | Self::ReleaseObserved => {
-                Seen { mutation: None, finalizer: Finalizer::Release, group: before }
-            }
+            Self::ReleaseGone
+            | Self::ReleaseNotOurs
+            | Self::ReleaseElsewhere
+            | Self::ReleaseRetained
+            | Self::ReleaseObserved => Seen { mutation: None, finalizer: Finalizer::Release, group: before },
             Self::NotLooked
             | Self::Listed
             | Self::UpToDate
@@ -181,6 +194,8 @@ impl Name {
             | Self::DeletionProtected
             | Self::InUse
             | Self::TagsPending
+            | Self::ClaimMayLand
+            | Self::Elsewhere
             | Self::TagsOfAnother
             | Self::OwnerMayShow
             | Self::Flapping

@@ -84,6 +84,12 @@ fn managed(case: &Case) -> Expected {
             // A tag of ours that the spec no longer names is removed.
             AtRest => ready(Name::Untag, "Deployed"),
         },
+        // Its version left no identity: ours goes on it before anything else.
+        Exists::OursUnmarked => marked(case),
+        // The administrator's decision passes it on, whatever the object says.
+        Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
+        // The same object in another cluster: only one of the two acts.
+        Exists::OursElsewhere => stalled(Name::Elsewhere, "AnotherInstallation"),
         Exists::Unowned => match (case.adoption_allowed, case.adoption) {
             (true, IfUnchanged | Always) => adopted(case),
             // The object's key is missing, or the administrator's.
@@ -110,6 +116,14 @@ fn managed(case: &Case) -> Expected {
     }
 }
 
+/// What people were told of the object stays true.
+fn marked(case: &Case) -> Expected {
+    match case.record {
+        Unseen => reconciling(Name::Mark, "Tagged"),
+        AtRest => ready(Name::Mark, "Deployed"),
+    }
+}
+
 fn adopted(case: &Case) -> Expected {
     match case.record {
         // Both keys turn: the owner tag first, whatever else is to be done.
@@ -131,6 +145,8 @@ fn mirrored(case: &Case) -> Expected {
         Exists::Ours
         | Exists::OursWithTenants
         | Exists::OursWithFormerTag
+        | Exists::OursUnmarked
+        | Exists::OursOfPredecessor
         | Exists::Unowned
         | Exists::UnownedAtFirstSight => ready(Name::Mirrored, "Deployed"),
         Exists::OursDisabledAsAsked => ready(Name::Mirrored, "Disabled"),
@@ -139,6 +155,7 @@ fn mirrored(case: &Case) -> Expected {
         // Where it differs from the spec, that is said and left so; the default group lacks the spec's tag.
         Exists::OursOtherwise
         | Exists::OursTaggedOtherwise
+        | Exists::OursElsewhere
         | Exists::UnownedOtherwise
         | Exists::Another
         | Exists::Default => drifted(ready(Name::Mirrored, "Deployed")),
@@ -173,6 +190,10 @@ fn deleted(case: &Case) -> Expected {
         Exists::OursDisabled | Exists::OursDisabledAsAsked => reconciling(Name::Delete, "Deleting"),
         // What is not yet disabled everywhere is waited for.
         Exists::OursBeingDisabled => reconciling(Name::AwaitDisabled, "Disabling"),
+        // Ours in this installation first; in another one it is not ours to touch.
+        Exists::OursUnmarked => marked(case),
+        Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
+        Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
         Exists::Unowned | Exists::UnownedOtherwise | Exists::Another | Exists::Default => {
             reconciling(Name::ReleaseNotOurs, "Released")
@@ -197,6 +218,10 @@ fn retained(case: &Case) -> Expected {
         | Exists::OursDisabledAsAsked
         | Exists::OursBeingDisabled
         | Exists::OursInProgress => reconciling(Name::Disown, "Released"),
+        // Ours in this installation first; in another one it is not ours to touch.
+        Exists::OursUnmarked => marked(case),
+        Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
+        Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // Our owner tag is off already, as after a pass whose end was lost.
         Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
         Exists::UnownedAtFirstSight => first_sight(case, Name::ReleaseRetained),

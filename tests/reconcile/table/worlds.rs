@@ -7,14 +7,18 @@ use cloudfront_simulator::{
     admin::{GroupPatch, NewGroup},
     model::{ConnectionGroup as Shown, Versioned},
 };
-use connection_group_operator::{api::ConnectionGroupSpec, clock::Moment};
+use connection_group_operator::{
+    api::ConnectionGroupSpec, clock::Moment, cloudfront::GroupId, reconcile::ownership::Installation,
+};
 
 use super::axes::{Case, Exists, Record};
-use crate::world::{World, spec};
+use crate::world::{IDENTITY, OWNER, World, marks, spec};
 
-pub const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+pub const ELSEWHERE: &str = "uid-elsewhere";
 pub const OURS: &str = "prod/platform/edge";
 const THEIRS: &str = "dev/shop/edge";
+/// The installation from which the administrator tells us to take over.
+const PREDECESSOR: &str = "uid-before";
 /// The tag that the spec named before its last edit.
 pub const FORMER_TAG: &str = "stage";
 
@@ -34,7 +38,8 @@ pub fn world(case: &Case) -> World {
     decide(&mut world, case);
     world.memory = fresh;
     if matches!(case.exists, Exists::Unowned | Exists::UnownedOtherwise) {
-        world.memory.saw(true, Moment::START);
+        let id = named(&world).map(|group| GroupId::new(group.resource.id));
+        world.memory.saw_unowned(id.as_ref(), Moment::START);
     }
     world.sweep();
     world.calls();
@@ -68,6 +73,7 @@ fn decide(world: &mut World, case: &Case) {
     let &Case { mode, adoption, deletion, suspended, protected, being_deleted, adoption_allowed, exists, record: _ } =
         case;
     world.policy.allow_adoption = adoption_allowed;
+    world.policy.predecessor = Some(Installation::new(PREDECESSOR));
     world.edit(|spec| {
         spec.mode = mode;
         spec.adoption_policy = adoption;
@@ -107,18 +113,31 @@ fn bring_about(world: &mut World, exists: Exists) {
             own(world);
             world.somebody_edits(enabled(true));
         }
-        Exists::Unowned | Exists::UnownedAtFirstSight => {
-            others(world, None);
+        Exists::OursUnmarked => {
+            others(world, &[(OWNER, OURS)]);
             an_hour_goes_by(world);
         }
-        Exists::UnownedOtherwise => {
-            others(world, None);
+        Exists::OursOfPredecessor => {
+            others(world, &[(OWNER, OURS), (IDENTITY, PREDECESSOR)]);
+            an_hour_goes_by(world);
+        }
+        Exists::OursElsewhere => {
+            others(world, &[(OWNER, OURS), (IDENTITY, ELSEWHERE)]);
             world.somebody_edits(ipv6_off());
             an_hour_goes_by(world);
         }
-        Exists::UnownedYoung => others(world, None),
+        Exists::Unowned | Exists::UnownedAtFirstSight => {
+            others(world, &[]);
+            an_hour_goes_by(world);
+        }
+        Exists::UnownedOtherwise => {
+            others(world, &[]);
+            world.somebody_edits(ipv6_off());
+            an_hour_goes_by(world);
+        }
+        Exists::UnownedYoung => others(world, &[]),
         Exists::Another => {
-            others(world, Some(THEIRS));
+            others(world, &[(OWNER, THEIRS)]);
             world.somebody_edits(ipv6_off());
             an_hour_goes_by(world);
         }
@@ -134,7 +153,8 @@ fn bring_about(world: &mut World, exists: Exists) {
 /// A group of ours as the spec says: the one that is there, or one that an earlier object of this name has left.
 fn own(world: &mut World) {
     if named(world).is_none() {
-        others(world, Some(OURS));
+        let marks = marks();
+        others(world, &marks.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>());
     }
     an_hour_goes_by(world);
 }
@@ -145,12 +165,12 @@ fn changed(world: &mut World, patch: GroupPatch) {
     an_hour_goes_by(world);
 }
 
-/// A group as the spec says, with that owner.
-fn others(world: &World, owner: Option<&str>) {
+/// A group as the spec says, with these tags besides.
+fn others(world: &World, marks: &[(&str, &str)]) {
     clear(world);
     world.somebody_creates(|group| {
         group.tags = world.object.spec.tags.clone();
-        group.tags.extend(owner.map(|owner| (OWNER.to_owned(), owner.to_owned())));
+        group.tags.extend(marks.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     });
 }
 

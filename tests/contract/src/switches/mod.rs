@@ -107,6 +107,8 @@ pub async fn ask(cloud: &mut Cloud, raw: &Raw, list: Option<&str>) -> Result<Vec
         propagation: propagation,
         read_lag: read_lag,
         tag_lag: tag_lag,
+        list_lag: Answer::NotTried("would take changes that nothing else is measured by"),
+        tenant_lag: Answer::NotTried("would take a distribution tenant with a domain and a certificate"),
         groups_per_account: Answer::NotTried("would take as many groups as the account may have"),
         groups_per_list: Answer::NotTried("would take more than one group"),
         lists_per_account: Answer::NotTried(MORE_LISTS),

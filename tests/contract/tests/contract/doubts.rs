@@ -17,6 +17,8 @@ fn other_values() -> Value {
         "tag_lag": ["5s"],
         "groups_per_account": [1, 2],
         "groups_per_list": [1],
+        "list_lag": ["5s"],
+        "tenant_lag": ["5s"],
         "lists_per_account": [0],
         "tags_per_resource": [3],
         "page_size": [1],

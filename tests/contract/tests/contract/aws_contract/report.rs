@@ -24,8 +24,10 @@ fn answers(said: &str) -> BTreeMap<String, String> {
 }
 
 /// Switches that one group cannot settle, nor a few neighbours.
-const NOT_TRIED: [&str; 10] = [
+const NOT_TRIED: [&str; 12] = [
     "seed",
+    "list_lag",
+    "tenant_lag",
     "groups_per_account",
     "groups_per_list",
     "lists_per_account",

@@ -1,0 +1,312 @@
+//! Installations with the same owner id: a clone beside the living original, a cluster built in the place of another one, groups of a version that left
+//! no identity. What identity makes of them.
+
+use std::time::Duration;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{
+    api::{AdoptionPolicy, ConnectionGroup, DeletionPolicy},
+    cloudfront::{
+        ErrorClass,
+        Operation::{
+            self, CreateConnectionGroup, DeleteConnectionGroup, ListTagsForResource, TagResource, UntagResource,
+            UpdateConnectionGroup,
+        },
+        Snapshot,
+    },
+    orphans::{Orphans, Scope},
+    reconcile::{Finalizer, Memory, Policy, ownership::Installation},
+};
+
+use crate::{
+    port::Fault,
+    world::{HERE, IDENTITY, OWNER, PROPAGATION, World, marks, now, spec},
+};
+
+const COPY: &str = "uid-of-the-copy";
+
+/// What another cluster has of its own; the account is the same.
+struct Cluster {
+    object: ConnectionGroup,
+    memory: Memory,
+    snapshot: Option<Snapshot>,
+    policy: Policy,
+}
+
+impl Cluster {
+    /// A cluster that was restored from a backup of this one: everything is the same, but what no backup carries.
+    fn restored_from(world: &World) -> Self {
+        let mut object = world.object.clone();
+        object.metadata.uid = Some("uid-2".into());
+        Self {
+            object,
+            memory: Memory { deep_check_at: world.memory.deep_check_at, ..Memory::default() },
+            snapshot: world.snapshot.clone(),
+            policy: Policy { installation: Installation::new(COPY), ..world.policy.clone() },
+        }
+    }
+
+    /// Does something there, and comes back.
+    fn go<T>(&mut self, world: &mut World, act: impl FnOnce(&mut World) -> T) -> T {
+        let mut swap = |world: &mut World| {
+            std::mem::swap(&mut self.object, &mut world.object);
+            std::mem::swap(&mut self.memory, &mut world.memory);
+            std::mem::swap(&mut self.snapshot, &mut world.snapshot);
+            std::mem::swap(&mut self.policy, &mut world.policy);
+        };
+        swap(world);
+        let done = act(world);
+        swap(world);
+        done
+    }
+}
+
+/// A group at rest, and a clone of the cluster that manages it.
+fn cloned() -> (World, Cluster) {
+    let mut world = World::new(spec());
+    world.settle();
+    world.sweep();
+    world.calls();
+    let clone = Cluster::restored_from(&world);
+    (world, clone)
+}
+
+#[test]
+fn a_clone_says_with_its_first_pass_that_the_group_is_the_originals_and_touches_nothing() {
+    let (mut world, mut clone) = cloned();
+    let before = world.groups();
+    clone.go(&mut world, |clone| {
+        clone.pass();
+        assert_eq!(clone.ready(), ("False".into(), "AnotherInstallation".into(), vec!["Stalled".into()]));
+        for identity in [HERE, COPY] {
+            assert!(clone.message().contains(identity), "{}", clone.message());
+        }
+        assert_eq!(clone.status().id, None, "it is not shown as this cluster's");
+        clone.edit(|spec| {
+            spec.enabled = false;
+            spec.adoption_policy = AdoptionPolicy::Always;
+            spec.tags.insert("team".into(), "drill".into());
+        });
+        clone.policy.allow_adoption = true;
+        clone.settle();
+        clone.request_reconcile("now");
+        clone.settle();
+        assert_eq!((clone.mutations(), clone.ready().1), (vec![], "AnotherInstallation".into()));
+    });
+    assert_eq!(world.groups(), before);
+}
+
+#[test]
+fn a_deletion_in_a_clone_releases_the_object_and_leaves_the_group_to_the_original() {
+    for policy in [DeletionPolicy::Delete, DeletionPolicy::Retain] {
+        let (mut world, mut clone) = cloned();
+        let before = world.groups();
+        clone.go(&mut world, |clone| {
+            clone.edit(|spec| spec.deletion_policy = policy);
+            clone.delete();
+            assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
+            let event = clone.events.last().unwrap();
+            assert!(event.reason.as_str() == "Released" && event.note.contains(HERE), "{event:?}");
+        });
+        assert_eq!((world.mutations(), world.groups()), (vec![], before), "{policy:?}");
+    }
+}
+
+#[test]
+fn the_original_goes_on_beside_its_clone() {
+    let (mut world, mut clone) = cloned();
+    clone.go(&mut world, World::settle);
+    world.edit(|spec| spec.enabled = false);
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "Disabled".into()));
+}
+
+#[test]
+fn told_to_take_over_it_puts_its_identity_on_the_group_and_the_other_one_stops_with_its_next_change_and_back() {
+    let (mut world, mut clone) = cloned();
+    clone.go(&mut world, |clone| {
+        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.pass();
+        assert_eq!((clone.mutations(), clone.ready().1), (vec![TagResource], "TakenOver".into()));
+        assert_eq!(clone.tags()[IDENTITY], COPY);
+        assert!(clone.event_reasons().contains(&"TakenOver"));
+        clone.settle();
+        assert_eq!((clone.mutations(), clone.ready().1), (vec![], "Deployed".into()));
+        clone.policy.predecessor = None;
+        clone.edit(|spec| spec.ipv6_enabled = false);
+        clone.settle();
+        assert_eq!(clone.mutations(), [UpdateConnectionGroup]);
+    });
+    world.edit(|spec| spec.enabled = false);
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "AnotherInstallation".into()));
+    assert!(world.message().contains(COPY), "{}", world.message());
+
+    world.policy.predecessor = Some(Installation::new(COPY));
+    world.advance(Duration::from_mins(5));
+    world.settle();
+    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup]);
+    assert_eq!((world.tags()[IDENTITY].as_str(), world.ready().1), (HERE, "Disabled".into()));
+    clone.go(&mut world, |clone| {
+        clone.request_reconcile("now");
+        clone.settle();
+        assert_eq!((clone.mutations(), clone.ready().1), (vec![], "AnotherInstallation".into()));
+    });
+}
+
+#[test]
+fn an_installation_that_was_taken_over_from_says_so_with_its_next_full_read_too() {
+    let (mut world, mut clone) = cloned();
+    clone.go(&mut world, |clone| {
+        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.settle();
+    });
+    world.advance(world.policy.deep_check_interval * 2);
+    world.sweep();
+    world.calls();
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "AnotherInstallation".into()));
+}
+
+#[test]
+fn only_the_installation_that_is_named_is_taken_over_from() {
+    let (mut world, mut clone) = cloned();
+    clone.go(&mut world, |clone| {
+        clone.policy.predecessor = Some(Installation::new("uid-of-a-third"));
+        clone.settle();
+        assert_eq!((clone.mutations(), clone.ready().1), (vec![], "AnotherInstallation".into()));
+    });
+}
+
+#[test]
+fn an_object_that_is_deleted_where_it_took_over_takes_its_group_with_it() {
+    let (mut world, mut clone) = cloned();
+    clone.go(&mut world, |clone| {
+        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.delete();
+        clone.settle();
+        assert_eq!(clone.mutations(), [TagResource, UpdateConnectionGroup, DeleteConnectionGroup]);
+    });
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn a_group_is_made_with_owner_and_identity_and_kept_without_both() {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    world.settle();
+    assert_eq!((world.tags(), world.status().installation.as_deref()), (marks(), Some(HERE)));
+    world.delete();
+    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.mutations(), [CreateConnectionGroup, UntagResource]);
+    assert!(world.tags().is_empty());
+}
+
+/// A group at rest that an older version made.
+fn unmarked() -> World {
+    let mut world = World::new(spec());
+    world.settle();
+    world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    let status = world.object.status.as_mut().unwrap();
+    (status.installation, status.settled_generation) = (None, None);
+    world.crash();
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.calls();
+    world
+}
+
+#[test]
+fn a_group_of_an_older_version_is_marked_once_and_stays_ready_meanwhile() {
+    let mut world = unmarked();
+    world.pass();
+    assert_eq!((world.mutations(), world.tags()), (vec![TagResource], marks()));
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "Deployed".into()));
+}
+
+#[test]
+fn a_group_of_an_older_version_is_marked_before_any_other_change_and_before_its_deletion() {
+    let mut world = unmarked();
+    world.edit(|spec| spec.enabled = false);
+    world.pass();
+    assert_eq!(world.mutations(), [TagResource], "one change in a pass");
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "Disabled".into()));
+
+    let mut world = unmarked();
+    world.delete();
+    world.settle();
+    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup, DeleteConnectionGroup]);
+}
+
+#[test]
+fn a_group_that_could_not_be_marked_is_not_changed() {
+    let mut world = unmarked();
+    world.edit(|spec| spec.enabled = false);
+    for _ in 0..3 {
+        world.fail(TagResource, Fault::Error(ErrorClass::AccessDenied));
+        world.pass();
+        assert_eq!((world.mutations(), world.ready().1), (vec![TagResource], "AccessDenied".into()));
+    }
+    assert!(world.group().unwrap().resource.enabled);
+}
+
+#[test]
+fn two_installations_that_meet_a_group_of_an_older_version_never_flap_even_where_reads_are_stale() {
+    for stale in [None, Some(ListTagsForResource)] {
+        let mut world = unmarked();
+        let mut clone = Cluster::restored_from(&world);
+        let mut identities = Vec::new();
+        for round in 0..6 {
+            for there in [false, true] {
+                let act = |world: &mut World| {
+                    if let Some(operation) = stale.filter(|_| round == 0 && there) {
+                        world.fail(operation, Fault::Stale);
+                    }
+                    world.request_reconcile(&format!("{round}"));
+                    world.pass();
+                };
+                if there {
+                    clone.go(&mut world, act);
+                } else {
+                    act(&mut world);
+                }
+                identities.push(world.tags()[IDENTITY].clone());
+                world.advance(Duration::from_mins(5));
+            }
+        }
+        identities.dedup();
+        let expected: &[&str] = if stale.is_some() { &[HERE, COPY] } else { &[HERE] };
+        assert_eq!(identities, expected, "the identity is settled after the first round");
+    }
+}
+
+#[test]
+fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installation_taken_over_from_is() {
+    let mut world = World::new(spec());
+    world.somebody_creates(|group| {
+        group.tags = marks();
+        group.tags.insert(IDENTITY.into(), COPY.into());
+    });
+    for (installations, found) in [(vec![HERE], 0), (vec![HERE, COPY], 1)] {
+        let scope = Scope {
+            owner_id: "prod".into(),
+            installations: installations.into_iter().map(Installation::new).collect(),
+            namespaces: [].into(),
+            settle_window: Duration::from_mins(1),
+        };
+        let mut orphans = Orphans::default();
+        let mut orphaned = 0;
+        for _ in 0..3 {
+            world.advance(scope.settle_window);
+            world.sweep();
+            let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
+            orphaned = now(orphans.look(list, &[].into(), &scope, &clock, &world.port)).len();
+        }
+        assert_eq!(orphaned, found);
+    }
+    assert_eq!(world.tags()[OWNER], "prod/platform/edge");
+    let _: Vec<Operation> = world.calls();
+}
