@@ -12,13 +12,13 @@ use kube::ResourceExt;
 use super::plan::Mutation;
 use crate::{
     api::{ConnectionGroup, GROUP},
-    cloudfront::{Config, Members},
+    cloudfront::{Config, Members, Operation},
 };
 
 /// Asked once before each change.
 pub trait View: Send + Sync {
-    /// Confirms that the object is still what the reconcile began with.
-    fn confirm(&self, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>>;
+    /// Confirms that the object is still what the reconcile began with, once this call may be made.
+    fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>>;
 }
 
 /// What has to confirm that the object is up to date.
@@ -53,7 +53,7 @@ pub const RECHECK: Duration = Duration::from_secs(10);
 pub struct UpToDate;
 
 impl View for UpToDate {
-    fn confirm(&self, _: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
+    fn confirm(&self, _: Operation, _: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         Box::pin(ready(Ok(())))
     }
 }
@@ -84,6 +84,18 @@ impl<'a> Basis<'a> {
 }
 
 impl Mutation {
+    /// The call that makes it.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        match self {
+            Self::Create(_) => Operation::CreateConnectionGroup,
+            Self::Update(..) | Self::Disable(_) => Operation::UpdateConnectionGroup,
+            Self::Delete(_) => Operation::DeleteConnectionGroup,
+            Self::Adopt(_) | Self::Mark(_) | Self::TakeOver(..) | Self::Tag(..) => Operation::TagResource,
+            Self::Untag(..) | Self::Disown(_) => Operation::UntagResource,
+        }
+    }
+
     /// What has to confirm the object before this change: a read, if the change takes anything away.
     #[must_use]
     pub fn evidence(&self) -> Evidence {

@@ -12,9 +12,10 @@ use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 
-use super::{objects::Objects, scope::Scope, stream::slim};
+use super::{pass::Context, scope::Scope, stream::slim};
 use crate::{
     api::ConnectionGroup,
+    cloudfront::{Operation, sdk::Sdk},
     reconcile::view::{Basis, Evidence, View, Withheld},
 };
 
@@ -47,14 +48,15 @@ impl Version {
 pub struct Fresh<'a> {
     api: &'a Api<ConnectionGroup>,
     version: &'a Version,
-    objects: &'a Objects,
+    context: &'a Context,
+    port: &'a Sdk,
     newer: Mutex<Option<Version>>,
 }
 
 impl<'a> Fresh<'a> {
-    /// The view of a reconcile of that version.
-    pub const fn new(api: &'a Api<ConnectionGroup>, version: &'a Version, objects: &'a Objects) -> Self {
-        Self { api, version, objects, newer: Mutex::new(None) }
+    /// The view of a reconcile of that version, whose calls go through `port`.
+    pub const fn new(api: &'a Api<ConnectionGroup>, version: &'a Version, context: &'a Context, port: &'a Sdk) -> Self {
+        Self { api, version, context, port, newer: Mutex::new(None) }
     }
 
     /// The version to start over with, once [`Withheld::Changed`] was the answer.
@@ -62,15 +64,22 @@ impl<'a> Fresh<'a> {
         self.newer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    async fn check(&self, evidence: Evidence) -> Result<(), Withheld> {
+    /// Whether the object is up to date now.
+    ///
+    /// # Errors
+    /// Why nothing is to be changed.
+    pub async fn check(&self, evidence: Evidence) -> Result<(), Withheld> {
         let object = &*self.version.object;
-        let scope = self.objects.scope_of(object).filter(|scope| scope.blind().is_none());
+        let scope = self.context.objects.scope_of(object).filter(|scope| scope.blind().is_none());
         let scope = scope.ok_or(Withheld::Unreadable)?;
         if self.is_recent(evidence, scope) {
             return Ok(());
         }
+        let turn = self.context.api_turn().await;
         let asked = Instant::now();
-        match self.api.get_opt(&object.name_any()).await {
+        let read = self.api.get_opt(&object.name_any()).await;
+        drop(turn);
+        match read {
             Ok(Some(read)) if Basis::of(&read) == Basis::of(object) => Ok(()),
             Ok(Some(read)) => {
                 tracing::info!(
@@ -95,7 +104,7 @@ impl<'a> Fresh<'a> {
             (Some(read), _) => recent(read),
             (None, Evidence::Read) => false,
             (None, Evidence::RecentEvent) => {
-                let cached = self.objects.current(object);
+                let cached = self.context.objects.current(object);
                 let same = cached.is_some_and(|cached| Basis::of(&cached) == Basis::of(object));
                 same && object.uid().and_then(|uid| scope.seen(&uid)).is_some_and(recent)
             }
@@ -104,7 +113,12 @@ impl<'a> Fresh<'a> {
 }
 
 impl View for Fresh<'_> {
-    fn confirm(&self, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
-        self.check(evidence).boxed()
+    fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
+        async move {
+            // The wait for a turn may be long, and comes first.
+            self.port.turn_for_change(operation).await;
+            self.check(evidence).await
+        }
+        .boxed()
     }
 }

@@ -1,17 +1,22 @@
 //! The objects of this process: their scopes, and what is remembered of each between passes. Talks to nobody.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use futures::{FutureExt, future::select_all};
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use tokio::sync::Notify;
 
-use super::scope::{Blind, Scope};
+use super::{
+    pass::LastTry,
+    scope::{Blind, Scope},
+};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
-    reconcile::Memory,
+    cloudfront::{ErrorClass, Operation},
+    reconcile::{Memory, Outcome},
     sweep::{self, Objects as _},
 };
 
@@ -32,18 +37,54 @@ pub struct Remembered {
     pub left_to: Option<String>,
     /// Whether our finalizer is off: nothing is left to do, although the cache may show it for a while yet.
     pub released: bool,
+    /// How the last reconcile ended.
+    pub last_try: LastTry,
+    /// Operations that were throttled in this object's last tries: the next one waits for them in the queue, before its first call.
+    pub throttled: BTreeSet<Operation>,
+}
+
+impl Remembered {
+    /// Takes note of how a reconcile ended.
+    pub fn tried(&mut self, outcome: &Outcome) {
+        self.last_try = LastTry::of(self.memory.failures, outcome.error.as_ref());
+        match outcome.error.as_ref().filter(|error| error.class == ErrorClass::Throttled) {
+            Some(error) => drop(self.throttled.insert(error.operation)),
+            None => self.throttled.clear(),
+        }
+    }
+}
+
+/// Hears of an object's changes while a pass over it is under way.
+pub struct News<'a> {
+    objects: &'a Objects,
+    key: ObjectRef<ConnectionGroup>,
+    come: Arc<Notify>,
+}
+
+impl News<'_> {
+    /// Returns with the next change, or at once if one came since the last.
+    pub async fn come(&self) {
+        self.come.notified().await;
+    }
+}
+
+impl Drop for News<'_> {
+    fn drop(&mut self) {
+        self.objects.listening().remove(&self.key);
+    }
 }
 
 /// Scopes and memories. Passes of one object never overlap, so a memory's lock is never waited for.
 pub struct Objects {
     scopes: Vec<Arc<Scope>>,
     remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>,
+    listening: Mutex<HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>>,
 }
 
 impl Objects {
     /// The objects of these scopes.
     pub fn new(scopes: Vec<Arc<Scope>>) -> Self {
-        Self { scopes, remembered: Mutex::default() }
+        Self { scopes, remembered: Mutex::default(), listening: Mutex::default() }
     }
 
     /// Waits until the objects of one scope have been listed: then there is something to act for.
@@ -74,6 +115,20 @@ impl Objects {
         self.scope_of(object)?.store().get(&ObjectRef::from_obj(object))
     }
 
+    /// The news of an object from now on. There is one pass over an object at a time.
+    pub fn news_of(&self, object: &ConnectionGroup) -> News<'_> {
+        let (key, come) = (ObjectRef::from_obj(object), Arc::<Notify>::default());
+        self.listening().insert(key.clone(), Arc::clone(&come));
+        News { objects: self, key, come }
+    }
+
+    /// An object has changed, or a list shows that it is out of date.
+    pub fn changed(&self, object: &ObjectRef<ConnectionGroup>) {
+        if let Some(come) = self.listening().get(object) {
+            come.notify_one();
+        }
+    }
+
     /// What is remembered of the object with that uid.
     pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Remembered>> {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())
@@ -88,6 +143,10 @@ impl Objects {
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);
+    }
+
+    fn listening(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>> {

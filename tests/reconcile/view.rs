@@ -23,7 +23,7 @@ use futures::future::{BoxFuture, ready};
 use crate::world::{PROPAGATION, World};
 
 /// A view that always answers the same, and hears what it is asked for.
-struct Says(Result<(), Withheld>, Mutex<Vec<Evidence>>);
+struct Says(Result<(), Withheld>, Mutex<Vec<(Operation, Evidence)>>);
 
 impl Says {
     fn new(answer: Result<(), Withheld>) -> Self {
@@ -32,8 +32,8 @@ impl Says {
 }
 
 impl View for Says {
-    fn confirm(&self, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
-        self.1.lock().unwrap().push(evidence);
+    fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
+        self.1.lock().unwrap().push((operation, evidence));
         Box::pin(ready(self.0))
     }
 }
@@ -90,7 +90,7 @@ fn each_change_is_confirmed_just_before_it_and_by_a_read_if_it_takes_anything_aw
     for (operation, evidence, mut world) in worlds() {
         let (view, clock) = (Says::new(Ok(())), world.clock());
         world.pass_with(&view, &clock);
-        assert_eq!((world.mutations(), view.1.into_inner().unwrap()), (vec![operation], vec![evidence]));
+        assert_eq!((world.mutations(), view.1.into_inner().unwrap()), (vec![operation], vec![(operation, evidence)]));
     }
 }
 
@@ -136,7 +136,7 @@ impl Clock for Slow<'_> {
 }
 
 impl View for Slow<'_> {
-    fn confirm(&self, _: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
+    fn confirm(&self, _: Operation, _: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Box::pin(ready(Ok(())))
     }
