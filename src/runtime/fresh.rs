@@ -10,7 +10,7 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, ResourceExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{pass::Context, scope::Scope, stream::slim};
 use crate::{
@@ -21,6 +21,20 @@ use crate::{
 
 /// So long an event or a read is recent.
 const RECENT: Duration = Duration::from_secs(2);
+
+/// How long the API server may take to answer one try.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const TRIES: u32 = 2;
+
+/// Why the object was not read.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error(transparent)]
+    Kube(#[from] kube::Error),
+    #[error("the API server did not answer within {} s, {TRIES} times", PATIENCE.as_secs())]
+    NoAnswer,
+}
 
 /// A version of an object.
 #[derive(Clone)]
@@ -75,11 +89,8 @@ impl<'a> Fresh<'a> {
         if self.is_recent(evidence, scope) {
             return Ok(());
         }
-        let turn = self.context.api_turn().await;
         let asked = Instant::now();
-        let read = self.api.get_opt(&object.name_any()).await;
-        drop(turn);
-        match read {
+        match self.read().await {
             Ok(Some(read)) if Basis::of(&read) == Basis::of(object) => Ok(()),
             Ok(Some(read)) => {
                 tracing::info!(
@@ -94,6 +105,18 @@ impl<'a> Fresh<'a> {
                 Err(Withheld::Unreadable)
             }
         }
+    }
+
+    /// Reads the object. A try that is given up closes its connection, which may have frozen while it was idle; the next try has a new one.
+    async fn read(&self) -> Result<Option<ConnectionGroup>, Unread> {
+        let _turn = self.context.api_turn().await;
+        let name = self.version.object.name_any();
+        for _ in 0..TRIES {
+            if let Ok(answer) = timeout(PATIENCE, self.api.get_opt(&name)).await {
+                return Ok(answer?);
+            }
+        }
+        Err(Unread::NoAnswer)
     }
 
     /// Whether what is at hand is evidence enough.

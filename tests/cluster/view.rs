@@ -141,7 +141,19 @@ async fn a_list_from_another_time_switches_nothing_off() -> Result<()> {
 /// A ServiceAccount that may do in the namespaces of its role bindings what the operator has to; returns its kubeconfig.
 async fn account(bed: &Testbed, name: &str) -> Result<std::path::PathBuf> {
     bed.kubectl(&["create", "serviceaccount", name]).await?;
+    let subject = format!("{}:{name}", bed.namespace);
+    may_read_identity(bed, &subject).await?;
     bed.control_plane.kubeconfig_of(&bed.namespace, name).await
+}
+
+/// Grants a ServiceAccount, `NAMESPACE:NAME`, to read the identity of the installation.
+async fn may_read_identity(bed: &Testbed, subject: &str) -> Result<()> {
+    let name = format!("identity-{}", bed.namespace);
+    let (role, account) = (format!("--role={name}"), format!("--serviceaccount={subject}"));
+    let may = ["--verb=get", "--resource=namespaces", "--resource-name=kube-system", "--namespace=kube-system"];
+    bed.control_plane.kubectl_ok(&[&["create", "role", &name], &may[..]].concat()).await?;
+    let bind = ["create", "rolebinding", &name, &role, &account, "--namespace=kube-system"];
+    bed.control_plane.kubectl_ok(&bind).await.map(drop)
 }
 
 /// Grants it in a namespace, through objects named alike.
@@ -280,6 +292,7 @@ async fn a_namespace_that_is_deleted_with_its_role_binding_goes_once_the_documen
     let control_plane = &bed.control_plane;
     control_plane.kubectl_ok(&["create", "namespace", "home"]).await?;
     control_plane.kubectl_ok(&["create", "serviceaccount", "operator", "--namespace=home"]).await?;
+    may_read_identity(&bed, "home:operator").await?;
     let kubeconfig = control_plane.kubeconfig_of("home", "operator").await?;
     grant(&bed, "operator", &bed.namespace).await?;
     bed.kubectl(&["delete", "rolebinding", "operator"]).await?;
