@@ -2,7 +2,7 @@
 //!
 //! In: a lane. Out: the moment at which one call may be made. What a person waits for goes before sweeps and deep checks, but a
 //! background call that has waited longer than `patience` moves up, so nothing starves. `Throttling` halves the rate, which then grows
-//! back over a minute. [`Bucket`] is pure; [`Budget`] waits on tokio's clock. CloudFront publishes no limits (semantics.md, row API rate).
+//! back over a minute. [`Bucket`] is pure; [`Budget`] waits on tokio's clock. CloudFront publishes no limits (docs/cloudfront-api.md, Rate limits).
 
 use std::{
     sync::{

@@ -89,7 +89,8 @@ impl Memory {
         now.since(self.deep_check_due()) > policy.deep_check_interval
     }
 
-    /// The moment from which on no claim of ours can still land, or be too new to be seen (model-check.md, flaw 2).
+    /// The moment from which on no claim of ours can still land, or be too new to be seen: reads are eventually consistent
+    /// (docs/cloudfront-api.md, Idempotency).
     #[must_use]
     pub fn claims_settled_at(&self, settle_window: Duration) -> Moment {
         self.last_claim + settle_window

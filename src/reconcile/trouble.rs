@@ -1,6 +1,6 @@
 //! What a failed call means for the object. Pure, but for [`explain`], which may ask CloudFront about an Anycast list.
 //!
-//! In: the error and the intent. Out: reason, standing and pace: design.md section 3's table, one row for each class.
+//! In: the error and the intent. Out: reason, standing and pace, one row for each class of error.
 
 use std::time::Duration;
 
@@ -165,8 +165,8 @@ impl Trouble {
     }
 }
 
-/// Finds out what a refused Create or Update was about, where the code alone does not tell (semantics.md: rows Detaching, IPv6 x Anycast and
-/// the note on `EntityNotFound`). `before` is the configuration before an update.
+/// Finds out what a refused Create or Update was about, where the code alone does not tell (docs/cloudfront-api.md, Errors and
+/// Anycast lists). `before` is the configuration before an update.
 pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, before: Option<&Members>, port: &C) -> Trouble {
     let detached = before.and_then(|before| before.anycast_ip_list_id.clone());
     match (error.class, &wanted.anycast_ip_list_id, detached) {
