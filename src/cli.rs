@@ -95,10 +95,6 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_DEEP_CHECK_INTERVAL", default_value = "6h", value_parser = duration)]
     pub deep_check_interval: Duration,
 
-    /// Objects that are reconciled at the same time
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CONCURRENCY", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub concurrency: u16,
-
     /// Allow objects to take over existing groups that nobody owns, as their spec.adoptionPolicy says
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_ADOPTION")]
     pub allow_adoption: bool,
@@ -393,7 +389,6 @@ mod tests {
             (&["--leader-election-lease-duration", "1500ms"], "--leader-election-lease-duration", "whole seconds"),
             (&["--leader-election-renew-deadline", "15s"], "--leader-election-renew-deadline", "shorter than"),
             (&["--leader-election-retry-period", "1m"], "--leader-election-retry-period", "shorter than"),
-            (&["--concurrency", "0"], "--concurrency", "1..=1000"),
             (&["--log-format", "xml"], "--log-format", "possible values: json, text"),
             (&["--metrics-addr", "8080"], "--metrics-addr", "invalid socket address"),
             (&["--health-addr", "8081"], "--health-addr", "invalid socket address"),

@@ -1,9 +1,9 @@
 //! The sweep: one List of the whole account instead of a poll for each object. Talks to CloudFront through the port.
 //!
-//! In: the port, and the objects as the cache has them. Out: the newest complete [`Snapshot`] for every pass to settle from, and a wake-up for
-//! each object that it shows to be out of date. A failed or partial list wakes nobody and replaces nothing.
+//! In: a port for each list, once its turn has come, and the objects as the cache has them. Out: the newest complete [`Snapshot`] for every pass to
+//! settle from, and a wake-up for each object that it shows to be out of date. A failed or partial list wakes nobody and replaces nothing.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::watch;
@@ -40,7 +40,11 @@ pub trait Objects: Send + Sync {
 }
 
 /// Sweeps until dropped. `lists` hears of every sweep, the first one at once.
-pub async fn run<C: CloudFront>(
+///
+/// `for_one_list` returns when a list may begin; a list is as old as its first page, not as the wait before it. Tags of groups that no object names
+/// are read through `port` beside the lists, which wait for none of those reads.
+pub async fn run<C: CloudFront, D: CloudFront, F: Future<Output = D>>(
+    for_one_list: impl Fn() -> F,
     port: C,
     policy: Policy,
     scope: Scope,
@@ -48,25 +52,64 @@ pub async fn run<C: CloudFront>(
     objects: Arc<dyn Objects>,
     lists: watch::Sender<Lists>,
 ) {
-    let mut orphans = Orphans::default();
+    let inventory = take_inventory(for_one_list, &policy, clock.as_ref(), &objects, &lists);
+    tokio::join!(inventory, look_for_orphans(&port, &scope, clock.as_ref(), objects.as_ref(), &lists));
+}
+
+async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
+    for_one_list: impl Fn() -> F,
+    policy: &Policy,
+    clock: &dyn Clock,
+    objects: &Arc<dyn Objects>,
+    lists: &watch::Sender<Lists>,
+) {
     loop {
         let span = tracing::error_span!("sweep", trace_id = Empty);
         tell_trace_id(&span);
-        let look = async {
-            sweep(&port, clock.as_ref(), objects.as_ref(), &lists).await;
-            let complete = lists.borrow().snapshot.clone().filter(|_| objects.are_synced());
-            if let Some(list) = complete {
-                let named = objects.all().iter().map(|object| group_name(object)).collect();
-                let found = orphans.look(&list, &named, &scope, clock.as_ref(), &port).await;
-                lists.send_modify(|lists| lists.orphans = Arc::new(found));
-            }
+        let list = async {
+            let port = for_one_list().await;
+            sweep(&port, clock, objects.as_ref(), lists).await;
         };
-        look.instrument(span).await;
+        list.instrument(span).await;
         let mut rested = Duration::ZERO;
-        while rested < policy.sweep_interval && !(rested >= policy.sweep_interval_active && hurried(&objects, &lists)) {
+        while rested < policy.sweep_interval && !(rested >= policy.sweep_interval_active && hurried(objects, lists)) {
             let step = policy.sweep_interval_active.min(policy.sweep_interval.saturating_sub(rested));
             tokio::time::sleep(step).await;
             rested += step;
+        }
+    }
+}
+
+/// Looks through each new list.
+async fn look_for_orphans<C: CloudFront>(
+    port: &C,
+    scope: &Scope,
+    clock: &dyn Clock,
+    objects: &dyn Objects,
+    lists: &watch::Sender<Lists>,
+) {
+    let mut orphans = Orphans::default();
+    let mut news = lists.subscribe();
+    let mut looked_through = None::<Arc<Snapshot>>;
+    loop {
+        let list = news.borrow_and_update().snapshot.clone().filter(|_| objects.are_synced());
+        let is_new = |list: &Arc<Snapshot>| looked_through.as_ref().is_none_or(|before| !Arc::ptr_eq(before, list));
+        if let Some(list) = list.filter(is_new) {
+            let span = tracing::error_span!("orphans", trace_id = Empty);
+            tell_trace_id(&span);
+            let named = objects.all().iter().map(|object| group_name(object)).collect();
+            let found = orphans.look(&list, &named, scope, clock, port).instrument(span).await;
+            lists.send_if_modified(|lists| {
+                let differs = *lists.orphans != found;
+                if differs {
+                    lists.orphans = Arc::new(found);
+                }
+                differs
+            });
+            looked_through = Some(list);
+        }
+        if news.changed().await.is_err() {
+            return;
         }
     }
 }

@@ -122,6 +122,9 @@ pub struct Switches {
     /// Whether Get and Update answer with the tags (observed: no)
     #[arg(long, action = clap::ArgAction::Set, default_value_t = Switches::DEFAULT.get_echoes_tags)]
     pub get_echoes_tags: bool,
+    /// Members that answers about groups leave out, in lists too (unknown; the API's model calls each of them optional)
+    #[arg(long, value_enum, default_value_t = Switches::DEFAULT.left_out)]
+    pub left_out: LeftOut,
     /// Calls per second before `Throttling`; 0 for no limit (unpublished)
     #[arg(long, default_value_t = Switches::DEFAULT.rate)]
     pub rate: u32,
@@ -167,6 +170,7 @@ impl Switches {
         tags_move_etag: false,
         create_echoes_tags: true,
         get_echoes_tags: false,
+        left_out: LeftOut::Nothing,
         rate: 0,
         burst: 10,
     };

@@ -97,7 +97,7 @@ impl fmt::Display for Operation {
 /// What kind of trouble it is. One variant for each way of reacting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ErrorClass {
-    /// Too many calls; the budget slows down.
+    /// Too many calls of this operation; the call queue slows it down.
     Throttled,
     /// CloudFront failed on its side.
     ServiceUnavailable,
@@ -134,6 +134,15 @@ impl ErrorClass {
     #[must_use]
     pub const fn leaves_doubt(self) -> bool {
         matches!(self, Self::TimedOut | Self::Unreachable | Self::ServiceUnavailable | Self::Unexpected)
+    }
+
+    /// Whether it says nothing about the group or the request, and passes by itself. Nor does an answer that cannot be read.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled | Self::ServiceUnavailable | Self::TimedOut | Self::Unreachable | Self::Unexpected
+        )
     }
 
     /// The class of an answered error.

@@ -3,11 +3,11 @@
 //! In: identifiers, configurations, tags. Out: groups as they were read in this call, or an [`ApiError`] that carries its class.
 //! [`sdk`] is the adapter over the AWS SDK; nothing outside this module knows that SDK.
 
-pub mod budget;
 mod config;
 pub mod elements;
 pub mod error;
 pub mod fence;
+pub mod queue;
 pub mod sdk;
 
 use std::{

@@ -1,6 +1,6 @@
 //! The port over aws-sdk-cloudfront. Talks to CloudFront.
 //!
-//! In: the port's calls. Out: the port's types. Each call passes the shared [`Budget`] and the [`Fence`], and is told to the [`Meter`]; the SDK's
+//! In: the port's calls. Out: the port's types. Each call passes the shared [`CallQueue`] and the [`Fence`], and is told to the [`Meter`]; the SDK's
 //! own retries are off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
 
 mod answer;
@@ -34,9 +34,9 @@ use self::{
 use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Elements, ErrorClass, Group, GroupId,
     Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants,
-    budget::{Budget, Lane},
     fence::{CallScope, Fence, Refused},
     list_element,
+    queue::{CallQueue, Class, Reservation, Slowed},
 };
 
 pub use self::wire::Wire;
@@ -66,7 +66,7 @@ pub trait Meter: Send + Sync {
 pub struct Call<'a> {
     /// What was asked.
     pub operation: Operation,
-    /// How long it took, without the wait for the budget.
+    /// How long it took, without the wait in the call queue.
     pub duration: Duration,
     /// What went over the wire.
     pub wire: Wire,
@@ -74,28 +74,37 @@ pub struct Call<'a> {
     pub error: Option<&'a ApiError>,
 }
 
-/// The adapter. Cheap to clone; all clones share one client and one budget.
+/// The adapter. Cheap to clone; all clones share one client and one queue.
 #[derive(Clone)]
 pub struct Sdk {
     client: Client,
-    budget: Arc<Budget>,
+    queue: CallQueue,
     meter: Arc<dyn Meter>,
     fence: Fence,
     scope: CallScope,
-    lane: Lane,
+    turns: Turns,
     unknown: Arc<Unknown>,
+}
+
+/// Whose turn calls are made in.
+#[derive(Clone)]
+enum Turns {
+    /// Everything that the port is asked for waits for a turn of its own.
+    Each(Class),
+    /// All calls belong together.
+    One(Arc<Reservation>),
 }
 
 const TENANT_NAMES_SHOWN: usize = 10;
 
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
-    pub async fn connect(endpoint: &Endpoint, budget: Arc<Budget>, meter: Arc<dyn Meter>, fence: Fence) -> Self {
+    pub async fn connect(endpoint: &Endpoint, queue: CallQueue, meter: Arc<dyn Meter>, fence: Fence) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(endpoint.region.clone()));
         if let Some(url) = &endpoint.url {
             loader = loader.endpoint_url(url);
         }
-        Self::configured(&loader.load().await, endpoint.call_timeout, budget, meter, fence)
+        Self::configured(&loader.load().await, endpoint.call_timeout, queue, meter, fence)
     }
 
     /// The same with an endpoint and credentials that are settled already.
@@ -103,7 +112,7 @@ impl Sdk {
     pub fn configured(
         aws: &SdkConfig,
         call_timeout: Duration,
-        budget: Arc<Budget>,
+        queue: CallQueue,
         meter: Arc<dyn Meter>,
         fence: Fence,
     ) -> Self {
@@ -117,13 +126,15 @@ impl Sdk {
             .interceptor(whole::Whole)
             .build();
         let (scope, unknown) = (fence.scope(), Arc::default());
-        Self { client: Client::from_conf(config), budget, meter, fence, scope, lane: Lane::Urgent, unknown }
-    }
-
-    /// The same adapter for one reconcile, or whatever else ends as a whole, calling in this lane of the budget.
-    #[must_use]
-    pub fn in_lane(&self, lane: Lane) -> Self {
-        Self { lane, scope: self.fence.scope(), ..self.clone() }
+        Self {
+            client: Client::from_conf(config),
+            queue,
+            meter,
+            fence,
+            scope,
+            turns: Turns::Each(Class::Asked),
+            unknown,
+        }
     }
 
     /// Waits until a call of this adapter was not begun because the process is to end. That call never returns, so what waits for it is to be dropped.
@@ -131,19 +142,52 @@ impl Sdk {
         self.scope.abandoned().await;
     }
 
-    async fn call<T, E>(
-        &self,
-        operation: Operation,
-        send: impl Future<Output = Result<T, SdkError<E, Response>>> + Send,
-    ) -> Result<T, ApiError>
+    /// The same adapter; whatever it is asked for waits for a turn of its own, in this class.
+    #[must_use]
+    pub fn in_class(&self, class: Class) -> Self {
+        Self { turns: Turns::Each(class), scope: self.fence.scope(), ..self.clone() }
+    }
+
+    /// The same adapter for one reconcile, or whatever else ends as a whole; all its calls are made in this reservation.
+    #[must_use]
+    pub fn within(&self, reservation: Arc<Reservation>) -> Self {
+        Self { turns: Turns::One(reservation), scope: self.fence.scope(), ..self.clone() }
+    }
+
+    /// The same adapter, once the list of the account may begin; its pages follow without a wait.
+    pub async fn for_one_list(&self) -> Self {
+        let reservation = Arc::new(self.queue.reserve(Class::Inventory));
+        reservation.turn(Operation::ListConnectionGroups).await;
+        self.within(reservation)
+    }
+
+    /// The same adapter for several calls that belong together.
+    fn in_one_turn(&self) -> Self {
+        Self { turns: Turns::One(self.reservation()), ..self.clone() }
+    }
+
+    fn reservation(&self) -> Arc<Reservation> {
+        match &self.turns {
+            Turns::Each(class) => Arc::new(self.queue.reserve(*class)),
+            Turns::One(reservation) => Arc::clone(reservation),
+        }
+    }
+
+    /// One attempt. What is sent is made when the turn has come, as it is large and hundreds may wait.
+    async fn call<T, E, F>(&self, operation: Operation, send: impl FnOnce() -> F + Send) -> Result<T, ApiError>
     where
+        F: Future<Output = Result<T, SdkError<E, Response>>> + Send,
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let ((), _in_flight) = self.scope.begin(operation, self.budget.acquire(self.lane)).await;
+        let reservation = self.reservation();
+        let (admitted, _in_flight) = self.scope.begin(operation, reservation.admit(operation)).await;
+        if let Err(Slowed) = admitted {
+            return Err(not_sent(operation));
+        }
         let started = Instant::now();
         let span = span(operation);
-        let (answer, wire) = watched(Box::pin(send.instrument(span.clone()))).await;
+        let (answer, wire) = watched(Box::pin(send().instrument(span.clone()))).await;
         if wire.requests == 0 && self.fence.admits(operation) == Err(Refused::Draining) {
             // Refused at the last step before it was sent.
             match self.scope.abandon().await {}
@@ -165,7 +209,7 @@ impl Sdk {
             Err(error) => {
                 tracing::debug!(%operation, aws_request_id = error.request_id, ?duration, %error, "call failed");
                 if error.class == ErrorClass::Throttled {
-                    self.budget.throttled();
+                    self.queue.throttled(operation);
                 }
             }
         }
@@ -184,7 +228,7 @@ impl Sdk {
             .set_anycast_ip_list_id(list_element(&read.config, members));
         let seen = Seen::default();
         let request = request.customize().interceptor(Carry(carried)).interceptor(seen.clone());
-        let output = self.call(operation, request.send()).await?;
+        let output = self.call(operation, || request.send()).await?;
         Ok(self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?))
     }
 
@@ -193,7 +237,7 @@ impl Sdk {
         let seen = Seen::default();
         let request = self.client.get_connection_group().identifier(identifier);
         let request = request.customize().interceptor(seen.clone());
-        match self.call(operation, request.send()).await {
+        match self.call(operation, || request.send()).await {
             Ok(output) => {
                 Ok(Some(self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?)))
             }
@@ -212,10 +256,22 @@ impl Sdk {
 
     async fn tags_of(&self, arn: &Arn) -> Result<Tags, ApiError> {
         let request = self.client.list_tags_for_resource().resource(arn.as_str());
-        let output = self.call(Operation::ListTagsForResource, request.send()).await?;
+        let output = self.call(Operation::ListTagsForResource, || request.send()).await?;
         let items = output.tags().map(types::Tags::items).unwrap_or_default();
         Ok(items.iter().map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect())
     }
+}
+
+/// A call that CloudFront would throttle, as it did lately. It is no call to the meter.
+fn not_sent(operation: Operation) -> ApiError {
+    tracing::debug!(%operation, "call not sent: CloudFront has throttled this operation, and it is called less often for a minute");
+    ApiError::new(
+        operation,
+        ErrorClass::Throttled,
+        None,
+        "not sent, as CloudFront has throttled this operation lately",
+        None,
+    )
 }
 
 /// A span for traces, named as OpenTelemetry's conventions for AWS calls have it.
@@ -245,17 +301,18 @@ fn record(span: &Span, wire: Wire, request_id: Option<&str>, error: Option<&ApiE
 
 impl CloudFront for Sdk {
     async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
+        let port = self.in_one_turn();
         let (group, tags) = match lookup {
             Lookup::Known { id, arn } => {
-                let (group, tags) = tokio::join!(self.get(id.as_str()), self.tags_of(arn));
+                let (group, tags) = tokio::join!(port.get(id.as_str()), port.tags_of(arn));
                 (group?, Some((arn, tags)))
             }
-            Lookup::Name(name) => (self.get(name.as_str()).await?, None),
+            Lookup::Name(name) => (port.get(name.as_str()).await?, None),
         };
         let Some(group) = group else { return Ok(None) };
         let tags = match tags {
             Some((arn, tags)) if *arn == group.arn => tags?,
-            _ => self.tags_of(&group.arn).await?,
+            _ => port.tags_of(&group.arn).await?,
         };
         Ok(Some(Described { group, tags }))
     }
@@ -279,7 +336,7 @@ impl CloudFront for Sdk {
             .tags(sdk_tags(operation, &new.tags)?);
         let seen = Seen::default();
         let request = request.customize().interceptor(seen.clone());
-        let output = self.call(operation, request.send()).await?;
+        let output = self.call(operation, || request.send()).await?;
         let answered = self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?);
         Ok(answered.as_accepted(&new.config.clone().into()))
     }
@@ -300,25 +357,25 @@ impl CloudFront for Sdk {
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {
         let request = self.client.delete_connection_group().id(read.id.as_str()).if_match(read.etag.as_str());
-        self.call(Operation::DeleteConnectionGroup, request.send()).await.map(drop)
+        self.call(Operation::DeleteConnectionGroup, || request.send()).await.map(drop)
     }
 
     async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
         let operation = Operation::TagResource;
         let request = self.client.tag_resource().resource(arn.as_str()).tags(sdk_tags(operation, tags)?);
-        self.call(operation, request.send()).await.map(drop)
+        self.call(operation, || request.send()).await.map(drop)
     }
 
     async fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> Result<(), ApiError> {
         let keys = types::TagKeys::builder().set_items(Some(keys.iter().cloned().collect())).build();
         let request = self.client.untag_resource().resource(arn.as_str()).tag_keys(keys);
-        self.call(Operation::UntagResource, request.send()).await.map(drop)
+        self.call(Operation::UntagResource, || request.send()).await.map(drop)
     }
 
     async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
         let of_group = types::DistributionTenantAssociationFilter::builder().connection_group_id(id.as_str()).build();
         let request = self.client.list_distribution_tenants().association_filter(of_group);
-        let output = self.call(Operation::ListDistributionTenants, request.send()).await?;
+        let output = self.call(Operation::ListDistributionTenants, || request.send()).await?;
         let page = output.distribution_tenant_list();
         let shown = page.iter().take(TENANT_NAMES_SHOWN);
         Ok(Tenants {
@@ -331,7 +388,7 @@ impl CloudFront for Sdk {
 
     async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
         let request = self.client.get_anycast_ip_list().id(id.as_str());
-        match self.call(Operation::GetAnycastIpList, request.send()).await {
+        match self.call(Operation::GetAnycastIpList, || request.send()).await {
             Ok(output) => {
                 let family = output.anycast_ip_list().and_then(types::AnycastIpList::ip_address_type);
                 Ok(Some(match family {
@@ -345,13 +402,13 @@ impl CloudFront for Sdk {
     }
 
     async fn list(&self) -> Result<Vec<Summary>, ApiError> {
-        let operation = Operation::ListConnectionGroups;
+        let (port, operation) = (self.in_one_turn(), Operation::ListConnectionGroups);
         let mut groups = Vec::new();
         let mut markers = BTreeSet::new();
         let mut marker = None::<String>;
         loop {
             let request = self.client.list_connection_groups().set_marker(marker);
-            let output = self.call(operation, request.send()).await?;
+            let output = port.call(operation, || request.send()).await?;
             for item in output.connection_groups() {
                 groups.push(summary(item)?);
             }

@@ -12,7 +12,7 @@ pub enum Pace {
     Quick,
     /// Somebody outside has to do something: from 30 s to 5 min.
     Slow,
-    /// The call budget, which slows down for all, is what is waited for: from 1 s to 10 s.
+    /// A throttled operation is what is waited for, and the call queue knows when it may be called again: from 1 s to 10 s.
     Budget,
 }
 

@@ -142,14 +142,7 @@ impl Trouble {
     /// Whether it says nothing about the group: traffic goes on as it did. Nor does an answer that cannot be read.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(
-            self.error().class,
-            ErrorClass::Throttled
-                | ErrorClass::ServiceUnavailable
-                | ErrorClass::TimedOut
-                | ErrorClass::Unreachable
-                | ErrorClass::Unexpected
-        )
+        self.error().class.is_transient()
     }
 
     /// The trouble with a call that was to set these tags: unless it was refused, they may be set.

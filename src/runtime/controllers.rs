@@ -25,25 +25,33 @@ pub struct Watch {
     pub woken: UnboundedReceiver<ObjectRef<ConnectionGroup>>,
 }
 
+/// kube's word for no limit.
+const UNLIMITED: u16 = 0;
+
 /// Runs passes until `stop` is ready and the passes under way have ended.
-pub async fn run<S>(watches: Vec<Watch>, concurrency: u16, context: &Arc<Context>, stop: S)
+pub async fn run<S>(watches: Vec<Watch>, context: &Arc<Context>, stop: S)
 where
     S: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    join_all(watches.into_iter().map(|watch| one(watch, concurrency, context, stop.clone()))).await;
+    join_all(watches.into_iter().map(|watch| one(watch, context, stop.clone()))).await;
 }
 
-async fn one<S>(watch: Watch, concurrency: u16, context: &Arc<Context>, stop: S)
+async fn one<S>(watch: Watch, context: &Arc<Context>, stop: S)
 where
     S: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
     let Watch { store, stream, woken } = watch;
-    let metrics = Arc::clone(&context.metrics);
-    let stream = stream.inspect_ok(move |object| metrics.queue.add(ObjectRef::from_obj(object)));
-    let metrics = Arc::clone(&context.metrics);
-    let woken = woken.inspect(move |object| metrics.queue.add(object.clone()));
+    let due = |object: ObjectRef<ConnectionGroup>, context: &Context| {
+        context.objects.changed(&object);
+        context.metrics.queue.add(object);
+    };
+    let heard = Arc::clone(context);
+    let stream = stream.inspect_ok(move |object| due(ObjectRef::from_obj(object), &heard));
+    let heard = Arc::clone(context);
+    let woken = woken.inspect(move |object| due(object.clone(), &heard));
     let passes = Controller::for_stream(stream, store.clone())
-        .with_config(controller::Config::default().concurrency(concurrency))
+        // Passes are cheap: the call queue decides whose call is next, and the API server has a limit of its own.
+        .with_config(controller::Config::default().concurrency(UNLIMITED))
         .reconcile_on(woken)
         .graceful_shutdown_on(stop.clone())
         .run(pass::run, pass::after_error, Arc::clone(context))

@@ -14,13 +14,13 @@ use axum::{
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    metrics::{AtScrape, Metrics, Swept},
+    metrics::{AtScrape, Calls, Metrics, Swept},
     objects::Objects,
     pulse::Pulse,
 };
 use crate::{
     clock::Clock,
-    cloudfront::budget::Budget,
+    cloudfront::queue::CallQueue,
     sweep::{Lists, Objects as _},
 };
 
@@ -30,8 +30,8 @@ pub struct Served {
     pub metrics: Arc<Metrics>,
     /// Caches: readiness is that they have been filled.
     pub objects: Arc<Objects>,
-    /// The call budget.
-    pub budget: Arc<Budget>,
+    /// The call queue.
+    pub queue: CallQueue,
     /// What the sweeps brought.
     pub lists: watch::Receiver<Lists>,
     /// The time.
@@ -87,7 +87,7 @@ async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
     let at = AtScrape {
         objects: served.objects.all(),
         swept: Swept { list, orphans: lists.orphans.len() },
-        budget_rate: served.budget.rate(),
+        calls: Calls { rate: served.queue.rate(), slowed: served.queue.slowed(), depths: served.queue.depths() },
         now: served.clock.wall(),
     };
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.metrics.text(&at))
@@ -102,9 +102,9 @@ mod tests {
 
     fn served() -> State<Arc<Served>> {
         State(Arc::new(Served {
-            metrics: Arc::new(Metrics::new(8, false)),
+            metrics: Arc::new(Metrics::new(false)),
             objects: Arc::default(),
-            budget: Arc::new(Budget::new(2.0, 10, Duration::from_secs(30))),
+            queue: CallQueue::new(2.0, 10),
             lists: watch::channel(Lists::default()).1,
             clock: Arc::new(Term::default()),
             pulse: Arc::new(Pulse::new(Fence::default(), Duration::from_secs(30))),

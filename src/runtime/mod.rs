@@ -50,7 +50,7 @@ use self::{
     lease::{Election, Lost},
     metrics::{Leading, Metrics},
     objects::Objects,
-    pass::Context,
+    pass::{API_REQUESTS_AT_ONCE, Context},
     pulse::Pulse,
     term::Term,
 };
@@ -59,8 +59,8 @@ use crate::{
     cli::RunArgs,
     clock::Clock,
     cloudfront::{
-        budget::{Budget, Lane},
         fence::{Fence, Refused},
+        queue::{CallQueue, Class},
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
@@ -112,10 +112,9 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     };
     let term = Term::default();
     let clock: Arc<dyn Clock> = Arc::new(term.clone());
-    let patience = args.sweep_interval_active.saturating_mul(3);
-    let budget = Arc::new(Budget::new(args.aws_rate, args.aws_burst, patience));
-    let metrics = Arc::new(Metrics::new(args.concurrency, args.metrics_per_object));
-    let port = Sdk::connect(&endpoint(&args), Arc::clone(&budget), Arc::clone(&metrics) as _, fence.clone()).await;
+    let queue = CallQueue::new(args.aws_rate, args.aws_burst);
+    let metrics = Arc::new(Metrics::new(args.metrics_per_object));
+    let port = Sdk::connect(&endpoint(&args), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &client);
     let draining = {
@@ -128,7 +127,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let served = Served {
         metrics: Arc::clone(&metrics),
         objects: Arc::clone(&objects),
-        budget,
+        queue: queue.clone(),
         lists: lists.clone(),
         clock: Arc::clone(&clock),
         pulse: Arc::clone(&pulse),
@@ -146,19 +145,24 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         recorder: Recorder::new(client.clone()),
         client,
         port: port.clone(),
+        queue: queue.clone(),
         policy: policy.clone(),
         finalizer: finalizer(&args.owner_id),
         clock: Arc::clone(&clock),
         lists: lists.clone(),
         objects: Arc::clone(&objects),
         metrics: Arc::clone(&metrics),
-        turns: Semaphore::new(args.concurrency.into()),
         fence: fence.clone(),
+        api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
         gate: gate(term.clone(), lists.clone(), draining.clone()).boxed().shared(),
     });
     let scope = scope(&args, &policy);
-    let calmly = port.in_lane(Lane::Background);
-    let sweep = sweep::run(calmly, policy, scope, clock, Arc::clone(&objects) as _, publish);
+    let (for_lists, for_orphans) = (port.clone(), port.in_class(Class::Rest));
+    let for_one_list = move || {
+        let port = for_lists.clone();
+        async move { port.for_one_list().await }
+    };
+    let sweep = sweep::run(for_one_list, for_orphans, policy, scope, clock, Arc::clone(&objects) as _, publish);
     let (begun, drained) = (term.clone(), draining.clone());
     background.spawn("the sweep", async move {
         tokio::select! {
@@ -168,7 +172,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         }
     });
     let passes = async {
-        let passes = controllers::run(watches, args.concurrency, &context, draining);
+        let passes = controllers::run(watches, &context, draining);
         tokio::select! {
             _ = async { tokio::join!(passes, objects.sync()) } => {}
             never = pulse.beat() => match never {},

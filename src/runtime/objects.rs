@@ -1,7 +1,7 @@
 //! The objects of this process: their caches, how to wake them, and what is remembered of each between passes. Talks to nobody.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,9 +14,13 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
+use tokio::sync::Notify;
+
+use super::pass::LastTry;
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
-    reconcile::Memory,
+    cloudfront::{ErrorClass, Operation},
+    reconcile::{Memory, Outcome},
     sweep::{self, Objects as _},
 };
 
@@ -37,6 +41,41 @@ pub struct Remembered {
     pub left_to: Option<String>,
     /// Whether our finalizer is off: nothing is left to do, although the cache may show it for a while yet.
     pub released: bool,
+    /// How the last reconcile ended.
+    pub last_try: LastTry,
+    /// Operations that were throttled in this object's last tries: the next one waits for them in the queue, before its first call.
+    pub throttled: BTreeSet<Operation>,
+}
+
+impl Remembered {
+    /// Takes note of how a reconcile ended.
+    pub fn tried(&mut self, outcome: &Outcome) {
+        self.last_try = LastTry::of(self.memory.failures, outcome.error.as_ref());
+        match outcome.error.as_ref().filter(|error| error.class == ErrorClass::Throttled) {
+            Some(error) => drop(self.throttled.insert(error.operation)),
+            None => self.throttled.clear(),
+        }
+    }
+}
+
+/// Hears of an object's changes while a pass over it is under way.
+pub struct News<'a> {
+    objects: &'a Objects,
+    key: ObjectRef<ConnectionGroup>,
+    come: Arc<Notify>,
+}
+
+impl News<'_> {
+    /// Returns with the next change, or at once if one came since the last.
+    pub async fn come(&self) {
+        self.come.notified().await;
+    }
+}
+
+impl Drop for News<'_> {
+    fn drop(&mut self) {
+        self.objects.listening().remove(&self.key);
+    }
 }
 
 /// Caches, wake-up channels and memories. Passes of one object never overlap, so a memory's lock is never waited for.
@@ -44,6 +83,7 @@ pub struct Remembered {
 pub struct Objects {
     scopes: Vec<(Store<ConnectionGroup>, UnboundedSender<ObjectRef<ConnectionGroup>>)>,
     remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>,
+    listening: Mutex<HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>>,
     synced: AtomicBool,
 }
 
@@ -69,6 +109,20 @@ impl Objects {
         self.scopes.iter().find_map(|(store, _)| store.get(&object))
     }
 
+    /// The news of an object from now on. There is one pass over an object at a time.
+    pub fn news_of(&self, object: &ConnectionGroup) -> News<'_> {
+        let (key, come) = (ObjectRef::from_obj(object), Arc::<Notify>::default());
+        self.listening().insert(key.clone(), Arc::clone(&come));
+        News { objects: self, key, come }
+    }
+
+    /// An object has changed, or a list shows that it is out of date.
+    pub fn changed(&self, object: &ObjectRef<ConnectionGroup>) {
+        if let Some(come) = self.listening().get(object) {
+            come.notify_one();
+        }
+    }
+
     /// What is remembered of the object with that uid.
     pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Remembered>> {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())
@@ -83,6 +137,10 @@ impl Objects {
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);
+    }
+
+    fn listening(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>> {

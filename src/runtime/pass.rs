@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod agreeable;
+mod class;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -15,25 +16,32 @@ use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{controller::Action, reflector::ObjectRef},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, watch},
+    task::JoinHandle,
+};
 use tracing::{Instrument, field::Empty};
 
+pub use self::class::LastTry;
+use self::class::class_of;
 use super::{
     Gate,
     events::Recorder,
     finalizer::{self, Holder},
     metrics::{Ended, Metrics},
-    objects::{Objects, Remembered},
+    objects::{News, Objects, Remembered},
     schema, status,
 };
 use crate::{
     api::{self, ConnectionGroup, ConnectionGroupStatus},
     clock::{Clock, Moment},
-    cloudfront::{ErrorClass, Snapshot, budget::Lane, fence::Fence, sdk::Sdk},
-    reconcile::{
-        Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings, backoff::Pace, observe::Look,
-        reconcile,
+    cloudfront::{
+        ErrorClass,
+        fence::Fence,
+        queue::{CallQueue, Class, Reservation},
+        sdk::Sdk,
     },
+    reconcile::{Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings, backoff::Pace, reconcile},
     sweep::Lists,
     telemetry::tell_trace_id,
 };
@@ -46,6 +54,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// CloudFront.
     pub port: Sdk,
+    /// Decides whose call is next.
+    pub queue: CallQueue,
     /// The administrator's decisions.
     pub policy: Policy,
     /// The finalizer of this installation.
@@ -62,8 +72,18 @@ pub struct Context {
     pub fence: Fence,
     /// What the first passes wait for.
     pub gate: Shared<BoxFuture<'static, Gate>>,
-    /// How many passes may be under way, over all watches: each watch has a limit of its own besides.
-    pub turns: Semaphore,
+    /// Limits the requests to the API server that are under way at once: their answers may be a megabyte each.
+    pub api_turns: Semaphore,
+}
+
+/// Requests of passes to the API server that may be under way at once.
+pub const API_REQUESTS_AT_ONCE: usize = 8;
+
+impl Context {
+    /// Never closed, so there is always a turn in the end.
+    async fn api_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.api_turns.acquire().await.ok()
+    }
 }
 
 /// What can end a pass before its outcome is stored.
@@ -75,18 +95,34 @@ pub enum PassError {
     /// A bug; the object is tried again, the others go on.
     #[error("the pass panicked: {0}")]
     Panicked(String),
+    /// Its task ended early: the process is about to end.
+    #[error("the pass was cut off")]
+    CutOff,
 }
 
-/// Runs one pass, inside its span, and counts it.
+/// A task that ends with its handle.
+struct Attached<T>(JoinHandle<T>);
+
+impl<T> Drop for Attached<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs one pass, in a task of its own: kube polls all passes whenever one of them moves, and hundreds may wait for their turn to call CloudFront.
 ///
 /// # Errors
 /// What kept the outcome from being stored.
 pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
-    // Never closed, so there is always a turn in the end.
-    let _turn = context.turns.acquire().await;
     if context.gate.clone().await == Gate::Stopping || context.fence.is_draining() {
         return Ok(Action::await_change());
     }
+    let mut task = Attached(tokio::spawn(Box::pin(counted(object, context))));
+    (&mut task.0).await.unwrap_or(Err(PassError::CutOff))
+}
+
+/// One pass, inside its span, counted.
+async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
     let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
     metrics.queue.open();
     // While it waited, on a standby perhaps for weeks, the object may have changed.
@@ -105,8 +141,11 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         trace_id = Empty,
     );
     tell_trace_id(&span);
-    metrics.queue.started(&key);
-    let caught = AssertUnwindSafe(Box::pin(one(&object, &context))).catch_unwind().instrument(span.clone()).await;
+    // It joins the call queue with its first call; what it asks for is known by then.
+    let reservation = Arc::new(context.queue.reserve(Class::Rest));
+    metrics.queue.started(&key, &reservation);
+    let pass = Box::pin(one(&object, &context, &reservation));
+    let caught = AssertUnwindSafe(pass).catch_unwind().instrument(span.clone()).await;
     let ended = caught.unwrap_or_else(|panic| {
         metrics.panicked();
         Err(PassError::Panicked(panic_text(panic.as_ref())))
@@ -167,7 +206,11 @@ fn how(outcome: &Outcome) -> Ended {
     }
 }
 
-async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, PassError> {
+async fn one(
+    object: &Arc<ConnectionGroup>,
+    context: &Context,
+    reservation: &Arc<Reservation>,
+) -> Result<PassEnded, PassError> {
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     let held = match finalizer::holder(object.finalizers(), &context.finalizer) {
@@ -175,7 +218,10 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
         // Nothing may be added to an object that is being deleted.
         Holder::Former if object.meta().deletion_timestamp.is_some() => Holder::Us,
         Holder::Nobody if object.meta().deletion_timestamp.is_some() => Holder::Nobody,
-        Holder::Nobody | Holder::Former => finalizer::add(&api, object, &context.finalizer).await?,
+        Holder::Nobody | Holder::Former => {
+            let _turn = context.api_turn().await;
+            finalizer::add(&api, object, &context.finalizer).await?
+        }
     };
     match held {
         Holder::Us => {}
@@ -191,8 +237,12 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
     if remembered.released {
         return Ok(DONE);
     }
-    let Some(outcome) = Box::pin(look(object, context, &mut remembered)).await else { return Ok(ABANDONED) };
+    let Some((object, outcome)) = Box::pin(look(object, context, &mut remembered, reservation)).await else {
+        return Ok(ABANDONED);
+    };
+    let object = &*object;
     remembered.status = Some(outcome.status.clone());
+    remembered.tried(&outcome);
 
     match outcome.finalizer {
         Finalizer::Keep => {
@@ -201,7 +251,9 @@ async fn one(object: &ConnectionGroup, context: &Context) -> Result<PassEnded, P
             stored?;
         }
         Finalizer::Release => {
+            let turn = context.api_turn().await;
             finalizer::remove(&api, object, &context.finalizer).await?;
+            drop(turn);
             remembered.released = true;
             context.metrics.released(object, context.clock.wall());
             tell(object, &outcome, context).await;
@@ -227,6 +279,7 @@ async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> Pas
         tracing::warn!("{note}");
         let (reason, action) = (api::Reason::ForeignFinalizer, "Reconcile");
         let event = Event { severity: Severity::Warning, reason, action, note };
+        let _turn = context.api_turn().await;
         context.recorder.publish(&object.object_ref(&()), &event).await;
         remembered.left_to = Some(theirs.to_owned());
     }
@@ -251,7 +304,9 @@ async fn store_status(
         if cached && accepted {
             return Ok(());
         }
+        let turn = context.api_turn().await;
         let Some(stored) = status::write(api, object, &next).await? else { return Ok(()) };
+        drop(turn);
         let dropped = schema::dropped(&next, &stored);
         let known = dropped == remembered.dropped;
         remembered.written = Some(next);
@@ -270,6 +325,7 @@ async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
     context.metrics.heard(outcome);
     let regarding = object.object_ref(&());
     for event in &outcome.events {
+        let _turn = context.api_turn().await;
         context.recorder.publish(&regarding, event).await;
     }
 }
@@ -277,23 +333,69 @@ async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// The outcome of a reconcile; none if a call of it was not begun, because the process is to end.
-async fn look(object: &ConnectionGroup, context: &Context, remembered: &mut Remembered) -> Option<Outcome> {
+/// The outcome of a reconcile, and the object as it was reconciled; none if the process is to end before a call was begun, or if the next pass has to
+/// take the object up from its beginning.
+///
+/// Until its first call nothing has happened. What changes before is taken up, at the place in the queue that is held already.
+async fn look(
+    object: &Arc<ConnectionGroup>,
+    context: &Context,
+    remembered: &mut Remembered,
+    reservation: &Arc<Reservation>,
+) -> Option<(Arc<ConnectionGroup>, Outcome)> {
+    let news = context.objects.news_of(object);
+    let mut object = Arc::clone(object);
+    loop {
+        let ended = tokio::select! {
+            biased;
+            outcome = Box::pin(reconcile_in_turn(&object, context, remembered, reservation)) => Some(outcome?),
+            () = changed_before_its_turn(&news, reservation) => None,
+        };
+        if let Some(outcome) = ended {
+            reservation.end();
+            return Some((object, outcome));
+        }
+        object = context.objects.current(&object).filter(|current| is_held_alike(current, &object))?;
+    }
+}
+
+/// Returns when the object, or what the last list shows of it, has changed. Never, once the first call may have been made.
+async fn changed_before_its_turn(news: &News<'_>, reservation: &Reservation) {
+    news.come().await;
+    if reservation.has_begun() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether it is the same object, and what keeps it from going is as it was.
+fn is_held_alike(current: &ConnectionGroup, before: &ConnectionGroup) -> bool {
+    current.metadata.uid == before.metadata.uid && current.metadata.finalizers == before.metadata.finalizers
+}
+
+/// The outcome of a reconcile of the object as it is now; none if a call of it was not begun, because the process is to end.
+async fn reconcile_in_turn(
+    object: &ConnectionGroup,
+    context: &Context,
+    remembered: &mut Remembered,
+    reservation: &Arc<Reservation>,
+) -> Option<Outcome> {
     let mut object = object.clone();
     if remembered.status.is_some() {
         object.status.clone_from(&remembered.status);
     }
     plan_deep_check(&mut remembered.memory, context.clock.moment(), context.policy.deep_check_interval);
     let lists = context.lists.borrow().clone();
-    let mut around = Surroundings {
-        port: &context.port,
+    let port = context.port.within(Arc::clone(reservation));
+    let around = Surroundings {
+        port: &port,
         policy: &context.policy,
         snapshot: lists.snapshot.as_deref(),
         list_trouble: lists.trouble.as_ref(),
         clock: context.clock.as_ref(),
     };
-    let port = context.port.in_lane(lane_of(&Known::of(&object, &remembered.memory, &around), around.snapshot));
-    around.port = &port;
+    let known = Known::of(&object, &remembered.memory, &around);
+    let class = class_of(&object, &known, around.snapshot, remembered.last_try);
+    reservation.ask_for(class, remembered.throttled.iter().copied());
     let outcome = tokio::select! {
         outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)) => outcome,
         () = port.abandoned() => return None,
@@ -314,11 +416,6 @@ fn plan_deep_check(memory: &mut Memory, now: Moment, interval: Duration) {
     memory.deep_check_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
 }
 
-/// Nobody waits for a look at what is in sync, unless they asked for it; anything else, a group that somebody switched off among it, is urgent.
-fn lane_of(known: &Known<'_>, snapshot: Option<&Snapshot>) -> Lane {
-    if known.is_in_sync(snapshot) && known.look != Look::Afresh { Lane::Background } else { Lane::Urgent }
-}
-
 /// What a panic says.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
@@ -327,31 +424,10 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-
     use super::*;
-    use crate::{
-        api::{ConnectionGroupSpec, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
-        cloudfront::{Arn, Deployment, Etag, GroupId, GroupName, Summary},
-        reconcile::ownership::{Installation, OwnerTag},
-    };
 
     const INTERVAL: Duration = Duration::from_hours(6);
     const NOW: Moment = Moment::after_start(Duration::from_hours(1));
-
-    struct Still;
-
-    impl Clock for Still {
-        fn moment(&self) -> Moment {
-            NOW
-        }
-
-        fn wall(&self) -> Timestamp {
-            Timestamp::UNIX_EPOCH
-        }
-    }
 
     #[test]
     fn the_first_deep_check_of_an_object_comes_at_random_within_one_interval_and_is_planned_once() {
@@ -367,80 +443,6 @@ mod tests {
         for quarter in 0..4 {
             let (from, to) = (NOW + INTERVAL * quarter / 4, NOW + INTERVAL * (quarter + 1) / 4);
             assert!(planned.iter().any(|due| *due >= from && *due < to), "quarter {quarter}: {planned:?}");
-        }
-    }
-
-    /// An object that is Ready, and a list that shows its group as its status does.
-    fn in_sync() -> (ConnectionGroup, Snapshot) {
-        let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
-        object.metadata.generation = Some(1);
-        object.status = Some(ConnectionGroupStatus {
-            observed_generation: 1,
-            id: Some("cg_1".into()),
-            owner: Some(OwnerTag::new("prod", "", "edge").to_string()),
-            installation: Some("uid-here".into()),
-            e_tag: Some("E1".into()),
-            conditions: set_standing(&[], (Standing::Ready, Reason::Deployed, "m"), None, 1, Timestamp::UNIX_EPOCH),
-            ..ConnectionGroupStatus::UNSEEN
-        });
-        let group = Summary {
-            id: GroupId::new("cg_1"),
-            arn: Arn::new("arn"),
-            name: GroupName::new("edge"),
-            etag: Etag::new("E1"),
-            enabled: Some(true),
-            anycast_ip_list_id: None,
-            deployment: Some(Deployment::Deployed),
-            modified: None,
-        };
-        (object, Snapshot { began: NOW, groups: BTreeMap::from([(group.name.clone(), group)]) })
-    }
-
-    #[test]
-    fn what_is_in_sync_is_looked_at_in_the_background_unless_somebody_asked_and_all_else_is_urgent() {
-        type Change = fn(&mut ConnectionGroup, &mut Snapshot);
-        let table: [(&str, Change, Lane); 7] = [
-            ("in sync", |_, _| {}, Lane::Background),
-            (
-                "a reconcile was requested",
-                |object, _| {
-                    object.annotations_mut().insert(RECONCILE_REQUESTED_AT.to_owned(), "now".to_owned());
-                },
-                Lane::Urgent,
-            ),
-            ("the spec was edited", |object, _| object.metadata.generation = Some(2), Lane::Urgent),
-            (
-                "it is being deleted",
-                |object, _| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
-                Lane::Urgent,
-            ),
-            ("it is not Ready", |object, _| object.status.as_mut().unwrap().conditions.clear(), Lane::Urgent),
-            (
-                "somebody else changed the group",
-                |_, list| list.groups.values_mut().for_each(|group| group.etag = Etag::new("E2")),
-                Lane::Urgent,
-            ),
-            ("the group is gone", |_, list| list.groups.clear(), Lane::Urgent),
-        ];
-        let policy = Policy {
-            owner_id: "prod".to_owned(),
-            installation: Installation::new("uid-here"),
-            predecessor: None,
-            allow_adoption: false,
-            sweep_interval: Duration::from_mins(1),
-            sweep_interval_active: Duration::from_secs(10),
-            deep_check_interval: INTERVAL,
-            settle_window: Duration::from_mins(1),
-        };
-        let around = Surroundings { port: &(), policy: &policy, snapshot: None, list_trouble: None, clock: &Still };
-        for (what, change, lane) in table {
-            let (mut object, mut list) = in_sync();
-            change(&mut object, &mut list);
-            for deep_check_at in [NOW + INTERVAL, NOW] {
-                let memory = Memory { deep_check_at: Some(deep_check_at), ..Memory::default() };
-                let known = Known::of(&object, &memory, &around);
-                assert_eq!(lane_of(&known, Some(&list)), lane, "{what}, deep check at {deep_check_at:?}");
-            }
         }
     }
 }

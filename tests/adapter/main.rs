@@ -11,6 +11,7 @@ mod list;
 mod remote;
 mod server;
 mod tls;
+mod turns;
 mod unstated;
 mod xml;
 
@@ -23,8 +24,8 @@ use cloudfront_simulator::{
     server::{Simulator, serve},
 };
 use connection_group_operator::cloudfront::{
-    budget::Budget,
     fence::Fence,
+    queue::CallQueue,
     sdk::{Call, Meter, Sdk},
 };
 use testbed::admin::AdminClient;
@@ -46,14 +47,28 @@ impl Meter for Silent {
 
 /// A simulator with these switches, and the adapter connected to it.
 async fn connected(switches: Switches) -> (AdminClient, Sdk) {
+    connected_through(unlimited(), switches).await
+}
+
+/// The same, through this call queue.
+async fn connected_through(queue: CallQueue, switches: Switches) -> (AdminClient, Sdk) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve(listener, Arc::new(Simulator::new(switches, Duration::ZERO)), pending()));
-    (AdminClient::new(&url).unwrap(), adapter(&url))
+    (AdminClient::new(&url).unwrap(), adapter_through(queue, &url))
 }
 
-/// The adapter as the operator configures it, but for credentials and budget.
+/// The adapter as the operator configures it, but for credentials and rate limit.
 fn adapter(url: &str) -> Sdk {
+    adapter_through(unlimited(), url)
+}
+
+/// As good as no limit.
+fn unlimited() -> CallQueue {
+    CallQueue::new(10_000.0, 10_000)
+}
+
+fn adapter_through(queue: CallQueue, url: &str) -> Sdk {
     let credentials = Credentials::new("simulator", "simulator", None, None, "simulator");
     let aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -63,6 +78,5 @@ fn adapter(url: &str) -> Sdk {
         .build();
     let fence = Fence::default();
     fence.open();
-    let budget = Budget::new(10_000.0, 10_000, Duration::from_mins(1));
-    Sdk::configured(&aws, PATIENCE, Arc::new(budget), Arc::new(Silent), fence)
+    Sdk::configured(&aws, PATIENCE, queue, Arc::new(Silent), fence)
 }

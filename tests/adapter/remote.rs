@@ -8,8 +8,9 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
-    reconcile::{Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
+    reconcile::{Finalizer, Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     adapter,
@@ -102,6 +103,21 @@ impl Remote {
             self.pass().await;
             self.advance(Duration::from_mins(5)).await;
         }
+    }
+
+    pub fn delete(&mut self) {
+        self.object.metadata.deletion_timestamp = Some(Time(Frozen(self.elapsed).wall()));
+    }
+
+    /// Whether the object is released within an hour.
+    pub async fn is_released(&mut self) -> bool {
+        for _ in 0..12 {
+            if self.pass().await.finalizer == Finalizer::Release {
+                return true;
+            }
+            self.advance(Duration::from_mins(5)).await;
+        }
+        false
     }
 
     pub fn request_reconcile(&mut self) {

@@ -96,6 +96,35 @@ async fn whatever_an_answer_leaves_out_a_group_at_rest_stays_ready_and_is_not_ch
 }
 
 #[tokio::test]
+async fn whatever_an_answer_leaves_out_a_deletion_ends() {
+    let mut wrong = Vec::new();
+    // One answer without tags, time and again, is how a group looks that is no longer ours.
+    for (operation, paths) in cases().into_iter().filter(|(operation, _)| *operation != Operation::ListTagsForResource)
+    {
+        let mut remote = Remote::new().await;
+        remote.settle().await;
+        remote.server.take_calls();
+        remote.server.spoil(operation, &without(&paths));
+        remote.delete();
+        let mut released = remote.is_released().await;
+        if operation == Operation::GetConnectionGroup && identifies(operation, &paths) {
+            // Nothing may be done to a group that does not say which one it is.
+            let mutations = remote.mutations();
+            if released || !mutations.is_empty() {
+                wrong.push(format!("{operation} without {paths:?}: {released} {mutations:?}"));
+            }
+            remote.server.heal();
+            released = remote.is_released().await;
+        }
+        let groups = remote.server.account(|account, now| account.groups(now).len());
+        if (released, groups) != (true, 0) {
+            wrong.push(format!("{operation} without {paths:?}: {released}, {groups} groups, {:?}", remote.ready()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
 async fn whatever_answers_left_out_one_group_is_there_and_ready_once_they_are_whole() {
     let mut wrong = Vec::new();
     for (operation, paths) in cases() {

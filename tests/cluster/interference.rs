@@ -53,7 +53,7 @@ async fn what_a_pass_finds_late_about_an_object_that_is_gone_is_not_told_of_the_
     ];
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
-    let patience = ["--concurrency=8", "--aws-call-timeout=30s", "--create-settle-window=30s"];
+    let patience = ["--aws-call-timeout=30s", "--create-settle-window=30s"];
     let _operator = steps::operator(&bed).args(patience).start().await?;
     let objects = bed.api::<ConnectionGroup>().await?;
     let mut held = Vec::new();

@@ -119,7 +119,7 @@ async fn run(disturbance: Disturbance) -> Result<usize> {
 
 /// An operator that can have many calls under way, and waits for them for as long as a test may take.
 async fn patient(bed: &Testbed) -> Result<Operator> {
-    let patience = ["--concurrency=64", "--aws-call-timeout=30s", "--create-settle-window=30s"];
+    let patience = ["--aws-call-timeout=30s", "--create-settle-window=30s"];
     steps::operator(bed).args(patience).start().await
 }
 

@@ -2,7 +2,7 @@
 
 use cloudfront_simulator::admin::{Fault, GroupPatch, IpAddressType, Moment, NewList, NewTenant, Operation, Request};
 use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT, finalizer};
-use kube::ResourceExt;
+use kube::{ResourceExt, api::DeleteParams};
 use serde_json::json;
 use testbed::{Result, wait_for, wait_gone, wait_until};
 
@@ -192,4 +192,31 @@ async fn event(bed: &testbed::Testbed, reason: &str, note: &str) -> Result<()> {
         if lines.any(shown) { Ok(()) } else { Err(events) }
     })
     .await
+}
+
+#[tokio::test]
+async fn whatever_answers_leave_out_an_object_lives_its_life_and_its_group_keeps_its_fallback() -> Result<()> {
+    for left_out in ["status", "enabled", "all"] {
+        let bed = steps::bed().await?;
+        let admin = &bed.simulator.admin;
+        admin.set_switches(&json!({ "left_out": left_out, "omission_clears": true })).await?;
+        let _operator = steps::hasty_operator(&bed).start().await?;
+        steps::create(&bed, "edge", json!({})).await?;
+        let shown = async || admin.group("edge").await.map_err(|error| error.to_string());
+        wait_until(PATIENCE, "the group", async || shown().await?.map(drop).ok_or_else(|| "none".to_owned())).await?;
+        let viewer_fallback = Some("E1ABC".to_owned());
+        admin.edit_group("edge", &GroupPatch { viewer_fallback, ..GroupPatch::default() }).await?;
+
+        steps::patch(&bed, "edge", json!({ "spec": { "enabled": false } })).await?;
+        wait_until(PATIENCE, "the group to be off, with its fallback", async || match shown().await? {
+            Some(group) if !group.resource.enabled && group.resource.viewer_fallback.is_some() => Ok(()),
+            other => Err(format!("{left_out}: {other:?}")),
+        })
+        .await?;
+        let objects = bed.api::<ConnectionGroup>().await?;
+        objects.delete("edge", &DeleteParams::default()).await?;
+        wait_gone(&objects, "edge", PATIENCE).await?;
+        assert_eq!(admin.group("edge").await?, None, "{left_out}");
+    }
+    Ok(())
 }

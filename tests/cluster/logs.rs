@@ -40,7 +40,8 @@ async fn the_settings_in_force_are_logged_without_their_secrets() -> Result<()> 
         .await?;
     let starting = journal::lines(&operator).into_iter().find(|line| line["message"] == "starting");
     let args = starting.expect("the first line")["args"].to_string();
-    for part in [bed.namespace.as_str(), "deep_check_interval: 25200s", "***@127.0.0.1:9", "concurrency: 8"] {
+    for part in [bed.namespace.as_str(), "deep_check_interval: 25200s", "***@127.0.0.1:9", "metrics_per_object: false"]
+    {
         assert!(args.contains(part), "{part}: {args}");
     }
     assert!(!journal::text(&operator).contains("canary"), "{args}");

@@ -19,6 +19,7 @@ mod logs;
 mod many;
 mod metrics;
 mod namespaces;
+mod queue;
 mod resource;
 mod restarts;
 mod schema;

@@ -53,13 +53,13 @@ fn error(status: u16, code: &str) -> Fault {
 async fn every_metric_moves_with_what_it_counts_and_is_listed_in_the_documents() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = steps::hasty_operator(&bed)
-        .args(["--concurrency=1", "--metrics-per-object", "--leader-election", "--leader-election-namespace"])
+        .args(["--metrics-per-object", "--leader-election", "--leader-election-namespace"])
         .args([&bed.namespace])
         .start()
         .await?;
     at_rest(&operator).await?;
     one_object_is_created(&bed, &operator).await?;
-    a_pass_stands_still_and_another_object_waits(&bed, &operator).await?;
+    a_pass_stands_still_and_another_object_goes_on(&bed, &operator).await?;
     calls_are_refused(&bed, &operator).await?;
     somebody_else_makes_changes(&bed, &operator).await?;
     an_object_goes(&bed, &operator).await?;
@@ -79,7 +79,6 @@ async fn at_rest(operator: &Operator) -> Result<()> {
         1.0,
         &[
             ("connection_group_operator_build_info", &version),
-            ("controller_runtime_max_concurrent_reconciles", "controller=connectiongroup"),
             ("leader_election_master_status", "name=connection-group-operator"),
         ],
     )
@@ -143,8 +142,8 @@ async fn one_object_is_created(bed: &Testbed, operator: &Operator) -> Result<()>
     .await
 }
 
-/// The only worker waits for an answer that comes too late.
-async fn a_pass_stands_still_and_another_object_waits(bed: &Testbed, operator: &Operator) -> Result<()> {
+/// One pass waits for an answer that comes too late.
+async fn a_pass_stands_still_and_another_object_goes_on(bed: &Testbed, operator: &Operator) -> Result<()> {
     let before = scrape(operator).await?;
     let hold = bed.simulator.admin.hold_once(Operation::UpdateConnectionGroup, Moment::Before).await?;
     steps::patch(bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
@@ -154,13 +153,13 @@ async fn a_pass_stands_still_and_another_object_waits(bed: &Testbed, operator: &
         operator,
         &before,
         &[
-            ("workqueue_depth", "name=connectiongroup"),
             ("workqueue_unfinished_work_seconds", "name=connectiongroup"),
             ("workqueue_longest_running_processor_seconds", "name=connectiongroup"),
             ("controller_runtime_active_workers", "controller=connectiongroup"),
         ],
     )
     .await?;
+    steps::ready(bed, "waits").await?;
     grow(
         operator,
         &before,
@@ -175,7 +174,6 @@ async fn a_pass_stands_still_and_another_object_waits(bed: &Testbed, operator: &
     .await?;
     bed.simulator.admin.delete_fault(hold).await?;
     steps::ready(bed, "edge").await?;
-    steps::ready(bed, "waits").await?;
     are(operator, 0.0, &[("workqueue_depth", ""), ("controller_runtime_active_workers", "")]).await
 }
 
@@ -198,8 +196,9 @@ async fn calls_are_refused(bed: &Testbed, operator: &Operator) -> Result<()> {
     }
     let terminal = ("controller_runtime_terminal_reconcile_errors_total", "controller=connectiongroup");
     grow(operator, &Scrape::of(""), &[terminal]).await?;
-    let slower = [("connection_group_operator_budget_calls_per_second", "")];
-    until(operator, &Scrape::of(""), &slower, |_, now| now < 100.0).await
+    let slower = [("connection_group_operator_slowed_calls_per_second", "operation=CreateConnectionGroup")];
+    until(operator, &Scrape::of(""), &slower, |_, now| now > 0.0 && now < 100.0).await?;
+    are(operator, 100.0, &[("connection_group_operator_budget_calls_per_second", "")]).await
 }
 
 async fn somebody_else_makes_changes(bed: &Testbed, operator: &Operator) -> Result<()> {
@@ -287,6 +286,21 @@ fn listed() -> Kinds {
 
 fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in target").to_owned()
+}
+
+#[tokio::test]
+async fn who_waits_for_a_call_is_shown_by_class() -> Result<()> {
+    let bed = steps::bed().await?;
+    let operator = bed.operator().args(["--aws-rate=0.001", "--aws-burst=2"]).start().await?;
+    for name in ["first", "second", "third"] {
+        steps::create(&bed, name, json!({})).await?;
+    }
+    // The list and one Create are the burst.
+    are(&operator, 2.0, &[("connection_group_operator_call_queue_depth", "class=Asked")]).await?;
+    let oldest = [("connection_group_operator_call_queue_oldest_wait_seconds", "class=Asked")];
+    let before = scrape(&operator).await?;
+    grow(&operator, &before, &oldest).await?;
+    are(&operator, 0.0, &[("controller_runtime_active_workers", "")]).await
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use cloudfront_simulator::{
@@ -90,9 +90,10 @@ impl LeftOut {
     }
 }
 
-/// An account that answers the port.
+/// An account that answers the port. All clones are the same account.
+#[derive(Clone)]
 pub struct InProcess {
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
 }
 
 struct Inner {
@@ -106,7 +107,7 @@ struct Inner {
 impl InProcess {
     pub fn new(account: Account, now: Timestamp) -> Self {
         let (calls, faults, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { inner: Mutex::new(Inner { account, now, calls, faults, left_out }) }
+        Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out })) }
     }
 
     /// The account itself, for what somebody else does to it.

@@ -56,7 +56,8 @@ async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) 
     };
     let objects = Arc::new(Cache { before, after, changes_at: Instant::now() + Duration::from_secs(second) });
     let (publish, mut lists) = watch::channel(Lists::default());
-    let sweeps = sweep::run(world.port, world.policy, scope, clock, objects, publish);
+    let for_one_list = || std::future::ready(world.port.clone());
+    let sweeps = sweep::run(for_one_list, world.port.clone(), world.policy, scope, clock, objects, publish);
     let third = async {
         let mut heard = [Instant::now(); 3];
         for sweep in &mut heard {

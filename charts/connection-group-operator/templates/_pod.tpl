@@ -33,7 +33,6 @@
   "--aws-burst" $values.budget.burst
   "--sweep-interval" $values.sweep.interval
   "--sweep-interval-active" $values.sweep.intervalActive
-  "--concurrency" $values.reconcile.concurrency
   "--deep-check-interval" $values.reconcile.deepCheckInterval
   "--create-settle-window" $values.reconcile.createSettleWindow
   "--otlp-endpoint" $values.tracing.otlpEndpoint

@@ -57,8 +57,9 @@ struct Call {
 
 impl Call {
     fn carry_out(&self, freshness: Freshness) -> Answer {
-        let outcome = self.simulator.lock().carry_out(self.seq, &self.request, freshness);
-        wire::encode(&outcome, &self.request_id)
+        let mut shared = self.simulator.lock();
+        let outcome = shared.carry_out(self.seq, &self.request, freshness);
+        wire::leave_out(wire::encode(&outcome, &self.request_id), shared.account.switches().left_out)
     }
 
     async fn suffer(self, id: FaultId, fault: Fault) -> Option<Answer> {

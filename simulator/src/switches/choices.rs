@@ -98,6 +98,25 @@ choices! {
         /// 400
         InvalidIfMatchVersion,
     }
+    /// What answers about groups leave out.
+    LeftOut {
+        /// Nothing that there is to say
+        Nothing,
+        /// `Status`
+        Status,
+        /// `Enabled`
+        Enabled,
+        /// `Ipv6Enabled`
+        Ipv6Enabled,
+        /// `IsDefault`
+        IsDefault,
+        /// `RoutingEndpoint`
+        RoutingEndpoint,
+        /// `CreatedTime` and `LastModifiedTime`
+        Times,
+        /// All of these
+        All,
+    }
     /// On which addresses a domain of a tenant is served.
     ServeOn {
         /// On all of its group
@@ -125,6 +144,25 @@ impl DefaultGroupDeletion {
             Self::AccessDenied => ErrorCode::AccessDenied,
             Self::IllegalDelete => ErrorCode::IllegalDelete,
             Self::InvalidArgument => ErrorCode::InvalidArgument,
+        }
+    }
+}
+
+impl LeftOut {
+    /// The elements that are left out.
+    #[must_use]
+    pub const fn elements(self) -> &'static [&'static str] {
+        match self {
+            Self::Nothing => &[],
+            Self::Status => &["Status"],
+            Self::Enabled => &["Enabled"],
+            Self::Ipv6Enabled => &["Ipv6Enabled"],
+            Self::IsDefault => &["IsDefault"],
+            Self::RoutingEndpoint => &["RoutingEndpoint"],
+            Self::Times => &["CreatedTime", "LastModifiedTime"],
+            Self::All => {
+                &["Status", "Enabled", "Ipv6Enabled", "IsDefault", "RoutingEndpoint", "CreatedTime", "LastModifiedTime"]
+            }
         }
     }
 }

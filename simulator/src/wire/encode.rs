@@ -3,7 +3,7 @@
 use crate::error::ServiceError;
 use crate::model::{AnycastIpList, ConnectionGroup, ConnectionGroupSummary, DistributionTenant, Tags, Versioned};
 use crate::response::{Page, Response};
-use crate::switches::ServeOn;
+use crate::switches::{LeftOut, ServeOn};
 
 use super::Answer;
 use super::xml::Document;
@@ -45,6 +45,20 @@ pub fn encode(outcome: &Result<Response, ServiceError>, request_id: &str) -> Ans
         ) => Answer { status: 204, error: None, content_type: None, headers: Vec::new(), body: String::new() },
     };
     answer.headers.push(("x-amzn-requestid".to_owned(), request_id.to_owned()));
+    answer
+}
+
+/// The answer without those members of groups, in lists too.
+#[must_use]
+pub fn leave_out(mut answer: Answer, left_out: LeftOut) -> Answer {
+    let of_groups = ["<ConnectionGroup ", "<ListConnectionGroupsResult "].iter().any(|root| answer.body.contains(root));
+    for name in left_out.elements().iter().filter(|_| of_groups) {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        while let Some((before, rest)) = answer.body.split_once(&open) {
+            let after = rest.split_once(&close).map_or("", |(_, after)| after);
+            answer.body = [before, after].concat();
+        }
+    }
     answer
 }
 

@@ -1,17 +1,16 @@
-//! What is known of the AWS account: how old that knowledge is, what it shows, and how fast it may be asked. Talks to nobody.
+//! What is known of the AWS account: how old that knowledge is, and what it shows. Talks to nobody.
 
 use std::time::Duration;
 
-use prometheus::{Gauge, GaugeVec, Registry};
+use prometheus::{GaugeVec, Registry};
 
-use super::family::{gauge, gauges};
+use super::family::gauges;
 
-/// Gauges of the account. A standby does not look at it, and shows none but the call rate.
+/// Gauges of the account. A standby does not look at it, and shows none.
 pub struct Account {
     sweep_age: GaugeVec,
     sweep_groups: GaugeVec,
     orphans: GaugeVec,
-    budget_rate: Gauge,
 }
 
 /// What the last sweeps brought.
@@ -45,17 +44,11 @@ impl Account {
                 "Connection groups that carry our owner tag although no object names them.",
                 &NO_LABELS,
             ),
-            budget_rate: gauge(
-                registry,
-                "connection_group_operator_budget_calls_per_second",
-                "CloudFront calls per second that the budget allows at this time.",
-            ),
         }
     }
 
     /// Brings the gauges up to date; `None` on a standby.
-    pub fn measure(&self, swept: Option<&Swept>, budget_rate: f64) {
-        self.budget_rate.set(budget_rate);
+    pub fn measure(&self, swept: Option<&Swept>) {
         for gauge in [&self.sweep_age, &self.sweep_groups, &self.orphans] {
             gauge.reset();
         }
@@ -68,7 +61,8 @@ impl Account {
     }
 }
 
-fn many(n: usize) -> f64 {
+/// A count as a gauge has it.
+pub fn many(n: usize) -> f64 {
     u32::try_from(n).unwrap_or(u32::MAX).into()
 }
 
@@ -79,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_leader_that_never_listed_says_so_and_a_standby_says_nothing() {
-        let shown = |swept: Option<&Swept>| text_of(|registry| Account::new(registry).measure(swept, 2.0));
+        let shown = |swept: Option<&Swept>| text_of(|registry| Account::new(registry).measure(swept));
         let blind = shown(Some(&Swept { list: None, orphans: 0 }));
         assert!(blind.contains("connection_group_operator_sweep_age_seconds inf\n"), "{blind}");
         assert!(!shown(None).contains("sweep"));
@@ -88,8 +82,8 @@ mod tests {
     #[test]
     fn a_list_is_shown_with_its_age_and_its_groups() {
         let swept = Swept { list: Some((Duration::from_secs(7), 3)), orphans: 1 };
-        let text = text_of(|registry| Account::new(registry).measure(Some(&swept), 0.5));
-        for line in ["sweep_age_seconds 7", "sweep_groups 3", "orphans 1", "budget_calls_per_second 0.5"] {
+        let text = text_of(|registry| Account::new(registry).measure(Some(&swept)));
+        for line in ["sweep_age_seconds 7", "sweep_groups 3", "orphans 1"] {
             assert!(text.contains(&format!("connection_group_operator_{line}\n")), "{line}: {text}");
         }
     }

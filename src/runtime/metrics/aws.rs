@@ -34,7 +34,7 @@ impl Aws {
             call_seconds: seconds(
                 registry,
                 "aws_api_call_duration_seconds",
-                "Duration of CloudFront calls, without the wait for the budget.",
+                "Duration of CloudFront calls, without the wait in the call queue.",
                 &two,
             ),
             retries: histogram(

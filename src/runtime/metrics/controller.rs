@@ -50,8 +50,8 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// `concurrency` is how many passes may be under way at once.
-    pub fn new(registry: &Registry, concurrency: u16) -> Self {
+    /// All counters, at zero.
+    pub fn new(registry: &Registry) -> Self {
         let one = ["controller"];
         let count = |name, help| {
             let family = counter(registry, name, help, &one);
@@ -78,10 +78,15 @@ impl Controller {
             pass_seconds: seconds(
                 registry,
                 "controller_runtime_reconcile_time_seconds",
-                "Duration of reconciles, waiting for the call budget included.",
+                "Duration of reconciles, the wait in the call queue included.",
                 &one,
             ),
-            active: int_gauge(registry, "controller_runtime_active_workers", "Reconciles under way.", &one),
+            active: int_gauge(
+                registry,
+                "controller_runtime_active_workers",
+                "Reconciles under way, without those that wait in the call queue.",
+                &one,
+            ),
             watch_failures: counter(
                 registry,
                 "connection_group_operator_watch_failures_total",
@@ -96,13 +101,6 @@ impl Controller {
             controller.watch_failures.with_label_values(&[reason]);
         }
         controller.pass_seconds.with_label_values(&[CONTROLLER]);
-        let allowed = int_gauge(
-            registry,
-            "controller_runtime_max_concurrent_reconciles",
-            "Reconciles that may be under way at the same time.",
-            &one,
-        );
-        allowed.with_label_values(&[CONTROLLER]).set(concurrency.into());
         controller
     }
 
@@ -152,7 +150,7 @@ mod tests {
             (Ended::TimedOut, "error", Some("reconcile_timeouts")),
             (Ended::Stalled, "error", Some("terminal_reconcile_errors")),
         ] {
-            let text = text_of(|registry| Controller::new(registry, 8).ended(ended, Duration::from_secs(3)));
+            let text = text_of(|registry| Controller::new(registry).ended(ended, Duration::from_secs(3)));
             let has = |line: String| assert!(text.contains(&line), "{ended:?}: {line} in {text}");
             has(format!("reconcile_total{{controller=\"connectiongroup\",result=\"{result}\"}} 1\n"));
             has("reconcile_time_seconds_sum{controller=\"connectiongroup\"} 3\n".to_owned());
@@ -166,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_counted() {
-        let text = text_of(|registry| Controller::new(registry, 8).panicked());
+        let text = text_of(|registry| Controller::new(registry).panicked());
         assert!(text.contains("controller_runtime_reconcile_panics_total{controller=\"connectiongroup\"} 1\n"));
     }
 }

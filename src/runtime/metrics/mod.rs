@@ -4,6 +4,7 @@
 
 mod account;
 mod aws;
+mod calls;
 mod controller;
 mod family;
 mod findings;
@@ -21,7 +22,8 @@ use kube::runtime::reflector::ObjectRef;
 use prometheus::{Encoder, IntGaugeVec, Registry, TextEncoder, process_collector::ProcessCollector};
 
 use self::{
-    account::Account, aws::Aws, controller::Controller, family::int_gauge, findings::Findings, objects::Objects,
+    account::Account, aws::Aws, calls::CallGauges, controller::Controller, family::int_gauge, findings::Findings,
+    objects::Objects,
 };
 use crate::{
     api::ConnectionGroup,
@@ -29,7 +31,7 @@ use crate::{
     reconcile::Outcome,
 };
 
-pub use self::{account::Swept, controller::Ended, queue::Queue};
+pub use self::{account::Swept, calls::Calls, controller::Ended, queue::Queue};
 
 /// The one controller, as label `controller` and as label `name` of its queue.
 const CONTROLLER: &str = "connectiongroup";
@@ -44,6 +46,7 @@ pub struct Metrics {
     objects: Objects,
     findings: Findings,
     account: Account,
+    calls: CallGauges,
     master: IntGaugeVec,
     acts: AtomicBool,
     reconcile_id: AtomicU64,
@@ -56,8 +59,8 @@ pub struct AtScrape {
     pub objects: Vec<Arc<ConnectionGroup>>,
     /// What the last sweeps brought.
     pub swept: Swept,
-    /// Calls per second that the budget allows.
-    pub budget_rate: f64,
+    /// What the call queue shows.
+    pub calls: Calls,
     /// The time.
     pub now: Timestamp,
 }
@@ -72,8 +75,8 @@ pub enum Leading {
 }
 
 impl Metrics {
-    /// All metrics, at zero. `concurrency` is how many passes may run at once; `per_object` adds labels that name objects.
-    pub fn new(concurrency: u16, per_object: bool) -> Self {
+    /// All metrics, at zero. `per_object` adds labels that name objects.
+    pub fn new(per_object: bool) -> Self {
         let registry = Registry::new();
         let build = int_gauge(
             &registry,
@@ -87,11 +90,12 @@ impl Metrics {
         }
         Self {
             aws: Aws::new(&registry),
-            controller: Controller::new(&registry, concurrency),
+            controller: Controller::new(&registry),
             queue: Queue::new(&registry),
             objects: Objects::new(&registry, per_object),
             findings: Findings::new(&registry),
             account: Account::new(&registry),
+            calls: CallGauges::new(&registry),
             master: int_gauge(
                 &registry,
                 "leader_election_master_status",
@@ -154,7 +158,8 @@ impl Metrics {
         self.controller.under_way(self.queue.measure());
         let acts = self.acts.load(Ordering::SeqCst);
         self.objects.measure(if acts { &at.objects } else { &[] }, at.now);
-        self.account.measure(acts.then_some(&at.swept), at.budget_rate);
+        self.account.measure(acts.then_some(&at.swept));
+        self.calls.measure(&at.calls);
         encode(&self.registry)
     }
 }
@@ -196,12 +201,13 @@ mod testing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ConnectionGroupSpec;
+    use crate::{api::ConnectionGroupSpec, cloudfront::queue::CallQueue};
 
     fn scraped(metrics: &Metrics) -> String {
         let objects = vec![Arc::new(ConnectionGroup::new("edge", ConnectionGroupSpec::default()))];
         let swept = Swept { list: None, orphans: 0 };
-        metrics.text(&AtScrape { objects, swept, budget_rate: 2.0, now: Timestamp::UNIX_EPOCH })
+        let calls = Calls { rate: 2.0, slowed: Vec::new(), depths: CallQueue::new(2.0, 10).depths() };
+        metrics.text(&AtScrape { objects, swept, calls, now: Timestamp::UNIX_EPOCH })
     }
 
     const LEADER: &str = "leader_election_master_status{name=\"lease\"} 1\n";
@@ -209,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_standby_leaves_objects_and_account_to_the_leader() {
-        let metrics = Metrics::new(8, false);
+        let metrics = Metrics::new(false);
         for (leading, line) in [(Leading::No, STANDBY), (Leading::Yes, LEADER)] {
             metrics.leading("lease", leading);
             let text = scraped(&metrics);
@@ -222,14 +228,14 @@ mod tests {
 
     #[test]
     fn a_process_that_is_alone_acts_and_tells_of_no_lease() {
-        let text = scraped(&Metrics::new(8, false));
+        let text = scraped(&Metrics::new(false));
         assert!(text.contains("connection_group_operator_status_conditions{"), "{text}");
         assert!(!text.contains("leader_election"), "{text}");
     }
 
     #[test]
     fn the_process_is_measured() {
-        let text = scraped(&Metrics::new(8, false));
+        let text = scraped(&Metrics::new(false));
         assert!(text.contains("process_resident_memory_bytes ") && text.contains("process_open_fds "), "{text}");
     }
 }

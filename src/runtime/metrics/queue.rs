@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use super::{
     CONTROLLER,
     family::{counter, gauges, int_gauge, seconds},
 };
-use crate::api::ConnectionGroup;
+use crate::{api::ConnectionGroup, cloudfront::queue::Reservation};
 
 type Key = ObjectRef<ConnectionGroup>;
 
@@ -36,8 +36,20 @@ struct State {
     /// Since when passes may begin; a standby has no queue.
     opened: Option<Instant>,
     waiting: HashMap<Key, Due>,
-    /// When each pass under way began.
-    running: HashMap<Key, Instant>,
+    running: HashMap<Key, Running>,
+}
+
+/// A pass under way.
+struct Running {
+    since: Instant,
+    calls: Arc<Reservation>,
+}
+
+impl Running {
+    /// Since when it works; nothing, while it waits in the call queue.
+    fn works_since(&self) -> Option<Instant> {
+        if self.calls.is_waiting() { None } else { Some(self.calls.begun_at().unwrap_or(self.since)) }
+    }
 }
 
 /// When an object is to be looked at, which may lie ahead.
@@ -62,19 +74,19 @@ impl Queue {
             work_seconds: seconds(
                 registry,
                 "workqueue_work_duration_seconds",
-                "How long the reconcile of an object took.",
+                "How long the reconcile of an object took, the wait in the call queue included.",
                 &one,
             ),
             unfinished: gauges(
                 registry,
                 "workqueue_unfinished_work_seconds",
-                "How long the reconciles under way have taken so far, all together.",
+                "How long the reconciles under way have taken so far, all together, without their wait in the call queue.",
                 &one,
             ),
             longest: gauges(
                 registry,
                 "workqueue_longest_running_processor_seconds",
-                "How long the longest reconcile under way has taken so far.",
+                "How long the longest reconcile under way has taken so far, without its wait in the call queue.",
                 &one,
             ),
             retries: counter(
@@ -127,8 +139,8 @@ impl Queue {
         self.lock().waiting.remove(object);
     }
 
-    /// The pass over an object begins.
-    pub fn started(&self, object: &Key) {
+    /// The pass over an object begins; its calls are made in that reservation.
+    pub fn started(&self, object: &Key, calls: &Arc<Reservation>) {
         let now = Instant::now();
         let mut state = self.lock();
         let due = state.waiting.remove(object).unwrap_or(Due { at: now, counted: false });
@@ -137,22 +149,23 @@ impl Queue {
         if !due.counted {
             self.adds.with_label_values(&[CONTROLLER]).inc();
         }
-        state.running.insert(object.clone(), now);
+        state.running.insert(object.clone(), Running { since: now, calls: Arc::clone(calls) });
     }
 
     /// The pass over an object has ended; returns how long it took.
     pub fn ended(&self, object: &Key) -> Duration {
-        let took = self.lock().running.remove(object).map(|started| started.elapsed()).unwrap_or_default();
+        let took = self.lock().running.remove(object).map(|running| running.since.elapsed()).unwrap_or_default();
         self.work_seconds.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
         took
     }
 
-    /// Brings the gauges up to date; returns how many passes are under way.
+    /// Brings the gauges up to date; returns how many passes are under way, without those that wait in the call queue.
     pub fn measure(&self) -> usize {
         let now = Instant::now();
         let state = self.lock();
         let waiting = state.waiting.values().filter(|due| state.opened.is_some() && due.at <= now).count();
-        let running = state.running.values().map(|started| (now - *started).as_secs_f64()).collect::<Vec<_>>();
+        let working = state.running.values().filter_map(Running::works_since);
+        let running = working.map(|since| (now - since).as_secs_f64()).collect::<Vec<_>>();
         self.depth.with_label_values(&[CONTROLLER]).set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.unfinished.with_label_values(&[CONTROLLER]).set(running.iter().sum());
         self.longest.with_label_values(&[CONTROLLER]).set(running.iter().copied().fold(0.0, f64::max));
@@ -167,6 +180,10 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloudfront::{
+        Operation,
+        queue::{CallQueue, Class},
+    };
 
     fn key(name: &str) -> Key {
         ObjectRef::new(name).within("default")
@@ -195,6 +212,11 @@ mod tests {
         )
     }
 
+    /// The reservation of a pass that asks CloudFront for nothing.
+    fn no_calls() -> Arc<Reservation> {
+        Arc::new(CallQueue::new(1.0, 1).reserve(Class::Rest))
+    }
+
     async fn seconds(n: u64) {
         tokio::time::advance(Duration::from_secs(n)).await;
     }
@@ -207,7 +229,7 @@ mod tests {
         queue.add(key("edge"));
         queue.add(key("other"));
         assert_eq!(shown(&queue), (2, 2, 0, 0, 0));
-        queue.started(&key("edge"));
+        queue.started(&key("edge"), &no_calls());
         queue.forget(&key("other"));
         assert_eq!(shown(&queue), (0, 2, 0, 0, 0));
     }
@@ -220,7 +242,7 @@ mod tests {
         assert_eq!(shown(&queue), (0, 0, 1, 0, 0));
         seconds(12).await;
         assert_eq!(shown(&queue).0, 1);
-        queue.started(&key("edge"));
+        queue.started(&key("edge"), &no_calls());
         assert_eq!(total(&queue.wait_seconds), Duration::from_secs(2));
         assert_eq!(shown(&queue).1, 1);
         queue.add_after(key("other"), Duration::from_secs(10));
@@ -232,14 +254,32 @@ mod tests {
     async fn work_under_way_is_measured_until_it_ends() {
         let (queue, _) = queue();
         queue.open();
-        queue.started(&key("edge"));
+        queue.started(&key("edge"), &no_calls());
         seconds(3).await;
-        queue.started(&key("other"));
+        queue.started(&key("other"), &no_calls());
         seconds(2).await;
         assert_eq!(shown(&queue), (0, 2, 0, 7, 5));
         assert_eq!(queue.ended(&key("edge")), Duration::from_secs(5));
         assert_eq!(queue.measure(), 1);
         assert_eq!(total(&queue.work_seconds), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_that_waits_in_the_call_queue_is_not_under_way_until_its_turn() {
+        let (queue, _) = queue();
+        queue.open();
+        let calls = CallQueue::new(0.1, 1);
+        let other = calls.reserve(Class::Asked);
+        other.admit(Operation::GetConnectionGroup).await.unwrap();
+        other.end();
+        let waits = Arc::new(calls.reserve(Class::Rest));
+        queue.started(&key("edge"), &waits);
+        let pass = tokio::spawn(async move { waits.admit(Operation::GetConnectionGroup).await });
+        seconds(9).await;
+        assert_eq!(queue.measure(), 0);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(pass.is_finished());
+        assert_eq!((queue.measure(), shown(&queue).4), (1, 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -251,7 +291,7 @@ mod tests {
         queue.open();
         assert_eq!(shown(&queue).0, 1);
         seconds(1).await;
-        queue.started(&key("edge"));
+        queue.started(&key("edge"), &no_calls());
         assert_eq!(total(&queue.wait_seconds), Duration::from_secs(1));
     }
 }

@@ -1,12 +1,7 @@
-//! Passes at an API server that has no objection, played by this process: over an object that was let go, and one after the other.
+//! Passes at an API server that has no objection, or answers nothing, played by this process: while they wait for CloudFront or for Kubernetes, and over
+//! an object that was let go.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
@@ -18,7 +13,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::{
     api::{ConnectionGroupSpec, Mode, finalizer},
-    cloudfront::budget::Budget,
+    cloudfront::{Operation, Snapshot},
     reconcile::ownership::Installation,
     runtime::term::Term,
 };
@@ -44,15 +39,15 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let mut objects = Objects::default();
     objects.add(cache, mpsc::unbounded().0);
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
-    let metrics = Arc::new(Metrics::new(1, false));
-    let budget = Arc::new(Budget::new(1.0, 1, Duration::ZERO));
+    let metrics = Arc::new(Metrics::new(false));
+    let (queue, fence) = (CallQueue::new(1.0, 1), Fence::default());
     let nothing_there = Snapshot { began: Moment::after_start(Duration::from_millis(1)), groups: BTreeMap::new() };
-    let fence = Fence::default();
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
     Context {
         recorder: Recorder::new(client.clone()),
         client,
-        port: Sdk::configured(&aws.build(), second, budget, Arc::clone(&metrics) as _, fence.clone()),
+        port: Sdk::configured(&aws.build(), second, queue.clone(), Arc::clone(&metrics) as _, fence.clone()),
+        queue,
         policy: Policy {
             owner_id: "prod".to_owned(),
             installation: Installation::new("uid-here"),
@@ -70,7 +65,7 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         metrics,
         fence,
         gate: std::future::ready(Gate::Open).boxed().shared(),
-        turns: Semaphore::new(1),
+        api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
     }
 }
 
@@ -85,32 +80,116 @@ fn leaving() -> ConnectionGroup {
     object
 }
 
-#[tokio::test]
-async fn whichever_watch_it_comes_from_a_pass_waits_for_its_turn_before_anything_else() {
-    let object = leaving();
-    let (client, asked) = agreeable().await;
-    let begun = Arc::<AtomicBool>::default();
-    let first_step = Arc::clone(&begun);
-    let gate = async move {
-        first_step.store(true, Ordering::SeqCst);
-        Gate::Open
+/// An object that is to have a group, so that CloudFront is asked.
+fn managed() -> ConnectionGroup {
+    let mut object = leaving();
+    object.spec.mode = Mode::Manage;
+    object.metadata.deletion_timestamp = None;
+    object
+}
+
+/// A queue whose next turn is a quarter of an hour away.
+async fn closed_queue() -> CallQueue {
+    let queue = CallQueue::new(0.001, 1);
+    queue.reserve(Class::Asked).admit(Operation::GetConnectionGroup).await.unwrap();
+    queue
+}
+
+/// Waits until a pass stands in the call queue.
+async fn until_one_waits(queue: &CallQueue, pass: &mut (impl Future<Output = Result<Action, PassError>> + Unpin)) {
+    let waits = async {
+        while queue.depths().iter().all(|depth| depth.waiting == 0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     };
-    let context = Arc::new(Context { gate: gate.boxed().shared(), ..context(client, &object) });
-    let other = context.turns.acquire().await.unwrap();
+    tokio::select! {
+        ended = pass => panic!("it ended: {ended:?}"),
+        () = waits => {}
+    }
+}
+
+#[tokio::test]
+async fn a_pass_that_waits_in_the_call_queue_ends_with_the_process_and_writes_nothing() {
+    let object = managed();
+    let (client, asked) = agreeable().await;
+    let queue = closed_queue().await;
+    let context = Arc::new(Context { queue: queue.clone(), ..context(client, &object) });
     let mut pass = Box::pin(run(Arc::new(object), Arc::clone(&context)));
-    assert!(futures::poll!(&mut pass).is_pending() && !begun.load(Ordering::SeqCst));
-    drop(other);
+    until_one_waits(&queue, &mut pass).await;
+    context.fence.drain();
+    assert_eq!(pass.await.unwrap(), Action::await_change());
+    assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
+    assert!(queue.depths().iter().all(|depth| depth.waiting == 0));
+}
+
+#[tokio::test]
+async fn what_changes_while_a_pass_waits_in_the_call_queue_is_taken_up_at_once() {
+    let object = managed();
+    let (client, asked) = agreeable().await;
+    let queue = closed_queue().await;
+    let (cache, mut writer) = reflector::store();
+    writer.apply_watcher_event(&watcher::Event::Apply(object.clone()));
+    let mut objects = Objects::default();
+    objects.add(cache, mpsc::unbounded().0);
+    let objects = Arc::new(objects);
+    let context = Context { queue: queue.clone(), objects: Arc::clone(&objects), ..context(client, &object) };
+    let mut pass = Box::pin(run(Arc::new(object.clone()), Arc::new(context)));
+    until_one_waits(&queue, &mut pass).await;
+    let mut suspended = object.clone();
+    suspended.spec.suspend = true;
+    writer.apply_watcher_event(&watcher::Event::Apply(suspended));
+    objects.changed(&ObjectRef::from_obj(&object));
     pass.await.unwrap();
-    assert!(!asked.lock().unwrap().is_empty());
+    let status = "PATCH /apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge/status";
+    assert_eq!(asked.lock().unwrap().first().map(String::as_str), Some(status), "it is said to be suspended");
+}
+
+#[tokio::test]
+async fn however_many_passes_there_are_few_requests_to_the_api_server_are_under_way_at_once() {
+    let (client, held) = held_up().await;
+    let context = Arc::new(context(client, &leaving()));
+    let mut passes = (0..API_REQUESTS_AT_ONCE * 3).map(|n| {
+        let mut object = leaving();
+        object.metadata.uid = Some(format!("uid-{n}"));
+        let context = Arc::clone(&context);
+        tokio::spawn(async move {
+            let reservation = Arc::new(context.queue.reserve(Class::Rest));
+            one(&Arc::new(object), &context, &reservation).await.map(|ended| ended.next)
+        })
+    });
+    let passes = passes.by_ref().collect::<Vec<_>>();
+    while held.available_permits() < API_REQUESTS_AT_ONCE {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(held.available_permits(), API_REQUESTS_AT_ONCE);
+    passes.iter().for_each(JoinHandle::abort);
+}
+
+/// An API server that answers nothing, and a permit for each request that it holds.
+async fn held_up() -> (Client, Arc<Semaphore>) {
+    let held = Arc::new(Semaphore::new(0));
+    let one_more = Arc::clone(&held);
+    let answer = move |_: Request| {
+        one_more.add_permits(1);
+        std::future::pending::<String>()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
+    (Client::try_from(kube::Config::new(url)).unwrap(), held)
 }
 
 #[tokio::test]
 async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_it() {
-    let object = leaving();
+    let object = Arc::new(leaving());
     let (client, asked) = agreeable().await;
     let context = context(client, &object);
     for _ in 0..2 {
-        assert_eq!(Box::pin(one(&object, &context)).await.unwrap().next, None);
+        let reservation = Arc::new(context.queue.reserve(Class::Rest));
+        assert_eq!(Box::pin(one(&object, &context, &reservation)).await.unwrap().next, None);
     }
     let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
     let events = "/apis/events.k8s.io/v1/namespaces/platform/events";

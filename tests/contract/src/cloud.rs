@@ -7,8 +7,8 @@ use aws_sdk_cloudfront::config::Credentials;
 use connection_group_operator::cloudfront::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, GroupName,
     Lookup, Members, NewGroup, Summary, Tags, Tenants,
-    budget::Budget,
     fence::Fence,
+    queue::CallQueue,
     sdk::{Call, Meter, Sdk},
 };
 
@@ -40,8 +40,7 @@ pub async fn endpoint(simulator: Option<&str>) -> SdkConfig {
 pub fn adapter(aws: &SdkConfig, rate: f64) -> Sdk {
     let fence = Fence::default();
     fence.open();
-    let budget = Budget::new(rate, BURST, Duration::from_mins(1));
-    Sdk::configured(aws, Duration::from_secs(30), Arc::new(budget), Arc::new(Silent), fence)
+    Sdk::configured(aws, Duration::from_secs(30), CallQueue::new(rate, BURST), Arc::new(Silent), fence)
 }
 
 const BURST: u32 = 10;

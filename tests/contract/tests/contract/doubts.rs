@@ -44,6 +44,7 @@ fn other_values() -> Value {
         "tags_move_etag": [true],
         "create_echoes_tags": [false],
         "get_echoes_tags": [true],
+        "left_out": ["times"],
         "rate": [1000],
         "burst": [1000],
     })

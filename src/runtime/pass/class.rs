@@ -1,0 +1,85 @@
+//! How soon the calls of one reconcile are made. Pure: (object, last list, how the last try ended) -> [`Class`].
+
+use crate::{
+    api::{ConnectionGroup, Mode},
+    cloudfront::{ApiError, Snapshot, queue::Class},
+    reconcile::{Known, observe::Look},
+};
+
+/// How the last reconcile of an object by this process ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LastTry {
+    /// With nothing to try again, or there was none.
+    #[default]
+    Done,
+    /// In trouble that passes by itself, such as throttling.
+    CutShort,
+    /// Refused, or waiting for somebody: it is tried again with a growing pause.
+    Refused,
+}
+
+impl LastTry {
+    /// From the failures in a row and the call that failed, if one did.
+    pub fn of(failures: u32, error: Option<&ApiError>) -> Self {
+        match (failures, error) {
+            (0, _) => Self::Done,
+            (_, Some(error)) if error.class.is_transient() => Self::CutShort,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// The class of the next reconcile.
+pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
+    let unanswered = known.spec_is_new() || known.look == Look::Afresh;
+    match Traffic::of(object, known, list) {
+        Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
+        Traffic::OnAgainstSpec(Since::Longer) if unanswered || last_try != LastTry::Refused => return Class::SwitchOff,
+        Traffic::OffAgainstSpec(Since::TheList) => return Class::Asked,
+        Traffic::OffAgainstSpec(Since::Longer) if last_try == LastTry::Done => return Class::Asked,
+        Traffic::OnAgainstSpec(_) | Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
+    }
+    match last_try {
+        _ if unanswered => Class::Asked,
+        LastTry::Refused => Class::Rest,
+        LastTry::Done if known.is_in_sync(list) => Class::Rest,
+        LastTry::Done | LastTry::CutShort => Class::Progress,
+    }
+}
+
+/// Whether a group that this object manages serves as the spec says, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Traffic {
+    AsTheSpecSays,
+    OnAgainstSpec(Since),
+    OffAgainstSpec(Since),
+}
+
+/// Since when that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    /// The last list shows it, and no reconcile has seen it yet.
+    TheList,
+    /// An earlier reconcile has seen it.
+    Longer,
+}
+
+impl Traffic {
+    fn of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>) -> Self {
+        let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && !known.deleting;
+        let Some(id) = known.status.id.as_deref().filter(|_| managed) else { return Self::AsTheSpecSays };
+        let row = list.and_then(|list| list.groups.get(&known.name)).filter(|row| row.id.as_str() == id);
+        // What the reconcile itself did last may be newer than the list.
+        let listed = row.filter(|row| !known.is_on_record(row)).and_then(|row| row.enabled);
+        let Some(serves) = listed.or(known.status.enabled) else { return Self::AsTheSpecSays };
+        let since = if listed.is_some() && listed != known.status.enabled { Since::TheList } else { Since::Longer };
+        match (serves, object.spec.enabled) {
+            (true, true) | (false, false) => Self::AsTheSpecSays,
+            (true, false) => Self::OnAgainstSpec(since),
+            (false, true) => Self::OffAgainstSpec(since),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

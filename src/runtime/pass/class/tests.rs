@@ -1,0 +1,218 @@
+//! The class of each kind of reconcile.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::ResourceExt;
+
+use super::*;
+use crate::{
+    api::{ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
+    clock::{Clock, Moment},
+    cloudfront::{Arn, Deployment, ErrorClass, Etag, GroupId, GroupName, Operation, Summary},
+    reconcile::{
+        Memory, Policy, Surroundings,
+        ownership::{Installation, OwnerTag},
+    },
+};
+
+const INTERVAL: Duration = Duration::from_hours(6);
+const NOW: Moment = Moment::after_start(Duration::from_hours(1));
+
+struct Still;
+
+impl Clock for Still {
+    fn moment(&self) -> Moment {
+        NOW
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+/// An object that is Ready, and a list that shows its group as its status does.
+fn in_sync() -> (ConnectionGroup, Snapshot) {
+    let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+    object.metadata.generation = Some(1);
+    object.status = Some(ConnectionGroupStatus {
+        observed_generation: 1,
+        id: Some("cg_1".into()),
+        owner: Some(OwnerTag::new("prod", "", "edge").to_string()),
+        installation: Some("uid-here".into()),
+        e_tag: Some("E1".into()),
+        enabled: Some(true),
+        conditions: set_standing(&[], (Standing::Ready, Reason::Deployed, "m"), None, 1, Timestamp::UNIX_EPOCH),
+        ..ConnectionGroupStatus::UNSEEN
+    });
+    let group = Summary {
+        id: GroupId::new("cg_1"),
+        arn: Arn::new("arn"),
+        name: GroupName::new("edge"),
+        etag: Etag::new("E1"),
+        enabled: Some(true),
+        anycast_ip_list_id: None,
+        deployment: Some(Deployment::Deployed),
+        modified: None,
+    };
+    (object, Snapshot { began: NOW, groups: BTreeMap::from([(group.name.clone(), group)]) })
+}
+
+fn listed(list: &mut Snapshot, etag: &str, enabled: bool) {
+    for group in list.groups.values_mut() {
+        (group.etag, group.enabled) = (Etag::new(etag), Some(enabled));
+    }
+}
+
+fn status(object: &mut ConnectionGroup) -> &mut ConnectionGroupStatus {
+    object.status.as_mut().unwrap()
+}
+
+/// The spec says off, and has been read so.
+fn off(object: &mut ConnectionGroup) {
+    object.spec.enabled = false;
+}
+
+fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_check_at: Moment) -> Class {
+    let policy = Policy {
+        owner_id: "prod".to_owned(),
+        installation: Installation::new("uid-here"),
+        predecessor: None,
+        allow_adoption: false,
+        sweep_interval: Duration::from_mins(1),
+        sweep_interval_active: Duration::from_secs(10),
+        deep_check_interval: INTERVAL,
+        settle_window: Duration::from_mins(1),
+    };
+    let around = Surroundings { port: &(), policy: &policy, snapshot: None, list_trouble: None, clock: &Still };
+    let memory = Memory { deep_check_at: Some(deep_check_at), ..Memory::default() };
+    class_of(object, &Known::of(object, &memory, &around), Some(list), last_try)
+}
+
+/// A situation, how it comes about, and the class by how the last try ended.
+type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Class); 3]);
+
+#[test]
+fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_and_then_all_that_nobody_waits_for() {
+    use LastTry::{CutShort, Done, Refused};
+    let table: [Row; 13] = [
+        ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
+        (
+            "a reconcile was requested",
+            |object, _| {
+                object.annotations_mut().insert(RECONCILE_REQUESTED_AT.to_owned(), "now".to_owned());
+            },
+            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+        ),
+        (
+            "the spec was edited",
+            |object, _| object.metadata.generation = Some(2),
+            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+        ),
+        (
+            "nobody has answered it yet",
+            |object, _| object.status = None,
+            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+        ),
+        (
+            "it was deleted just now",
+            |object, _| {
+                object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+                object.metadata.generation = Some(2);
+            },
+            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+        ),
+        (
+            "its deletion goes on",
+            |object, _| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+        ),
+        (
+            "it is rolled out",
+            |object, _| status(object).conditions.clear(),
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+        ),
+        (
+            "somebody else changed the group, and it serves on",
+            |_, list| listed(list, "E2", true),
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+        ),
+        (
+            "the group is gone",
+            |_, list| list.groups.clear(),
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+        ),
+        (
+            "the list shows that somebody else switched it off",
+            |_, list| listed(list, "E2", false),
+            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+        ),
+        (
+            "it is off against the spec, and that was read before",
+            |object, list| {
+                listed(list, "E1", false);
+                status(object).enabled = Some(false);
+            },
+            [(Done, Class::Asked), (CutShort, Class::Progress), (Refused, Class::Rest)],
+        ),
+        (
+            "the spec says off by now",
+            |object, _| {
+                off(object);
+                object.metadata.generation = Some(2);
+            },
+            [Done, CutShort, Refused].map(|last| (last, Class::SwitchOff)),
+        ),
+        (
+            "it serves against the spec, and that was read before",
+            |object, _| off(object),
+            [(Done, Class::SwitchOff), (CutShort, Class::SwitchOff), (Refused, Class::Rest)],
+        ),
+    ];
+    for (what, change, expected) in table {
+        let (mut object, mut list) = in_sync();
+        change(&mut object, &mut list);
+        for (last, expected) in expected {
+            for deep_check_at in [NOW + INTERVAL, NOW] {
+                let class = class(&object, &list, last, deep_check_at);
+                assert_eq!(class, expected, "{what}, last try {last:?}, deep check at {deep_check_at:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_group_that_somebody_else_switched_on_again_is_switched_off_before_anything_else_and_one_that_is_not_managed_is_not()
+ {
+    let (mut object, mut list) = in_sync();
+    off(&mut object);
+    status(&mut object).enabled = Some(false);
+    listed(&mut list, "E2", true);
+    assert_eq!(class(&object, &list, LastTry::Refused, NOW), Class::SwitchOff);
+    let not_managed: [fn(&mut ConnectionGroup); 4] = [
+        |object| object.spec.mode = Mode::Observe,
+        |object| object.spec.suspend = true,
+        |object| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
+        |object| status(object).id = Some("cg_2".into()),
+    ];
+    for change in not_managed {
+        let mut object = object.clone();
+        change(&mut object);
+        assert_ne!(class(&object, &list, LastTry::Done, NOW), Class::SwitchOff);
+    }
+}
+
+#[test]
+fn a_try_that_was_cut_short_by_what_passes_by_itself_is_told_from_one_that_was_refused() {
+    let error = |class| ApiError::new(Operation::CreateConnectionGroup, class, None, "", None);
+    assert_eq!(LastTry::of(0, None), LastTry::Done);
+    assert_eq!(LastTry::of(3, None), LastTry::Refused, "it waits for somebody");
+    for (class, last) in [
+        (ErrorClass::Throttled, LastTry::CutShort),
+        (ErrorClass::TimedOut, LastTry::CutShort),
+        (ErrorClass::AlreadyExists, LastTry::Refused),
+        (ErrorClass::AccessDenied, LastTry::Refused),
+    ] {
+        assert_eq!(LastTry::of(1, Some(&error(class))), last, "{class:?}");
+    }
+}

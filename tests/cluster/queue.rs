@@ -1,0 +1,70 @@
+//! Whose call is next, with the real binary: what people ask for, beside many objects in trouble.
+
+use std::time::{Duration, Instant};
+
+use cloudfront_simulator::admin::{NewGroup, Operation};
+use connection_group_operator::api::ConnectionGroup;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+use testbed::{Result, Testbed, wait_until};
+
+use crate::{steps, steps::PATIENCE};
+
+async fn apply(bed: &Testbed, objects: impl Iterator<Item = (String, Value)>) -> Result<()> {
+    let items = objects.map(|(name, spec)| steps::manifest(&name, &spec)).collect::<Vec<_>>();
+    bed.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string()).await?;
+    Ok(())
+}
+
+/// Waits until so many objects have this reason.
+async fn many_have(bed: &Testbed, count: usize, reason: &str) -> Result<()> {
+    let objects = bed.api::<ConnectionGroup>().await?;
+    wait_until(PATIENCE * 4, reason, async || {
+        let objects = objects.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+        let have = objects.items.iter().filter(|object| {
+            let conditions = object.status.iter().flat_map(|status| &status.conditions);
+            conditions.filter(|condition| condition.type_ == "Ready").any(|ready| ready.reason == reason)
+        });
+        match have.count() {
+            n if n >= count => Ok(()),
+            n => Err(format!("{n} of {count}")),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn ten_new_objects_are_created_before_eighty_in_trouble_are_tried_again() -> Result<()> {
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    let tags = [("cloudfront.kube-operators.dev/owner".to_owned(), "other/platform/edge".to_owned())].into();
+    admin.create_group(&NewGroup { tags, ..NewGroup::named("foreign") }).await?;
+    let operator = steps::operator(&bed).start().await?;
+    apply(&bed, (0..80).map(|n| (format!("refused-{n}"), json!({ "name": "foreign" })))).await?;
+    many_have(&bed, 80, "NotOwned").await?;
+    drop(operator);
+
+    admin.clear_requests().await?;
+    let _operator = bed.operator().args(["--aws-rate=0.5", "--aws-burst=1"]).start().await?;
+    // The list that every start begins with, and the first retries.
+    wait_until(PATIENCE, "a retry", async || match admin.requests(0).await {
+        Ok(calls) if calls.iter().any(|call| call.operation == Some(Operation::GetConnectionGroup)) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await?;
+    apply(&bed, (0..10).map(|n| (format!("new-{n}"), json!({})))).await?;
+    let (asked, since) = (Instant::now(), admin.requests(0).await?.last().map_or(0, |call| call.seq));
+    let created = wait_until(Duration::from_mins(4), "ten groups", async || {
+        let calls = admin.requests(since).await.map_err(|error| error.to_string())?;
+        let operations = steps::operations(&calls);
+        let creates = operations.iter().filter(|operation| **operation == Operation::CreateConnectionGroup).count();
+        if creates >= 10 { Ok(operations) } else { Err(format!("{creates}: {operations:?}")) }
+    })
+    .await?;
+    println!("ten groups beside eighty objects in trouble, at 0.5 calls a second: {:?}", asked.elapsed());
+    let last = created.iter().rposition(|operation| *operation == Operation::CreateConnectionGroup).unwrap_or_default();
+    let gets = created[..last].iter().filter(|operation| **operation == Operation::GetConnectionGroup).count();
+    // One that was under way, and one turn in nine.
+    assert!(gets <= 3, "{gets} retries among ten creates: {created:?}");
+    many_have(&bed, 10, "Deploying").await
+}
