@@ -27,7 +27,7 @@ use tracing::{Instrument, Span, field::Empty};
 use self::{
     answer::{group, sdk_tags, summary, tenant_name, unreadable},
     carried::{Carry, Seen},
-    failure::api_error,
+    failure::{api_error, refused},
     unknown::Unknown,
     wire::watched,
 };
@@ -188,8 +188,7 @@ impl Sdk {
         let started = Instant::now();
         let span = span(operation);
         let (answer, wire) = watched(Box::pin(send().instrument(span.clone()))).await;
-        if wire.requests == 0 && self.fence.admits(operation) == Err(Refused::Draining) {
-            // Refused at the last step before it was sent.
+        if answer.as_ref().err().and_then(refused) == Some(Refused::Draining) {
             match self.scope.abandon().await {}
         }
         let answer = answer.map_err(|error| api_error(operation, &error));

@@ -237,7 +237,7 @@ async fn lead(
 pub(crate) enum Gate {
     /// They may.
     Open,
-    /// The process is to end: no new work.
+    /// The process is to end: none begins.
     Stopping,
 }
 

@@ -67,14 +67,18 @@ fn config() -> Config {
     Config { enabled: true, ipv6_enabled: true, anycast_ip_list_id: None }
 }
 
+/// A group that is not there yet.
+pub fn new_group() -> NewGroup {
+    let tags = [("team".to_owned(), "edge".to_owned())].into();
+    NewGroup { name: GroupName::new("new"), config: config(), tags }
+}
+
 /// One call of the port that makes this call of CloudFront.
 pub async fn ask(sdk: &Sdk, operation: Operation, known: &Known) -> Result<(), ApiError> {
     let Known { group, disabled, list } = known;
     let tags = [("team".to_owned(), "edge".to_owned())].into();
     match operation {
-        Operation::CreateConnectionGroup => {
-            sdk.create(&NewGroup { name: GroupName::new("new"), config: config(), tags }).await.map(drop)
-        }
+        Operation::CreateConnectionGroup => sdk.create(&new_group()).await.map(drop),
         Operation::GetConnectionGroup => Box::pin(sdk.describe(&Lookup::Name(group.name.clone()))).await.map(drop),
         Operation::UpdateConnectionGroup => sdk.update(group, &config().into()).await.map(drop),
         Operation::DeleteConnectionGroup => sdk.delete(disabled).await,

@@ -7,6 +7,7 @@ mod answers;
 mod calls;
 mod carried;
 mod describe;
+mod ending;
 mod list;
 mod remote;
 mod server;
@@ -52,10 +53,16 @@ async fn connected(switches: Switches) -> (AdminClient, Sdk) {
 
 /// The same, through this call queue.
 async fn connected_through(queue: CallQueue, switches: Switches) -> (AdminClient, Sdk) {
+    let (admin, url) = simulator(switches).await;
+    (admin, adapter_through(queue, &url))
+}
+
+/// A simulator with these switches, and where it is.
+async fn simulator(switches: Switches) -> (AdminClient, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve(listener, Arc::new(Simulator::new(switches, Duration::ZERO)), pending()));
-    (AdminClient::new(&url).unwrap(), adapter_through(queue, &url))
+    (AdminClient::new(&url).unwrap(), url)
 }
 
 /// The adapter as the operator configures it, but for credentials and rate limit.
@@ -69,14 +76,22 @@ fn unlimited() -> CallQueue {
 }
 
 fn adapter_through(queue: CallQueue, url: &str) -> Sdk {
-    let credentials = Credentials::new("simulator", "simulator", None, None, "simulator");
+    let fence = Fence::default();
+    fence.open();
+    fenced(queue, url, credentials(), &fence)
+}
+
+fn credentials() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new("simulator", "simulator", None, None, "simulator"))
+}
+
+/// The same, that calls when the fence lets it.
+fn fenced(queue: CallQueue, url: &str, credentials: SharedCredentialsProvider, fence: &Fence) -> Sdk {
     let aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(url)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(credentials)
         .build();
-    let fence = Fence::default();
-    fence.open();
-    Sdk::configured(&aws, PATIENCE, queue, Arc::new(Silent), fence)
+    Sdk::configured(&aws, PATIENCE, queue, Arc::new(Silent), fence.clone())
 }

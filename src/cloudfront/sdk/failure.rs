@@ -6,7 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 
-use crate::cloudfront::{ApiError, ErrorClass, Operation};
+use crate::cloudfront::{ApiError, ErrorClass, Operation, fence::Refused};
 
 /// What a failed call means.
 pub fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
@@ -46,6 +46,14 @@ where
             (_, None) => ApiError::new(operation, ErrorClass::Unexpected, None, &innermost(error), None),
         },
     }
+}
+
+/// Why the fence refused the call at the last step before it was sent, if it did.
+pub fn refused<E>(error: &SdkError<E, Response>) -> Option<Refused>
+where
+    E: Error + 'static,
+{
+    chain(error).find_map(|cause| cause.downcast_ref::<Refused>().copied())
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -1,0 +1,71 @@
+//! Calls when the process is to end: what is sent, and which answers are used.
+
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
+use cloudfront_simulator::admin::{Moment, Operation};
+use connection_group_operator::cloudfront::CloudFront;
+use futures::future::{Either, select};
+use tokio::{sync::Notify, time::timeout};
+
+use super::*;
+use crate::calls;
+
+/// Credentials that are a long time coming.
+#[derive(Clone, Debug, Default)]
+struct Slow {
+    asked: Arc<Notify>,
+    come: Arc<Notify>,
+}
+
+impl Slow {
+    async fn wait(&self) -> Result<Credentials, CredentialsError> {
+        self.asked.notify_one();
+        self.come.notified().await;
+        Ok(Credentials::new("simulator", "simulator", None, None, "simulator"))
+    }
+}
+
+impl ProvideCredentials for Slow {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.wait())
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_credentials_come_after_the_process_was_told_to_end_is_not_sent() {
+    let (admin, url) = simulator(Switches::default()).await;
+    let (fence, slow) = (Fence::default(), Slow::default());
+    fence.open();
+    let sdk = fenced(unlimited(), &url, SharedCredentialsProvider::new(slow.clone()), &fence);
+    let group = calls::new_group();
+    let mut change = Box::pin(sdk.create(&group));
+    timeout(PATIENCE, select(&mut change, Box::pin(slow.asked.notified()))).await.expect("credentials are asked for");
+    fence.drain();
+    slow.come.notify_one();
+    match timeout(PATIENCE, select(change, Box::pin(sdk.abandoned()))).await.expect("it is given up") {
+        Either::Left((answer, _)) => panic!("there is nothing to report: {answer:?}"),
+        Either::Right(_) => {}
+    }
+    assert_eq!(admin.requests(0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_answer_to_a_change_is_used_although_the_process_was_told_to_end_meanwhile() {
+    let (admin, url) = simulator(Switches::default()).await;
+    let fence = Fence::default();
+    fence.open();
+    let sdk = fenced(unlimited(), &url, credentials(), &fence);
+    let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await.unwrap();
+    let change = tokio::spawn({
+        let sdk = sdk.clone();
+        async move { sdk.create(&calls::new_group()).await }
+    });
+    admin.wait_until_held(held, PATIENCE).await.unwrap();
+    fence.drain();
+    admin.release(held).await.unwrap();
+    let group = timeout(PATIENCE, change).await.expect("it is answered").unwrap().unwrap();
+    let tenants = timeout(PATIENCE, sdk.tenants(&group.id)).await.expect("what explains it may be read").unwrap();
+    assert!(!tenants.any());
+}
