@@ -1,7 +1,7 @@
-//! Groups that carry our owner tag although no object names them: reported, never deleted. Talks to CloudFront through the port, and only reads.
+//! Groups that carry our owner tag although the object that it names does not name them: reported, never deleted. Talks to CloudFront through the port, and only reads.
 //!
 //! In: a complete list, and the objects as the cache has them. Out: the orphans that are known. The list has no tags, so those of a group that no
-//! object names are read a few with each sweep, and again now and then, as a tag may come or go late. Where they are ours, a second look comes before
+//! object has on record as its own are read a few with each sweep, and again now and then, as a tag may come or go late. Where they are ours, a second look comes before
 //! that is told.
 
 use std::{
@@ -9,13 +9,81 @@ use std::{
     time::Duration,
 };
 
+use kube::ResourceExt;
+
 use crate::{
+    api::{ConnectionGroup, Mode},
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot, Summary, Tags},
-    reconcile::ownership::{Installation, OwnerTag, is_young},
+    reconcile::{
+        group_name,
+        ownership::{Installation, OwnerTag, is_young},
+    },
 };
 
-/// What was found out about groups that no object names.
+/// A group with our owner tag that is nobody's to manage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its owner tag.
+    pub owner: OwnerTag,
+    /// What became of the object that the tag names.
+    pub object: Object,
+}
+
+/// What became of the object that an orphan's owner tag names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// It does not exist.
+    Gone,
+    /// It names this group instead.
+    NamesAnother(GroupName),
+}
+
+/// What the objects of the cluster say of groups.
+#[derive(Debug, Default)]
+pub struct Objects {
+    /// By namespace and name, the group that each names; nothing of one that exists and cannot be read.
+    named: BTreeMap<(String, String), Option<GroupName>>,
+    /// Groups that an object has on record as the one that it manages: their tags are read by its own reconciles.
+    managed: BTreeSet<(GroupName, GroupId)>,
+}
+
+impl Objects {
+    /// What these objects say, and that those exist.
+    pub fn of<'a>(
+        readable: impl IntoIterator<Item = &'a ConnectionGroup>,
+        unreadable: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut objects = Self::default();
+        for object in readable {
+            let name = group_name(object);
+            let id = object.status.as_ref().and_then(|status| status.id.as_deref());
+            if let (Mode::Manage, Some(id)) = (object.spec.mode, id) {
+                objects.managed.insert((name.clone(), GroupId::new(id)));
+            }
+            objects.named.insert((object.namespace().unwrap_or_default(), object.name_any()), Some(name));
+        }
+        objects.named.extend(unreadable.into_iter().map(|object| (object, None)));
+        objects
+    }
+
+    fn manage(&self, group: &Summary) -> bool {
+        self.managed.contains(&(group.name.clone(), group.id.clone()))
+    }
+
+    /// The orphan that a group with this owner tag is, if it is one. An object that cannot be read may name anything, so its group is none.
+    fn orphan(&self, group: &GroupName, owner: &OwnerTag) -> Option<Orphan> {
+        let (namespace, name) = owner.object()?;
+        let object = match self.named.get(&(namespace.to_owned(), name.to_owned())) {
+            None => Object::Gone,
+            Some(Some(another)) if another != group => Object::NamesAnother(another.clone()),
+            Some(_) => return None,
+        };
+        Some(Orphan { owner: owner.clone(), object })
+    }
+}
+
+/// What was found out about groups that no object manages.
 #[derive(Debug, Default)]
 pub struct Orphans {
     read: BTreeMap<GroupId, Read>,
@@ -52,30 +120,34 @@ const NOW_AND_THEN: Duration = Duration::from_hours(1);
 const READS_AT_ONCE: usize = 5;
 
 impl Orphans {
-    /// Looks for orphans in a list; `named` are the names that objects claim. The answer holds all that are known, by id.
+    /// Looks for orphans in a list. The answer holds all that are known, by id.
     pub async fn look<C: CloudFront>(
         &mut self,
         list: &Snapshot,
-        named: &BTreeSet<GroupName>,
+        objects: &Objects,
         scope: &Scope,
         clock: &dyn Clock,
         port: &C,
-    ) -> BTreeMap<GroupId, OwnerTag> {
-        let unnamed = list.groups.values().filter(|group| !named.contains(&group.name)).collect::<Vec<_>>();
-        let ids = unnamed.iter().map(|group| &group.id).collect::<BTreeSet<_>>();
+    ) -> BTreeMap<GroupId, Orphan> {
+        let unmanaged = list.groups.values().filter(|group| !objects.manage(group)).collect::<Vec<_>>();
+        let ids = unmanaged.iter().map(|group| &group.id).collect::<BTreeSet<_>>();
         self.read.retain(|id, _| ids.contains(id));
         let now = clock.moment();
         let is_due = |group: &&&Summary| self.read.get(&group.id).is_none_or(|read| read.again_at <= now);
-        let due = unnamed.iter().filter(is_due).take(READS_AT_ONCE).copied().collect::<Vec<_>>();
+        let due = unmanaged.iter().filter(is_due).take(READS_AT_ONCE).copied().collect::<Vec<_>>();
         for group in due {
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
+            let owner = owner.filter(|owner| objects.orphan(&group.name, owner).is_some());
             let tags_may_be_missing = group.modified.is_some_and(|at| is_young(at, clock.wall()));
             if owner.is_some() || !tags_may_be_missing {
                 self.note(group, owner, scope, now);
             }
         }
-        let confirmed = self.read.iter().filter(|(_, read)| read.confirmed);
-        confirmed.filter_map(|(id, read)| Some((id.clone(), read.owner.clone()?))).collect()
+        let confirmed = |group: &Summary| self.read.get(&group.id).filter(|read| read.confirmed)?.owner.as_ref();
+        let orphans = unmanaged
+            .iter()
+            .filter_map(|group| Some((group.id.clone(), objects.orphan(&group.name, confirmed(group)?)?)));
+        orphans.collect()
     }
 
     /// Our owner tag among the group's tags, if it is there; nothing, if they cannot be read: then what is known of the group stays.
@@ -105,7 +177,7 @@ impl Orphans {
         let is_to_be_confirmed = owner.is_some() && !confirmed;
         let again_at = now + if is_to_be_confirmed { scope.settle_window } else { NOW_AND_THEN };
         if let Some(owner) = owner.as_ref().filter(|_| confirmed && !before.confirmed) {
-            tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but no object that can be read names it; it is left alone");
+            tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but the object that the tag names does not exist or names another group; it is left alone");
         }
         self.read.insert(group.id.clone(), Read { owner, confirmed, again_at });
     }
@@ -123,9 +195,9 @@ impl Scope {
     }
 
     fn covers(&self, owner: &OwnerTag) -> bool {
-        let mut parts = owner.as_str().split('/');
-        parts.next() == Some(self.owner_id.as_str())
-            && parts.next().is_some_and(|namespace| self.namespaces.is_empty() || self.namespaces.contains(namespace))
+        let is_watched = |namespace: &str| self.namespaces.is_empty() || self.namespaces.contains(namespace);
+        owner.as_str().split('/').next() == Some(self.owner_id.as_str())
+            && owner.object().is_some_and(|(namespace, _)| is_watched(namespace))
     }
 }
 

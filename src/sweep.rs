@@ -13,8 +13,8 @@ use crate::{
     api::{ConnectionGroup, Reason, condition, is_true},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
-    orphans::{Orphans, Scope},
-    reconcile::{Policy, group_name, ownership::OwnerTag},
+    orphans::{self, Orphan, Orphans, Scope},
+    reconcile::{Policy, group_name},
     telemetry::tell_trace_id,
 };
 
@@ -25,14 +25,16 @@ pub struct Lists {
     pub snapshot: Option<Arc<Snapshot>>,
     /// Why the very last list failed, if it did.
     pub trouble: Option<ApiError>,
-    /// Groups with our owner tag that no object names.
-    pub orphans: Arc<BTreeMap<GroupId, OwnerTag>>,
+    /// Groups with our owner tag that no object manages.
+    pub orphans: Arc<BTreeMap<GroupId, Orphan>>,
 }
 
 /// The objects that sweeps are for.
 pub trait Objects: Send + Sync {
     /// All objects, as the cache has them.
     fn all(&self) -> Vec<Arc<ConnectionGroup>>;
+    /// Namespace and name of those that exist and cannot be read.
+    fn unreadable(&self) -> Vec<(String, String)>;
     /// Whether the cache has been filled once.
     fn are_synced(&self) -> bool;
     /// Asks for a pass over an object.
@@ -97,8 +99,9 @@ async fn look_for_orphans<C: CloudFront>(
         if let Some(list) = list.filter(is_new) {
             let span = tracing::error_span!("orphans", trace_id = Empty);
             tell_trace_id(&span);
-            let named = objects.all().iter().map(|object| group_name(object)).collect();
-            let found = orphans.look(&list, &named, scope, clock, port).instrument(span).await;
+            let all = objects.all();
+            let known = orphans::Objects::of(all.iter().map(AsRef::as_ref), objects.unreadable());
+            let found = orphans.look(&list, &known, scope, clock, port).instrument(span).await;
             lists.send_if_modified(|lists| {
                 let differs = *lists.orphans != found;
                 if differs {

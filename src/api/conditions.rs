@@ -38,6 +38,8 @@ pub enum Reason {
     AnycastIpListNotFound,
     /// CloudFront refused a value.
     InvalidArgument,
+    /// A part of the spec is carried out, and the next part follows at once.
+    Updating,
     /// Another owner holds the name.
     NotOwned,
     /// The group is this object's in another installation with the same owner id.
@@ -70,6 +72,14 @@ pub enum Reason {
     Created,
     /// Event: the group's configuration was changed.
     Updated,
+    /// Event: CloudFront refused a member of the spec; the others are carried out.
+    MemberRefused,
+    /// Event: an Anycast list is attached that this object did not attach; it stays.
+    AnycastListKept,
+    /// Event: a deletion cannot go on, so its group was enabled again.
+    EnabledAgain,
+    /// CloudFront says that a group on record does not exist; a second proof is awaited.
+    ConfirmingAbsence,
     /// Event: the group's tags were changed.
     Tagged,
     /// An unowned group is taken over once a second look shows no owner either.
@@ -88,7 +98,7 @@ pub enum Reason {
     DisabledWithTenants,
     /// Event: the answer to an update no longer shows an element of the group that the operator does not manage.
     ElementLost,
-    /// Event: on the operator's Pod; a group carries our owner tag, and no object names it.
+    /// Event: on the operator's Pod; a group carries our owner tag, and the object that the tag names is gone, or names another group.
     Orphaned,
     /// Event: the group was let go and left as it is.
     Released,
@@ -113,6 +123,7 @@ impl Reason {
             Self::InUse => "InUse",
             Self::AnycastIpListNotFound => "AnycastIpListNotFound",
             Self::InvalidArgument => "InvalidArgument",
+            Self::Updating => "Updating",
             Self::NotOwned => "NotOwned",
             Self::AnotherInstallation => "AnotherInstallation",
             Self::AdoptionRefused => "AdoptionRefused",
@@ -129,6 +140,10 @@ impl Reason {
             Self::DeletionProtected => "DeletionProtected",
             Self::Created => "Created",
             Self::Updated => "Updated",
+            Self::MemberRefused => "MemberRefused",
+            Self::AnycastListKept => "AnycastListKept",
+            Self::EnabledAgain => "EnabledAgain",
+            Self::ConfirmingAbsence => "ConfirmingAbsence",
             Self::Tagged => "Tagged",
             Self::Adopting => "Adopting",
             Self::Adopted => "Adopted",

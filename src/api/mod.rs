@@ -6,8 +6,8 @@ mod spec;
 mod status;
 
 pub use conditions::{Reason, Standing, add_schema_outdated, condition, is_true, set_standing};
-pub use spec::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode};
-pub use status::{BlockedBy, ConnectionGroupStatus, Drift};
+pub use spec::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST};
+pub use status::{BlockedBy, ConnectionGroupStatus, Drift, Member, RefusalCause, RefusedMember};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps,

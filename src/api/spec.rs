@@ -63,12 +63,13 @@ pub struct ConnectionGroupSpec {
     #[serde(default = "yes")]
     pub ipv6_enabled: bool,
 
-    /// Id of the Anycast static IP list to attach; removing the field detaches the list.
+    /// Id of the Anycast static IP list to attach, or `none` to detach whatever list is attached. Removing the field detaches a list that this
+    /// object attached; one that others attached stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 5, max = 64))]
+    #[schemars(length(min = 4, max = 64))]
     #[x_kube(
-        validation = Rule::new("self.matches('^aip_[A-Za-z0-9]{1,60}$')")
-            .message("`anycastIpListId` must be the id of an Anycast static IP list: 'aip_' and up to 60 letters and digits")
+        validation = Rule::new("self == 'none' || self.matches('^aip_[A-Za-z0-9]{1,60}$')")
+            .message("`anycastIpListId` must be the id of an Anycast static IP list: 'aip_' and up to 60 letters and digits; or 'none'")
     )]
     pub anycast_ip_list_id: Option<String>,
 
@@ -109,6 +110,9 @@ pub struct ConnectionGroupSpec {
     #[serde(default)]
     pub suspend: bool,
 }
+
+/// What `anycastIpListId` says where no list is to be attached, whoever attached it.
+pub const NO_LIST: &str = "none";
 
 impl Default for ConnectionGroupSpec {
     fn default() -> Self {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Observed state of the connection group, as of the last read.
@@ -63,6 +63,14 @@ pub struct ConnectionGroupStatus {
     /// When CloudFront last saw the group modified.
     #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub last_modified_time: Option<Time>,
+    /// Id of the Anycast static IP list that this object attached itself. Only that one is detached when spec.anycastIpListId is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached_anycast_ip_list_id: Option<String>,
+    /// Members of the spec that CloudFront refused, for this generation of the spec; the others were carried out, or are tried next.
+    #[serde(default, deserialize_with = "the_readable", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["member".into()]))]
+    pub refused: Vec<RefusedMember>,
     /// Tags of the group that the operator sent for this object, or may have sent; only these are ever removed. Tags of others are not listed, also
     /// where they equal those of the spec.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -90,10 +98,10 @@ fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
-/// The conditions that can be read: each has a date, too.
-fn the_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Condition>, D::Error> {
-    let conditions = Vec::<Value>::deserialize(deserializer)?;
-    Ok(conditions.into_iter().filter_map(|condition| serde_json::from_value(condition).ok()).collect())
+/// The items that can be read: a condition has a date, too, and a refusal a cause that a later version may have named.
+fn the_readable<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let items = Vec::<Value>::deserialize(deserializer)?;
+    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
 }
 
 const UNSEEN_GENERATION: i64 = -1;
@@ -121,12 +129,76 @@ impl ConnectionGroupStatus {
         is_default: None,
         created_time: None,
         last_modified_time: None,
+        attached_anycast_ip_list_id: None,
+        refused: Vec::new(),
         tags: BTreeMap::new(),
         drift: Vec::new(),
         blocked_by: None,
         last_handled_reconcile_at: None,
         conditions: Vec::new(),
     };
+}
+
+/// A member of a group's configuration, by its field in spec.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+pub enum Member {
+    /// Whether the group serves traffic.
+    Enabled,
+    /// Whether the routing endpoint answers over IPv6.
+    Ipv6Enabled,
+    /// The Anycast static IP list.
+    AnycastIpListId,
+}
+
+impl Member {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Self; 3] = [Self::Enabled, Self::Ipv6Enabled, Self::AnycastIpListId];
+
+    /// Its field in spec.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Ipv6Enabled => "ipv6Enabled",
+            Self::AnycastIpListId => "anycastIpListId",
+        }
+    }
+}
+
+/// Why CloudFront does not carry a member out.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RefusalCause {
+    /// The Anycast list does not exist in this account.
+    ListNotFound,
+    /// The Anycast list is IPv4-only, which does not go with IPv6.
+    ListIsIpv4Only,
+    /// A quota is used up, such as that of groups on one Anycast list.
+    QuotaExceeded,
+    /// The group is in use, in a way that forbids the change.
+    InUse,
+    /// It conflicts with something else that exists.
+    Conflict,
+    /// CloudFront refused to detach the Anycast list.
+    DetachRefused,
+    /// CloudFront accepted the detaching and kept the Anycast list.
+    DetachIgnored,
+    /// The value was refused, for a reason that the detail tells.
+    Invalid,
+}
+
+/// A member of the spec that CloudFront refused when it was tried alone.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct RefusedMember {
+    /// The field of spec that was refused.
+    pub member: Member,
+    /// Value that the spec asks for; empty when it asks for none.
+    pub desired: String,
+    /// Why it was refused, in one word.
+    pub cause: RefusalCause,
+    /// What CloudFront said: its error code and message.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// One field in which the observed group differs from the spec.

@@ -27,18 +27,6 @@ pub struct Members {
     pub anycast_ip_list_id: Option<AnycastIpListId>,
 }
 
-impl Members {
-    /// Whether a member that was stated is not as wanted.
-    #[must_use]
-    pub fn differ_from(&self, wanted: &Config) -> bool {
-        // No `..`: a new member must be compared.
-        let Self { enabled, ipv6_enabled, anycast_ip_list_id } = self;
-        enabled.is_some_and(|enabled| enabled != wanted.enabled)
-            || ipv6_enabled.is_some_and(|ipv6_enabled| ipv6_enabled != wanted.ipv6_enabled)
-            || *anycast_ip_list_id != wanted.anycast_ip_list_id
-    }
-}
-
 impl From<Config> for Members {
     fn from(Config { enabled, ipv6_enabled, anycast_ip_list_id }: Config) -> Self {
         Self { enabled: Some(enabled), ipv6_enabled: Some(ipv6_enabled), anycast_ip_list_id }

@@ -2,22 +2,29 @@
 //!
 //! In: a [`Mutation`], which holds the group as read in this pass. Out: a [`Conclusion`], or the [`Trouble`] that stopped it.
 
+use std::time::Duration;
+
 use super::{
     Known, Surroundings,
     backoff::Pace,
-    conclude::{after, disabling, reconciling, release, stuck},
+    conclude::{after, disabling, in_step, members_refused, reconciling, release},
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
+    members::contradicts,
     memory::Memory,
     message,
     ownership::Claim,
-    plan::{Left, Mutation, Release},
+    plan::{Left, Mutation, Release, TagsLeft, Update},
+    refusal::{is_about_the_members, refusal},
     trouble::{Trouble, explain},
 };
 use crate::{
-    api::{Drift, Reason},
-    cloudfront::{ApiError, CloudFront, Config, Deployment, Described, ErrorClass, Group, Members, NewGroup},
+    api::{Member, Reason, RefusalCause, RefusedMember, is_true},
+    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup},
 };
+
+/// How long tags usually take to be seen: what else is to be done about them waits so long, or they would be set again.
+const TAGS_SHOW: Duration = Duration::from_secs(1);
 
 /// Carries the mutation out.
 ///
@@ -33,12 +40,14 @@ pub async fn apply<C: CloudFront>(
     let port = around.port;
     let mut write = Write { memory, around };
     Ok(match mutation {
-        Mutation::Create(new) => create(&new, known, &mut write).await?.with_tags(intent),
+        Mutation::Create(new) => create(&new, intent, known, &mut write).await?.with_tags(intent),
         Mutation::Adopt(Described { group, tags: _ }) => {
             write.claim(port.tag(&group.arn, &known.claim.tags()).await)?;
             let text = format!("Connection group {} was adopted: nobody owned it.", known.name);
             let conclusion = reconciling(Sight::Group(group), Reason::Adopted, text.clone());
-            conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::Adopted, "Adopt", text)
+            // Whatever list it has, it came with it.
+            let conclusion = Conclusion { attached: Change::Set(None), ..conclusion };
+            conclusion.then(Next::Now).tell(Reason::Adopted, "Adopt", text)
         }
         Mutation::Mark(Described { group, tags: _ }) => {
             write.note(port.tag(&group.arn, &known.claim.installation.tag()).await)?;
@@ -58,8 +67,8 @@ pub async fn apply<C: CloudFront>(
             let conclusion = reconciling(Sight::Group(group), Reason::TakenOver, text.clone());
             conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::TakenOver, "TakeOver", text)
         }
-        Mutation::Update(Described { group, tags: _ }, config, changes, left) => {
-            update(&group, &config, &changes, left, known, &mut write).await?
+        Mutation::Update(Described { group, tags: _ }, update) => {
+            update_members(&group, &update, intent, known, &mut write).await?
         }
         Mutation::Tag(Described { group, tags: _ }, set, left) => {
             let answer = write.note(port.tag(&group.arn, &set).await);
@@ -71,17 +80,17 @@ pub async fn apply<C: CloudFront>(
             }
             let mut applied = known.status.tags.clone();
             applied.extend(set);
-            // Not at once: tags may take a while to be seen, and would be set again.
-            let next = if left == Left::Tags { Next::Backoff(Pace::Quick) } else { Next::DeepCheck };
-            let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, known) };
-            conclusion.then(next).despite(lost).tell(Reason::Tagged, "Tag", text)
+            let has_tags_left = left == Left::Tags;
+            let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, intent, known) };
+            let conclusion = if has_tags_left { conclusion.then(Next::After(TAGS_SHOW)) } else { conclusion };
+            conclusion.despite(lost).tell(Reason::Tagged, "Tag", text)
         }
         Mutation::Untag(Described { group, tags: _ }, keys, left) => {
             write.note(port.untag(&group.arn, &keys).await)?;
             let mut applied = known.status.tags.clone();
             applied.retain(|key, _| !keys.contains(key));
             let text = format!("Tags were removed: {}.", keys.into_iter().collect::<Vec<_>>().join(", "));
-            let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, known) };
+            let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, intent, known) };
             conclusion.tell(Reason::Tagged, "Untag", text)
         }
 
@@ -89,12 +98,24 @@ pub async fn apply<C: CloudFront>(
             let off = Members { enabled: Some(false), ..read.config.clone() };
             let group = match write.note(port.update(&read, &off).await) {
                 Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read, &error)),
+                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
                 Err(error) => return Err(error.into()),
             };
             let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
             let lost = lost(&read, &group);
             disabling(group).tell(Reason::Disabling, "Disable", text).without(&read, "Disable", &lost)
+        }
+        Mutation::Enable(Described { group: read, tags: _ }, blocker) => {
+            let on = Members { enabled: Some(true), ..read.config.clone() };
+            let group = match write.note(port.update(&read, &on).await) {
+                Ok(group) => group,
+                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
+                Err(error) => return Err(error.into()),
+            };
+            let text = message::enabled_again(&known.name, blocker);
+            let lost = lost(&read, &group);
+            let conclusion = reconciling(Sight::Group(group), Reason::EnabledAgain, text.clone()).then(Next::Now);
+            conclusion.warn(Reason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
         }
         Mutation::Delete(Described { group, tags: _ }) => {
             write.note(port.delete(&group).await)?;
@@ -128,6 +149,26 @@ impl<C: CloudFront> Write<'_, '_, C> {
         self.memory.dispute.is_flapping(now)
     }
 
+    /// Of what others changed too, and a part of a change did not put right; what was refused before is no change of others.
+    fn remains(&mut self, update: &Update) {
+        let is_done = |member: &Member| {
+            update.selection.members.contains(member) || update.refused.iter().any(|refused| refused.member == *member)
+        };
+        self.memory.dispute.look(!update.open.iter().all(is_done));
+    }
+
+    /// Of an update of members that succeeded.
+    fn carried_out(&mut self, known: &Known<'_>) {
+        self.memory.trial = known.trial.clone();
+        self.memory.trial.carried_out();
+    }
+
+    /// Of an update of members that was refused for what it says.
+    fn refused(&mut self, update: &Update, known: &Known<'_>) {
+        self.memory.trial = known.trial.clone();
+        self.memory.trial.refused(&update.selection, &update.open, &known.uid, known.now);
+    }
+
     /// Of a mutation that makes a group ours.
     fn claim<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         self.memory.claimed(self.around.clock.moment());
@@ -137,6 +178,7 @@ impl<C: CloudFront> Write<'_, '_, C> {
 
 async fn create<C: CloudFront>(
     new: &NewGroup,
+    intent: &Intent,
     known: &Known<'_>,
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
@@ -144,37 +186,49 @@ async fn create<C: CloudFront>(
     match write.claim(port.create(new).await) {
         Ok(group) => {
             let text = format!("Connection group {} was created as {}.", group.name, group.id);
-            Ok(written(group, &new.config, Left::Nothing, known).tell(Reason::Created, "Create", text))
+            let attached = Change::Set(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
+            let sent = new.config.clone().into();
+            let conclusion = if contradicts(&group.config, &sent) {
+                not_as_asked(group, &sent)
+            } else {
+                in_step(group, intent, known)
+            };
+            Ok(Conclusion { attached, ..conclusion }.tell(Reason::Created, "Create", text))
         }
-        Err(error) => Err(explain(error, &new.config, None, port).await.with_tags(&new.tags)),
+        Err(error) => Err(explain(error, &new.config, port).await.with_tags(&new.tags)),
     }
 }
 
-async fn update<C: CloudFront>(
+async fn update_members<C: CloudFront>(
     read: &Group,
-    config: &Config,
-    changes: &[Drift],
-    left: Left,
+    update: &Update,
+    intent: &Intent,
     known: &Known<'_>,
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
     let port = write.around.port;
-    let group = match write.note(port.update(read, &config.clone().into()).await) {
+    let Update { config, selection: _, open: _, refused: _, changes, left: _, tags: _ } = update;
+    let group = match write.note(port.update(read, config).await) {
         Ok(group) => group,
-        Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone(), &error)),
-        Err(error) => return Err(explain(error, config, Some(&read.config), port).await),
+        Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
+        Err(error) if is_about_the_members(error.class) => {
+            return refused(error, read.clone(), update, known, write).await;
+        }
+        Err(error) => return Err(error.into()),
     };
+    write.carried_out(known);
     let tenants = match (read.config.enabled, config.enabled) {
-        (Some(true) | None, false) => Some(port.tenants(&group.id).await),
+        (Some(true) | None, Some(false)) => Some(port.tenants(&group.id).await),
         _ => None,
     };
     let text = message::changes(changes);
     let lost = lost(read, &group);
-    let conclusion = written(group, config, left, known).without(read, "Update", &lost);
+    let conclusion = written(group, update, intent, known).without(read, "Update", &lost);
     let conclusion = if known.was_changed_by_others(read) {
         let flapping = write.put_right();
+        write.remains(update);
         let text = format!("Somebody else's change was put right: {text}.");
-        let conclusion = conclusion.despite(changes.to_vec()).tell(Reason::DriftCorrected, "Update", text);
+        let conclusion = conclusion.despite(changes.clone()).tell(Reason::DriftCorrected, "Update", text);
         if flapping {
             conclusion.warn(Reason::DriftFlapping, "Update", message::FLAPPING.to_owned())
         } else {
@@ -192,6 +246,45 @@ async fn update<C: CloudFront>(
     })
 }
 
+/// CloudFront refused an update for what it says. Of several members each is tried alone, at once; one alone goes on record.
+async fn refused<C: CloudFront>(
+    error: ApiError,
+    read: Group,
+    update: &Update,
+    known: &Known<'_>,
+    write: &mut Write<'_, '_, C>,
+) -> Result<Conclusion, Trouble> {
+    let members = &update.selection.members;
+    let Some(member) = members.first().copied().filter(|_| members.len() == 1) else {
+        write.refused(update, known);
+        let conclusion = if is_true(&known.status.conditions, "Ready") {
+            reconciling(Sight::Group(read), Reason::Updating, message::refused_together(members))
+        } else {
+            Conclusion::unchanged()
+        };
+        return Ok(conclusion.then(Next::Now).failed(error));
+    };
+    let refusal = refusal(&error, member, &update.config, write.around.port).await.ok_or_else(|| error.clone())?;
+    write.refused(update, known);
+    let text = message::member_refused(&known.name, &refusal, read.config.anycast_ip_list_id.as_ref());
+    let is_new = !known.refused().contains(&refusal);
+    let mut all = update.refused.clone();
+    all.push(refusal);
+    all.sort_by_key(|refused| refused.member);
+    let pause = write.memory.trial.pause(known.now);
+    let next = match (update.tags, pause) {
+        (TagsLeft::None, pause) if !pause.is_zero() => Next::After(pause),
+        (TagsLeft::None | TagsLeft::Some, _) => Next::Now,
+    };
+    let conclusion = members_refused(read, all, known).then(next).failed(error.clone());
+    let conclusion = Conclusion { refused_now: Some(member), ..conclusion };
+    Ok(if is_new {
+        conclusion.warn(Reason::MemberRefused, "Update", message::with_request_id(&text, &error))
+    } else {
+        conclusion
+    })
+}
+
 /// The elements that the answer to an update no longer shows.
 fn lost(read: &Group, answered: &Group) -> Vec<String> {
     read.elements.lost(&answered.elements).map(ToOwned::to_owned).collect()
@@ -202,20 +295,44 @@ fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
     error.class == ErrorClass::InUse && read.deployment != Some(Deployment::Deployed)
 }
 
-fn postponed(read: Group, error: &ApiError) -> Conclusion {
-    let text = message::waits_for_rollout(read.deployment.as_ref(), error);
+fn postponed(read: Group) -> Conclusion {
+    let text = message::waits_for_rollout(read.deployment.as_ref());
     reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
 }
 
-/// What CloudFront answered to a write, against what was asked for.
-fn written(group: Group, asked: &Config, left: Left, known: &Known<'_>) -> Conclusion {
-    match group.config.anycast_ip_list_id.clone() {
+/// What CloudFront answered to an update, against what was asked for.
+fn written(group: Group, update: &Update, intent: &Intent, known: &Known<'_>) -> Conclusion {
+    let Update { config: asked, selection, open: _, refused, changes: _, left, tags: _ } = update;
+    let has_list = selection.members.contains(&Member::AnycastIpListId);
+    let attached = match &asked.anycast_ip_list_id {
+        Some(list) if has_list => Change::Set(Some(list.to_string())),
+        None if has_list && group.config.anycast_ip_list_id.is_none() => Change::Set(None),
+        Some(_) | None => Change::Keep,
+    };
+    let conclusion = if has_list && asked.anycast_ip_list_id.is_none() && group.config.anycast_ip_list_id.is_some() {
         // The next pass reads whether it really stayed.
-        Some(list) if asked.anycast_ip_list_id.is_none() => stuck(group, list, known).then(Next::Now),
-        _ if group.config.differ_from(asked) => {
-            let text = message::not_as_asked(&group.config, asked);
-            reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Backoff(Pace::Quick))
-        }
-        _ => after(group, left, known),
-    }
+        let ignored = RefusedMember {
+            member: Member::AnycastIpListId,
+            desired: String::new(),
+            cause: RefusalCause::DetachIgnored,
+            detail: String::new(),
+        };
+        let text = message::member_refused(&known.name, &ignored, group.config.anycast_ip_list_id.as_ref());
+        let all = refused.iter().cloned().chain([ignored]).collect();
+        let conclusion = members_refused(group, all, known).then(Next::Now);
+        let conclusion = Conclusion { refused_now: Some(Member::AnycastIpListId), ..conclusion };
+        conclusion.warn(Reason::MemberRefused, "Update", text)
+    } else if contradicts(&group.config, asked) {
+        not_as_asked(group, asked)
+    } else if *left == Left::Members && !refused.is_empty() {
+        members_refused(group, refused.clone(), known).then(Next::Now)
+    } else {
+        after(group, left.clone(), intent, known)
+    };
+    Conclusion { attached, ..conclusion }
+}
+
+fn not_as_asked(group: Group, asked: &Members) -> Conclusion {
+    let text = message::not_as_asked(&group.config, asked);
+    reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Backoff(Pace::Quick))
 }

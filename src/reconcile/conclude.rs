@@ -1,33 +1,39 @@
 //! What a pass concludes where nothing is to be changed. Pure: [`Finding`] -> [`Conclusion`].
 
+use std::time::Duration;
+
 use super::{
     Finalizer, Known,
     backoff::Pace,
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     message,
-    plan::{Block, Finding, Left, Refusal, Release},
+    plan::{Block, Finding, Left, Protected, Refusal, Release},
+    refusal::verdict,
 };
 use crate::{
-    api::{BlockedBy, Drift, Reason, Standing},
+    api::{BlockedBy, Drift, Reason, RefusedMember, Standing},
     cloudfront::{AnycastIpListId, ApiError, Deployment, Group, Summary},
 };
+
+/// While a group is disabled for its deletion, so long at the most a tenant that comes has no traffic before it is noticed.
+const TENANTS_RECHECK: Duration = Duration::from_secs(30);
 
 /// Concludes. `list_trouble` tells why the last list failed, if it did.
 pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_trouble: Option<&ApiError>) -> Conclusion {
     match finding {
-        Finding::NotLooked => Conclusion::unchanged(),
-        Finding::Listed(summary) => listed(summary, known),
+        Finding::NotLooked => unchanged(known),
+        Finding::Listed(summary) => listed(summary, intent, known),
         Finding::UpToDate(described) => {
             let mut tags = known.status.tags.clone();
             // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
             if let (Intent::Present(desired), true) = (intent, known.tags_are_settled) {
                 tags.retain(|key, value| desired.tags.get(key) == Some(value));
             }
-            Conclusion { tags: Change::Set(tags), ..in_step(described.group) }
+            Conclusion { tags: Change::Set(tags), ..in_step(described.group, intent, known) }
         }
         Finding::Mirrored(described, drift) => {
-            let mut conclusion = in_step(described.group);
+            let mut conclusion = in_step(described.group, intent, known);
             if known.claim.is_in(&described.tags) {
                 conclusion.message += message::KEPT_OWNER_TAG;
             }
@@ -35,6 +41,15 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
         }
         Finding::NothingToMirror => {
             reconciling(Sight::Nothing, Reason::GroupNotFound, message::not_found_to_mirror(&known.name))
+        }
+        Finding::ConfirmAbsence => {
+            let text = message::confirming_absence(&known.name, list_trouble);
+            let next = match list_trouble {
+                Some(_) => Next::After(known.absence_confirmed_in),
+                None => Next::WithTheList,
+            };
+            let conclusion = reconciling(Sight::Unchanged, Reason::ConfirmingAbsence, text).then(next);
+            Conclusion { drift: Change::Keep, ..conclusion }
         }
         Finding::DeletedOutside => {
             let text = message::deleted_outside(&known.name, known.status.id.as_deref().unwrap_or_default());
@@ -54,39 +69,72 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
         }
         Finding::Release(why) => release(&why, known),
         Finding::Blocked(block) => blocked(block, known),
-        Finding::Refuse(described, refusal) => refuse(described.group, &refusal, known),
+        Finding::MembersRefused(described, refused) => members_refused(described.group, refused, known),
+        Finding::Refuse(_, refusal) => refuse(&refusal, known),
     }
+}
+
+/// Nothing is news. A deletion that waits for a roll-out looks for tenants now and then, whose traffic is down.
+fn unchanged(known: &Known<'_>) -> Conclusion {
+    let next = if known.deleting { Next::After(TENANTS_RECHECK) } else { Next::DeepCheck };
+    Conclusion::unchanged().then(next)
 }
 
 /// The group equals its spec; whether it is rolled out decides.
-pub fn in_step(group: Group) -> Conclusion {
+pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let Group { routing_endpoint, config, deployment, modified, .. } = &group;
-    let text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
+    let mut text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
+    if let Some(list) = kept_list(intent, config.anycast_ip_list_id.as_ref(), known.attached_list(&group).as_ref()) {
+        text += &message::list_kept(list);
+    }
     let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
-    Conclusion { in_step: InStep::Yes, ..Conclusion::new(Sight::Group(group), standing, reason, text) }
+    let conclusion = Conclusion::new(Sight::Group(group), standing, reason, text);
+    Conclusion { refused: Change::Set(Vec::new()), in_step: InStep::Yes, ..conclusion }
 }
 
-/// A mutation is done; what is left decides.
-pub fn after(group: Group, left: Left, known: &Known<'_>) -> Conclusion {
-    match left {
-        Left::Nothing => in_step(group),
-        Left::Tags => {
-            let text = "The configuration matches the spec; its tags are put in step next.".to_owned();
-            reconciling(Sight::Group(group), Reason::Conflict, text).then(Next::Now)
-        }
-        Left::Stuck(list) => stuck(group, list, known),
+/// The list of others that the group keeps, because the spec names none.
+pub fn kept_list<'a>(
+    intent: &Intent,
+    read: Option<&'a AnycastIpListId>,
+    ours: Option<&AnycastIpListId>,
+) -> Option<&'a AnycastIpListId> {
+    match intent {
+        Intent::Present(desired) => desired.kept_list(read, ours),
+        Intent::Suspended | Intent::Protected | Intent::Mirrored(_) | Intent::Absent { .. } => None,
     }
 }
 
-/// CloudFront keeps a list attached that is to be detached.
-pub fn stuck(group: Group, list: AnycastIpListId, known: &Known<'_>) -> Conclusion {
-    refuse(group, &Refusal::AnycastDetachRejected(list), known)
+/// CloudFront refused members of the spec; what is left of it is carried out, or follows.
+pub fn members_refused(group: Group, refused: Vec<RefusedMember>, known: &Known<'_>) -> Conclusion {
+    let (reason, standing) = verdict(&refused);
+    let text = message::members_refused(&known.name, &refused, group.config.anycast_ip_list_id.as_ref());
+    let pause = known.trial.pause(known.now);
+    let next = if pause.is_zero() { Next::DeepCheck } else { Next::After(pause) };
+    let conclusion = Conclusion::new(Sight::Group(group), standing, reason, text).then(next);
+    Conclusion { refused: Change::Set(refused), ..conclusion }
+}
+
+/// A mutation is done; what is left decides.
+pub fn after(group: Group, left: Left, intent: &Intent, known: &Known<'_>) -> Conclusion {
+    // Not Deploying while something is left: that would let the next pass settle from the list, which shows neither IPv6 nor tags.
+    match left {
+        Left::Nothing => in_step(group, intent, known),
+        Left::Members => {
+            let text = "A part of the configuration matches the spec; the rest is updated next.".to_owned();
+            reconciling(Sight::Group(group), Reason::Updating, text).then(Next::Now)
+        }
+        Left::Tags => {
+            let text = "The configuration is up to date; the tags are updated next.".to_owned();
+            reconciling(Sight::Group(group), Reason::Updating, text).then(Next::Now)
+        }
+        Left::Refused(refused) => members_refused(group, refused, known),
+    }
 }
 
 /// The group is disabled on its way to being deleted.
 pub fn disabling(group: Group) -> Conclusion {
     let text = message::disabling(group.deployment.as_ref());
-    reconciling(Sight::Group(group), Reason::Disabling, text)
+    reconciling(Sight::Group(group), Reason::Disabling, text).then(Next::After(TENANTS_RECHECK))
 }
 
 /// The object may go.
@@ -103,15 +151,19 @@ pub fn reconciling(sight: Sight, reason: Reason, text: String) -> Conclusion {
     Conclusion::new(sight, Standing::Reconciling, reason, text)
 }
 
-fn listed(summary: Summary, known: &Known<'_>) -> Conclusion {
+fn listed(summary: Summary, intent: &Intent, known: &Known<'_>) -> Conclusion {
     if known.deleting {
-        return Conclusion::unchanged();
+        return unchanged(known);
     }
     let enabled = summary.enabled.or(known.status.enabled);
     let deployment = summary.deployment.clone().or_else(|| known.deployment());
     let (standing, reason) = standing_of(deployment.as_ref(), enabled);
     let endpoint = known.status.routing_endpoint.as_deref();
     let mut text = message::deployed(endpoint, enabled, deployment.as_ref(), summary.modified);
+    let ours = known.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+    if let Some(list) = kept_list(intent, summary.anycast_ip_list_id.as_ref(), ours.as_ref()) {
+        text += &message::list_kept(list);
+    }
     if known.message().is_some_and(|said| said.ends_with(message::KEPT_OWNER_TAG)) {
         text += message::KEPT_OWNER_TAG;
     }
@@ -130,11 +182,19 @@ const fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> 
 fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
     match block {
         Block::Suspended => suspended(known),
-        Block::DeletionProtected => {
-            reconciling(Sight::Unchanged, Reason::DeletionProtected, message::DELETION_PROTECTED.to_owned())
+        Block::DeletionProtected(protected) => {
+            let (sight, next) = match protected {
+                Protected::NotRead => (Sight::Unchanged, Next::DeepCheck),
+                Protected::Ours(described) => (Sight::Group(described.group), Next::DeepCheck),
+                Protected::NotOurs => (Sight::Unchanged, Next::Backoff(Pace::Slow)),
+            };
+            let text = message::deletion_protected(known.wants_traffic);
+            reconciling(sight, Reason::DeletionProtected, text).then(next)
         }
-        Block::TagsPending => reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name))
-            .then(Next::Backoff(Pace::Quick)),
+        Block::TagsPending(shown_in) => {
+            let next = shown_in.map_or(Next::Backoff(Pace::Quick), Next::After);
+            reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(next)
+        }
         Block::ClaimMayLand(left) => {
             let text = message::claim_may_land(&known.name);
             reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left))
@@ -143,19 +203,21 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
         Block::OwnerMayShow(left) => {
-            let (reason, text) = if known.deleting {
-                (Reason::Conflict, message::lost_owner_may_show(&known.name, left))
-            } else {
-                (Reason::Adopting, message::owner_may_show(&known.name, left))
-            };
-            reconciling(Sight::Unchanged, reason, text).then(Next::After(left))
+            reconciling(Sight::Unchanged, Reason::Adopting, message::owner_may_show(&known.name))
+                .then(Next::After(left))
+        }
+        Block::OwnerTagMissing(left) => {
+            let text = message::owner_tag_missing(&known.name, known.deleting);
+            let conclusion = reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left));
+            Conclusion { drift: Change::Keep, ..conclusion }
         }
         Block::Flapping(described, changes, pause) => {
             let text = message::flapping(&known.name, &changes, pause);
             reconciling(Sight::Group(described.group), Reason::DriftFlapping, text).then(Next::After(pause.left))
         }
         Block::InUse(described, tenants) => {
-            let text = message::in_use(&known.name, &tenants, described.group.config.enabled != Some(false));
+            let enabled = described.group.config.enabled != Some(false);
+            let text = message::in_use(&known.name, &tenants, enabled);
             let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
             let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
             let conclusion =
@@ -167,31 +229,22 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
 
 /// Conditions keep their values, only the message changes; an object never looked at, or being deleted, says that it waits.
 fn suspended(known: &Known<'_>) -> Conclusion {
-    let text = if known.deleting { message::SUSPENDED_DELETION } else { message::SUSPENDED }.to_owned();
+    let text = message::suspended(known.deleting, known.service());
     if known.deleting || known.status.conditions.is_empty() {
         return reconciling(Sight::Unchanged, Reason::Suspended, text);
     }
     Conclusion { message: text, ..Conclusion::unchanged() }
 }
 
-fn refuse(group: Group, refusal: &Refusal, known: &Known<'_>) -> Conclusion {
+fn refuse(refusal: &Refusal, known: &Known<'_>) -> Conclusion {
     let name = &known.name;
-    let (sight, reason, text) = match refusal {
-        Refusal::NotOwned(owner) => (Sight::Nothing, Reason::NotOwned, message::not_owned(name, owner)),
+    let (reason, text) = match refusal {
+        Refusal::NotOwned(owner) => (Reason::NotOwned, message::not_owned(name, owner)),
         Refusal::Elsewhere(installation) => {
-            let text = message::elsewhere(name, installation, &known.claim.installation);
-            (Sight::Nothing, Reason::AnotherInstallation, text)
+            (Reason::AnotherInstallation, message::elsewhere(name, installation, &known.claim.installation))
         }
-        Refusal::DefaultGroup => (Sight::Nothing, Reason::DefaultGroup, message::default_group(name)),
-        Refusal::AdoptionRefused(obstacle) => {
-            (Sight::Nothing, Reason::AdoptionRefused, message::adoption_refused(name, obstacle))
-        }
-        Refusal::AnycastDetachRejected(list) => {
-            let text = message::detach_rejected(name, list);
-            // What was said when CloudFront refused ends with the request id of that refusal.
-            let said = known.message().filter(|said| said.starts_with(&text)).map(ToOwned::to_owned);
-            (Sight::Group(group), Reason::AnycastDetachRejected, said.unwrap_or(text))
-        }
+        Refusal::DefaultGroup => (Reason::DefaultGroup, message::default_group(name)),
+        Refusal::AdoptionRefused(obstacle) => (Reason::AdoptionRefused, message::adoption_refused(name, obstacle)),
     };
-    Conclusion::new(sight, Standing::Stalled, reason, text).then(Next::Backoff(Pace::Slow))
+    Conclusion::new(Sight::Nothing, Standing::Stalled, reason, text).then(Next::Backoff(Pace::Slow))
 }

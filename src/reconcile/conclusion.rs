@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Event, Finalizer, Severity, backoff::Pace, desired::Intent, message, plan::Mutation};
 use crate::{
-    api::{BlockedBy, Drift, Reason, Standing},
-    cloudfront::{Group, Summary, Tags},
+    api::{BlockedBy, Drift, Member, Reason, RefusedMember, Standing},
+    cloudfront::{ApiError, Group, Summary, Tags},
 };
 
 /// What a pass learned of the group.
@@ -67,6 +67,12 @@ pub struct Conclusion {
     pub message: String,
     /// Tags that were sent, or may have been.
     pub tags: Change<Tags>,
+    /// What CloudFront refused.
+    pub refused: Change<Vec<RefusedMember>>,
+    /// The member that it refused in this pass.
+    pub refused_now: Option<Member>,
+    /// The Anycast list that this object attached.
+    pub attached: Change<Option<String>>,
     /// Whether the group is known to be in step.
     pub in_step: InStep,
     /// Differences in mode Observe.
@@ -81,6 +87,8 @@ pub struct Conclusion {
     pub finalizer: Finalizer,
     /// What to tell in events.
     pub events: Vec<Event>,
+    /// The failed call that this is concluded from.
+    pub error: Option<ApiError>,
 }
 
 impl Conclusion {
@@ -92,6 +100,9 @@ impl Conclusion {
             standing: Some((standing, reason)),
             message,
             tags: Change::Keep,
+            refused: Change::Keep,
+            refused_now: None,
+            attached: Change::Keep,
             in_step: InStep::No,
             drift: Change::Set(Vec::new()),
             changed_outside: Vec::new(),
@@ -99,6 +110,7 @@ impl Conclusion {
             next: Next::DeepCheck,
             finalizer: Finalizer::Keep,
             events: Vec::new(),
+            error: None,
         }
     }
 
@@ -110,6 +122,9 @@ impl Conclusion {
             standing: None,
             message: String::new(),
             tags: Change::Keep,
+            refused: Change::Keep,
+            refused_now: None,
+            attached: Change::Keep,
             in_step: InStep::AsBefore,
             drift: Change::Keep,
             changed_outside: Vec::new(),
@@ -117,6 +132,7 @@ impl Conclusion {
             next: Next::DeepCheck,
             finalizer: Finalizer::Keep,
             events: Vec::new(),
+            error: None,
         }
     }
 
@@ -132,6 +148,7 @@ impl Conclusion {
             | Mutation::Mark(_)
             | Mutation::TakeOver(..)
             | Mutation::Disable(_)
+            | Mutation::Enable(..)
             | Mutation::Delete(_)
             | Mutation::Disown(_) => Sight::Unchanged,
         };
@@ -152,6 +169,13 @@ impl Conclusion {
     #[must_use]
     pub const fn then(mut self, next: Next) -> Self {
         self.next = next;
+        self
+    }
+
+    /// After this call failed.
+    #[must_use]
+    pub fn failed(mut self, error: ApiError) -> Self {
+        self.error = Some(error);
         self
     }
 

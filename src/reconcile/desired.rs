@@ -6,8 +6,8 @@ use kube::ResourceExt;
 
 use super::ownership::Claim;
 use crate::{
-    api::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode},
-    cloudfront::{AnycastIpListId, Config, GroupName, Tags},
+    api::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST},
+    cloudfront::{AnycastIpListId, Config, GroupName, Members, Tags},
 };
 
 /// What is to become of the group.
@@ -15,7 +15,7 @@ use crate::{
 pub enum Intent {
     /// `spec.suspend`: neither read nor written.
     Suspended,
-    /// Deleted although `spec.deletionProtection` is set: neither read nor written.
+    /// Deleted although `spec.deletionProtection` is set: it stays, and serves traffic as the spec says.
     Protected,
     /// There, and as described.
     Present(Desired),
@@ -46,15 +46,76 @@ pub enum Farewell {
 pub struct Desired {
     /// Name of the group.
     pub name: GroupName,
-    /// Configuration.
-    pub config: Config,
+    /// Whether it serves traffic.
+    pub enabled: bool,
+    /// Whether it answers over IPv6.
+    pub ipv6_enabled: bool,
+    /// What is to become of the Anycast list.
+    pub anycast: Anycast,
     /// Tags of the spec, without those that mark ownership.
     pub tags: Tags,
     /// What to do about an unowned group of that name.
     pub adoption: AdoptionPolicy,
 }
 
+/// What the spec says of the Anycast list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Anycast {
+    /// Nothing: a list that this object attached goes, one of others stays.
+    Unnamed,
+    /// `none`: whatever is attached goes.
+    Detached,
+    /// This list.
+    Attached(AnycastIpListId),
+}
+
+impl Anycast {
+    fn of(anycast_ip_list_id: Option<&str>) -> Self {
+        match anycast_ip_list_id {
+            None => Self::Unnamed,
+            Some(NO_LIST) => Self::Detached,
+            Some(id) => Self::Attached(AnycastIpListId::new(id)),
+        }
+    }
+
+    /// The list that the group should have, where it has `read` now, and this object attached `ours`.
+    #[must_use]
+    pub fn wanted(&self, read: Option<&AnycastIpListId>, ours: Option<&AnycastIpListId>) -> Option<AnycastIpListId> {
+        match self {
+            Self::Unnamed => read.filter(|list| Some(*list) != ours).cloned(),
+            Self::Detached => None,
+            Self::Attached(id) => Some(id.clone()),
+        }
+    }
+}
+
 impl Desired {
+    /// The configuration of a new group.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.with_list(self.anycast.wanted(None, None))
+    }
+
+    /// The configuration that a group should have, where it has `read` now, and this object attached the list `ours`.
+    #[must_use]
+    pub fn target(&self, read: &Members, ours: Option<&AnycastIpListId>) -> Config {
+        self.with_list(self.anycast.wanted(read.anycast_ip_list_id.as_ref(), ours))
+    }
+
+    const fn with_list(&self, anycast_ip_list_id: Option<AnycastIpListId>) -> Config {
+        Config { enabled: self.enabled, ipv6_enabled: self.ipv6_enabled, anycast_ip_list_id }
+    }
+
+    /// The list of others that the group keeps, because the spec names none.
+    #[must_use]
+    pub fn kept_list<'a>(
+        &self,
+        read: Option<&'a AnycastIpListId>,
+        ours: Option<&AnycastIpListId>,
+    ) -> Option<&'a AnycastIpListId> {
+        read.filter(|list| self.anycast == Anycast::Unnamed && Some(*list) != ours)
+    }
+
     /// The tags that a new group gets, those that mark ownership among them.
     #[must_use]
     pub fn all_tags(&self, claim: &Claim) -> Tags {
@@ -92,12 +153,14 @@ impl Intent {
             };
             return Self::Absent { name, farewell };
         }
-        let config = Config {
+        let desired = Desired {
+            name,
             enabled: *enabled,
             ipv6_enabled: *ipv6_enabled,
-            anycast_ip_list_id: anycast_ip_list_id.as_deref().map(AnycastIpListId::new),
+            anycast: Anycast::of(anycast_ip_list_id.as_deref()),
+            tags: tags.clone(),
+            adoption: *adoption_policy,
         };
-        let desired = Desired { name, config, tags: tags.clone(), adoption: *adoption_policy };
         match mode {
             Mode::Manage => Self::Present(desired),
             Mode::Observe => Self::Mirrored(desired),
@@ -157,6 +220,23 @@ mod tests {
             (Mode::Observe, DeletionPolicy::Retain, true, absent(Farewell::Leave)),
         ] {
             assert_eq!(spec(mode, policy, protection), expected, "{mode:?} {policy:?} {protection}");
+        }
+    }
+
+    #[test]
+    fn a_list_goes_if_this_object_attached_it_or_if_the_spec_says_none() {
+        let list = AnycastIpListId::new;
+        for (spec, read, ours, wanted) in [
+            (None, None, None, None),
+            (None, Some("aip_1"), Some("aip_1"), None),
+            (None, Some("aip_1"), Some("aip_2"), Some("aip_1")),
+            (None, Some("aip_1"), None, Some("aip_1")),
+            (Some("none"), Some("aip_1"), None, None),
+            (Some("aip_2"), Some("aip_1"), Some("aip_1"), Some("aip_2")),
+        ] {
+            let (read, ours) = (read.map(list), ours.map(list));
+            let found = Anycast::of(spec).wanted(read.as_ref(), ours.as_ref());
+            assert_eq!(found, wanted.map(list), "{spec:?} {read:?} {ours:?}");
         }
     }
 

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{desired::Desired, ownership::is_reserved};
+use super::{
+    desired::Desired,
+    members::{MemberSet, differing, value},
+    ownership::is_reserved,
+};
 use crate::{
-    api::Drift,
+    api::{Drift, Member},
     cloudfront::{AnycastIpListId, Config, Described, Members, Tags},
 };
 
@@ -19,10 +23,12 @@ pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags,
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }
 
-/// Where a group differs from the spec, tags included; tags of others do not count.
+/// Where a group differs from the spec, tags included; tags of others do not count, nor does a list of others where the spec names none.
+/// `ours` is the list that this object attached.
 #[must_use]
-pub fn differences(desired: &Desired, described: &Described) -> Vec<Drift> {
-    let mut found = config_differences(&desired.config, &described.group.config);
+pub fn differences(desired: &Desired, described: &Described, ours: Option<&AnycastIpListId>) -> Vec<Drift> {
+    let read = &described.group.config;
+    let mut found = config_differences(&desired.target(read, ours), read);
     found.extend(desired.tags.iter().filter(|(key, value)| described.tags.get(*key) != Some(value)).map(
         |(key, value)| Drift {
             field: format!("tags[{key}]"),
@@ -36,16 +42,17 @@ pub fn differences(desired: &Desired, described: &Described) -> Vec<Drift> {
 /// Where a group differs from a configuration, field by field as in spec. What CloudFront did not state is no difference.
 #[must_use]
 pub fn config_differences(desired: &Config, observed: &Members) -> Vec<Drift> {
-    // No `..`: a new member must be compared.
-    let Config { enabled, ipv6_enabled, anycast_ip_list_id } = desired;
-    let list = |id: &Option<AnycastIpListId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
-    [
-        ("enabled", enabled.to_string(), observed.enabled.unwrap_or(*enabled).to_string()),
-        ("ipv6Enabled", ipv6_enabled.to_string(), observed.ipv6_enabled.unwrap_or(*ipv6_enabled).to_string()),
-        ("anycastIpListId", list(anycast_ip_list_id), list(&observed.anycast_ip_list_id)),
-    ]
-    .into_iter()
-    .filter(|(_, desired, observed)| desired != observed)
-    .map(|(field, desired, observed)| Drift { field: field.to_owned(), desired, observed })
-    .collect()
+    member_differences(&differing(desired, observed), desired, observed)
+}
+
+/// The differences in these members.
+#[must_use]
+pub fn member_differences(members: &MemberSet, desired: &Config, observed: &Members) -> Vec<Drift> {
+    let desired = desired.clone().into();
+    let drift = |member: &Member| Drift {
+        field: member.as_str().to_owned(),
+        desired: value(&desired, *member).unwrap_or_default(),
+        observed: value(observed, *member).unwrap_or_default(),
+    };
+    members.iter().map(drift).collect()
 }

@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
     Memory, Surroundings,
     desired::group_name,
     dispute::Pause,
+    members::Trial,
     observe::Look,
-    ownership::{Claim, OwnerTag, TAGS_SETTLE},
+    ownership::{Claim, OwnerTag, TAGS_SETTLE, is_young},
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, Reason, condition, is_true},
+    api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
     clock::Moment,
-    cloudfront::{Arn, Deployment, Described, Group, GroupId, GroupName, Members, Snapshot, Summary, Tags},
+    cloudfront::{
+        AnycastIpListId, Arn, Deployment, Described, Group, GroupId, GroupName, Members, Snapshot, Summary, Tags,
+    },
 };
 
 /// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
@@ -47,6 +51,26 @@ pub struct Known<'a> {
     pub pause: Option<Pause>,
     /// Value of the annotation that asks for a reconcile.
     pub requested_at: Option<String>,
+    /// Whether the spec wants the group in service.
+    pub wants_traffic: bool,
+    /// How far the members have been tried.
+    pub trial: Trial,
+    /// When the pass began.
+    pub now: Moment,
+    /// How long until a group that every read misses is taken for gone without a list.
+    pub absence_confirmed_in: Duration,
+    wall: Timestamp,
+}
+
+/// Whether a group was in service when it was last read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// It was, as far as is known.
+    On,
+    /// It was not, as the spec says.
+    OffAsAsked,
+    /// It was not, although the spec says otherwise.
+    OffAgainstTheSpec,
 }
 
 static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
@@ -95,7 +119,22 @@ impl<'a> Known<'a> {
             settle_window: window,
             in_dispute: memory.dispute.is_open(),
             pause,
+            trial: memory.trial.of(generation, requested_at.as_deref()),
             requested_at,
+            wants_traffic: object.spec.enabled,
+            now,
+            absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
+            wall: around.clock.wall(),
+        }
+    }
+
+    /// Whether the group on record is in service.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        match (self.status.enabled, self.wants_traffic) {
+            (Some(true) | None, _) => Service::On,
+            (Some(false), false) => Service::OffAsAsked,
+            (Some(false), true) => Service::OffAgainstTheSpec,
         }
     }
 
@@ -193,11 +232,39 @@ impl<'a> Known<'a> {
             && self.status.e_tag.as_deref() == Some(listed.etag.as_str())
     }
 
-    /// Whether CloudFront refused to detach the Anycast list for this generation, and nobody asked to try again.
+    /// What CloudFront refused, for this generation of the spec, and unless somebody asks to try again.
     #[must_use]
-    pub fn detach_was_rejected(&self) -> bool {
-        let rejected = self.reason() == Some(Reason::AnycastDetachRejected.as_str());
-        rejected && !self.spec_is_new() && self.look != Look::Afresh
+    pub fn refused(&self) -> &[RefusedMember] {
+        if self.is_asked_anew() { &[] } else { &self.status.refused }
+    }
+
+    /// Whether a person asks for something that has not been acted upon yet.
+    #[must_use]
+    pub fn is_asked_anew(&self) -> bool {
+        self.spec_is_new() || self.look == Look::Afresh
+    }
+
+    /// The Anycast list that this object attached to this group. Where no id is on record, the group may come from a Create without an answer.
+    #[must_use]
+    pub fn attached_list(&self, group: &Group) -> Option<AnycastIpListId> {
+        let same_group = self.id().is_none_or(|id| id == group.id);
+        self.status.attached_anycast_ip_list_id.as_deref().filter(|_| same_group).map(AnycastIpListId::new)
+    }
+
+    /// Whether a group that shows no owner tag is on record as this object's, and has not been without the tag for long.
+    #[must_use]
+    pub fn may_still_be_ours(&self, group: &Group) -> bool {
+        let on_record =
+            self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.claim.owner.as_str());
+        on_record && !self.owner_may_show_for(group).is_zero()
+    }
+
+    /// How long until all tags of a group can be seen, where that is known.
+    #[must_use]
+    pub fn tags_show_in(&self, group: &Group) -> Option<Duration> {
+        let age = |created| Duration::try_from(self.wall.duration_since(created)).unwrap_or_default();
+        let young = group.created.filter(|created| is_young(*created, self.wall));
+        young.map(|created| TAGS_SETTLE.saturating_sub(age(created)))
     }
 
     /// Whether the group was equal to this generation of the spec at the last read, and neither this pass nor the last list speaks against it.

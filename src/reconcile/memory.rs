@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Policy, dispute::Dispute};
+use super::{Policy, dispute::Dispute, members::Trial};
 use crate::{
     clock::Moment,
     cloudfront::{GroupId, Listing, Snapshot, Tenants},
@@ -23,6 +23,10 @@ pub struct Memory {
     pub dispute: Dispute,
     /// The group that was read without an owner, if the last read showed one.
     pub unowned: Option<Unowned>,
+    /// Since when every read has found no group.
+    pub absent_since: Option<Moment>,
+    /// How far the members of the configuration have been tried.
+    pub trial: Trial,
     /// Since when every answer about its tenants has left their list out.
     pub tenants_left_out_since: Option<Moment>,
 }
@@ -52,6 +56,17 @@ impl Memory {
     pub fn saw_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
         let still = self.unowned.take().filter(|seen| Some(&seen.id) == id);
         self.unowned = still.or_else(|| id.map(|id| Unowned { id: id.clone(), since: now }));
+    }
+
+    /// Takes note of whether a read found the group.
+    pub fn found(&mut self, found: bool, now: Moment) {
+        self.absent_since = if found { None } else { self.absent_since.or(Some(now)) };
+    }
+
+    /// For how long every read has found no group.
+    #[must_use]
+    pub fn absent_for(&self, now: Moment) -> Option<Duration> {
+        self.absent_since.map(|since| now.since(since))
     }
 
     /// Takes note of an answer about tenants. Whether it is believed: a list that is left out is taken for an empty one only once it has been left out

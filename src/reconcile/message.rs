@@ -4,24 +4,27 @@
 //! failed call are in `message/failed.rs`.
 
 mod failed;
+mod refused;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 pub use failed::{
-    confirming_gone, detach_refused, invalid, ipv4_only_list, list_not_found, perhaps_off_air, quota, trouble,
-    waits_for_rollout,
+    confirming_absence, confirming_gone, invalid, ipv4_only_list, list_not_found, perhaps_off_air, quota, trouble,
+    waits_for_rollout, with_request_id,
 };
+pub use refused::{member_refused, members_refused, refused_together};
 
 use super::{
     dispute::Pause,
+    known::Service,
     ownership::{Installation, OwnerTag},
-    plan::{AdoptionObstacle, Release, Remains},
+    plan::{AdoptionObstacle, Blocker, Release, Remains},
 };
 use crate::{
     api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, Config, Deployment, GroupName, Members, Tenants, error::one_line},
+    cloudfront::{AnycastIpListId, Deployment, GroupName, Members, Tenants, error::one_line},
 };
 
 /// Longest list of differences or names in one sentence.
@@ -88,19 +91,38 @@ fn value(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { format!("'{}'", one_line(text, VALUE_LIMIT)) }
 }
 
+/// `enabled`: as the group is. It is off only where the spec says so: else it is enabled again before this is said.
 pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     let many = if tenants.beyond_this_page { "or more " } else { "" };
     let (count, names) = (tenants.count, tenants.names.join(", "));
     let others = count.saturating_sub(tenants.names.len());
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
     let so = if enabled {
-        "Nothing was disabled or deleted."
+        "The group is enabled; it is neither disabled nor deleted while they use it."
     } else {
-        "The group is disabled, so their traffic is down; it was not deleted."
+        "The group is disabled, as spec.enabled says, so their traffic is down; it is not deleted while they use it."
     };
     format!(
         "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. {so} The deletion goes on by itself once \
          they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
+    )
+}
+
+pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
+    let why = match blocker {
+        Blocker::Tenants => "distribution tenants use it, so it cannot be deleted",
+        Blocker::Protection => "spec.deletionProtection holds its deletion back",
+        Blocker::Retention => "spec.deletionPolicy is Retain, so it stays",
+    };
+    format!("Connection group {name} was off although spec.enabled is true. It is enabled again: {why}.")
+}
+
+/// A list of others, behind what is said of the group.
+pub fn list_kept(list: &AnycastIpListId) -> String {
+    format!(
+        " Anycast list {} is attached, and this object did not attach it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
+         field to none to detach it.",
+        one_line(list.as_str(), VALUE_LIMIT)
     )
 }
 
@@ -161,19 +183,10 @@ pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String
     )
 }
 
-pub fn detach_rejected(name: &GroupName, list: &AnycastIpListId) -> String {
-    let list = one_line(list.as_str(), VALUE_LIMIT);
-    format!(
-        "CloudFront keeps Anycast list {list} attached to connection group {name} although asked to detach it. Nothing else was changed \
-         by that. Put spec.anycastIpListId back, or detach the list by other means; the operator asks again when the spec changes or \
-         reconcile-requested-at is set."
-    )
-}
-
 pub fn tags_pending(name: &GroupName) -> String {
     format!(
-        "Connection group {name} exists without an owner tag and is less than a minute old: its tags may not be visible yet. Nothing was \
-         touched; the operator looks again shortly."
+        "Connection group {name} does not show this object's owner tag yet. It was created, or its tags were changed, so recently that tags may not be \
+         visible yet. Nothing was changed; the group is read again shortly."
     )
 }
 
@@ -184,18 +197,23 @@ pub fn claim_may_land(name: &GroupName) -> String {
     )
 }
 
-pub fn owner_may_show(name: &GroupName, left: Duration) -> String {
+/// Without the time that is left, so that reading again says nothing new.
+pub fn owner_may_show(name: &GroupName) -> String {
     format!(
-        "Connection group {name} exists, and nobody seems to own it. It is adopted in {}, unless an owner tag shows until then.",
-        humantime::format_duration(whole_seconds(left))
+        "Connection group {name} exists, and nobody seems to own it. It is adopted if no owner tag shows within the settle window (a minute)."
     )
 }
 
-pub fn lost_owner_may_show(name: &GroupName, left: Duration) -> String {
+/// The same for a group on record as this object's.
+pub fn owner_tag_missing(name: &GroupName, deleting: bool) -> String {
+    let then = if deleting {
+        "the finalizer is removed and the group is left as it is"
+    } else {
+        "the group is taken to be no longer this object's"
+    };
     format!(
-        "Connection group {name} was this object's, and shows no owner tag any more. Nothing was touched. The object is let go of in {}, and the \
-         group left as it is, unless the tag shows until then.",
-        humantime::format_duration(whole_seconds(left))
+        "Connection group {name} is on record as this object's, but was read without an owner tag. Reads may be stale, so nothing was changed. If the tag \
+         does not show within the settle window (a minute), {then}."
     )
 }
 
@@ -211,7 +229,8 @@ pub fn deleted_outside(name: &GroupName, id: &str) -> String {
 }
 
 pub const FLAPPING: &str = "Somebody else keeps changing this connection group: this was the third change, less than an hour after the one before, that was put \
-     right. Further ones are put right after a growing pause of up to 5 minutes. Take the group out of the other tool, or let that one decide with mode: Observe.";
+     right. Further ones are put right after a growing pause of up to 5 minutes; only switching the group off, where spec.enabled is false, never waits. Take \
+     the group out of the other tool, or let that one decide with mode: Observe.";
 
 /// Without the time that is left, so that looking again says nothing new.
 pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
@@ -224,15 +243,15 @@ pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
     )
 }
 
-pub fn not_as_asked(shown: &Members, asked: &Config) -> String {
+pub fn not_as_asked(shown: &Members, asked: &Members) -> String {
     let said = |member: Option<bool>| member.map_or("not stated".to_owned(), |value| value.to_string());
     format!(
         "CloudFront accepted the change but shows another configuration (enabled {}, IPv6 {}) than was asked for (enabled {}, IPv6 {}); \
          it is read again shortly.",
         said(shown.enabled),
         said(shown.ipv6_enabled),
-        asked.enabled,
-        asked.ipv6_enabled
+        said(asked.enabled),
+        said(asked.ipv6_enabled)
     )
 }
 
@@ -282,13 +301,31 @@ pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, disabled: boo
     }
 }
 
-pub const SUSPENDED: &str =
-    "Suspended by spec.suspend: CloudFront is neither read nor changed. Set spec.suspend to false to go on.";
+/// `service`: as the group was last read.
+pub fn suspended(deleting: bool, service: Service) -> String {
+    let what = if deleting { "The deletion waits because of spec.suspend" } else { "Suspended by spec.suspend" };
+    let so = match (service, deleting) {
+        (Service::On, _) => "",
+        (Service::OffAsAsked, _) => " When last read, the group was disabled, as spec.enabled says.",
+        (Service::OffAgainstTheSpec, true) => {
+            " When last read, the group was disabled although spec.enabled is true: by its deletion, which had begun, or by somebody else. Traffic of its \
+             tenants is down while this is suspended."
+        }
+        (Service::OffAgainstTheSpec, false) => {
+            " When last read, the group was disabled although spec.enabled is true. Traffic of its tenants is down while this is suspended."
+        }
+    };
+    format!("{what}: CloudFront is neither read nor changed.{so} Set spec.suspend to false to go on.")
+}
 
-pub const SUSPENDED_DELETION: &str = "The deletion waits because of spec.suspend: CloudFront is neither read nor changed. Set spec.suspend to false to go on.";
-
-pub const DELETION_PROTECTED: &str = "The deletion is held back by spec.deletionProtection: nothing is disabled or deleted meanwhile. Set spec.deletionProtection to false to \
-     let it go on.";
+/// `wants_traffic`: as the spec says.
+pub fn deletion_protected(wants_traffic: bool) -> String {
+    let so = if wants_traffic { "" } else { " The spec wants it disabled (spec.enabled is false)." };
+    format!(
+        "The deletion is held back by spec.deletionProtection: the group is neither disabled for the deletion nor deleted.{so} Set spec.deletionProtection to \
+         false to let it go on."
+    )
+}
 
 pub fn not_found_to_mirror(name: &GroupName) -> String {
     format!("No connection group {name} exists; mode Observe creates nothing and looks again with each sweep.")

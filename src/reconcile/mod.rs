@@ -11,11 +11,13 @@ mod conclusion;
 pub mod desired;
 pub mod differences;
 pub mod dispute;
+pub mod members;
 pub mod memory;
 mod message;
 pub mod observe;
 pub mod ownership;
 pub mod plan;
+mod refusal;
 pub mod status;
 #[cfg(test)]
 mod testing;
@@ -41,7 +43,7 @@ use self::{
     trouble::Failure,
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, Drift, Reason},
+    api::{ConnectionGroup, ConnectionGroupStatus, Drift, Member, Reason},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, ErrorClass, Operation, Snapshot},
 };
@@ -103,6 +105,8 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// What others changed, where this pass is the first to see it.
     pub drift: Vec<Drift>,
+    /// The member of the configuration that CloudFront refused, if it refused one.
+    pub refused: Option<Member>,
     /// The failed call that ended the pass, if one did.
     pub error: Option<ApiError>,
 }
@@ -182,12 +186,17 @@ async fn attempt<C: CloudFront>(
     permit: &Permit,
 ) -> Result<Conclusion, Failure> {
     let observed = observe(intent, known, memory, around).await?;
+    let now = around.clock.moment();
     match &observed {
         Observed::Found { described, .. } => {
             let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
-            memory.saw_unowned(unowned, around.clock.moment());
+            memory.saw_unowned(unowned, now);
+            memory.found(true, now);
         }
-        Observed::NotFound(_) => memory.saw_unowned(None, around.clock.moment()),
+        Observed::NotFound(_) => {
+            memory.saw_unowned(None, now);
+            memory.found(false, now);
+        }
         Observed::NotLooked
         | Observed::Settled(_)
         | Observed::NeverThere
@@ -202,14 +211,20 @@ async fn attempt<C: CloudFront>(
     let by_others =
         matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
-    memory.dispute.look(by_others && !matches!(plan, Plan::Conclude(Finding::UpToDate(_))));
+    let in_step = matches!(plan, Plan::Conclude(Finding::UpToDate(_) | Finding::MembersRefused(..)));
+    memory.dispute.look(by_others && !in_step);
     match (plan, permit) {
         (Plan::Conclude(finding), _) => Ok(conclude(finding, intent, known, around.list_trouble)),
         (Plan::Mutate(mutation), Permit::Mutate) => {
             let arn = mutation.group().map(|group| group.arn.clone());
             let read = mutation.group_of_ours().cloned();
+            let attaches = mutation.attaches().cloned();
+            let hint = mutation.hint();
             let applied = apply(mutation, intent, known, memory, around).await;
-            applied.map_err(|trouble| Failure { trouble, arn, read })
+            applied.map_err(|trouble| {
+                let may_have_attached = attaches.filter(|_| trouble.error().class.leaves_doubt());
+                Failure { trouble, arn, read, may_have_attached, hint }
+            })
         }
         (Plan::Mutate(Mutation::Create(_)), Permit::LookAfter(refused)) => Err(refused.clone().into()),
         (Plan::Mutate(mutation), Permit::LookAfter(_)) => Ok(Conclusion::found(mutation)),

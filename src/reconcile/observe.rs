@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::{
     Known, Surroundings,
-    desired::{Farewell, Intent},
+    desired::{Desired, Farewell, Intent},
     memory::Memory,
     ownership::{Owner, owner},
 };
 use crate::{
     api::Reason,
+    clock::Moment,
     cloudfront::{
         AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, GroupName, Lookup, Snapshot, Summary,
         Tenants,
@@ -50,7 +51,10 @@ pub enum Observed {
 pub enum Absence {
     /// Get says `EntityNotFound`; that alone may be a stale read.
     Reported,
-    /// A complete list, begun after everything we wrote, does not show it either.
+    /// A complete list, begun after everything we wrote, does not show it either; or, while no list can be had, Get says the same a settle window
+    /// later. It exists no more, but a Create of ours may still land.
+    Confirmed,
+    /// The list began so late that no Create of ours can land any more.
     Proven,
 }
 
@@ -64,22 +68,27 @@ pub async fn observe<C: CloudFront>(
     memory: &Memory,
     around: &Surroundings<'_, C>,
 ) -> Result<Observed, ApiError> {
-    let name = match intent {
-        Intent::Suspended | Intent::Protected => return Ok(Observed::NotLooked),
-        Intent::Absent { farewell: Farewell::Leave, name } => {
+    let name = &known.name;
+    match intent {
+        Intent::Suspended => return Ok(Observed::NotLooked),
+        Intent::Absent { farewell: Farewell::Leave, .. } => {
             return Ok(before_leaving(name, known, memory, around).await);
         }
-        Intent::Present(desired) | Intent::Mirrored(desired) => &desired.name,
-        Intent::Absent { name, .. } => name,
-    };
+        Intent::Protected if !may_be_off_against_the_spec(known, around.snapshot) => return Ok(Observed::NotLooked),
+        Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
+    }
     let fresh = around.snapshot.filter(|list| memory.is_covered_by(list) && !around.list_is_stale());
-    if let Some(summary) = fresh.and_then(|snapshot| settled(intent, name, known, snapshot)) {
-        return Ok(Observed::Settled(summary.clone()));
+    let at_rest = match fresh.and_then(|snapshot| settled(intent, name, known, snapshot)) {
+        Some(summary) => Some(Observed::Settled(summary.clone())),
+        None => own_write_is_newest(intent, known, memory, around).then_some(Observed::NotLooked),
+    };
+    if let Some(at_rest) = at_rest
+        && !has_tenants(intent, known, around.port).await?
+    {
+        return Ok(at_rest);
     }
-    if own_write_is_newest(intent, known, memory, around) {
-        return Ok(Observed::NotLooked);
-    }
-    if let (Intent::Present(_) | Intent::Mirrored(_), None, Some(list)) = (intent, &known.status.id, fresh)
+    if let (Intent::Present(_) | Intent::Mirrored(_) | Intent::Protected, None, Some(list)) =
+        (intent, &known.status.id, fresh)
         && known.look == Look::AtSnapshot
         && !list.groups.contains_key(name)
     {
@@ -88,30 +97,60 @@ pub async fn observe<C: CloudFront>(
     let settled_at = memory.claims_settled_at(around.policy.settle_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, known, around.port).await? else {
-        // By name alone, which no group ever changes: an id on record that has another name there is forged, and somebody else's.
-        let proven = fresh.is_some_and(|list| list.began > settled_at && !list.groups.contains_key(name));
-        return Ok(Observed::NotFound(if proven { Absence::Proven } else { Absence::Reported }));
+        return Ok(Observed::NotFound(absence(name, fresh, settled_at, memory, around)));
     };
     let described = known.completed(described, around.snapshot);
-    let owner = whose(&described, known, around);
-    let would_let_go = match &owner {
-        Owner::Unowned | Owner::Other(_) | Owner::Elsewhere(_) => deleting,
-        Owner::Ours | Owner::Unmarked | Owner::ToTakeOver(_) | Owner::Undecided => false,
-    };
-    // An adoption of ours may not show yet, and a Create may land once the name is free again.
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
-    if would_let_go && !unsettled_for.is_zero() {
-        return Ok(Observed::Unsettled(unsettled_for));
-    }
-    let disabled = described.group.config.enabled == Some(false);
-    let waits_for_rollout = disabled && matches!(described.group.deployment, Some(Deployment::Pending(_)));
+    let owner = match whose(&described, known, around) {
+        // An adoption of ours may not show yet, and a Create may land once the name is free again.
+        Owner::Unowned | Owner::Other(_) | Owner::Elsewhere(_) if deleting && !unsettled_for.is_zero() => {
+            return Ok(Observed::Unsettled(unsettled_for));
+        }
+        // Nor is it adopted once more.
+        Owner::Unowned if memory.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
+        owner => owner,
+    };
     let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
-    let tenants = if decides_deletion && owner == Owner::Ours && !waits_for_rollout {
+    let tenants = if decides_deletion && owner == Owner::Ours {
         Some(around.port.tenants(&described.group.id).await?)
     } else {
         None
     };
     Ok(Observed::Found { described, owner, tenants })
+}
+
+/// How sure it is that a group that Get does not find is gone. By name alone, which no group ever changes: an id on record that has another name
+/// in the list is forged, and somebody else's.
+fn absence<C>(
+    name: &GroupName,
+    fresh: Option<&Snapshot>,
+    settled_at: Moment,
+    memory: &Memory,
+    around: &Surroundings<'_, C>,
+) -> Absence {
+    let without_lists = around.list_trouble.is_some() || around.list_is_stale();
+    let twice = memory.absent_for(around.clock.moment()).is_some_and(|time| time >= around.policy.settle_window);
+    match fresh.filter(|list| !list.groups.contains_key(name)) {
+        Some(list) if list.began > settled_at => Absence::Proven,
+        Some(_) => Absence::Confirmed,
+        None if without_lists && twice => Absence::Confirmed,
+        None => Absence::Reported,
+    }
+}
+
+/// Whether a group whose deletion is held back may be out of service although the spec wants it in service, or nothing is known of it.
+fn may_be_off_against_the_spec(known: &Known<'_>, list: Option<&Snapshot>) -> bool {
+    let listed = list.and_then(|list| list.groups.get(&known.name)).and_then(|summary| summary.enabled);
+    let shown = known.status.enabled;
+    known.wants_traffic && (known.status.id.is_none() || shown == Some(false) || listed == Some(false))
+}
+
+/// Whether tenants use a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.
+async fn has_tenants<C: CloudFront>(intent: &Intent, known: &Known<'_>, port: &C) -> Result<bool, ApiError> {
+    match (intent, known.id()) {
+        (Intent::Absent { farewell: Farewell::Delete, .. }, Some(id)) => Ok(port.tenants(&id).await?.any()),
+        _ => Ok(false),
+    }
 }
 
 /// What mode Observe is about to leave behind. It holds no object for want of an answer, but each for as long as a request of an earlier mode Manage may
@@ -182,8 +221,8 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
     let told = summary.deployment.is_some() || deployed;
     let in_step = match intent {
         Intent::Present(desired) => {
-            summary.enabled == Some(desired.config.enabled)
-                && summary.anycast_ip_list_id == desired.config.anycast_ip_list_id
+            summary.enabled == Some(desired.enabled)
+                && list_is_in_step(desired, summary.anycast_ip_list_id.as_ref(), known)
                 && status_is_in_step(intent, known)
         }
         Intent::Mirrored(_) => status_is_in_step(intent, known),
@@ -195,6 +234,12 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
         Intent::Suspended | Intent::Protected => false,
     };
     (known.is_on_record(summary) && told && in_step).then_some(summary)
+}
+
+/// Whether the list that is attached is the one that the spec wants.
+fn list_is_in_step(desired: &Desired, attached: Option<&AnycastIpListId>, known: &Known<'_>) -> bool {
+    let ours = known.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+    desired.anycast.wanted(attached, ours.as_ref()).as_ref() == attached
 }
 
 /// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.
@@ -212,10 +257,10 @@ fn status_is_in_step(intent: &Intent, known: &Known<'_>) -> bool {
     at_rest
         && match intent {
             Intent::Present(desired) => {
-                status.enabled == Some(desired.config.enabled)
-                    && status.ipv6_enabled == Some(desired.config.ipv6_enabled)
-                    && status.anycast_ip_list_id.as_deref()
-                        == desired.config.anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str)
+                let attached = status.anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+                status.enabled == Some(desired.enabled)
+                    && status.ipv6_enabled == Some(desired.ipv6_enabled)
+                    && list_is_in_step(desired, attached.as_ref(), known)
                     && status.settled_generation == Some(known.generation)
             }
             Intent::Mirrored(_) => status.settled_generation == Some(known.generation),

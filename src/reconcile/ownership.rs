@@ -38,6 +38,12 @@ impl OwnerTag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Namespace and name of the object that it names, if it has the form of ours.
+    #[must_use]
+    pub fn object(&self) -> Option<(&str, &str)> {
+        self.0.split_once('/')?.1.split_once('/')
+    }
 }
 
 impl fmt::Display for OwnerTag {

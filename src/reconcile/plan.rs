@@ -5,14 +5,15 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Known, Policy,
     desired::{Desired, Farewell, Intent},
-    differences::{config_differences, differences, tag_changes},
+    differences::{differences, member_differences, tag_changes},
     dispute::Pause,
+    members::{self, MemberSet, Selection},
     observe::{Absence, Observed},
     ownership::{Installation, Owner, OwnerTag},
 };
 use crate::{
-    api::{AdoptionPolicy, Drift},
-    cloudfront::{AnycastIpListId, Config, Deployment, Described, Group, NewGroup, Summary, Tags, Tenants},
+    api::{AdoptionPolicy, Drift, Member, RefusalCause, RefusedMember},
+    cloudfront::{AnycastIpListId, Deployment, Described, Group, Members, NewGroup, Summary, Tags, Tenants},
 };
 
 /// What a pass does: one mutation, or none.
@@ -35,14 +36,16 @@ pub enum Mutation {
     Mark(Described),
     /// Put our identity in the place of this one, from which the administrator told us to take over.
     TakeOver(Described, Installation),
-    /// Change the configuration to this; the differences are for people.
-    Update(Described, Config, Vec<Drift>, Left),
+    /// Change members of the configuration.
+    Update(Described, Box<Update>),
     /// Set tags.
     Tag(Described, Tags, Left),
     /// Remove tags that we once set.
     Untag(Described, BTreeSet<String>, Left),
     /// Deletion: take the group out of service.
     Disable(Described),
+    /// Deletion: put the group back into service, because it cannot be deleted.
+    Enable(Described, Blocker),
     /// Deletion: delete the disabled group.
     Delete(Described),
     /// Deletion: take off the tags that mark ownership, and let go.
@@ -62,6 +65,8 @@ pub enum Finding {
     Mirrored(Described, Vec<Drift>),
     /// Mode Observe: there is nothing to show.
     NothingToMirror,
+    /// CloudFront says that the group on record does not exist; the second proof is missing.
+    ConfirmAbsence,
     /// The group that status names is gone; once that is noted, the next pass creates it again.
     DeletedOutside,
     /// Deletion: the disabled group is being rolled out.
@@ -72,8 +77,38 @@ pub enum Finding {
     Release(Release),
     /// Somebody else has to do something first.
     Blocked(Block),
+    /// Equal to the spec, but for members that CloudFront refused.
+    MembersRefused(Described, Vec<RefusedMember>),
     /// A person has to decide.
     Refuse(Described, Refusal),
+}
+
+/// An update of the members that differ, or of some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// What is sent: other members as they were read.
+    pub config: Members,
+    /// The members that it changes.
+    pub selection: Selection,
+    /// All members that differ and may be tried.
+    pub open: MemberSet,
+    /// Refusals of other members that still hold.
+    pub refused: Vec<RefusedMember>,
+    /// The changes, for people.
+    pub changes: Vec<Drift>,
+    /// What is left once it is done.
+    pub left: Left,
+    /// What is left if it is refused, besides the members.
+    pub tags: TagsLeft,
+}
+
+/// Whether tags differ as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagsLeft {
+    /// They do.
+    Some,
+    /// They do not.
+    None,
 }
 
 /// What is left to do, or cannot be done, once a mutation is done.
@@ -81,10 +116,23 @@ pub enum Finding {
 pub enum Left {
     /// Nothing.
     Nothing,
+    /// Other members of the configuration differ as well.
+    Members,
     /// Tags differ as well.
     Tags,
-    /// This Anycast list stays attached: CloudFront refused to detach it.
-    Stuck(AnycastIpListId),
+    /// Only what CloudFront refused.
+    Refused(Vec<RefusedMember>),
+}
+
+/// Why a deletion cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blocker {
+    /// Tenants use the group.
+    Tenants,
+    /// `spec.deletionProtection` was set.
+    Protection,
+    /// `spec.deletionPolicy` says that the group is to stay.
+    Retention,
 }
 
 impl Mutation {
@@ -100,12 +148,54 @@ impl Mutation {
             | Self::Tag(described, ..)
             | Self::Untag(described, ..)
             | Self::Disable(described)
+            | Self::Enable(described, _)
             | Self::Delete(described)
             | Self::Disown(described) => Some(&described.group),
         }
     }
 
-    /// The same, if the group is ours already.
+    /// The Anycast list that it attaches.
+    #[must_use]
+    pub fn attaches(&self) -> Option<&AnycastIpListId> {
+        match self {
+            Self::Create(new) => new.config.anycast_ip_list_id.as_ref(),
+            Self::Update(_, update) if update.selection.members.contains(&Member::AnycastIpListId) => {
+                update.config.anycast_ip_list_id.as_ref()
+            }
+            Self::Update(..)
+            | Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
+            | Self::Tag(..)
+            | Self::Untag(..)
+            | Self::Disable(_)
+            | Self::Enable(..)
+            | Self::Delete(_)
+            | Self::Disown(_) => None,
+        }
+    }
+
+    /// What a person can do besides, where it fails.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Enable(..) => Some(
+                " The group is off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
+            ),
+            Self::Create(_)
+            | Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
+            | Self::Update(..)
+            | Self::Tag(..)
+            | Self::Untag(..)
+            | Self::Disable(_)
+            | Self::Delete(_)
+            | Self::Disown(_) => None,
+        }
+    }
+
+    /// The group that it changes, if that is ours already.
     #[must_use]
     pub const fn group_of_ours(&self) -> Option<&Group> {
         match self {
@@ -161,19 +251,32 @@ pub enum Block {
     /// `spec.suspend`.
     Suspended,
     /// `spec.deletionProtection`.
-    DeletionProtected,
+    DeletionProtected(Protected),
     /// Tenants that use the group.
     InUse(Box<Described>, Tenants),
-    /// Tags of a young group that are not visible yet.
-    TagsPending,
+    /// Tags of a young group that are not visible yet: they are after so long, where that is known.
+    TagsPending(Option<Duration>),
     /// A deletion: for so long a request of ours to create or to adopt the group may still take effect.
     ClaimMayLand(Duration),
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
-    /// A group to adopt, or to let go of: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
+    /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
     OwnerMayShow(Duration),
+    /// A group on record as ours: it is given up only if it is seen without our owner tag for so long.
+    OwnerTagMissing(Duration),
     /// A change of others, so soon after the last one was put right.
     Flapping(Box<Described>, Vec<Drift>, Pause),
+}
+
+/// What is known of a group whose deletion is held back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protected {
+    /// It was not read: as far as is known, it serves traffic as the spec says.
+    NotRead,
+    /// It is ours, and serves traffic as the spec says.
+    Ours(Box<Described>),
+    /// There is none, or it is not ours.
+    NotOurs,
 }
 
 /// Why the group is not touched.
@@ -187,8 +290,6 @@ pub enum Refusal {
     DefaultGroup,
     /// An unowned group that may not be adopted.
     AdoptionRefused(AdoptionObstacle),
-    /// CloudFront keeps this list attached.
-    AnycastDetachRejected(AnycastIpListId),
 }
 
 /// What stands in the way of an adoption. Both keys may be missing.
@@ -207,7 +308,7 @@ pub struct AdoptionObstacle {
 pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Policy) -> Plan {
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
-        (Intent::Protected, _) => Finding::Blocked(Block::DeletionProtected).into(),
+        (Intent::Protected, observed) => protect(observed, known),
         (_, Observed::Unsettled(left)) => Finding::Blocked(Block::ClaimMayLand(left)).into(),
         (Intent::Absent { farewell: Farewell::Leave, .. }, observed) => {
             Finding::Release(Release::Observed(remains(&observed))).into()
@@ -216,6 +317,11 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (_, Observed::NotLooked | Observed::Unreadable) => Finding::NotLooked.into(),
         (_, Observed::Settled(summary)) => Finding::Listed(summary).into(),
 
+        (Intent::Present(_) | Intent::Mirrored(_), Observed::NotFound(Absence::Reported))
+            if known.status.id.is_some() =>
+        {
+            Finding::ConfirmAbsence.into()
+        }
         (Intent::Present(_), Observed::NotFound(_)) if known.status.id.is_some() => Finding::DeletedOutside.into(),
         (Intent::Present(desired), Observed::NeverThere | Observed::NotFound(_)) => create(desired, known),
         (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
@@ -224,31 +330,34 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::Unmarked => Mutation::Mark(described).into(),
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Refuse(described, Refusal::Elsewhere(installation)).into(),
+            Owner::Unowned if known.may_still_be_ours(&described.group) => {
+                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
+            }
             Owner::Unowned => adopt(desired, described, known, policy),
-            Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
+            Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
         },
 
         (Intent::Mirrored(_), Observed::NeverThere | Observed::NotFound(_)) => Finding::NothingToMirror.into(),
         (Intent::Mirrored(desired), Observed::Found { described, .. }) => {
-            let drift = differences(desired, &described);
+            let drift = differences(desired, &described, known.attached_list(&described.group).as_ref());
             Finding::Mirrored(described, drift).into()
         }
 
-        (Intent::Absent { .. }, Observed::NeverThere | Observed::NotFound(Absence::Reported)) => {
+        (Intent::Absent { .. }, Observed::NeverThere | Observed::NotFound(Absence::Reported | Absence::Confirmed)) => {
             Finding::ConfirmGone.into()
         }
         (Intent::Absent { .. }, Observed::NotFound(Absence::Proven)) => Finding::Release(Release::Gone).into(),
         (Intent::Absent { farewell, .. }, Observed::Found { described, owner, tenants }) => match owner {
             _ if described.group.is_default => Finding::Release(Release::NotOurs).into(),
-            Owner::Ours => part(*farewell, described, tenants),
+            Owner::Ours => part(*farewell, described, tenants, known),
             Owner::Unmarked => Mutation::Mark(described).into(),
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
-            Owner::Undecided => Finding::Blocked(Block::TagsPending).into(),
+            Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
             // Status says that it was ours: one read without the tag is no proof that it no longer is.
             Owner::Unowned if known.status.id.is_some() && !known.owner_may_show_for(&described.group).is_zero() => {
-                Finding::Blocked(Block::OwnerMayShow(known.owner_may_show_for(&described.group))).into()
+                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
             }
             Owner::Unowned if *farewell == Farewell::Retain => Finding::Release(Release::Retained).into(),
             Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
@@ -266,53 +375,77 @@ fn remains(observed: &Observed) -> Remains {
 }
 
 fn create(desired: &Desired, known: &Known<'_>) -> Plan {
-    let (name, config) = (desired.name.clone(), desired.config.clone());
+    let (name, config) = (desired.name.clone(), desired.config());
     Mutation::Create(NewGroup { name, config, tags: desired.all_tags(&known.claim) }).into()
 }
 
 /// The configuration goes before tags: the switch that takes a group out of service must not wait for them.
 fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
-    let stuck = described
-        .group
-        .config
-        .anycast_ip_list_id
-        .clone()
-        .filter(|_| desired.config.anycast_ip_list_id.is_none() && known.detach_was_rejected());
-    let mut target = desired.config.clone();
-    target.anycast_ip_list_id = target.anycast_ip_list_id.or_else(|| stuck.clone());
+    let read = &described.group.config;
+    let wanted = desired.target(read, known.attached_list(&described.group).as_ref());
+    let differing = members::differing(&wanted, read);
+    let refused = members::still_refused(known.refused(), &wanted, &differing);
+    let (ignored, open) = tried_once(&refused, &differing);
     let (set, remove) = tag_changes(desired, &described.tags, &known.status.tags);
-    let after_tags = stuck.clone().map_or(Left::Nothing, Left::Stuck);
+    let tags = if set.is_empty() && remove.is_empty() { TagsLeft::None } else { TagsLeft::Some };
 
-    if described.group.config.differ_from(&target) {
-        let left = if set.is_empty() && remove.is_empty() { after_tags } else { Left::Tags };
-        let changes = config_differences(&target, &described.group.config);
-        if let Some(pause) = known.pause.filter(|_| known.was_changed_by_others(&described.group)) {
+    let names = refused.iter().map(|refused| refused.member).collect();
+    if let Some(selection) = known.trial.next(&open, &names, &wanted, known.now) {
+        let config = members::carrying(&selection.members, &wanted, read);
+        let changes = member_differences(&selection.members, &wanted, read);
+        // A group is never left in service against the spec for the sake of peace.
+        let may_wait = !selection.only_switches_off(&wanted) && known.was_changed_by_others(&described.group);
+        if let Some(pause) = known.pause.filter(|_| may_wait) {
             return Finding::Blocked(Block::Flapping(Box::new(described), changes, pause)).into();
         }
-        return Mutation::Update(described, target, changes, left).into();
+        let left = if selection.members != open {
+            Left::Members
+        } else if tags == TagsLeft::Some {
+            Left::Tags
+        } else {
+            left(ignored)
+        };
+        let refused = refused.into_iter().filter(|refused| !selection.members.contains(&refused.member)).collect();
+        return Mutation::Update(described, Box::new(Update { config, selection, open, refused, changes, left, tags }))
+            .into();
     }
     if !set.is_empty() {
         let lost = known.lost_tags(&set);
         if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
             return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
         }
-        let left = if remove.is_empty() { after_tags } else { Left::Tags };
+        let left = if remove.is_empty() { left(refused) } else { Left::Tags };
         return Mutation::Tag(described, set, left).into();
     }
     if !remove.is_empty() {
-        return Mutation::Untag(described, remove, after_tags).into();
+        return Mutation::Untag(described, remove, left(refused)).into();
     }
-    match stuck {
-        Some(list) => Finding::Refuse(described, Refusal::AnycastDetachRejected(list)).into(),
-        None => Finding::UpToDate(described).into(),
+    if refused.is_empty() {
+        Finding::UpToDate(described).into()
+    } else {
+        Finding::MembersRefused(described, refused).into()
     }
+}
+
+/// A detaching that CloudFront accepts and does not do is not asked for again, as each time would be a roll-out; all else that differs may be tried.
+fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedMember>, MemberSet) {
+    let is_detach = |refused: &RefusedMember| refused.member == Member::AnycastIpListId && refused.desired.is_empty();
+    let ignored = refused.iter().filter(|refused| refused.cause == RefusalCause::DetachIgnored && is_detach(refused));
+    let ignored = ignored.cloned().collect::<Vec<_>>();
+    let open = differing.iter().filter(|member| ignored.iter().all(|ignored| ignored.member != **member)).copied();
+    let open = open.collect();
+    (ignored, open)
+}
+
+fn left(refused: Vec<RefusedMember>) -> Left {
+    if refused.is_empty() { Left::Nothing } else { Left::Refused(refused) }
 }
 
 fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Policy) -> Plan {
     let obstacle = AdoptionObstacle {
         forbidden_by_administrator: !policy.allow_adoption,
         policy: desired.adoption,
-        differences: differences(desired, &described),
+        differences: differences(desired, &described, None),
     };
     let object_agrees = match desired.adoption {
         AdoptionPolicy::Never => false,
@@ -334,12 +467,40 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
     Finding::Refuse(described, Refusal::AdoptionRefused(obstacle)).into()
 }
 
-fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>) -> Plan {
+/// A deletion is held back. What it, or anybody, took out of service against the spec is put back.
+fn protect(observed: Observed, known: &Known<'_>) -> Plan {
+    let Observed::Found { described, owner, tenants: _ } = observed else {
+        let protected = match observed {
+            Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
+            _ => Protected::NotRead,
+        };
+        return Finding::Blocked(Block::DeletionProtected(protected)).into();
+    };
+    let off = is_off_against_the_spec(&described, known) && !described.group.is_default;
+    match owner {
+        Owner::Ours if off => Mutation::Enable(described, Blocker::Protection).into(),
+        Owner::Unmarked if off => Mutation::Mark(described).into(),
+        Owner::ToTakeOver(from) if off => Mutation::TakeOver(described, from).into(),
+        Owner::Ours => Finding::Blocked(Block::DeletionProtected(Protected::Ours(Box::new(described)))).into(),
+        _ => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
+    }
+}
+
+const fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bool {
+    known.wants_traffic && matches!(described.group.config.enabled, Some(false))
+}
+
+fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, known: &Known<'_>) -> Plan {
+    let off = is_off_against_the_spec(&described, known);
     match (farewell, tenants) {
         (Farewell::Leave, _) => Finding::Release(Release::Observed(Remains::MarkedGroup)).into(),
+        (Farewell::Retain, _) if off => Mutation::Enable(described, Blocker::Retention).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
         (Farewell::Delete, None) => Finding::AwaitDisabled(described).into(),
         (Farewell::Delete, Some(tenants)) if tenants.any() => {
+            if off {
+                return Mutation::Enable(described, Blocker::Tenants).into();
+            }
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }
         // Not known to be disabled: an update that disables it again does no harm, and is remembered as accepted.

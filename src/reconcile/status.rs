@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{
     Event, Known, Outcome, Severity, Surroundings,
     backoff::jitter,
+    conclude::kept_list,
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
     memory::Memory,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
-    cloudfront::{ApiError, Group, Tags},
+    cloudfront::{AnycastIpListId, Group, Tags},
 };
 
 /// The outcome of a pass.
@@ -29,21 +30,25 @@ pub fn outcome<C>(
     memory: &mut Memory,
     around: &Surroundings<'_, C>,
 ) -> Outcome {
-    let (conclusion, error) = match ended {
-        Ok(conclusion) => (conclusion, None),
-        Err(failure) => {
-            let error = failure.trouble.error().clone();
-            (of_failure(failure, intent, known, memory, around), Some(error))
-        }
+    let mut conclusion = match ended {
+        Ok(conclusion) => conclusion,
+        Err(failure) => of_failure(failure, intent, known, memory, around),
     };
-    let requeue = requeue(&conclusion, known, memory, around, error.as_ref());
+    let requeue = requeue(&conclusion, known, memory, around);
     let status = next_status(&conclusion, intent, known, around);
-    let mut events = conclusion.events.clone();
-    events.extend(news(&conclusion, known));
+    let mut events = std::mem::take(&mut conclusion.events);
+    events.extend(news(&conclusion, &events, known));
+    events.extend(kept_list_is_new(&conclusion, &status, intent, known));
     let drift = new_drift(&conclusion, known);
     let failed = matches!(conclusion.next, Next::Backoff(_));
-    memory.failures = if failed { memory.failures.saturating_add(1) } else { 0 };
-    Outcome { status, finalizer: conclusion.finalizer, requeue, events, drift, error }
+    memory.failures = match (failed, &conclusion.error) {
+        (true, _) => memory.failures.saturating_add(1),
+        // Refused, and something else is tried at once: nothing has succeeded yet.
+        (false, Some(_)) => memory.failures,
+        (false, None) => 0,
+    };
+    let Conclusion { finalizer, refused_now, error, .. } = conclusion;
+    Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error }
 }
 
 fn of_failure<C>(
@@ -63,21 +68,27 @@ fn of_failure<C>(
         && known.is_in_sync(around.snapshot)
         && !memory.deep_check_overdue(around.policy, around.clock.moment())
     {
-        return Conclusion { next, ..Conclusion::unchanged() };
+        return Conclusion::unchanged().then(next).failed(failure.trouble.error().clone());
     }
-    let delay = pace.delay(memory.failures, &known.uid);
-    let text = failure.message(intent, known, around.snapshot, delay);
+    let text = failure.message(intent, known, around.snapshot);
+    let error = failure.trouble.error().clone();
+    let attached = match failure.may_have_attached {
+        Some(list) => Change::Set(Some(list.to_string())),
+        None => Change::Keep,
+    };
     let tags = match failure.trouble {
         Trouble::MayHaveTagged(sent, _) => Change::Set(known.status.tags.clone().into_iter().chain(sent).collect()),
         _ => Change::Keep,
     };
     Conclusion {
         tags,
+        attached,
         drift: Change::Keep,
         blocked_by: Change::Keep,
         ..Conclusion::new(failure.read.map_or(Sight::Unchanged, Sight::Group), standing, reason, text)
     }
     .then(next)
+    .failed(error)
 }
 
 fn requeue<C>(
@@ -85,11 +96,10 @@ fn requeue<C>(
     known: &Known<'_>,
     memory: &mut Memory,
     around: &Surroundings<'_, C>,
-    error: Option<&ApiError>,
 ) -> Duration {
     let (policy, now) = (around.policy, around.clock.moment());
     let was_due = memory.deep_check_due() <= now;
-    if error.is_none() && (was_due || matches!(conclusion.sight, Sight::Group(_))) {
+    if conclusion.error.is_none() && (was_due || matches!(conclusion.sight, Sight::Group(_))) {
         let interval = policy.deep_check_interval;
         memory.deep_check_at = Some(now + interval.mul_f64(0.9 + 0.2 * jitter(&(&known.uid, now))));
     }
@@ -124,6 +134,17 @@ fn next_status<C>(
         next.installation = Some(known.claim.installation.to_string());
     }
     set(&mut next.tags, &conclusion.tags);
+    set(&mut next.refused, &conclusion.refused);
+    if known.deleting || (conclusion.standing.is_some() && conclusion.refused == Change::Keep && known.is_asked_anew())
+    {
+        next.refused.clear();
+    }
+    set(&mut next.attached_anycast_ip_list_id, &conclusion.attached);
+    if conclusion.attached == Change::Keep && known.tags_are_settled && matches!(conclusion.sight, Sight::Group(_)) {
+        // Others detached it, or put theirs in its place.
+        let attached = next.anycast_ip_list_id.as_ref();
+        next.attached_anycast_ip_list_id = next.attached_anycast_ip_list_id.filter(|ours| Some(ours) == attached);
+    }
     match conclusion.in_step {
         InStep::AsBefore => {}
         InStep::Yes => next.settled_generation = Some(known.generation).filter(|_| nothing_is_left(&next.tags, intent)),
@@ -230,18 +251,51 @@ fn new_drift(conclusion: &Conclusion, known: &Known<'_>) -> Vec<Drift> {
 }
 
 /// An event for a state that is new: good news once, bad news once. What goes on at once is none.
-fn news(conclusion: &Conclusion, known: &Known<'_>) -> Option<Event> {
+fn news(conclusion: &Conclusion, events: &[Event], known: &Known<'_>) -> Option<Event> {
     let (standing, reason) = conclusion.standing?;
-    if known.reason() == Some(reason.as_str()) || conclusion.events.iter().any(|event| event.reason == reason) {
+    let is_told = |event: &Event| event.reason == reason;
+    if known.reason() == Some(reason.as_str()) || events.iter().any(is_told) {
+        return None;
+    }
+    // Each refused member has an event of its own.
+    if matches!(&conclusion.refused, Change::Set(refused) if !refused.is_empty()) {
         return None;
     }
     let severity = match (standing, reason) {
         (Standing::Reconciling, _) if conclusion.next == Next::Now => return None,
-        (_, Reason::Adopting | Reason::Deploying | Reason::Disabling | Reason::Deleting | Reason::Suspended) => {
+        (
+            _,
+            Reason::Adopting
+            | Reason::ConfirmingAbsence
+            | Reason::Deploying
+            | Reason::Disabling
+            | Reason::Deleting
+            | Reason::Suspended,
+        ) => {
             return None;
         }
         (Standing::Ready, _) => Severity::Normal,
         (Standing::Reconciling | Standing::Stalled, _) => Severity::Warning,
     };
     Some(Event { severity, reason, action: "Reconcile", note: conclusion.message.clone() })
+}
+
+/// An event for a list of others that stays: once for each list, and once more for each edit of the spec.
+fn kept_list_is_new(
+    conclusion: &Conclusion,
+    next: &ConnectionGroupStatus,
+    intent: &Intent,
+    known: &Known<'_>,
+) -> Option<Event> {
+    let Sight::Group(group) = &conclusion.sight else { return None };
+    let ours = next.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+    let list = kept_list(intent, group.config.anycast_ip_list_id.as_ref(), ours.as_ref())?;
+    let is_shown = known.status.anycast_ip_list_id.as_deref() == Some(list.as_str()) && !known.spec_is_new();
+    let note = message::list_kept(list).trim_start().to_owned();
+    (!is_shown).then_some(Event {
+        severity: Severity::Normal,
+        reason: Reason::AnycastListKept,
+        action: "Reconcile",
+        note,
+    })
 }

@@ -2,14 +2,11 @@
 //!
 //! In: the error and the intent. Out: reason, standing and pace, one row for each class of error.
 
-use std::time::Duration;
-
 use super::{Known, backoff::Pace, desired::Intent, message, ownership::is_reserved};
 use crate::{
     api::{Reason, Standing},
     cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Members, Operation,
-        Snapshot, Tags,
+        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Operation, Snapshot, Tags,
     },
 };
 
@@ -22,6 +19,10 @@ pub struct Failure {
     pub arn: Option<Arn>,
     /// That group, if it is ours.
     pub read: Option<Group>,
+    /// The Anycast list that it may have attached all the same.
+    pub may_have_attached: Option<AnycastIpListId>,
+    /// What a person can do besides.
+    pub hint: Option<&'static str>,
 }
 
 impl Failure {
@@ -30,28 +31,25 @@ impl Failure {
     pub const fn unexplained(&self) -> Option<&ApiError> {
         match &self.trouble {
             Trouble::Api(error) => Some(error),
-            Trouble::MayHaveTagged(..)
-            | Trouble::AnycastIpListNotFound(..)
-            | Trouble::Ipv4OnlyList(..)
-            | Trouble::DetachRefused(..) => None,
+            Trouble::MayHaveTagged(..) | Trouble::AnycastIpListNotFound(..) | Trouble::Ipv4OnlyList(..) => None,
         }
     }
 
     /// The sentence for the condition.
     #[must_use]
-    pub fn message(&self, intent: &Intent, known: &Known<'_>, snapshot: Option<&Snapshot>, next: Duration) -> String {
-        match (&self.trouble, intent) {
-            (Trouble::AnycastIpListNotFound(list, error), _) => message::list_not_found(list, error, next),
+    pub fn message(&self, intent: &Intent, known: &Known<'_>, snapshot: Option<&Snapshot>) -> String {
+        let text = match (&self.trouble, intent) {
+            (Trouble::AnycastIpListNotFound(list, _), _) => message::list_not_found(list),
             (Trouble::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
-            (Trouble::DetachRefused(list, error), _) => message::detach_refused(&known.name, list, error),
             (Trouble::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
-                message::quota(error, desired, snapshot, next)
+                message::quota(error, desired, snapshot)
             }
             (Trouble::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
             (Trouble::Api(error) | Trouble::MayHaveTagged(_, error), _) => {
-                message::trouble(error, &self.resource(error.operation, intent, known), next)
+                message::trouble(error, &self.resource(error.operation, intent, known))
             }
-        }
+        };
+        text + self.hint.unwrap_or_default()
     }
 
     /// What IAM would call the thing that an operation acts on.
@@ -63,7 +61,7 @@ impl Failure {
                 _,
             ) => format!("* (for connection group {name})"),
             (Operation::GetAnycastIpList, Intent::Present(desired) | Intent::Mirrored(desired)) => {
-                let list = desired.config.anycast_ip_list_id.as_ref().map(ToString::to_string).unwrap_or_default();
+                let list = desired.config().anycast_ip_list_id.map(|list| list.to_string()).unwrap_or_default();
                 format!("anycast-ip-list/{list}")
             }
             _ => match self.arn.clone().or_else(|| known.arn()) {
@@ -76,7 +74,7 @@ impl Failure {
 
 impl<T: Into<Trouble>> From<T> for Failure {
     fn from(trouble: T) -> Self {
-        Self { trouble: trouble.into(), arn: None, read: None }
+        Self { trouble: trouble.into(), arn: None, read: None, may_have_attached: None, hint: None }
     }
 }
 
@@ -95,9 +93,6 @@ pub enum Trouble {
     /// An IPv4-only list together with IPv6.
     #[error("{1}")]
     Ipv4OnlyList(AnycastIpListId, ApiError),
-    /// CloudFront does not accept the detaching of this list.
-    #[error("{1}")]
-    DetachRefused(AnycastIpListId, ApiError),
 }
 
 impl Trouble {
@@ -108,8 +103,7 @@ impl Trouble {
             Self::Api(error)
             | Self::MayHaveTagged(_, error)
             | Self::AnycastIpListNotFound(_, error)
-            | Self::Ipv4OnlyList(_, error)
-            | Self::DetachRefused(_, error) => error,
+            | Self::Ipv4OnlyList(_, error) => error,
         }
     }
 
@@ -119,8 +113,6 @@ impl Trouble {
         match self {
             Self::AnycastIpListNotFound(..) => (Reason::AnycastIpListNotFound, Standing::Reconciling, Pace::Slow),
             Self::Ipv4OnlyList(..) => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
-            // Quick: what else the spec asks for goes without the detach in the next pass.
-            Self::DetachRefused(..) => (Reason::AnycastDetachRejected, Standing::Stalled, Pace::Quick),
             Self::Api(error) | Self::MayHaveTagged(_, error) => match error.class {
                 ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Budget),
                 ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable => {
@@ -158,19 +150,15 @@ impl Trouble {
     }
 }
 
-/// Finds out what a refused Create or Update was about, where the code alone does not tell (docs/cloudfront-api.md, Errors and
-/// Anycast lists). `before` is the configuration before an update.
-pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, before: Option<&Members>, port: &C) -> Trouble {
-    let detached = before.and_then(|before| before.anycast_ip_list_id.clone());
-    match (error.class, &wanted.anycast_ip_list_id, detached) {
-        (ErrorClass::InvalidArgument, None, Some(list)) => Trouble::DetachRefused(list, error),
-        (ErrorClass::NotFound, Some(list), _) => match port.anycast_ip_list(list).await {
-            Ok(None) => Trouble::AnycastIpListNotFound(list.clone(), error),
+/// Finds out what a refused Create was about, where the code alone does not tell: an unknown list, or an IPv4-only one together with IPv6.
+pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, port: &C) -> Trouble {
+    match (error.class, &wanted.anycast_ip_list_id) {
+        (ErrorClass::NotFound, Some(list)) => match port.anycast_ip_list(list).await {
             // A new group has nothing else that could be missing.
-            Err(_) if before.is_none() => Trouble::AnycastIpListNotFound(list.clone(), error),
-            Ok(Some(_)) | Err(_) => Trouble::Api(error),
+            Ok(None) | Err(_) => Trouble::AnycastIpListNotFound(list.clone(), error),
+            Ok(Some(_)) => Trouble::Api(error),
         },
-        (ErrorClass::InvalidArgument, Some(list), _) if wanted.ipv6_enabled => match port.anycast_ip_list(list).await {
+        (ErrorClass::InvalidArgument, Some(list)) if wanted.ipv6_enabled => match port.anycast_ip_list(list).await {
             Ok(Some(AddressFamily::Ipv4Only)) => Trouble::Ipv4OnlyList(list.clone(), error),
             Ok(None) => Trouble::AnycastIpListNotFound(list.clone(), error),
             Ok(Some(AddressFamily::Other)) | Err(_) => Trouble::Api(error),

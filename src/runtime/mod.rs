@@ -268,7 +268,9 @@ fn watches(args: &RunArgs, client: &Client) -> (Arc<Objects>, Vec<Watch>) {
     };
     let mut objects = Objects::default();
     let watches = apis.into_iter().map(|api| {
-        let (store, stream) = stream::watch(api);
+        let unreadable = Arc::default();
+        let (store, stream) = stream::watch(api, Arc::clone(&unreadable));
+        objects.add_unreadable(unreadable);
         let (wake, woken) = mpsc::unbounded();
         objects.add(store.clone(), wake);
         Watch { store, stream: stream.boxed(), woken }

@@ -16,7 +16,7 @@ use kube::{
 
 use tokio::sync::Notify;
 
-use super::pass::LastTry;
+use super::{pass::LastTry, stream::Unreadable};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
     cloudfront::{ErrorClass, Operation},
@@ -82,6 +82,7 @@ impl Drop for News<'_> {
 #[derive(Default)]
 pub struct Objects {
     scopes: Vec<(Store<ConnectionGroup>, UnboundedSender<ObjectRef<ConnectionGroup>>)>,
+    unreadable: Vec<Arc<Unreadable>>,
     remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>,
     listening: Mutex<HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>>,
     synced: AtomicBool,
@@ -91,6 +92,11 @@ impl Objects {
     /// Adds the cache of one watch and the channel that wakes its objects.
     pub fn add(&mut self, store: Store<ConnectionGroup>, wake: UnboundedSender<ObjectRef<ConnectionGroup>>) {
         self.scopes.push((store, wake));
+    }
+
+    /// Adds what one watch has seen and could not read.
+    pub fn add_unreadable(&mut self, unreadable: Arc<Unreadable>) {
+        self.unreadable.push(unreadable);
     }
 
     /// Waits until every cache has been filled once.
@@ -151,6 +157,10 @@ impl Objects {
 impl sweep::Objects for Objects {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
         self.scopes.iter().flat_map(|(store, _)| store.state()).collect()
+    }
+
+    fn unreadable(&self) -> Vec<(String, String)> {
+        self.unreadable.iter().flat_map(|unreadable| unreadable.names()).collect()
     }
 
     fn are_synced(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Tells people of orphans in events. Talks to the API server; an event that is refused harms nothing, and is tried again with the next list.
 //!
-//! In: what the sweeps found. Out: one event for each orphan that this process has not told of. No object names an orphan, so its event is about the
+//! In: what the sweeps found. Out: one event for each orphan that this process has not told of. No object manages an orphan, so its event is about the
 //! operator's own Pod, in its namespace.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,8 @@ use super::events::Recorder;
 use crate::{
     api::Reason,
     cloudfront::GroupId,
-    reconcile::{Event, Severity, ownership::OwnerTag},
+    orphans::{Object, Orphan},
+    reconcile::{Event, Severity},
     sweep::Lists,
 };
 
@@ -25,8 +26,8 @@ pub async fn tell(mut lists: watch::Receiver<Lists>, client: Client) {
     while lists.changed().await.is_ok() {
         let orphans = lists.borrow_and_update().orphans.clone();
         told.retain(|id| orphans.contains_key(id));
-        for (id, owner) in orphans.iter() {
-            if !told.contains(id) && recorder.publish(&us, &event(id, owner)).await {
+        for (id, orphan) in orphans.iter() {
+            if !told.contains(id) && recorder.publish(&us, &event(id, orphan)).await {
                 told.insert(id.clone());
             }
         }
@@ -43,10 +44,17 @@ fn this_pod(namespace: &str) -> ObjectReference {
     }
 }
 
-fn event(id: &GroupId, owner: &OwnerTag) -> Event {
-    let note = format!(
-        "Connection group {id} carries our owner tag, '{owner}' (owner id/namespace/name), but no object names it. It is left as it is. To keep or to \
-         delete it, create that object again."
-    );
+fn event(id: &GroupId, Orphan { owner, object }: &Orphan) -> Event {
+    let so = match object {
+        Object::Gone => {
+            "but that object does not exist. It is left as it is. To keep or to delete it, create that object again."
+                .to_owned()
+        }
+        Object::NamesAnother(group) => format!(
+            "but that object names connection group {group} instead. It is left as it is. Delete it at CloudFront if nobody needs it, or put another \
+             object's owner tag on it."
+        ),
+    };
+    let note = format!("Connection group {id} carries our owner tag, '{owner}' (owner id/namespace/name), {so}");
     Event { severity: Severity::Warning, reason: Reason::Orphaned, action: "Sweep", note }
 }

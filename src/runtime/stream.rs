@@ -4,12 +4,13 @@
 //! go on. Fields that nobody reads are dropped before they are cached.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures::{Stream, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource, ResourceExt,
     core::DeserializeGuard,
@@ -21,12 +22,12 @@ use crate::api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT};
 /// A cache and the stream that fills it; the stream must be polled for the cache to live.
 pub fn watch(
     api: Api<DeserializeGuard<ConnectionGroup>>,
+    unreadable: Arc<Unreadable>,
 ) -> (reflector::Store<ConnectionGroup>, impl Stream<Item = Result<ConnectionGroup, watcher::Error>> + Send + 'static) {
     let (reader, writer) = reflector::store();
-    let warned = Warned::default();
     let stream = watcher(api, watcher::Config::default())
         .default_backoff()
-        .filter_map(move |event| std::future::ready(event.map(|event| decoded(event, &warned)).transpose()))
+        .filter_map(move |event| std::future::ready(event.map(|event| decoded(event, &unreadable)).transpose()))
         .modify(|object| {
             object.managed_fields_mut().clear();
         })
@@ -47,17 +48,30 @@ fn intent(object: &ConnectionGroup) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// Resource versions that have been warned of, by uid.
-#[derive(Default)]
-struct Warned(Mutex<HashMap<String, String>>);
+/// The objects of a watch that exist and do not decode, by namespace and name.
+#[derive(Debug, Default)]
+pub struct Unreadable(Mutex<BTreeMap<(String, String), Seen>>);
 
-impl Warned {
-    fn once(&self, object: &DeserializeGuard<ConnectionGroup>, error: &str) {
-        let meta = object.meta();
-        let uid = meta.uid.clone().unwrap_or_default();
+/// What was seen of an object that does not decode.
+#[derive(Debug)]
+struct Seen {
+    /// The resource version that was warned of.
+    version: String,
+    /// Whether the list that is being read has shown it.
+    listed: bool,
+}
+
+impl Unreadable {
+    /// Namespace and name of each.
+    pub fn names(&self) -> Vec<(String, String)> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Takes note of one, and warns of each of its versions once.
+    fn note(&self, meta: &ObjectMeta, error: &str) {
         let version = meta.resource_version.clone().unwrap_or_default();
-        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.insert(uid, version.clone()).as_ref() != Some(&version) {
+        let before = self.lock().insert(key(meta), Seen { version: version.clone(), listed: true });
+        if before.is_none_or(|before| before.version != version) {
             let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
             tracing::warn!(
                 namespace,
@@ -67,16 +81,38 @@ impl Warned {
             );
         }
     }
+
+    /// One that decodes, or is gone.
+    fn forget(&self, meta: &ObjectMeta) {
+        self.lock().remove(&key(meta));
+    }
+
+    fn list_begins(&self) {
+        self.lock().values_mut().for_each(|seen| seen.listed = false);
+    }
+
+    fn list_ends(&self) {
+        self.lock().retain(|_, seen| seen.listed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(meta: &ObjectMeta) -> (String, String) {
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 
 /// An object that cannot be read leaves the cache: what it once said must not be acted upon any longer.
 fn decoded(
     event: watcher::Event<DeserializeGuard<ConnectionGroup>>,
-    warned: &Warned,
+    unreadable: &Unreadable,
 ) -> Option<watcher::Event<ConnectionGroup>> {
     let read = |guard: DeserializeGuard<ConnectionGroup>| {
-        if let Err(error) = &guard.0 {
-            warned.once(&guard, &error.error);
+        match &guard.0 {
+            Ok(_) => unreadable.forget(guard.meta()),
+            Err(error) => unreadable.note(guard.meta(), &error.error),
         }
         guard.0.map_err(|unreadable| {
             let mut husk = ConnectionGroup::new("", ConnectionGroupSpec::default());
@@ -85,13 +121,23 @@ fn decoded(
         })
     };
     Some(match event {
-        watcher::Event::Init => watcher::Event::Init,
-        watcher::Event::InitDone => watcher::Event::InitDone,
+        watcher::Event::Init => {
+            unreadable.list_begins();
+            watcher::Event::Init
+        }
+        watcher::Event::InitDone => {
+            unreadable.list_ends();
+            watcher::Event::InitDone
+        }
         watcher::Event::InitApply(guard) => watcher::Event::InitApply(read(guard).ok()?),
         watcher::Event::Apply(guard) => {
             read(guard).map_or_else(|husk| watcher::Event::Delete(*husk), watcher::Event::Apply)
         }
-        watcher::Event::Delete(guard) => watcher::Event::Delete(read(guard).unwrap_or_else(|husk| *husk)),
+        watcher::Event::Delete(guard) => {
+            let gone = read(guard).unwrap_or_else(|husk| *husk);
+            unreadable.forget(gone.meta());
+            watcher::Event::Delete(gone)
+        }
     })
 }
 
@@ -127,10 +173,39 @@ mod tests {
         let text = serde_json::json!({ "metadata": { "name": "edge", "uid": "a" }, "spec": { "enabled": "maybe" } });
         let guard = || serde_json::from_value::<DeserializeGuard<ConnectionGroup>>(text.clone()).unwrap();
         for event in [watcher::Event::Apply(guard()), watcher::Event::Delete(guard())] {
-            let event = decoded(event, &Warned::default());
+            let event = decoded(event, &Unreadable::default());
             assert!(matches!(event, Some(watcher::Event::Delete(husk)) if husk.name_any() == "edge"));
         }
-        assert!(decoded(watcher::Event::InitApply(guard()), &Warned::default()).is_none());
+        assert!(decoded(watcher::Event::InitApply(guard()), &Unreadable::default()).is_none());
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_is_known_to_exist_until_it_can_be_read_or_is_gone() {
+        type Event = watcher::Event<DeserializeGuard<ConnectionGroup>>;
+        let object = |enabled: serde_json::Value| {
+            let metadata = serde_json::json!({ "namespace": "platform", "name": "edge", "uid": "a" });
+            serde_json::from_value::<DeserializeGuard<ConnectionGroup>>(
+                serde_json::json!({ "metadata": metadata, "spec": { "enabled": enabled } }),
+            )
+            .unwrap()
+        };
+        let bad = || object("maybe".into());
+        let ends: [(&str, Vec<Event>); 3] = [
+            ("corrected", vec![Event::Apply(object(true.into()))]),
+            ("deleted", vec![Event::Delete(bad())]),
+            ("not in the next list", vec![Event::Init, Event::InitDone]),
+        ];
+        for (what, events) in ends {
+            let unreadable = Unreadable::default();
+            for event in [Event::Init, Event::InitApply(bad()), Event::InitDone, Event::Apply(bad())] {
+                decoded(event, &unreadable);
+            }
+            assert_eq!(unreadable.names(), [("platform".to_owned(), "edge".to_owned())]);
+            for event in events {
+                decoded(event, &unreadable);
+            }
+            assert_eq!(unreadable.names(), [], "{what}");
+        }
     }
 
     #[test]

@@ -50,6 +50,10 @@ impl Objects for Cache {
         self.objects.clone()
     }
 
+    fn unreadable(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     fn are_synced(&self) -> bool {
         self.synced
     }

@@ -22,7 +22,7 @@ async fn without_credentials_it_stays_up_and_says_where_to_look() -> Result<()> 
     steps::create(&bed, "edge", json!({})).await?;
     let object = steps::settled(&bed, "edge", "CredentialsUnavailable").await?;
     let message = steps::message(&object);
-    for part in ["No usable AWS credentials for ", "Check the ServiceAccount's role", "Next try in"] {
+    for part in ["No usable AWS credentials for ", "Check the ServiceAccount's role", "tried again by itself"] {
         assert!(message.contains(part), "{part}: {message}");
     }
     assert!(operator.process().is_running());
@@ -42,7 +42,6 @@ async fn with_expired_credentials_it_says_so_and_goes_on_with_fresh_ones() -> Re
     let object = steps::settled(&bed, "edge", "CredentialsUnavailable").await?;
     let message = steps::message(&object);
     assert!(message.contains("ExpiredToken"), "{message}");
-    assert!(message.contains("request id"), "{message}");
     admin.delete_fault(fault).await?;
     steps::ready(&bed, "edge").await?;
     Ok(())

@@ -69,9 +69,11 @@ async fn of_many_objects_in_several_namespaces_none_is_begun_after_sigterm_and_t
     bed.simulator.admin.add_fault(&rule).await?;
     let mut operator = steps::operator(&bed).args(["--watch-namespace", &other]).start().await?;
     let namespaces = [&bed.namespace, &other].map(|name| Api::<ConnectionGroup>::namespaced(client.clone(), name));
-    for api in &namespaces {
+    // No two want the same group, or the loser would read it after its refused Create.
+    for (place, api) in namespaces.iter().enumerate() {
         for n in 0..OBJECTS {
-            let object = serde_json::from_value(steps::manifest(&format!("edge-{n}"), &json!({}))).expect("a manifest");
+            let name = format!("edge-{place}-{n}");
+            let object = serde_json::from_value(steps::manifest(&name, &json!({}))).expect("a manifest");
             api.create(&PostParams::default(), &object).await?;
         }
     }

@@ -35,7 +35,8 @@ async fn each_edit_is_one_update_with_the_etag_before_it_that_says_how_the_whole
         (json!({ "ipv6Enabled": false }), (Some(true), Some(false), None)),
         (json!({ "anycastIpListId": list }), (Some(true), Some(true), Some(list.as_str()))),
         // The empty element detaches the list.
-        (json!({ "enabled": false }), (Some(false), Some(true), Some(""))),
+        (json!({}), (Some(true), Some(true), Some(""))),
+        (json!({ "enabled": false }), (Some(false), Some(true), None)),
     ];
     for (generation, (spec, sent)) in (2..).zip(edits) {
         let since = steps::now(&bed).await?;

@@ -17,6 +17,7 @@ mod leader;
 mod lifecycle;
 mod logs;
 mod many;
+mod members;
 mod metrics;
 mod namespaces;
 mod queue;

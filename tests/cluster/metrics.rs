@@ -231,6 +231,12 @@ async fn somebody_else_makes_changes(bed: &Testbed, operator: &Operator) -> Resu
     steps::patch(bed, "edge", json!({ "metadata": { "annotations": { request: "now" } } })).await?;
     grow(operator, &before, &[(drift, "field=tags")]).await?;
 
+    steps::patch(bed, "edge", json!({ "spec": { "anycastIpListId": "aip_unknown" } })).await?;
+    let refused = ("connection_group_operator_members_refused_total", "member=anycastIpListId");
+    grow(operator, &before, &[refused]).await?;
+    steps::patch(bed, "edge", json!({ "spec": { "anycastIpListId": null } })).await?;
+    steps::ready(bed, "edge").await?;
+
     admin.delete_group("waits").await?;
     grow(operator, &before, &[(drift, "field=group")]).await?;
     steps::ready(bed, "waits").await?;

@@ -52,6 +52,7 @@ async fn what_the_rules_allow_is_accepted_up_to_the_bounds() -> Result<()> {
         case("longest-name", json!({ "name": "N".repeat(64) })),
         case("name-characters", json!({ "name": "Edge_front-1" })),
         case("shortest-list", json!({ "anycastIpListId": "aip_1" })),
+        case("no-list", json!({ "anycastIpListId": "none" })),
         case("longest-list", json!({ "anycastIpListId": format!("aip_{}", "Z".repeat(60)) })),
         case("null-is-absent", json!({ "name": null, "anycastIpListId": null, "tags": null, "enabled": null })),
         case("forty-tags", many_tags(40)),
@@ -99,9 +100,11 @@ async fn what_the_rules_forbid_is_refused_in_words_that_say_what_is_allowed() ->
         (case("name-umlaut", json!({ "name": "ädge" })), NAME),
         (case("name-long", json!({ "name": "n".repeat(65) })), "spec.name: Too long: may not be more than 64"),
         (
-            case("list-short", json!({ "anycastIpListId": "aip_" })),
-            "spec.anycastIpListId in body should be at least 5 chars",
+            case("list-short", json!({ "anycastIpListId": "aip" })),
+            "spec.anycastIpListId in body should be at least 4 chars",
         ),
+        (case("list-empty", json!({ "anycastIpListId": "aip_" })), LIST),
+        (case("list-none", json!({ "anycastIpListId": "None" })), LIST),
         (case("list-other", json!({ "anycastIpListId": "list_1" })), LIST),
         (case("list-hyphen", json!({ "anycastIpListId": "aip_1-2" })), LIST),
         (

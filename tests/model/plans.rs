@@ -38,7 +38,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
 }
 
 /// Every plan there is.
-pub const ALL: [&str; 36] = [
+pub const ALL: [&str; 39] = [
     "Create",
     "Adopt",
     "Mark",
@@ -47,6 +47,7 @@ pub const ALL: [&str; 36] = [
     "Tag",
     "Untag",
     "Disable",
+    "Enable",
     "Delete",
     "Disown",
     "NotLooked",
@@ -54,6 +55,7 @@ pub const ALL: [&str; 36] = [
     "UpToDate",
     "Mirrored",
     "NothingToMirror",
+    "ConfirmAbsence",
     "DeletedOutside",
     "AwaitDisabled",
     "ConfirmGone",
@@ -70,11 +72,12 @@ pub const ALL: [&str; 36] = [
     "Blocked(TagsOfAnother)",
     "Blocked(Flapping)",
     "Blocked(OwnerMayShow)",
+    "Blocked(OwnerTagMissing)",
     "Refuse(NotOwned)",
     "Refuse(Elsewhere)",
     "Refuse(DefaultGroup)",
     "Refuse(AdoptionRefused)",
-    "Refuse(AnycastDetachRejected)",
+    "MembersRefused",
 ];
 
 /// No wildcard, so that a new plan must be named, and by the test of [`ALL`] be given its scenario.
@@ -89,6 +92,7 @@ const fn name(plan: &Plan) -> &'static str {
             Mutation::Tag(..) => "Tag",
             Mutation::Untag(..) => "Untag",
             Mutation::Disable(_) => "Disable",
+            Mutation::Enable(..) => "Enable",
             Mutation::Delete(_) => "Delete",
             Mutation::Disown(_) => "Disown",
         },
@@ -98,6 +102,7 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::UpToDate(_) => "UpToDate",
             Finding::Mirrored(..) => "Mirrored",
             Finding::NothingToMirror => "NothingToMirror",
+            Finding::ConfirmAbsence => "ConfirmAbsence",
             Finding::DeletedOutside => "DeletedOutside",
             Finding::AwaitDisabled(_) => "AwaitDisabled",
             Finding::ConfirmGone => "ConfirmGone",
@@ -107,18 +112,19 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::Release(Release::Retained) => "Release(Retained)",
             Finding::Release(Release::Observed(_)) => "Release(Observed)",
             Finding::Blocked(Block::Suspended) => "Blocked(Suspended)",
-            Finding::Blocked(Block::DeletionProtected) => "Blocked(DeletionProtected)",
+            Finding::Blocked(Block::DeletionProtected(_)) => "Blocked(DeletionProtected)",
             Finding::Blocked(Block::InUse(..)) => "Blocked(InUse)",
-            Finding::Blocked(Block::TagsPending) => "Blocked(TagsPending)",
+            Finding::Blocked(Block::TagsPending(_)) => "Blocked(TagsPending)",
             Finding::Blocked(Block::ClaimMayLand(_)) => "Blocked(ClaimMayLand)",
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
             Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
+            Finding::Blocked(Block::OwnerTagMissing(_)) => "Blocked(OwnerTagMissing)",
             Finding::Blocked(Block::Flapping(..)) => "Blocked(Flapping)",
             Finding::Refuse(_, Refusal::NotOwned(_)) => "Refuse(NotOwned)",
             Finding::Refuse(_, Refusal::Elsewhere(_)) => "Refuse(Elsewhere)",
             Finding::Refuse(_, Refusal::DefaultGroup) => "Refuse(DefaultGroup)",
             Finding::Refuse(_, Refusal::AdoptionRefused(_)) => "Refuse(AdoptionRefused)",
-            Finding::Refuse(_, Refusal::AnycastDetachRejected(_)) => "Refuse(AnycastDetachRejected)",
+            Finding::MembersRefused(..) => "MembersRefused",
         },
     }
 }

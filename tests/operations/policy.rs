@@ -160,6 +160,7 @@ fn with_the_conditions_nothing_of_another_owner_or_of_nobody_can_be_changed_or_g
     let owned = |owner: &str| Tags::from([(OWNER.to_owned(), owner.to_owned())]);
     let team = Tags::from([("team".to_owned(), "edge".to_owned())]);
     let (ours, theirs) = (owned("prod-eu/platform/edge"), owned("prod-us/platform/edge"));
+    let mark = Tags::from([("cloudfront.kube-operators.dev/installation".to_owned(), "uid-here".to_owned())]);
     let none = Tags::new();
     let refused = [
         ("CreateConnectionGroup", &theirs, &none),
@@ -172,6 +173,8 @@ fn with_the_conditions_nothing_of_another_owner_or_of_nobody_can_be_changed_or_g
         ("TagResource", &ours, &theirs),
         ("TagResource", &team, &theirs),
         ("TagResource", &team, &none),
+        ("TagResource", &mark, &theirs),
+        ("TagResource", &mark, &none),
         ("TagResource", &theirs, &ours),
         ("TagResource", &theirs, &none),
     ];
@@ -186,6 +189,13 @@ fn with_the_conditions_nothing_of_another_owner_or_of_nobody_can_be_changed_or_g
         assert!(!allows(BOTH[1], &asked), "{asked:?}");
         assert!(allows(BOTH[0], &asked), "the other policy has no conditions: {asked:?}");
     }
+    let marks_ours = Asked {
+        action: "cloudfront:TagResource".to_owned(),
+        resource: GROUP.to_owned(),
+        request: mark,
+        on_resource: ours.clone(),
+    };
+    assert!(BOTH.iter().all(|path| allows(path, &marks_ours)), "a group of ours is marked, and taken over");
     let elsewhere = Asked {
         action: "cloudfront:UpdateConnectionGroup".to_owned(),
         resource: GROUP.replace("connection-group/", "distribution/"),

@@ -1,5 +1,6 @@
 //! `docs/uninstall.md`, as it is written.
 
+use connection_group_operator::reconcile::ownership::Claim;
 use testbed::{Result, Simulator};
 
 use crate::cluster::{self, Cluster};
@@ -31,10 +32,12 @@ async fn keeping_everything_leaves_objects_and_groups_and_a_new_installation_goe
 }
 
 #[tokio::test]
-async fn keeping_the_groups_takes_only_the_owner_tag_off() -> Result<()> {
+async fn keeping_the_groups_takes_only_the_tags_off_that_mark_ownership() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     let mut expected = cluster::tags(&account, "edge").await?;
-    expected.remove("cloudfront.kube-operators.dev/owner").expect("it is ours");
+    for key in Claim::KEYS {
+        expected.remove(key).expect("it marks the group as ours");
+    }
     cluster.run_all(&labelled(DOCUMENT, "retain")).await?;
     let printed = cluster.run_all(&labelled(DOCUMENT, "crd")).await?;
     assert!(printed.contains("deleted"), "{printed}");

@@ -245,7 +245,7 @@ fn a_tag_that_is_dropped_while_its_group_seems_gone_is_removed_all_the_same() {
         world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     }
     world.pass();
-    assert_eq!(world.ready().1, "DeletedOutside", "by id and by name, it was not to be seen");
+    assert_eq!(world.ready().1, "ConfirmingAbsence", "by id and by name, it was not to be seen");
     world.settle();
     assert!(!world.tags().contains_key("team"), "{:?}", world.tags());
 }

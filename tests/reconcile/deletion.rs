@@ -71,7 +71,7 @@ fn while_tenants_are_attached_nothing_is_disabled_and_the_message_names_them() {
     assert_eq!(world.ready(), ("False".into(), "InUse".into(), vec!["Reconciling".into()]));
     let blocked_by = world.status().blocked_by.unwrap();
     assert_eq!((blocked_by.count, blocked_by.tenants.len()), (2, 2));
-    for text in ["2 distribution tenant(s)", "shop-a", "shop-b", "Nothing was disabled", "Retain"] {
+    for text in ["2 distribution tenant(s)", "shop-a", "shop-b", "neither disabled nor deleted", "Retain"] {
         assert!(world.message().contains(text), "{text}: {}", world.message());
     }
 
@@ -103,10 +103,10 @@ fn a_tenant_that_comes_after_the_disable_stops_the_delete() {
     world.tenant_comes("late");
     world.advance(PROPAGATION);
     world.sweep();
-    world.pass();
+    world.at_once();
     assert_eq!(world.ready().1, "InUse");
-    assert!(world.group().is_some());
-    assert!(world.message().contains("their traffic is down"), "{}", world.message());
+    assert!(world.group().unwrap().resource.enabled, "and is put back into service");
+    assert!(!world.message().contains("traffic is down"), "{}", world.message());
 }
 
 #[test]
@@ -114,7 +114,10 @@ fn a_deletion_that_is_called_off_after_the_disable_says_that_the_group_stays_dis
     let mut world = deployed();
     world.delete();
     world.pass();
-    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    world.edit(|spec| {
+        spec.enabled = false;
+        spec.deletion_policy = DeletionPolicy::Retain;
+    });
     assert_eq!(world.pass().finalizer, Finalizer::Release);
     let released = world.events.iter().find(|event| event.reason.as_str() == "Released").unwrap();
     assert!(released.note.contains("stays disabled"), "{}", released.note);
@@ -286,7 +289,7 @@ fn a_group_on_record_as_ours_is_not_let_go_of_because_one_read_shows_no_owner_ta
     world.fail(ListTagsForResource, Fault::Stale);
     let outcome = world.pass();
     assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "Conflict".into()));
-    assert!(world.message().contains("let go of in"), "{}", world.message());
+    assert!(world.message().contains("the finalizer is removed"), "{}", world.message());
     world.settle();
     assert_eq!(world.group(), None);
 }

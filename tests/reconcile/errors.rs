@@ -55,14 +55,15 @@ fn usually(class: ErrorClass) -> Verdict {
 /// Where the operation makes a difference.
 fn verdict(operation: Operation, class: ErrorClass) -> Verdict {
     match (operation, class) {
-        // Looked at again under its name, it is gone: created anew at once.
-        (GetConnectionGroup, ErrorClass::NotFound) => ("DeletedOutside", "Reconciling", 0),
         // What is stale is read and sent again within the pass, and a list that fails keeps no pass from reading the group itself.
         (UpdateConnectionGroup, ErrorClass::StaleEtag) | (ListConnectionGroups, _) => ("Deploying", "Reconciling", 30),
         (DeleteConnectionGroup, ErrorClass::StaleEtag) => ("Deleting", "Reconciling", 30),
-        // Asked only to explain why Update found something missing: this list.
-        (GetAnycastIpList, ErrorClass::NotFound) => ("AnycastIpListNotFound", "Reconciling", 30),
-        (GetAnycastIpList, _) => usually(ErrorClass::NotFound),
+        // It is about the member that was sent, as all that CloudFront refuses for what it says.
+        (UpdateConnectionGroup, ErrorClass::AlreadyExists) => ("Conflict", "Reconciling", 30),
+        // One answer may be stale: a list has to confirm it.
+        (GetConnectionGroup, ErrorClass::NotFound) => ("ConfirmingAbsence", "Reconciling", 30),
+        // Asked only to explain why an update of the list found something missing: that list, unless it turns out to exist.
+        (GetAnycastIpList, _) => ("AnycastIpListNotFound", "Reconciling", 30),
         _ => usually(class),
     }
 }

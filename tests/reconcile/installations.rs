@@ -14,7 +14,7 @@ use connection_group_operator::{
         },
         Snapshot,
     },
-    orphans::{Orphans, Scope},
+    orphans::{Objects, Orphans, Scope},
     reconcile::{Finalizer, Memory, Policy, ownership::Installation},
 };
 
@@ -145,7 +145,7 @@ fn told_to_take_over_it_puts_its_identity_on_the_group_and_the_other_one_stops_w
     world.policy.predecessor = Some(Installation::new(COPY));
     world.advance(Duration::from_mins(5));
     world.settle();
-    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup]);
+    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup, UpdateConnectionGroup], "off first, then IPv6");
     assert_eq!((world.tags()[IDENTITY].as_str(), world.ready().1), (HERE, "Disabled".into()));
     clone.go(&mut world, |clone| {
         clone.request_reconcile("now");
@@ -303,7 +303,7 @@ fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installat
             world.advance(scope.settle_window);
             world.sweep();
             let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-            orphaned = now(orphans.look(list, &[].into(), &scope, &clock, &world.port)).len();
+            orphaned = now(orphans.look(list, &Objects::default(), &scope, &clock, &world.port)).len();
         }
         assert_eq!(orphaned, found);
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod anycast;
+mod attached;
 mod claims;
 mod clock;
 mod crash;
@@ -15,13 +16,17 @@ mod errors;
 mod frugality;
 mod installations;
 mod manage;
+mod members;
 mod modes;
 mod neighbours;
 mod odd;
 mod orphans;
 mod ownership;
+mod pace;
 mod port;
+mod proofs;
 mod properties;
+mod restored;
 mod states;
 mod sweep;
 mod table;

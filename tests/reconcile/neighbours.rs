@@ -1,7 +1,7 @@
 //! Others who use the same account carelessly or with intent: copied owner tags, owner tags that are taken off,
 //! groups that are made anew.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use cloudfront_simulator::{
     admin::{GroupPatch, NewGroup},
@@ -10,8 +10,8 @@ use cloudfront_simulator::{
 use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::Operation::{DeleteConnectionGroup, UpdateConnectionGroup},
-    orphans::Orphans,
-    reconcile::{Finalizer, group_name},
+    orphans::{Objects, Orphans},
+    reconcile::Finalizer,
 };
 
 use crate::{
@@ -33,14 +33,14 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     world.port.account(|account, now| account.outside_create_group(now, copy)).unwrap();
     let before = stranger(&world).unwrap();
     let mut orphans = Orphans::default();
-    let mut reported = |world: &mut World, named: BTreeSet<_>| {
-        sweep(world, &mut orphans, &named);
-        let found = sweep(world, &mut orphans, &named);
+    let mut reported = |world: &mut World, objects: &Objects| {
+        sweep(world, &mut orphans, objects);
+        let found = sweep(world, &mut orphans, objects);
         found.into_keys().map(|id| id.to_string()).collect::<Vec<_>>()
     };
 
-    let named = [group_name(&world.object)].into();
-    assert_eq!(reported(&mut world, named), [before.resource.id.as_str()]);
+    let objects = Objects::of([&world.object], []);
+    assert_eq!(reported(&mut world, &objects), [before.resource.id.as_str()]);
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
     world.somebody_deletes_the_group();
@@ -52,7 +52,7 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     world.settle();
     assert_eq!((world.group(), world.group_count()), (None, 1), "only the object's own group is gone");
     world.advance(Duration::from_hours(1));
-    assert_eq!(reported(&mut world, BTreeSet::new()), [before.resource.id.as_str()]);
+    assert_eq!(reported(&mut world, &Objects::default()), [before.resource.id.as_str()]);
     let after = stranger(&world).unwrap();
     assert_eq!((after.etag, after.resource.tags), (before.etag, before.resource.tags));
 }

@@ -7,9 +7,10 @@ use std::{
 
 use cloudfront_simulator::admin::{GroupPatch, NewGroup};
 use connection_group_operator::{
+    api::ConnectionGroup,
     cloudfront::{ErrorClass, GroupId, GroupName, Operation::ListTagsForResource},
-    orphans::{Orphans, Scope},
-    reconcile::ownership::{Installation, OwnerTag},
+    orphans::{Object, Objects, Orphan, Orphans, Scope},
+    reconcile::ownership::Installation,
 };
 
 use crate::{
@@ -26,17 +27,21 @@ fn scope() -> Scope {
     }
 }
 
-/// One sweep, a settle window after the last one, while objects name these groups.
-pub fn sweep(world: &mut World, orphans: &mut Orphans, named: &BTreeSet<GroupName>) -> BTreeMap<GroupId, OwnerTag> {
+/// One sweep, a settle window after the last one, beside these objects.
+pub fn sweep(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
     world.advance(scope().settle_window);
     world.sweep();
     world.calls();
     let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-    now(orphans.look(list, named, &scope(), &clock, &world.port))
+    now(orphans.look(list, objects, &scope(), &clock, &world.port))
 }
 
 fn look(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
-    sweep(world, orphans, &BTreeSet::new()).values().map(ToString::to_string).collect()
+    look_beside(world, orphans, &Objects::default())
+}
+
+fn look_beside(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> Vec<String> {
+    sweep(world, orphans, objects).into_values().map(|orphan| orphan.owner.to_string()).collect()
 }
 
 fn beside_an_orphan() -> (World, Orphans) {
@@ -138,4 +143,56 @@ fn a_tag_that_shows_long_after_the_first_look_is_found() {
     world.advance(Duration::from_hours(1));
     look(&mut world, &mut orphans);
     assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+}
+
+/// An object of that name, which names that group.
+fn naming(name: &str, group: &str) -> ConnectionGroup {
+    let mut object = World::new(spec()).object;
+    object.metadata.name = Some(name.into());
+    object.spec.name = Some(group.into());
+    object
+}
+
+#[test]
+fn a_group_whose_object_exists_and_cannot_be_read_is_no_orphan_until_that_object_is_gone() {
+    let (mut world, mut orphans) = beside_an_orphan();
+    let unreadable = || Objects::of([], [("platform".to_owned(), "edge".to_owned())]);
+    for _ in 0..3 {
+        assert_eq!(look_beside(&mut world, &mut orphans, &unreadable()), Vec::<String>::new());
+    }
+    world.advance(Duration::from_hours(1));
+    look(&mut world, &mut orphans);
+    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+}
+
+#[test]
+fn a_group_that_another_object_names_does_not_hide_that_its_own_object_is_gone() {
+    let (mut world, mut orphans) = beside_an_orphan();
+    let another = naming("another", "edge");
+    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of([&another], [])));
+    let found = found[1].values().collect::<Vec<_>>();
+    assert!(matches!(found[..], [Orphan { object: Object::Gone, .. }]), "{found:?}");
+}
+
+#[test]
+fn a_group_whose_object_names_another_group_is_reported_as_such() {
+    let (mut world, mut orphans) = beside_an_orphan();
+    let object = naming("edge", "elsewhere");
+    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of([&object], [])));
+    let found = found[1].values().map(|orphan| orphan.object.clone()).collect::<Vec<_>>();
+    assert_eq!(found, [Object::NamesAnother(GroupName::new("elsewhere"))]);
+}
+
+#[test]
+fn a_group_that_its_object_manages_or_is_about_to_is_no_orphan_and_the_managed_one_is_not_even_read() {
+    let (mut world, mut orphans) = beside_an_orphan();
+    let object = naming("edge", "edge");
+    for _ in 0..3 {
+        assert_eq!(look_beside(&mut world, &mut orphans, &Objects::of([&object], [])), Vec::<String>::new());
+    }
+    let mut world = World::new(spec());
+    world.settle();
+    let managed = world.object.clone();
+    assert_eq!(look_beside(&mut world, &mut Orphans::default(), &Objects::of([&managed], [])), Vec::<String>::new());
+    assert_eq!(world.calls(), []);
 }

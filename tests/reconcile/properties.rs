@@ -6,6 +6,7 @@ mod bounds;
 mod canonical;
 mod foreign_tags;
 mod forged;
+mod members;
 mod round_trips;
 
 use std::collections::BTreeMap;

@@ -28,6 +28,10 @@ impl Objects for Cache {
         vec![Arc::clone(if Instant::now() < self.changes_at { &self.before } else { &self.after })]
     }
 
+    fn unreadable(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Or the sweep would look for orphans besides.
     fn are_synced(&self) -> bool {
         false

@@ -1,22 +1,24 @@
-//! The sentences about a failed call. In: the error, and what it was about. Out: what was refused or failed, and when the next try is; where
-//! CloudFront answered, it ends with the AWS request id. Pure.
+//! The sentences about a failed call. In: the error, and what it was about. Out: what was refused or failed, and what happens next. Pure.
+//!
+//! They stay the same from one failed try to the next, so that status is written once: request ids and the time of the next try are in the log.
 
-use std::time::Duration;
-
-use super::{detach_rejected, whole_seconds};
+use super::{VALUE_LIMIT, one_line};
 use crate::{
     cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Snapshot},
-    reconcile::desired::Desired,
+    reconcile::desired::{Anycast, Desired},
 };
 
-/// What was refused or failed, and when the next try is.
-pub fn trouble(error: &ApiError, resource: &str, next: Duration) -> String {
+/// Every pace of tries keeps it.
+const AGAIN: &str = "It is tried again by itself, after 5 minutes at the latest.";
+
+/// What was refused or failed.
+pub fn trouble(error: &ApiError, resource: &str) -> String {
     let operation = error.operation;
-    let again = format!("Next try in {}.", humantime::format_duration(whole_seconds(next)));
     let what = match error.class {
-        ErrorClass::Throttled => {
-            format!("CloudFront throttled {operation}. Traffic is not affected.")
+        ErrorClass::Throttled if operation.is_mutation() => {
+            format!("CloudFront throttled {operation}. Nothing was changed.")
         }
+        ErrorClass::Throttled => format!("CloudFront throttled {operation}."),
         ErrorClass::AccessDenied => format!(
             "AWS refused cloudfront:{operation} on {resource}{}. Allow this action to the operator's role.",
             cause(error)
@@ -27,14 +29,14 @@ pub fn trouble(error: &ApiError, resource: &str, next: Duration) -> String {
         ),
         _ => format!("{operation} on {resource} failed{}.", cause(error)),
     };
-    with_request_id(&format!("{what} {again}"), error)
+    format!("{what} {AGAIN}")
 }
 
 /// Which of the two quotas of connection groups it may be, with what the last list shows.
-pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>, next: Duration) -> String {
+pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>) -> String {
     let total = snapshot.map(|list| format!(" (the account has {} groups)", list.groups.len())).unwrap_or_default();
-    let quota = match (&desired.config.anycast_ip_list_id, error.operation) {
-        (Some(list), operation) => {
+    let quota = match (&desired.anycast, error.operation) {
+        (Anycast::Attached(list), operation) => {
             let on_list = |snapshot: &Snapshot| {
                 snapshot.groups.values().filter(|group| group.anycast_ip_list_id.as_ref() == Some(list)).count()
             };
@@ -46,76 +48,68 @@ pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>, n
             };
             format!("{account}of groups on Anycast list {list}{used}")
         }
-        (None, _) => format!("of connection groups per account{total}"),
+        (Anycast::Unnamed | Anycast::Detached, _) => format!("of connection groups per account{total}"),
     };
-    let text = format!(
-        "The quota {quota} is used up{}. Nothing was changed. Free a place or ask AWS to raise the quota; next try in {}.",
-        cause(error),
-        humantime::format_duration(whole_seconds(next))
-    );
-    with_request_id(&text, error)
+    format!(
+        "The quota {quota} is used up{}. Nothing was changed. Free a place or ask AWS to raise the quota. {AGAIN}",
+        cause(error)
+    )
 }
 
-pub fn list_not_found(list: &AnycastIpListId, error: &ApiError, next: Duration) -> String {
-    let text = format!(
-        "Anycast list {list} does not exist in this account. Nothing was changed. Correct spec.anycastIpListId or create the list; next \
-         try in {}.",
-        humantime::format_duration(whole_seconds(next))
-    );
-    with_request_id(&text, error)
+pub fn list_not_found(list: &AnycastIpListId) -> String {
+    format!(
+        "Anycast list {list} does not exist in this account. Nothing was changed. Correct spec.anycastIpListId or create the list. {AGAIN}"
+    )
 }
 
 pub fn ipv4_only_list(list: &AnycastIpListId, error: &ApiError) -> String {
-    let text = format!(
-        "Anycast list {list} is IPv4-only, so spec.ipv6Enabled must be false{}. Nothing was changed.",
-        cause(error)
-    );
-    with_request_id(&text, error)
+    format!("Anycast list {list} is IPv4-only, so spec.ipv6Enabled must be false{}. Nothing was changed.", cause(error))
 }
 
 pub fn invalid(error: &ApiError) -> String {
-    let text = format!(
-        "CloudFront refused {}{}. Nothing was changed. Correct the spec; the operator also tries again every few minutes.",
-        error.operation,
-        cause(error)
-    );
-    with_request_id(&text, error)
-}
-
-pub fn detach_refused(name: &GroupName, list: &AnycastIpListId, error: &ApiError) -> String {
-    with_request_id(&detach_rejected(name, list), error)
+    format!("CloudFront refused {}{}. Nothing was changed. Correct the spec. {AGAIN}", error.operation, cause(error))
 }
 
 pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> String {
-    let next = match list_trouble {
-        None => "waiting for a complete list of the account's groups to confirm it".to_owned(),
-        Some(error) => {
-            let refused = match error.class {
-                ErrorClass::AccessDenied => format!("AWS refused cloudfront:{} on *", error.operation),
-                _ => "the last one failed".to_owned(),
-            };
-            format!("a complete list of the account's groups must confirm it, but {refused}{}", cause(error))
-        }
+    let next = missing_list(list_trouble);
+    format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")
+}
+
+/// The same of a group that is to live on.
+pub fn confirming_absence(name: &GroupName, list_trouble: Option<&ApiError>) -> String {
+    let proof = match list_trouble {
+        None => "a complete list of the account's groups confirms it",
+        Some(_) => "it says so again a settle window (a minute) later, as the account's groups cannot be listed",
     };
-    let text =
-        format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.");
-    match list_trouble {
-        Some(error) => with_request_id(&text, error),
-        None => text,
-    }
+    format!(
+        "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
+         The group counts as deleted once {proof}."
+    )
 }
 
-pub fn waits_for_rollout(deployment: Option<&Deployment>, error: &ApiError) -> String {
-    let text = format!(
+fn missing_list(list_trouble: Option<&ApiError>) -> String {
+    let Some(error) = list_trouble else {
+        return "waiting for a complete list of the account's groups to confirm it".to_owned();
+    };
+    let refused = match error.class {
+        ErrorClass::AccessDenied => format!("AWS refused cloudfront:{} on *", error.operation),
+        _ => "the last one failed".to_owned(),
+    };
+    format!("a complete list of the account's groups must confirm it, but {refused}{}", cause(error))
+}
+
+pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
+    let so = deployment.map_or("being rolled out", Deployment::as_str);
+    format!(
         "CloudFront does not accept the change while an earlier one is {}; it is sent again once that is rolled out.",
-        deployment.map_or("being rolled out", Deployment::as_str)
-    );
-    with_request_id(&text, error)
+        one_line(so, VALUE_LIMIT)
+    )
 }
 
+/// For an event.
 pub fn perhaps_off_air(error: &ApiError) -> String {
     let text = format!(
-        "The group was disabled, as spec.enabled says. Whether tenants use it, and their traffic is down, could not be found out{}.",
+        "The group was disabled, as spec.enabled says. Could not determine whether tenants use the group{}; if they do, their traffic is down.",
         cause(error)
     );
     with_request_id(&text, error)
@@ -130,7 +124,8 @@ fn cause(error: &ApiError) -> String {
     }
 }
 
-fn with_request_id(text: &str, error: &ApiError) -> String {
+/// For events and log lines only: each answer has another one.
+pub fn with_request_id(text: &str, error: &ApiError) -> String {
     match &error.request_id {
         Some(id) => format!("{text} (AWS request id {id})"),
         None => text.to_owned(),
@@ -151,39 +146,39 @@ mod tests {
         GroupName::new("edge")
     }
 
-    fn list() -> AnycastIpListId {
-        AnycastIpListId::new("aip_1")
-    }
-
     fn quota_used_up(error: &ApiError) -> String {
         let object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         let Intent::Present(desired) = Intent::of(&object) else { panic!("an empty spec asks for a group") };
-        quota(error, &desired, None, Duration::ZERO)
+        quota(error, &desired, None)
     }
 
-    const MADE_FROM_AN_ERROR: [(&str, Message); 9] = [
-        ("trouble", |error| trouble(error, "arn", Duration::ZERO)),
+    const FOR_CONDITIONS: [(&str, Message); 6] = [
+        ("trouble", |error| trouble(error, "arn")),
         ("quota", quota_used_up),
-        ("list_not_found", |error| list_not_found(&list(), error, Duration::ZERO)),
-        ("ipv4_only_list", |error| ipv4_only_list(&list(), error)),
+        ("ipv4_only_list", |error| ipv4_only_list(&AnycastIpListId::new("aip_1"), error)),
         ("invalid", invalid),
-        ("detach_refused", |error| detach_refused(&name(), &list(), error)),
         ("confirming_gone", |error| confirming_gone(&name(), Some(error))),
-        ("waits_for_rollout", |error| waits_for_rollout(Some(&Deployment::parse("InProgress")), error)),
-        ("perhaps_off_air", perhaps_off_air),
+        ("confirming_absence", |error| confirming_absence(&name(), Some(error))),
     ];
 
     #[test]
-    fn wherever_cloudfront_answered_the_message_ends_with_the_aws_request_id() {
+    fn no_two_failed_tries_are_said_in_other_words() {
         use ErrorClass::{AccessDenied, Credentials, InUse, Throttled, Unreachable};
-        for (what, message) in MADE_FROM_AN_ERROR {
+        for (what, message) in FOR_CONDITIONS {
             for class in [AccessDenied, Credentials, InUse, Throttled, Unreachable] {
-                let error = |id| ApiError::new(Operation::UpdateConnectionGroup, class, None, "no", id);
-                let text = message(&error(Some("r-1".to_owned())));
-                assert!(text.ends_with(" (AWS request id r-1)"), "{what}, {class:?}: {text}");
-                let text = message(&error(None));
-                assert!(!text.contains("request id") && text.ends_with('.'), "{what}, {class:?}: {text}");
+                let error =
+                    |id: &str| ApiError::new(Operation::UpdateConnectionGroup, class, None, "no", Some(id.to_owned()));
+                let text = message(&error("r-1"));
+                assert_eq!(text, message(&error("r-2")), "{what}, {class:?}");
+                assert!(text.ends_with('.'), "{what}, {class:?}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn an_event_ends_with_the_aws_request_id_where_there_is_one() {
+        let error = |id| ApiError::new(Operation::ListDistributionTenants, ErrorClass::InUse, None, "no", id);
+        assert!(perhaps_off_air(&error(Some("r-1".to_owned()))).ends_with(" (AWS request id r-1)"));
+        assert!(!perhaps_off_air(&error(None)).contains("request id"));
     }
 }

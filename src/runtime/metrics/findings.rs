@@ -3,7 +3,10 @@
 use prometheus::{IntCounterVec, Registry};
 
 use super::family::counter;
-use crate::{api::Drift, reconcile::Event};
+use crate::{
+    api::{Drift, Member},
+    reconcile::Event,
+};
 
 /// The fields that others can change; tags count as one, since their keys are without number.
 const FIELDS: [&str; 5] = ["enabled", "ipv6Enabled", "anycastIpListId", TAGS, "group"];
@@ -13,6 +16,7 @@ const TAGS: &str = "tags";
 pub struct Findings {
     events: IntCounterVec,
     drift: IntCounterVec,
+    refused: IntCounterVec,
 }
 
 impl Findings {
@@ -30,7 +34,16 @@ impl Findings {
                 "Changes to groups that others made, by field; `group` is the deletion of the group itself.",
                 &["field"],
             ),
+            refused: counter(
+                registry,
+                "connection_group_operator_members_refused_total",
+                "Updates of one member of a group's configuration that CloudFront refused, by member.",
+                &["member"],
+            ),
         };
+        for member in Member::ALL {
+            findings.refused.with_label_values(&[member.as_str()]);
+        }
         for field in FIELDS {
             findings.drift.with_label_values(&[field]);
         }
@@ -38,7 +51,10 @@ impl Findings {
     }
 
     /// A pass had something to tell.
-    pub fn heard(&self, events: &[Event], drift: &[Drift]) {
+    pub fn heard(&self, events: &[Event], drift: &[Drift], refused: Option<Member>) {
+        if let Some(member) = refused {
+            self.refused.with_label_values(&[member.as_str()]).inc();
+        }
         for event in events {
             self.events.with_label_values(&[event.reason.as_str()]).inc();
         }
@@ -63,12 +79,14 @@ mod tests {
             desired: String::new(),
             observed: String::new(),
         });
-        let text = text_of(|registry| Findings::new(registry).heard(&[event], &drift));
+        let text = text_of(|registry| Findings::new(registry).heard(&[event], &drift, Some(Member::Ipv6Enabled)));
         for line in [
             r#"events_total{reason="Created"} 1"#,
             r#"drift_detected_total{field="enabled"} 1"#,
             r#"drift_detected_total{field="tags"} 2"#,
             r#"drift_detected_total{field="group"} 0"#,
+            r#"members_refused_total{member="ipv6Enabled"} 1"#,
+            r#"members_refused_total{member="enabled"} 0"#,
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }

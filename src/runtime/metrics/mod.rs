@@ -138,7 +138,7 @@ impl Metrics {
 
     /// A pass had something to tell.
     pub fn heard(&self, outcome: &Outcome) {
-        self.findings.heard(&outcome.events, &outcome.drift);
+        self.findings.heard(&outcome.events, &outcome.drift, outcome.refused);
     }
 
     /// A status was stored; `previous` are the conditions before.

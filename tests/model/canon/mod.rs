@@ -236,6 +236,10 @@ impl<'a> Canon<'a> {
             }
         });
         self.put((&status.status, status.enabled, status.ipv6_enabled, &status.anycast_ip_list_id, &status.tags));
+        self.put((&status.attached_anycast_ip_list_id, status.refused.len()));
+        for refused in &status.refused {
+            self.put((refused.member, &refused.desired, refused.cause));
+        }
         self.put((status.drift.len(), status.blocked_by.as_ref().map(|by| by.count), status.conditions.len()));
         for condition in &status.conditions {
             self.put((&condition.type_, &condition.status, &condition.reason));

@@ -42,6 +42,8 @@ impl<'a> Canon<'a> {
             canon.id(seen.id.as_str());
             canon.put(memory.unowned_for(&seen.id, now) >= policy.settle_window);
         });
+        self.put(memory.absent_for(now).map(|time| time >= policy.settle_window));
+        self.put((&memory.trial, memory.trial.pause(now).is_zero()));
         let dispute = &memory.dispute;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
         self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&policy, now)));

@@ -4,10 +4,13 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use connection_group_operator::{
-    api::{AdoptionPolicy, BlockedBy, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift, Mode, Reason},
+    api::{
+        AdoptionPolicy, BlockedBy, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift, Member, Mode,
+        Reason, RefusalCause, RefusedMember,
+    },
     clock::Moment,
     cloudfront::GroupId,
-    reconcile::{Memory, dispute::Dispute, memory::Unowned},
+    reconcile::{Memory, dispute::Dispute, members::Trial, memory::Unowned},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proptest::{prelude::*, sample::select};
@@ -68,18 +71,29 @@ pub fn spec() -> impl Strategy<Value = ConnectionGroupSpec> {
 /// Whatever a process may remember of an object, two hours after it began.
 pub fn memory() -> impl Strategy<Value = Memory> {
     let moment = || (0..7200_u64).prop_map(|seconds| Moment::after_start(Duration::from_secs(seconds)));
+    let maybe = || prop::option::of(moment());
     let unowned = (prop::sample::select(vec!["cg_1", "cg_2"]), moment())
         .prop_map(|(id, since)| Unowned { id: GroupId::new(id), since });
-    let moments = (prop::option::of(moment()), moment(), prop::option::of(moment()), prop::option::of(unowned));
+    let moments = (maybe(), moment(), maybe(), prop::option::of(unowned), maybe());
     let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
     (any::<u32>(), moments, dispute).prop_map(
-        |(failures, (last_write, last_claim, deep_check_at, unowned), (rounds, is_open))| {
+        |(failures, (last_write, last_claim, deep_check_at, unowned, absent_since), (rounds, is_open))| {
             let mut dispute = Dispute::default();
             for round in rounds {
                 dispute.put_right(round);
             }
             dispute.look(is_open);
-            Memory { failures, last_write, last_claim, deep_check_at, dispute, unowned, tenants_left_out_since: None }
+            Memory {
+                failures,
+                last_write,
+                last_claim,
+                deep_check_at,
+                dispute,
+                unowned,
+                absent_since,
+                trial: Trial::default(),
+                tenants_left_out_since: None,
+            }
         },
     )
 }
@@ -127,6 +141,18 @@ fn drift() -> impl Strategy<Value = Drift> {
     (text(), text(), text()).prop_map(|(field, desired, observed)| Drift { field, desired, observed })
 }
 
+/// A refusal that CloudFront may or may not have said, of what a spec may ask for.
+fn refused() -> impl Strategy<Value = RefusedMember> {
+    use RefusalCause::{
+        Conflict, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded,
+    };
+    let causes =
+        vec![Conflict, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded];
+    let desired = select(vec!["true", "false", "", "aip_nowhere"]).prop_map(str::to_owned);
+    (select(Member::ALL.to_vec()), desired, select(causes), text())
+        .prop_map(|(member, desired, cause, detail)| RefusedMember { member, desired, cause, detail })
+}
+
 fn blocked_by() -> impl Strategy<Value = BlockedBy> {
     let tenants = prop::collection::vec(text(), 0..4);
     (any::<i64>(), tenants).prop_map(|(count, tenants)| BlockedBy { count, tenants })
@@ -134,11 +160,15 @@ fn blocked_by() -> impl Strategy<Value = BlockedBy> {
 
 /// Any status that the types allow.
 pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
-    let texts = prop::array::uniform9(prop::option::of(text()));
+    let texts = prop::array::uniform10(prop::option::of(text()));
     let switches = any::<[Option<bool>; 3]>();
     let times = [prop::option::of(time()), prop::option::of(time())];
     let tags = prop::collection::btree_map(text(), text(), 0..4);
-    let lists = (prop::collection::vec(drift(), 0..4), prop::collection::vec(condition(), 0..5));
+    let lists = (
+        prop::collection::vec(drift(), 0..4),
+        prop::collection::vec(condition(), 0..5),
+        prop::collection::vec(refused(), 0..4),
+    );
     let generation = prop_oneof![-1..4_i64, any::<i64>()];
     let installation = prop::option::of(prop_oneof![3 => Just(HERE.to_owned()), 1 => text()]);
     let identity = (installation, prop::option::of(-1..4_i64));
@@ -154,9 +184,10 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
             identity,
         )| {
             let (installation, settled_generation) = identity;
-            let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, last_handled] = texts;
+            let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, attached, last_handled] =
+                texts;
             let [enabled, ipv6_enabled, is_default] = switches;
-            let (drift, conditions) = lists;
+            let (drift, conditions, refused) = lists;
             ConnectionGroupStatus {
                 observed_generation,
                 id,
@@ -174,6 +205,8 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
                 is_default,
                 created_time,
                 last_modified_time,
+                attached_anycast_ip_list_id: attached,
+                refused,
                 tags,
                 drift,
                 blocked_by,

@@ -216,8 +216,12 @@ fn forge(world: &mut World, forgery: Forgery) {
 fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize) -> Result<(), TestCaseError> {
     let (spec, policy) = (&world.object.spec, &world.policy);
     let being_deleted = world.object.metadata.deletion_timestamp.is_some();
-    let may_write = spec.mode == Mode::Manage && !spec.suspend && !(being_deleted && spec.deletion_protection);
+    let is_protected = being_deleted && spec.deletion_protection;
+    let may_write = spec.mode == Mode::Manage && !spec.suspend && (!is_protected || spec.enabled);
     prop_assert!(may_write || mutations.is_empty(), "{:?}", mutations);
+    // Put back into service, and marked as this installation's before that.
+    let puts_back = |call: &Operation| matches!(call, Operation::UpdateConnectionGroup | Operation::TagResource);
+    prop_assert!(!is_protected || mutations.iter().all(puts_back), "{:?}", mutations);
     prop_assert!(mutations.len() <= 1 + refused, "{:?}", mutations);
 
     let name = group_name(&world.object);

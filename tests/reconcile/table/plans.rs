@@ -27,6 +27,7 @@ axis! {
         Tag,
         Untag,
         Disable,
+        Enable,
         Delete,
         Disown,
         NotLooked,
@@ -34,6 +35,7 @@ axis! {
         UpToDate,
         Mirrored,
         NothingToMirror,
+        ConfirmAbsence,
         DeletedOutside,
         AwaitDisabled,
         ConfirmGone,
@@ -49,17 +51,18 @@ axis! {
         ClaimMayLand,
         TagsOfAnother,
         OwnerMayShow,
+        OwnerTagMissing,
         Flapping,
+        MembersRefused,
         NotOwned,
         Elsewhere,
         DefaultGroup,
         AdoptionRefused,
-        AnycastDetachRejected,
     }
 }
 
 /// Plans that no row can meet, a row being one pass of a process that has done nothing about the object yet; and why.
-pub const NOT_IN_ONE_PASS: [(Name, &str); 6] = [
+pub const NOT_IN_ONE_PASS: [(Name, &str); 7] = [
     (Name::ClaimMayLand, "whatever an earlier process sent has had the time to land"),
     (Name::NotLooked, "only news of a write of our own is waited for, and nothing was written before"),
     (Name::Listed, "the list suffices only where this generation of the spec has been looked at before"),
@@ -68,7 +71,8 @@ pub const NOT_IN_ONE_PASS: [(Name, &str); 6] = [
         "the list is newer than everything that could still land, and so proves that the group is gone",
     ),
     (Name::Flapping, "an earlier change of others must have been put right just before"),
-    (Name::AnycastDetachRejected, "CloudFront must have refused to detach the list in an earlier pass"),
+    (Name::ConfirmAbsence, "the list is newer than everything that could still land, and so confirms it"),
+    (Name::MembersRefused, "CloudFront must have refused a member in an earlier pass"),
 ];
 
 impl Name {
@@ -84,6 +88,7 @@ impl Name {
                 Mutation::Tag(..) => Self::Tag,
                 Mutation::Untag(..) => Self::Untag,
                 Mutation::Disable(_) => Self::Disable,
+                Mutation::Enable(..) => Self::Enable,
                 Mutation::Delete(_) => Self::Delete,
                 Mutation::Disown(_) => Self::Disown,
             },
@@ -93,6 +98,7 @@ impl Name {
                 Finding::UpToDate(_) => Self::UpToDate,
                 Finding::Mirrored(..) => Self::Mirrored,
                 Finding::NothingToMirror => Self::NothingToMirror,
+                Finding::ConfirmAbsence => Self::ConfirmAbsence,
                 Finding::DeletedOutside => Self::DeletedOutside,
                 Finding::AwaitDisabled(_) => Self::AwaitDisabled,
                 Finding::ConfirmGone => Self::ConfirmGone,
@@ -102,18 +108,19 @@ impl Name {
                 Finding::Release(Release::Retained) => Self::ReleaseRetained,
                 Finding::Release(Release::Observed(_)) => Self::ReleaseObserved,
                 Finding::Blocked(Block::Suspended) => Self::Suspended,
-                Finding::Blocked(Block::DeletionProtected) => Self::DeletionProtected,
+                Finding::Blocked(Block::DeletionProtected(_)) => Self::DeletionProtected,
                 Finding::Blocked(Block::InUse(..)) => Self::InUse,
-                Finding::Blocked(Block::TagsPending) => Self::TagsPending,
+                Finding::Blocked(Block::TagsPending(_)) => Self::TagsPending,
                 Finding::Blocked(Block::ClaimMayLand(_)) => Self::ClaimMayLand,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
+                Finding::Blocked(Block::OwnerTagMissing(_)) => Self::OwnerTagMissing,
                 Finding::Blocked(Block::Flapping(..)) => Self::Flapping,
+                Finding::MembersRefused(..) => Self::MembersRefused,
                 Finding::Refuse(_, Refusal::NotOwned(_)) => Self::NotOwned,
                 Finding::Refuse(_, Refusal::Elsewhere(_)) => Self::Elsewhere,
                 Finding::Refuse(_, Refusal::DefaultGroup) => Self::DefaultGroup,
                 Finding::Refuse(_, Refusal::AdoptionRefused(_)) => Self::AdoptionRefused,
-                Finding::Refuse(_, Refusal::AnycastDetachRejected(_)) => Self::AnycastDetachRejected,
             },
         }
     }
@@ -171,6 +178,7 @@ impl Name {
             Self::Update => changed(UpdateConnectionGroup, &configure),
             Self::Tag => changed(TagResource, &|group| group.tags.extend(spec.tags.clone())),
             Self::Untag => changed(UntagResource, &|group| drop(group.tags.remove(FORMER_TAG))),
+            Self::Enable => changed(UpdateConnectionGroup, &|group| group.enabled = true),
             Self::Disable => changed(UpdateConnectionGroup, &|group| group.enabled = false),
             Self::Delete => Seen { mutation: Some(DeleteConnectionGroup), finalizer: Finalizer::Keep, group: None },
             Self::Disown => {
@@ -187,6 +195,7 @@ impl Name {
             | Self::UpToDate
             | Self::Mirrored
             | Self::NothingToMirror
+            | Self::ConfirmAbsence
             | Self::DeletedOutside
             | Self::AwaitDisabled
             | Self::ConfirmGone
@@ -198,11 +207,12 @@ impl Name {
             | Self::Elsewhere
             | Self::TagsOfAnother
             | Self::OwnerMayShow
+            | Self::OwnerTagMissing
             | Self::Flapping
+            | Self::MembersRefused
             | Self::NotOwned
             | Self::DefaultGroup
-            | Self::AdoptionRefused
-            | Self::AnycastDetachRejected => Seen { mutation: None, finalizer: Finalizer::Keep, group: before },
+            | Self::AdoptionRefused => Seen { mutation: None, finalizer: Finalizer::Keep, group: before },
         }
     }
 }

@@ -166,10 +166,34 @@ fn mirrored(case: &Case) -> Expected {
 
 fn parted(case: &Case) -> Expected {
     match (case.protected, case.deletion) {
-        // Protection holds every deletion, also one that would leave the group.
-        (true, Delete | Retain) => reconciling(Name::DeletionProtected, "DeletionProtected"),
+        (true, Delete | Retain) => protected(case),
         (false, Delete) => deleted(case),
         (false, Retain) => retained(case),
+    }
+}
+
+fn protected(case: &Case) -> Expected {
+    match case.exists {
+        // What is ours and off against the spec is put back into service, whoever took it out.
+        Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
+        // Protection holds every deletion, also one that would leave the group.
+        Exists::Nothing
+        | Exists::Ours
+        | Exists::OursOtherwise
+        | Exists::OursTaggedOtherwise
+        | Exists::OursWithFormerTag
+        | Exists::OursWithTenants
+        | Exists::OursDisabledAsAsked
+        | Exists::OursInProgress
+        | Exists::OursUnmarked
+        | Exists::OursOfPredecessor
+        | Exists::OursElsewhere
+        | Exists::Unowned
+        | Exists::UnownedOtherwise
+        | Exists::UnownedAtFirstSight
+        | Exists::UnownedYoung
+        | Exists::Another
+        | Exists::Default => reconciling(Name::DeletionProtected, "DeletionProtected"),
     }
 }
 
@@ -214,10 +238,10 @@ fn retained(case: &Case) -> Expected {
         | Exists::OursTaggedOtherwise
         | Exists::OursWithFormerTag
         | Exists::OursWithTenants
-        | Exists::OursDisabled
         | Exists::OursDisabledAsAsked
-        | Exists::OursBeingDisabled
         | Exists::OursInProgress => reconciling(Name::Disown, "Released"),
+        // But nothing is left off against the spec.
+        Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => marked(case),
         Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
@@ -237,6 +261,6 @@ fn first_sight(case: &Case, release: Name) -> Expected {
         // It never was ours.
         Unseen => reconciling(release, "Released"),
         // It was ours, and its tag may only be late.
-        AtRest => reconciling(Name::OwnerMayShow, "Conflict"),
+        AtRest => reconciling(Name::OwnerTagMissing, "Conflict"),
     }
 }

@@ -1,0 +1,162 @@
+//! An Anycast list is detached only if this object attached it, or if the spec says so in words: static addresses are in other people's DNS.
+
+use std::time::Duration;
+
+use cloudfront_simulator::{
+    admin::{GroupPatch, NewList},
+    switches::IpAddressType,
+};
+use connection_group_operator::{
+    api::AdoptionPolicy,
+    cloudfront::Operation::{TagResource, UpdateConnectionGroup},
+};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+fn list(world: &World) -> String {
+    let new = NewList::named("static", IpAddressType::Dualstack);
+    world.port.account(|account, now| account.outside_create_list(now, new)).id
+}
+
+fn attach(id: &str) -> GroupPatch {
+    GroupPatch { anycast_ip_list_id: Some(id.to_owned()), ..GroupPatch::default() }
+}
+
+fn attached(world: &World) -> Option<String> {
+    world.group().unwrap().resource.anycast_ip_list_id
+}
+
+fn kept(world: &World) -> usize {
+    world.event_reasons().iter().filter(|reason| **reason == "AnycastListKept").count()
+}
+
+/// A group whose spec names no list, and to which somebody else attached one.
+fn attached_by_somebody() -> (World, String) {
+    let mut world = World::new(spec());
+    world.settle();
+    let id = list(&world);
+    world.somebody_edits(attach(&id));
+    world.sweep();
+    world.calls();
+    world.settle();
+    (world, id)
+}
+
+#[test]
+fn a_list_that_somebody_else_attached_stays_and_is_reported() {
+    let (mut world, id) = attached_by_somebody();
+    assert_eq!((world.mutations(), attached(&world)), (vec![], Some(id.clone())));
+    assert_eq!((world.ready().1.as_str(), kept(&world)), ("Deployed", 1));
+    for part in [id.as_str(), "none"] {
+        assert!(world.message().contains(part), "{part}: {}", world.message());
+    }
+    world.sweep();
+    world.calls();
+    let before = world.status();
+    world.advance(Duration::from_secs(30));
+    world.pass();
+    assert_eq!((world.calls(), world.status()), (vec![], before), "at rest it costs no call and no write");
+}
+
+#[test]
+fn an_update_carries_along_a_list_that_somebody_else_attached() {
+    let (mut world, id) = attached_by_somebody();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.settle();
+    assert_eq!((attached(&world), world.group().unwrap().resource.ipv6_enabled), (Some(id), false));
+}
+
+#[test]
+fn none_in_words_detaches_whatever_is_attached() {
+    let (mut world, _) = attached_by_somebody();
+    world.edit(|spec| spec.anycast_ip_list_id = Some("none".into()));
+    world.settle();
+    assert_eq!((attached(&world), world.ready().1.as_str()), (None, "Deployed"));
+    let id = list(&world);
+    world.somebody_edits(attach(&id));
+    world.sweep();
+    world.settle();
+    assert_eq!((attached(&world), world.ready().1.as_str()), (None, "Deployed"), "also one that comes later");
+}
+
+#[test]
+fn a_group_is_created_without_a_list_where_the_spec_says_none() {
+    let mut world = World::new(spec());
+    world.edit(|spec| spec.anycast_ip_list_id = Some("none".into()));
+    world.settle();
+    assert_eq!((attached(&world), world.ready().1.as_str()), (None, "Deployed"));
+}
+
+#[test]
+fn an_adopted_group_keeps_its_list() {
+    for policy in [AdoptionPolicy::Always, AdoptionPolicy::IfUnchanged] {
+        let mut world = World::new(spec());
+        world.policy.allow_adoption = true;
+        world.edit(|spec| spec.adoption_policy = policy);
+        let id = list(&world);
+        world.somebody_creates(|group| group.anycast_ip_list_id = Some(id.clone()));
+        world.advance(Duration::from_hours(1));
+        world.sweep();
+        world.calls();
+        world.settle();
+        assert_eq!((world.mutations(), attached(&world)), (vec![TagResource], Some(id.clone())), "{policy:?}");
+        assert_eq!(kept(&world), 1, "{policy:?}");
+        assert!(world.message().contains(&id), "{}", world.message());
+    }
+}
+
+#[test]
+fn a_list_that_this_object_attached_goes_with_the_field() {
+    let mut world = World::new(spec());
+    let id = list(&world);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+    world.settle();
+    world.crash();
+    world.sweep();
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.settle();
+    assert_eq!((attached(&world), world.ready().1.as_str(), kept(&world)), (None, "Deployed", 0));
+}
+
+#[test]
+fn a_list_that_was_there_when_the_spec_began_to_name_it_is_not_ours_to_detach() {
+    let (mut world, id) = attached_by_somebody();
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+    world.settle();
+    assert!(!world.message().contains(&id), "{}", world.message());
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.settle();
+    assert_eq!((attached(&world), kept(&world)), (Some(id), 2));
+}
+
+#[test]
+fn a_list_whose_attaching_was_not_answered_may_be_ours_and_goes_with_the_field() {
+    let mut world = World::new(spec());
+    world.settle();
+    let id = list(&world);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+    world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+    world.pass();
+    world.settle();
+    assert_eq!(attached(&world), Some(id));
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.settle();
+    assert_eq!(attached(&world), None);
+}
+
+#[test]
+fn a_list_that_somebody_put_in_the_place_of_ours_is_theirs() {
+    let mut world = World::new(spec());
+    let (ours, theirs) = (list(&world), list(&world));
+    world.edit(|spec| spec.anycast_ip_list_id = Some(ours.clone()));
+    world.settle();
+    world.advance(Duration::from_hours(1));
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.somebody_edits(attach(&theirs));
+    world.sweep();
+    world.settle();
+    assert_eq!(attached(&world), Some(theirs));
+}

@@ -1,0 +1,137 @@
+//! What is known of a living group leaves status on two proofs only.
+
+use std::time::Duration;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{
+    api::Mode,
+    cloudfront::{
+        ErrorClass,
+        Operation::{CreateConnectionGroup, GetConnectionGroup, ListConnectionGroups, ListTagsForResource},
+    },
+};
+
+use crate::{
+    port::Fault,
+    world::{World, spec},
+};
+
+const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+
+fn at_rest(mode: Mode) -> World {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.mode = mode);
+    world.settle();
+    world.advance(Duration::from_hours(1));
+    world.sweep();
+    world.calls();
+    world
+}
+
+/// The next full read draws a 404 by id and by name.
+fn not_found_once(world: &mut World) {
+    world.request_reconcile("now");
+    for _ in 0..2 {
+        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
+    }
+    world.pass();
+}
+
+#[test]
+fn one_not_found_for_a_living_group_costs_status_nothing() {
+    for mode in [Mode::Manage, Mode::Observe] {
+        let mut world = at_rest(mode);
+        let before = world.status();
+        not_found_once(&mut world);
+        let (after, message) = (world.status(), world.message());
+        assert_eq!((&after.id, &after.arn, &after.e_tag), (&before.id, &before.arn, &before.e_tag), "{mode:?}");
+        assert_eq!(after.routing_endpoint, before.routing_endpoint);
+        assert_eq!((world.ready().0.as_str(), world.ready().1.as_str()), ("False", "ConfirmingAbsence"), "{message}");
+        world.settle();
+        assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "Deployed"), "{mode:?}");
+        assert!(!world.event_reasons().contains(&"DeletedOutside"));
+    }
+}
+
+#[test]
+fn a_group_that_a_complete_list_does_not_show_either_was_deleted_and_is_created_again() {
+    let mut world = at_rest(Mode::Manage);
+    world.somebody_deletes_the_group();
+    world.request_reconcile("now");
+    world.pass();
+    assert_eq!(world.ready().1, "ConfirmingAbsence", "the last list still shows it");
+    assert!(world.status().id.is_some());
+    world.sweep();
+    world.at_once();
+    assert!(world.event_reasons().contains(&"DeletedOutside"));
+    assert_eq!(world.mutations(), [CreateConnectionGroup]);
+}
+
+#[test]
+fn without_lists_two_answers_a_settle_window_apart_are_the_proof() {
+    let mut world = at_rest(Mode::Manage);
+    world.somebody_deletes_the_group();
+    world.fail(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
+    world.sweep();
+    world.snapshot = None;
+    world.pass();
+    assert_eq!(world.ready().1, "ConfirmingAbsence");
+    world.advance(world.policy.settle_window / 2);
+    world.at_once();
+    assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "ConfirmingAbsence"));
+    world.advance(world.policy.settle_window / 2);
+    world.at_once();
+    assert_eq!(world.mutations(), [CreateConnectionGroup]);
+}
+
+#[test]
+fn without_lists_a_group_that_shows_again_in_between_was_never_gone() {
+    let mut world = at_rest(Mode::Manage);
+    world.snapshot = None;
+    not_found_once(&mut world);
+    world.advance(world.policy.settle_window / 2);
+    world.pass();
+    assert_eq!(world.ready().1, "Deployed");
+    world.advance(world.policy.settle_window);
+    world.object.metadata.annotations = None;
+    world.request_reconcile("later");
+    for _ in 0..2 {
+        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
+    }
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "ConfirmingAbsence"), "the first of two again");
+}
+
+#[test]
+fn one_answer_without_tags_for_a_group_on_record_costs_status_nothing() {
+    let mut world = at_rest(Mode::Manage);
+    let before = world.status();
+    world.request_reconcile("now");
+    world.fail(ListTagsForResource, Fault::Stale);
+    // Its tags of before the creation: none.
+    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world.faults_stop();
+    let outcome = world.pass();
+    let after = world.status();
+    assert_eq!((&after.id, &after.routing_endpoint), (&before.id, &before.routing_endpoint));
+    assert_eq!(world.ready().1, "Conflict", "{}", world.message());
+    assert!(outcome.requeue <= world.policy.settle_window);
+    let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
+    world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "Deployed"));
+    assert!(!world.event_reasons().contains(&"AdoptionRefused"));
+}
+
+#[test]
+fn an_owner_tag_that_stays_away_for_a_settle_window_is_lost() {
+    let mut world = at_rest(Mode::Manage);
+    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world.request_reconcile("now");
+    let pause = world.pass().requeue;
+    world.advance(pause);
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "AdoptionRefused"));
+    assert_eq!(world.status().id, None);
+}

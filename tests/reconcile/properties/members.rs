@@ -1,0 +1,186 @@
+//! Whatever people, other tools and CloudFront's refusals do to the members of a group: switching off is obeyed by the next reconcile, and at
+//! rest each member is as the spec says, or is named as refused.
+
+use cloudfront_simulator::{
+    admin::{GroupPatch, NewGroup, NewList},
+    switches::{Detach, IpAddressType},
+};
+use connection_group_operator::{
+    api::{Member, NO_LIST},
+    cloudfront::{ErrorClass, Operation},
+};
+use proptest::{prelude::*, sample::select};
+
+use crate::{
+    port::Fault,
+    world::{PROPAGATION, World, spec},
+};
+
+#[derive(Clone, Copy, Debug)]
+enum List {
+    Unnamed,
+    Detached,
+    Unknown,
+    Full,
+    Ipv4,
+    Dualstack,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Edit { enabled: bool, ipv6: bool, list: List },
+    SomebodyEdits { enabled: Option<bool>, ipv6: Option<bool> },
+    SomebodyAttaches,
+    Refuse(ErrorClass),
+    Request(u8),
+    Pass,
+    Crash,
+    Sweep,
+    Wait,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let lists = vec![List::Unnamed, List::Detached, List::Unknown, List::Full, List::Ipv4, List::Dualstack];
+    let refusals = vec![
+        ErrorClass::InvalidArgument,
+        ErrorClass::LimitExceeded,
+        ErrorClass::NotFound,
+        ErrorClass::AlreadyExists,
+        ErrorClass::InUse,
+        ErrorClass::AccessDenied,
+        ErrorClass::TimedOut,
+    ];
+    prop_oneof![
+        4 => (any::<bool>(), any::<bool>(), select(lists)).prop_map(|(enabled, ipv6, list)| Step::Edit { enabled, ipv6, list }),
+        2 => (any::<Option<bool>>(), any::<Option<bool>>()).prop_map(|(enabled, ipv6)| Step::SomebodyEdits { enabled, ipv6 }),
+        1 => Just(Step::SomebodyAttaches),
+        3 => select(refusals).prop_map(Step::Refuse),
+        1 => any::<u8>().prop_map(Step::Request),
+        8 => Just(Step::Pass),
+        1 => Just(Step::Crash),
+        3 => Just(Step::Sweep),
+        3 => Just(Step::Wait),
+    ]
+}
+
+/// A group of ours at rest, and the ids of the lists that a spec may name.
+struct Scene {
+    world: World,
+    full: String,
+    ipv4: String,
+    dualstack: String,
+}
+
+impl Scene {
+    fn new(detach: Detach) -> Self {
+        let mut world = World::new(spec());
+        world.switch(|switches| switches.detach = detach);
+        world.settle();
+        let list = |family| {
+            world.port.account(|account, now| account.outside_create_list(now, NewList::named("static", family))).id
+        };
+        let (full, ipv4, dualstack) =
+            (list(IpAddressType::Dualstack), list(IpAddressType::Ipv4), list(IpAddressType::Dualstack));
+        for number in 0..5 {
+            let mut new = NewGroup::named(format!("other-{number}"));
+            new.anycast_ip_list_id = Some(full.clone());
+            world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
+        }
+        world.sweep();
+        Self { world, full, ipv4, dualstack }
+    }
+
+    fn id(&self, list: List) -> Option<String> {
+        match list {
+            List::Unnamed => None,
+            List::Detached => Some(NO_LIST.to_owned()),
+            List::Unknown => Some("aip_unknown".to_owned()),
+            List::Full => Some(self.full.clone()),
+            List::Ipv4 => Some(self.ipv4.clone()),
+            List::Dualstack => Some(self.dualstack.clone()),
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Edit { enabled, ipv6, list } => {
+                let id = self.id(*list);
+                self.world.edit(|spec| {
+                    spec.enabled = *enabled;
+                    spec.ipv6_enabled = *ipv6;
+                    spec.anycast_ip_list_id = id;
+                });
+            }
+            Step::SomebodyEdits { enabled, ipv6 } => {
+                // Nor can others have IPv6 on an IPv4-only list.
+                let on_ipv4 = self.world.group().unwrap().resource.anycast_ip_list_id.as_ref() == Some(&self.ipv4);
+                let ipv6_enabled = ipv6.filter(|on| !(*on && on_ipv4));
+                self.world.somebody_edits(GroupPatch { enabled: *enabled, ipv6_enabled, ..GroupPatch::default() });
+            }
+            Step::SomebodyAttaches => {
+                let anycast_ip_list_id = Some(self.dualstack.clone());
+                self.world.somebody_edits(GroupPatch { anycast_ip_list_id, ..GroupPatch::default() });
+            }
+            Step::Refuse(class) => self.world.fail(Operation::UpdateConnectionGroup, Fault::Error(*class)),
+            Step::Request(at) => self.world.request_reconcile(&at.to_string()),
+            Step::Pass => drop(self.world.pass()),
+            Step::Crash => {
+                self.world.crash();
+                self.world.sweep();
+            }
+            Step::Sweep => self.world.sweep(),
+            Step::Wait => self.world.advance(PROPAGATION),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(super::cases(400))]
+
+    #[test]
+    fn whatever_came_before_a_switch_off_is_obeyed_by_the_next_reconcile(
+        detach in select(vec![Detach::EmptyElement, Detach::Never, Detach::Rejected]),
+        steps in prop::collection::vec(step(), 0..24),
+    ) {
+        let mut scene = Scene::new(detach);
+        for step in &steps {
+            scene.take(step);
+        }
+        let world = &mut scene.world;
+        world.faults_stop();
+        world.edit(|spec| spec.enabled = false);
+        world.pass();
+        prop_assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
+    }
+
+    #[test]
+    fn at_rest_each_member_is_as_the_spec_says_or_is_named_as_refused(
+        detach in select(vec![Detach::EmptyElement, Detach::Never, Detach::Rejected]),
+        steps in prop::collection::vec(step(), 0..24),
+    ) {
+        let mut scene = Scene::new(detach);
+        for step in &steps {
+            scene.take(step);
+        }
+        let world = &mut scene.world;
+        world.faults_stop();
+        world.advance(world.policy.deep_check_interval * 2);
+        world.sweep();
+        world.settle();
+
+        let (group, spec, status) = (world.group().unwrap().resource, &world.object.spec, world.status());
+        let is_refused = |member| status.refused.iter().any(|refused| refused.member == member);
+        prop_assert_eq!(group.enabled, spec.enabled, "nothing refuses the switch: {}", world.message());
+        prop_assert!(group.ipv6_enabled == spec.ipv6_enabled || is_refused(Member::Ipv6Enabled), "{}", world.message());
+        let list = match spec.anycast_ip_list_id.as_deref() {
+            None => status.attached_anycast_ip_list_id.is_none() || group.anycast_ip_list_id != status.attached_anycast_ip_list_id,
+            Some(NO_LIST) => group.anycast_ip_list_id.is_none(),
+            Some(id) => group.anycast_ip_list_id.as_deref() == Some(id),
+        };
+        prop_assert!(list || is_refused(Member::AnycastIpListId), "{:?}: {}", group, world.message());
+        prop_assert_eq!(world.ready().0 == "True", status.refused.is_empty(), "{}", world.message());
+        for refused in &status.refused {
+            prop_assert!(world.message().contains(refused.member.as_str()) || world.message().contains("detach"), "{}", world.message());
+        }
+    }
+}

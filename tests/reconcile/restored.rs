@@ -1,0 +1,198 @@
+//! A deletion that cannot go on does not leave the group off: what it disabled, or found off against the spec, is enabled again.
+
+use std::time::Duration;
+
+use connection_group_operator::{
+    api::DeletionPolicy,
+    cloudfront::{
+        ErrorClass,
+        Operation::{ListDistributionTenants, UntagResource, UpdateConnectionGroup},
+    },
+    reconcile::Finalizer,
+};
+
+use crate::{
+    port::Fault,
+    world::{PROPAGATION, World, spec},
+};
+
+/// Deployed, then deleted, and disabled for that; not rolled out yet.
+fn being_disabled() -> World {
+    let mut world = World::new(spec());
+    world.settle();
+    world.delete();
+    world.pass();
+    assert!(!world.group().unwrap().resource.enabled);
+    world.calls();
+    world
+}
+
+fn restored(world: &World) -> usize {
+    world.event_reasons().iter().filter(|reason| **reason == "EnabledAgain").count()
+}
+
+#[test]
+fn a_tenant_that_comes_while_the_disable_rolls_out_is_served_again_within_half_a_minute() {
+    for swept in [false, true] {
+        let mut world = being_disabled();
+        if swept {
+            world.sweep();
+        }
+        let pause = world.pass().requeue;
+        assert!(pause <= Duration::from_secs(30), "{pause:?}");
+        world.tenant_comes("late");
+        world.advance(pause);
+        world.calls();
+        world.at_once();
+        assert_eq!(world.mutations(), [UpdateConnectionGroup]);
+        assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+        assert_eq!((world.ready().1.as_str(), restored(&world)), ("InUse", 1));
+        assert!(
+            world.message().contains("late") && !world.message().contains("traffic is down"),
+            "{}",
+            world.message()
+        );
+
+        world.tenant_goes("late");
+        world.settle();
+        assert_eq!(world.group(), None, "and the deletion goes on once the tenant is gone");
+    }
+}
+
+#[test]
+fn a_tenant_that_comes_after_the_roll_out_is_served_again_before_it_is_said_to_be_in_the_way() {
+    let mut world = being_disabled();
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.tenant_comes("late");
+    world.at_once();
+    assert!(world.group().unwrap().resource.enabled);
+    assert_eq!((world.ready().1.as_str(), restored(&world)), ("InUse", 1));
+}
+
+#[test]
+fn protection_set_in_the_middle_of_a_deletion_puts_the_group_back_up() {
+    let mut world = being_disabled();
+    world.edit(|spec| spec.deletion_protection = true);
+    world.at_once();
+    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+    assert_eq!((world.ready().1.as_str(), restored(&world)), ("DeletionProtected", 1));
+    world.calls();
+    world.pass();
+    assert_eq!(world.calls(), [], "and costs no call from then on");
+}
+
+#[test]
+fn a_group_whose_disabling_was_lost_in_a_crash_is_put_back_up_too() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.delete();
+    world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+    world.pass_without_storing();
+    world.crash();
+    world.edit(|spec| spec.deletion_protection = true);
+    world.sweep();
+    world.at_once();
+    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+    assert_eq!(world.ready().1, "DeletionProtected");
+}
+
+#[test]
+fn retain_set_in_the_middle_of_a_deletion_puts_the_group_back_up_before_it_lets_go() {
+    let mut world = being_disabled();
+    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    let outcome = world.at_once();
+    assert_eq!(
+        (outcome.finalizer, world.mutations()),
+        (Finalizer::Release, vec![UpdateConnectionGroup, UntagResource])
+    );
+    assert!(world.group().unwrap().resource.enabled);
+    assert_eq!(restored(&world), 1);
+    let released = world.events.iter().find(|event| event.reason.as_str() == "Released").unwrap();
+    assert!(!released.note.contains("stays disabled"), "{}", released.note);
+}
+
+#[test]
+fn a_group_that_the_spec_wants_off_stays_off_whatever_becomes_of_its_deletion() {
+    type Then = fn(&mut World);
+    let thens: [(Then, &str); 3] = [
+        (|world| world.tenant_comes("late"), "InUse"),
+        (|world| world.edit(|spec| spec.deletion_protection = true), "DeletionProtected"),
+        (|world| world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain), "Released"),
+    ];
+    for (then, reason) in thens {
+        let mut world = World::new(spec());
+        world.edit(|spec| spec.enabled = false);
+        world.settle();
+        world.delete();
+        then(&mut world);
+        world.at_once();
+        assert_eq!((world.ready().1.as_str(), restored(&world)), (reason, 0));
+        assert!(!world.group().unwrap().resource.enabled);
+        let said = if reason == "Released" { world.events.last().unwrap().note.clone() } else { world.message() };
+        assert!(said.contains("disabled"), "{said}");
+    }
+}
+
+#[test]
+fn what_holds_a_deletion_back_changes_nothing_at_a_group_that_is_not_ours() {
+    let mut world = being_disabled();
+    let owner = [("cloudfront.kube-operators.dev/owner".to_owned(), "dev/shop/edge".to_owned())].into();
+    world.somebody_edits(cloudfront_simulator::admin::GroupPatch { set_tags: owner, ..Default::default() });
+    world.edit(|spec| spec.deletion_protection = true);
+    world.sweep();
+    world.at_once();
+    assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "DeletionProtected"));
+}
+
+#[test]
+fn an_enabling_that_is_refused_is_said_and_tried_again_and_lets_go_of_nothing_before() {
+    let mut world = being_disabled();
+    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::InvalidArgument));
+    let outcome = world.pass();
+    assert_eq!((outcome.finalizer, world.ready().1.as_str()), (Finalizer::Keep, "InvalidArgument"));
+    assert!(world.message().contains("spec.enabled to false"), "{}", world.message());
+    world.advance(outcome.requeue);
+    assert_eq!(world.at_once().finalizer, Finalizer::Release);
+    assert!(world.group().unwrap().resource.enabled);
+}
+
+#[test]
+fn suspended_in_the_middle_of_a_deletion_the_message_says_that_the_group_is_off_and_why() {
+    let mut world = being_disabled();
+    world.edit(|spec| spec.suspend = true);
+    world.pass();
+    assert_eq!((world.calls(), world.ready().1.as_str()), (vec![], "Suspended"));
+    for part in ["disabled", "deletion", "spec.suspend to false"] {
+        assert!(world.message().contains(part), "{part}: {}", world.message());
+    }
+}
+
+#[test]
+fn trouble_with_the_tenants_read_while_the_disable_rolls_out_is_said_and_changes_nothing() {
+    let mut world = being_disabled();
+    world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "AccessDenied"));
+    world.settle();
+    assert_eq!(world.group(), None);
+}
+
+#[test]
+fn while_a_disabling_is_rolled_out_nothing_but_the_tenants_is_read_and_that_every_half_minute() {
+    let mut world = being_disabled();
+    world.sweep();
+    let (mut waited, mut calls) = (Duration::ZERO, Vec::new());
+    while waited < Duration::from_mins(2) {
+        world.calls();
+        let pause = world.pass().requeue;
+        calls.extend(world.calls());
+        world.advance(pause);
+        waited += pause;
+        world.sweep();
+    }
+    assert_eq!(calls, [ListDistributionTenants; 4]);
+    world.settle();
+    assert_eq!(world.group(), None);
+}
