@@ -1,4 +1,4 @@
-//! What the operator remembers of one object between passes; lost in a crash, so nothing may depend on it for safety alone. Pure.
+//! What the operator remembers of one object between passes. Lost on restart: safety must not depend on it. Pure.
 
 use std::time::Duration;
 
