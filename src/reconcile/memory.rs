@@ -1,4 +1,4 @@
-//! What the operator remembers of one object between passes; lost in a crash, so nothing may depend on it for safety alone. Pure.
+//! What the operator remembers of one object between passes. Lost on restart: safety must not depend on it. Pure.
 
 use std::time::Duration;
 
@@ -104,7 +104,8 @@ impl Memory {
         now.since(self.deep_check_due()) > policy.deep_check_interval
     }
 
-    /// The moment from which on no claim of ours can still land, or be too new to be seen (model-check.md, flaw 2).
+    /// The moment from which on no claim of ours can still land, or be too new to be seen: reads are eventually consistent
+    /// (docs/cloudfront-api.md, Idempotency).
     #[must_use]
     pub fn claims_settled_at(&self, settle_window: Duration) -> Moment {
         self.last_claim + settle_window

@@ -302,7 +302,7 @@ fn unlisted() -> ApiError {
     ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
 }
 
-/// A refused Create may mean that an earlier one, whose answer was lost, made the group (semantics.md, row Idempotency).
+/// A refused Create may mean that an earlier one, whose answer was lost, made the group (docs/cloudfront-api.md, Idempotency).
 fn may_hide_our_own(error: &ApiError) -> bool {
     error.operation == Operation::CreateConnectionGroup
         && matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded)

@@ -163,7 +163,7 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         Err(PassError::Panicked(panic_text(panic.as_ref())))
     });
     if let Err(error) = &ended {
-        span.in_scope(|| tracing::error!(%error, "the pass failed and is tried again"));
+        span.in_scope(|| tracing::error!(%error, "the reconcile failed and is retried"));
     }
     metrics.pass_ended(&key, ended.as_ref().map_or(Ended::Failed, |ended| ended.how));
     let PassEnded { how, next } = ended?;
@@ -476,7 +476,7 @@ async fn reconcile_in_turn(
     }
     if let Some(error) = &outcome.error {
         let retry_in = humantime::format_duration(outcome.requeue).to_string();
-        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront did not do as asked");
+        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
     }
     Some((outcome, view.newer()))
 }
