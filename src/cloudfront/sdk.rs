@@ -161,6 +161,16 @@ impl Sdk {
         self.within(reservation)
     }
 
+    /// Returns when this change may be made, as far as the queue is concerned. Never returns if it is not to be begun, because the process is to end.
+    pub async fn turn_for_change(&self, operation: Operation) {
+        let reservation = self.reservation();
+        tokio::select! {
+            biased;
+            () = self.fence.draining() => match self.scope.abandon().await {},
+            () = reservation.turn(operation) => {}
+        }
+    }
+
     /// The same adapter for several calls that belong together.
     fn in_one_turn(&self) -> Self {
         Self { turns: Turns::One(self.reservation()), ..self.clone() }

@@ -48,7 +48,7 @@ pub fn outcome<C>(
         (false, None) => 0,
     };
     let Conclusion { finalizer, refused_now, error, .. } = conclusion;
-    Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error }
+    Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error, withheld: None }
 }
 
 fn of_failure<C>(

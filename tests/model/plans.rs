@@ -10,6 +10,7 @@ use connection_group_operator::reconcile::{
     desired::Intent,
     observe::observe,
     plan::{Block, Finding, Mutation, Plan, Refusal, Release, plan},
+    view::UpToDate,
 };
 
 use crate::{replay::Replay, state::Pass};
@@ -23,6 +24,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
         snapshot: pass.input.snapshot.as_deref(),
         list_trouble: pass.input.list_trouble.as_ref(),
         clock: &port,
+        view: &UpToDate,
     };
     let intent = Intent::of(&pass.input.object);
     let known = Known::of(&pass.input.object, &pass.input.memory, &around);

@@ -17,7 +17,7 @@ use connection_group_operator::{
         AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Group, GroupId, Lookup, Members,
         NewGroup, Operation, Snapshot, Summary, Tags, Tenants,
     },
-    reconcile::{Memory, Outcome, Policy, Surroundings, reconcile},
+    reconcile::{Memory, Outcome, Policy, Surroundings, reconcile, view::UpToDate},
 };
 
 use crate::mutants::{Flawed, Mutant};
@@ -203,6 +203,7 @@ pub fn run(input: &Input, log: &[Arc<Entry>], policy: &Policy, mutant: Option<Mu
         snapshot: input.snapshot.as_deref(),
         list_trouble: input.list_trouble.as_ref(),
         clock: &replay,
+        view: &UpToDate,
     };
     let ended = {
         let future = pin!(reconcile(&object, &mut memory, &around));

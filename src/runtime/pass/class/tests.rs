@@ -84,7 +84,14 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_chec
         deep_check_interval: INTERVAL,
         settle_window: Duration::from_mins(1),
     };
-    let around = Surroundings { port: &(), policy: &policy, snapshot: None, list_trouble: None, clock: &Still };
+    let around = Surroundings {
+        port: &(),
+        policy: &policy,
+        snapshot: None,
+        list_trouble: None,
+        clock: &Still,
+        view: &crate::reconcile::view::UpToDate,
+    };
     let memory = Memory { deep_check_at: Some(deep_check_at), ..Memory::default() };
     class_of(object, &Known::of(object, &memory, &around), Some(list), last_try)
 }
