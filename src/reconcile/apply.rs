@@ -43,7 +43,7 @@ pub async fn apply<C: CloudFront>(
         Mutation::Create(new) => create(&new, intent, known, &mut write).await?.with_tags(intent),
         Mutation::Adopt(Described { group, tags: _ }) => {
             write.claim(port.tag(&group.arn, &known.claim.tags()).await)?;
-            let text = format!("Connection group {} was adopted: nobody owned it.", known.name);
+            let text = format!("Connection group {} was adopted: it had no owner.", known.name);
             let conclusion = reconciling(Sight::Group(group), Reason::Adopted, text.clone());
             // Whatever list it has, it came with it.
             let conclusion = Conclusion { attached: Change::Set(None), ..conclusion };
@@ -232,7 +232,7 @@ async fn update_members<C: CloudFront>(
     let conclusion = if known.was_changed_by_others(read) {
         let flapping = write.put_right();
         write.remains(update);
-        let text = format!("Somebody else's change was put right: {text}.");
+        let text = format!("Somebody else's change was corrected: {text}.");
         let conclusion = conclusion.despite(changes.clone()).tell(Reason::DriftCorrected, "Update", text);
         if flapping {
             conclusion.warn(Reason::DriftFlapping, "Update", message::FLAPPING.to_owned())
