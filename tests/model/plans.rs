@@ -10,19 +10,24 @@ use connection_group_operator::reconcile::{
     desired::Intent,
     observe::observe,
     plan::{Block, Finding, Mutation, Plan, Refusal, Release, plan},
+    view::UpToDate,
 };
 
-use crate::{replay::Replay, state::Pass};
+use crate::{
+    replay::{Replay, Views},
+    state::Pass,
+};
 
 /// The name of what the pass planned first; none if a failed read kept it from planning.
 pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
-    let port = Replay::new(&pass.input, &pass.log);
+    let port = Replay::new(&pass.input, &pass.log, Views::default());
     let around = Surroundings {
         port: &port,
         policy,
         snapshot: pass.input.snapshot.as_deref(),
         list_trouble: pass.input.list_trouble.as_ref(),
         clock: &port,
+        view: &UpToDate,
     };
     let intent = Intent::of(&pass.input.object);
     let known = Known::of(&pass.input.object, &pass.input.memory, &around);
