@@ -170,8 +170,10 @@ impl<'a> Known<'a> {
         let same_version = noted.is_some_and(|status| status.e_tag.as_deref() == Some(group.etag.as_str()));
         let enabled = row.and_then(|row| row.enabled).or_else(|| noted.and_then(|status| status.enabled));
         let ipv6_enabled = noted.and_then(|status| status.ipv6_enabled);
-        let deployment = row.and_then(|row| row.deployment.clone());
-        let deployment = deployment.or_else(|| self.deployment().filter(|_| same_version));
+        let once = self.deployment().filter(|_| same_version);
+        let listed = row.and_then(|row| row.deployment.clone());
+        // A version that was rolled out stays so: a list that shows it under way is older.
+        let deployment = if once == Some(Deployment::Deployed) { once } else { listed.or(once) };
         let config = Members {
             enabled: group.config.enabled.or(enabled),
             ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
