@@ -94,17 +94,7 @@ pub async fn apply<C: CloudFront>(
             conclusion.tell(Reason::Tagged, "Untag", text)
         }
 
-        Mutation::Disable(Described { group: read, tags: _ }) => {
-            let off = Members { enabled: Some(false), ..read.config.clone() };
-            let group = match write.note(port.update(&read, &off).await) {
-                Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
-                Err(error) => return Err(error.into()),
-            };
-            let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
-            let lost = lost(&read, &group);
-            disabling(group).tell(Reason::Disabling, "Disable", text).without(&read, "Disable", &lost)
-        }
+        Mutation::Disable(Described { group: read, tags: _ }) => disable(read, known, &mut write).await?,
         Mutation::Enable(Described { group: read, tags: _ }, blocker) => {
             let on = Members { enabled: Some(true), ..read.config.clone() };
             let group = match write.note(port.update(&read, &on).await) {
@@ -202,6 +192,30 @@ async fn create<C: CloudFront>(
         }
         Err(error) => Err(explain(error, &new.config, port).await.with_tags(&new.tags)),
     }
+}
+
+/// Takes the group out of service: for its deletion, or because the spec says so while the deletion is held back.
+async fn disable<C: CloudFront>(
+    read: Group,
+    known: &Known<'_>,
+    write: &mut Write<'_, '_, C>,
+) -> Result<Conclusion, Trouble> {
+    let off = Members { enabled: Some(false), ..read.config.clone() };
+    let group = match write.note(write.around.port.update(&read, &off).await) {
+        Ok(group) => group,
+        Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
+        Err(error) => return Err(error.into()),
+    };
+    let lost = lost(&read, &group);
+    let conclusion = disabling(group);
+    let conclusion = if known.wants_traffic {
+        let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
+        conclusion.tell(Reason::Disabling, "Disable", text)
+    } else {
+        let text = "The group is disabled, as spec.enabled says.".to_owned();
+        conclusion.then(Next::Now).tell(Reason::Disabling, "Disable", text)
+    };
+    Ok(conclusion.without(&read, "Disable", &lost))
 }
 
 async fn update_members<C: CloudFront>(

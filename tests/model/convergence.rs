@@ -197,7 +197,7 @@ impl<'a> Convergence<'a> {
         }
         // Nor can the list that it attached; and one that others attached stays.
         let list = group.anycast_ip_list_id.filter(|_| object.spec.anycast_ip_list_id.is_some());
-        let end = format!("{} {} {:?} {tags:?} {}", group.enabled, group.ipv6_enabled, list, ready.reason,);
+        let end = format!("{} {} {:?} {tags:?} {}", group.enabled, group.ipv6_enabled, list, ready.reason);
         let case = (state.objects[0].variant(), ready.reason.clone());
         let first = self.ends.entry(case).or_insert_with(|| end.clone());
         if *first == end {

@@ -72,7 +72,7 @@ pub fn expected(
         Some(_) if !is_ours => says(&["AnotherInstallation"]),
         None => says(&["AdoptionRefused"]),
         Some(_) => {
-            let refused = has_tenants(state, &group) && scenario.switches.disable_with_tenants == Tolerance::Refuse;
+            let refused = has_tenants(state, group) && scenario.switches.disable_with_tenants == Tolerance::Refuse;
             if group.enabled != spec.enabled {
                 return if refused && !spec.enabled {
                     says(&["InUse"])
@@ -81,7 +81,7 @@ pub fn expected(
                 };
             }
             let asked = spec.anycast_ip_list_id.as_deref().unwrap_or(NO_LIST);
-            let keeps = spec.anycast_ip_list_id.is_none() && may_be_of_others(scenario, state, operator, &group);
+            let keeps = spec.anycast_ip_list_id.is_none() && may_be_of_others(scenario, state, operator, group);
             if !keeps && !list_matches(Some(asked), group.anycast_ip_list_id.as_deref()) {
                 return says(may_keep_it_from_being(scenario, spec));
             }

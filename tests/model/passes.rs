@@ -140,9 +140,9 @@ pub fn answer(
     let mut log = pass.log.clone();
     log.push(Arc::new(Entry { call: call.clone(), answer, at: state.now }));
     let (views, policy) = (pass.views, scenario.policy(state.operators[operator].object));
-    let stage = run(&pass.input, &log, views, &policy, mutant);
+    let reached = run(&pass.input, &log, views, &policy, mutant);
     let (input, incarnation, variant) = (Arc::clone(&pass.input), pass.incarnation, pass.variant);
-    let pass = Pass { input, incarnation, variant, log, views, stage };
+    let pass = Pass { input, incarnation, variant, log, views, stage: reached };
     proceed(scenario, state, operator, pass, mutant)?;
     Ok(true)
 }

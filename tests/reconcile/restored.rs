@@ -112,6 +112,27 @@ fn protection_set_after_a_disable_without_an_answer_puts_the_group_back_up_witho
 }
 
 #[test]
+fn the_emergency_switch_works_while_a_deletion_is_held_back_whatever_holds_it_back() {
+    for hold in ["tenant", "protection"] {
+        let mut world = World::new(spec());
+        world.settle();
+        if hold == "tenant" {
+            world.tenant_comes("customer");
+        } else {
+            world.edit(|spec| spec.deletion_protection = true);
+        }
+        world.delete();
+        world.at_once();
+        assert!(world.group().unwrap().resource.enabled, "{hold}");
+        world.edit(|spec| spec.enabled = false);
+        world.at_once();
+        assert!(!world.group().unwrap().resource.enabled, "{hold}: {}", world.message());
+        assert_eq!(world.ready().1, if hold == "tenant" { "InUse" } else { "DeletionProtected" });
+        assert_eq!(restored(&world), 0, "{hold}");
+    }
+}
+
+#[test]
 fn protection_set_in_the_middle_of_a_deletion_puts_the_group_back_up() {
     let mut world = being_disabled();
     world.edit(|spec| spec.deletion_protection = true);
