@@ -303,7 +303,7 @@ fn named_documents(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| c.is_whitespace() || "()[]<>`'\"|,;".contains(c));
     let words = words.filter(|word| !word.contains("://") && !word.contains(['{', '*', '$']));
     let words = words.map(|word| word.split('#').next().unwrap_or_default().trim_end_matches(['.', ':', '?', '!']));
-    words.filter(|word| Path::new(word).extension().is_some_and(|extension| extension == "md"))
+    words.filter(|word| word.strip_suffix(".md").is_some_and(|stem| !stem.is_empty()))
 }
 
 #[test]

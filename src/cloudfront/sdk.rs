@@ -352,8 +352,14 @@ impl CloudFront for Sdk {
 
     async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
         let carries = read.elements.carried().next().is_some();
+        // Nothing that is carried along may hold up the switch. Any other update is refused as a whole: what it did not ask to remove stays.
+        let only_switches = *members == Members { enabled: members.enabled, ..read.config.clone() };
         let answered = match self.send_update(read, members, read.elements.clone()).await {
-            Err(error) if carries && matches!(error.class, ErrorClass::InvalidArgument | ErrorClass::NotFound) => {
+            Err(error)
+                if carries
+                    && only_switches
+                    && matches!(error.class, ErrorClass::InvalidArgument | ErrorClass::NotFound) =>
+            {
                 self.send_update(read, members, Elements::default()).await?
             }
             answered => answered?,

@@ -94,17 +94,7 @@ pub async fn apply<C: CloudFront>(
             conclusion.tell(Reason::Tagged, "Untag", text)
         }
 
-        Mutation::Disable(Described { group: read, tags: _ }) => {
-            let off = Members { enabled: Some(false), ..read.config.clone() };
-            let group = match write.note(port.update(&read, &off).await) {
-                Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
-                Err(error) => return Err(error.into()),
-            };
-            let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
-            let lost = lost(&read, &group);
-            disabling(group).tell(Reason::Disabling, "Disable", text).without(&read, "Disable", &lost)
-        }
+        Mutation::Disable(Described { group: read, tags: _ }) => disable(read, known, &mut write).await?,
         Mutation::Enable(Described { group: read, tags: _ }, blocker) => {
             let on = Members { enabled: Some(true), ..read.config.clone() };
             let group = match write.note(port.update(&read, &on).await) {
@@ -118,14 +108,19 @@ pub async fn apply<C: CloudFront>(
             conclusion.warn(Reason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
         }
         Mutation::Delete(Described { group, tags: _ }) => {
-            write.note(port.delete(&group).await)?;
+            if let Err(error) = write.note(port.delete(&group).await) {
+                if error.class == ErrorClass::HasTenants {
+                    write.memory.delete_was_refused(known.now, known.settle_window);
+                }
+                return Err(error.into());
+            }
             let text = format!("Connection group {} was deleted; waiting for proof that it is gone.", known.name);
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(Next::WithTheList)
         }
         Mutation::Disown(Described { group, tags: _ }) => {
             let keys = Claim::KEYS.map(str::to_owned).into();
             write.note(port.untag(&group.arn, &keys).await)?;
-            release(&Release::Retained, known)
+            release(&Release::Retained, group.config.enabled, known)
         }
     })
 }
@@ -199,6 +194,30 @@ async fn create<C: CloudFront>(
     }
 }
 
+/// Takes the group out of service: for its deletion, or because the spec says so while the deletion is held back.
+async fn disable<C: CloudFront>(
+    read: Group,
+    known: &Known<'_>,
+    write: &mut Write<'_, '_, C>,
+) -> Result<Conclusion, Trouble> {
+    let off = Members { enabled: Some(false), ..read.config.clone() };
+    let group = match write.note(write.around.port.update(&read, &off).await) {
+        Ok(group) => group,
+        Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
+        Err(error) => return Err(error.into()),
+    };
+    let lost = lost(&read, &group);
+    let conclusion = disabling(group);
+    let conclusion = if known.wants_traffic {
+        let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
+        conclusion.tell(Reason::Disabling, "Disable", text)
+    } else {
+        let text = "The group is disabled, as spec.enabled says.".to_owned();
+        conclusion.then(Next::Now).tell(Reason::Disabling, "Disable", text)
+    };
+    Ok(conclusion.without(&read, "Disable", &lost))
+}
+
 async fn update_members<C: CloudFront>(
     read: &Group,
     update: &Update,
@@ -264,8 +283,10 @@ async fn refused<C: CloudFront>(
         };
         return Ok(conclusion.then(Next::Now).failed(error));
     };
-    let refusal = refusal(&error, member, &update.config, write.around.port).await.ok_or_else(|| error.clone())?;
+    let refusal = refusal(&error, member, &update.config, write.around.port).await;
+    // Whatever the cause, the next member has its turn.
     write.refused(update, known);
+    let refusal = refusal.ok_or_else(|| error.clone())?;
     let text = message::member_refused(&known.name, &refusal, read.config.anycast_ip_list_id.as_ref());
     let is_new = !known.refused().contains(&refusal);
     let mut all = update.refused.clone();
@@ -292,7 +313,7 @@ fn lost(read: &Group, answered: &Group) -> Vec<String> {
 
 /// Whether CloudFront refused a change because an earlier one is still rolled out.
 fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
-    error.class == ErrorClass::InUse && read.deployment != Some(Deployment::Deployed)
+    error.class == ErrorClass::InUse && matches!(read.deployment, Some(Deployment::Pending(_)))
 }
 
 fn postponed(read: Group) -> Conclusion {

@@ -53,6 +53,8 @@ pub struct Known<'a> {
     pub requested_at: Option<String>,
     /// Whether the spec wants the group in service.
     pub wants_traffic: bool,
+    /// Whether CloudFront says that the group is in use, and lists no tenant.
+    pub in_use_unlisted: bool,
     /// How far the members have been tried.
     pub trial: Trial,
     /// When the pass began.
@@ -122,6 +124,7 @@ impl<'a> Known<'a> {
             trial: memory.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
+            in_use_unlisted: memory.is_in_use_unlisted(now, window),
             now,
             absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
             wall: around.clock.wall(),
@@ -167,8 +170,10 @@ impl<'a> Known<'a> {
         let same_version = noted.is_some_and(|status| status.e_tag.as_deref() == Some(group.etag.as_str()));
         let enabled = row.and_then(|row| row.enabled).or_else(|| noted.and_then(|status| status.enabled));
         let ipv6_enabled = noted.and_then(|status| status.ipv6_enabled);
-        let deployment = row.and_then(|row| row.deployment.clone());
-        let deployment = deployment.or_else(|| self.deployment().filter(|_| same_version));
+        let once = self.deployment().filter(|_| same_version);
+        let listed = row.and_then(|row| row.deployment.clone());
+        // A version that was rolled out stays so: a list that shows it under way is older.
+        let deployment = if once == Some(Deployment::Deployed) { once } else { listed.or(once) };
         let config = Members {
             enabled: group.config.enabled.or(enabled),
             ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),

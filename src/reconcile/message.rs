@@ -97,6 +97,9 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     let (count, names) = (tenants.count, tenants.names.join(", "));
     let others = count.saturating_sub(tenants.names.len());
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    if !tenants.any() {
+        return unlisted_use(name, enabled);
+    }
     let so = if enabled {
         "The group is enabled; it is neither disabled nor deleted while they use it."
     } else {
@@ -108,9 +111,19 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     )
 }
 
+/// CloudFront says that the group is in use, and lists no tenant.
+fn unlisted_use(name: &GroupName, enabled: bool) -> String {
+    let so =
+        if enabled { "The group is enabled again meanwhile." } else { "The group is disabled, as spec.enabled says." };
+    format!(
+        "CloudFront does not delete connection group {name} because it is in use, but lists no distribution tenant that uses it. {so} The deletion is \
+         tried again within an hour; to keep the group instead, set spec.deletionPolicy to Retain."
+    )
+}
+
 pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
     let why = match blocker {
-        Blocker::Tenants => "distribution tenants use it, so it cannot be deleted",
+        Blocker::Tenants => "it is in use, so it cannot be deleted",
         Blocker::Protection => "spec.deletionProtection holds its deletion back",
         Blocker::Retention => "spec.deletionPolicy is Retain, so it stays",
     };

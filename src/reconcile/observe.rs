@@ -74,7 +74,7 @@ pub async fn observe<C: CloudFront>(
         Intent::Absent { farewell: Farewell::Leave, .. } => {
             return Ok(before_leaving(name, known, memory, around).await);
         }
-        Intent::Protected if !may_be_off_against_the_spec(known, around.snapshot) => return Ok(Observed::NotLooked),
+        Intent::Protected if !may_serve_against_the_spec(known, around.snapshot) => return Ok(Observed::NotLooked),
         Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
     }
     let fresh = around.snapshot.filter(|list| memory.is_covered_by(list) && !around.list_is_stale());
@@ -138,11 +138,11 @@ fn absence<C>(
     }
 }
 
-/// Whether a group whose deletion is held back may be out of service although the spec wants it in service, or nothing is known of it.
-fn may_be_off_against_the_spec(known: &Known<'_>, list: Option<&Snapshot>) -> bool {
-    let listed = list.and_then(|list| list.groups.get(&known.name)).and_then(|summary| summary.enabled);
-    let shown = known.status.enabled;
-    known.wants_traffic && (known.status.id.is_none() || shown == Some(false) || listed == Some(false))
+/// Whether a group whose deletion is held back may be in or out of service against the spec, or nothing is known of it.
+fn may_serve_against_the_spec(known: &Known<'_>, list: Option<&Snapshot>) -> bool {
+    let listed = list.and_then(|list| list.groups.get(&known.name)).and_then(|row| row.enabled);
+    let as_asked = known.status.enabled == Some(known.wants_traffic);
+    known.look != Look::AtSnapshot || !as_asked || listed.is_some_and(|listed| listed != known.wants_traffic)
 }
 
 /// Whether tenants use a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.

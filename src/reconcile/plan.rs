@@ -479,6 +479,7 @@ fn protect(observed: Observed, known: &Known<'_>) -> Plan {
     let off = is_off_against_the_spec(&described, known) && !described.group.is_default;
     match owner {
         Owner::Ours if off => Mutation::Enable(described, Blocker::Protection).into(),
+        Owner::Ours if is_on_against_the_spec(&described, known) => Mutation::Disable(described).into(),
         Owner::Unmarked if off => Mutation::Mark(described).into(),
         Owner::ToTakeOver(from) if off => Mutation::TakeOver(described, from).into(),
         Owner::Ours => Finding::Blocked(Block::DeletionProtected(Protected::Ours(Box::new(described)))).into(),
@@ -490,16 +491,25 @@ const fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bo
     known.wants_traffic && matches!(described.group.config.enabled, Some(false))
 }
 
+const fn is_on_against_the_spec(described: &Described, known: &Known<'_>) -> bool {
+    !known.wants_traffic && !matches!(described.group.config.enabled, Some(false)) && !described.group.is_default
+}
+
 fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, known: &Known<'_>) -> Plan {
     let off = is_off_against_the_spec(&described, known);
     match (farewell, tenants) {
         (Farewell::Leave, _) => Finding::Release(Release::Observed(Remains::MarkedGroup)).into(),
         (Farewell::Retain, _) if off => Mutation::Enable(described, Blocker::Retention).into(),
+        (Farewell::Retain, _) if is_on_against_the_spec(&described, known) => Mutation::Disable(described).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
         (Farewell::Delete, None) => Finding::AwaitDisabled(described).into(),
-        (Farewell::Delete, Some(tenants)) if tenants.any() => {
+        (Farewell::Delete, Some(tenants)) if tenants.any() || known.in_use_unlisted => {
             if off {
                 return Mutation::Enable(described, Blocker::Tenants).into();
+            }
+            // The emergency switch works until the object is gone.
+            if is_on_against_the_spec(&described, known) {
+                return Mutation::Disable(described).into();
             }
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }

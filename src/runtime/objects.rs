@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
-    cloudfront::{ErrorClass, Operation},
+    cloudfront::{ErrorClass, Operation, queue::Class},
     reconcile::{Memory, Outcome},
     sweep::{self, Objects as _},
 };
@@ -51,6 +51,20 @@ impl Remembered {
             Some(error) => drop(self.throttled.insert(error.operation)),
             None => self.throttled.clear(),
         }
+    }
+}
+
+impl Remembered {
+    /// The throttled operations for which a reconcile of that class waits before its first call: a switch-off only for those that it takes.
+    pub fn waits_for(&self, class: Class) -> impl Iterator<Item = Operation> {
+        let is_taken = move |operation: &Operation| match class {
+            Class::SwitchOff => matches!(
+                operation,
+                Operation::GetConnectionGroup | Operation::ListTagsForResource | Operation::UpdateConnectionGroup
+            ),
+            Class::Asked | Class::Inventory | Class::Progress | Class::Rest => true,
+        };
+        self.throttled.iter().copied().filter(is_taken)
     }
 }
 
@@ -172,5 +186,19 @@ impl sweep::Objects for Objects {
         if let Some(scope) = scope {
             scope.wake(object);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_off_waits_for_no_throttled_operation_that_it_does_not_take() {
+        let throttled = BTreeSet::from([Operation::TagResource, Operation::UpdateConnectionGroup]);
+        let remembered = Remembered { throttled, ..Remembered::default() };
+        let waits = |class| remembered.waits_for(class).collect::<Vec<_>>();
+        assert_eq!(waits(Class::SwitchOff), [Operation::UpdateConnectionGroup]);
+        assert_eq!(waits(Class::Rest).len(), 2);
     }
 }

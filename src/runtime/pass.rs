@@ -466,7 +466,7 @@ async fn reconcile_in_turn(
     };
     let known = Known::of(&object, &remembered.memory, &around);
     let class = class_of(&object, &known, around.snapshot, remembered.last_try);
-    reservation.ask_for(class, remembered.throttled.iter().copied());
+    reservation.ask_for(class, remembered.waits_for(class));
     let outcome = tokio::select! {
         outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)) => outcome,
         () = port.abandoned() => return None,

@@ -39,6 +39,7 @@ impl State {
     pub fn call<T>(&mut self, act: impl FnOnce(&InProcess) -> T) -> T {
         let account = std::mem::replace(&mut self.account, Account::new(Switches::DEFAULT));
         let port = InProcess::new(account, self.timestamp());
+        port.leave_out(self.left_out.iter().copied());
         let answer = act(&port);
         self.account = port.account(|account, _| std::mem::replace(account, Account::new(Switches::DEFAULT)));
         answer

@@ -46,8 +46,8 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cache {
     UpToDate,
-    /// The last change of people is yet to arrive.
-    Behind,
+    /// This version of its history; all later ones are yet to arrive.
+    Behind(usize),
 }
 
 /// What becomes of a call.
@@ -60,6 +60,12 @@ pub enum Struck {
     Stale,
     StaleGroup,
     StaleTags,
+    /// The answer says that there is no such group.
+    NotThere,
+    /// The answer shows the group without any tag.
+    WithoutTags,
+    /// The answer leaves out all that is optional.
+    Lacking,
 }
 
 /// What becomes of the pending call when the process dies.
@@ -123,9 +129,8 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
     let Some(pass) = &state.operators[operator].pass else {
         let object = state.object_of(operator);
         actions.extend(object.current.as_ref().map(|_| Action::Start(operator, Cache::UpToDate)));
-        if scenario.lag && !state.operators[operator].up_to_date && object.earlier.is_some() {
-            actions.push(Action::Start(operator, Cache::Behind));
-        }
+        let older = state.operators[operator].seen..object.history.len();
+        actions.extend(older.map(|version| Action::Start(operator, Cache::Behind(version))));
         return;
     };
     let Stage::Asking(call) = &pass.stage else {
@@ -142,7 +147,11 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
     let mut strike = |struck| actions.push(Action::Answer(operator, struck));
     scenario.errors.iter().copied().map(Struck::Refused).for_each(&mut strike);
     match call {
-        Call::Describe(_) => [Struck::Stale, Struck::StaleGroup, Struck::StaleTags].into_iter().for_each(strike),
+        Call::Describe(_) => {
+            [Struck::Stale, Struck::StaleGroup, Struck::StaleTags].into_iter().for_each(&mut strike);
+            let lies = [Struck::NotThere, Struck::WithoutTags, Struck::Lacking];
+            lies.into_iter().filter(|_| scenario.lies).for_each(strike);
+        }
         Call::Create(_) | Call::Update(..) | Call::Delete(_) | Call::Tag(..) | Call::Untag(..) => {
             strike(Struck::AnswerLost);
             if scenario.harsh {
@@ -173,29 +182,29 @@ pub fn act(
             remember(&mut state, operator);
             true
         }
-        Action::Crash(operator, dying) => crash(scenario, &mut state, operator, dying),
+        Action::Crash(operator, dying) => crash(scenario, &mut state, operator, dying, mutant),
         Action::Sweep(operator, struck) => swept(&mut state, operator, struck),
         Action::Edit(object, spec) => {
             state.left.edits -= 1;
-            state.outdate(object);
+            state.outdate(scenario, object);
             edit(scenario, &mut state, object, spec);
             true
         }
         Action::Request(object) => {
             state.left.edits -= 1;
-            state.outdate(object);
+            state.outdate(scenario, object);
             request(&mut state, object);
             true
         }
         Action::Delete(object) => {
             state.left.edits -= 1;
-            state.outdate(object);
+            state.outdate(scenario, object);
             delete(&mut state, object);
             true
         }
         Action::MakeAgain(object) => {
             state.left.edits -= 1;
-            state.outdate(object);
+            state.outdate(scenario, object);
             state.make(scenario, object);
             true
         }
@@ -233,7 +242,13 @@ fn swept(state: &mut State, operator: usize, struck: Struck) -> bool {
         Struck::Refused(class) => {
             state.operators[operator].list_trouble = Some(error(Operation::ListConnectionGroups, class));
         }
-        Struck::AnswerLost | Struck::LandsLater | Struck::StaleGroup | Struck::StaleTags => return false,
+        Struck::AnswerLost
+        | Struck::LandsLater
+        | Struck::StaleGroup
+        | Struck::StaleTags
+        | Struck::NotThere
+        | Struck::WithoutTags
+        | Struck::Lacking => return false,
     }
     true
 }

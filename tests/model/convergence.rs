@@ -1,10 +1,10 @@
 //! What must come of every state once nothing more goes wrong: fair rounds of sweep, pass, roll-out and time lead to the goal and to rest.
 //! In: a state. Out: nothing, or the [`Violation`]. What was once found to converge is remembered.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use connection_group_operator::{
-    api::{ConnectionGroup, Mode, condition, is_true},
+    api::{ConnectionGroup, Mode, condition},
     reconcile::ownership::{OwnerTag, is_reserved},
     sweep::is_out_of_date,
 };
@@ -14,7 +14,7 @@ use crate::{
     canon::key_without_budget,
     goal::{distance_of, expected},
     mutants::Mutant,
-    passes::says_the_same,
+    outside::Outside,
     properties::{Property, Violation},
     replay::{Entry, Stage},
     state::{DEEP_TICK, Scenario, State, TICK},
@@ -22,6 +22,12 @@ use crate::{
 
 /// Rounds within which everything must have settled.
 const ROUNDS: usize = 24;
+
+/// Passes in a round that follow each other at once, at the most.
+const PASSES: usize = 6;
+
+/// Longer than the longest pause before something is tried again.
+const LONG: Duration = TICK.saturating_mul(6);
 
 /// What was found out about states so far.
 pub struct Convergence<'a> {
@@ -116,14 +122,21 @@ impl<'a> Convergence<'a> {
             if it.remembered.gave_up && !woken && !new_to_it {
                 continue;
             }
-            state = self.step(&state, Action::Start(operator, Cache::UpToDate))?;
-            while let Some(pass) = state.operators[operator].pass.clone() {
-                match &pass.stage {
-                    Stage::Asking(_) => {
-                        state = self.step(&state, Action::Answer(operator, Struck::No))?;
-                        changes += usize::from(state.last_entry(operator).is_some_and(Entry::changed_something));
+            // What is left to do at once is done in the same round.
+            for _ in 0..PASSES {
+                state = self.step(&state, Action::Start(operator, Cache::UpToDate))?;
+                while let Some(pass) = state.operators[operator].pass.clone() {
+                    match &pass.stage {
+                        Stage::Asking(_) => {
+                            state = self.step(&state, Action::Answer(operator, Struck::No))?;
+                            changes += usize::from(state.last_entry(operator).is_some_and(Entry::changed_something));
+                        }
+                        Stage::Confirming(_) => unreachable!("it is confirmed at once"),
+                        Stage::Ended(..) => state = self.step(&state, Action::Store(operator))?,
                     }
-                    Stage::Ended(..) => state = self.step(&state, Action::Store(operator))?,
+                }
+                if state.object_of(operator).current.is_none() || !state.operators[operator].remembered.again {
+                    break;
                 }
             }
             let now = state.object_of(operator).current.as_ref();
@@ -131,7 +144,7 @@ impl<'a> Convergence<'a> {
         }
         quiet &= changes == 0;
         state.account.propagate(state.timestamp());
-        state.pass_time(TICK);
+        state.pass_time(LONG);
         Ok(Round { after: state, changes, quiet })
     }
 
@@ -178,18 +191,13 @@ impl<'a> Convergence<'a> {
             return Ok(());
         }
         let mut tags = group.tags.unwrap_or_default();
-        if self.scenario.harsh {
+        if self.scenario.harsh || self.scenario.outside.contains(&Outside::PutsTheTag) {
             // What a process set and died before recording, or what landed after it was removed, cannot be told from the tags of others.
             tags.retain(|key, _| is_reserved(key) || object.spec.tags.contains_key(key));
         }
-        let end = format!(
-            "{} {} {:?} {tags:?} {} {:?}",
-            group.enabled,
-            group.ipv6_enabled,
-            group.anycast_ip_list_id,
-            ready.reason,
-            object.status.as_ref().unwrap().tags,
-        );
+        // Nor can the list that it attached; and one that others attached stays.
+        let list = group.anycast_ip_list_id.filter(|_| object.spec.anycast_ip_list_id.is_some());
+        let end = format!("{} {} {:?} {tags:?} {}", group.enabled, group.ipv6_enabled, list, ready.reason);
         let case = (state.objects[0].variant(), ready.reason.clone());
         let first = self.ends.entry(case).or_insert_with(|| end.clone());
         if *first == end {
@@ -199,13 +207,9 @@ impl<'a> Convergence<'a> {
     }
 }
 
-/// Whether a pass left the object as it was: to the letter if it is Ready, else but for the words, which tell of the next try.
+/// Whether a pass left the object as it was, to the letter.
 fn at_rest(before: &ConnectionGroup, after: &ConnectionGroup) -> bool {
-    match (&before.status, &after.status) {
-        (Some(before), Some(after)) if is_true(&after.conditions, "Ready") => before == after,
-        (Some(before), Some(after)) => says_the_same(before, after),
-        _ => false,
-    }
+    after.status.is_some() && before.status == after.status
 }
 
 fn said(state: &State) -> String {

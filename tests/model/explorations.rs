@@ -126,6 +126,56 @@ fn a_cache_that_lags_behind_harms_nothing() {
 }
 
 #[test]
+fn a_refused_member_holds_up_no_other() {
+    explored(scenarios::members());
+}
+
+#[test]
+fn lists_that_others_attached_stay() {
+    explored(scenarios::lists());
+}
+
+#[test]
+fn tags_that_others_put_on_stay() {
+    explored(scenarios::tags());
+}
+
+#[test]
+fn a_deletion_that_cannot_go_on_leaves_the_group_in_service() {
+    explored(scenarios::blocked());
+}
+
+#[test]
+fn a_clone_touches_nothing() {
+    explored(scenarios::clones());
+}
+
+#[test]
+fn a_cluster_that_takes_over_acts_alone() {
+    explored(scenarios::heir());
+}
+
+#[test]
+fn a_group_without_an_identity_is_given_one_first() {
+    explored(scenarios::unmarked());
+}
+
+#[test]
+fn one_false_answer_does_no_harm() {
+    explored(scenarios::lies());
+}
+
+#[test]
+fn what_lists_leave_out_is_not_waited_for() {
+    explored(scenarios::terse());
+}
+
+#[test]
+fn another_group_of_the_name_is_looked_at_anew() {
+    explored(scenarios::replaced());
+}
+
+#[test]
 fn the_default_group_is_left_alone() {
     explored(scenarios::default_group());
 }

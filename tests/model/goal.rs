@@ -1,14 +1,20 @@
 //! Where an object should have got to once nothing more goes wrong, and how many changes lie before it. In: a state. Out: nothing, or what is amiss.
 //! Pure.
 
-use cloudfront_simulator::switches::{Detach, Tolerance};
+use cloudfront_simulator::{
+    model::ConnectionGroup as Shown,
+    switches::{Detach, Tolerance},
+};
 use connection_group_operator::{
-    api::{ConnectionGroup, ConnectionGroupSpec, Mode, RECONCILE_REQUESTED_AT, condition},
-    reconcile::ownership::{OwnerTag, is_reserved},
+    api::{ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST, RECONCILE_REQUESTED_AT, condition},
+    reconcile::ownership::{Installation, OwnerTag, is_reserved},
 };
 use kube::ResourceExt;
 
-use crate::state::{Scenario, State};
+use crate::{
+    reviewed::list_matches,
+    state::{Scenario, State},
+};
 
 /// Whether the object is where its spec and the world ask it to be.
 pub fn expected(
@@ -30,16 +36,22 @@ pub fn expected(
     let spec = &object.spec;
     let group = state.group();
     let ours = state.owner_tag(operator);
-    let owner = group.as_ref().and_then(|group| OwnerTag::in_tags(group.tags.as_ref()?));
+    let tags = group.as_ref().and_then(|group| group.tags.clone()).unwrap_or_default();
+    let owner = OwnerTag::in_tags(&tags);
+    let is_ours = state.claim(operator).is_in(&tags);
     if spec.suspend {
         return Ok(());
     }
     if object.metadata.deletion_timestamp.is_some() {
+        // What the deletion took down is up again.
+        let is_down =
+            spec.enabled && is_ours && group.as_ref().is_some_and(|group| !group.enabled && !group.is_default);
+        let blocked = |reason| if is_down { Err("the group was left off".to_owned()) } else { says(&[reason]) };
         if spec.deletion_protection && spec.mode == Mode::Manage {
-            return says(&["DeletionProtected"]);
+            return blocked("DeletionProtected");
         }
-        let in_use = owner.as_ref() == Some(&ours) && !state.account.tenants().is_empty();
-        return if in_use { says(&["InUse"]) } else { Err("the object is still there".to_owned()) };
+        let in_use = is_ours && group.as_ref().is_some_and(|group| has_tenants(state, group));
+        return if in_use { blocked("InUse") } else { Err("the object is still there".to_owned()) };
     }
     let request = object.annotations().get(RECONCILE_REQUESTED_AT);
     if request.is_some() && request != status.last_handled_reconcile_at.as_ref() {
@@ -55,42 +67,61 @@ pub fn expected(
     match owner {
         _ if group.is_default => says(&["DefaultGroup"]),
         // Tags are not in the list.
-        other if other.as_ref() != Some(&ours) && !deep => Ok(()),
+        _ if !is_ours && !deep => Ok(()),
         Some(owner) if owner != ours => says(&["NotOwned"]),
+        Some(_) if !is_ours => says(&["AnotherInstallation"]),
         None => says(&["AdoptionRefused"]),
         Some(_) => {
-            let refused = group.anycast_ip_list_id.is_some() && spec.anycast_ip_list_id.is_none();
-            if refused && scenario.switches.detach != Detach::EmptyElement {
-                return says(&["AnycastDetachRejected"]);
+            let refused = has_tenants(state, group) && scenario.switches.disable_with_tenants == Tolerance::Refuse;
+            if group.enabled != spec.enabled {
+                return if refused && !spec.enabled {
+                    says(&["InUse"])
+                } else {
+                    Err(format!("the group is {group:?}"))
+                };
             }
-            if spec.anycast_ip_list_id.is_some() && group.anycast_ip_list_id != spec.anycast_ip_list_id {
+            let asked = spec.anycast_ip_list_id.as_deref().unwrap_or(NO_LIST);
+            let keeps = spec.anycast_ip_list_id.is_none() && may_be_of_others(scenario, state, operator, group);
+            if !keeps && !list_matches(Some(asked), group.anycast_ip_list_id.as_deref()) {
                 return says(may_keep_it_from_being(scenario, spec));
             }
-            let tags = group.tags.clone().unwrap_or_default();
+            if group.ipv6_enabled != spec.ipv6_enabled {
+                let ipv4_only = spec.ipv6_enabled && group.anycast_ip_list_id.is_some();
+                return if ipv4_only { says(&["InvalidArgument"]) } else { Err(format!("the group is {group:?}")) };
+            }
             let tagged = spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value));
-            let same = (group.enabled, group.ipv6_enabled) == (spec.enabled, spec.ipv6_enabled);
-            if !same && spec.anycast_ip_list_id.is_some() {
-                return says(may_keep_it_from_being(scenario, spec));
-            }
-            let in_use = !state.account.tenants().is_empty() && !spec.enabled;
-            if !same && in_use && scenario.switches.disable_with_tenants == Tolerance::Refuse {
-                return says(&["InUse"]);
-            }
-            if !same || (deep && !tagged) {
+            if deep && !tagged {
                 return Err(format!("the group is {group:?}"));
             }
             if status.id.as_ref() != Some(&group.id) {
                 return Err(format!("the status shows {:?}, the group is {}", status.id, group.id));
+            }
+            let kept = spec.anycast_ip_list_id.is_none() && group.anycast_ip_list_id.is_some();
+            if kept && scenario.switches.detach != Detach::EmptyElement && ready.reason == "AnycastDetachRejected" {
+                return Ok(());
             }
             says(if spec.enabled { &["Deployed"] } else { &["Disabled"] })
         }
     }
 }
 
+/// Whether an attached list may be another's: this object never sent it, or its process died before that was recorded.
+fn may_be_of_others(scenario: &Scenario, state: &State, operator: usize, group: &Shown) -> bool {
+    let sent = &state.object_of(operator).sent.lists;
+    scenario.harsh || group.anycast_ip_list_id.as_ref().is_none_or(|list| !sent.contains(list))
+}
+
+/// Whether tenants use this very group.
+fn has_tenants(state: &State, group: &Shown) -> bool {
+    state.account.tenants().iter().any(|tenant| tenant.connection_group_id == group.id)
+}
+
 /// What CloudFront may have against a group that is asked for.
 fn may_keep_it_from_being(scenario: &Scenario, spec: &ConnectionGroupSpec) -> &'static [&'static str] {
-    match &spec.anycast_ip_list_id {
-        Some(_) => &["AnycastIpListNotFound", "InvalidArgument"],
+    match spec.anycast_ip_list_id.as_deref() {
+        None | Some(NO_LIST) if scenario.switches.detach != Detach::EmptyElement => &["AnycastDetachRejected"],
+        Some(NO_LIST) => &[],
+        Some(_) => &["AnycastIpListNotFound", "InvalidArgument", "QuotaExceeded"],
         None if scenario.switches.groups_per_account < 100 => &["QuotaExceeded"],
         None => &[],
     }
@@ -108,14 +139,21 @@ pub fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
         return Some(usize::from(!deleting));
     };
     let tags = group.tags.clone().unwrap_or_default();
-    if OwnerTag::in_tags(&tags) != Some(state.owner_tag(0)) || group.anycast_ip_list_id.is_some() {
+    if !state.claim(0).is_in(&tags) || group.anycast_ip_list_id.is_some() {
         return None;
     }
+    let unmarked = usize::from(Installation::in_tags(&tags).is_none());
     if deleting {
-        return Some(1 + usize::from(group.enabled));
+        let up_again = usize::from(spec.enabled && !group.enabled);
+        return Some(match (spec.deletion_protection, spec.deletion_policy) {
+            (true, _) => up_again + unmarked,
+            (false, DeletionPolicy::Retain) => 1 + up_again + unmarked,
+            (false, DeletionPolicy::Delete) if has_tenants(state, &group) => up_again + unmarked,
+            (false, DeletionPolicy::Delete) => 1 + usize::from(group.enabled) + unmarked,
+        });
     }
-    let configured = (group.enabled, group.ipv6_enabled) == (spec.enabled, spec.ipv6_enabled);
+    let members = usize::from(group.enabled != spec.enabled) + usize::from(group.ipv6_enabled != spec.ipv6_enabled);
     let tagged = spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value));
     let surplus = tags.keys().any(|key| !is_reserved(key) && !spec.tags.contains_key(key));
-    Some(usize::from(!configured) + usize::from(!tagged) + usize::from(surplus))
+    Some(members + usize::from(!tagged) + usize::from(surplus) + unmarked)
 }

@@ -4,15 +4,18 @@
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use connection_group_operator::{
-    api::{ConnectionGroup, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
-    clock::Moment,
+    api::{
+        ConnectionGroup, ConnectionGroupStatus, Mode, NO_LIST, RECONCILE_REQUESTED_AT, Reason, Standing, is_true,
+        set_standing,
+    },
+    clock::{Clock, Moment},
     cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Etag, Group, GroupId,
-        GroupName, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants,
+        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Deployment, Described, ErrorClass, Etag, Group,
+        GroupId, GroupName, Lookup, Members, NewGroup, Operation, Snapshot, Summary, Tags, Tenants,
     },
     reconcile::{
-        Finalizer, Outcome,
-        ownership::{Installation, OwnerTag},
+        Finalizer, Memory, Outcome,
+        ownership::{Claim, Installation, OwnerTag},
     },
 };
 
@@ -20,7 +23,7 @@ use kube::ResourceExt;
 
 use crate::{
     replay::{Answer, Call, Entry, Replay},
-    state::{INSTALLATION, NAME, NEVER, OWNER_TAGS},
+    state::{CLONE, INSTALLATION, NAME, NEVER, OWNER_TAGS},
 };
 
 /// A bug that somebody could have written.
@@ -54,6 +57,38 @@ pub enum Mutant {
     RequestTakenForHandled,
     /// The pass goes on although the finalizer could not be stored.
     FinalizerTakenForStored,
+    /// Each update carries all that the spec says.
+    UpdateCarriesEverything,
+    /// As long as one member is refused, no other is updated.
+    RefusedMemberHoldsUpOthers,
+    /// A change of others is left alone for a while, even one that switched the group on.
+    SwitchingOffIsPaused,
+    /// A deletion that cannot go on leaves the group as it is by then.
+    BlockedDeletionLeavesItOff,
+    /// A group that is to stay is let go of at once.
+    RetainedWhileOff,
+    /// Whatever the cache shows is recent enough for every change.
+    EventsAreEvidence,
+    /// A new leader acts on the cache that it filled while it stood by.
+    NewTermBelievesItsCache,
+    /// Tags that were found as the spec asks for them count as sent.
+    FoundTagsAreOurs,
+    /// An object in mode Observe goes at once.
+    ObserveReleasesAtOnce,
+    /// What was seen of an earlier group of the name is believed of this one.
+    UnownedWhicheverGroup,
+    /// The owner tag alone makes a group ours.
+    IdentityIsIgnored,
+    /// A deployment status that an answer leaves out is taken for a roll-out.
+    AbsentStatusIsInProgress,
+    /// The first `EntityNotFound` takes the group out of status.
+    OneNotFoundIsGone,
+    /// The first read without an owner tag takes the group out of status.
+    OneReadWithoutTagsIsLost,
+    /// A failed pass says when the next one comes.
+    NextTryIsTold,
+    /// Whatever list is attached was attached by this object.
+    EveryListIsOurs,
 }
 
 /// The port of a pass, with that bug.
@@ -80,7 +115,33 @@ impl Flawed<'_> {
             let request = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
             object.to_mut().status.iter_mut().for_each(|status| status.last_handled_reconcile_at.clone_from(&request));
         }
+        let row = self.port.input().snapshot.as_ref().and_then(|list| list.groups.get(&GroupName::new(NAME)));
+        if let (true, Some(row)) = (self.has(Mutant::EveryListIsOurs), row) {
+            let list = row.anycast_ip_list_id.as_ref().map(ToString::to_string);
+            object.to_mut().status.iter_mut().for_each(|status| status.attached_anycast_ip_list_id.clone_from(&list));
+        }
         object
+    }
+
+    /// What the pass remembers, as the bug has it.
+    pub fn memory(&self) -> Memory {
+        let mut memory = self.port.input().memory.clone();
+        let row = self.port.input().snapshot.as_ref().and_then(|list| list.groups.get(&GroupName::new(NAME)));
+        if let (true, Some(unowned), Some(row)) = (self.has(Mutant::UnownedWhicheverGroup), &mut memory.unowned, row) {
+            unowned.id.clone_from(&row.id);
+        }
+        memory
+    }
+
+    /// The list of the pass, as the bug has it.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        let mut list = self.port.input().snapshot.clone();
+        if let (true, Some(list)) = (self.has(Mutant::AbsentStatusIsInProgress), &mut list) {
+            for row in Arc::make_mut(list).groups.values_mut() {
+                row.deployment.get_or_insert_with(in_progress);
+            }
+        }
+        list
     }
 
     /// The outcome of the pass, as the bug has it.
@@ -106,10 +167,74 @@ impl Flawed<'_> {
                 let text = format!("looked at {:?}", self.port.input().started);
                 outcome.status.conditions.iter_mut().for_each(|condition| condition.message.clone_from(&text));
             }
+            (Some(Mutant::ObserveReleasesAtOnce), _) if deleting && object.spec.mode == Mode::Observe => {
+                outcome.finalizer = Finalizer::Release;
+            }
+            (Some(Mutant::OneNotFoundIsGone), _)
+                if !deleting && log.iter().any(|entry| matches!(entry.answer, Answer::Described(Ok(None)))) =>
+            {
+                forget(&mut outcome.status);
+            }
+            (Some(Mutant::OneReadWithoutTagsIsLost), Some((_, Answer::Described(Ok(Some(read))))))
+                if !deleting && OwnerTag::in_tags(&read.tags).is_none() =>
+            {
+                forget(&mut outcome.status);
+            }
+            (Some(Mutant::FoundTagsAreOurs), _) if is_true(&outcome.status.conditions, "Ready") => {
+                outcome.status.tags.clone_from(&object.spec.tags);
+            }
+            (Some(Mutant::NextTryIsTold), _) if outcome.error.is_some() => {
+                let text = format!("the next try is {:?} after {:?}", outcome.requeue, self.port.input().started);
+                outcome.status.conditions.iter_mut().for_each(|condition| condition.message.clone_from(&text));
+            }
             _ => {}
         }
         outcome
     }
+
+    /// What an update carries, as the bug has it.
+    fn sent(&self, read: &Group, members: &Members) -> Members {
+        let object = &self.port.input().object;
+        if !self.has(Mutant::UpdateCarriesEverything) || object.metadata.deletion_timestamp.is_some() {
+            return members.clone();
+        }
+        let spec = &object.spec;
+        let list = match spec.anycast_ip_list_id.as_deref() {
+            None => read.config.anycast_ip_list_id.clone(),
+            Some(NO_LIST) => None,
+            Some(id) => Some(AnycastIpListId::new(id)),
+        };
+        Members { enabled: Some(spec.enabled), ipv6_enabled: Some(spec.ipv6_enabled), anycast_ip_list_id: list }
+    }
+
+    /// Why the bug keeps an update from being made, if it does.
+    fn holds_up(&self, members: &Members) -> Option<ApiError> {
+        let input = self.port.input();
+        let deleting = input.object.metadata.deletion_timestamp.is_some();
+        let class = match self.mutant? {
+            Mutant::RefusedMemberHoldsUpOthers
+                if input.object.status.as_ref().is_some_and(|status| !status.refused.is_empty()) =>
+            {
+                ErrorClass::InvalidArgument
+            }
+            Mutant::SwitchingOffIsPaused
+                if members.enabled == Some(false) && input.memory.dispute.pause("", self.port.moment()).is_some() =>
+            {
+                ErrorClass::Throttled
+            }
+            Mutant::BlockedDeletionLeavesItOff if deleting && members.enabled == Some(true) => ErrorClass::Throttled,
+            _ => return None,
+        };
+        Some(ApiError::new(Operation::UpdateConnectionGroup, class, None, "held up", None))
+    }
+}
+
+fn in_progress() -> Deployment {
+    Deployment::parse("InProgress")
+}
+
+fn forget(status: &mut ConnectionGroupStatus) {
+    (status.id, status.arn, status.e_tag) = (None, None, None);
 }
 
 /// What makes a group ours.
@@ -134,6 +259,14 @@ impl CloudFront for Flawed<'_> {
             described.group.name = GroupName::new(NAME);
             described.tags.extend(marks());
         }
+        if let (true, Ok(Some(described))) = (self.has(Mutant::IdentityIsIgnored), &mut answer) {
+            let uid = self.port.input().object.metadata.uid.as_deref().unwrap_or_default();
+            let acting = if uid.starts_with("uid-1") { CLONE } else { INSTALLATION };
+            described.tags.extend(Installation::new(acting).tag());
+        }
+        if let (true, Ok(Some(described))) = (self.has(Mutant::AbsentStatusIsInProgress), &mut answer) {
+            described.group.deployment.get_or_insert_with(in_progress);
+        }
         answer
     }
 
@@ -151,7 +284,14 @@ impl CloudFront for Flawed<'_> {
     }
 
     async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
-        let group = self.port.update(&self.read(read), members).await?;
+        if let Some(error) = self.holds_up(members) {
+            return Err(error);
+        }
+        if self.has(Mutant::RetainedWhileOff) && members.enabled == Some(true) {
+            self.port.untag(&read.arn, &Claim::KEYS.map(str::to_owned).into()).await?;
+            return Ok(read.clone());
+        }
+        let group = self.port.update(&self.read(read), &self.sent(read, members)).await?;
         if self.has(Mutant::TwoMutationsInAPass) {
             self.port.tag(&group.arn, &self.port.input().object.spec.tags).await?;
         }

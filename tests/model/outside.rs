@@ -27,6 +27,12 @@ pub enum Outside {
     /// Makes the status point at somebody else's group.
     ForgesStatus,
     PutsOldStatusBack,
+    AttachesList,
+    /// Puts a tag of the spec on, with its value.
+    PutsTheTag,
+    /// Restores the first object, with its status, into the second cluster.
+    RestoresBackup,
+    ReplacesByUnowned,
 }
 
 pub fn interfere(state: &mut State, what: Outside) -> bool {
@@ -52,6 +58,25 @@ pub fn interfere(state: &mut State, what: Outside) -> bool {
         }
         (Outside::TakesTagsOff, Some(_)) => {
             edit_outside(state, now, GroupPatch { remove_tags: vec!["team".to_owned()], ..patch() })
+        }
+        (Outside::AttachesList, Some(group)) if group.anycast_ip_list_id.is_none() => {
+            let Some(list) = state.account.anycast_ip_lists(now).into_iter().next() else { return false };
+            let anycast_ip_list_id = Some(list.id);
+            edit_outside(state, now, GroupPatch { anycast_ip_list_id, ..patch() })
+        }
+        (Outside::PutsTheTag, Some(group)) if !group.tags.clone().unwrap_or_default().contains_key("team") => {
+            let set_tags = [("team".to_owned(), "edge".to_owned())].into();
+            edit_outside(state, now, GroupPatch { set_tags, ..patch() })
+        }
+        (Outside::RestoresBackup, _) => {
+            let status = state.current(0).and_then(|object| object.status.clone());
+            let Some(restored) = state.objects[1].current.as_mut().filter(|_| status.is_some()) else { return false };
+            Arc::make_mut(restored).status = status;
+            true
+        }
+        (Outside::ReplacesByUnowned, Some(_)) => {
+            state.account.outside_delete_group(now, &state.name.clone()).is_ok()
+                && state.account.outside_create_group(now, NewGroup::named(&*state.name)).is_ok()
         }
         (Outside::CreatesUnowned, None) => {
             state.account.outside_create_group(now, NewGroup::named(&*state.name)).is_ok()

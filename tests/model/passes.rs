@@ -6,8 +6,11 @@ use std::{sync::Arc, time::Duration};
 use cloudfront_simulator::Millis;
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, finalizer},
-    cloudfront::{ApiError, ErrorClass, Operation},
-    reconcile::Finalizer,
+    cloudfront::{ApiError, Described, ErrorClass, Operation, Tags},
+    reconcile::{
+        Finalizer, Outcome,
+        view::{Basis, Evidence, Withheld},
+    },
 };
 
 use crate::{
@@ -15,10 +18,11 @@ use crate::{
     actions::{Cache, Dying, Struck},
     mutants::Mutant,
     outside::Outside,
-    port::Fault,
+    port::{Fault, LeftOut},
     properties::{self, Violation},
-    replay::{Entry, Input, Stage, run},
-    state::{OWNER_IDS, Object, Pass, Remembered, Scenario, State, Version},
+    replay::{Answer, Entry, Input, Stage, Views, run},
+    reviewed,
+    state::{Object, Pass, Remembered, Scenario, State, Version},
 };
 
 /// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
@@ -32,17 +36,20 @@ pub fn start(
     let index = state.operators[operator].object;
     let seen = match cache {
         Cache::UpToDate => state.objects[index].latest(),
-        Cache::Behind => state.objects[index].earlier.clone(),
+        Cache::Behind(version) => state.objects[index].history.get(version).cloned(),
     };
     let Some(Version { object, incarnation, variant }) = seen else { return Ok(false) };
-    state.operators[operator].up_to_date |= cache == Cache::UpToDate;
+    state.operators[operator].seen = match cache {
+        Cache::UpToDate => state.objects[index].history.len(),
+        Cache::Behind(version) => version,
+    };
     let mut object = ConnectionGroup::clone(&object);
     if object.metadata.finalizers.is_none() {
-        let stored = store_finalizer(&mut state.objects[index], incarnation, OWNER_IDS[index]);
+        let stored = store_finalizer(&mut state.objects[index], incarnation, scenario.cast.owner_id(index));
         if !stored && mutant != Some(Mutant::FinalizerTakenForStored) {
             return Ok(false);
         }
-        object.metadata.finalizers = Some(vec![finalizer(OWNER_IDS[index])]);
+        object.metadata.finalizers = Some(vec![finalizer(scenario.cast.owner_id(index))]);
     }
     if state.operators[operator].remembered.incarnation != incarnation {
         state.renew_memory(scenario, operator, incarnation);
@@ -59,8 +66,9 @@ pub fn start(
         process_start: it.process_start,
         started: state.now,
     };
-    let first = run(&input, &[], &scenario.policy(index), mutant);
-    let pass = Pass { input: Arc::new(input), incarnation, variant, log: Vec::new(), stage: first };
+    let first = run(&input, &[], Views::default(), &scenario.policy(index), mutant);
+    let pass =
+        Pass { input: Arc::new(input), incarnation, variant, log: Vec::new(), views: Views::default(), stage: first };
     proceed(scenario, state, operator, pass, mutant)?;
     Ok(true)
 }
@@ -111,17 +119,36 @@ pub fn answer(
             }
             outdated
         }
+        Struck::NotThere => match state.call(|port| perform(port, call)) {
+            Answer::Described(Ok(Some(_))) => Answer::Described(Ok(None)),
+            _ => return Ok(false),
+        },
+        Struck::WithoutTags => match state.call(|port| perform(port, call)) {
+            Answer::Described(Ok(Some(described))) if !described.tags.is_empty() => {
+                Answer::Described(Ok(Some(Described { tags: Tags::new(), ..described })))
+            }
+            _ => return Ok(false),
+        },
+        Struck::Lacking => state.call(|port| {
+            port.leave_out(LeftOut::ALL);
+            perform(port, call)
+        }),
     };
+    if !matches!(struck, Struck::Refused(_)) {
+        state.sends(operator, &pass, call);
+    }
     let mut log = pass.log.clone();
     log.push(Arc::new(Entry { call: call.clone(), answer, at: state.now }));
-    let reached = run(&pass.input, &log, &scenario.policy(state.operators[operator].object), mutant);
+    let (views, policy) = (pass.views, scenario.policy(state.operators[operator].object));
+    let reached = run(&pass.input, &log, views, &policy, mutant);
     let (input, incarnation, variant) = (Arc::clone(&pass.input), pass.incarnation, pass.variant);
-    let pass = Pass { input, incarnation, variant, log, stage: reached };
+    let pass = Pass { input, incarnation, variant, log, views, stage: reached };
     proceed(scenario, state, operator, pass, mutant)?;
     Ok(true)
 }
 
-/// A pass that has ended without news is over; with news, they have yet to be stored.
+/// A pass that has ended without news is over; with news, they have yet to be stored. One that is about to change something goes on only if the object is
+/// still what it began with.
 fn proceed(
     scenario: &Scenario,
     state: &mut State,
@@ -129,6 +156,15 @@ fn proceed(
     pass: Pass,
     mutant: Option<Mutant>,
 ) -> Result<(), Violation> {
+    let pass = confirmed(scenario, state, operator, pass, mutant);
+    if let Some((Outcome { withheld: Some(_), .. }, memory)) = pass.ended() {
+        state.operators[operator].remembered.memory = memory.clone();
+        state.operators[operator].pass = None;
+        return Ok(());
+    }
+    if let Stage::Asking(call) = &pass.stage {
+        reviewed::of_view(state, operator, &pass, call)?;
+    }
     let news = match pass.ended() {
         None => true,
         Some((outcome, _)) => {
@@ -149,6 +185,23 @@ fn proceed(
         store(scenario, state, operator, mutant)?;
     }
     Ok(())
+}
+
+/// The pass, once it knows whether its object is up to date, as often as it asks.
+fn confirmed(scenario: &Scenario, state: &State, operator: usize, mut pass: Pass, mutant: Option<Mutant>) -> Pass {
+    let policy = scenario.policy(state.operators[operator].object);
+    while let Stage::Confirming(evidence) = pass.stage {
+        // An event may have been delayed on its way, however lately it has arrived.
+        let enough = evidence == Evidence::RecentEvent || mutant == Some(Mutant::EventsAreEvidence);
+        let current = state.object_of(operator).current.as_deref();
+        if !enough && current.is_none_or(|current| Basis::of(current) != Basis::of(&pass.input.object)) {
+            pass.views.then = Some(current.map_or(Withheld::Gone, |_| Withheld::Changed));
+        } else {
+            pass.views.confirmed += 1;
+        }
+        pass.stage = run(&pass.input, &pass.log, pass.views, &policy, mutant);
+    }
+    pass
 }
 
 /// The object that a pass was started for, if it still exists.
@@ -189,7 +242,7 @@ pub fn store(
     if outcome.finalizer == Finalizer::Release {
         object.metadata.finalizers = None;
         let gone = object.metadata.deletion_timestamp.is_some();
-        state.outdate(index);
+        state.outdate(scenario, index);
         state.objects[index].current = (!gone).then(|| Arc::new(object));
         return Ok(true);
     }
@@ -216,27 +269,33 @@ pub fn remember(state: &mut State, operator: usize) {
         memory: memory.clone(),
         status: Some(Arc::new(outcome.status.clone())),
         gave_up: outcome.requeue == crate::state::NEVER,
+        again: outcome.requeue.is_zero(),
     };
 }
 
-pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dying) -> bool {
+/// The process that takes over has stood by, its cache as old as it may be, and lists all objects anew first.
+pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dying, mutant: Option<Mutant>) -> bool {
     state.left.faults -= 1;
     let pass = state.operators[operator].pass.take();
     let call = pass.as_deref().and_then(|pass| match &pass.stage {
         Stage::Asking(call) => Some(call.clone()),
-        Stage::Ended(..) => None,
+        Stage::Confirming(_) | Stage::Ended(..) => None,
     });
+    if let (Some(pass), Some(call), false) = (&pass, &call, dying == Dying::BeforeTheCall) {
+        state.sends(operator, pass, call);
+    }
     match (dying, call) {
         (Dying::AfterTheCall, Some(call)) => drop(state.call(|port| perform(port, &call))),
         (Dying::CallLandsLater, Some(call)) => state.late.push(call),
         (Dying::BeforeTheCall, _) | (_, None) => {}
     }
     state.now += Duration::from_millis(1);
+    let listed = state.object_of(operator).history.len();
     let it = &mut state.operators[operator];
     it.process_start = state.now;
     it.snapshot = None;
     it.list_trouble = None;
-    it.up_to_date = true;
+    it.seen = if mutant == Some(Mutant::NewTermBelievesItsCache) { 0 } else { listed };
     state.renew_memory(scenario, operator, state.object_of(operator).incarnation);
     true
 }

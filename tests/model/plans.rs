@@ -13,11 +13,14 @@ use connection_group_operator::reconcile::{
     view::UpToDate,
 };
 
-use crate::{replay::Replay, state::Pass};
+use crate::{
+    replay::{Replay, Views},
+    state::Pass,
+};
 
 /// The name of what the pass planned first; none if a failed read kept it from planning.
 pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
-    let port = Replay::new(&pass.input, &pass.log);
+    let port = Replay::new(&pass.input, &pass.log, Views::default());
     let around = Surroundings {
         port: &port,
         policy,

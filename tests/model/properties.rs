@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use cloudfront_simulator::model::ConnectionGroup as Shown;
 use connection_group_operator::{
     api::{
         AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Mode,
@@ -20,6 +21,7 @@ use kube::ResourceExt;
 use crate::{
     passes::pass_object,
     replay::{Answer, Call},
+    reviewed::{self, list_matches},
     state::{NEVER, OWNER_TAGS, Pass, Scenario, State},
 };
 
@@ -40,6 +42,15 @@ pub enum Property {
     S6,
     S7,
     S8,
+    S9,
+    S10,
+    S11,
+    S12,
+    S13,
+    S14,
+    S15,
+    S16,
+    S17,
     L1,
     L2,
     L3,
@@ -64,6 +75,17 @@ impl Property {
             Self::S6 => "Ready is True for a generation only if what was read matches that generation and is deployed",
             Self::S7 => "there are never two groups for one object",
             Self::S8 => "a group of another owner is reported",
+            Self::S9 => "nothing is taken away on an old view of the object",
+            Self::S10 => {
+                "a group that is on while the spec says off is switched off by the pass that reads it, and by an update of nothing else"
+            }
+            Self::S11 => "a list is detached only if this object attached it, or the spec says so in words",
+            Self::S12 => "a tag is removed only if this object sent it, with that value",
+            Self::S13 => "one false answer does not take a living group out of status",
+            Self::S14 => "nothing is changed on which another installation acts",
+            Self::S15 => "no group is adopted before its tags have had the time to show",
+            Self::S16 => "a group that the spec wants in service is not let go of while it is off",
+            Self::S17 => "what an answer leaves out says nothing",
             Self::L1 => {
                 "once the faults stop, the group matches, the object is Ready, and nothing is called or written any more"
             }
@@ -86,7 +108,7 @@ impl fmt::Display for Violation {
     }
 }
 
-fn hold(property: Property, holds: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
+pub fn hold(property: Property, holds: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(property.broken(what())) }
 }
 
@@ -99,7 +121,7 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
         format!("{} is a second change", call.operation())
     })?;
     let ours = state.owner_tag(operator);
-    match call {
+    let owned = match call {
         Call::Create(new) => {
             let held = pass_object(state, operator, pass).is_some_and(|object| object.metadata.finalizers.is_some());
             hold(Property::S3, held || !scenario.lease, || "a group is created for an object without it".to_owned())?;
@@ -123,7 +145,9 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
         }
         Call::Untag(arn, _) => is_ours(pass, arn, &ours),
         Call::Describe(_) | Call::Tags(_) | Call::Tenants(_) | Call::AnycastIpList(_) | Call::List => Ok(()),
-    }
+    };
+    owned?;
+    reviewed::of_call(scenario, state, operator, pass, call)
 }
 
 /// Whether a call of the log was a change that CloudFront has not refused for its ETag.
@@ -133,7 +157,7 @@ fn had_its_effect(entry: &crate::replay::Entry) -> bool {
 }
 
 /// What the pass last read of a group.
-fn last_read(pass: &Pass, is_meant: impl Fn(&Group) -> bool) -> Option<&Described> {
+pub fn last_read(pass: &Pass, is_meant: impl Fn(&Group) -> bool) -> Option<&Described> {
     pass.log.iter().rev().find_map(|entry| match &entry.answer {
         Answer::Described(Ok(Some(described))) if is_meant(&described.group) => Some(described),
         _ => None,
@@ -173,11 +197,13 @@ fn no_tenant_was_seen(pass: &Pass, id: &GroupId) -> Result<(), Violation> {
     hold(Property::S4, free, || format!("of its tenants the pass saw {seen:?}"))
 }
 
-/// Whether a group is as a spec asks for it; tags of others do not count.
+/// Whether a group is as a spec asks for it, as far as it was shown; tags and lists of others do not count.
 pub fn matches(spec: &ConnectionGroupSpec, group: &Group, tags: &Tags) -> bool {
     let list = group.config.anycast_ip_list_id.as_ref().map(ToString::to_string);
-    (group.config.enabled, group.config.ipv6_enabled, list)
-        == (Some(spec.enabled), Some(spec.ipv6_enabled), spec.anycast_ip_list_id.clone())
+    let is = |shown: Option<bool>, asked: bool| shown.is_none_or(|shown| shown == asked);
+    is(group.config.enabled, spec.enabled)
+        && is(group.config.ipv6_enabled, spec.ipv6_enabled)
+        && list_matches(spec.anycast_ip_list_id.as_deref(), list.as_deref())
         && spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
 }
 
@@ -197,8 +223,8 @@ pub fn of_outcome(
     let changed = outcome.error.is_none() && pass.log.iter().any(|entry| entry.call.operation().is_mutation());
     let ready = is_true(&outcome.status.conditions, "Ready");
     if let (Some(read), true, Mode::Manage, false) = (read, ready, object.spec.mode, changed || object.spec.suspend) {
-        let true_of_it =
-            matches(&object.spec, &read.group, &read.tags) && read.group.deployment == Some(Deployment::Deployed);
+        let deployed = !matches!(read.group.deployment, Some(Deployment::Pending(_)));
+        let true_of_it = matches(&object.spec, &read.group, &read.tags) && deployed;
         hold(Property::S6, true_of_it, || format!("what was read is {read:?}"))?;
     }
     if let (Some(read), None, Mode::Manage, false) = (read, &outcome.error, object.spec.mode, pass.deleting()) {
@@ -209,6 +235,7 @@ pub fn of_outcome(
             format!("{owner:?} owns the group, reported is {reason:?}")
         })?;
     }
+    reviewed::of_outcome(scenario, state, operator, pass, outcome)?;
     let request = object.annotations().get(RECONCILE_REQUESTED_AT);
     let handled = |status: &ConnectionGroupStatus| status.last_handled_reconcile_at.as_ref() == request;
     let answers = request.is_some() && handled(&outcome.status) && !object.status.as_ref().is_some_and(handled);
@@ -229,20 +256,23 @@ pub fn of_outcome(
 }
 
 fn of_release(scenario: &Scenario, state: &State, operator: usize, object: &ConnectionGroup) -> Result<(), Violation> {
-    let managed = object.spec.mode == Mode::Manage && object.spec.deletion_policy == DeletionPolicy::Delete;
-    if !managed || !scenario.lease {
+    if !scenario.lease {
         return Ok(());
     }
-    let ours = state.owner_tag(operator);
+    let ours = state.claim(operator);
+    let managed = object.spec.mode == Mode::Manage && object.spec.deletion_policy == DeletionPolicy::Delete;
     let left = state.account.groups(state.timestamp()).into_iter().find(|group| {
         let tags = group.resource.tags.as_ref();
-        !group.resource.is_default && tags.and_then(OwnerTag::in_tags).as_ref() == Some(&ours)
+        managed && !group.resource.is_default && tags.is_some_and(|tags| ours.is_in(tags))
     });
     hold(Property::S3, left.is_none(), || format!("{} is still there", left.unwrap().resource.id))?;
-    let claims = |tags: &Tags| OwnerTag::in_tags(tags).as_ref() == Some(&ours);
+    let claims = |tags: &Tags| ours.is_in(tags);
     let outstanding = state.late.iter().find(|call| match call {
-        // A name that the default group has can never be made.
-        Call::Create(new) => claims(&new.tags) && !state.group().is_some_and(|group| group.is_default),
+        // A name that the default group has can never be made, nor one that is taken by the group that stays.
+        Call::Create(new) => {
+            let stays = |group: &Shown| group.is_default || object.spec.deletion_policy == DeletionPolicy::Retain;
+            claims(&new.tags) && !state.group().is_some_and(|group| stays(&group))
+        }
         Call::Tag(_, tags) => claims(tags),
         _ => false,
     });
@@ -263,10 +293,19 @@ pub fn of_write(
     if spec.mode == Mode::Observe || spec.suspend {
         return Ok(());
     }
-    let shown = (status.enabled, status.ipv6_enabled, &status.anycast_ip_list_id, status.status.as_deref());
-    let asked = (Some(spec.enabled), Some(spec.ipv6_enabled), &spec.anycast_ip_list_id, Some("Deployed"));
-    let tagged = status.settled_generation == Some(status.observed_generation);
-    hold(Property::S6, shown == asked && tagged, || {
+    let shown = (status.enabled, status.ipv6_enabled, status.status.as_deref());
+    let asked = (spec.enabled, spec.ipv6_enabled, "Deployed");
+    // What CloudFront has never stated is not shown.
+    let same = shown.0.is_none_or(|enabled| enabled == asked.0)
+        && shown.1.is_none_or(|enabled| enabled == asked.1)
+        && shown.2.is_none_or(|status| status == asked.2);
+    let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
+    let before = state.current(object).and_then(|object| object.status.as_ref());
+    let said_before = before.is_some_and(|before| {
+        before.observed_generation == status.observed_generation && is_true(&before.conditions, "Ready")
+    });
+    let tagged = said_before || status.settled_generation == Some(status.observed_generation);
+    hold(Property::S6, same && listed && tagged, || {
         format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
     })
 }

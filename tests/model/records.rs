@@ -13,7 +13,7 @@ pub struct Record {
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
-pub const RECORDS: [Record; 20] = [
+pub const RECORDS: [Record; 30] = [
     Record {
         scenario: "life",
         states: 709_250,
@@ -60,7 +60,7 @@ pub const RECORDS: [Record; 20] = [
     Record {
         scenario: "strangers",
         states: 251_780,
-        plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)"],
+        plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)", "Blocked(OwnerTagMissing)"],
         errors: &[],
     },
     Record { scenario: "adoption", states: 832_354, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
@@ -83,13 +83,14 @@ pub const RECORDS: [Record; 20] = [
             "Release(Observed)",
             "Blocked(Suspended)",
             "Blocked(DeletionProtected)",
+            "Blocked(ClaimMayLand)",
         ],
-        errors: &[(Operation::UntagResource, ErrorClass::NotFound)],
+        errors: &[(Operation::UpdateConnectionGroup, ErrorClass::NotFound)],
     },
     Record {
         scenario: "anycast",
         states: 377_588,
-        plans: &["Refuse(AnycastDetachRejected)"],
+        plans: &["MembersRefused"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::NotFound),
             (Operation::CreateConnectionGroup, ErrorClass::InvalidArgument),
@@ -97,7 +98,7 @@ pub const RECORDS: [Record; 20] = [
             (Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument),
         ],
     },
-    Record { scenario: "sticky", states: 126_903, plans: &["Refuse(AnycastDetachRejected)"], errors: &[] },
+    Record { scenario: "sticky", states: 126_903, plans: &["MembersRefused"], errors: &[] },
     Record { scenario: "drift", states: 339_810, plans: &["Tag", "Listed"], errors: &[] },
     Record {
         scenario: "refusals",
@@ -118,10 +119,25 @@ pub const RECORDS: [Record; 20] = [
     Record {
         scenario: "requests",
         states: 465_158,
-        plans: &["Refuse(AnycastDetachRejected)", "Tag"],
+        plans: &["MembersRefused", "Tag"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
     },
     Record { scenario: "lag", states: 237_811, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
+    Record {
+        scenario: "members",
+        states: 0,
+        plans: &["MembersRefused", "Update"],
+        errors: &[(Operation::UpdateConnectionGroup, ErrorClass::NotFound)],
+    },
+    Record { scenario: "lists", states: 0, plans: &["Update"], errors: &[] },
+    Record { scenario: "tags", states: 0, plans: &["Tag", "Untag"], errors: &[] },
+    Record { scenario: "blocked", states: 0, plans: &["Enable", "Disown"], errors: &[] },
+    Record { scenario: "clones", states: 0, plans: &["Refuse(Elsewhere)", "Release(Elsewhere)"], errors: &[] },
+    Record { scenario: "heir", states: 0, plans: &["TakeOver", "Refuse(Elsewhere)"], errors: &[] },
+    Record { scenario: "unmarked", states: 0, plans: &["Mark"], errors: &[] },
+    Record { scenario: "lies", states: 0, plans: &["ConfirmAbsence"], errors: &[] },
+    Record { scenario: "terse", states: 0, plans: &["UpToDate"], errors: &[] },
+    Record { scenario: "replaced", states: 0, plans: &["Blocked(OwnerMayShow)", "Adopt"], errors: &[] },
     Record { scenario: "default group", states: 65_932, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];
 

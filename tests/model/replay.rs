@@ -3,8 +3,8 @@
 
 use std::{
     collections::BTreeSet,
-    future::pending,
-    pin::pin,
+    future::{pending, ready},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -17,10 +17,15 @@ use connection_group_operator::{
         AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Group, GroupId, Lookup, Members,
         NewGroup, Operation, Snapshot, Summary, Tags, Tenants,
     },
-    reconcile::{Memory, Outcome, Policy, Surroundings, reconcile, view::UpToDate},
+    reconcile::{
+        Memory, Outcome, Policy, Surroundings, reconcile,
+        view::{Evidence, View, Withheld},
+    },
 };
 
 use crate::mutants::{Flawed, Mutant};
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub const EPOCH_MS: i64 = 1_800_000_000_000;
 
@@ -126,6 +131,8 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub enum Stage {
     Asking(Call),
+    /// It is about to change something, and wants to know whether its object is up to date.
+    Confirming(Evidence),
     Ended(Box<Outcome>, Memory),
 }
 
@@ -133,18 +140,27 @@ pub enum Stage {
 pub struct Replay<'a> {
     input: &'a Input,
     log: &'a [Arc<Entry>],
+    views: Views,
     cursor: Mutex<Cursor>,
+}
+
+/// What is known of the object's being up to date: it was confirmed so often, and then perhaps denied.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Views {
+    pub confirmed: usize,
+    pub then: Option<Withheld>,
 }
 
 #[derive(Default)]
 struct Cursor {
     answered: usize,
-    asked: Option<Call>,
+    confirmed: usize,
+    asked: Option<Stage>,
 }
 
 impl<'a> Replay<'a> {
-    pub fn new(input: &'a Input, log: &'a [Arc<Entry>]) -> Self {
-        Self { input, log, cursor: Mutex::default() }
+    pub fn new(input: &'a Input, log: &'a [Arc<Entry>], views: Views) -> Self {
+        Self { input, log, views, cursor: Mutex::default() }
     }
 
     pub const fn input(&self) -> &Input {
@@ -159,7 +175,7 @@ impl<'a> Replay<'a> {
         if let Some(answer) = self.recorded(&call) {
             return answer;
         }
-        self.cursor().asked = Some(call);
+        self.cursor().asked = Some(Stage::Asking(call));
         pending().await
     }
 
@@ -174,6 +190,21 @@ impl<'a> Replay<'a> {
     fn now(&self) -> Duration {
         let answered = self.cursor().answered;
         answered.checked_sub(1).map_or(self.input.started, |last| self.log[last].at)
+    }
+}
+
+impl View for Replay<'_> {
+    fn confirm(&self, _: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
+        let mut cursor = self.cursor();
+        if cursor.confirmed < self.views.confirmed {
+            cursor.confirmed += 1;
+            return Box::pin(ready(Ok(())));
+        }
+        if let Some(why) = self.views.then {
+            return Box::pin(ready(Err(why)));
+        }
+        cursor.asked = Some(Stage::Confirming(evidence));
+        Box::pin(pending())
     }
 }
 
@@ -192,18 +223,19 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
 }
 
 /// Runs a pass over its log. `mutant` is the deliberate bug that is to be caught, if any.
-pub fn run(input: &Input, log: &[Arc<Entry>], policy: &Policy, mutant: Option<Mutant>) -> Stage {
-    let replay = Replay::new(input, log);
+pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy, mutant: Option<Mutant>) -> Stage {
+    let replay = Replay::new(input, log, views);
     let flawed = Flawed { port: &replay, mutant };
     let object = flawed.object();
-    let mut memory = input.memory.clone();
+    let mut memory = flawed.memory();
+    let snapshot = flawed.snapshot();
     let around = Surroundings {
         port: &flawed,
         policy,
-        snapshot: input.snapshot.as_deref(),
+        snapshot: snapshot.as_deref(),
         list_trouble: input.list_trouble.as_ref(),
         clock: &replay,
-        view: &UpToDate,
+        view: &replay,
     };
     let ended = {
         let future = pin!(reconcile(&object, &mut memory, &around));
@@ -216,7 +248,7 @@ pub fn run(input: &Input, log: &[Arc<Entry>], policy: &Policy, mutant: Option<Mu
         }
         Poll::Pending => {
             let asked = replay.cursor().asked.take();
-            Stage::Asking(asked.expect("reconcile waits for something else than the port"))
+            asked.expect("reconcile waits for something else than the port and the view")
         }
     }
 }

@@ -10,15 +10,16 @@ use cloudfront_simulator::{
     switches::{CreatePrecedence, Detach, IpAddressType, Tolerance, WritePrecedence},
 };
 use connection_group_operator::{
-    api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy, Mode},
+    api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST},
     cloudfront::ErrorClass,
     reconcile::ownership::{Installation, OwnerTag},
 };
 
 use crate::{
     outside::Outside,
+    port::LeftOut,
     replay::EPOCH_MS,
-    state::{Budget, INSTALLATION, NAME, OWNER_TAGS, Scenario, State},
+    state::{Budget, Cast, INSTALLATION, NAME, OWNER_TAGS, Scenario, State},
 };
 
 /// How many faults, changes of mind, and deeds of others.
@@ -39,7 +40,7 @@ pub fn disabled() -> ConnectionGroupSpec {
 }
 
 /// CloudFront takes its time, so that a roll-out is an event and not a matter of waiting.
-fn switches() -> Switches {
+pub fn switches() -> Switches {
     Switches { propagation: cloudfront_simulator::Millis::seconds(60 * 60 * 24 * 365 * 100), ..Switches::default() }
 }
 
@@ -51,6 +52,9 @@ fn scenario(name: &'static str, budget: Budget, wide: Budget) -> Scenario {
         operators: vec![0],
         switches: switches(),
         allow_adoption: false,
+        cast: Cast::Owners,
+        left_out: &[],
+        lies: false,
         prelude: |_| {},
         budget,
         wide,
@@ -280,7 +284,139 @@ pub fn requests() -> Scenario {
     }
 }
 
-/// The operator's cache lags behind what people do.
+/// A spec that asks for a list that does not exist, and for IPv6, in vain; it must hold up nothing else.
+pub fn members() -> Scenario {
+    let refused = ConnectionGroupSpec { anycast_ip_list_id: Some("aip_unknown".to_owned()), ..spec() };
+    Scenario {
+        specs: vec![spec(), ConnectionGroupSpec { enabled: false, ..refused.clone() }, refused],
+        prelude: |state| ours(state, &[]),
+        outside: &[Outside::Disables, Outside::Enables],
+        errors: &[ErrorClass::LimitExceeded],
+        harsh: false,
+        deletions: false,
+        ..scenario("members", budget(0, 1, 1), budget(1, 1, 1))
+    }
+}
+
+/// A list that forbids IPv6 is attached; then IPv6 is asked for, and that the group be off.
+pub fn families() -> Vec<ConnectionGroupSpec> {
+    vec![attached(), ConnectionGroupSpec { ipv6_enabled: true, enabled: false, ..attached() }]
+}
+
+/// Lists that this object attached, and lists that others did.
+pub fn lists() -> Scenario {
+    let plain = ConnectionGroupSpec { ipv6_enabled: false, ..spec() };
+    let none = ConnectionGroupSpec { anycast_ip_list_id: Some(NO_LIST.to_owned()), ..plain.clone() };
+    Scenario {
+        specs: vec![plain, attached(), none],
+        prelude: |state| drop(state.account.outside_create_list(state.timestamp(), list())),
+        outside: &[Outside::AttachesList],
+        harsh: false,
+        deletions: false,
+        ..scenario("lists", budget(0, 2, 1), budget(1, 2, 1))
+    }
+}
+
+/// Tags that this object sent, and the same ones that others had put there before.
+pub fn tags() -> Scenario {
+    let plain = ConnectionGroupSpec { ipv6_enabled: false, ..spec() };
+    Scenario {
+        specs: vec![plain, tagged()],
+        outside: &[Outside::PutsTheTag],
+        harsh: false,
+        deletions: false,
+        ..scenario("tags", budget(0, 2, 1), budget(1, 2, 1))
+    }
+}
+
+/// A deletion that can no longer go on, at whatever step it is: protection is set, the group is to stay, or a tenant comes.
+pub fn blocked() -> Scenario {
+    Scenario {
+        specs: vec![
+            spec(),
+            ConnectionGroupSpec { deletion_protection: true, ..spec() },
+            ConnectionGroupSpec { deletion_policy: DeletionPolicy::Retain, ..spec() },
+        ],
+        prelude: |state| ours(state, &[]),
+        outside: &[Outside::TenantComes, Outside::Disables],
+        harsh: false,
+        ..scenario("blocked", budget(0, 2, 1), budget(1, 2, 1))
+    }
+}
+
+/// A backup of the cluster is restored into a second one while the first lives.
+pub fn clones() -> Scenario {
+    Scenario {
+        operators: vec![0, 1],
+        cast: Cast::Clones,
+        specs: vec![spec(), disabled()],
+        prelude: |state| ours(state, &[]),
+        outside: &[Outside::RestoresBackup],
+        harsh: false,
+        ticks: false,
+        ..scenario("clones", budget(0, 1, 1), budget(1, 1, 1))
+    }
+}
+
+/// The same, and the second cluster was told to take over. Nothing is deleted: the first cluster, which lives, would make the group again for ever.
+pub fn heir() -> Scenario {
+    Scenario { cast: Cast::Heir, name: "heir", deletions: false, ..clones() }
+}
+
+/// The group was made before groups were marked with an identity.
+pub fn unmarked() -> Scenario {
+    Scenario {
+        specs: vec![spec(), disabled()],
+        prelude: |state| {
+            let tags = [(OwnerTag::KEY.to_owned(), OWNER_TAGS[0].to_owned())].into();
+            state.account.outside_create_group(state.timestamp(), NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
+            state.account.propagate(state.timestamp());
+        },
+        harsh: false,
+        ..scenario("unmarked", budget(1, 1, 0), budget(2, 1, 0))
+    }
+}
+
+/// Nothing is deleted: an object that has no id on record yet still goes with one answer that shows its group without tags.
+/// A single answer is false: it says that a living group does not exist, or shows it without tags, or leaves out all that it may.
+pub fn lies() -> Scenario {
+    Scenario {
+        lies: true,
+        specs: vec![tagged(), ConnectionGroupSpec { enabled: false, ..tagged() }],
+        prelude: |state| ours(state, &[("team", "edge")]),
+        outside: &[Outside::Deletes],
+        harsh: false,
+        deletions: false,
+        ..scenario("lies", budget(1, 1, 1), budget(2, 1, 1))
+    }
+}
+
+/// CloudFront states no deployment status in its lists, and no dates.
+pub fn terse() -> Scenario {
+    Scenario {
+        left_out: &[LeftOut::RowStatus, LeftOut::Times],
+        specs: vec![spec(), disabled()],
+        harsh: false,
+        ..scenario("terse", budget(0, 2, 0), budget(1, 2, 0))
+    }
+}
+
+/// A group without owner may be adopted, but for another of the same name one has to wait anew; no answer states how old it is.
+pub fn replaced() -> Scenario {
+    Scenario {
+        left_out: &[LeftOut::Times],
+        specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..spec() }],
+        allow_adoption: true,
+        prelude: |state| {
+            state.account.outside_create_group(state.timestamp(), NewGroup::named(NAME)).unwrap();
+        },
+        outside: &[Outside::ReplacesByUnowned],
+        harsh: false,
+        ..scenario("replaced", budget(0, 1, 2), budget(1, 1, 2))
+    }
+}
+
+/// The operator's cache lags behind what people do, by as many changes as there were; a process that takes over has stood by with such a cache.
 pub fn lag() -> Scenario {
     Scenario { specs: vec![spec(), disabled()], lag: true, ..scenario("lag", budget(1, 2, 0), budget(2, 2, 0)) }
 }

@@ -57,7 +57,7 @@ impl Did {
     const fn of(action: Action) -> Self {
         match action {
             Action::Start(_, Cache::UpToDate) => Self::Start,
-            Action::Start(_, Cache::Behind) => Self::StartBehind,
+            Action::Start(_, Cache::Behind(_)) => Self::StartBehind,
             Action::Answer(..) => Self::Answer,
             Action::Store(_) => Self::Store,
             Action::StoreFails(_) => Self::StoreFails,
@@ -108,7 +108,7 @@ impl Seen {
         let pending = |operator: usize| {
             before.operators[operator].pass.as_ref().and_then(|pass| match &pass.stage {
                 Stage::Asking(call) => Some(call.operation()),
-                Stage::Ended(..) => None,
+                Stage::Confirming(_) | Stage::Ended(..) => None,
             })
         };
         self.actions.insert(Did::of(action));
@@ -183,6 +183,9 @@ impl Seen {
         {
             // A group that never changes has no past.
             struck.extend([Struck::Stale, Struck::StaleGroup]);
+        }
+        if operation == Operation::GetConnectionGroup && scenario.lies {
+            struck.extend([Struck::NotThere, Struck::WithoutTags, Struck::Lacking]);
         }
         let struck = struck.into_iter().map(|struck| (Some((operation, struck)), None));
         let dying = dying.into_iter().filter(|_| scenario.harsh).map(|dying| (None, Some((operation, dying))));

@@ -1,7 +1,7 @@
 //! The world of the check: objects as the API server has them, operators with what they remember, one account, and what may still happen to
 //! them. Pure data. Time goes in steps that are longer than any window of the operator's, so that only before and after matter.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
@@ -13,13 +13,14 @@ use connection_group_operator::{
     cloudfront::{ApiError, Snapshot},
     reconcile::{
         Memory, Outcome, Policy,
-        ownership::{Installation, OwnerTag},
+        ownership::{Claim, Installation, OwnerTag},
     },
 };
 
 use crate::{
     outside::Outside,
-    replay::{Call, EPOCH_MS, Entry, Input, Stage},
+    port::LeftOut,
+    replay::{Call, EPOCH_MS, Entry, Input, Stage, Views},
 };
 
 /// Longer than the settle window, the time that tags take, and the time for which our own last write is the newest we know.
@@ -30,13 +31,44 @@ pub const DEEP_TICK: Duration = Duration::from_secs(61 * 1150);
 pub const NEVER: Duration = Duration::MAX;
 /// The name of every object and its group.
 pub const NAME: &str = "edge";
-/// The owner ids, by object.
-pub const OWNER_IDS: [&str; 2] = ["prod", "dev"];
 
-/// The owner tags of these.
-/// Identity of the cluster that all operators run in.
-pub const INSTALLATION: &str = "uid-here";
+/// The owner tags of all objects that there are.
 pub const OWNER_TAGS: [&str; 2] = ["prod/platform/edge", "dev/platform/edge"];
+/// Identity of the cluster that all operators run in, unless one is a clone's.
+pub const INSTALLATION: &str = "uid-here";
+/// Identity of a second cluster.
+pub const CLONE: &str = "uid-there";
+
+/// Whose the objects are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cast {
+    /// Two owner ids in one cluster.
+    Owners,
+    /// One owner id: the second object is the first one's, restored into another cluster.
+    Clones,
+    /// The same, and the second cluster's administrator takes over from the first.
+    Heir,
+}
+
+impl Cast {
+    pub const fn owner_id(self, object: usize) -> &'static str {
+        match (self, object) {
+            (Self::Owners, 1) => "dev",
+            (Self::Owners | Self::Clones | Self::Heir, _) => "prod",
+        }
+    }
+
+    pub fn installation(self, object: usize) -> Installation {
+        Installation::new(match (self, object) {
+            (Self::Clones | Self::Heir, 1) => CLONE,
+            (Self::Owners | Self::Clones | Self::Heir, _) => INSTALLATION,
+        })
+    }
+
+    pub fn predecessor(self, object: usize) -> Option<Installation> {
+        (self == Self::Heir && object == 1).then(|| Installation::new(INSTALLATION))
+    }
+}
 
 /// What a scenario explores, and how far.
 #[derive(Clone)]
@@ -48,6 +80,11 @@ pub struct Scenario {
     pub operators: Vec<usize>,
     pub switches: Switches,
     pub allow_adoption: bool,
+    pub cast: Cast,
+    /// What CloudFront's answers leave out, all of them.
+    pub left_out: &'static [LeftOut],
+    /// Whether a single answer may say that a living group does not exist, show it without its tags, or leave out all that is optional.
+    pub lies: bool,
     /// What happens before.
     pub prelude: fn(&mut State),
     /// How often faults may strike, people may change their minds, and others may interfere.
@@ -72,7 +109,7 @@ pub struct Scenario {
     pub deletions: bool,
     /// Whether people ask for a reconcile by the annotation.
     pub requests: bool,
-    /// Whether a pass may see an object as it was before people changed it last.
+    /// Whether a pass may see an object as it was before people changed it, however long ago.
     pub lag: bool,
 }
 
@@ -87,6 +124,8 @@ pub struct Budget {
 #[derive(Clone)]
 pub struct State {
     pub account: Account,
+    pub cast: Cast,
+    pub left_out: &'static [LeftOut],
     /// The name that the groups of all objects have at CloudFront.
     pub name: Arc<str>,
     pub now: Duration,
@@ -108,10 +147,19 @@ pub struct Object {
     pub incarnation: u32,
     /// The spec of each generation of this incarnation, as an index.
     pub variants: Vec<u8>,
-    /// What was there before people changed it last, or it went.
-    pub earlier: Option<Version>,
+    /// What was there before each change of people, and before it went; the oldest first.
+    pub history: Vec<Version>,
+    /// What was sent to CloudFront for this incarnation, whatever became of it.
+    pub sent: Sent,
     /// The status before the last one that said something new.
     pub former_status: Option<Arc<ConnectionGroupStatus>>,
+}
+
+/// Tags and lists that a call for an object carried.
+#[derive(Clone, Default, Hash)]
+pub struct Sent {
+    pub tags: BTreeSet<(String, String)>,
+    pub lists: BTreeSet<String>,
 }
 
 /// An object as somebody may see it.
@@ -141,8 +189,8 @@ pub struct Operator {
     pub list_trouble: Option<ApiError>,
     pub remembered: Remembered,
     pub pass: Option<Arc<Pass>>,
-    /// Whether it has seen the last change of people. Its cache never goes back: each process lists anew, and then only follows.
-    pub up_to_date: bool,
+    /// The oldest version of its object's history that its cache may show. A cache never goes back: each process lists anew, and then only follows.
+    pub seen: usize,
 }
 
 /// What an operator remembers of its object.
@@ -153,6 +201,8 @@ pub struct Remembered {
     pub status: Option<Arc<ConnectionGroupStatus>>,
     /// The last pass asked for no other one.
     pub gave_up: bool,
+    /// It asked for another one at once.
+    pub again: bool,
 }
 
 /// A pass in flight.
@@ -162,13 +212,15 @@ pub struct Pass {
     pub incarnation: u32,
     pub variant: u8,
     pub log: Vec<Arc<Entry>>,
+    /// Whether the object was up to date, each time before a change.
+    pub views: Views,
     pub stage: Stage,
 }
 
 impl Pass {
     pub fn ended(&self) -> Option<(&Outcome, &Memory)> {
         match &self.stage {
-            Stage::Asking(_) => None,
+            Stage::Asking(_) | Stage::Confirming(_) => None,
             Stage::Ended(outcome, memory) => Some((outcome, memory)),
         }
     }
@@ -181,9 +233,9 @@ impl Pass {
 impl Scenario {
     pub fn policy(&self, object: usize) -> Policy {
         Policy {
-            owner_id: OWNER_IDS[object].into(),
-            installation: Installation::new(INSTALLATION),
-            predecessor: None,
+            owner_id: self.cast.owner_id(object).into(),
+            installation: self.cast.installation(object),
+            predecessor: self.cast.predecessor(object),
             allow_adoption: self.allow_adoption,
             sweep_interval: Duration::from_secs(20),
             sweep_interval_active: Duration::from_secs(10),
@@ -197,6 +249,8 @@ impl Scenario {
         let objects = self.operators.iter().max().unwrap() + 1;
         let mut state = State {
             account: Account::new(self.switches),
+            cast: self.cast,
+            left_out: self.left_out,
             name: self.specs[0].name.as_deref().unwrap_or(NAME).into(),
             now: TICK * 2,
             objects: vec![Object::default(); objects],
@@ -213,7 +267,6 @@ impl Scenario {
         state.neighbours = state.groups_of_others().into();
         for operator in 0..state.operators.len() {
             state.renew_memory(self, operator, state.object_of(operator).incarnation);
-            state.operators[operator].up_to_date = true;
             state.sweep(operator);
         }
         state
@@ -225,7 +278,7 @@ impl Operator {
     pub fn only_reads(&self) -> bool {
         self.pass.as_ref().is_some_and(|pass| match &pass.stage {
             Stage::Asking(call) => !call.operation().is_mutation(),
-            Stage::Ended(..) => false,
+            Stage::Confirming(_) | Stage::Ended(..) => false,
         })
     }
 
@@ -267,12 +320,10 @@ impl State {
     }
 
     /// The object is about to change, and for a while caches may still show it as it is now.
-    pub fn outdate(&mut self, object: usize) {
+    pub fn outdate(&mut self, scenario: &Scenario, object: usize) {
         let slot = &mut self.objects[object];
-        slot.earlier = slot.latest().or(slot.earlier.take());
-        for operator in self.operators.iter_mut().filter(|operator| operator.object == object) {
-            operator.up_to_date = false;
-        }
+        let latest = slot.latest().filter(|_| scenario.lag);
+        slot.history.extend(latest);
     }
 
     /// Somebody makes the object (again).
@@ -280,6 +331,7 @@ impl State {
         let slot = &mut self.objects[object];
         slot.incarnation += 1;
         slot.variants = vec![0];
+        slot.sent = Sent::default();
         slot.former_status = None;
         let mut made = ConnectionGroup::new(NAME, scenario.specs[0].clone());
         made.metadata.namespace = Some("platform".into());
@@ -302,6 +354,13 @@ impl State {
     }
 
     pub fn owner_tag(&self, operator: usize) -> OwnerTag {
-        OwnerTag::new(OWNER_IDS[self.operators[operator].object], "platform", NAME)
+        self.claim(operator).owner
+    }
+
+    /// What marks a group as the operator's.
+    pub fn claim(&self, operator: usize) -> Claim {
+        let object = self.operators[operator].object;
+        let owner = OwnerTag::new(self.cast.owner_id(object), "platform", NAME);
+        Claim { owner, installation: self.cast.installation(object) }
     }
 }

@@ -33,12 +33,13 @@ pub fn tell(scenario: &Scenario, mutant: Option<Mutant>, actions: &[Action], vio
 fn sentence(state: &State, action: Action) -> String {
     let pending = |operator: usize| match &state.operators[operator].pass.as_ref().map(|pass| &pass.stage) {
         Some(Stage::Asking(call)) => asked(call),
-        Some(Stage::Ended(..)) | None => "nothing".to_owned(),
+        Some(Stage::Confirming(_) | Stage::Ended(..)) | None => "nothing".to_owned(),
     };
     match action {
         Action::Start(operator, Cache::UpToDate) => format!("operator {operator} takes the object up"),
-        Action::Start(operator, Cache::Behind) => {
-            format!("operator {operator} takes the object up as it was before the last change")
+        Action::Start(operator, Cache::Behind(version)) => {
+            let behind = state.object_of(operator).history.len() - version;
+            format!("operator {operator} takes the object up as it was {behind} changes ago")
         }
         Action::Answer(operator, struck) => {
             format!("operator {operator} asks for {}{}", pending(operator), fate(struck))
@@ -74,6 +75,10 @@ fn sentence(state: &State, action: Action) -> String {
             Outside::TenantGoes => "the tenant goes",
             Outside::ForgesStatus => "somebody makes the status point at another group",
             Outside::PutsOldStatusBack => "somebody puts the status before back",
+            Outside::AttachesList => "somebody attaches an Anycast list",
+            Outside::PutsTheTag => "somebody puts the tag \"team\" on, with the value of the spec",
+            Outside::RestoresBackup => "the second cluster's object is given the status that the first one's has",
+            Outside::ReplacesByUnowned => "somebody deletes the group and creates another without an owner",
         }
         .to_owned(),
         Action::Propagate => "all changes are rolled out".to_owned(),
@@ -92,6 +97,9 @@ const fn fate(struck: Struck) -> &'static str {
         Struck::Stale => ", and is answered from the past",
         Struck::StaleGroup => ", and the group is from the past",
         Struck::StaleTags => ", and the tags are from the past",
+        Struck::NotThere => ", and is told that there is none",
+        Struck::WithoutTags => ", and is shown it without its tags",
+        Struck::Lacking => ", and all that is optional is left out",
     }
 }
 

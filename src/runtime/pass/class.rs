@@ -32,6 +32,11 @@ impl LastTry {
 /// The class of the next reconcile.
 pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
     let unanswered = known.spec_is_new() || known.look == Look::Afresh;
+    match service_while_deleted(object, known) {
+        Some((true, false)) => return Class::SwitchOff,
+        Some((false, true)) => return Class::Asked,
+        Some(_) | None => {}
+    }
     match Traffic::of(object, known, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
         Traffic::OnAgainstSpec(Since::Longer) if unanswered || last_try != LastTry::Refused => return Class::SwitchOff,
@@ -45,6 +50,13 @@ pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snaps
         LastTry::Done if known.is_in_sync(list) => Class::Rest,
         LastTry::Done | LastTry::CutShort => Class::Progress,
     }
+}
+
+/// Whether a group that is to be deleted serves, and whether the spec wants it to: should a tenant come, or the deletion be held back, it is put right at
+/// once.
+fn service_while_deleted(object: &ConnectionGroup, known: &Known<'_>) -> Option<(bool, bool)> {
+    let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && known.deleting;
+    known.status.enabled.filter(|_| managed).map(|serves| (serves, known.wants_traffic))
 }
 
 /// Whether a group that this object manages serves as the spec says, as far as is known.

@@ -28,6 +28,7 @@ pub fn key(scenario: &Scenario, state: &State) -> u64 {
     canon.past_counts = state.left.faults > 0;
     canon.old_status_counts = state.left.outside > 0 && scenario.outside.contains(&Outside::PutsOldStatusBack);
     canon.lag_counts = scenario.lag;
+    canon.sent_counts = [Outside::AttachesList, Outside::PutsTheTag].iter().any(|what| scenario.outside.contains(what));
     state.left.hash(&mut canon.hasher);
     canon.state()
 }
@@ -62,6 +63,8 @@ struct Canon<'a> {
     old_status_counts: bool,
     /// Whether a pass may yet see an object as it was.
     lag_counts: bool,
+    /// Whether others may put on the group what an object may have sent as well.
+    sent_counts: bool,
     requests: Vec<&'a str>,
     ids: Vec<&'a str>,
     etags: Vec<(usize, String)>,
@@ -80,7 +83,7 @@ impl<'a> Canon<'a> {
     fn new(scenario: &'a Scenario, state: &'a State) -> Self {
         let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(1000)), Vec::new(), Vec::new());
         let (generations, uids, requests) = (Vec::new(), Vec::new(), Vec::new());
-        let (past_counts, old_status_counts, lag_counts) = (false, false, false);
+        let (past_counts, old_status_counts, lag_counts, sent_counts) = (false, false, false, false);
         Self {
             scenario,
             state,
@@ -88,6 +91,7 @@ impl<'a> Canon<'a> {
             past_counts,
             old_status_counts,
             lag_counts,
+            sent_counts,
             requests,
             ids,
             etags,
@@ -185,6 +189,9 @@ impl<'a> Canon<'a> {
         let uid = token(&mut self.uids, object.incarnation);
         self.put((uid, object.variant()));
         self.optional(object.current.as_deref(), |canon, current| canon.stored(current, object.incarnation));
+        if self.sent_counts {
+            self.put(&object.sent);
+        }
         if self.old_status_counts {
             self.optional(object.former_status.as_deref(), |canon, status| canon.status(status, object.incarnation));
         }
@@ -192,12 +199,13 @@ impl<'a> Canon<'a> {
 
     /// What a cache that is behind shows.
     fn cached(&mut self, object: &'a Object, operator: &Operator) {
-        let behind = object.earlier.as_ref().filter(|_| !operator.up_to_date);
-        self.optional(behind, |canon, seen| {
-            let uid = token(&mut canon.uids, seen.incarnation);
-            canon.put((uid, seen.variant));
-            canon.stored(&seen.object, seen.incarnation);
-        });
+        let behind = &object.history[operator.seen..];
+        self.put(behind.len());
+        for seen in behind {
+            let uid = token(&mut self.uids, seen.incarnation);
+            self.put((uid, seen.variant));
+            self.stored(&seen.object, seen.incarnation);
+        }
     }
 
     fn stored(&mut self, object: &'a ConnectionGroup, incarnation: u32) {
@@ -251,6 +259,6 @@ fn steps(at: Duration) -> u64 {
     at.as_secs() / TICK.as_secs()
 }
 
-fn since_epoch(at: Timestamp) -> Duration {
+pub fn since_epoch(at: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(at.0 - EPOCH_MS).unwrap_or_default())
 }

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use cloudfront_simulator::Timestamp;
 use connection_group_operator::{
+    api::{Member, RECONCILE_REQUESTED_AT},
     clock::Moment,
-    cloudfront::{ApiError, Group, Snapshot},
-    reconcile::Memory,
+    cloudfront::{ApiError, Config, Group, Snapshot},
+    reconcile::{
+        Memory,
+        members::{MemberSet, Trial},
+    },
 };
+use kube::ResourceExt;
 
 use super::{Canon, since_epoch, steps, token};
 use crate::{
@@ -43,10 +48,26 @@ impl<'a> Canon<'a> {
             canon.put(memory.unowned_for(&seen.id, now) >= policy.settle_window);
         });
         self.put(memory.absent_for(now).map(|time| time >= policy.settle_window));
-        self.put((&memory.trial, memory.trial.pause(now).is_zero()));
+        self.trial(&memory.trial, operator, now);
         let dispute = &memory.dispute;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
         self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&policy, now)));
+    }
+
+    /// What the next update comes to: with nothing on record as refused, or everything.
+    fn trial(&mut self, trial: &Trial, operator: &Operator, now: Moment) {
+        let object = self.state.objects[operator.object].current.as_deref();
+        let asked = object.map(|object| (object.metadata.generation, object.annotations().get(RECONCILE_REQUESTED_AT)));
+        let (generation, requested) = asked.unwrap_or_default();
+        let trial = trial.of(generation.unwrap_or_default(), requested.map(String::as_str));
+        let all = MemberSet::from(Member::ALL);
+        for enabled in [true, false] {
+            let wanted = Config { enabled, ipv6_enabled: true, anycast_ip_list_id: None };
+            for refused in [&MemberSet::new(), &all] {
+                let next = trial.next(&all, refused, &wanted, now);
+                self.put(next.map(|selection| (selection.members, selection.tried)));
+            }
+        }
     }
 
     fn snapshot(&mut self, list: &'a Snapshot, start: Duration) {
