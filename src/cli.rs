@@ -35,11 +35,11 @@ pub enum Command {
 #[derive(Args, Debug, Clone)]
 #[command(next_line_help = true)]
 pub struct RunArgs {
-    /// Name of this installation, unique among all that share the AWS account; part of the owner tag, so it must survive a rebuilt cluster
+    /// Name of this installation, unique among all that share the AWS account; part of the owner tag, so keep it when the cluster is rebuilt
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OWNER_ID", value_parser = owner_id)]
     pub owner_id: String,
 
-    /// Namespace whose uid is the identity of this installation, by which it is told from its clones
+    /// Namespace whose uid is the identity of this installation; it distinguishes a cluster from its clones
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_IDENTITY_NAMESPACE", default_value = "kube-system", value_parser = namespace)]
     pub identity_namespace: String,
 
@@ -59,7 +59,7 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_REGION", default_value = "us-east-1")]
     pub aws_region: String,
 
-    /// Another CloudFront endpoint than AWS's own, such as a simulator
+    /// CloudFront endpoint to use instead of AWS's own, for example a simulator
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_ENDPOINT_URL", hide_env_values = true)]
     pub aws_endpoint_url: Option<EndpointUrl>,
 
@@ -71,31 +71,31 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_RATE", default_value = "2", value_parser = rate, allow_hyphen_values = true)]
     pub aws_rate: f64,
 
-    /// CloudFront calls that may be made at once after a quiet time
+    /// CloudFront calls that may be made in a burst after a quiet time
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_BURST", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub aws_burst: u32,
 
-    /// Longest time to wait for the answer to one CloudFront call
+    /// Maximum time to wait for the answer to one CloudFront call
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_call_timeout: Duration,
 
-    /// How long a request to create a group may still take effect after it was sent; a deletion waits that long before it believes that nothing is left
+    /// Settle window: how long a request to create a group may still take effect after it was sent, and tags may take to show; deletions and adoptions wait that long
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CREATE_SETTLE_WINDOW", default_value = "60s", value_parser = duration)]
     pub create_settle_window: Duration,
 
-    /// Time between two lists of all connection groups, while everything is in sync
+    /// Time between two lists of all connection groups (the inventory), while everything is in sync
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL", default_value = "60s", value_parser = duration)]
     pub sweep_interval: Duration,
 
-    /// The same, while any group is being deployed or deleted
+    /// The same, while any group is being rolled out or deleted
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
     pub sweep_interval_active: Duration,
 
-    /// Time between two full reads of one group; finds what lists do not show: tags and IPv6
+    /// Time between two full reads of one group (the resync), which find what lists do not show: tags and IPv6
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_DEEP_CHECK_INTERVAL", default_value = "6h", value_parser = duration)]
     pub deep_check_interval: Duration,
 
-    /// Allow objects to take over existing groups that nobody owns, as their spec.adoptionPolicy says
+    /// Allow objects to adopt existing groups without an owner, according to their spec.adoptionPolicy
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_ADOPTION")]
     pub allow_adoption: bool,
 
@@ -103,7 +103,7 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_FORMAT", default_value = "json")]
     pub log_format: LogFormat,
 
-    /// Least severe log lines to print
+    /// Lowest severity to log
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
 
@@ -119,7 +119,7 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_HEALTH_ADDR", default_value = "0.0.0.0:8081")]
     pub health_addr: SocketAddr,
 
-    /// Add metrics that carry the namespace and name of each object; their number grows with that of objects
+    /// Add metrics with the namespace and name of each object as labels; one series for each object and condition
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_METRICS_PER_OBJECT")]
     pub metrics_per_object: bool,
 
@@ -153,7 +153,7 @@ pub struct LeaderElectionArgs {
     )]
     pub namespace: Option<String>,
 
-    /// How long standbys wait for a leader that no longer renews before one of them takes over; whole seconds
+    /// How long standbys wait for a leader that does not renew the Lease before one of them takes over; whole seconds
     #[arg(
         id = "leader-election-lease-duration",
         long = "leader-election-lease-duration",
@@ -163,7 +163,7 @@ pub struct LeaderElectionArgs {
     )]
     pub lease_duration: Duration,
 
-    /// How long a leader that cannot renew goes on acting before it gives up
+    /// How long a leader that cannot renew the Lease keeps acting before it exits
     #[arg(
         id = "leader-election-renew-deadline",
         long = "leader-election-renew-deadline",
@@ -173,7 +173,7 @@ pub struct LeaderElectionArgs {
     )]
     pub renew_deadline: Duration,
 
-    /// Time between two looks at the Lease, of leader and standbys alike
+    /// Interval at which the leader renews the Lease and standbys check it
     #[arg(
         id = "leader-election-retry-period",
         long = "leader-election-retry-period",

@@ -65,7 +65,7 @@ async fn start(args: RunArgs) -> ExitCode {
 async fn stop_signal() {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        tracing::error!("signals cannot be listened for: stopping means killing");
+        tracing::error!("cannot listen for signals: the process can only be stopped by a kill");
         return std::future::pending().await;
     };
     tokio::select! {

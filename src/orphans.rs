@@ -184,7 +184,7 @@ impl Orphans {
 }
 
 fn log(error: &ApiError) {
-    tracing::debug!(%error, aws_request_id = error.request_id, "the tags of an unnamed group could not be read");
+    tracing::debug!(%error, aws_request_id = error.request_id, "the tags of a group that no object names could not be read");
 }
 
 impl Scope {

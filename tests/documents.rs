@@ -279,6 +279,52 @@ fn every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading() {
     }
 }
 
+/// Whether a file is text in which people name documents.
+fn is_text(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned());
+    let known = ["rs", "md", "toml", "yaml", "yml", "sh", "py", "go", "tpl", "gotmpl", "txt", "json", "tsv", "lua"];
+    extension.map_or_else(|| path.ends_with("Makefile") || path.ends_with("Dockerfile"), |e| known.contains(&&*e))
+}
+
+fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            texts(&path, found);
+        } else if path.is_file() && is_text(&path) {
+            found.push(path);
+        }
+    }
+}
+
+/// The names of Markdown files in a text. Addresses on the Web are not ours to check.
+fn named_documents(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| c.is_whitespace() || "()[]<>`'\"|,;".contains(c));
+    let words = words.filter(|word| !word.contains("://") && !word.contains(['{', '*', '$']));
+    let words = words.map(|word| word.split('#').next().unwrap_or_default().trim_end_matches(['.', ':', '?', '!']));
+    words.filter(|word| word.strip_suffix(".md").is_some_and(|stem| !stem.is_empty()))
+}
+
+#[test]
+fn every_document_that_a_file_names_exists() {
+    assert_eq!(named_documents("see a/b.md, row 1 (c.md). https://x.y/z.md").collect::<Vec<_>>(), ["a/b.md", "c.md"]);
+    let (mut documents, mut files) = (Vec::new(), Vec::new());
+    markdown(root(), &mut documents);
+    texts(root(), &mut files);
+    let mut wrong = Vec::new();
+    for file in files.iter().filter(|file| !file.ends_with("tests/documents.rs")) {
+        let Ok(text) = fs::read_to_string(file) else { continue };
+        for named in named_documents(&text) {
+            let beside = file.with_file_name(named).exists() || root().join(named).exists();
+            if !beside && !documents.iter().any(|document| document.ends_with(named)) {
+                wrong.push(format!("{} names {named}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "no such documents:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_image_is_built_of_everything_that_cargo_reads() {
     let kept = read(".dockerignore");

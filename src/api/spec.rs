@@ -46,7 +46,7 @@ use super::status::ConnectionGroupStatus;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionGroupSpec {
-    /// Name of the connection group at CloudFront, unique in the AWS account; metadata.name when unset. It never changes.
+    /// Name of the connection group at CloudFront, unique in the AWS account; metadata.name when unset. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(
@@ -55,7 +55,7 @@ pub struct ConnectionGroupSpec {
     )]
     pub name: Option<String>,
 
-    /// Whether the group serves traffic. False takes all its tenants' traffic down at once, also while tenants are attached.
+    /// Whether the group serves traffic. False takes the traffic of all its tenants down, also while tenants are attached; CloudFront takes minutes.
     #[serde(default = "yes")]
     pub enabled: bool,
 
@@ -98,15 +98,15 @@ pub struct ConnectionGroupSpec {
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
 
-    /// What becomes of the group when this object is deleted: Delete removes it, Retain removes the owner tag and leaves it.
+    /// What happens to the group when this object is deleted: Delete deletes it, Retain removes the owner and identity tags and leaves it.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// Whether deleting this object is held back: while true the operator neither disables nor deletes the group.
+    /// Whether deleting this object is held back: while true the operator neither disables the group for a deletion nor deletes it.
     #[serde(default)]
     pub deletion_protection: bool,
 
-    /// Whether the operator pauses: it neither reads nor writes the group, and a deletion waits until this is false again.
+    /// Whether the operator pauses: it neither reads nor changes the group, `enabled` included, and a deletion waits until this is false again.
     #[serde(default)]
     pub suspend: bool,
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionGroupStatus {
-    /// Generation of the spec that this status speaks of; -1 until the operator has seen the object.
+    /// Generation of the spec that this status is about; -1 until the operator has reconciled the object.
     #[serde(default = "unseen")]
     pub observed_generation: i64,
     /// Id of the connection group at CloudFront, such as `cg_2uVbA9KeWaADTbKzhj9lcKDoM25`.
@@ -24,12 +24,12 @@ pub struct ConnectionGroupStatus {
     /// Name of the connection group at CloudFront.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Owner tag of this object when its group was last read: owner id, namespace and name. Where the operator's owner id is another now, the
-    /// group is read anew before anything is believed of it.
+    /// Owner tag of this object when its group was last read: owner id, namespace and name. If the operator has another owner id now, it
+    /// reads the group again before it relies on this status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Identity of the installation that last read the group: the uid of its namespace kube-system, or of the one that --identity-namespace names. Where
-    /// the operator's identity is another now, the group is read anew before anything is believed of it.
+    /// Identity of the installation that last read the group: the uid of its namespace kube-system, or of the one that --identity-namespace names. If
+    /// the operator has another identity now, it reads the group again before it relies on this status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installation: Option<String>,
     /// Generation of the spec that the group matched, tags included, when it was last read in full or changed; absent while that is not known. In mode
@@ -83,7 +83,7 @@ pub struct ConnectionGroupStatus {
     /// Distribution tenants that keep the group from being deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<BlockedBy>,
-    /// Value of the reconcile-requested-at annotation that was last acted upon.
+    /// Value of the reconcile-requested-at annotation at the last reconcile that it triggered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// Ready always; Reconciling, Stalled, Drifted and `SchemaOutdated` only while true.

@@ -1,7 +1,7 @@
 //! What can go wrong with a call to CloudFront. Every error code of the API is named here once, and nowhere else. Pure.
 //!
 //! In: the operation, the HTTP status, the code and the message. Out: an [`ApiError`] whose [`ErrorClass`] decides all that follows.
-//! Source of the codes: `api-model.json` and semantics.md, section 1; throttling and credential codes are not modelled by AWS.
+//! Source of the codes: docs/cloudfront-api.md, Errors. The codes for throttling and for credentials are not in AWS's API model.
 
 use std::fmt;
 

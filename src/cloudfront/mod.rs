@@ -59,7 +59,7 @@ text_newtypes! {
     GroupId,
     /// ARN of a connection group.
     Arn,
-    /// Version identifier of a group. Guards versions, not identity: two groups may carry the same (semantics.md, row ETag).
+    /// Version identifier of a group. Guards versions, not identity: two groups may carry the same (docs/cloudfront-api.md, ETag).
     Etag,
     /// Id of an Anycast static IP list, `aip_...`.
     AnycastIpListId,
@@ -140,7 +140,7 @@ pub struct Described {
     pub tags: Tags,
 }
 
-/// A group as `ListConnectionGroups` shows it: without IPv6 and without tags (semantics.md, section 0).
+/// A group as `ListConnectionGroups` shows it: without IPv6 and without tags (docs/cloudfront-api.md, Operations).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Summary {
     /// Id.
@@ -249,8 +249,8 @@ pub trait CloudFront: Send + Sync {
     /// `UpdateConnectionGroup` of a group as it was just read, with If-Match from that read.
     ///
     /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent where a list is wanted, is sent as an empty element where one is to be
-    /// detached, and is left out where there is none and none is wanted: whether the empty element is accepted is unproven (semantics.md,
-    /// row Detaching a list), and nothing else may depend on it. What else an update takes is sent as it was read; if CloudFront refuses the values that
+    /// detached, and is left out where there is none and none is wanted: whether the empty element is accepted is not known
+    /// (docs/cloudfront-api.md, Anycast lists), and nothing else may depend on it. What else an update takes is sent as it was read; if CloudFront refuses the values that
     /// it is sent so, once more without it, since it must never hold up what the spec asks for.
     fn update(&self, read: &Group, members: &Members) -> impl Future<Output = Result<Group, ApiError>> + Send;
 

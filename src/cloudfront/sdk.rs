@@ -161,6 +161,16 @@ impl Sdk {
         self.within(reservation)
     }
 
+    /// Returns when this change may be made, as far as the queue is concerned. Never returns if it is not to be begun, because the process is to end.
+    pub async fn turn_for_change(&self, operation: Operation) {
+        let reservation = self.reservation();
+        tokio::select! {
+            biased;
+            () = self.fence.draining() => match self.scope.abandon().await {},
+            () = reservation.turn(operation) => {}
+        }
+    }
+
     /// The same adapter for several calls that belong together.
     fn in_one_turn(&self) -> Self {
         Self { turns: Turns::One(self.reservation()), ..self.clone() }
@@ -342,8 +352,14 @@ impl CloudFront for Sdk {
 
     async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
         let carries = read.elements.carried().next().is_some();
+        // Nothing that is carried along may hold up the switch. Any other update is refused as a whole: what it did not ask to remove stays.
+        let only_switches = *members == Members { enabled: members.enabled, ..read.config.clone() };
         let answered = match self.send_update(read, members, read.elements.clone()).await {
-            Err(error) if carries && matches!(error.class, ErrorClass::InvalidArgument | ErrorClass::NotFound) => {
+            Err(error)
+                if carries
+                    && only_switches
+                    && matches!(error.class, ErrorClass::InvalidArgument | ErrorClass::NotFound) =>
+            {
                 self.send_update(read, members, Elements::default()).await?
             }
             answered => answered?,

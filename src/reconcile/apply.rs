@@ -43,7 +43,7 @@ pub async fn apply<C: CloudFront>(
         Mutation::Create(new) => create(&new, intent, known, &mut write).await?.with_tags(intent),
         Mutation::Adopt(Described { group, tags: _ }) => {
             write.claim(port.tag(&group.arn, &known.claim.tags()).await)?;
-            let text = format!("Connection group {} was adopted: nobody owned it.", known.name);
+            let text = format!("Connection group {} was adopted: it had no owner.", known.name);
             let conclusion = reconciling(Sight::Group(group), Reason::Adopted, text.clone());
             // Whatever list it has, it came with it.
             let conclusion = Conclusion { attached: Change::Set(None), ..conclusion };
@@ -118,14 +118,19 @@ pub async fn apply<C: CloudFront>(
             conclusion.warn(Reason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
         }
         Mutation::Delete(Described { group, tags: _ }) => {
-            write.note(port.delete(&group).await)?;
+            if let Err(error) = write.note(port.delete(&group).await) {
+                if error.class == ErrorClass::HasTenants {
+                    write.memory.delete_was_refused(known.now, known.settle_window);
+                }
+                return Err(error.into());
+            }
             let text = format!("Connection group {} was deleted; waiting for proof that it is gone.", known.name);
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(Next::WithTheList)
         }
         Mutation::Disown(Described { group, tags: _ }) => {
             let keys = Claim::KEYS.map(str::to_owned).into();
             write.note(port.untag(&group.arn, &keys).await)?;
-            release(&Release::Retained, known)
+            release(&Release::Retained, group.config.enabled, known)
         }
     })
 }
@@ -227,7 +232,7 @@ async fn update_members<C: CloudFront>(
     let conclusion = if known.was_changed_by_others(read) {
         let flapping = write.put_right();
         write.remains(update);
-        let text = format!("Somebody else's change was put right: {text}.");
+        let text = format!("Somebody else's change was corrected: {text}.");
         let conclusion = conclusion.despite(changes.clone()).tell(Reason::DriftCorrected, "Update", text);
         if flapping {
             conclusion.warn(Reason::DriftFlapping, "Update", message::FLAPPING.to_owned())
@@ -264,8 +269,10 @@ async fn refused<C: CloudFront>(
         };
         return Ok(conclusion.then(Next::Now).failed(error));
     };
-    let refusal = refusal(&error, member, &update.config, write.around.port).await.ok_or_else(|| error.clone())?;
+    let refusal = refusal(&error, member, &update.config, write.around.port).await;
+    // Whatever the cause, the next member has its turn.
     write.refused(update, known);
+    let refusal = refusal.ok_or_else(|| error.clone())?;
     let text = message::member_refused(&known.name, &refusal, read.config.anycast_ip_list_id.as_ref());
     let is_new = !known.refused().contains(&refusal);
     let mut all = update.refused.clone();
@@ -292,7 +299,7 @@ fn lost(read: &Group, answered: &Group) -> Vec<String> {
 
 /// Whether CloudFront refused a change because an earlier one is still rolled out.
 fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
-    error.class == ErrorClass::InUse && read.deployment != Some(Deployment::Deployed)
+    error.class == ErrorClass::InUse && matches!(read.deployment, Some(Deployment::Pending(_)))
 }
 
 fn postponed(read: Group) -> Conclusion {

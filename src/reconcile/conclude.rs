@@ -67,7 +67,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let next = if list_trouble.is_some() { Next::Backoff(Pace::Slow) } else { Next::WithTheList };
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(next)
         }
-        Finding::Release(why) => release(&why, known),
+        Finding::Release(why) => release(&why, known.status.enabled, known),
         Finding::Blocked(block) => blocked(block, known),
         Finding::MembersRefused(described, refused) => members_refused(described.group, refused, known),
         Finding::Refuse(_, refusal) => refuse(&refusal, known),
@@ -138,8 +138,8 @@ pub fn disabling(group: Group) -> Conclusion {
 }
 
 /// The object may go.
-pub fn release(why: &Release, known: &Known<'_>) -> Conclusion {
-    let disabled = known.status.enabled == Some(false);
+pub fn release(why: &Release, enabled: Option<bool>, known: &Known<'_>) -> Conclusion {
+    let disabled = enabled == Some(false);
     let text = message::released(&known.name, why, &known.claim.owner, disabled);
     let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
     let conclusion = reconciling(Sight::Unchanged, reason, text.clone());

@@ -53,6 +53,8 @@ pub struct Known<'a> {
     pub requested_at: Option<String>,
     /// Whether the spec wants the group in service.
     pub wants_traffic: bool,
+    /// Whether CloudFront says that the group is in use, and lists no tenant.
+    pub in_use_unlisted: bool,
     /// How far the members have been tried.
     pub trial: Trial,
     /// When the pass began.
@@ -122,6 +124,7 @@ impl<'a> Known<'a> {
             trial: memory.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
+            in_use_unlisted: memory.is_in_use_unlisted(now, window),
             now,
             absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
             wall: around.clock.wall(),

@@ -1,4 +1,4 @@
-//! What the operator remembers of one object between passes; lost in a crash, so nothing may depend on it for safety alone. Pure.
+//! What the operator remembers of one object between passes. Lost on restart: safety must not depend on it. Pure.
 
 use std::time::Duration;
 
@@ -29,7 +29,12 @@ pub struct Memory {
     pub trial: Trial,
     /// Since when every answer about its tenants has left their list out.
     pub tenants_left_out_since: Option<Moment>,
+    /// When CloudFront refused to delete the group because it is in use: first and last of a series.
+    pub delete_refused: Option<(Moment, Moment)>,
 }
+
+/// How long a group of which CloudFront says that it is in use, without listing a tenant, is kept in service before its deletion is tried again.
+const IN_USE_FOR: Duration = Duration::from_hours(1);
 
 /// A group that every read so far has shown without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +85,20 @@ impl Memory {
         now.since(since) >= settle_window
     }
 
+    /// Takes note of a Delete that CloudFront refused because the group is in use.
+    pub fn delete_was_refused(&mut self, now: Moment, settle_window: Duration) {
+        let series = self.delete_refused.filter(|(_, last)| now.since(*last) < settle_window.max(IN_USE_FOR));
+        self.delete_refused = Some((series.map_or(now, |(first, _)| first), now));
+    }
+
+    /// Whether the group counts as in use although no tenant is listed: CloudFront has said so for longer than a list of tenants may be stale.
+    #[must_use]
+    pub fn is_in_use_unlisted(&self, now: Moment, settle_window: Duration) -> bool {
+        let lasts =
+            |(first, last): (Moment, Moment)| last.since(first) >= settle_window && now.since(last) < IN_USE_FOR;
+        self.delete_refused.is_some_and(lasts)
+    }
+
     /// For how long every read has shown this very group without an owner.
     #[must_use]
     pub fn unowned_for(&self, id: &GroupId, now: Moment) -> Duration {
@@ -104,7 +123,8 @@ impl Memory {
         now.since(self.deep_check_due()) > policy.deep_check_interval
     }
 
-    /// The moment from which on no claim of ours can still land, or be too new to be seen (model-check.md, flaw 2).
+    /// The moment from which on no claim of ours can still land, or be too new to be seen: reads are eventually consistent
+    /// (docs/cloudfront-api.md, Idempotency).
     #[must_use]
     pub fn claims_settled_at(&self, settle_window: Duration) -> Moment {
         self.last_claim + settle_window

@@ -97,6 +97,9 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     let (count, names) = (tenants.count, tenants.names.join(", "));
     let others = count.saturating_sub(tenants.names.len());
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    if !tenants.any() {
+        return unlisted_use(name, enabled);
+    }
     let so = if enabled {
         "The group is enabled; it is neither disabled nor deleted while they use it."
     } else {
@@ -108,9 +111,19 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     )
 }
 
+/// CloudFront says that the group is in use, and lists no tenant.
+fn unlisted_use(name: &GroupName, enabled: bool) -> String {
+    let so =
+        if enabled { "The group is enabled again meanwhile." } else { "The group is disabled, as spec.enabled says." };
+    format!(
+        "CloudFront does not delete connection group {name} because it is in use, but lists no distribution tenant that uses it. {so} The deletion is \
+         tried again within an hour; to keep the group instead, set spec.deletionPolicy to Retain."
+    )
+}
+
 pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
     let why = match blocker {
-        Blocker::Tenants => "distribution tenants use it, so it cannot be deleted",
+        Blocker::Tenants => "it is in use, so it cannot be deleted",
         Blocker::Protection => "spec.deletionProtection holds its deletion back",
         Blocker::Retention => "spec.deletionPolicy is Retain, so it stays",
     };
@@ -128,8 +141,8 @@ pub fn list_kept(list: &AnycastIpListId) -> String {
 
 pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
     format!(
-        "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was touched. Choose another spec.name, or delete \
-         that object first.",
+        "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed. Delete that object first, or create this one \
+         again with another spec.name.",
         value(owner.as_str())
     )
 }
@@ -156,7 +169,7 @@ pub fn taken_over(name: &GroupName, from: &Installation, us: &Installation) -> S
 
 pub fn default_group(name: &GroupName) -> String {
     format!(
-        "{name} is the account's default connection group, which this operator never manages. Nothing was touched. Use mode: Observe to \
+        "{name} is the account's default connection group, which this operator never manages. Nothing was changed. Use mode: Observe to \
          watch it."
     )
 }
@@ -179,7 +192,7 @@ pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String
         .then_some("the administrator has not allowed adoption: the operator runs without --allow-adoption");
     let keys = [policy, administrator].into_iter().flatten().collect::<Vec<_>>().join("; and ");
     format!(
-        "Connection group {name} exists and nobody owns it. {differs}. Nothing was touched. It is not adopted because {keys}."
+        "Connection group {name} exists without an owner. {differs}. Nothing was changed. It is not adopted because {keys}."
     )
 }
 
@@ -200,7 +213,7 @@ pub fn claim_may_land(name: &GroupName) -> String {
 /// Without the time that is left, so that reading again says nothing new.
 pub fn owner_may_show(name: &GroupName) -> String {
     format!(
-        "Connection group {name} exists, and nobody seems to own it. It is adopted if no owner tag shows within the settle window (a minute)."
+        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window (a minute)."
     )
 }
 
@@ -225,18 +238,20 @@ pub fn tags_of_another(name: &GroupName) -> String {
 }
 
 pub fn deleted_outside(name: &GroupName, id: &str) -> String {
-    format!("Connection group {name} ({id}) was deleted by somebody else; it is created again.")
+    format!(
+        "Connection group {name} ({id}) was deleted by somebody else; it is created again, with another routing endpoint."
+    )
 }
 
-pub const FLAPPING: &str = "Somebody else keeps changing this connection group: this was the third change, less than an hour after the one before, that was put \
-     right. Further ones are put right after a growing pause of up to 5 minutes; only switching the group off, where spec.enabled is false, never waits. Take \
-     the group out of the other tool, or let that one decide with mode: Observe.";
+pub const FLAPPING: &str = "Somebody else keeps changing this connection group: the operator has just corrected the third \
+     change, less than an hour after the one before. It corrects further ones after a pause that grows to 5 minutes; only switching the group off, where \
+     spec.enabled is false, never waits. Remove the group from the other tool, or let that tool decide with mode: Observe.";
 
 /// Without the time that is left, so that looking again says nothing new.
 pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
     format!(
-        "Somebody else keeps changing connection group {name}: {}. After {} change(s) that were put right, this one is left as it is for {}, \
-         and then put right. Take the group out of the other tool, or let that one decide with mode: Observe.",
+        "Somebody else keeps changing connection group {name}: {}. The operator has corrected {} change(s), leaves this one as it is \
+         for {}, and then corrects it. Remove the group from the other tool, or let that tool decide with mode: Observe.",
         drift(changes),
         pause.rounds,
         humantime::format_duration(whole_seconds(pause.length))
@@ -328,7 +343,9 @@ pub fn deletion_protected(wants_traffic: bool) -> String {
 }
 
 pub fn not_found_to_mirror(name: &GroupName) -> String {
-    format!("No connection group {name} exists; mode Observe creates nothing and looks again with each sweep.")
+    format!(
+        "No connection group {name} exists. In mode Observe the operator creates none; it looks for the group in each list of the account."
+    )
 }
 
 pub const KEPT_OWNER_TAG: &str = " Our owner tag is still on the group: mode Observe writes nothing.";

@@ -2,7 +2,7 @@
 //!
 //! In: the object with its newest status, the [`Memory`] of earlier passes, and the [`Surroundings`]. Out: an [`Outcome`] for the runtime to
 //! carry out. The steps, one file each:
-//! `desired` -> `observe` -> (`ownership`) -> `plan` -> `apply` or `conclude` -> `status`.
+//! `desired` -> `observe` -> (`ownership`) -> `plan` -> `view` and `apply`, or `conclude` -> `status`.
 
 pub mod apply;
 pub mod backoff;
@@ -22,6 +22,7 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod trouble;
+pub mod view;
 
 mod known;
 
@@ -41,6 +42,7 @@ use self::{
     plan::{Finding, Mutation, Plan, plan},
     status::outcome,
     trouble::Failure,
+    view::{READS_LAST, RECHECK, View, Withheld},
 };
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, Drift, Member, Reason},
@@ -81,6 +83,8 @@ pub struct Surroundings<'a, C> {
     pub list_trouble: Option<&'a ApiError>,
     /// The time.
     pub clock: &'a dyn Clock,
+    /// Whether the object is up to date.
+    pub view: &'a dyn View,
 }
 
 impl<C> Surroundings<'_, C> {
@@ -109,6 +113,27 @@ pub struct Outcome {
     pub refused: Option<Member>,
     /// The failed call that ended the pass, if one did.
     pub error: Option<ApiError>,
+    /// Why a change that was called for was not made, if so. Then nothing was learned, and the status is as it was.
+    pub withheld: Option<Withheld>,
+}
+
+impl Outcome {
+    fn withheld(why: Withheld, known: &Known<'_>) -> Self {
+        let requeue = match why {
+            Withheld::Changed | Withheld::Gone => Duration::ZERO,
+            Withheld::Unreadable | Withheld::Late => RECHECK,
+        };
+        Self {
+            status: known.status.clone(),
+            finalizer: Finalizer::Keep,
+            requeue,
+            events: Vec::new(),
+            drift: Vec::new(),
+            refused: None,
+            error: None,
+            withheld: Some(why),
+        }
+    }
 }
 
 /// Whether an object may go.
@@ -160,6 +185,11 @@ pub async fn reconcile<C: CloudFront>(
     let mut tries = 1;
     let ended = loop {
         let ended = attempt(&intent, &known, memory, around, &permit).await;
+        let ended = match ended {
+            Ok(conclusion) => Ok(conclusion),
+            Err(Stopped::Failed(failure)) => Err(*failure),
+            Err(Stopped::Withheld(why)) => return Outcome::withheld(why, &known),
+        };
         match (ended.as_ref().err().and_then(Failure::unexplained), &permit) {
             (Some(error), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
             (Some(error), Permit::Mutate) if may_hide_our_own(error) => permit = Permit::LookAfter(error.clone()),
@@ -178,14 +208,64 @@ enum Permit {
     LookAfter(ApiError),
 }
 
+/// Why an attempt came to no conclusion.
+enum Stopped {
+    Failed(Box<Failure>),
+    Withheld(Withheld),
+}
+
+impl<T: Into<Failure>> From<T> for Stopped {
+    fn from(failure: T) -> Self {
+        Self::Failed(Box::new(failure.into()))
+    }
+}
+
+/// Reads, plans, and makes the change that is called for, if the object is up to date and what was read is not too old for it by then.
 async fn attempt<C: CloudFront>(
     intent: &Intent,
     known: &Known<'_>,
     memory: &mut Memory,
     around: &Surroundings<'_, C>,
     permit: &Permit,
-) -> Result<Conclusion, Failure> {
-    let observed = observe(intent, known, memory, around).await?;
+) -> Result<Conclusion, Stopped> {
+    for _ in 0..TRIES {
+        let observed = observe(intent, known, memory, around).await?;
+        let read_at = around.clock.moment();
+        let mutation = match decide(observed, intent, known, memory, around)? {
+            Plan::Conclude(finding) => return Ok(conclude(finding, intent, known, around.list_trouble)),
+            Plan::Mutate(mutation) => mutation,
+        };
+        match (mutation, permit) {
+            (mutation, Permit::Mutate) => {
+                around.view.confirm(mutation.operation(), mutation.evidence()).await.map_err(Stopped::Withheld)?;
+                if around.clock.moment().since(read_at) > READS_LAST {
+                    continue;
+                }
+                let arn = mutation.group().map(|group| group.arn.clone());
+                let read = mutation.group_of_ours().cloned();
+                let attaches = mutation.attaches().cloned();
+                let hint = mutation.hint();
+                let applied = apply(mutation, intent, known, memory, around).await;
+                return applied.map_err(|trouble| {
+                    let may_have_attached = attaches.filter(|_| trouble.error().class.leaves_doubt());
+                    Failure { trouble, arn, read, may_have_attached, hint }.into()
+                });
+            }
+            (Mutation::Create(_), Permit::LookAfter(refused)) => return Err(refused.clone().into()),
+            (mutation, Permit::LookAfter(_)) => return Ok(Conclusion::found(mutation)),
+        }
+    }
+    Err(Stopped::Withheld(Withheld::Late))
+}
+
+/// Plans from what was read, and remembers what that says of others.
+fn decide<C>(
+    observed: Observed,
+    intent: &Intent,
+    known: &Known<'_>,
+    memory: &mut Memory,
+    around: &Surroundings<'_, C>,
+) -> Result<Plan, ApiError> {
     let now = around.clock.moment();
     match &observed {
         Observed::Found { described, .. } => {
@@ -206,29 +286,14 @@ async fn attempt<C: CloudFront>(
     if let Observed::Found { tenants: Some(tenants), .. } = &observed
         && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)
     {
-        return Err(unlisted().into());
+        return Err(unlisted());
     }
     let by_others =
         matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
     let in_step = matches!(plan, Plan::Conclude(Finding::UpToDate(_) | Finding::MembersRefused(..)));
     memory.dispute.look(by_others && !in_step);
-    match (plan, permit) {
-        (Plan::Conclude(finding), _) => Ok(conclude(finding, intent, known, around.list_trouble)),
-        (Plan::Mutate(mutation), Permit::Mutate) => {
-            let arn = mutation.group().map(|group| group.arn.clone());
-            let read = mutation.group_of_ours().cloned();
-            let attaches = mutation.attaches().cloned();
-            let hint = mutation.hint();
-            let applied = apply(mutation, intent, known, memory, around).await;
-            applied.map_err(|trouble| {
-                let may_have_attached = attaches.filter(|_| trouble.error().class.leaves_doubt());
-                Failure { trouble, arn, read, may_have_attached, hint }
-            })
-        }
-        (Plan::Mutate(Mutation::Create(_)), Permit::LookAfter(refused)) => Err(refused.clone().into()),
-        (Plan::Mutate(mutation), Permit::LookAfter(_)) => Ok(Conclusion::found(mutation)),
-    }
+    Ok(plan)
 }
 
 /// The answer about tenants has no list of them, so it does not say that there are none.
@@ -237,7 +302,7 @@ fn unlisted() -> ApiError {
     ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
 }
 
-/// A refused Create may mean that an earlier one, whose answer was lost, made the group (semantics.md, row Idempotency).
+/// A refused Create may mean that an earlier one, whose answer was lost, made the group (docs/cloudfront-api.md, Idempotency).
 fn may_hide_our_own(error: &ApiError) -> bool {
     error.operation == Operation::CreateConnectionGroup
         && matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded)

@@ -140,9 +140,9 @@ fn absence<C>(
 
 /// Whether a group whose deletion is held back may be out of service although the spec wants it in service, or nothing is known of it.
 fn may_be_off_against_the_spec(known: &Known<'_>, list: Option<&Snapshot>) -> bool {
-    let listed = list.and_then(|list| list.groups.get(&known.name)).and_then(|summary| summary.enabled);
-    let shown = known.status.enabled;
-    known.wants_traffic && (known.status.id.is_none() || shown == Some(false) || listed == Some(false))
+    let listed = list.and_then(|list| list.groups.get(&known.name)).and_then(|row| row.enabled);
+    let at_rest = known.look == Look::AtSnapshot && known.status.enabled == Some(true) && listed != Some(false);
+    known.wants_traffic && !at_rest
 }
 
 /// Whether tenants use a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.

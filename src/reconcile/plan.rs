@@ -497,7 +497,7 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, know
         (Farewell::Retain, _) if off => Mutation::Enable(described, Blocker::Retention).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
         (Farewell::Delete, None) => Finding::AwaitDisabled(described).into(),
-        (Farewell::Delete, Some(tenants)) if tenants.any() => {
+        (Farewell::Delete, Some(tenants)) if tenants.any() || known.in_use_unlisted => {
             if off {
                 return Mutation::Enable(described, Blocker::Tenants).into();
             }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
-    cloudfront::{AnycastIpListId, Group, Tags},
+    cloudfront::{AnycastIpListId, Group, Members, Operation, Tags},
 };
 
 /// The outcome of a pass.
@@ -48,7 +48,7 @@ pub fn outcome<C>(
         (false, None) => 0,
     };
     let Conclusion { finalizer, refused_now, error, .. } = conclusion;
-    Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error }
+    Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error, withheld: None }
 }
 
 fn of_failure<C>(
@@ -80,12 +80,18 @@ fn of_failure<C>(
         Trouble::MayHaveTagged(sent, _) => Change::Set(known.status.tags.clone().into_iter().chain(sent).collect()),
         _ => Change::Keep,
     };
+    let may_have_switched = error.operation == Operation::UpdateConnectionGroup && error.class.leaves_doubt();
+    let sight = failure.read.map_or(Sight::Unchanged, |read| {
+        // Whether it serves is not known until it is read again.
+        let enabled = read.config.enabled.filter(|_| !may_have_switched);
+        Sight::Group(Group { config: Members { enabled, ..read.config.clone() }, ..read })
+    });
     Conclusion {
         tags,
         attached,
         drift: Change::Keep,
         blocked_by: Change::Keep,
-        ..Conclusion::new(failure.read.map_or(Sight::Unchanged, Sight::Group), standing, reason, text)
+        ..Conclusion::new(sight, standing, reason, text)
     }
     .then(next)
     .failed(error)

@@ -1,6 +1,6 @@
 //! What a failed call means for the object. Pure, but for [`explain`], which may ask CloudFront about an Anycast list.
 //!
-//! In: the error and the intent. Out: reason, standing and pace: design.md section 3's table, one row for each class.
+//! In: the error and the intent. Out: reason, standing and pace, one row for each class of error.
 
 use super::{Known, backoff::Pace, desired::Intent, message, ownership::is_reserved};
 use crate::{

@@ -6,19 +6,18 @@ use std::{future::Future, sync::Arc};
 use futures::{
     FutureExt, StreamExt, TryStreamExt, channel::mpsc::UnboundedReceiver, future::join_all, stream::BoxStream,
 };
-use kube::runtime::{
-    Controller, controller,
-    reflector::{ObjectRef, Store},
-    watcher,
-};
+use kube::runtime::{Controller, controller, reflector::ObjectRef, watcher};
 
-use super::pass::{self, Context, PassError};
+use super::{
+    pass::{self, Context, PassError},
+    scope::Scope,
+};
 use crate::api::ConnectionGroup;
 
 /// One watch.
 pub struct Watch {
-    /// The cache that the stream fills.
-    pub store: Store<ConnectionGroup>,
+    /// What it covers.
+    pub scope: Arc<Scope>,
     /// Objects whose intent changed.
     pub stream: BoxStream<'static, Result<ConnectionGroup, watcher::Error>>,
     /// Objects that somebody wants looked at.
@@ -40,7 +39,8 @@ async fn one<S>(watch: Watch, context: &Arc<Context>, stop: S)
 where
     S: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Watch { store, stream, woken } = watch;
+    let Watch { scope, stream, woken } = watch;
+    let store = scope.store();
     let due = |object: ObjectRef<ConnectionGroup>, context: &Context| {
         context.objects.changed(&object);
         context.metrics.queue.add(object);
@@ -56,7 +56,7 @@ where
         .graceful_shutdown_on(stop.clone())
         .run(pass::run, pass::after_error, Arc::clone(context))
         .for_each(|ended| {
-            hear(&ended, context);
+            hear(&ended, &scope, context);
             std::future::ready(())
         });
     // kube starts no pass before the cache is filled, and while it waits for that it does not end either.
@@ -74,7 +74,7 @@ where
 
 type Ended = Result<(ObjectRef<ConnectionGroup>, controller::Action), controller::Error<PassError, watcher::Error>>;
 
-fn hear(ended: &Ended, context: &Context) {
+fn hear(ended: &Ended, scope: &Scope, context: &Context) {
     match ended {
         // The pass itself has logged what it did, or why it could not.
         Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
@@ -86,30 +86,23 @@ fn hear(ended: &Ended, context: &Context) {
             tracing::debug!(%object, "the object is gone");
         }
         Err(controller::Error::QueueError(error)) => {
-            let (reason, what) = interruption(error);
-            context.metrics.watch_failed(reason);
-            tracing::warn!(%error, "{what}");
+            context.metrics.watch_failed(reason_of(error));
+            tracing::warn!(%error, scope = scope.name(), "the watch of ConnectionGroup objects was interrupted; it is begun anew");
         }
         Err(error) => tracing::warn!(%error, "the controller was interrupted; it goes on"),
     }
 }
 
-/// Label and sentence for a watch that could not begin or go on. It is tried again in each case.
-fn interruption(error: &watcher::Error) -> (&'static str, &'static str) {
+/// The label for a watch that could not begin or go on. It is tried again in each case.
+fn reason_of(error: &watcher::Error) -> &'static str {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(answer))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(answer)) => Some(answer.code),
-        _ => None,
+        | watcher::Error::WatchStartFailed(kube::Error::Api(answer)) => answer.code,
+        _ => return "Interrupted",
     };
     match code {
-        Some(404) => (
-            "NotServed",
-            "the API server does not serve ConnectionGroup objects of this version: install the CustomResourceDefinition; nothing is done until then",
-        ),
-        Some(401 | 403) => (
-            "Forbidden",
-            "the API server does not let this operator list and watch ConnectionGroup objects: nothing is done until it does",
-        ),
-        _ => ("Interrupted", "the watch of ConnectionGroup objects was interrupted; it is resumed"),
+        404 => "NotServed",
+        401 | 403 => "Forbidden",
+        _ => "Interrupted",
     }
 }

@@ -42,11 +42,16 @@ pub fn holder(finalizers: &[String], own: &str) -> Holder {
     }
 }
 
-/// Stores the finalizer, in the place of the former one if that is there. The answer is who holds the object after that; nobody, if it is gone or going.
+/// Stores the finalizer, in the place of the former one if that is there. The answer is the object as it is after that, held by us or by another; none, if it
+/// is gone or going.
 ///
 /// # Errors
 /// The API server's refusal.
-pub async fn add(api: &Api<ConnectionGroup>, object: &ConnectionGroup, own: &str) -> Result<Holder, Box<kube::Error>> {
+pub async fn add(
+    api: &Api<ConnectionGroup>,
+    object: &ConnectionGroup,
+    own: &str,
+) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
     change(api, object, own, Presence::Present).await
 }
 
@@ -70,7 +75,7 @@ async fn change(
     object: &ConnectionGroup,
     own: &str,
     wanted: Presence,
-) -> Result<Holder, Box<kube::Error>> {
+) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
     let name = object.name_any();
     let mut current = object.clone();
     let mut tries = 1;
@@ -86,19 +91,19 @@ async fn change(
             "finalizers": finalizers,
         }});
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => return Ok(Holder::Us),
-            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(Holder::Nobody),
+            Ok(stored) => return Ok(Some(stored)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => tries += 1,
             Err(error) => return Err(Box::new(error)),
         }
         match api.get_opt(&name).await.map_err(Box::new)? {
             Some(fresh) if fresh.metadata.uid == object.metadata.uid => current = fresh,
-            Some(_) | None => return Ok(Holder::Nobody),
+            Some(_) | None => return Ok(None),
         }
         if wanted == Presence::Present {
             match holder(current.finalizers(), own) {
-                _ if current.metadata.deletion_timestamp.is_some() => return Ok(Holder::Nobody),
-                held @ (Holder::Us | Holder::Another(_)) => return Ok(held),
+                _ if current.metadata.deletion_timestamp.is_some() => return Ok(None),
+                Holder::Us | Holder::Another(_) => return Ok(Some(current)),
                 Holder::Nobody | Holder::Former => {}
             }
         }

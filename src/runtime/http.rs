@@ -28,7 +28,7 @@ use crate::{
 pub struct Served {
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Caches: readiness is that they have been filled.
+    /// Scopes: readiness is that one of them can be read.
     pub objects: Arc<Objects>,
     /// The call queue.
     pub queue: CallQueue,
@@ -74,10 +74,17 @@ async fn alive(State(served): State<Arc<Served>>) -> impl IntoResponse {
 }
 
 async fn ready(State(served): State<Arc<Served>>) -> impl IntoResponse {
-    if served.objects.are_synced() {
-        (StatusCode::OK, "ok")
+    let views = served.objects.views();
+    let blind = views.iter().filter_map(|(scope, blind)| {
+        let place = if scope == "*" { "all namespaces".to_owned() } else { format!("namespace '{scope}'") };
+        blind.map(|blind| format!("\nConnectionGroup objects in {place} cannot be read: {blind}"))
+    });
+    let blind = blind.collect::<Vec<_>>();
+    // One scope that can be read is work to do; the others are told of by name.
+    if blind.len() < views.len() {
+        (StatusCode::OK, format!("ok{}", blind.concat()))
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the ConnectionGroup objects have not been listed yet")
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready{}", blind.concat()))
     }
 }
 
@@ -86,6 +93,7 @@ async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
     let list = lists.snapshot.map(|list| (served.clock.moment().since(list.began), list.groups.len()));
     let at = AtScrape {
         objects: served.objects.all(),
+        views: served.objects.views(),
         swept: Swept { list, orphans: lists.orphans.len() },
         calls: Calls { rate: served.queue.rate(), slowed: served.queue.slowed(), depths: served.queue.depths() },
         now: served.clock.wall(),
@@ -97,13 +105,18 @@ async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
-    use crate::{cloudfront::fence::Fence, runtime::term::Term};
+    use kube::runtime::watcher;
 
-    fn served() -> State<Arc<Served>> {
+    use super::*;
+    use crate::{
+        cloudfront::fence::Fence,
+        runtime::{scope::Scope, term::Term},
+    };
+
+    fn served(scopes: Vec<Arc<Scope>>) -> State<Arc<Served>> {
         State(Arc::new(Served {
             metrics: Arc::new(Metrics::new(false)),
-            objects: Arc::default(),
+            objects: Arc::new(Objects::new(scopes)),
             queue: CallQueue::new(2.0, 10),
             lists: watch::channel(Lists::default()).1,
             clock: Arc::new(Term::default()),
@@ -113,17 +126,33 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn controllers_that_stand_still_are_not_alive() {
-        let served = served();
+        let served = served(Vec::new());
         assert_eq!(alive(served.clone()).await.into_response().status(), 200);
         tokio::time::advance(Duration::from_secs(31)).await;
         assert_eq!(alive(served).await.into_response().status(), 503);
     }
 
+    async fn readiness(served: &State<Arc<Served>>) -> (StatusCode, String) {
+        let answer = ready(served.clone()).await.into_response();
+        let (parts, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (parts.status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
     #[tokio::test]
-    async fn before_the_objects_have_been_listed_it_is_not_ready() {
-        let served = served();
-        assert_eq!(ready(served.clone()).await.into_response().status(), 503);
-        served.objects.sync().await;
-        assert_eq!(ready(served).await.into_response().status(), 200);
+    async fn it_is_ready_once_one_namespace_can_be_read_and_names_those_that_cannot() {
+        let (first, _feed) = Scope::new(Some("first".into()));
+        let (second, _other) = Scope::new(Some("second".into()));
+        let served = served(vec![Arc::clone(&first), Arc::clone(&second)]);
+        let (status, text) = readiness(&served).await;
+        assert!(status == 503 && text.contains("'first'") && text.contains("'second'"), "{text}");
+        first.saw(&watcher::Event::InitDone);
+        second.answered(StatusCode::FORBIDDEN);
+        let (status, text) = readiness(&served).await;
+        let expected = "ok\nConnectionGroup objects in namespace 'second' cannot be read: the API server does not let this operator list and watch";
+        assert!(status == 200 && text.starts_with(expected), "{text}");
+        second.answered(StatusCode::OK);
+        second.saw(&watcher::Event::InitDone);
+        assert_eq!(readiness(&served).await, (StatusCode::OK, "ok".to_owned()));
     }
 }

@@ -6,6 +6,7 @@ mod background;
 mod controllers;
 mod events;
 mod finalizer;
+mod fresh;
 mod http;
 mod identity;
 mod lease;
@@ -15,6 +16,7 @@ mod orphans;
 mod pass;
 mod pulse;
 mod schema;
+mod scope;
 mod shutdown;
 mod status;
 mod stream;
@@ -28,8 +30,8 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{Method, Request};
-use futures::{FutureExt, StreamExt, channel::mpsc};
+use axum::http::{Method, Request, Response};
+use futures::{FutureExt, StreamExt};
 use kube::{
     Api, Client, Config,
     client::{Body, ClientBuilder},
@@ -40,7 +42,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::timeout,
 };
-use tower::{filter::FilterLayer, timeout::TimeoutLayer};
+use tower::{filter::FilterLayer, timeout::TimeoutLayer, util::MapResponseLayer};
 
 use self::{
     background::{Background, Died, How},
@@ -52,6 +54,7 @@ use self::{
     objects::Objects,
     pass::{API_REQUESTS_AT_ONCE, Context},
     pulse::Pulse,
+    scope::Scope as Watched,
     term::Term,
 };
 use crate::{
@@ -116,7 +119,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let metrics = Arc::new(Metrics::new(args.metrics_per_object));
     let port = Sdk::connect(&endpoint(&args), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await;
     let (publish, lists) = watch::channel(Lists::default());
-    let (objects, watches) = watches(&args, &client);
+    let (objects, watches) = watches(&args, &config)?;
     let draining = {
         let fence = fence.clone();
         async move { fence.draining().await }.boxed().shared()
@@ -174,7 +177,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let passes = async {
         let passes = controllers::run(watches, &context, draining);
         tokio::select! {
-            _ = async { tokio::join!(passes, objects.sync()) } => {}
+            () = passes => {}
             never = pulse.beat() => match never {},
         }
     };
@@ -211,7 +214,8 @@ async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, 
 
 /// Begins the term as soon as this process may act; returns when it may no longer.
 ///
-/// It does not compete for the Lease until the caches have synced: a replica that cannot list objects would block one that can.
+/// A replica that cannot read objects in any scope does not compete for the Lease: it would block one that can. The one that wins lists all objects
+/// anew before it changes anything, for its caches may be old without a sign of it.
 async fn lead(
     election: Option<&mut Election>,
     objects: &Objects,
@@ -225,8 +229,9 @@ async fn lead(
         return pending().await;
     };
     metrics.leading(election.lease(), Leading::No);
-    objects.sync().await;
+    objects.any_listed().await;
     let until = election.win().await;
+    objects.list_anew();
     term.begin();
     metrics.leading(election.lease(), Leading::Yes);
     election.keep(until).await
@@ -259,24 +264,22 @@ async fn gate(term: Term, mut lists: watch::Receiver<Lists>, stop: impl Future<O
     }
 }
 
-fn watches(args: &RunArgs, client: &Client) -> (Arc<Objects>, Vec<Watch>) {
+fn watches(args: &RunArgs, config: &Config) -> Result<(Arc<Objects>, Vec<Watch>), RunError> {
     let namespaces = args.namespaces();
-    let apis = if namespaces.is_empty() {
-        vec![Api::all(client.clone())]
-    } else {
-        namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
-    };
-    let mut objects = Objects::default();
-    let watches = apis.into_iter().map(|api| {
-        let unreadable = Arc::default();
-        let (store, stream) = stream::watch(api, Arc::clone(&unreadable));
-        objects.add_unreadable(unreadable);
-        let (wake, woken) = mpsc::unbounded();
-        objects.add(store.clone(), wake);
-        Watch { store, stream: stream.boxed(), woken }
+    let scopes = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    let watches = scopes.into_iter().map(|namespace| {
+        let (scope, feed) = Watched::new(namespace.clone());
+        let client = watch_client(config.clone(), &scope)?;
+        let api = match namespace {
+            Some(namespace) => Api::namespaced(client, &namespace),
+            None => Api::all(client),
+        };
+        let stream = stream::watch(api, feed.writer, &scope).boxed();
+        Ok(Watch { scope, stream, woken: feed.woken })
     });
-    let watches = watches.collect();
-    (Arc::new(objects), watches)
+    let watches = watches.collect::<Result<Vec<_>, RunError>>()?;
+    let scopes = watches.iter().map(|watch| Arc::clone(&watch.scope)).collect();
+    Ok((Arc::new(Objects::new(scopes)), watches))
 }
 
 async fn config(args: &RunArgs) -> Result<Config, RunError> {
@@ -293,12 +296,34 @@ async fn config(args: &RunArgs) -> Result<Config, RunError> {
 /// Longest wait for the API server to begin its answer; also to the request that begins a watch. Passes are tried again.
 const API_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longest silence within an answer: a little longer than a watch that kube begins anew lasts (290 s).
-const API_SILENCE: Duration = Duration::from_secs(295);
+/// Longest silence within an answer to a pass; an idle connection lasts no longer either.
+const API_SILENCE: Duration = Duration::from_secs(30);
+
+/// Longest silence on the connection of a watch: a little longer than the API server lets a watch last.
+const WATCH_SILENCE: Duration = Duration::from_mins(1);
+
+/// Longest wait for a new connection.
+const API_CONNECT: Duration = Duration::from_secs(10);
+
+/// A client for one watch alone, so that its connection is its own, and what the API server answers tells whether the objects can be read.
+fn watch_client(mut config: Config, scope: &Arc<Watched>) -> Result<Client, RunError> {
+    config.connect_timeout = Some(API_CONNECT);
+    config.read_timeout = Some(WATCH_SILENCE);
+    config.reset_reader_on_write = true;
+    config.default_retry = false;
+    let scope = Arc::clone(scope);
+    let hear = MapResponseLayer::new(move |response: Response<_>| {
+        scope.answered(response.status());
+        response
+    });
+    let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    Ok(builder.with_layer(&hear).with_layer(&TimeoutLayer::new(API_PATIENCE)).build())
+}
 
 /// A client that writes only while `fence` is open; it may read at any time. A request that is not answered fails, as an API server that stands
 /// still, or a connection that was forgotten on the way, would else hold up passes and watches for good.
 fn client(mut config: Config, fence: &Fence) -> Result<Client, RunError> {
+    config.connect_timeout = Some(API_CONNECT);
     config.read_timeout = Some(API_SILENCE);
     config.reset_reader_on_write = true;
     // kube's own tries would pass below the fence, and take longer than a pass may.

@@ -1,25 +1,21 @@
-//! The objects of this process: their caches, how to wake them, and what is remembered of each between passes. Talks to nobody.
+//! The objects of this process: their scopes, and what is remembered of each between passes. Talks to nobody.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use futures::channel::mpsc::UnboundedSender;
-use kube::{
-    ResourceExt,
-    runtime::reflector::{ObjectRef, Store},
-};
-
+use futures::{FutureExt, future::select_all};
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::sync::Notify;
 
-use super::{pass::LastTry, stream::Unreadable};
+use super::{
+    pass::LastTry,
+    scope::{Blind, Scope},
+};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
-    cloudfront::{ErrorClass, Operation},
+    cloudfront::{ErrorClass, Operation, queue::Class},
     reconcile::{Memory, Outcome},
     sweep::{self, Objects as _},
 };
@@ -58,6 +54,20 @@ impl Remembered {
     }
 }
 
+impl Remembered {
+    /// The throttled operations for which a reconcile of that class waits before its first call: a switch-off only for those that it takes.
+    pub fn waits_for(&self, class: Class) -> impl Iterator<Item = Operation> {
+        let is_taken = move |operation: &Operation| match class {
+            Class::SwitchOff => matches!(
+                operation,
+                Operation::GetConnectionGroup | Operation::ListTagsForResource | Operation::UpdateConnectionGroup
+            ),
+            Class::Asked | Class::Inventory | Class::Progress | Class::Rest => true,
+        };
+        self.throttled.iter().copied().filter(is_taken)
+    }
+}
+
 /// Hears of an object's changes while a pass over it is under way.
 pub struct News<'a> {
     objects: &'a Objects,
@@ -78,41 +88,45 @@ impl Drop for News<'_> {
     }
 }
 
-/// Caches, wake-up channels and memories. Passes of one object never overlap, so a memory's lock is never waited for.
-#[derive(Default)]
+/// Scopes and memories. Passes of one object never overlap, so a memory's lock is never waited for.
 pub struct Objects {
-    scopes: Vec<(Store<ConnectionGroup>, UnboundedSender<ObjectRef<ConnectionGroup>>)>,
-    unreadable: Vec<Arc<Unreadable>>,
+    scopes: Vec<Arc<Scope>>,
     remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>,
     listening: Mutex<HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>>,
-    synced: AtomicBool,
 }
 
 impl Objects {
-    /// Adds the cache of one watch and the channel that wakes its objects.
-    pub fn add(&mut self, store: Store<ConnectionGroup>, wake: UnboundedSender<ObjectRef<ConnectionGroup>>) {
-        self.scopes.push((store, wake));
+    /// The objects of these scopes.
+    pub fn new(scopes: Vec<Arc<Scope>>) -> Self {
+        Self { scopes, remembered: Mutex::default(), listening: Mutex::default() }
     }
 
-    /// Adds what one watch has seen and could not read.
-    pub fn add_unreadable(&mut self, unreadable: Arc<Unreadable>) {
-        self.unreadable.push(unreadable);
-    }
-
-    /// Waits until every cache has been filled once.
-    pub async fn sync(&self) {
-        for (store, _) in &self.scopes {
-            if store.wait_until_ready().await.is_err() {
-                return;
-            }
+    /// Waits until the objects of one scope have been listed: then there is something to act for.
+    pub async fn any_listed(&self) {
+        if !self.scopes.is_empty() {
+            select_all(self.scopes.iter().map(|scope| scope.listed().boxed())).await;
         }
-        self.synced.store(true, Ordering::SeqCst);
+    }
+
+    /// Has all objects listed anew, on new connections; nothing is changed for any before its list is complete.
+    pub fn list_anew(&self) {
+        self.scopes.iter().for_each(|scope| scope.list_anew());
+    }
+
+    /// The scopes by name, and why the objects of some cannot be read.
+    pub fn views(&self) -> Vec<(String, Option<Blind>)> {
+        self.scopes.iter().map(|scope| (scope.name().to_owned(), scope.blind())).collect()
+    }
+
+    /// The scope of an object.
+    pub fn scope_of(&self, object: &ConnectionGroup) -> Option<&Arc<Scope>> {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        self.scopes.iter().find(|scope| scope.covers(namespace))
     }
 
     /// The object as its cache has it now.
     pub fn current(&self, object: &ConnectionGroup) -> Option<Arc<ConnectionGroup>> {
-        let object = ObjectRef::from_obj(object);
-        self.scopes.iter().find_map(|(store, _)| store.get(&object))
+        self.scope_of(object)?.store().get(&ObjectRef::from_obj(object))
     }
 
     /// The news of an object from now on. There is one pass over an object at a time.
@@ -156,23 +170,35 @@ impl Objects {
 
 impl sweep::Objects for Objects {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
-        self.scopes.iter().flat_map(|(store, _)| store.state()).collect()
+        self.scopes.iter().flat_map(|scope| scope.store().state()).collect()
     }
 
     fn unreadable(&self) -> Vec<(String, String)> {
-        self.unreadable.iter().flat_map(|unreadable| unreadable.names()).collect()
+        self.scopes.iter().flat_map(|scope| scope.unreadable().names()).collect()
     }
 
     fn are_synced(&self) -> bool {
-        self.synced.load(Ordering::SeqCst)
+        self.scopes.iter().all(|scope| scope.blind().is_none())
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {
-        for (store, wake) in &self.scopes {
-            if store.get(&object).is_some() {
-                // A closed channel means that the controller is stopping: nothing is left to wake.
-                let _ = wake.unbounded_send(object.clone());
-            }
+        let scope = self.scopes.iter().find(|scope| scope.store().get(&object).is_some());
+        if let Some(scope) = scope {
+            scope.wake(object);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_off_waits_for_no_throttled_operation_that_it_does_not_take() {
+        let throttled = BTreeSet::from([Operation::TagResource, Operation::UpdateConnectionGroup]);
+        let remembered = Remembered { throttled, ..Remembered::default() };
+        let waits = |class| remembered.waits_for(class).collect::<Vec<_>>();
+        assert_eq!(waits(Class::SwitchOff), [Operation::UpdateConnectionGroup]);
+        assert_eq!(waits(Class::Rest).len(), 2);
     }
 }

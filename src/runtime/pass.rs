@@ -19,6 +19,7 @@ use kube::{
 use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
     task::JoinHandle,
+    time::Instant,
 };
 use tracing::{Instrument, field::Empty};
 
@@ -28,6 +29,7 @@ use super::{
     Gate,
     events::Recorder,
     finalizer::{self, Holder},
+    fresh::{Fresh, Version},
     metrics::{Ended, Metrics},
     objects::{News, Objects, Remembered},
     schema, status,
@@ -41,7 +43,12 @@ use crate::{
         queue::{CallQueue, Class, Reservation},
         sdk::Sdk,
     },
-    reconcile::{Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings, backoff::Pace, reconcile},
+    reconcile::{
+        Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings,
+        backoff::Pace,
+        reconcile,
+        view::{Evidence, RECHECK, Withheld},
+    },
     sweep::Lists,
     telemetry::tell_trace_id,
 };
@@ -81,7 +88,7 @@ pub const API_REQUESTS_AT_ONCE: usize = 8;
 
 impl Context {
     /// Never closed, so there is always a turn in the end.
-    async fn api_turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub async fn api_turn(&self) -> Option<SemaphorePermit<'_>> {
         self.api_turns.acquire().await.ok()
     }
 }
@@ -125,6 +132,11 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
 async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
     let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
     metrics.queue.open();
+    // Nothing rests on a cache that was filled before this process led.
+    if !context.objects.scope_of(&object).is_some_and(|scope| scope.is_listed_for(&key)) {
+        metrics.queue.forget(&key);
+        return Ok(Action::await_change());
+    }
     // While it waited, on a standby perhaps for weeks, the object may have changed.
     let Some(object) = context.objects.current(&object) else {
         metrics.queue.forget(&key);
@@ -151,7 +163,7 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         Err(PassError::Panicked(panic_text(panic.as_ref())))
     });
     if let Err(error) = &ended {
-        span.in_scope(|| tracing::error!(%error, "the pass failed and is tried again"));
+        span.in_scope(|| tracing::error!(%error, "the reconcile failed and is retried"));
     }
     metrics.pass_ended(&key, ended.as_ref().map_or(Ended::Failed, |ended| ended.how));
     let PassEnded { how, next } = ended?;
@@ -206,41 +218,70 @@ fn how(outcome: &Outcome) -> Ended {
     }
 }
 
+/// How often a pass starts over with a newer version of its object before it makes way for others.
+const VERSIONS: usize = 3;
+
 async fn one(
     object: &Arc<ConnectionGroup>,
     context: &Context,
     reservation: &Arc<Reservation>,
 ) -> Result<PassEnded, PassError> {
+    let mut version = Version::cached(Arc::clone(object));
+    for _ in 0..VERSIONS {
+        match with(version, context, reservation).await? {
+            With::Ended(ended) => return Ok(ended),
+            With::Newer(newer) => version = newer,
+        }
+    }
+    Ok(PassEnded { how: Ended::Again, next: Some(LEAST_PAUSE) })
+}
+
+/// How a pass with one version of its object ended.
+enum With {
+    Ended(PassEnded),
+    /// There is a newer version.
+    Newer(Version),
+}
+
+async fn with(version: Version, context: &Context, reservation: &Arc<Reservation>) -> Result<With, PassError> {
+    let object = &*version.object;
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let held = match finalizer::holder(object.finalizers(), &context.finalizer) {
-        held @ (Holder::Us | Holder::Another(_)) => held,
-        // Nothing may be added to an object that is being deleted.
-        Holder::Former if object.meta().deletion_timestamp.is_some() => Holder::Us,
-        Holder::Nobody if object.meta().deletion_timestamp.is_some() => Holder::Nobody,
-        Holder::Nobody | Holder::Former => {
-            let _turn = context.api_turn().await;
-            finalizer::add(&api, object, &context.finalizer).await?
-        }
-    };
-    match held {
+    let deleting = object.meta().deletion_timestamp.is_some();
+    match finalizer::holder(object.finalizers(), &context.finalizer) {
         Holder::Us => {}
-        Holder::Another(theirs) => return Ok(leave(object, &theirs, context).await),
-        Holder::Nobody | Holder::Former => {
+        Holder::Another(theirs) => return Ok(With::Ended(leave(object, &theirs, context).await)),
+        // Nothing may be added to an object that is being deleted.
+        Holder::Former if deleting => {}
+        Holder::Nobody if deleting => {
             context.objects.forget(&uid);
-            return Ok(DONE);
+            return Ok(With::Ended(DONE));
+        }
+        Holder::Nobody | Holder::Former => {
+            let turn = context.api_turn().await;
+            let asked = Instant::now();
+            let stored = finalizer::add(&api, object, &context.finalizer).await?;
+            drop(turn);
+            if stored.is_none() {
+                context.objects.forget(&uid);
+            }
+            // The answer is the object as it is now.
+            return Ok(stored.map_or(With::Ended(DONE), |stored| With::Newer(Version::read(stored, asked))));
         }
     }
 
     let remembered = context.objects.remember(&uid);
     let mut remembered = remembered.lock().await;
     if remembered.released {
-        return Ok(DONE);
+        return Ok(With::Ended(DONE));
     }
-    let Some((object, outcome)) = Box::pin(look(object, context, &mut remembered, reservation)).await else {
-        return Ok(ABANDONED);
-    };
-    let object = &*object;
+    let looked = Box::pin(look(&version, &api, context, &mut remembered, reservation)).await;
+    let Some(Looked { version, outcome, newer }) = looked else { return Ok(With::Ended(ABANDONED)) };
+    if let Some(why) = outcome.withheld {
+        return Ok(withheld(why, newer));
+    }
+    reservation.end();
+    let object = &*version.object;
     remembered.status = Some(outcome.status.clone());
     remembered.tried(&outcome);
 
@@ -251,6 +292,12 @@ async fn one(
             stored?;
         }
         Finalizer::Release => {
+            // The policies that let it go may have been edited since.
+            let port = context.port.within(Arc::clone(reservation));
+            let view = Fresh::new(&api, &version, context, &port);
+            if let Err(why) = view.check(Evidence::RecentEvent).await {
+                return Ok(withheld(why, view.newer()));
+            }
             let turn = context.api_turn().await;
             finalizer::remove(&api, object, &context.finalizer).await?;
             drop(turn);
@@ -259,11 +306,21 @@ async fn one(
             tell(object, &outcome, context).await;
             // This object is remembered until the cache no longer shows it; here go those that were let go before.
             context.objects.forget_the_gone();
-            return Ok(DONE);
+            return Ok(With::Ended(DONE));
         }
     }
     remembered.failures = 0;
-    Ok(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) })
+    Ok(With::Ended(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) }))
+}
+
+fn withheld(why: Withheld, newer: Option<Version>) -> With {
+    match (why, newer) {
+        (Withheld::Changed, Some(newer)) => With::Newer(newer),
+        (Withheld::Gone, _) => With::Ended(DONE),
+        (Withheld::Changed | Withheld::Unreadable | Withheld::Late, _) => {
+            With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
+        }
+    }
 }
 
 /// Leaves an object to the installation that holds it, and says so once. It is seen again now and then, as that finalizer may be taken off.
@@ -333,29 +390,39 @@ async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// The outcome of a reconcile, and the object as it was reconciled; none if the process is to end before a call was begun, or if the next pass has to
-/// take the object up from its beginning.
+/// The outcome of a reconcile.
+struct Looked {
+    /// The object as it was reconciled.
+    version: Version,
+    outcome: Outcome,
+    /// A newer one, which the change that is withheld has to start over with.
+    newer: Option<Version>,
+}
+
+/// Reconciles; none if the process is to end before a call was begun, or if the next pass has to take the object up from its beginning.
 ///
 /// Until its first call nothing has happened. What changes before is taken up, at the place in the queue that is held already.
 async fn look(
-    object: &Arc<ConnectionGroup>,
+    version: &Version,
+    api: &Api<ConnectionGroup>,
     context: &Context,
     remembered: &mut Remembered,
     reservation: &Arc<Reservation>,
-) -> Option<(Arc<ConnectionGroup>, Outcome)> {
-    let news = context.objects.news_of(object);
-    let mut object = Arc::clone(object);
+) -> Option<Looked> {
+    let news = context.objects.news_of(&version.object);
+    let mut version = version.clone();
     loop {
         let ended = tokio::select! {
             biased;
-            outcome = Box::pin(reconcile_in_turn(&object, context, remembered, reservation)) => Some(outcome?),
+            ended = Box::pin(reconcile_in_turn(&version, api, context, remembered, reservation)) => Some(ended?),
             () = changed_before_its_turn(&news, reservation) => None,
         };
-        if let Some(outcome) = ended {
-            reservation.end();
-            return Some((object, outcome));
+        if let Some((outcome, newer)) = ended {
+            return Some(Looked { version, outcome, newer });
         }
-        object = context.objects.current(&object).filter(|current| is_held_alike(current, &object))?;
+        let object = &version.object;
+        let current = context.objects.current(object).filter(|current| is_held_alike(current, object))?;
+        version = Version::cached(current);
     }
 }
 
@@ -372,30 +439,34 @@ fn is_held_alike(current: &ConnectionGroup, before: &ConnectionGroup) -> bool {
     current.metadata.uid == before.metadata.uid && current.metadata.finalizers == before.metadata.finalizers
 }
 
-/// The outcome of a reconcile of the object as it is now; none if a call of it was not begun, because the process is to end.
+/// The outcome of a reconcile of the object as it is now, and the version to start over with, if so; none if a call of it was not begun, because the
+/// process is to end.
 async fn reconcile_in_turn(
-    object: &ConnectionGroup,
+    version: &Version,
+    api: &Api<ConnectionGroup>,
     context: &Context,
     remembered: &mut Remembered,
     reservation: &Arc<Reservation>,
-) -> Option<Outcome> {
-    let mut object = object.clone();
+) -> Option<(Outcome, Option<Version>)> {
+    let mut object = ConnectionGroup::clone(&version.object);
     if remembered.status.is_some() {
         object.status.clone_from(&remembered.status);
     }
     plan_deep_check(&mut remembered.memory, context.clock.moment(), context.policy.deep_check_interval);
     let lists = context.lists.borrow().clone();
     let port = context.port.within(Arc::clone(reservation));
+    let view = Fresh::new(api, version, context, &port);
     let around = Surroundings {
         port: &port,
         policy: &context.policy,
         snapshot: lists.snapshot.as_deref(),
         list_trouble: lists.trouble.as_ref(),
         clock: context.clock.as_ref(),
+        view: &view,
     };
     let known = Known::of(&object, &remembered.memory, &around);
     let class = class_of(&object, &known, around.snapshot, remembered.last_try);
-    reservation.ask_for(class, remembered.throttled.iter().copied());
+    reservation.ask_for(class, remembered.waits_for(class));
     let outcome = tokio::select! {
         outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)) => outcome,
         () = port.abandoned() => return None,
@@ -405,9 +476,9 @@ async fn reconcile_in_turn(
     }
     if let Some(error) = &outcome.error {
         let retry_in = humantime::format_duration(outcome.requeue).to_string();
-        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront did not do as asked");
+        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
     }
-    Some(outcome)
+    Some((outcome, view.newer()))
 }
 
 /// The first full read by this process. At random: were it the same in each process, and none lived for long, some objects would never have

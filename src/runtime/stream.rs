@@ -1,7 +1,7 @@
-//! The stream of objects to look at. Talks to the Kubernetes API server.
+//! The stream of objects to reconcile. Talks to the Kubernetes API server.
 //!
-//! In: an `Api`. Out: a cache, and the objects whose intent changed. An object that does not decode is warned of once and left out; the others
-//! go on. Fields that nobody reads are dropped before they are cached.
+//! In: an `Api`, and the scope that it is the watch of. Out: a cache, and the objects whose intent changed. An object that does not decode is
+//! warned of once and left out; the others go on. Fields that nobody reads are dropped before they are cached.
 
 use std::{
     collections::BTreeMap,
@@ -9,41 +9,96 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream::unfold};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource, ResourceExt,
     core::DeserializeGuard,
-    runtime::{PredicateConfig, WatchStreamExt, reflector, watcher},
+    runtime::{PredicateConfig, WatchStreamExt, reflector::store::Writer, watcher},
+};
+use tokio::sync::watch;
+
+use super::scope::Scope;
+use crate::{
+    api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT},
+    reconcile::view::Basis,
 };
 
-use crate::api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT};
+/// After so many seconds the API server ends a watch. One that is silent for a little longer is given up by the client: its connection is dead.
+const WATCH_SECONDS: u32 = 50;
 
-/// A cache and the stream that fills it; the stream must be polled for the cache to live.
+/// Objects in one page of a list. An object may have more than a megabyte, and all of a page is in memory several times while it is decoded.
+const PAGE: u32 = 10;
+
+/// The value of an annotation is copied into status; nobody needs more of it to tell one request from the next.
+const LONGEST_REQUEST: usize = 256;
+
+/// The stream that fills a scope's cache; it must be polled for the cache to live.
 pub fn watch(
     api: Api<DeserializeGuard<ConnectionGroup>>,
-    unreadable: Arc<Unreadable>,
-) -> (reflector::Store<ConnectionGroup>, impl Stream<Item = Result<ConnectionGroup, watcher::Error>> + Send + 'static) {
-    let (reader, writer) = reflector::store();
-    let stream = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .filter_map(move |event| std::future::ready(event.map(|event| decoded(event, &unreadable)).transpose()))
-        .modify(|object| {
-            object.managed_fields_mut().clear();
-        })
+    writer: Writer<ConnectionGroup>,
+    scope: &Arc<Scope>,
+) -> impl Stream<Item = Result<ConnectionGroup, watcher::Error>> + Send + 'static {
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
+    let (begins, reads, saw) = (Arc::clone(scope), Arc::clone(scope), Arc::clone(scope));
+    let begin = move |number| {
+        begins.begins(number);
+        watcher(api.clone(), config.clone()).default_backoff().boxed()
+    };
+    begun_anew(begin, scope.wanted())
+        .filter_map(move |event| std::future::ready(event.map(|event| decoded(event, reads.unreadable())).transpose()))
+        .modify(slim)
         .reflect(writer)
+        .inspect_ok(move |event| saw.saw(event))
         .applied_objects()
-        .predicate_filter(intent, PredicateConfig::default());
-    (reader, stream)
+        .predicate_filter(intent, PredicateConfig::default())
 }
 
-/// A hash of everything that may call for a pass at once. Status and finalizers are not in it, so that our own writes wake nobody; a finalizer
-/// of ours that somebody takes off is put back by the next pass that is due.
+/// A stream that is dropped, and begun anew, with each number.
+fn begun_anew<S>(begin: impl Fn(u64) -> S, mut numbers: watch::Receiver<u64>) -> impl Stream<Item = S::Item>
+where
+    S: Stream + Unpin,
+{
+    let first = begin(*numbers.borrow_and_update());
+    unfold((first, begin, numbers), async |(mut current, begin, mut numbers)| {
+        loop {
+            tokio::select! {
+                biased;
+                Ok(()) = numbers.changed() => current = begin(*numbers.borrow_and_update()),
+                item = current.next() => return item.map(|item| (item, (current, begin, numbers))),
+            }
+        }
+    })
+}
+
+/// Drops what no reconcile reads: an object may carry a megabyte of other people's labels, annotations and managed fields.
+pub fn slim(object: &mut ConnectionGroup) {
+    let whole = std::mem::take(&mut object.metadata);
+    let requested = whole.annotations.unwrap_or_default().remove_entry(RECONCILE_REQUESTED_AT);
+    let annotations = requested.map(|(key, mut value)| {
+        value.truncate(value.floor_char_boundary(LONGEST_REQUEST));
+        [(key, value)].into()
+    });
+    object.metadata = ObjectMeta {
+        name: whole.name,
+        namespace: whole.namespace,
+        uid: whole.uid,
+        generation: whole.generation,
+        resource_version: whole.resource_version,
+        creation_timestamp: whole.creation_timestamp,
+        deletion_timestamp: whole.deletion_timestamp,
+        // All of them: a change of ours writes the whole list.
+        finalizers: whole.finalizers,
+        annotations,
+        ..ObjectMeta::default()
+    };
+}
+
+/// A hash of everything that may call for a reconcile at once. Status is not in it, so that our own writes of it wake nobody.
 #[expect(clippy::unnecessary_wraps, reason = "kube's predicates may decline to judge")]
 fn intent(object: &ConnectionGroup) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
-    let meta = object.meta();
-    (meta.generation, &meta.uid, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+    Basis::of(object).hash(&mut hasher);
     object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut hasher);
     Some(hasher.finish())
 }
@@ -143,7 +198,10 @@ fn decoded(
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+    use k8s_openapi::{
+        apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time},
+        jiff::Timestamp,
+    };
 
     use super::*;
     use crate::api::ConnectionGroupStatus;
@@ -209,13 +267,44 @@ mod tests {
     }
 
     #[test]
-    fn our_own_writes_call_for_nothing() {
-        let before = hash_after(|_| {});
+    fn our_own_status_calls_for_nothing_and_a_finalizer_that_somebody_took_off_does() {
+        let kept = hash_after(|object| object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]));
         let after = hash_after(|object| {
             object.status = Some(ConnectionGroupStatus::UNSEEN);
-            object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]);
+            object.metadata.finalizers = Some(vec!["foregroundDeletion".into(), crate::api::finalizer("prod")]);
             object.metadata.resource_version = Some("7".into());
         });
-        assert_eq!(before, after);
+        assert_eq!(kept, after);
+        assert_ne!(kept, hash_after(|_| {}));
+    }
+
+    #[test]
+    fn of_an_object_of_a_megabyte_the_cache_keeps_what_a_reconcile_reads() {
+        let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        object.metadata.uid = Some("a".into());
+        object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]);
+        let small = object.clone();
+        object.metadata.labels = Some((0..1000).map(|n| (format!("label-{n}"), "x".repeat(63))).collect());
+        object.annotations_mut().insert("padding".into(), "x".repeat(200_000));
+        object.annotations_mut().insert(RECONCILE_REQUESTED_AT.into(), "\u{e9}".repeat(50_000));
+        object.metadata.managed_fields = Some(vec![ManagedFieldsEntry::default(); 100]);
+        slim(&mut object);
+        let request = object.metadata.annotations.take().unwrap().remove(RECONCILE_REQUESTED_AT).unwrap();
+        assert_eq!(request, "\u{e9}".repeat(LONGEST_REQUEST / 2));
+        assert_eq!(serde_json::to_value(&object).unwrap(), serde_json::to_value(&small).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_begun_anew_goes_on_with_the_new_one() {
+        let number = watch::Sender::new(0);
+        let begin = |number: u64| futures::stream::repeat(number).take(2).chain(futures::stream::pending()).boxed();
+        let mut stream = std::pin::pin!(begun_anew(begin, number.subscribe()));
+        assert_eq!(stream.next().await, Some(0));
+        number.send_replace(1);
+        assert_eq!([stream.next().await, stream.next().await], [Some(1); 2]);
+        let mut third = stream.next();
+        assert!(futures::poll!(&mut third).is_pending());
+        number.send_replace(2);
+        assert_eq!(third.await, Some(2));
     }
 }

@@ -72,12 +72,19 @@ async fn a_fallback_that_cloudfront_refuses_does_not_hold_up_the_emergency_switc
     assert!(!admin.group("edge").await?.unwrap().resource.enabled);
     assert_eq!(sent(&admin).await?, [Some("E1 & <ABC>".to_owned()), None]);
 
+    // Any other update is refused as a whole: it did not ask for the fallback to be removed.
+    let group = Box::pin(port.describe(&Lookup::Name(GroupName::new("edge")))).await.unwrap().unwrap().group;
+    admin.add_fault(&refused(Some(1))).await?;
+    let other = Members { ipv6_enabled: Some(false), ..group.config.clone() };
+    let error = port.update(&group, &other).await.unwrap_err();
+    assert_eq!((error.class, sent(&admin).await?.len()), (ErrorClass::InvalidArgument, 3));
+
     // What is refused for another reason is refused after the second try, and not sent again.
     admin.edit_group("edge", &GroupPatch { enabled: Some(true), ..GroupPatch::default() }).await?;
     let lookup = Lookup::Name(GroupName::new("edge"));
     let group = Box::pin(port.describe(&lookup)).await.unwrap().unwrap().group;
     admin.add_fault(&refused(None)).await?;
     let error = port.update(&group, &off(&group)).await.unwrap_err();
-    assert_eq!((error.class, sent(&admin).await?.len()), (ErrorClass::InvalidArgument, 4));
+    assert_eq!((error.class, sent(&admin).await?.len()), (ErrorClass::InvalidArgument, 5));
     Ok(())
 }

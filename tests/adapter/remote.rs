@@ -8,7 +8,7 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
-    reconcile::{Finalizer, Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
+    reconcile::{Finalizer, Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile, view::UpToDate},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -91,6 +91,7 @@ impl Remote {
             snapshot: self.snapshot.as_ref(),
             list_trouble: None,
             clock: &clock,
+            view: &UpToDate,
         };
         let outcome = Box::pin(reconcile(&self.object, &mut self.memory, &around)).await;
         self.object.status = Some(outcome.status.clone());

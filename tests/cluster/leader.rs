@@ -16,7 +16,7 @@ use crate::{steps, steps::PATIENCE};
 const LEASE: &str = "connection-group-operator";
 
 /// A Lease that is over soon, for tests that wait for its end.
-const SHORT: [&str; 3] = [
+pub const SHORT: [&str; 3] = [
     "--leader-election-lease-duration=3s",
     "--leader-election-renew-deadline=2s",
     "--leader-election-retry-period=200ms",
@@ -25,7 +25,7 @@ const SHORT: [&str; 3] = [
 /// A Lease that is not over before a test has given up waiting for it.
 const LONG: [&str; 2] = ["--leader-election-lease-duration=600s", "--leader-election-renew-deadline=500s"];
 
-fn replica(bed: &Testbed, name: &str, pace: &[&str]) -> OperatorBuilder {
+pub fn replica(bed: &Testbed, name: &str, pace: &[&str]) -> OperatorBuilder {
     steps::operator(bed)
         .args(["--leader-election", "--leader-election-namespace", &bed.namespace])
         .args(pace)
@@ -45,7 +45,7 @@ fn turns(calls: &[LoggedCall]) -> Vec<&str> {
 }
 
 /// Waits until CloudFront hears of somebody else than those who led before; returns who it is.
-async fn successor(bed: &Testbed, former: &[&str]) -> Result<String> {
+pub async fn successor(bed: &Testbed, former: &[&str]) -> Result<String> {
     let what = format!("a call of another than {former:?}");
     wait_until(PATIENCE, &what, async || {
         let calls = bed.simulator.admin.requests(0).await.map_err(|error| error.to_string())?;
@@ -226,11 +226,13 @@ fn renewed(lease: &Lease, skew: SignedDuration) -> Lease {
 async fn a_lease_that_may_not_be_written_is_said_and_nothing_is_done() -> Result<()> {
     let bed = steps::bed().await?;
     bed.kubectl(&["create", "serviceaccount", "powerless"]).await?;
-    bed.kubectl(&["create", "role", "reader", "--verb=get,list,watch", "--resource=connectiongroups"]).await?;
+    bed.kubectl(&["create", "role", "reader", "--verb=get,list,watch", "--resource=connectiongroups,namespaces"])
+        .await?;
     let subject = format!("--serviceaccount={}:powerless", bed.namespace);
     bed.kubectl(&["create", "rolebinding", "reader", "--role=reader", &subject]).await?;
     let kubeconfig = bed.control_plane.kubeconfig_of(&bed.namespace, "powerless").await?;
-    let operator: Operator = replica(&bed, "first", &SHORT).kubeconfig(kubeconfig).start().await?;
+    let identity = ["--identity-namespace", &bed.namespace];
+    let operator: Operator = replica(&bed, "first", &SHORT).args(identity).kubeconfig(kubeconfig).start().await?;
     wait_until(PATIENCE, "a line about the Lease", async || {
         let log = std::fs::read_to_string(operator.log()).map_err(|error| error.to_string())?;
         let said = log.contains("RBAC (get, create, update on leases)") && log.contains("forbidden");

@@ -17,10 +17,10 @@ fn every_reason_of_a_condition_has_its_section_and_no_other_has() {
 }
 
 #[test]
-fn every_section_on_a_reason_says_what_it_means_what_to_look_at_and_what_to_do() {
+fn every_section_on_a_reason_says_what_it_means_what_to_check_and_what_to_do() {
     for reason in reasons() {
         let text = section("docs/runbook.md", &format!("### {reason}"));
-        for part in ["**Meaning.**", "**Look.**", "**Do.**"] {
+        for part in ["**Meaning.**", "**Check.**", "**Do.**"] {
             assert_eq!(text.matches(part).count(), 1, "{part} in {reason}");
         }
     }

@@ -1,4 +1,4 @@
-//! How few calls it takes: the promises of design.md, sections 4 and 5, counted.
+//! How few calls it takes to create, to keep and to delete: counted at the port.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -32,4 +32,5 @@ mod sweep;
 mod table;
 mod trouble;
 mod unstated;
+mod view;
 mod world;

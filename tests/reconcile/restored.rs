@@ -6,7 +6,7 @@ use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::{
         ErrorClass,
-        Operation::{ListDistributionTenants, UntagResource, UpdateConnectionGroup},
+        Operation::{DeleteConnectionGroup, ListDistributionTenants, UntagResource, UpdateConnectionGroup},
     },
     reconcile::Finalizer,
 };
@@ -68,6 +68,47 @@ fn a_tenant_that_comes_after_the_roll_out_is_served_again_before_it_is_said_to_b
     world.at_once();
     assert!(world.group().unwrap().resource.enabled);
     assert_eq!((world.ready().1.as_str(), restored(&world)), ("InUse", 1));
+}
+
+#[test]
+fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again_and_its_deletion_is_tried_again_later()
+{
+    let mut world = being_disabled();
+    world.advance(PROPAGATION);
+    world.sweep();
+    for _ in 0..4 {
+        world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
+        let pause = world.pass().requeue;
+        world.advance(pause);
+    }
+    world.at_once();
+    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+    assert_eq!((world.ready().1.as_str(), restored(&world)), ("InUse", 1));
+    assert!(world.message().contains("lists no distribution tenant"), "{}", world.message());
+    world.faults_stop();
+    world.calls();
+    world.advance(Duration::from_mins(30));
+    world.sweep();
+    world.pass();
+    assert_eq!(world.mutations(), [], "not in the next hour");
+    world.advance(Duration::from_mins(31));
+    world.sweep();
+    world.settle();
+    assert_eq!(world.group(), None, "and the deletion goes on");
+}
+
+#[test]
+fn protection_set_after_a_disable_without_an_answer_puts_the_group_back_up_without_a_list() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.delete();
+    world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+    world.pass();
+    world.snapshot = None;
+    world.edit(|spec| spec.deletion_protection = true);
+    world.at_once();
+    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+    assert_eq!(world.ready().1, "DeletionProtected");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use cloudfront_simulator::model::{ConnectionGroup as Shown, Versioned};
 use connection_group_operator::{
     api::{AdoptionPolicy, DeletionPolicy, Mode},
-    reconcile::{Finalizer, Known, Surroundings, desired::Intent, observe::observe, plan::plan},
+    reconcile::{Finalizer, Known, Surroundings, desired::Intent, observe::observe, plan::plan, view::UpToDate},
 };
 
 use self::{
@@ -80,6 +80,7 @@ fn planned(world: &World) -> Name {
         snapshot: world.snapshot.as_ref(),
         list_trouble: world.list_trouble.as_ref(),
         clock: &clock,
+        view: &UpToDate,
     };
     let intent = Intent::of(&world.object);
     let known = Known::of(&world.object, &world.memory, &around);

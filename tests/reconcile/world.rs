@@ -12,7 +12,12 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
-    reconcile::{Event, Finalizer, Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile},
+    reconcile::{
+        Event, Finalizer, Memory, Outcome, Policy, Surroundings,
+        ownership::Installation,
+        reconcile,
+        view::{UpToDate, View},
+    },
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -152,12 +157,18 @@ impl World {
     /// One pass whose outcome is lost, as in a crash before the status write.
     pub fn pass_without_storing(&mut self) -> Outcome {
         let clock = self.clock();
+        self.pass_with(&UpToDate, &clock)
+    }
+
+    /// The same, with this view of the object and this clock.
+    pub fn pass_with(&mut self, view: &dyn View, clock: &dyn Clock) -> Outcome {
         let around = Surroundings {
             port: &self.port,
             policy: &self.policy,
             snapshot: self.snapshot.as_ref(),
             list_trouble: self.list_trouble.as_ref(),
-            clock: &clock,
+            clock,
+            view,
         };
         now(reconcile(&self.object, &mut self.memory, &around))
     }

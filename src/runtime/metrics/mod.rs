@@ -31,6 +31,8 @@ use crate::{
     reconcile::Outcome,
 };
 
+use super::scope::Blind;
+
 pub use self::{account::Swept, calls::Calls, controller::Ended, queue::Queue};
 
 /// The one controller, as label `controller` and as label `name` of its queue.
@@ -48,6 +50,7 @@ pub struct Metrics {
     account: Account,
     calls: CallGauges,
     master: IntGaugeVec,
+    readable: IntGaugeVec,
     acts: AtomicBool,
     reconcile_id: AtomicU64,
     scrape: Mutex<()>,
@@ -57,6 +60,8 @@ pub struct Metrics {
 pub struct AtScrape {
     /// All objects, as the cache has them.
     pub objects: Vec<Arc<ConnectionGroup>>,
+    /// The scopes, and why the objects of some cannot be read.
+    pub views: Vec<(String, Option<Blind>)>,
     /// What the last sweeps brought.
     pub swept: Swept,
     /// What the call queue shows.
@@ -101,6 +106,12 @@ impl Metrics {
                 "leader_election_master_status",
                 "Whether this process holds the Lease; absent without leader election.",
                 &["name"],
+            ),
+            readable: int_gauge(
+                &registry,
+                "connection_group_operator_scope_readable",
+                "Whether the objects of a watched namespace can be read; `*` is all namespaces. While they cannot, nothing is changed for them.",
+                &["namespace"],
             ),
             // Without leader election nobody tells.
             acts: AtomicBool::new(true),
@@ -156,6 +167,9 @@ impl Metrics {
         // Two scrapes at once must not count the objects twice.
         let _turn = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         self.controller.under_way(self.queue.measure());
+        for (scope, blind) in &at.views {
+            self.readable.with_label_values(&[scope]).set(blind.is_none().into());
+        }
         let acts = self.acts.load(Ordering::SeqCst);
         self.objects.measure(if acts { &at.objects } else { &[] }, at.now);
         self.account.measure(acts.then_some(&at.swept));
@@ -206,8 +220,9 @@ mod tests {
     fn scraped(metrics: &Metrics) -> String {
         let objects = vec![Arc::new(ConnectionGroup::new("edge", ConnectionGroupSpec::default()))];
         let swept = Swept { list: None, orphans: 0 };
+        let views = vec![("a".to_owned(), None), ("b".to_owned(), Some(Blind::NotListed))];
         let calls = Calls { rate: 2.0, slowed: Vec::new(), depths: CallQueue::new(2.0, 10).depths() };
-        metrics.text(&AtScrape { objects, swept, calls, now: Timestamp::UNIX_EPOCH })
+        metrics.text(&AtScrape { objects, views, swept, calls, now: Timestamp::UNIX_EPOCH })
     }
 
     const LEADER: &str = "leader_election_master_status{name=\"lease\"} 1\n";
@@ -231,6 +246,14 @@ mod tests {
         let text = scraped(&Metrics::new(false));
         assert!(text.contains("connection_group_operator_status_conditions{"), "{text}");
         assert!(!text.contains("leader_election"), "{text}");
+    }
+
+    #[test]
+    fn a_scope_that_cannot_be_read_is_named() {
+        let text = scraped(&Metrics::new(false));
+        for line in ["readable{namespace=\"a\"} 1", "readable{namespace=\"b\"} 0"] {
+            assert!(text.contains(&format!("connection_group_operator_scope_{line}\n")), "{line}: {text}");
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Objects {
             count: gauges(
                 registry,
                 "connection_group_operator_status_conditions",
-                "ConnectionGroup objects in each state; an object that nobody has looked at yet is Ready Unknown.",
+                "ConnectionGroup objects in each state; an object that was not reconciled yet is Ready Unknown.",
                 &state,
             ),
             seconds: gauges(
@@ -68,7 +68,7 @@ impl Objects {
             terminated: histogram(
                 registry,
                 "connection_group_operator_termination_duration_seconds",
-                "How long objects took from their deletion until they were let go.",
+                "Time from the deletion of objects to the removal of the finalizer.",
                 &[],
                 &DELETION_SECONDS,
             ),

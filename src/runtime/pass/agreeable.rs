@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
-use futures::channel::mpsc;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use kube::runtime::{reflector, watcher};
+use kube::runtime::watcher;
 use tokio::net::TcpListener;
 
 use super::*;
@@ -15,7 +14,10 @@ use crate::{
     api::{ConnectionGroupSpec, Mode, finalizer},
     cloudfront::{Operation, Snapshot},
     reconcile::ownership::Installation,
-    runtime::term::Term,
+    runtime::{
+        scope::{Feed, Scope},
+        term::Term,
+    },
 };
 
 /// An API server that has no objection; the requests it got.
@@ -32,12 +34,19 @@ async fn agreeable() -> (Client, Arc<Mutex<Vec<String>>>) {
     (Client::try_from(kube::Config::new(url)).unwrap(), asked)
 }
 
+/// A scope whose cache shows this object.
+fn filled(shown: &ConnectionGroup) -> (Arc<Scope>, Feed) {
+    let (scope, mut feed) = Scope::new(None);
+    for event in [watcher::Event::Init, watcher::Event::InitApply(shown.clone()), watcher::Event::InitDone] {
+        feed.writer.apply_watcher_event(&event);
+        scope.saw(&event);
+    }
+    (scope, feed)
+}
+
 /// What passes share; the cache shows this object, whatever becomes of it.
 fn context(client: Client, shown: &ConnectionGroup) -> Context {
-    let (cache, mut writer) = reflector::store();
-    writer.apply_watcher_event(&watcher::Event::Apply(shown.clone()));
-    let mut objects = Objects::default();
-    objects.add(cache, mpsc::unbounded().0);
+    let (scope, _) = filled(shown);
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(Metrics::new(false));
     let (queue, fence) = (CallQueue::new(1.0, 1), Fence::default());
@@ -61,7 +70,7 @@ fn context(client: Client, shown: &ConnectionGroup) -> Context {
         finalizer: finalizer("prod"),
         clock,
         lists: watch::channel(Lists { snapshot: Some(Arc::new(nothing_there)), ..Lists::default() }).1,
-        objects: Arc::new(objects),
+        objects: Arc::new(Objects::new(vec![scope])),
         metrics,
         fence,
         gate: std::future::ready(Gate::Open).boxed().shared(),
@@ -127,17 +136,15 @@ async fn what_changes_while_a_pass_waits_in_the_call_queue_is_taken_up_at_once()
     let object = managed();
     let (client, asked) = agreeable().await;
     let queue = closed_queue().await;
-    let (cache, mut writer) = reflector::store();
-    writer.apply_watcher_event(&watcher::Event::Apply(object.clone()));
-    let mut objects = Objects::default();
-    objects.add(cache, mpsc::unbounded().0);
+    let (scope, mut feed) = filled(&object);
+    let objects = Objects::new(vec![scope]);
     let objects = Arc::new(objects);
     let context = Context { queue: queue.clone(), objects: Arc::clone(&objects), ..context(client, &object) };
     let mut pass = Box::pin(run(Arc::new(object.clone()), Arc::new(context)));
     until_one_waits(&queue, &mut pass).await;
     let mut suspended = object.clone();
     suspended.spec.suspend = true;
-    writer.apply_watcher_event(&watcher::Event::Apply(suspended));
+    feed.writer.apply_watcher_event(&watcher::Event::Apply(suspended));
     objects.changed(&ObjectRef::from_obj(&object));
     pass.await.unwrap();
     let status = "PATCH /apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge/status";

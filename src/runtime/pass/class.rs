@@ -32,6 +32,9 @@ impl LastTry {
 /// The class of the next reconcile.
 pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
     let unanswered = known.spec_is_new() || known.look == Look::Afresh;
+    if is_down_for_its_deletion(object, known) {
+        return Class::Asked;
+    }
     match Traffic::of(object, known, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
         Traffic::OnAgainstSpec(Since::Longer) if unanswered || last_try != LastTry::Refused => return Class::SwitchOff,
@@ -45,6 +48,12 @@ pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snaps
         LastTry::Done if known.is_in_sync(list) => Class::Rest,
         LastTry::Done | LastTry::CutShort => Class::Progress,
     }
+}
+
+/// Whether the group is out of service on its way to being deleted: should a tenant come, or the deletion be held back, it goes on at once.
+fn is_down_for_its_deletion(object: &ConnectionGroup, known: &Known<'_>) -> bool {
+    let managed = object.spec.mode == Mode::Manage && !object.spec.suspend;
+    managed && known.deleting && known.wants_traffic && known.status.enabled == Some(false)
 }
 
 /// Whether a group that this object manages serves as the spec says, as far as is known.

@@ -6,7 +6,7 @@ use connection_group_operator::{
         AnycastIpListId, ApiError, Arn, Config, Deployment, Described, Elements, ErrorClass, Etag, Group, GroupId,
         GroupName, Operation, Tags, Tenants,
     },
-    reconcile::{Memory, Outcome, Surroundings, ownership::OwnerTag, reconcile},
+    reconcile::{Memory, Outcome, Surroundings, ownership::OwnerTag, reconcile, view::UpToDate},
 };
 use proptest::{prelude::*, sample::select};
 
@@ -124,6 +124,7 @@ fn passes(asked: ConnectionGroupSpec, odd: &Odd, mut memory: Memory, being_delet
         snapshot: None,
         list_trouble: odd.refused.get(&Operation::ListConnectionGroups),
         clock: &clock,
+        view: &UpToDate,
     };
     let mut outcomes = Vec::new();
     for _ in 0..3 {

@@ -8,6 +8,7 @@ mod audit;
 mod credentials;
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -101,6 +102,23 @@ impl ControlPlane {
         let token = self.kubectl_ok(&["create", "token", service_account, "--namespace", namespace]).await?;
         let name = format!("{namespace}-{service_account}");
         credentials::kubeconfig(self.folder.path(), &name, namespace, &self.server, token.trim())
+    }
+
+    /// The address of kube-apiserver, for a proxy before it.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let authority = self.server.trim_start_matches("https://");
+        authority
+            .parse()
+            .map_err(|error| Error::Start { name: "proxy".to_owned(), reason: format!("{authority}: {error}") })
+    }
+
+    /// The same kubeconfig for a server at another address, such as a proxy's: `https://127.0.0.1:PORT`.
+    pub fn kubeconfig_via(&self, kubeconfig: &Path, server: &str) -> Result<PathBuf> {
+        let text = std::fs::read_to_string(kubeconfig).map_err(Error::io("read", kubeconfig))?;
+        let name = format!("via-{}.kubeconfig", server.rsplit(':').next().unwrap_or_default());
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text.replace(&self.server, server)).map_err(Error::io("write", &path))?;
+        Ok(path)
     }
 
     /// What a ServiceAccount has asked of the API server so far.

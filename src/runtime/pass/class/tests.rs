@@ -84,7 +84,14 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_chec
         deep_check_interval: INTERVAL,
         settle_window: Duration::from_mins(1),
     };
-    let around = Surroundings { port: &(), policy: &policy, snapshot: None, list_trouble: None, clock: &Still };
+    let around = Surroundings {
+        port: &(),
+        policy: &policy,
+        snapshot: None,
+        list_trouble: None,
+        clock: &Still,
+        view: &crate::reconcile::view::UpToDate,
+    };
     let memory = Memory { deep_check_at: Some(deep_check_at), ..Memory::default() };
     class_of(object, &Known::of(object, &memory, &around), Some(list), last_try)
 }
@@ -95,7 +102,7 @@ type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Cl
 #[test]
 fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_and_then_all_that_nobody_waits_for() {
     use LastTry::{CutShort, Done, Refused};
-    let table: [Row; 13] = [
+    let table: [Row; 14] = [
         ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
         (
             "a reconcile was requested",
@@ -126,6 +133,14 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
             "its deletion goes on",
             |object, _| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
             [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+        ),
+        (
+            "its deletion has taken it out of service",
+            |object, _| {
+                object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+                status(object).enabled = Some(false);
+            },
+            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
         ),
         (
             "it is rolled out",

@@ -1,0 +1,393 @@
+//! What one watch covers: the objects of a namespace, or all of them; and whether they can be read. Talks to nobody.
+//!
+//! In: what the API server answers to the watch, and its events. Out: the cache, how old it may be, and since when it is blind. One scope that
+//! cannot be read holds up itself alone.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::http::StatusCode;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use kube::{
+    ResourceExt,
+    runtime::{
+        reflector::{self, ObjectRef, Store},
+        watcher,
+    },
+};
+use tokio::{sync::watch, time::Instant};
+
+use super::stream::Unreadable;
+use crate::api::ConnectionGroup;
+
+/// How long the API server may say nothing. A watch is begun anew each 50 s, so this is one that failed, and one more try.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// The objects of one watch.
+pub struct Scope {
+    namespace: Option<String>,
+    store: Store<ConnectionGroup>,
+    unreadable: Unreadable,
+    wake: UnboundedSender<ObjectRef<ConnectionGroup>>,
+    /// Number of the list that is called for.
+    wanted: watch::Sender<u64>,
+    /// Number of the newest list that is complete.
+    listed: watch::Sender<Option<u64>>,
+    state: Mutex<State>,
+}
+
+/// What fills a scope.
+pub struct Feed {
+    /// Fills the cache.
+    pub writer: reflector::store::Writer<ConnectionGroup>,
+    /// The objects that are to be reconciled although they have not changed.
+    pub woken: UnboundedReceiver<ObjectRef<ConnectionGroup>>,
+}
+
+struct State {
+    /// When the API server last answered as asked, or sent an event.
+    heard: Instant,
+    /// Its last answer, if that was a refusal.
+    refused: Option<Refusal>,
+    /// The list under way: its number, and when it was begun.
+    listing: (u64, Instant),
+    /// When the newest version of each object was seen, by uid.
+    seen: HashMap<String, Instant>,
+    /// Objects that came before the list that they have to wait for.
+    waiting: HashSet<ObjectRef<ConnectionGroup>>,
+    /// What the log said last.
+    logged: Result<(), Kind>,
+}
+
+/// Why the API server does not let the objects be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 401.
+    Unauthorized,
+    /// 403.
+    Forbidden,
+    /// 404: for a namespace that does not exist, the API server answers an empty list.
+    NotServed,
+}
+
+/// Why the objects cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blind {
+    /// The API server refuses it.
+    Refused(Refusal),
+    /// Nothing was heard for so long.
+    Silent(Duration),
+    /// The list that is called for is not complete yet.
+    NotListed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Refused(Refusal),
+    Silent,
+    NotListed,
+}
+
+impl Blind {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Refused(refusal) => Kind::Refused(refusal),
+            Self::Silent(_) => Kind::Silent,
+            Self::NotListed => Kind::NotListed,
+        }
+    }
+}
+
+impl fmt::Display for Blind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(Refusal::Unauthorized) => f.write_str("the API server does not accept the operator's credentials"),
+            Self::Refused(Refusal::Forbidden) => {
+                f.write_str("the API server does not let this operator list and watch ConnectionGroup objects")
+            }
+            Self::Refused(Refusal::NotServed) => f.write_str(
+                "the API server does not serve ConnectionGroup objects of this version: install the CustomResourceDefinition",
+            ),
+            Self::Silent(age) => write!(f, "the API server has not answered for {} s", age.as_secs()),
+            Self::NotListed => f.write_str("they have not been listed yet"),
+        }
+    }
+}
+
+impl Scope {
+    /// The scope of a namespace, or of all; and what has to fill it.
+    pub fn new(namespace: Option<String>) -> (Arc<Self>, Feed) {
+        let (store, writer) = reflector::store();
+        let (wake, woken) = unbounded();
+        let now = Instant::now();
+        let scope = Self {
+            namespace,
+            store,
+            unreadable: Unreadable::default(),
+            wake,
+            wanted: watch::Sender::new(0),
+            listed: watch::Sender::new(None),
+            state: Mutex::new(State {
+                heard: now,
+                refused: None,
+                listing: (0, now),
+                seen: HashMap::new(),
+                waiting: HashSet::new(),
+                logged: Err(Kind::NotListed),
+            }),
+        };
+        (Arc::new(scope), Feed { writer, woken })
+    }
+
+    /// The namespace, or `*` for all.
+    pub fn name(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("*")
+    }
+
+    /// Whether objects of that namespace belong to it.
+    pub fn covers(&self, namespace: &str) -> bool {
+        self.namespace.as_deref().is_none_or(|ours| ours == namespace)
+    }
+
+    /// The cache.
+    pub const fn store(&self) -> &Store<ConnectionGroup> {
+        &self.store
+    }
+
+    /// The objects that exist and do not decode.
+    pub const fn unreadable(&self) -> &Unreadable {
+        &self.unreadable
+    }
+
+    /// Asks for a reconcile of an object of this scope.
+    pub fn wake(&self, object: ObjectRef<ConnectionGroup>) {
+        // A closed channel means that the controller is stopping: nothing is left to wake.
+        let _ = self.wake.unbounded_send(object);
+    }
+
+    /// Calls for a new list on a new connection: what is in the cache may be old without a sign of it.
+    pub fn list_anew(&self) {
+        self.wanted.send_modify(|number| *number += 1);
+    }
+
+    /// Tells of each list that is called for.
+    pub fn wanted(&self) -> watch::Receiver<u64> {
+        self.wanted.subscribe()
+    }
+
+    /// Waits until the objects have been listed once.
+    pub async fn listed(&self) {
+        // The sender lives as long as this.
+        let _ = self.listed.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Whether the list that is called for is complete. If not, the object is woken once it is.
+    pub fn is_listed_for(&self, object: &ObjectRef<ConnectionGroup>) -> bool {
+        let mut state = self.lock();
+        let listed = self.is_listed();
+        if !listed {
+            state.waiting.insert(object.clone());
+        }
+        listed
+    }
+
+    fn is_listed(&self) -> bool {
+        *self.listed.borrow() == Some(*self.wanted.borrow())
+    }
+
+    /// Why the objects cannot be read, if they cannot. The log hears of each change.
+    pub fn blind(&self) -> Option<Blind> {
+        let mut state = self.lock();
+        let silence = state.heard.elapsed();
+        let blind = if let Some(refusal) = state.refused {
+            Some(Blind::Refused(refusal))
+        } else if silence > SILENCE {
+            Some(Blind::Silent(silence))
+        } else if !self.is_listed() {
+            Some(Blind::NotListed)
+        } else {
+            None
+        };
+        let now = blind.map_or(Ok(()), |blind| Err(blind.kind()));
+        if now != state.logged {
+            // The first list, and that of a new term, are no news.
+            match (blind, state.logged) {
+                (None, Err(Kind::NotListed)) | (Some(Blind::NotListed), _) => {}
+                (None, _) => tracing::info!(scope = self.name(), "ConnectionGroup objects can be read again"),
+                (Some(blind), _) => self.warn(blind),
+            }
+            state.logged = now;
+        }
+        blind
+    }
+
+    fn warn(&self, blind: Blind) {
+        let scope = self.name();
+        if let (Blind::Refused(Refusal::Forbidden), Some(_)) = (blind, &self.namespace) {
+            tracing::warn!(
+                scope,
+                "{blind}: nothing is changed at CloudFront for objects of this namespace until it does. If the namespace is being deleted, its \
+                 RoleBinding may have gone first: docs/uninstall.md has the command with which it can go on"
+            );
+        } else {
+            tracing::warn!(scope, "{blind}: nothing is changed at CloudFront for these objects until it does");
+        }
+    }
+
+    /// When the cached version of an object was seen.
+    pub fn seen(&self, uid: &str) -> Option<Instant> {
+        self.lock().seen.get(uid).copied()
+    }
+
+    /// Takes note of the API server's answer to a list or a watch.
+    pub fn answered(&self, status: StatusCode) {
+        {
+            let mut state = self.lock();
+            match status {
+                StatusCode::UNAUTHORIZED => state.refused = Some(Refusal::Unauthorized),
+                StatusCode::FORBIDDEN => state.refused = Some(Refusal::Forbidden),
+                StatusCode::NOT_FOUND => state.refused = Some(Refusal::NotServed),
+                status if status.is_success() => {
+                    state.refused = None;
+                    state.heard = Instant::now();
+                }
+                // Too many requests, an expired version, trouble of the server's own: whether it lasts, silence tells.
+                _ => {}
+            }
+        }
+        self.blind();
+    }
+
+    /// Takes note of a list that is begun from the start, on a new connection.
+    pub fn begins(&self, number: u64) {
+        self.lock().listing = (number, Instant::now());
+    }
+
+    /// Takes note of an event that the cache shows already.
+    pub fn saw(&self, event: &watcher::Event<ConnectionGroup>) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.heard = now;
+        let uid = |object: &ConnectionGroup| object.uid().unwrap_or_default();
+        match event {
+            watcher::Event::Init => state.listing.1 = now,
+            watcher::Event::InitApply(object) => {
+                // Pages of a list show what there was when the first of them was asked for.
+                let began = state.listing.1;
+                state.seen.insert(uid(object), began);
+            }
+            watcher::Event::Apply(object) => {
+                state.seen.insert(uid(object), now);
+            }
+            watcher::Event::Delete(object) => {
+                state.seen.remove(&uid(object));
+            }
+            watcher::Event::InitDone => {
+                let there = self.store.state().iter().map(|object| uid(object)).collect::<HashSet<_>>();
+                state.seen.retain(|uid, _| there.contains(uid));
+                self.listed.send_replace(Some(state.listing.0));
+                if self.is_listed() {
+                    state.waiting.drain().for_each(|object| self.wake(object));
+                }
+                drop(state);
+                self.blind();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, StreamExt};
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::api::ConnectionGroupSpec;
+
+    fn list(scope: &Scope, feed: &mut Feed, objects: &[ConnectionGroup]) {
+        scope.answered(StatusCode::OK);
+        let applied = objects.iter().cloned().map(watcher::Event::InitApply);
+        let events = [watcher::Event::Init].into_iter().chain(applied).chain([watcher::Event::InitDone]);
+        for event in events {
+            feed.writer.apply_watcher_event(&event);
+            scope.saw(&event);
+        }
+    }
+
+    fn object(name: &str) -> ConnectionGroup {
+        let mut object = ConnectionGroup::new(name, ConnectionGroupSpec::default());
+        object.metadata.uid = Some(name.into());
+        object
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_blinds_at_once_and_the_next_answer_heals() {
+        let (scope, mut feed) = Scope::new(Some("a".into()));
+        assert_eq!(scope.blind(), Some(Blind::NotListed));
+        list(&scope, &mut feed, &[]);
+        for (status, refusal) in [(401, Refusal::Unauthorized), (403, Refusal::Forbidden), (404, Refusal::NotServed)] {
+            assert_eq!(scope.blind(), None);
+            scope.answered(StatusCode::from_u16(status).unwrap());
+            assert_eq!(scope.blind(), Some(Blind::Refused(refusal)));
+            scope.answered(StatusCode::OK);
+        }
+        for status in [410, 429, 500, 503] {
+            scope.answered(StatusCode::from_u16(status).unwrap());
+            assert_eq!(scope.blind(), None, "{status} says nothing of what may be read");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_blinds_and_an_event_ends_it() {
+        let (scope, mut feed) = Scope::new(None);
+        list(&scope, &mut feed, &[]);
+        advance(SILENCE).await;
+        assert_eq!(scope.blind(), None);
+        advance(Duration::from_secs(1)).await;
+        assert!(matches!(scope.blind(), Some(Blind::Silent(_))));
+        scope.saw(&watcher::Event::Apply(object("edge")));
+        assert_eq!(scope.blind(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn objects_wait_for_the_list_that_is_called_for_and_are_woken_by_it_alone() {
+        let (scope, mut feed) = Scope::new(None);
+        list(&scope, &mut feed, &[object("edge")]);
+        let edge = ObjectRef::from_obj(&object("edge"));
+        assert!(scope.is_listed_for(&edge));
+        scope.list_anew();
+        assert!(!scope.is_listed_for(&edge));
+        // A list that was begun before proves nothing.
+        list(&scope, &mut feed, &[object("edge")]);
+        assert!(!scope.is_listed_for(&edge) && feed.woken.next().now_or_never().is_none());
+        scope.begins(1);
+        list(&scope, &mut feed, &[object("edge")]);
+        assert!(scope.is_listed_for(&edge));
+        assert_eq!(feed.woken.next().await, Some(edge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listed_object_is_as_old_as_the_list_and_an_event_as_new_as_its_arrival() {
+        let (scope, mut feed) = Scope::new(None);
+        let began = Instant::now();
+        scope.saw(&watcher::Event::Init);
+        advance(Duration::from_secs(7)).await;
+        for event in [watcher::Event::InitApply(object("edge")), watcher::Event::InitDone] {
+            feed.writer.apply_watcher_event(&event);
+            scope.saw(&event);
+        }
+        assert_eq!(scope.seen("edge"), Some(began));
+        scope.saw(&watcher::Event::Apply(object("edge")));
+        assert_eq!(scope.seen("edge"), Some(Instant::now()));
+        scope.saw(&watcher::Event::Delete(object("edge")));
+        assert_eq!(scope.seen("edge"), None);
+    }
+}
