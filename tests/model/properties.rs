@@ -304,7 +304,9 @@ pub fn of_write(
     let said_before = before.is_some_and(|before| {
         before.observed_generation == status.observed_generation && is_true(&before.conditions, "Ready")
     });
-    let tagged = said_before || status.settled_generation == Some(status.observed_generation);
+    // A tag of ours that is gone may yet show again, and is waited for.
+    let awaited = status.tags.keys().any(|key| !spec.tags.contains_key(key));
+    let tagged = said_before || awaited || status.settled_generation == Some(status.observed_generation);
     hold(Property::S6, same && listed && tagged, || {
         format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
     })
