@@ -35,7 +35,7 @@ async fn everything_it_can_render_is_known_to_the_api_server_field_by_field() ->
         std::fs::write(&path, rendered).expect("the manifests can be written");
         let path = path.to_string_lossy();
         let apply = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--warnings-as-errors"];
-        let apply = [&apply[..], &["--namespace", namespace, "-f", &path]].concat();
+        let apply = [&apply[..], &["-f", &path]].concat();
         control_plane.kubectl_ok(&apply).await?;
     }
     Ok(())

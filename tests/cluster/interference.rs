@@ -197,6 +197,7 @@ async fn without_the_right_to_store_events_all_else_is_done_and_no_event_is_trie
     ] {
         bed.kubectl(words).await?;
     }
+    crate::view::may_read_identity(&bed, &account).await?;
     let kubeconfig = bed.control_plane.kubeconfig_of(&bed.namespace, "mute").await?;
     let _operator = steps::hasty_operator(&bed).kubeconfig(kubeconfig).start().await?;
     steps::create(&bed, "edge", json!({})).await?;

@@ -126,7 +126,8 @@ async fn forty_tags_of_the_largest_size_come_back_from_cloudfront_as_they_were_w
         let status = steps::ready(&bed, "edge").await?.status.expect("a status");
         assert_eq!(status.tags, tags);
         let group = admin.group("edge").await?.expect("the group exists").resource;
-        assert_eq!(with_owner(&bed.namespace, tags), group.tags.unwrap_or_default());
+        let expected = with_claim(&bed.namespace, &status.installation.expect("an identity"), tags);
+        assert_eq!(expected, group.tags.unwrap_or_default());
     }
 
     // Where each of them differs, status tells of each, and says it once more in a sentence.
@@ -138,13 +139,15 @@ async fn forty_tags_of_the_largest_size_come_back_from_cloudfront_as_they_were_w
     assert_eq!(drift, tags.into_iter().map(|(key, value)| (format!("tags[{key}]"), value)).collect());
 
     steps::patch(&bed, "edge", json!({ "spec": { "tags": null } })).await?;
-    steps::ready(&bed, "edge").await?;
+    let status = steps::ready(&bed, "edge").await?.status.expect("a status");
     let group = admin.group("edge").await?.expect("the group exists").resource;
-    assert_eq!(with_owner(&bed.namespace, BTreeMap::new()), group.tags.unwrap_or_default());
+    let expected = with_claim(&bed.namespace, &status.installation.expect("an identity"), BTreeMap::new());
+    assert_eq!(expected, group.tags.unwrap_or_default());
     Ok(())
 }
 
-fn with_owner(namespace: &str, mut tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn with_claim(namespace: &str, installation: &str, mut tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    tags.insert("cloudfront.kube-operators.dev/installation".to_owned(), installation.to_owned());
     tags.insert("cloudfront.kube-operators.dev/owner".to_owned(), format!("{namespace}/{namespace}/edge"));
     tags
 }

@@ -147,7 +147,7 @@ async fn account(bed: &Testbed, name: &str) -> Result<std::path::PathBuf> {
 }
 
 /// Grants a ServiceAccount, `NAMESPACE:NAME`, to read the identity of the installation.
-async fn may_read_identity(bed: &Testbed, subject: &str) -> Result<()> {
+pub async fn may_read_identity(bed: &Testbed, subject: &str) -> Result<()> {
     let name = format!("identity-{}", bed.namespace);
     let (role, account) = (format!("--role={name}"), format!("--serviceaccount={subject}"));
     let may = ["--verb=get", "--resource=namespaces", "--resource-name=kube-system", "--namespace=kube-system"];
