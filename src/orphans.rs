@@ -133,12 +133,18 @@ impl Orphans {
         let ids = unmanaged.iter().map(|group| &group.id).collect::<BTreeSet<_>>();
         self.read.retain(|id, _| ids.contains(id));
         let now = clock.moment();
-        let is_due = |group: &&&Summary| self.read.get(&group.id).is_none_or(|read| read.again_at <= now);
+        let claimed = objects.named.values().flatten().collect::<BTreeSet<_>>();
+        let is_young = |group: &Summary| group.modified.is_some_and(|at| is_young(at, clock.wall()));
+        // A group that was just made for an object may not be on record yet.
+        let is_due = |group: &&&Summary| {
+            let is_read = self.read.get(&group.id).is_none_or(|read| read.again_at <= now);
+            is_read && !(claimed.contains(&group.name) && is_young(group))
+        };
         let due = unmanaged.iter().filter(is_due).take(READS_AT_ONCE).copied().collect::<Vec<_>>();
         for group in due {
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
             let owner = owner.filter(|owner| objects.orphan(&group.name, owner).is_some());
-            let tags_may_be_missing = group.modified.is_some_and(|at| is_young(at, clock.wall()));
+            let tags_may_be_missing = is_young(group);
             if owner.is_some() || !tags_may_be_missing {
                 self.note(group, owner, scope, now);
             }

@@ -1,6 +1,5 @@
 //! What a pass concludes where nothing is to be changed. Pure: [`Finding`] -> [`Conclusion`].
 
-use std::time::Duration;
 
 use super::{
     Finalizer, Known,
@@ -15,9 +14,6 @@ use crate::{
     api::{BlockedBy, Drift, Reason, RefusedMember, Standing},
     cloudfront::{AnycastIpListId, ApiError, Deployment, Group, Summary},
 };
-
-/// While a group is disabled for its deletion, so long at the most a tenant that comes has no traffic before it is noticed.
-const TENANTS_RECHECK: Duration = Duration::from_secs(30);
 
 /// Concludes. `list_trouble` tells why the last list failed, if it did.
 pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_trouble: Option<&ApiError>) -> Conclusion {
@@ -76,7 +72,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
 
 /// Nothing is news. A deletion that waits for a roll-out looks for tenants now and then, whose traffic is down.
 fn unchanged(known: &Known<'_>) -> Conclusion {
-    let next = if known.deleting { Next::After(TENANTS_RECHECK) } else { Next::DeepCheck };
+    let next = if known.deleting { Next::Tenants } else { Next::DeepCheck };
     Conclusion::unchanged().then(next)
 }
 
@@ -134,7 +130,7 @@ pub fn after(group: Group, left: Left, intent: &Intent, known: &Known<'_>) -> Co
 /// The group is disabled on its way to being deleted.
 pub fn disabling(group: Group) -> Conclusion {
     let text = message::disabling(group.deployment.as_ref());
-    reconciling(Sight::Group(group), Reason::Disabling, text).then(Next::After(TENANTS_RECHECK))
+    reconciling(Sight::Group(group), Reason::Disabling, text).then(Next::Tenants)
 }
 
 /// The object may go.

@@ -48,6 +48,8 @@ pub enum Next {
     Now,
     /// When the next list has come.
     WithTheList,
+    /// When the tenants of a group that is being disabled are to be read again.
+    Tenants,
     /// After a growing pause.
     Backoff(Pace),
     /// After this pause.

@@ -22,6 +22,9 @@ use crate::{
     cloudfront::{AnycastIpListId, Group, Members, Operation, Tags},
 };
 
+/// While a group is disabled for its deletion, so long at the most a tenant that comes has no traffic before it is noticed.
+const TENANTS_RECHECK: Duration = Duration::from_secs(30);
+
 /// The outcome of a pass.
 pub fn outcome<C>(
     ended: Result<Conclusion, Failure>,
@@ -113,6 +116,7 @@ fn requeue<C>(
         Next::Now => Duration::ZERO,
         Next::After(pause) => pause,
         Next::WithTheList => policy.sweep_interval_active,
+        Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
         Next::Backoff(pace) => pace.delay(memory.failures, &known.uid),
         Next::DeepCheck => {
             let due = memory.deep_check_due().since(now).max(Duration::from_secs(1));

@@ -4,7 +4,7 @@
 //! warned of once and left out; the others go on. Fields that nobody reads are dropped before they are cached.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -14,15 +14,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource, ResourceExt,
     core::DeserializeGuard,
-    runtime::{PredicateConfig, WatchStreamExt, reflector::store::Writer, watcher},
+    runtime::{WatchStreamExt, reflector::store::Writer, watcher},
 };
 use tokio::sync::watch;
 
 use super::scope::Scope;
-use crate::{
-    api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT},
-    reconcile::view::Basis,
-};
+use crate::api::{ConnectionGroup, ConnectionGroupSpec, GROUP, RECONCILE_REQUESTED_AT};
 
 /// After so many seconds the API server ends a watch. One that is silent for a little longer is given up by the client: its connection is dead.
 const WATCH_SECONDS: u32 = 50;
@@ -40,6 +37,8 @@ pub fn watch(
     scope: &Arc<Scope>,
 ) -> impl Stream<Item = Result<ConnectionGroup, watcher::Error>> + Send + 'static {
     let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
+    let calls = Arc::<Calls>::default();
+    let gone = Arc::clone(&calls);
     let (begins, reads, saw) = (Arc::clone(scope), Arc::clone(scope), Arc::clone(scope));
     let begin = move |number| {
         begins.begins(number);
@@ -49,9 +48,12 @@ pub fn watch(
         .filter_map(move |event| std::future::ready(event.map(|event| decoded(event, reads.unreadable())).transpose()))
         .modify(slim)
         .reflect(writer)
-        .inspect_ok(move |event| saw.saw(event))
+        .inspect_ok(move |event| {
+            saw.saw(event);
+            gone.forget(event);
+        })
         .applied_objects()
-        .predicate_filter(intent, PredicateConfig::default())
+        .try_filter(move |object| std::future::ready(calls.for_a_reconcile(object)))
 }
 
 /// A stream that is dropped, and begun anew, with each number.
@@ -94,13 +96,34 @@ pub fn slim(object: &mut ConnectionGroup) {
     };
 }
 
-/// A hash of everything that may call for a reconcile at once. Status is not in it, so that our own writes of it wake nobody.
-#[expect(clippy::unnecessary_wraps, reason = "kube's predicates may decline to judge")]
-fn intent(object: &ConnectionGroup) -> Option<u64> {
-    let mut hasher = DefaultHasher::new();
-    Basis::of(object).hash(&mut hasher);
-    object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut hasher);
-    Some(hasher.finish())
+/// What each object last said of everything that may call for a reconcile at once, by uid.
+#[derive(Debug, Default)]
+struct Calls(Mutex<HashMap<String, (u64, BTreeSet<String>)>>);
+
+impl Calls {
+    /// Whether this version of an object calls for a reconcile. Our own writes of status and of our finalizer do not; a finalizer in our name that
+    /// somebody took off does.
+    fn for_a_reconcile(&self, object: &ConnectionGroup) -> bool {
+        let meta = object.meta();
+        let mut hasher = DefaultHasher::new();
+        (meta.generation, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+        object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut hasher);
+        let asked = hasher.finish();
+        let in_our_name = |finalizer: &&String| finalizer.split('/').next() == Some(GROUP);
+        let finalizers = object.finalizers().iter().filter(in_our_name).cloned().collect::<BTreeSet<_>>();
+        let before = self.lock().insert(meta.uid.clone().unwrap_or_default(), (asked, finalizers.clone()));
+        before.is_none_or(|(before, had)| before != asked || !had.is_subset(&finalizers))
+    }
+
+    fn forget(&self, event: &watcher::Event<ConnectionGroup>) {
+        if let watcher::Event::Delete(object) = event {
+            self.lock().remove(object.meta().uid.as_deref().unwrap_or_default());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (u64, BTreeSet<String>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The objects of a watch that exist and do not decode, by namespace and name.
@@ -206,24 +229,29 @@ mod tests {
     use super::*;
     use crate::api::ConnectionGroupStatus;
 
-    fn hash_after(change: impl FnOnce(&mut ConnectionGroup)) -> Option<u64> {
+    /// Whether a change of an object that carries our finalizer calls for a reconcile.
+    fn is_called_for(change: impl FnOnce(&mut ConnectionGroup)) -> bool {
+        let calls = Calls::default();
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         object.metadata.generation = Some(1);
         object.metadata.uid = Some("a".into());
+        assert!(calls.for_a_reconcile(&object), "a new object does");
+        object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]);
+        assert!(!calls.for_a_reconcile(&object), "our own finalizer does not");
         change(&mut object);
-        intent(&object)
+        calls.for_a_reconcile(&object)
     }
 
     #[test]
     fn a_pass_is_called_for_by_spec_deletion_recreation_and_request() {
-        let before = hash_after(|_| {});
-        assert_ne!(before, hash_after(|object| object.metadata.generation = Some(2)));
-        assert_ne!(before, hash_after(|object| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH))));
-        assert_ne!(before, hash_after(|object| object.metadata.uid = Some("b".into())));
+        assert!(!is_called_for(|_| {}));
+        assert!(is_called_for(|object| object.metadata.generation = Some(2)));
+        assert!(is_called_for(|object| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH))));
+        assert!(is_called_for(|object| object.metadata.uid = Some("b".into())));
         let request = |object: &mut ConnectionGroup| {
             object.annotations_mut().insert(RECONCILE_REQUESTED_AT.into(), "now".into());
         };
-        assert_ne!(before, hash_after(request));
+        assert!(is_called_for(request));
     }
 
     #[test]
@@ -268,14 +296,12 @@ mod tests {
 
     #[test]
     fn our_own_status_calls_for_nothing_and_a_finalizer_that_somebody_took_off_does() {
-        let kept = hash_after(|object| object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]));
-        let after = hash_after(|object| {
+        assert!(!is_called_for(|object| {
             object.status = Some(ConnectionGroupStatus::UNSEEN);
             object.metadata.finalizers = Some(vec!["foregroundDeletion".into(), crate::api::finalizer("prod")]);
             object.metadata.resource_version = Some("7".into());
-        });
-        assert_eq!(kept, after);
-        assert_ne!(kept, hash_after(|_| {}));
+        }));
+        assert!(is_called_for(|object| object.metadata.finalizers = None));
     }
 
     #[test]
