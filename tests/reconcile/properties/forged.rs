@@ -217,9 +217,9 @@ fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize
     let (spec, policy) = (&world.object.spec, &world.policy);
     let being_deleted = world.object.metadata.deletion_timestamp.is_some();
     let is_protected = being_deleted && spec.deletion_protection;
-    let may_write = spec.mode == Mode::Manage && !spec.suspend && (!is_protected || spec.enabled);
+    let may_write = spec.mode == Mode::Manage && !spec.suspend;
     prop_assert!(may_write || mutations.is_empty(), "{:?}", mutations);
-    // Put back into service, and marked as this installation's before that.
+    // Put into or out of service, as the spec says, and marked as this installation's before that.
     let puts_back = |call: &Operation| matches!(call, Operation::UpdateConnectionGroup | Operation::TagResource);
     prop_assert!(!is_protected || mutations.iter().all(puts_back), "{:?}", mutations);
     prop_assert!(mutations.len() <= 1 + refused, "{:?}", mutations);
