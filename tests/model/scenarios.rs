@@ -100,7 +100,7 @@ pub fn deletion() -> Scenario {
     Scenario {
         prelude: |state| ours(state, &[]),
         outside: &[Outside::TenantComes, Outside::TenantGoes, Outside::Deletes],
-        ..scenario("deletion", budget(2, 1, 2), budget(2, 2, 2))
+        ..scenario("deletion", budget(1, 1, 2), budget(2, 1, 2))
     }
 }
 

@@ -59,7 +59,13 @@ impl<'a> Canon<'a> {
         let object = self.state.objects[operator.object].current.as_deref();
         let asked = object.map(|object| (object.metadata.generation, object.annotations().get(RECONCILE_REQUESTED_AT)));
         let (generation, requested) = asked.unwrap_or_default();
-        let trial = trial.of(generation.unwrap_or_default(), requested.map(String::as_str));
+        let of = |trial: &Trial| trial.of(generation.unwrap_or_default(), requested.map(String::as_str));
+        let trial = of(trial);
+        let under_way = trial != of(&Trial::default());
+        self.put(under_way);
+        if !under_way {
+            return;
+        }
         let all = MemberSet::from(Member::ALL);
         for enabled in [true, false] {
             let wanted = Config { enabled, ipv6_enabled: true, anycast_ip_list_id: None };
