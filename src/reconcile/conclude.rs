@@ -1,6 +1,5 @@
 //! What a pass concludes where nothing is to be changed. Pure: [`Finding`] -> [`Conclusion`].
 
-
 use super::{
     Finalizer, Known,
     backoff::Pace,
