@@ -28,7 +28,7 @@ pub const RECORDS: [Record; 30] = [
     },
     Record {
         scenario: "faults",
-        states: 1_203_325,
+        states: 257_661,
         plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
@@ -38,7 +38,7 @@ pub const RECORDS: [Record; 30] = [
     },
     Record {
         scenario: "minds",
-        states: 784_026,
+        states: 280_657,
         plans: &["Untag"],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),

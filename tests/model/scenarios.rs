@@ -82,7 +82,7 @@ pub fn life() -> Scenario {
 
 /// Many faults and crashes.
 pub fn faults() -> Scenario {
-    scenario("faults", budget(3, 1, 0), budget(3, 2, 0))
+    scenario("faults", budget(2, 1, 0), budget(3, 1, 0))
 }
 
 /// People who change their minds again and again, and a process that lives.
@@ -91,7 +91,7 @@ pub fn minds() -> Scenario {
         specs: vec![spec(), tagged()],
         harsh: false,
         errors: &[ErrorClass::Throttled, ErrorClass::AccessDenied],
-        ..scenario("minds", budget(1, 3, 0), budget(2, 2, 0))
+        ..scenario("minds", budget(1, 2, 0), budget(1, 3, 0))
     }
 }
 
