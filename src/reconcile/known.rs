@@ -230,6 +230,12 @@ impl<'a> Known<'a> {
         .collect()
     }
 
+    /// Whether an earlier pass came to a conclusion about the object.
+    #[must_use]
+    pub const fn was_reconciled(&self) -> bool {
+        !self.status.conditions.is_empty()
+    }
+
     /// Whether a row of the list shows the very version of the group that is on record.
     #[must_use]
     pub fn is_on_record(&self, listed: &Summary) -> bool {
@@ -262,6 +268,12 @@ impl<'a> Known<'a> {
         let on_record =
             self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.claim.owner.as_str());
         on_record && !self.owner_may_show_for(group).is_zero()
+    }
+
+    /// Whether a group of the installation to take over from may be taken over: in a deletion, no other one than the group on record.
+    #[must_use]
+    pub fn may_take_over(&self, group: &Group) -> bool {
+        !self.deleting || self.id().is_none_or(|id| id == group.id)
     }
 
     /// How long until all tags of a group can be seen, where that is known.
