@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{Member, Reason, RefusalCause, RefusedMember, is_true},
-    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup},
+    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tenants},
 };
 
 /// How long tags usually take to be seen: what else is to be done about them waits so long, or they would be set again.
@@ -207,15 +207,27 @@ async fn disable<C: CloudFront>(
         Err(error) => return Err(error.into()),
     };
     let lost = lost(&read, &group);
-    let conclusion = disabling(group);
     let conclusion = if known.wants_traffic {
         let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
-        conclusion.tell(Reason::Disabling, "Disable", text)
+        disabling(group).tell(Reason::Disabling, "Disable", text)
     } else {
+        let tenants = write.around.port.tenants(&group.id).await;
         let text = "The group is disabled, as spec.enabled says.".to_owned();
-        conclusion.then(Next::Now).tell(Reason::Disabling, "Disable", text)
+        let conclusion = reconciling(Sight::Group(group), Reason::Updating, text.clone()).then(Next::Now);
+        with_tenants_off_air(conclusion.tell(Reason::Updated, "Disable", text), tenants)
     };
     Ok(conclusion.without(&read, "Disable", &lost))
+}
+
+/// Warns of tenants whose group was taken out of service because the spec says so.
+fn with_tenants_off_air(conclusion: Conclusion, tenants: Result<Tenants, ApiError>) -> Conclusion {
+    match tenants {
+        Ok(tenants) if tenants.any() => {
+            conclusion.warn(Reason::DisabledWithTenants, "Disable", message::off_air(&tenants))
+        }
+        Ok(_) => conclusion,
+        Err(error) => conclusion.warn(Reason::DisabledWithTenants, "Disable", message::perhaps_off_air(&error)),
+    }
 }
 
 async fn update_members<C: CloudFront>(
@@ -230,7 +242,7 @@ async fn update_members<C: CloudFront>(
     let group = match write.note(port.update(read, config).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
-        Err(error) if is_about_the_members(error.class) => {
+        Err(error) if is_about_the_members(&error) => {
             return refused(error, read.clone(), update, known, write).await;
         }
         Err(error) => return Err(error.into()),
@@ -257,11 +269,8 @@ async fn update_members<C: CloudFront>(
         conclusion.tell(Reason::Updated, "Update", format!("{text}."))
     };
     Ok(match tenants {
-        Some(Ok(tenants)) if tenants.any() => {
-            conclusion.warn(Reason::DisabledWithTenants, "Disable", message::off_air(&tenants))
-        }
-        Some(Err(error)) => conclusion.warn(Reason::DisabledWithTenants, "Disable", message::perhaps_off_air(&error)),
-        Some(Ok(_)) | None => conclusion,
+        Some(tenants) => with_tenants_off_air(conclusion, tenants),
+        None => conclusion,
     })
 }
 

@@ -10,7 +10,7 @@ use super::{
     refusal::verdict,
 };
 use crate::{
-    api::{BlockedBy, Drift, Reason, RefusedMember, Standing},
+    api::{BlockedBy, Drift, Reason, RefusedMember, Standing, is_true},
     cloudfront::{AnycastIpListId, ApiError, Deployment, Group, Summary},
 };
 
@@ -207,8 +207,15 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             reconciling(Sight::Unchanged, Reason::Adopting, message::owner_may_show(&known.name))
                 .then(Next::After(left))
         }
+        // What people were told of the group is still true, and one read without the tag does not change it.
+        Block::OwnerTagMissing(left) if is_true(&known.status.conditions, "Ready") && !known.deleting => {
+            Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::After(left))
+        }
         Block::OwnerTagMissing(left) => {
-            let text = message::owner_tag_missing(&known.name, known.deleting);
+            let text = match known.id() {
+                Some(_) => message::owner_tag_missing(&known.name, known.deleting),
+                None => message::owner_tag_may_show(&known.name),
+            };
             let conclusion = reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left));
             Conclusion { drift: Change::Keep, ..conclusion }
         }

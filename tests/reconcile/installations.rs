@@ -261,6 +261,17 @@ fn a_group_of_an_older_version_is_marked_once_and_stays_ready_meanwhile() {
 }
 
 #[test]
+fn a_group_of_an_older_version_is_switched_off_although_its_deletion_is_held_back() {
+    let mut world = unmarked();
+    world.edit(|spec| (spec.deletion_protection, spec.enabled) = (true, false));
+    world.delete();
+    world.settle();
+    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup]);
+    assert!(!world.group().unwrap().resource.enabled);
+    assert_eq!(world.ready().1, "DeletionProtected");
+}
+
+#[test]
 fn a_group_of_an_older_version_is_marked_before_any_other_change_and_before_its_deletion() {
     let mut world = unmarked();
     world.edit(|spec| spec.enabled = false);

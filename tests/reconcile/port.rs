@@ -23,6 +23,8 @@ use connection_group_operator::cloudfront::{
 pub enum Fault {
     /// Refused before it has an effect.
     Error(ErrorClass),
+    /// Refused with a code that this version does not know.
+    UnknownCode,
     /// Takes effect, but the answer is lost.
     AnswerLost,
     /// Takes effect, but the answer shows the group with IPv6 the other way.
@@ -177,6 +179,10 @@ impl InProcess {
         match fault {
             Some(Fault::Error(class)) => {
                 return Err(ApiError::new(operation, class, None, "ordered by the test", Some("r-1".to_owned())));
+            }
+            Some(Fault::UnknownCode) => {
+                let (class, code) = (ErrorClass::Unexpected, Some("LaterException".to_owned()));
+                return Err(ApiError::new(operation, class, code, "ordered by the test", Some("r-1".to_owned())));
             }
             Some(Fault::Stale) => freshness = Freshness::Stale,
             Some(Fault::ChangedJustBefore) => {

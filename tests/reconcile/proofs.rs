@@ -115,7 +115,7 @@ fn one_answer_without_tags_for_a_group_on_record_costs_status_nothing() {
     let outcome = world.pass();
     let after = world.status();
     assert_eq!((&after.id, &after.routing_endpoint), (&before.id, &before.routing_endpoint));
-    assert_eq!(world.ready().1, "Conflict", "{}", world.message());
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "{}", world.message());
     assert!(outcome.requeue <= world.policy.settle_window);
     let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
     world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });

@@ -222,7 +222,7 @@ fn deleted(case: &Case) -> Expected {
         Exists::Unowned | Exists::UnownedOtherwise | Exists::Another | Exists::Default => {
             reconciling(Name::ReleaseNotOurs, "Released")
         }
-        Exists::UnownedAtFirstSight => first_sight(case, Name::ReleaseNotOurs),
+        Exists::UnownedAtFirstSight => first_sight(),
         // It may be our own, whose tags are not visible yet: to let go now would leak it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
     }
@@ -248,7 +248,7 @@ fn retained(case: &Case) -> Expected {
         Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // Our owner tag is off already, as after a pass whose end was lost.
         Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
-        Exists::UnownedAtFirstSight => first_sight(case, Name::ReleaseRetained),
+        Exists::UnownedAtFirstSight => first_sight(),
         // It may be our own, whose tags are not visible yet: to let go now would leave our owner tag on it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
         Exists::Another | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
@@ -264,12 +264,7 @@ fn taken_over_to_be_parted(case: &Case) -> Expected {
     }
 }
 
-/// Of a deletion whose group shows no owner for the first time.
-fn first_sight(case: &Case, release: Name) -> Expected {
-    match case.record {
-        // It never was ours.
-        Unseen => reconciling(release, "Released"),
-        // It was ours, and its tag may only be late.
-        AtRest => reconciling(Name::OwnerTagMissing, "Conflict"),
-    }
+/// Of a deletion whose group shows no owner for the first time: it may be ours, and its tag late.
+fn first_sight() -> Expected {
+    reconciling(Name::OwnerTagMissing, "Conflict")
 }
