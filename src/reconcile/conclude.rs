@@ -207,11 +207,15 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             reconciling(Sight::Unchanged, Reason::Adopting, message::owner_may_show(&known.name))
                 .then(Next::After(left))
         }
-        // What people were told of the group is still true, and one read without the tag does not change it.
-        Block::OwnerTagMissing(left) if is_true(&known.status.conditions, "Ready") && !known.deleting => {
+        // What people were told of this very version of the group is still true, and one read without the tag does not change it.
+        Block::OwnerTagMissing(read, left)
+            if is_true(&known.status.conditions, "Ready")
+                && known.is_version_on_record(&read.group)
+                && !known.deleting =>
+        {
             Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::After(left))
         }
-        Block::OwnerTagMissing(left) => {
+        Block::OwnerTagMissing(_, left) => {
             let text = match known.id() {
                 Some(_) => message::owner_tag_missing(&known.name, known.deleting),
                 None => message::owner_tag_may_show(&known.name),

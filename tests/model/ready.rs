@@ -4,7 +4,7 @@
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
     cloudfront::{Deployment, Described, Group, Members},
-    reconcile::Outcome,
+    reconcile::{Outcome, ownership::OwnerTag},
 };
 
 use crate::{
@@ -68,8 +68,17 @@ pub fn of_outcome(
         Sight::Gone => false,
         Sight::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
     };
-    let still = was_ready && (matches!(sight, Sight::None) || !of_this);
+    let still = was_ready && (matches!(sight, Sight::None) || !of_this || is_so_but_for_tags(pass, &sight));
     hold(Property::S6, still || (of_this && is_in_step && deployed), || told(&sight))
+}
+
+/// Whether a group that shows no owner tag is else as it should be: one such answer proves nothing of its tags.
+fn is_so_but_for_tags(pass: &Pass, sight: &Sight) -> bool {
+    let Sight::Group(read) = sight else { return false };
+    let (spec, group) = (&pass.input.object.spec, completed(pass, &read.group));
+    OwnerTag::in_tags(&read.tags).is_none()
+        && matches(spec, &group, &spec.tags)
+        && group.deployment == Some(Deployment::Deployed)
 }
 
 fn told(sight: &Sight) -> String {

@@ -377,7 +377,6 @@ pub fn unmarked() -> Scenario {
     }
 }
 
-/// Nothing is deleted: an object that has no id on record yet still goes with one answer that shows its group without tags.
 /// A single answer is false: it says that a living group does not exist, or shows it without tags, or leaves out all that it may.
 pub fn lies() -> Scenario {
     Scenario {
@@ -386,7 +385,6 @@ pub fn lies() -> Scenario {
         prelude: |state| ours(state, &[("team", "edge")]),
         outside: &[Outside::Deletes],
         harsh: false,
-        deletions: false,
         ..scenario("lies", budget(1, 1, 1), budget(2, 1, 1))
     }
 }
