@@ -97,7 +97,7 @@ pub async fn apply<C: CloudFront>(
         Mutation::Disable(Described { group: read, tags: _ }) => disable(read, known, &mut write).await?,
         Mutation::Enable(Described { group: read, tags: _ }, blocker) => {
             let on = Members { enabled: Some(true), ..read.config.clone() };
-            let group = match write.note(port.update(&read, &on).await) {
+            let group = match write.updated(port.update(&read, &on).await) {
                 Ok(group) => group,
                 Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
                 Err(error) => return Err(error.into()),
@@ -134,7 +134,16 @@ struct Write<'a, 'b, C> {
 impl<C: CloudFront> Write<'_, '_, C> {
     fn note<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         self.memory.wrote(self.around.clock.moment());
+        self.memory.ended(&result);
         result
+    }
+
+    /// Of an update, which is answered with the version that it made.
+    fn updated(&mut self, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
+        if let Ok(group) = &result {
+            self.memory.made = Some(group.etag.clone());
+        }
+        self.note(result)
     }
 
     /// Of a change of others that was put right; whether it is time to tell people that it happens again and again.
@@ -167,6 +176,7 @@ impl<C: CloudFront> Write<'_, '_, C> {
     /// Of a mutation that makes a group ours.
     fn claim<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         self.memory.claimed(self.around.clock.moment());
+        self.memory.ended(&result);
         result
     }
 }
@@ -201,7 +211,7 @@ async fn disable<C: CloudFront>(
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
     let off = Members { enabled: Some(false), ..read.config.clone() };
-    let group = match write.note(write.around.port.update(&read, &off).await) {
+    let group = match write.updated(write.around.port.update(&read, &off).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
         Err(error) => return Err(error.into()),
@@ -239,7 +249,7 @@ async fn update_members<C: CloudFront>(
 ) -> Result<Conclusion, Trouble> {
     let port = write.around.port;
     let Update { config, selection: _, open: _, refused: _, changes, left: _, tags: _ } = update;
-    let group = match write.note(port.update(read, config).await) {
+    let group = match write.updated(port.update(read, config).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
         Err(error) if is_about_the_members(&error) => {

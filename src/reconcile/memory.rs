@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Policy, dispute::Dispute, members::Trial};
 use crate::{
     clock::Moment,
-    cloudfront::{GroupId, Listing, Snapshot, Tenants},
+    cloudfront::{ApiError, Etag, GroupId, Listing, Snapshot, Tenants},
 };
 
 /// Memory of one object, kept by uid.
@@ -15,6 +15,10 @@ pub struct Memory {
     pub failures: u32,
     /// When the last mutation was answered, or given up.
     pub last_write: Option<Moment>,
+    /// Whether a mutation got no answer, and neither a later one nor a read has shown since what became of it.
+    pub unanswered: bool,
+    /// The version of the group that the last answered change of this process made.
+    pub made: Option<Etag>,
     /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
     pub last_claim: Moment,
     /// When the group is to be read in full again.
@@ -49,6 +53,20 @@ impl Memory {
     /// Takes note of a mutation that was answered or given up: whatever was listed or read before it is no longer news.
     pub const fn wrote(&mut self, now: Moment) {
         self.last_write = Some(now);
+    }
+
+    /// Takes note of how a mutation ended. One without an answer may have taken effect; one that was refused does not tell.
+    pub const fn ended<T>(&mut self, result: &Result<T, ApiError>) {
+        match result {
+            Ok(_) => self.unanswered = false,
+            Err(error) if error.class.leaves_doubt() => self.unanswered = true,
+            Err(_) => {}
+        }
+    }
+
+    /// Takes note of a read that showed the group as the spec asks for.
+    pub const fn is_in_step(&mut self) {
+        self.unanswered = false;
     }
 
     /// Takes note of a call that makes a group ours, answered or not.

@@ -293,6 +293,9 @@ fn decide<C>(
     let plan = plan(intent, observed, known, around.policy);
     let in_step = matches!(plan, Plan::Conclude(Finding::UpToDate(_) | Finding::MembersRefused(..)));
     memory.dispute.look(by_others && !in_step);
+    if in_step {
+        memory.is_in_step();
+    }
     Ok(plan)
 }
 
