@@ -280,7 +280,7 @@ fn decide<C>(
         Observed::NotLooked
         | Observed::Settled(_)
         | Observed::NeverThere
-        | Observed::Unsettled(_)
+        | Observed::Unsettled(..)
         | Observed::Unreadable => {}
     }
     if let Observed::Found { tenants: Some(tenants), .. } = &observed

@@ -41,10 +41,14 @@ impl Failure {
         let text = match (&self.trouble, intent) {
             (Trouble::AnycastIpListNotFound(list, _), _) => message::list_not_found(list),
             (Trouble::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
-            (Trouble::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
+            (Trouble::Api(error), Intent::Present(desired))
+                if error.class == ErrorClass::LimitExceeded && error.operation == Operation::CreateConnectionGroup =>
+            {
                 message::quota(error, desired, snapshot)
             }
-            (Trouble::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
+            (Trouble::Api(error), Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => {
+                message::invalid(error)
+            }
             (Trouble::Api(error) | Trouble::MayHaveTagged(_, error), _) => {
                 message::trouble(error, &self.resource(error.operation, intent, known))
             }

@@ -98,6 +98,7 @@ pub struct InProcess {
     inner: Arc<Mutex<Inner>>,
 }
 
+#[derive(Clone)]
 struct Inner {
     account: Account,
     now: Timestamp,
@@ -110,6 +111,11 @@ impl InProcess {
     pub fn new(account: Account, now: Timestamp) -> Self {
         let (calls, faults, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
         Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out })) }
+    }
+
+    /// Another account that is like this one now.
+    pub fn fork(&self) -> Self {
+        Self { inner: Arc::new(Mutex::new(self.lock().clone())) }
     }
 
     /// The account itself, for what somebody else does to it.
