@@ -145,7 +145,7 @@ pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
 /// A list of others, behind what is said of the group.
 pub fn list_kept(list: &AnycastIpListId) -> String {
     format!(
-        " Anycast list {} is attached, and this object did not attach it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
+        " Anycast list {} is attached, and status does not show that this object attached it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
          field to none to detach it.",
         one_line(list.as_str(), VALUE_LIMIT)
     )

@@ -15,7 +15,7 @@ use connection_group_operator::{
 
 use self::{
     stories::STORIES,
-    walk::{Check, Plan, Walk},
+    walk::{Check, Plan, Trouble, Walk},
 };
 use crate::{
     port::Fault,
@@ -72,7 +72,10 @@ fn every_sentence_of_a_condition_or_an_event_is_true_when_it_is_said() {
 
 /// One object of each kind over each group: what faults do does not depend on the rest.
 fn is_sampled(case: &Case) -> bool {
-    let may_adopt = case.adoption_allowed && case.adoption == AdoptionPolicy::Always;
+    let is_decided = matches!(
+        (case.adoption_allowed, case.adoption),
+        (true, AdoptionPolicy::Always) | (false, AdoptionPolicy::Never)
+    );
     let kind = (case.mode, case.being_deleted, case.deletion, case.protected);
     let is_kind = matches!(
         kind,
@@ -81,10 +84,10 @@ fn is_sampled(case: &Case) -> bool {
             | (Mode::Manage, true, DeletionPolicy::Retain, false)
             | (Mode::Observe, true, DeletionPolicy::Delete, false)
     );
-    may_adopt && is_kind && !case.suspended
+    is_decided && is_kind && !case.suspended
 }
 
-/// The walk as it is, and once more for each fault of each call that it makes.
+/// The walk as it is, and once more for each fault of each call that it makes, and for a process that ends before or after each reconcile.
 fn under_every_fault(
     check: &mut Check,
     name: &dyn Fn() -> String,
@@ -96,12 +99,12 @@ fn under_every_fault(
     tell(&mut walk);
     let calls = std::mem::take(&mut walk.calls);
     for (reconcile, operations) in calls.into_iter().enumerate() {
-        for operation in operations {
-            for fault in faults(operation) {
-                let mut walk =
-                    Walk::new(begin(), others_changed, check, name, Some(Plan { reconcile, operation, fault }));
-                tell(&mut walk);
-            }
+        let of_calls = operations
+            .into_iter()
+            .flat_map(|operation| faults(operation).into_iter().map(move |fault| Trouble::Call(operation, fault)));
+        for trouble in of_calls.chain([Trouble::Crash, Trouble::CrashBeforeStatus]) {
+            let mut walk = Walk::new(begin(), others_changed, check, name, Some(Plan { reconcile, trouble }));
+            tell(&mut walk);
         }
     }
 }

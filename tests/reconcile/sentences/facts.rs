@@ -46,6 +46,8 @@ pub struct WorldFacts {
     pub lists: Vec<String>,
     pub status_id: Option<String>,
     pub status_endpoint: Option<String>,
+    /// The Anycast list that status says this object attached.
+    pub status_attached: Option<String>,
     /// What the object's status says is different.
     pub drift: usize,
     /// What the object's status says was refused.
@@ -72,6 +74,7 @@ impl WorldFacts {
             lists: world.port.account(|account, now| account.anycast_ip_lists(now)).into_iter().map(|l| l.id).collect(),
             status_id: status.and_then(|status| status.id.clone()),
             status_endpoint: status.and_then(|status| status.routing_endpoint.clone()),
+            status_attached: status.and_then(|status| status.attached_anycast_ip_list_id.clone()),
             drift: status.map_or(0, |status| status.drift.len()),
             refused: status.map_or(0, |status| status.refused.len()),
             name,

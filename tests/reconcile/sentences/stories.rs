@@ -103,7 +103,7 @@ pub const STORIES: &[Story] = &[
     }),
     ("answers leave the status out", &new, &|walk| left_out(walk, &[LeftOut::Status, LeftOut::RowStatus])),
     ("answers leave out whether the group is enabled", &new, &|walk| {
-        left_out(walk, &[LeftOut::Enabled, LeftOut::RowEnabled])
+        left_out(walk, &[LeftOut::Enabled, LeftOut::RowEnabled]);
     }),
     ("answers leave the times out", &new, &|walk| left_out(walk, &[LeftOut::Times])),
     ("answers leave the endpoint out", &new, &|walk| left_out(walk, &[LeftOut::RoutingEndpoint])),

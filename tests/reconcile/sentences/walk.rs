@@ -86,12 +86,21 @@ impl Check {
     }
 }
 
-/// A fault of one call, in one reconcile of a walk.
+/// What goes wrong in one reconcile of a walk.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub reconcile: usize,
-    pub operation: Operation,
-    pub fault: Fault,
+    pub trouble: Trouble,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// One call fails.
+    Call(Operation, Fault),
+    /// The process ends before it.
+    Crash,
+    /// The process ends after it, and its status is not stored.
+    CrashBeforeStatus,
 }
 
 pub struct Walk<'a> {
@@ -120,7 +129,7 @@ impl<'a> Walk<'a> {
     ) -> Self {
         let port = Recorded::new(world.port.clone());
         *port.heard() = before(&world);
-        let (calls, lies) = (Vec::new(), plan.is_some_and(|plan| is_a_lie(plan.fault)));
+        let (calls, lies) = (Vec::new(), plan.is_some_and(|plan| is_a_lie(plan.trouble)));
         let last = group(&world);
         Self { world, check, name, port, plan, reconciles: 0, calls, last, others_changed, corrected: 0, lies }
     }
@@ -132,16 +141,21 @@ impl<'a> Walk<'a> {
 
     /// One reconcile, and what it says.
     pub fn pass(&mut self) -> Outcome {
-        let ordered = self.plan.filter(|plan| plan.reconcile == self.reconciles);
-        if let Some(Plan { operation, fault, .. }) = ordered {
-            self.world.fail(operation, fault);
-            self.others_changed |= fault == Fault::ChangedJustBefore;
+        let trouble = self.plan.filter(|plan| plan.reconcile == self.reconciles).map(|plan| plan.trouble);
+        let interfered = matches!(trouble, Some(Trouble::Call(_, Fault::ChangedJustBefore)));
+        // A process that knows nothing of the last one cannot tell its changes from those of others.
+        self.others_changed |= interfered || trouble == Some(Trouble::CrashBeforeStatus);
+        match trouble {
+            Some(Trouble::Call(operation, fault)) => self.world.fail(operation, fault),
+            Some(Trouble::Crash) => self.restart(),
+            Some(Trouble::CrashBeforeStatus) | None => {}
         }
+        let status = self.world.object.status.clone();
         let before = group(&self.world);
         self.others_changed |= !is_same(self.last.as_ref(), before.as_ref());
         self.port.begin();
         let outcome = self.world.pass_on(&self.port);
-        if ordered.is_some() {
+        if matches!(trouble, Some(Trouble::Call(..))) {
             self.world.faults_stop();
         }
         let after = group(&self.world);
@@ -158,7 +172,7 @@ impl<'a> Walk<'a> {
             after: after.as_ref(),
             others_changed: self.others_changed,
             corrected: self.corrected,
-            interfered: ordered.is_some_and(|plan| plan.fault == Fault::ChangedJustBefore),
+            interfered,
             requeue: outcome.requeue,
         };
         let conditions = outcome.status.conditions.iter().map(|condition| condition.message.as_str());
@@ -174,7 +188,17 @@ impl<'a> Walk<'a> {
         self.check.reconciles += 1;
         drop(heard);
         self.last = after;
+        if trouble == Some(Trouble::CrashBeforeStatus) {
+            self.world.object.status = status;
+            self.restart();
+        }
         outcome
+    }
+
+    fn restart(&mut self) {
+        self.world.crash();
+        self.world.sweep();
+        self.corrected = 0;
     }
 
     /// Reconciles, each when it is due, with lists between them; to the end of the object, or so many.
@@ -223,8 +247,9 @@ fn is_same(one: Option<&Versioned<Shown>>, other: Option<&Versioned<Shown>>) -> 
     version(one) == version(other)
 }
 
-/// Whether the answer says something that is not so.
-const fn is_a_lie(fault: Fault) -> bool {
+/// Whether an answer says something that is not so.
+const fn is_a_lie(trouble: Trouble) -> bool {
+    let Trouble::Call(_, fault) = trouble else { return false };
     match fault {
         Fault::Error(_)
         | Fault::UnknownCode
@@ -241,5 +266,5 @@ fn before(world: &World) -> Heard {
     let status = world.object.status.as_ref();
     let enabled = status.and_then(|status| status.enabled);
     let exists = if status.is_some_and(|status| status.id.is_some()) { Exists::Yes } else { Exists::Unread };
-    Heard { enabled, exists, ..Heard::default() }
+    Heard { exists, enabled, ..Heard::default() }
 }

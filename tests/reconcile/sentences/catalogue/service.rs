@@ -50,12 +50,13 @@ pub const SENTENCES: &[Sentence] = &[
         items.clone().count() == f.world.drift && items.clone().all(|(field, is, _)| f.reads(field, is))
     }),
     says(
-        "Anycast list {id} is attached, and this object did not attach it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
+        "Anycast list {id} is attached, and status does not show that this object attached it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
          field to none to detach it.",
         |f, places| {
             let listed = f.world.row.as_ref().and_then(|row| row.anycast_ip_list_id.as_ref());
             let is_attached = f.list() == Some(places[0]) || listed.is_some_and(|list| list.as_str() == places[0]);
-            is_attached && !f.heard.attached.contains(places[0]) && f.spec().anycast_ip_list_id.is_none()
+            let is_on_record = f.world.status_attached.as_deref() == Some(places[0]);
+            is_attached && !is_on_record && f.spec().anycast_ip_list_id.is_none()
         },
     ),
     says("Our owner tag is still on the group: mode Observe writes nothing.", |f, _| {
