@@ -10,7 +10,7 @@ use super::{
     conclude::{after, disabling, in_step, is_as_asked, members_refused, reconciling, release},
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
-    members::{contradictions, contradicts},
+    members::{contradictions, contradicts, differing, value},
     memory::Memory,
     message,
     ownership::Claim,
@@ -349,6 +349,7 @@ fn postponed(read: Group) -> Conclusion {
 /// What CloudFront answered to an update, against what was asked for.
 fn written(group: Group, update: &Update, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let Update { config: asked, selection, open: _, refused, changes: _, left, tags: _ } = update;
+    let left = if first_stated_otherwise(&group, asked, intent, known) { Left::Members } else { left.clone() };
     let has_list = selection.members.contains(&Member::AnycastIpListId);
     let attached = match &asked.anycast_ip_list_id {
         Some(list) if has_list => Change::Set(Some(list.to_string())),
@@ -370,12 +371,19 @@ fn written(group: Group, update: &Update, intent: &Intent, known: &Known<'_>) ->
         conclusion.warn(Reason::MemberRefused, "Update", text)
     } else if contradicts(&group.config, asked) {
         not_as_asked(group, asked)
-    } else if *left == Left::Members && !refused.is_empty() {
+    } else if left == Left::Members && !refused.is_empty() {
         members_refused(group, refused.clone(), known).then(Next::Now)
     } else {
-        after(group, left.clone(), intent, known)
+        after(group, left, intent, known)
     };
     Conclusion { attached, ..conclusion }
+}
+
+/// Whether the answer states a member that the read left out, so that it was not sent, and it is not as the spec says.
+fn first_stated_otherwise(group: &Group, asked: &Members, intent: &Intent, known: &Known<'_>) -> bool {
+    let Intent::Present(desired) = intent else { return false };
+    let wanted = desired.target(&group.config, known.attached_list(group).as_ref());
+    differing(&wanted, &group.config).iter().any(|member| value(asked, *member).is_none())
 }
 
 fn not_as_asked(group: Group, asked: &Members) -> Conclusion {

@@ -90,6 +90,9 @@ fn unchanged(known: &Known<'_>) -> Conclusion {
 pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let Group { routing_endpoint, config, deployment, modified, .. } = &group;
     let mut text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
+    if config.ipv6_enabled.is_none() {
+        text += message::IPV6_NOT_STATED;
+    }
     if let Some(list) = kept_list(intent, config.anycast_ip_list_id.as_ref(), known.attached_list(&group).as_ref()) {
         text += &message::list_kept(list);
     }
@@ -175,6 +178,9 @@ fn listed(summary: Summary, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let (standing, reason) = standing_of(deployment.as_ref(), enabled);
     let endpoint = known.status.routing_endpoint.as_deref();
     let mut text = message::deployed(endpoint, enabled, deployment.as_ref(), summary.modified);
+    if known.status.ipv6_enabled.is_none() {
+        text += message::IPV6_NOT_STATED;
+    }
     let ours = known.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
     if let Some(list) = kept_list(intent, summary.anycast_ip_list_id.as_ref(), ours.as_ref()) {
         text += &message::list_kept(list);
@@ -227,11 +233,15 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             let text = message::owner_may_show(&known.name, known.settle_window);
             reconciling(Sight::Unchanged, Reason::Adopting, text).then(Next::After(left))
         }
-        // What people were told of the group is still true, and one read without the tag does not change it.
-        Block::OwnerTagMissing(left) if is_true(&known.status.conditions, "Ready") && !known.deleting => {
+        // What people were told of this very version of the group is still true, and one read without the tag does not change it.
+        Block::OwnerTagMissing(read, left)
+            if is_true(&known.status.conditions, "Ready")
+                && known.is_version_on_record(&read.group)
+                && !known.deleting =>
+        {
             Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::After(left))
         }
-        Block::OwnerTagMissing(left) => {
+        Block::OwnerTagMissing(_, left) => {
             let text = match known.id() {
                 Some(_) => message::owner_tag_missing(&known.name, known.deleting, known.settle_window),
                 None => message::owner_tag_may_show(&known.name, known.settle_window),

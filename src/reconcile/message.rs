@@ -394,6 +394,9 @@ pub fn not_found_to_mirror(name: &GroupName) -> String {
     )
 }
 
+/// Behind what is said of a group whose IPv6 CloudFront has never stated.
+pub const IPV6_NOT_STATED: &str = " CloudFront's answer does not state whether IPv6 is enabled.";
+
 pub const KEPT_OWNER_TAG: &str = " Our owner tag is still on the group: mode Observe writes nothing.";
 
 /// In whole seconds.

@@ -267,7 +267,7 @@ pub enum Block {
     /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
     OwnerMayShow(Duration),
     /// A group that may be ours: it is given up only if it is seen without our owner tag for so long.
-    OwnerTagMissing(Duration),
+    OwnerTagMissing(Box<Described>, Duration),
     /// A change of others, so soon after the last one was put right.
     Flapping(Box<Described>, Vec<Drift>, Pause),
 }
@@ -334,9 +334,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::Unmarked => Mutation::Mark(described).into(),
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Refuse(described, Refusal::Elsewhere(installation)).into(),
-            Owner::Unowned if known.may_still_be_ours(&described.group) => {
-                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
-            }
+            Owner::Unowned if known.may_still_be_ours(&described.group) => owner_tag_missing(described, known),
             Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
@@ -361,12 +359,17 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
             // One read without the tag is no proof that it is not ours, also where status is lost.
             Owner::Unowned if !known.owner_may_show_for(&described.group).is_zero() => {
-                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
+                owner_tag_missing(described, known)
             }
             Owner::Unowned if *farewell == Farewell::Retain => Finding::Release(Release::Retained).into(),
             Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
         },
     }
+}
+
+fn owner_tag_missing(described: Described, known: &Known<'_>) -> Plan {
+    let left = known.owner_may_show_for(&described.group);
+    Finding::Blocked(Block::OwnerTagMissing(Box::new(described), left)).into()
 }
 
 fn remains(observed: &Observed) -> Remains {

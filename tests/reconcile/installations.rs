@@ -211,6 +211,40 @@ fn an_object_that_is_deleted_where_it_took_over_takes_its_group_with_it() {
 }
 
 #[test]
+fn a_deletion_where_it_took_over_ends_although_the_other_installation_creates_the_group_again() {
+    let (mut world, mut clone) = cloned();
+    let there = |clone: &mut Cluster, world: &mut World, act: fn(&mut World)| clone.go(world, act);
+    there(&mut clone, &mut world, |clone| {
+        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.delete();
+        for _ in 0..12 {
+            clone.pass();
+            if clone.group().is_none() {
+                return;
+            }
+            clone.advance(PROPAGATION);
+            clone.sweep();
+        }
+        panic!("the group is still there: {}", clone.message());
+    });
+    // The original still has its object.
+    world.advance(Duration::from_mins(5));
+    world.sweep();
+    world.settle();
+    let (created, tags) = (world.group().unwrap().resource.id, world.tags());
+    assert_eq!((world.ready().1, tags[IDENTITY].as_str()), ("Deployed".into(), HERE));
+    world.calls();
+
+    there(&mut clone, &mut world, |clone| {
+        clone.advance(Duration::from_mins(5));
+        clone.sweep();
+        assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
+        assert!(clone.events.last().unwrap().note.contains(HERE));
+    });
+    assert_eq!((world.mutations(), world.group().unwrap().resource.id, world.tags()), (vec![], created, tags));
+}
+
+#[test]
 fn a_group_is_made_with_owner_and_identity_and_kept_without_both() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);

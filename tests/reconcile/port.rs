@@ -35,6 +35,8 @@ pub enum Fault {
     EmptyPage,
     /// An answer without the list that was asked for.
     ListLeftOut,
+    /// An answer that shows a group without all that is optional.
+    Lacking,
     /// Somebody else changes the group just before the call.
     ChangedJustBefore,
 }
@@ -105,12 +107,14 @@ struct Inner {
     calls: Vec<Operation>,
     faults: BTreeMap<Operation, Vec<Fault>>,
     left_out: BTreeSet<LeftOut>,
+    left_out_once: BTreeSet<LeftOut>,
 }
 
 impl InProcess {
     pub fn new(account: Account, now: Timestamp) -> Self {
-        let (calls, faults, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out })) }
+        let (calls, faults) = (Vec::new(), BTreeMap::new());
+        let (left_out, left_out_once) = (BTreeSet::new(), BTreeSet::new());
+        Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out, left_out_once })) }
     }
 
     /// Another account that is like this one now.
@@ -139,9 +143,16 @@ impl InProcess {
         self.lock().left_out.extend(members);
     }
 
+    /// From now on, answers are whole again.
+    pub fn leave_nothing_out(&self) {
+        self.lock().left_out.clear();
+    }
+
     fn group(&self, shown: &Versioned<Shown>) -> Group {
         let mut group = group(shown);
-        self.lock().left_out.iter().for_each(|member| member.strip_group(&mut group));
+        let mut inner = self.lock();
+        let once = std::mem::take(&mut inner.left_out_once);
+        inner.left_out.union(&once).for_each(|member| member.strip_group(&mut group));
         group
     }
 
@@ -185,6 +196,7 @@ impl InProcess {
                 let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };
                 inner.account.outside_edit_group(now, &target, patch).unwrap();
             }
+            Some(Fault::Lacking) => inner.left_out_once.extend(LeftOut::ALL),
             Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage | Fault::ListLeftOut) | None => {}
         }
         let mut answer = inner.account.call_with(now, request, freshness);

@@ -125,6 +125,16 @@ fn one_answer_without_tags_for_a_group_on_record_costs_status_nothing() {
 }
 
 #[test]
+fn a_group_that_was_switched_off_and_shows_no_owner_tag_is_not_called_ready() {
+    let mut world = at_rest(Mode::Manage);
+    let (enabled, remove_tags) = (Some(false), vec![OWNER.into()]);
+    world.somebody_edits(GroupPatch { enabled, remove_tags, ..GroupPatch::default() });
+    world.request_reconcile("now");
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().0, world.ready().1), (vec![], "False".into(), "Conflict".into()));
+}
+
+#[test]
 fn an_owner_tag_that_stays_away_for_a_settle_window_is_lost() {
     let mut world = at_rest(Mode::Manage);
     world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });

@@ -118,7 +118,8 @@ fn faults(operation: Operation) -> Vec<Fault> {
             &[Fault::UnknownCode, Fault::AnswerLost, Fault::AnsweredWrongly, Fault::ChangedJustBefore]
         }
         Operation::DeleteConnectionGroup => &[Fault::AnswerLost, Fault::ChangedJustBefore],
-        Operation::GetConnectionGroup | Operation::ListTagsForResource => &[Fault::Stale],
+        Operation::GetConnectionGroup => &[Fault::Stale, Fault::Lacking],
+        Operation::ListTagsForResource => &[Fault::Stale],
         Operation::ListDistributionTenants => &[Fault::AnswerLost, Fault::EmptyPage, Fault::ListLeftOut],
         Operation::GetAnycastIpList | Operation::ListConnectionGroups => &[],
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloudfront_simulator::model::{ConnectionGroup as Shown, Versioned};
 use connection_group_operator::{
     api::{ConnectionGroupSpec, Mode, NO_LIST},
-    cloudfront::{ApiError, ErrorClass, GroupName, Operation, Summary},
+    cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Summary},
 };
 
 use super::heard::{Exists, Heard};
@@ -98,15 +98,22 @@ impl Facts<'_> {
 
     /// Whether the group is known to be enabled, or disabled.
     pub fn enabled(&self) -> Option<bool> {
-        let same = |row: &&Summary| self.heard.group.as_ref().is_none_or(|group| group.etag == row.etag);
-        self.heard.enabled.or_else(|| self.world.row.as_ref().filter(same).and_then(|row| row.enabled))
+        let listed = self.row().and_then(|row| row.enabled);
+        self.heard.enabled.or(listed).or(self.heard.enabled_once)
+    }
+
+    /// The row of the list that shows the version that was read last.
+    fn row(&self) -> Option<&Summary> {
+        let version = self.heard.version.as_ref().map(|(id, etag)| (id.as_str(), etag.as_str()));
+        let is_it = |row: &&Summary| version.is_none_or(|version| version == (row.id.as_str(), row.etag.as_str()));
+        self.world.row.as_ref().filter(is_it)
     }
 
     /// Whether CloudFront says this of the group's roll-out.
     pub fn says(&self, status: &str) -> bool {
-        let read = self.heard.group.as_ref().and_then(|group| group.deployment.as_ref());
         let listed = self.world.row.as_ref().and_then(|row| row.deployment.as_ref());
-        [read, listed].into_iter().flatten().any(|deployment| deployment.as_str() == status)
+        let listed = listed.map(Deployment::as_str);
+        [self.heard.deployment.as_deref(), listed].contains(&Some(status))
     }
 
     pub fn exists(&self) -> bool {
@@ -176,8 +183,9 @@ impl Facts<'_> {
 
     /// The Anycast list of the group, as it was last read.
     pub fn list(&self) -> Option<&str> {
-        let group = self.heard.group.as_ref()?;
-        group.config.anycast_ip_list_id.as_ref().map(connection_group_operator::cloudfront::AnycastIpListId::as_str)
+        let read = self.heard.group.as_ref().and_then(|group| group.config.anycast_ip_list_id.as_ref());
+        let list = read.or_else(|| self.row().and_then(|row| row.anycast_ip_list_id.as_ref()));
+        list.map(AnycastIpListId::as_str)
     }
 
     /// The members and tags in which the group differs from the spec, as it was last read.
@@ -219,8 +227,11 @@ impl Facts<'_> {
     pub fn reads(&self, field: &str, value: &str) -> bool {
         let Some(group) = &self.heard.group else { return true };
         let said = |stated: Option<bool>| stated.map(|stated| stated.to_string());
+        if field == "ipv6Enabled" && group.config.ipv6_enabled.is_none() {
+            return true;
+        }
         let read = match (field, field.strip_prefix("tags[").and_then(|key| key.strip_suffix(']'))) {
-            ("enabled", _) => said(group.config.enabled),
+            ("enabled", _) => said(self.enabled()),
             ("ipv6Enabled", _) => said(group.config.ipv6_enabled),
             (_, Some(key)) => self.heard.tags.get(key).cloned(),
             (_, None) => self.list().map(ToOwned::to_owned),

@@ -27,8 +27,14 @@ pub enum Exists {
 pub struct Heard {
     pub exists: Exists,
     pub group: Option<Group>,
-    /// Whether the group is enabled, as was last stated.
+    /// Id and version of the group that was shown last: versions of two groups may be called the same.
+    pub version: Option<(String, String)>,
+    /// Whether that version is enabled, as was last stated.
     pub enabled: Option<bool>,
+    /// The same of an earlier version, where it was not stated of this one.
+    pub enabled_once: Option<bool>,
+    /// How far the roll-out of that version is.
+    pub deployment: Option<String>,
     pub tags: Tags,
     pub tenants: Option<Tenants>,
     /// Errors of this reconcile.
@@ -66,9 +72,15 @@ impl Heard {
         self.calls.iter().any(|(_, effect)| *effect != Effect::None)
     }
 
+    /// What an answer leaves out of the same version is as it was stated before.
     fn shown(&mut self, group: &Group) {
-        let stated = self.enabled.filter(|_| self.group.as_ref().is_none_or(|before| before.id == group.id));
-        self.enabled = group.config.enabled.or(stated);
+        let version = Some((group.id.to_string(), group.etag.to_string()));
+        let same_version = self.version == version;
+        self.enabled = group.config.enabled.or(self.enabled.filter(|_| same_version));
+        self.enabled_once = self.enabled.or(self.enabled_once);
+        let deployment = group.deployment.as_ref().map(|deployment| deployment.as_str().to_owned());
+        self.deployment = deployment.or_else(|| self.deployment.take().filter(|_| same_version));
+        self.version = version;
         self.group = Some(group.clone());
         self.exists = Exists::Yes;
     }
@@ -101,7 +113,7 @@ impl Recorded {
         let mut heard = self.heard();
         let effect = match &answer {
             Err(error) if error.message == "the answer was lost" && operation.is_mutation() => {
-                heard.enabled = None;
+                (heard.enabled, heard.enabled_once) = (None, None);
                 Effect::ChangedWithoutAnswer
             }
             Ok(_) if operation.is_mutation() => Effect::Changed,

@@ -256,6 +256,7 @@ const fn is_a_lie(trouble: Trouble) -> bool {
         | Fault::AnsweredWrongly
         | Fault::Stale
         | Fault::EmptyPage
+        | Fault::Lacking
         | Fault::ListLeftOut => true,
         Fault::AnswerLost | Fault::ChangedJustBefore => false,
     }
@@ -266,5 +267,7 @@ fn before(world: &World) -> Heard {
     let status = world.object.status.as_ref();
     let enabled = status.and_then(|status| status.enabled);
     let exists = if status.is_some_and(|status| status.id.is_some()) { Exists::Yes } else { Exists::Unread };
-    Heard { exists, enabled, ..Heard::default() }
+    let version = status.and_then(|status| status.id.clone().zip(status.e_tag.clone()));
+    let deployment = status.and_then(|status| status.status.clone());
+    Heard { exists, version, enabled, enabled_once: enabled, deployment, ..Heard::default() }
 }

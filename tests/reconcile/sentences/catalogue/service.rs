@@ -13,6 +13,9 @@ use crate::sentences::{
 pub const SENTENCES: &[Sentence] = &[
     says("Deployed at {id}.", |f, places| f.says("Deployed") && f.enabled() == Some(true) && is_endpoint(f, places[0])),
     says("Deployed at its routing endpoint.", |f, _| f.says("Deployed") && f.enabled() == Some(true)),
+    says("Deployed and disabled: its routing endpoint serves no traffic.", |f, _| {
+        f.says("Deployed") && f.enabled() == Some(false)
+    }),
     says("Deployed and disabled: {id} serves no traffic.", |f, places| {
         f.says("Deployed") && f.enabled() == Some(false) && is_endpoint(f, places[0])
     }),
@@ -21,8 +24,11 @@ pub const SENTENCES: &[Sentence] = &[
     }),
     says(
         "CloudFront's answer does not state whether the last change has been rolled out; the operator reads it again.",
-        |f, _| !f.says("Deployed") && !f.says("InProgress"),
+        |f, _| f.heard.deployment.is_none(),
     ),
+    says("CloudFront's answer does not state whether IPv6 is enabled.", |f, _| {
+        f.heard.group.as_ref().is_none_or(|group| group.config.ipv6_enabled.is_none())
+    }),
     says("CloudFront says {name}; rolling a change out usually takes minutes.", |f, places| f.says(places[0])),
     says("CloudFront says {name} since {id}; rolling a change out usually takes minutes.", |f, places| {
         f.says(places[0])
