@@ -271,8 +271,8 @@ pub fn owner_tag_missing(name: &GroupName, deleting: bool, settle_window: Durati
 
 pub fn tags_of_another(name: &GroupName) -> String {
     format!(
-        "Connection group {name} is not the one that this object's tags were meant for: they are forgotten, so that no tag of others is \
-         taken off. The group is adopted at once."
+        "Connection group {name} is not the one that the tags in status were sent to. They are removed from status, so that no tag of others is removed \
+         from this group. The group is adopted next."
     )
 }
 

@@ -101,7 +101,7 @@ impl<'a> Fresh<'a> {
             }
             Ok(None) => Err(Withheld::Gone),
             Err(error) => {
-                tracing::warn!(%error, "the object could not be read anew: nothing is changed at CloudFront until it can be");
+                tracing::warn!(%error, "the object could not be read from the API server: nothing is changed at CloudFront for it until it can be");
                 Err(Withheld::Unreadable)
             }
         }

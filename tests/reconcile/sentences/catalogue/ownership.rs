@@ -113,9 +113,15 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| !f.world.deleting && is_settle_window(f, places[0]),
     ),
     says(
-        "Connection group {name} is not the one that this object's tags were meant for: they are forgotten, so that no tag of others is taken off. The group is \
-         adopted at once.",
-        |f, places| f.is_name(places[0]) && f.owner_tag().is_none() && f.is_tried_within(0) && f.world.allow_adoption,
+        "Connection group {name} is not the one that the tags in status were sent to. They are removed from status, so that no tag of others is removed from this \
+         group. The group is adopted next.",
+        |f, places| {
+            f.is_name(places[0])
+                && f.owner_tag().is_none()
+                && f.is_tried_within(0)
+                && f.world.allow_adoption
+                && f.world.status_tags == 0
+        },
     ),
     says("Connection group {name} was adopted: it had no owner.", |f, places| {
         f.is_name(places[0]) && f.done(TagResource) && f.is_marked_as_ours()
