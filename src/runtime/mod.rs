@@ -7,6 +7,7 @@ mod controllers;
 mod events;
 mod finalizer;
 mod fresh;
+mod gone;
 mod http;
 mod identity;
 mod lease;
