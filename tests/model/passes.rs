@@ -259,7 +259,7 @@ pub fn store(
     if mutant == Some(Mutant::GenerationReadAnew) {
         status.observed_generation = object.metadata.generation.unwrap_or_default();
     }
-    ready::of_write(scenario, state, index, &status)?;
+    ready::of_write(scenario, state, index, &pass, &status)?;
     let former = object.status.replace(status).filter(|_| scenario.outside.contains(&Outside::PutsOldStatusBack));
     if let Some(former) = former.filter(|former| !says_the_same(former, &outcome.status)) {
         state.objects[index].former_status = Some(Arc::new(former));
