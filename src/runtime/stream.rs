@@ -50,7 +50,7 @@ pub fn watch(
         .reflect(writer)
         .inspect_ok(move |event| {
             saw.saw(event);
-            gone.forget(event);
+            gone.forget_the_gone(event);
         })
         .applied_objects()
         .try_filter(move |object| std::future::ready(calls.for_a_reconcile(object)))
@@ -98,7 +98,18 @@ pub fn slim(object: &mut ConnectionGroup) {
 
 /// What each object last said of everything that may call for a reconcile at once, by uid.
 #[derive(Debug, Default)]
-struct Calls(Mutex<HashMap<String, (u64, BTreeSet<String>)>>);
+struct Calls(Mutex<HashMap<String, Said>>);
+
+/// What one object last said.
+#[derive(Debug)]
+struct Said {
+    /// Generation, deletion and requested reconcile, as a hash.
+    asked: u64,
+    /// The finalizers in our name.
+    finalizers: BTreeSet<String>,
+    /// Whether the list that is being read has shown the object.
+    listed: bool,
+}
 
 impl Calls {
     /// Whether this version of an object calls for a reconcile. Our own writes of status and of our finalizer do not; a finalizer in our name that
@@ -111,17 +122,24 @@ impl Calls {
         let asked = hasher.finish();
         let in_our_name = |finalizer: &&String| finalizer.split('/').next() == Some(GROUP);
         let finalizers = object.finalizers().iter().filter(in_our_name).cloned().collect::<BTreeSet<_>>();
-        let before = self.lock().insert(meta.uid.clone().unwrap_or_default(), (asked, finalizers.clone()));
-        before.is_none_or(|(before, had)| before != asked || !had.is_subset(&finalizers))
+        let said = Said { asked, finalizers: finalizers.clone(), listed: true };
+        let before = self.lock().insert(meta.uid.clone().unwrap_or_default(), said);
+        before.is_none_or(|before| before.asked != asked || !before.finalizers.is_subset(&finalizers))
     }
 
-    fn forget(&self, event: &watcher::Event<ConnectionGroup>) {
-        if let watcher::Event::Delete(object) = event {
-            self.lock().remove(object.meta().uid.as_deref().unwrap_or_default());
+    /// Forgets the objects that are gone. Of one that went while the watch was down there is no event: only the next list leaves it out.
+    fn forget_the_gone(&self, event: &watcher::Event<ConnectionGroup>) {
+        match event {
+            watcher::Event::Init => self.lock().values_mut().for_each(|said| said.listed = false),
+            watcher::Event::InitDone => self.lock().retain(|_, said| said.listed),
+            watcher::Event::Delete(object) => {
+                self.lock().remove(object.meta().uid.as_deref().unwrap_or_default());
+            }
+            watcher::Event::InitApply(_) | watcher::Event::Apply(_) => {}
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (u64, BTreeSet<String>)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Said>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -252,6 +270,36 @@ mod tests {
             object.annotations_mut().insert(RECONCILE_REQUESTED_AT.into(), "now".into());
         };
         assert!(is_called_for(request));
+    }
+
+    #[test]
+    fn an_object_that_was_deleted_while_the_watch_was_down_is_forgotten_with_the_next_list_and_no_other_is() {
+        type Event = watcher::Event<ConnectionGroup>;
+        let calls = Calls::default();
+        let object = |uid: &str| {
+            let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+            object.metadata.uid = Some(uid.into());
+            object
+        };
+        // As the stream does it: an object is heard of first, and then asked about.
+        let list = |uids: &[&str]| {
+            calls.forget_the_gone(&Event::Init);
+            for object in uids.iter().map(|uid| object(uid)) {
+                calls.forget_the_gone(&Event::InitApply(object.clone()));
+                calls.for_a_reconcile(&object);
+            }
+            calls.forget_the_gone(&Event::InitDone);
+        };
+        let known = || calls.lock().keys().cloned().collect::<BTreeSet<_>>();
+        list(&["a", "b"]);
+        // This one is cut off.
+        calls.forget_the_gone(&Event::Init);
+        assert_eq!(known(), ["a", "b"].map(str::to_owned).into());
+        list(&["b", "c"]);
+        assert_eq!(known(), ["b", "c"].map(str::to_owned).into());
+        assert!(!calls.for_a_reconcile(&object("b")), "it was there all the time");
+        calls.forget_the_gone(&Event::Delete(object("b")));
+        assert_eq!(known(), ["c".to_owned()].into());
     }
 
     #[test]
