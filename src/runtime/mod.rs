@@ -18,6 +18,7 @@ mod pulse;
 mod schema;
 mod scope;
 mod shutdown;
+mod slim;
 mod status;
 mod stream;
 mod term;
