@@ -10,7 +10,7 @@ use super::{
     conclude::{after, disabling, in_step, members_refused, reconciling, release},
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
-    members::contradicts,
+    members::{contradicts, differing, value},
     memory::Memory,
     message,
     ownership::Claim,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{Member, Reason, RefusalCause, RefusedMember, is_true},
-    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup},
+    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tenants},
 };
 
 /// How long tags usually take to be seen: what else is to be done about them waits so long, or they would be set again.
@@ -207,15 +207,27 @@ async fn disable<C: CloudFront>(
         Err(error) => return Err(error.into()),
     };
     let lost = lost(&read, &group);
-    let conclusion = disabling(group);
     let conclusion = if known.wants_traffic {
         let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
-        conclusion.tell(Reason::Disabling, "Disable", text)
+        disabling(group).tell(Reason::Disabling, "Disable", text)
     } else {
+        let tenants = write.around.port.tenants(&group.id).await;
         let text = "The group is disabled, as spec.enabled says.".to_owned();
-        conclusion.then(Next::Now).tell(Reason::Disabling, "Disable", text)
+        let conclusion = reconciling(Sight::Group(group), Reason::Updating, text.clone()).then(Next::Now);
+        with_tenants_off_air(conclusion.tell(Reason::Updated, "Disable", text), tenants)
     };
     Ok(conclusion.without(&read, "Disable", &lost))
+}
+
+/// Warns of tenants whose group was taken out of service because the spec says so.
+fn with_tenants_off_air(conclusion: Conclusion, tenants: Result<Tenants, ApiError>) -> Conclusion {
+    match tenants {
+        Ok(tenants) if tenants.any() => {
+            conclusion.warn(Reason::DisabledWithTenants, "Disable", message::off_air(&tenants))
+        }
+        Ok(_) => conclusion,
+        Err(error) => conclusion.warn(Reason::DisabledWithTenants, "Disable", message::perhaps_off_air(&error)),
+    }
 }
 
 async fn update_members<C: CloudFront>(
@@ -230,7 +242,7 @@ async fn update_members<C: CloudFront>(
     let group = match write.note(port.update(read, config).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
-        Err(error) if is_about_the_members(error.class) => {
+        Err(error) if is_about_the_members(&error) => {
             return refused(error, read.clone(), update, known, write).await;
         }
         Err(error) => return Err(error.into()),
@@ -257,11 +269,8 @@ async fn update_members<C: CloudFront>(
         conclusion.tell(Reason::Updated, "Update", format!("{text}."))
     };
     Ok(match tenants {
-        Some(Ok(tenants)) if tenants.any() => {
-            conclusion.warn(Reason::DisabledWithTenants, "Disable", message::off_air(&tenants))
-        }
-        Some(Err(error)) => conclusion.warn(Reason::DisabledWithTenants, "Disable", message::perhaps_off_air(&error)),
-        Some(Ok(_)) | None => conclusion,
+        Some(tenants) => with_tenants_off_air(conclusion, tenants),
+        None => conclusion,
     })
 }
 
@@ -324,6 +333,7 @@ fn postponed(read: Group) -> Conclusion {
 /// What CloudFront answered to an update, against what was asked for.
 fn written(group: Group, update: &Update, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let Update { config: asked, selection, open: _, refused, changes: _, left, tags: _ } = update;
+    let left = if first_stated_otherwise(&group, asked, intent, known) { Left::Members } else { left.clone() };
     let has_list = selection.members.contains(&Member::AnycastIpListId);
     let attached = match &asked.anycast_ip_list_id {
         Some(list) if has_list => Change::Set(Some(list.to_string())),
@@ -345,12 +355,19 @@ fn written(group: Group, update: &Update, intent: &Intent, known: &Known<'_>) ->
         conclusion.warn(Reason::MemberRefused, "Update", text)
     } else if contradicts(&group.config, asked) {
         not_as_asked(group, asked)
-    } else if *left == Left::Members && !refused.is_empty() {
+    } else if left == Left::Members && !refused.is_empty() {
         members_refused(group, refused.clone(), known).then(Next::Now)
     } else {
-        after(group, left.clone(), intent, known)
+        after(group, left, intent, known)
     };
     Conclusion { attached, ..conclusion }
+}
+
+/// Whether the answer states a member that the read left out, so that it was not sent, and it is not as the spec says.
+fn first_stated_otherwise(group: &Group, asked: &Members, intent: &Intent, known: &Known<'_>) -> bool {
+    let Intent::Present(desired) = intent else { return false };
+    let wanted = desired.target(&group.config, known.attached_list(group).as_ref());
+    differing(&wanted, &group.config).iter().any(|member| value(asked, *member).is_none())
 }
 
 fn not_as_asked(group: Group, asked: &Members) -> Conclusion {

@@ -10,7 +10,7 @@ use super::{
     refusal::verdict,
 };
 use crate::{
-    api::{BlockedBy, Drift, Reason, RefusedMember, Standing},
+    api::{BlockedBy, Drift, Reason, RefusedMember, Standing, is_true},
     cloudfront::{AnycastIpListId, ApiError, Deployment, Group, Summary},
 };
 
@@ -79,6 +79,9 @@ fn unchanged(known: &Known<'_>) -> Conclusion {
 pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let Group { routing_endpoint, config, deployment, modified, .. } = &group;
     let mut text = message::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
+    if config.ipv6_enabled.is_none() {
+        text += message::IPV6_NOT_STATED;
+    }
     if let Some(list) = kept_list(intent, config.anycast_ip_list_id.as_ref(), known.attached_list(&group).as_ref()) {
         text += &message::list_kept(list);
     }
@@ -155,6 +158,9 @@ fn listed(summary: Summary, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let (standing, reason) = standing_of(deployment.as_ref(), enabled);
     let endpoint = known.status.routing_endpoint.as_deref();
     let mut text = message::deployed(endpoint, enabled, deployment.as_ref(), summary.modified);
+    if known.status.ipv6_enabled.is_none() {
+        text += message::IPV6_NOT_STATED;
+    }
     let ours = known.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
     if let Some(list) = kept_list(intent, summary.anycast_ip_list_id.as_ref(), ours.as_ref()) {
         text += &message::list_kept(list);
@@ -201,8 +207,19 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             reconciling(Sight::Unchanged, Reason::Adopting, message::owner_may_show(&known.name))
                 .then(Next::After(left))
         }
-        Block::OwnerTagMissing(left) => {
-            let text = message::owner_tag_missing(&known.name, known.deleting);
+        // What people were told of this very version of the group is still true, and one read without the tag does not change it.
+        Block::OwnerTagMissing(read, left)
+            if is_true(&known.status.conditions, "Ready")
+                && known.is_version_on_record(&read.group)
+                && !known.deleting =>
+        {
+            Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::After(left))
+        }
+        Block::OwnerTagMissing(_, left) => {
+            let text = match known.id() {
+                Some(_) => message::owner_tag_missing(&known.name, known.deleting),
+                None => message::owner_tag_may_show(&known.name),
+            };
             let conclusion = reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left));
             Conclusion { drift: Change::Keep, ..conclusion }
         }

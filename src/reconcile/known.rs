@@ -167,7 +167,7 @@ impl<'a> Known<'a> {
         let row = snapshot.and_then(|list| list.groups.get(&group.name));
         let row = row.filter(|row| row.id == group.id && row.etag == group.etag);
         let noted = Some(self.status).filter(|status| status.id.as_deref() == Some(group.id.as_str()));
-        let same_version = noted.is_some_and(|status| status.e_tag.as_deref() == Some(group.etag.as_str()));
+        let same_version = self.is_version_on_record(&group);
         let enabled = row.and_then(|row| row.enabled).or_else(|| noted.and_then(|status| status.enabled));
         let ipv6_enabled = noted.and_then(|status| status.ipv6_enabled);
         let once = self.deployment().filter(|_| same_version);
@@ -230,11 +230,24 @@ impl<'a> Known<'a> {
         .collect()
     }
 
+    /// Whether an earlier pass came to a conclusion about the object.
+    #[must_use]
+    pub const fn was_reconciled(&self) -> bool {
+        !self.status.conditions.is_empty()
+    }
+
     /// Whether a row of the list shows the very version of the group that is on record.
     #[must_use]
     pub fn is_on_record(&self, listed: &Summary) -> bool {
         self.status.id.as_deref() == Some(listed.id.as_str())
             && self.status.e_tag.as_deref() == Some(listed.etag.as_str())
+    }
+
+    /// Whether this is the very version of the group that is on record.
+    #[must_use]
+    pub fn is_version_on_record(&self, group: &Group) -> bool {
+        self.status.id.as_deref() == Some(group.id.as_str())
+            && self.status.e_tag.as_deref() == Some(group.etag.as_str())
     }
 
     /// What CloudFront refused, for this generation of the spec, and unless somebody asks to try again.
@@ -262,6 +275,12 @@ impl<'a> Known<'a> {
         let on_record =
             self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.claim.owner.as_str());
         on_record && !self.owner_may_show_for(group).is_zero()
+    }
+
+    /// Whether a group of the installation to take over from may be taken over: in a deletion, no other one than the group on record.
+    #[must_use]
+    pub fn may_take_over(&self, group: &Group) -> bool {
+        !self.deleting || self.id().is_none_or(|id| id == group.id)
     }
 
     /// How long until all tags of a group can be seen, where that is known.

@@ -93,13 +93,13 @@ fn value(text: &str) -> String {
 
 /// `enabled`: as the group is. It is off only where the spec says so: else it is enabled again before this is said.
 pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
+    if !tenants.any() {
+        return unlisted_use(name, enabled);
+    }
     let many = if tenants.beyond_this_page { "or more " } else { "" };
     let (count, names) = (tenants.count, tenants.names.join(", "));
     let others = count.saturating_sub(tenants.names.len());
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
-    if !tenants.any() {
-        return unlisted_use(name, enabled);
-    }
     let so = if enabled {
         "The group is enabled; it is neither disabled nor deleted while they use it."
     } else {
@@ -214,6 +214,14 @@ pub fn claim_may_land(name: &GroupName) -> String {
 pub fn owner_may_show(name: &GroupName) -> String {
     format!(
         "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window (a minute)."
+    )
+}
+
+/// A deletion whose object has no group on record: its status may have been lost.
+pub fn owner_tag_may_show(name: &GroupName) -> String {
+    format!(
+        "Connection group {name} was read without an owner tag. Reads may be stale, so the deletion waits. If the tag does not show within the settle \
+         window (a minute), the finalizer is removed and the group is left as it is."
     )
 }
 
@@ -347,6 +355,9 @@ pub fn not_found_to_mirror(name: &GroupName) -> String {
         "No connection group {name} exists. In mode Observe the operator creates none; it looks for the group in each list of the account."
     )
 }
+
+/// Behind what is said of a group whose IPv6 CloudFront has never stated.
+pub const IPV6_NOT_STATED: &str = " CloudFront's answer does not state whether IPv6 is enabled.";
 
 pub const KEPT_OWNER_TAG: &str = " Our owner tag is still on the group: mode Observe writes nothing.";
 

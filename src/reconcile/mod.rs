@@ -237,7 +237,7 @@ async fn attempt<C: CloudFront>(
         };
         match (mutation, permit) {
             (mutation, Permit::Mutate) => {
-                around.view.confirm(mutation.operation(), mutation.evidence()).await.map_err(Stopped::Withheld)?;
+                around.view.confirm(mutation.operation(), mutation.evidence(known)).await.map_err(Stopped::Withheld)?;
                 if around.clock.moment().since(read_at) > READS_LAST {
                     continue;
                 }

@@ -178,7 +178,9 @@ async fn before_leaving<C: CloudFront>(
 }
 
 fn whose<C>(described: &Described, known: &Known<'_>, around: &Surroundings<'_, C>) -> Owner {
-    owner(described, &known.claim, around.policy.predecessor.as_ref(), around.clock.wall())
+    // Or a deletion would never end where the other installation creates the group again each time.
+    let predecessor = around.policy.predecessor.as_ref().filter(|_| known.may_take_over(&described.group));
+    owner(described, &known.claim, predecessor, around.clock.wall())
 }
 
 /// How closely a pass has to look.

@@ -27,10 +27,10 @@ impl OwnerTag {
         Self(format!("{owner_id}/{namespace}/{name}"))
     }
 
-    /// The owner tag among a group's tags, whoever's it is.
+    /// The owner tag among a group's tags, whoever's it is. One without a value names nobody: CloudFront may leave values out.
     #[must_use]
     pub fn in_tags(tags: &Tags) -> Option<Self> {
-        tags.get(Self::KEY).cloned().map(Self)
+        tags.get(Self::KEY).filter(|value| !value.is_empty()).cloned().map(Self)
     }
 
     /// The value as it stands on the group.
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn only_the_exact_owner_tag_makes_a_group_ours() {
         assert_eq!(seen(Some("prod/platform/edge"), Some("uid-here"), 0), Owner::Ours);
-        for other in ["prod/platform/edge2", "prod/platform", "dev/platform/edge", ""] {
+        for other in ["prod/platform/edge2", "prod/platform", "dev/platform/edge", " "] {
             for identity in [None, Some("uid-here"), Some("uid-before"), Some("uid-elsewhere")] {
                 assert_eq!(seen(Some(other), identity, 9999), Owner::Other(OwnerTag(other.to_owned())));
             }
@@ -211,8 +211,10 @@ mod tests {
     #[test]
     fn a_group_without_owner_tag_is_unowned_only_once_its_tags_had_time_to_show() {
         for identity in [None, Some("uid-here"), Some("uid-elsewhere")] {
-            assert_eq!(seen(None, identity, 59), Owner::Undecided);
-            assert_eq!(seen(None, identity, 61), Owner::Unowned, "an identity alone claims nothing");
+            for owner in [None, Some("")] {
+                assert_eq!(seen(owner, identity, 59), Owner::Undecided);
+                assert_eq!(seen(owner, identity, 61), Owner::Unowned, "an identity alone claims nothing");
+            }
         }
     }
 

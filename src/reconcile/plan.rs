@@ -262,8 +262,8 @@ pub enum Block {
     TagsOfAnother,
     /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
     OwnerMayShow(Duration),
-    /// A group on record as ours: it is given up only if it is seen without our owner tag for so long.
-    OwnerTagMissing(Duration),
+    /// A group that may be ours: it is given up only if it is seen without our owner tag for so long.
+    OwnerTagMissing(Box<Described>, Duration),
     /// A change of others, so soon after the last one was put right.
     Flapping(Box<Described>, Vec<Drift>, Pause),
 }
@@ -330,9 +330,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::Unmarked => Mutation::Mark(described).into(),
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Refuse(described, Refusal::Elsewhere(installation)).into(),
-            Owner::Unowned if known.may_still_be_ours(&described.group) => {
-                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
-            }
+            Owner::Unowned if known.may_still_be_ours(&described.group) => owner_tag_missing(described, known),
             Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
@@ -355,14 +353,19 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
-            // Status says that it was ours: one read without the tag is no proof that it no longer is.
-            Owner::Unowned if known.status.id.is_some() && !known.owner_may_show_for(&described.group).is_zero() => {
-                Finding::Blocked(Block::OwnerTagMissing(known.owner_may_show_for(&described.group))).into()
+            // One read without the tag is no proof that it is not ours, also where status is lost.
+            Owner::Unowned if !known.owner_may_show_for(&described.group).is_zero() => {
+                owner_tag_missing(described, known)
             }
             Owner::Unowned if *farewell == Farewell::Retain => Finding::Release(Release::Retained).into(),
             Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
         },
     }
+}
+
+fn owner_tag_missing(described: Described, known: &Known<'_>) -> Plan {
+    let left = known.owner_may_show_for(&described.group);
+    Finding::Blocked(Block::OwnerTagMissing(Box::new(described), left)).into()
 }
 
 fn remains(observed: &Observed) -> Remains {
@@ -476,12 +479,14 @@ fn protect(observed: Observed, known: &Known<'_>) -> Plan {
         };
         return Finding::Blocked(Block::DeletionProtected(protected)).into();
     };
-    let off = is_off_against_the_spec(&described, known) && !described.group.is_default;
+    let off = is_off_against_the_spec(&described, known);
+    let on = is_on_against_the_spec(&described, known);
     match owner {
+        _ if described.group.is_default => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
         Owner::Ours if off => Mutation::Enable(described, Blocker::Protection).into(),
-        Owner::Ours if is_on_against_the_spec(&described, known) => Mutation::Disable(described).into(),
-        Owner::Unmarked if off => Mutation::Mark(described).into(),
-        Owner::ToTakeOver(from) if off => Mutation::TakeOver(described, from).into(),
+        Owner::Ours if on => Mutation::Disable(described).into(),
+        Owner::Unmarked if off || on => Mutation::Mark(described).into(),
+        Owner::ToTakeOver(from) if off || on => Mutation::TakeOver(described, from).into(),
         Owner::Ours => Finding::Blocked(Block::DeletionProtected(Protected::Ours(Box::new(described)))).into(),
         _ => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
     }
@@ -492,7 +497,7 @@ const fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bo
 }
 
 const fn is_on_against_the_spec(described: &Described, known: &Known<'_>) -> bool {
-    !known.wants_traffic && !matches!(described.group.config.enabled, Some(false)) && !described.group.is_default
+    !known.wants_traffic && !matches!(described.group.config.enabled, Some(false))
 }
 
 fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, known: &Known<'_>) -> Plan {

@@ -12,25 +12,27 @@ use crate::{
 /// Longest text of CloudFront that status keeps.
 const DETAIL_LIMIT: usize = 300;
 
-/// Whether CloudFront refused an update for what it says, so that another one may be accepted.
+/// Whether CloudFront may accept an update that says something else.
 #[must_use]
-pub const fn is_about_the_members(class: ErrorClass) -> bool {
-    match class {
+pub const fn is_about_the_members(error: &ApiError) -> bool {
+    match error.class {
         ErrorClass::NotFound
         | ErrorClass::AlreadyExists
         | ErrorClass::LimitExceeded
         | ErrorClass::InvalidArgument
-        | ErrorClass::InUse => true,
+        | ErrorClass::InUse
+        // A policy may forbid one list and allow the rest.
+        | ErrorClass::AccessDenied => true,
+        // A code that this version does not know. Without a code, the answer may come from a proxy.
+        ErrorClass::Unexpected => error.code.is_some(),
         ErrorClass::Throttled
         | ErrorClass::ServiceUnavailable
         | ErrorClass::TimedOut
         | ErrorClass::Unreachable
         | ErrorClass::Credentials
-        | ErrorClass::AccessDenied
         | ErrorClass::StaleEtag
         | ErrorClass::NotDisabled
-        | ErrorClass::HasTenants
-        | ErrorClass::Unexpected => false,
+        | ErrorClass::HasTenants => false,
     }
 }
 

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::future::{BoxFuture, ready};
 use kube::ResourceExt;
 
-use super::plan::Mutation;
+use super::{Known, plan::Mutation};
 use crate::{
     api::{ConnectionGroup, GROUP},
     cloudfront::{Members, Operation},
@@ -96,11 +96,13 @@ impl Mutation {
         }
     }
 
-    /// What has to confirm the object before this change: a read, if the change takes anything away.
+    /// What has to confirm the object before this change: a read, if the change takes anything away, or makes what may have been there before.
     #[must_use]
-    pub fn evidence(&self) -> Evidence {
+    pub fn evidence(&self, known: &Known<'_>) -> Evidence {
         match self {
             Self::Update(described, update) if takes_away(&described.group.config, &update.config) => Evidence::Read,
+            // The finalizer of a new object has just been stored; one that was reconciled before may be gone by now.
+            Self::Create(_) if known.was_reconciled() => Evidence::Read,
             // Whose group it is, or whether it goes on being there.
             Self::Adopt(_)
             | Self::Mark(_)

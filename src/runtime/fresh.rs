@@ -1,4 +1,4 @@
-//! Whether the object of a reconcile is up to date. Talks to the API server, at most once for each change that is planned.
+//! Whether the object of a reconcile is up to date. Talks to the API server: one read for each change that is planned, tried twice.
 //!
 //! In: the version that the reconcile acts on, and where it comes from. Out: leave to make the change, or the version that is newer, to start over
 //! with. While the objects of its scope cannot be read, nothing is changed.

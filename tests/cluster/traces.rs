@@ -114,7 +114,11 @@ async fn a_pass_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Re
     assert_eq!(attribute(create, "aws.request_id"), Some(call.request_id.clone()));
 
     let roots = spans.iter().filter(|span| span.parent_span_id.is_empty()).map(|span| span.name.as_str());
-    assert!(roots.clone().all(|name| ["reconcile", "sweep", "orphans"].contains(&name)), "{:?}", roots.collect::<Vec<_>>());
+    assert!(
+        roots.clone().all(|name| ["reconcile", "sweep", "orphans"].contains(&name)),
+        "{:?}",
+        roots.collect::<Vec<_>>()
+    );
 
     let lines = journal::lines(&operator);
     let created = lines.iter().find(|line| line["reason"] == "Created").expect("the Create is told of");

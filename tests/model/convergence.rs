@@ -1,10 +1,14 @@
 //! What must come of every state once nothing more goes wrong: fair rounds of sweep, pass, roll-out and time lead to the goal and to rest.
 //! In: a state. Out: nothing, or the [`Violation`]. What was once found to converge is remembered.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use connection_group_operator::{
     api::{ConnectionGroup, Mode, condition},
+    cloudfront::Tags,
     reconcile::ownership::{OwnerTag, is_reserved},
     sweep::is_out_of_date,
 };
@@ -35,7 +39,7 @@ pub struct Convergence<'a> {
     mutant: Option<Mutant>,
     /// Of a state, before or after the deep check: the changes made on the way to rest.
     known: HashMap<(u64, Stretch), usize>,
-    ends: HashMap<(u8, String), String>,
+    ends: HashMap<(u8, String, History), String>,
 }
 
 /// How far on the way to rest.
@@ -43,6 +47,15 @@ pub struct Convergence<'a> {
 struct Stretch {
     deep: bool,
     quiet_before: bool,
+}
+
+/// Which ends are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum History {
+    /// All of them, in what the spec names.
+    Any,
+    /// Those of histories in which every process recorded what it sent, and nobody else put the like there: in everything.
+    NothingLost,
 }
 
 /// One fair round and what it came to.
@@ -190,15 +203,43 @@ impl<'a> Convergence<'a> {
         if ready.status != "True" {
             return Ok(());
         }
-        let mut tags = group.tags.unwrap_or_default();
-        if self.scenario.harsh || self.scenario.outside.contains(&Outside::PutsTheTag) {
-            // What a process set and died before recording, or what landed after it was removed, cannot be told from the tags of others.
-            tags.retain(|key, _| is_reserved(key) || object.spec.tags.contains_key(key));
+        let (status, spec) = (object.status.as_ref().unwrap(), &object.spec);
+        let others_tag = state.others_may_have(self.scenario, Outside::PutsTheTag);
+        if !others_tag && !state.may_have_lost(self.scenario) {
+            self.records_what_it_sent(state, &status.tags, &spec.tags)?;
         }
-        // Nor can the list that it attached; and one that others attached stays.
-        let list = group.anycast_ip_list_id.filter(|_| object.spec.anycast_ip_list_id.is_some());
-        let end = format!("{} {} {:?} {tags:?} {}", group.enabled, group.ipv6_enabled, list, ready.reason);
-        let case = (state.objects[0].variant(), ready.reason.clone());
+        let all_tags = group.tags.unwrap_or_default();
+        let (settings, reason) = (format!("{} {}", group.enabled, group.ipv6_enabled), &ready.reason);
+        // What a process set and died before recording, or what landed after it was removed, cannot be told from what others set.
+        let is_named = |key: &String| is_reserved(key) || spec.tags.contains_key(key);
+        let tags = all_tags.iter().filter(|(key, _)| is_named(key)).collect::<BTreeMap<_, _>>();
+        let list = group.anycast_ip_list_id.as_ref().filter(|_| spec.anycast_ip_list_id.is_some());
+        self.same_as_before(state, History::Any, reason, format!("{settings} {list:?} {tags:?}"))?;
+        let others_list = state.others_may_have(self.scenario, Outside::AttachesList);
+        if state.may_have_lost(self.scenario) || others_tag || others_list {
+            return Ok(());
+        }
+        self.same_as_before(
+            state,
+            History::NothingLost,
+            reason,
+            format!("{settings} {:?} {all_tags:?}", group.anycast_ip_list_id),
+        )
+    }
+
+    /// Of the tags that the spec asks for, status names those that this object sent: no others, and all of them.
+    fn records_what_it_sent(&self, state: &State, recorded: &Tags, asked: &Tags) -> Result<(), Violation> {
+        let sent = &state.objects[0].sent.tags;
+        let expected = asked.iter().filter(|(key, value)| sent.contains(&((*key).clone(), (*value).clone())));
+        let expected = expected.map(|(key, value)| (key.clone(), value.clone())).collect::<Tags>();
+        if *recorded == expected {
+            return Ok(());
+        }
+        Err(Property::O2.broken(format!("{recorded:?} are on record as sent, {expected:?} were sent: {}", said(state))))
+    }
+
+    fn same_as_before(&mut self, state: &State, history: History, reason: &str, end: String) -> Result<(), Violation> {
+        let case = (state.objects[0].variant(), reason.to_owned(), history);
         let first = self.ends.entry(case).or_insert_with(|| end.clone());
         if *first == end {
             return Ok(());

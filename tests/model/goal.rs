@@ -12,6 +12,7 @@ use connection_group_operator::{
 use kube::ResourceExt;
 
 use crate::{
+    outside::Outside,
     reviewed::list_matches,
     state::{Scenario, State},
 };
@@ -105,10 +106,11 @@ pub fn expected(
     }
 }
 
-/// Whether an attached list may be another's: this object never sent it, or its process died before that was recorded.
+/// Whether an attached list may be another's: this object never sent it, its process died before that was recorded, or others have attached it since.
 fn may_be_of_others(scenario: &Scenario, state: &State, operator: usize, group: &Shown) -> bool {
     let sent = &state.object_of(operator).sent.lists;
-    scenario.harsh || group.anycast_ip_list_id.as_ref().is_none_or(|list| !sent.contains(list))
+    let anothers = state.may_have_lost(scenario) || state.others_may_have(scenario, Outside::AttachesList);
+    anothers || group.anycast_ip_list_id.as_ref().is_none_or(|list| !sent.contains(list))
 }
 
 /// Whether tenants use this very group.
@@ -152,8 +154,12 @@ pub fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
             (false, DeletionPolicy::Delete) => 1 + usize::from(group.enabled) + unmarked,
         });
     }
-    let members = usize::from(group.enabled != spec.enabled) + usize::from(group.ipv6_enabled != spec.ipv6_enabled);
+    let (switched, family) = (group.enabled != spec.enabled, group.ipv6_enabled != spec.ipv6_enabled);
+    // Switching off is an update of its own; all else that differs goes in one.
+    let members = if switched && !spec.enabled { 1 + usize::from(family) } else { usize::from(switched || family) };
     let tagged = spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value));
-    let surplus = tags.keys().any(|key| !is_reserved(key) && !spec.tags.contains_key(key));
+    let sent = &state.objects[0].sent.tags;
+    let is_surplus = |key: &String| !is_reserved(key) && !spec.tags.contains_key(key);
+    let surplus = tags.iter().any(|(key, value)| is_surplus(key) && sent.contains(&(key.clone(), value.clone())));
     Some(members + usize::from(!tagged) + usize::from(surplus) + unmarked)
 }

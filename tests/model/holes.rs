@@ -3,6 +3,7 @@
 use crate::{
     explore::caught,
     mutants::Mutant,
+    outside::Outside,
     properties::Property,
     scenarios::{self, budget},
     state::{Budget, Scenario},
@@ -55,8 +56,32 @@ fn an_event_is_no_evidence_before_something_is_taken_away() {
 }
 
 #[test]
+fn an_event_is_no_evidence_before_a_group_is_made_again() {
+    let deleted = Scenario { outside: &[Outside::Deletes], specs: vec![scenarios::spec()], ..scenarios::lag() };
+    assert_eq!(caught(&with(budget(0, 1, 1), deleted), Mutant::EventsAreEvidence), Some(Property::S9));
+}
+
+#[test]
+fn a_generation_that_counts_as_settled_before_its_tags_are_set_is_ready_without_them() {
+    let scenario = with(budget(0, 1, 0), scenarios::minds());
+    assert_eq!(caught(&scenario, Mutant::SettledWithoutTags), Some(Property::S6));
+}
+
+#[test]
+fn members_that_differ_are_not_updated_one_by_one() {
+    let scenario = with(budget(0, 1, 1), scenarios::life());
+    assert_eq!(caught(&scenario, Mutant::EachMemberAlone), Some(Property::O1));
+}
+
+#[test]
+fn tags_that_were_sent_are_on_record() {
+    let scenario = with(budget(0, 1, 0), scenarios::life());
+    assert_eq!(caught(&scenario, Mutant::SentTagsAreForgotten), Some(Property::O2));
+}
+
+#[test]
 fn a_new_leader_that_believes_its_cache_makes_a_group_for_an_object_that_is_gone() {
-    let scenario = with(budget(1, 1, 0), scenarios::lag());
+    let scenario = with(budget(2, 1, 0), scenarios::lag());
     assert_eq!(caught(&scenario, Mutant::NewTermBelievesItsCache), Some(Property::S3));
 }
 
@@ -98,6 +123,8 @@ fn one_false_answer_is_no_proof() {
     for mutant in [Mutant::OneNotFoundIsGone, Mutant::OneReadWithoutTagsIsLost] {
         let scenario = with(budget(1, 0, 0), scenarios::lies());
         assert_eq!(caught(&scenario, mutant), Some(Property::S13), "{mutant:?}");
+        let more = with(budget(2, 0, 0), scenarios::lies());
+        assert_eq!(caught(&more, mutant), Some(Property::S13), "{mutant:?}, and more might strike");
         let without = with(budget(0, 1, 0), scenarios::lies());
         assert_eq!(caught(&without, mutant), None, "so nothing else would notice {mutant:?}");
     }

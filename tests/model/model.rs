@@ -21,6 +21,7 @@ mod plans;
 #[allow(dead_code, reason = "the checker needs a part of it")]
 mod port;
 mod properties;
+mod ready;
 mod records;
 mod replay;
 mod reviewed;

@@ -89,6 +89,12 @@ pub enum Mutant {
     NextTryIsTold,
     /// Whatever list is attached was attached by this object.
     EveryListIsOurs,
+    /// An update settles the generation, although tags are left to be set.
+    SettledWithoutTags,
+    /// Of several members that differ, one is updated at a time.
+    EachMemberAlone,
+    /// What tags were sent is not put on record.
+    SentTagsAreForgotten,
 }
 
 /// The port of a pass, with that bug.
@@ -183,6 +189,10 @@ impl Flawed<'_> {
             (Some(Mutant::FoundTagsAreOurs), _) if is_true(&outcome.status.conditions, "Ready") => {
                 outcome.status.tags.clone_from(&object.spec.tags);
             }
+            (Some(Mutant::SettledWithoutTags), Some((Call::Update(..), Answer::Group(Ok(_))))) if !deleting => {
+                outcome.status.settled_generation = object.metadata.generation;
+            }
+            (Some(Mutant::SentTagsAreForgotten), _) => outcome.status.tags.clear(),
             (Some(Mutant::NextTryIsTold), _) if outcome.error.is_some() => {
                 let text = format!("the next try is {:?} after {:?}", outcome.requeue, self.port.input().started);
                 outcome.status.conditions.iter_mut().for_each(|condition| condition.message.clone_from(&text));
@@ -195,6 +205,9 @@ impl Flawed<'_> {
     /// What an update carries, as the bug has it.
     fn sent(&self, read: &Group, members: &Members) -> Members {
         let object = &self.port.input().object;
+        if self.has(Mutant::EachMemberAlone) && members.enabled != read.config.enabled {
+            return Members { enabled: members.enabled, ..read.config.clone() };
+        }
         if !self.has(Mutant::UpdateCarriesEverything) || object.metadata.deletion_timestamp.is_some() {
             return members.clone();
         }

@@ -20,6 +20,7 @@ use crate::{
     outside::Outside,
     port::{Fault, LeftOut},
     properties::{self, Violation},
+    ready,
     replay::{Answer, Entry, Input, Stage, Views, run},
     reviewed,
     state::{Object, Pass, Remembered, Scenario, State, Version},
@@ -134,7 +135,8 @@ pub fn answer(
             perform(port, call)
         }),
     };
-    if !matches!(struck, Struck::Refused(_)) {
+    // A refusal that leaves a doubt may have come after the effect.
+    if !matches!(struck, Struck::Refused(class) if !class.leaves_doubt()) {
         state.sends(operator, &pass, call);
     }
     let mut log = pass.log.clone();
@@ -250,7 +252,7 @@ pub fn store(
     if mutant == Some(Mutant::GenerationReadAnew) {
         status.observed_generation = object.metadata.generation.unwrap_or_default();
     }
-    properties::of_write(scenario, state, index, &status)?;
+    ready::of_write(scenario, state, index, &status)?;
     let former = object.status.replace(status).filter(|_| scenario.outside.contains(&Outside::PutsOldStatusBack));
     if let Some(former) = former.filter(|former| !says_the_same(former, &outcome.status)) {
         state.objects[index].former_status = Some(Arc::new(former));

@@ -123,7 +123,7 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::Blocked(Block::ClaimMayLand(_)) => "Blocked(ClaimMayLand)",
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
             Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
-            Finding::Blocked(Block::OwnerTagMissing(_)) => "Blocked(OwnerTagMissing)",
+            Finding::Blocked(Block::OwnerTagMissing(..)) => "Blocked(OwnerTagMissing)",
             Finding::Blocked(Block::Flapping(..)) => "Blocked(Flapping)",
             Finding::Refuse(_, Refusal::NotOwned(_)) => "Refuse(NotOwned)",
             Finding::Refuse(_, Refusal::Elsewhere(_)) => "Refuse(Elsewhere)",

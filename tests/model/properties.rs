@@ -1,4 +1,4 @@
-//! What must hold whatever happens: the safety properties S1 to S8, and L3. In: a call about to be made, an outcome, a status about to be
+//! What must hold whatever happens: the safety properties S1 to S8 (S6 is in [`ready`]), and L3. In: a call about to be made, an outcome, a status about to be
 //! written, or a state. Out: nothing, or the [`Violation`]. Pure.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use connection_group_operator::{
         AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Mode,
         RECONCILE_REQUESTED_AT, condition, is_true,
     },
-    cloudfront::{Arn, Deployment, Described, ErrorClass, Group, GroupId, Tags, Tenants},
+    cloudfront::{Arn, Described, ErrorClass, Group, GroupId, Tags, Tenants},
     reconcile::{
         Finalizer, Outcome,
         ownership::{Claim, OwnerTag},
@@ -20,6 +20,7 @@ use kube::ResourceExt;
 
 use crate::{
     passes::pass_object,
+    ready,
     replay::{Answer, Call},
     reviewed::{self, list_matches},
     state::{NEVER, OWNER_TAGS, Pass, Scenario, State},
@@ -75,7 +76,7 @@ impl Property {
             Self::S6 => "Ready is True for a generation only if what was read matches that generation and is deployed",
             Self::S7 => "there are never two groups for one object",
             Self::S8 => "a group of another owner is reported",
-            Self::S9 => "nothing is taken away on an old view of the object",
+            Self::S9 => "nothing is taken away, or made again, on an old view of the object",
             Self::S10 => {
                 "a group that is on while the spec says off is switched off by the pass that reads it, and by an update of nothing else"
             }
@@ -220,13 +221,7 @@ pub fn of_outcome(
         of_release(scenario, state, operator, object)?;
     }
     let read = last_read(pass, |_| true).filter(|read| read.group.name.as_str() == &*state.name);
-    let changed = outcome.error.is_none() && pass.log.iter().any(|entry| entry.call.operation().is_mutation());
-    let ready = is_true(&outcome.status.conditions, "Ready");
-    if let (Some(read), true, Mode::Manage, false) = (read, ready, object.spec.mode, changed || object.spec.suspend) {
-        let deployed = !matches!(read.group.deployment, Some(Deployment::Pending(_)));
-        let true_of_it = matches(&object.spec, &read.group, &read.tags) && deployed;
-        hold(Property::S6, true_of_it, || format!("what was read is {read:?}"))?;
-    }
+    ready::of_outcome(scenario, state, operator, pass, outcome)?;
     if let (Some(read), None, Mode::Manage, false) = (read, &outcome.error, object.spec.mode, pass.deleting()) {
         let owner = OwnerTag::in_tags(&read.tags).filter(|owner| *owner != state.owner_tag(operator));
         let reason = condition(&outcome.status.conditions, "Ready").map(|ready| ready.reason.as_str());
@@ -267,49 +262,17 @@ fn of_release(scenario: &Scenario, state: &State, operator: usize, object: &Conn
     });
     hold(Property::S3, left.is_none(), || format!("{} is still there", left.unwrap().resource.id))?;
     let claims = |tags: &Tags| ours.is_in(tags);
+    let retained = object.spec.mode == Mode::Manage && object.spec.deletion_policy == DeletionPolicy::Retain;
     let outstanding = state.late.iter().find(|call| match call {
         // A name that the default group has can never be made, nor one that is taken by the group that stays.
         Call::Create(new) => {
-            let stays = |group: &Shown| group.is_default || object.spec.deletion_policy == DeletionPolicy::Retain;
+            let stays = |group: &Shown| group.is_default || retained;
             claims(&new.tags) && !state.group().is_some_and(|group| stays(&group))
         }
         Call::Tag(_, tags) => claims(tags),
         _ => false,
     });
     hold(Property::S3, outstanding.is_none(), || format!("a {} of ours may yet land", outstanding.unwrap().operation()))
-}
-
-/// S6: of a status just before it is written.
-pub fn of_write(
-    scenario: &Scenario,
-    state: &State,
-    object: usize,
-    status: &ConnectionGroupStatus,
-) -> Result<(), Violation> {
-    let generation = usize::try_from(status.observed_generation).unwrap_or_default();
-    let variant = generation.checked_sub(1).and_then(|index| state.objects[object].variants.get(index));
-    let Some(variant) = variant.filter(|_| is_true(&status.conditions, "Ready")) else { return Ok(()) };
-    let spec = &scenario.specs[usize::from(*variant)];
-    if spec.mode == Mode::Observe || spec.suspend {
-        return Ok(());
-    }
-    let shown = (status.enabled, status.ipv6_enabled, status.status.as_deref());
-    let asked = (spec.enabled, spec.ipv6_enabled, "Deployed");
-    // What CloudFront has never stated is not shown.
-    let same = shown.0.is_none_or(|enabled| enabled == asked.0)
-        && shown.1.is_none_or(|enabled| enabled == asked.1)
-        && shown.2.is_none_or(|status| status == asked.2);
-    let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
-    let before = state.current(object).and_then(|object| object.status.as_ref());
-    let said_before = before.is_some_and(|before| {
-        before.observed_generation == status.observed_generation && is_true(&before.conditions, "Ready")
-    });
-    // A tag of ours that is gone may yet show again, and is waited for.
-    let awaited = status.tags.keys().any(|key| !spec.tags.contains_key(key));
-    let tagged = said_before || awaited || status.settled_generation == Some(status.observed_generation);
-    hold(Property::S6, same && listed && tagged, || {
-        format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
-    })
 }
 
 /// S7, and S1 of groups of other names: of a state.

@@ -131,7 +131,12 @@ pub const RECORDS: [Record; 30] = [
     },
     Record { scenario: "lists", states: 0, plans: &["Update"], errors: &[] },
     Record { scenario: "tags", states: 0, plans: &["Tag", "Untag"], errors: &[] },
-    Record { scenario: "blocked", states: 34_525, plans: &["Enable", "Disown"], errors: &[] },
+    Record {
+        scenario: "blocked",
+        states: 34_525,
+        plans: &["Enable", "Disown"],
+        errors: &[(Operation::UntagResource, ErrorClass::NotFound)],
+    },
     Record { scenario: "clones", states: 13_633, plans: &["Refuse(Elsewhere)", "Release(Elsewhere)"], errors: &[] },
     Record { scenario: "heir", states: 18_663, plans: &["TakeOver", "Refuse(Elsewhere)"], errors: &[] },
     Record { scenario: "unmarked", states: 10_337, plans: &["Mark"], errors: &[] },

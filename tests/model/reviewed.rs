@@ -28,12 +28,9 @@ pub fn of_view(state: &State, operator: usize, pass: &Pass, call: &Call) -> Resu
         Call::Update(read, members) => takes_away(&read.config, members),
         Call::Delete(_) | Call::Untag(..) => true,
         Call::Tag(_, tags) => tags.contains_key(OwnerTag::KEY),
-        Call::Create(_)
-        | Call::Describe(_)
-        | Call::Tags(_)
-        | Call::Tenants(_)
-        | Call::AnycastIpList(_)
-        | Call::List => false,
+        // What was there once, and is gone.
+        Call::Create(_) => pass.input.object.status.as_ref().is_some_and(|status| !status.conditions.is_empty()),
+        Call::Describe(_) | Call::Tags(_) | Call::Tenants(_) | Call::AnycastIpList(_) | Call::List => false,
     };
     let basis = |object: &ConnectionGroup| {
         let metadata = &object.metadata;
@@ -182,7 +179,7 @@ fn keeps_the_living(
     outcome: &Outcome,
 ) -> Result<(), Violation> {
     let Some(known) = pass.input.object.status.as_ref().and_then(|status| status.id.as_ref()) else { return Ok(()) };
-    if scenario.budget.faults > 1
+    if scenario.budget.faults - state.left.faults > 1
         || outcome.finalizer == Finalizer::Release
         || outcome.status.id.as_ref() == Some(known)
     {

@@ -27,7 +27,7 @@ pub const fn budget(faults: u8, edits: u8, outside: u8) -> Budget {
     Budget { faults, edits, outside }
 }
 
-fn spec() -> ConnectionGroupSpec {
+pub fn spec() -> ConnectionGroupSpec {
     ConnectionGroupSpec::default()
 }
 
@@ -338,7 +338,7 @@ pub fn blocked() -> Scenario {
             ConnectionGroupSpec { deletion_policy: DeletionPolicy::Retain, ..spec() },
         ],
         prelude: |state| ours(state, &[]),
-        outside: &[Outside::TenantComes, Outside::Disables],
+        outside: &[Outside::TenantComes, Outside::Disables, Outside::Deletes],
         harsh: false,
         ..scenario("blocked", budget(0, 2, 1), budget(1, 2, 1))
     }
@@ -358,9 +358,9 @@ pub fn clones() -> Scenario {
     }
 }
 
-/// The same, and the second cluster was told to take over. Nothing is deleted: the first cluster, which lives, would make the group again for ever.
+/// The same, and the second cluster was told to take over. What it deletes, the first one, which lives, makes again.
 pub fn heir() -> Scenario {
-    Scenario { cast: Cast::Heir, name: "heir", deletions: false, ..clones() }
+    Scenario { cast: Cast::Heir, name: "heir", ..clones() }
 }
 
 /// The group was made before groups were marked with an identity.
@@ -377,7 +377,6 @@ pub fn unmarked() -> Scenario {
     }
 }
 
-/// Nothing is deleted: an object that has no id on record yet still goes with one answer that shows its group without tags.
 /// A single answer is false: it says that a living group does not exist, or shows it without tags, or leaves out all that it may.
 pub fn lies() -> Scenario {
     Scenario {
@@ -386,7 +385,6 @@ pub fn lies() -> Scenario {
         prelude: |state| ours(state, &[("team", "edge")]),
         outside: &[Outside::Deletes],
         harsh: false,
-        deletions: false,
         ..scenario("lies", budget(1, 1, 1), budget(2, 1, 1))
     }
 }

@@ -309,6 +309,16 @@ impl State {
         self.late.is_empty() && self.operators.iter().all(|operator| operator.pass.is_none())
     }
 
+    /// Whether a process may have died before it recorded what it sent, or a call that was given up may have taken effect.
+    pub fn may_have_lost(&self, scenario: &Scenario) -> bool {
+        scenario.harsh && self.left.faults < scenario.budget.faults
+    }
+
+    /// Whether others may have done that by now.
+    pub fn others_may_have(&self, scenario: &Scenario, what: Outside) -> bool {
+        scenario.outside.contains(&what) && self.left.outside < scenario.budget.outside
+    }
+
     /// The groups of other names, but for how far they are rolled out.
     pub fn groups_of_others(&self) -> Vec<Versioned<Shown>> {
         let mut others = self.account.groups(self.timestamp());

@@ -281,6 +281,24 @@ fn an_id_in_status_that_may_not_be_read_does_not_hold_up_anything() {
 }
 
 #[test]
+fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_owner_tag() {
+    let mut world = deployed();
+    world.advance(std::time::Duration::from_hours(1));
+    world.sweep();
+    world.object.status = None;
+    world.crash();
+    world.advance(world.policy.settle_window);
+    world.sweep();
+    world.delete();
+    world.fail(ListTagsForResource, Fault::Stale);
+    let outcome = world.pass();
+    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "Conflict".into()));
+    assert!(world.message().contains("was read without an owner tag. Reads may be stale"), "{}", world.message());
+    world.settle();
+    assert_eq!(world.group(), None, "it is deleted with its object");
+}
+
+#[test]
 fn a_group_on_record_as_ours_is_not_let_go_of_because_one_read_shows_no_owner_tag() {
     let mut world = deployed();
     world.advance(std::time::Duration::from_hours(1));

@@ -191,6 +191,40 @@ fn an_object_that_is_deleted_where_it_took_over_takes_its_group_with_it() {
 }
 
 #[test]
+fn a_deletion_where_it_took_over_ends_although_the_other_installation_creates_the_group_again() {
+    let (mut world, mut clone) = cloned();
+    let there = |clone: &mut Cluster, world: &mut World, act: fn(&mut World)| clone.go(world, act);
+    there(&mut clone, &mut world, |clone| {
+        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.delete();
+        for _ in 0..12 {
+            clone.pass();
+            if clone.group().is_none() {
+                return;
+            }
+            clone.advance(PROPAGATION);
+            clone.sweep();
+        }
+        panic!("the group is still there: {}", clone.message());
+    });
+    // The original still has its object.
+    world.advance(Duration::from_mins(5));
+    world.sweep();
+    world.settle();
+    let (created, tags) = (world.group().unwrap().resource.id, world.tags());
+    assert_eq!((world.ready().1, tags[IDENTITY].as_str()), ("Deployed".into(), HERE));
+    world.calls();
+
+    there(&mut clone, &mut world, |clone| {
+        clone.advance(Duration::from_mins(5));
+        clone.sweep();
+        assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
+        assert!(clone.events.last().unwrap().note.contains(HERE));
+    });
+    assert_eq!((world.mutations(), world.group().unwrap().resource.id, world.tags()), (vec![], created, tags));
+}
+
+#[test]
 fn a_group_is_made_with_owner_and_identity_and_kept_without_both() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
@@ -224,6 +258,17 @@ fn a_group_of_an_older_version_is_marked_once_and_stays_ready_meanwhile() {
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
     world.settle();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "Deployed".into()));
+}
+
+#[test]
+fn a_group_of_an_older_version_is_switched_off_although_its_deletion_is_held_back() {
+    let mut world = unmarked();
+    world.edit(|spec| (spec.deletion_protection, spec.enabled) = (true, false));
+    world.delete();
+    world.settle();
+    assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup]);
+    assert!(!world.group().unwrap().resource.enabled);
+    assert_eq!(world.ready().1, "DeletionProtected");
 }
 
 #[test]

@@ -222,13 +222,8 @@ fn a_refusal_holds_for_the_spec_that_it_was_made_for_only() {
 
 #[test]
 fn what_says_nothing_about_the_members_is_tried_again_whole() {
-    for class in [
-        ErrorClass::Throttled,
-        ErrorClass::AccessDenied,
-        ErrorClass::Credentials,
-        ErrorClass::TimedOut,
-        ErrorClass::ServiceUnavailable,
-    ] {
+    for class in [ErrorClass::Throttled, ErrorClass::Credentials, ErrorClass::TimedOut, ErrorClass::ServiceUnavailable]
+    {
         let mut world = World::new(spec());
         let id = list(&world, IpAddressType::Dualstack);
         world.settle();
@@ -247,6 +242,33 @@ fn what_says_nothing_about_the_members_is_tried_again_whole() {
         assert_eq!(world.mutations(), [UpdateConnectionGroup], "{class:?}: both members in one update");
         assert_eq!(world.status().anycast_ip_list_id, world.object.spec.anycast_ip_list_id);
         assert_eq!(world.status().ipv6_enabled, Some(false));
+    }
+}
+
+#[test]
+fn a_member_that_a_policy_or_an_unknown_rule_forbids_does_not_hold_up_the_others() {
+    for (refusal, reason) in
+        [(Fault::Error(ErrorClass::AccessDenied), "AccessDenied"), (Fault::UnknownCode, "UnexpectedResponse")]
+    {
+        let mut world = World::new(spec());
+        let id = list(&world, IpAddressType::Dualstack);
+        world.settle();
+        world.edit(|spec| {
+            spec.ipv6_enabled = false;
+            spec.anycast_ip_list_id = Some(id.clone());
+        });
+        world.calls();
+        world.fail(UpdateConnectionGroup, refusal);
+        assert!(world.pass().requeue.is_zero(), "{reason}: the members are tried one by one at once");
+        world.pass();
+        let group = world.group().unwrap().resource;
+        assert_eq!((group.ipv6_enabled, group.anycast_ip_list_id), (false, None), "{reason}");
+        world.fail(UpdateConnectionGroup, refusal);
+        world.pass();
+        assert_eq!((world.ready().1.as_str(), world.mutations().len()), (reason, 3));
+        world.settle();
+        assert_eq!(world.group().unwrap().resource.anycast_ip_list_id, Some(id), "{reason}");
+        assert_eq!(world.ready().1, "Deployed");
     }
 }
 

@@ -23,6 +23,8 @@ use connection_group_operator::cloudfront::{
 pub enum Fault {
     /// Refused before it has an effect.
     Error(ErrorClass),
+    /// Refused with a code that this version does not know.
+    UnknownCode,
     /// Takes effect, but the answer is lost.
     AnswerLost,
     /// Takes effect, but the answer shows the group with IPv6 the other way.
@@ -33,6 +35,8 @@ pub enum Fault {
     EmptyPage,
     /// An answer without the list that was asked for.
     ListLeftOut,
+    /// An answer that shows a group without all that is optional.
+    Lacking,
     /// Somebody else changes the group just before the call.
     ChangedJustBefore,
 }
@@ -102,12 +106,14 @@ struct Inner {
     calls: Vec<Operation>,
     faults: BTreeMap<Operation, Vec<Fault>>,
     left_out: BTreeSet<LeftOut>,
+    left_out_once: BTreeSet<LeftOut>,
 }
 
 impl InProcess {
     pub fn new(account: Account, now: Timestamp) -> Self {
-        let (calls, faults, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out })) }
+        let (calls, faults) = (Vec::new(), BTreeMap::new());
+        let (left_out, left_out_once) = (BTreeSet::new(), BTreeSet::new());
+        Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out, left_out_once })) }
     }
 
     /// The account itself, for what somebody else does to it.
@@ -131,9 +137,16 @@ impl InProcess {
         self.lock().left_out.extend(members);
     }
 
+    /// From now on, answers are whole again.
+    pub fn leave_nothing_out(&self) {
+        self.lock().left_out.clear();
+    }
+
     fn group(&self, shown: &Versioned<Shown>) -> Group {
         let mut group = group(shown);
-        self.lock().left_out.iter().for_each(|member| member.strip_group(&mut group));
+        let mut inner = self.lock();
+        let once = std::mem::take(&mut inner.left_out_once);
+        inner.left_out.union(&once).for_each(|member| member.strip_group(&mut group));
         group
     }
 
@@ -167,12 +180,17 @@ impl InProcess {
             Some(Fault::Error(class)) => {
                 return Err(ApiError::new(operation, class, None, "ordered by the test", Some("r-1".to_owned())));
             }
+            Some(Fault::UnknownCode) => {
+                let (class, code) = (ErrorClass::Unexpected, Some("LaterException".to_owned()));
+                return Err(ApiError::new(operation, class, code, "ordered by the test", Some("r-1".to_owned())));
+            }
             Some(Fault::Stale) => freshness = Freshness::Stale,
             Some(Fault::ChangedJustBefore) => {
                 let target = request.target().unwrap().to_owned();
                 let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };
                 inner.account.outside_edit_group(now, &target, patch).unwrap();
             }
+            Some(Fault::Lacking) => inner.left_out_once.extend(LeftOut::ALL),
             Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage | Fault::ListLeftOut) | None => {}
         }
         let mut answer = inner.account.call_with(now, request, freshness);

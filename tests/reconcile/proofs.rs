@@ -115,13 +115,23 @@ fn one_answer_without_tags_for_a_group_on_record_costs_status_nothing() {
     let outcome = world.pass();
     let after = world.status();
     assert_eq!((&after.id, &after.routing_endpoint), (&before.id, &before.routing_endpoint));
-    assert_eq!(world.ready().1, "Conflict", "{}", world.message());
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "{}", world.message());
     assert!(outcome.requeue <= world.policy.settle_window);
     let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
     world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.settle();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "Deployed"));
     assert!(!world.event_reasons().contains(&"AdoptionRefused"));
+}
+
+#[test]
+fn a_group_that_was_switched_off_and_shows_no_owner_tag_is_not_called_ready() {
+    let mut world = at_rest(Mode::Manage);
+    let (enabled, remove_tags) = (Some(false), vec![OWNER.into()]);
+    world.somebody_edits(GroupPatch { enabled, remove_tags, ..GroupPatch::default() });
+    world.request_reconcile("now");
+    world.pass();
+    assert_eq!((world.mutations(), world.ready().0, world.ready().1), (vec![], "False".into(), "Conflict".into()));
 }
 
 #[test]

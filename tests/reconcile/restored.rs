@@ -129,6 +129,8 @@ fn the_emergency_switch_works_while_a_deletion_is_held_back_whatever_holds_it_ba
         assert!(!world.group().unwrap().resource.enabled, "{hold}: {}", world.message());
         assert_eq!(world.ready().1, if hold == "tenant" { "InUse" } else { "DeletionProtected" });
         assert_eq!(restored(&world), 0, "{hold}");
+        let warned = world.event_reasons().contains(&"DisabledWithTenants");
+        assert_eq!(warned, hold == "tenant", "{hold}: {:?}", world.event_reasons());
     }
 }
 

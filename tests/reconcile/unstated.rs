@@ -1,18 +1,25 @@
 //! Answers that leave out what the API's model calls optional: a member that is left out was not stated. Nothing false is said, nothing is changed
 //! because of it, and nothing stands still.
 
+use std::time::Duration;
+
 use cloudfront_simulator::{
+    Millis,
     admin::NewList,
     switches::{IpAddressType, Tolerance},
 };
-use connection_group_operator::{api::Reason, cloudfront::Operation, reconcile::Finalizer};
+use connection_group_operator::{
+    api::{ConnectionGroupSpec, Mode, Reason},
+    cloudfront::Operation,
+    reconcile::Finalizer,
+};
 
 use crate::{
     port::{
         Fault,
         LeftOut::{self, RowStatus, Status},
     },
-    world::{World, spec},
+    world::{World, marks, spec},
 };
 
 /// Each member alone, those that say the same in two answers, and all at once.
@@ -48,6 +55,58 @@ fn a_group_at_rest_stays_ready_and_is_not_changed_whatever_answers_leave_out() {
             "{left_out:?}: what was known stays known"
         );
     }
+}
+
+#[test]
+fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_until_it_is_stated() {
+    for mode in [Mode::Manage, Mode::Observe] {
+        let mut world = World::new(ConnectionGroupSpec { mode, ..spec() });
+        world.somebody_creates(|group| {
+            group.tags = marks();
+            group.ipv6_enabled = false;
+        });
+        world.port.leave_out([LeftOut::Ipv6Enabled]);
+        world.sweep();
+        world.settle();
+        let ready = || ("True".into(), "Deployed".into(), vec![]);
+        let says_so = |world: &World| world.message().contains("does not state whether IPv6 is enabled.");
+        assert_eq!((world.mutations(), world.ready(), world.status().ipv6_enabled), (vec![], ready(), None));
+        assert!(says_so(&world), "{}", world.message());
+        world.sweep();
+        world.settle();
+        assert!(says_so(&world), "after a list, too: {}", world.message());
+
+        world.port.leave_nothing_out();
+        world.request_reconcile("now");
+        world.settle();
+        let stated = world.status().ipv6_enabled;
+        match mode {
+            Mode::Manage => {
+                assert_eq!((world.mutations(), stated), (vec![Operation::UpdateConnectionGroup], Some(true)))
+            }
+            Mode::Observe => assert_eq!((world.mutations(), stated), (vec![], Some(false))),
+        }
+        assert!(!says_so(&world), "{}", world.message());
+    }
+}
+
+#[test]
+fn a_member_that_is_first_stated_by_the_answer_to_an_update_is_updated_next_where_it_differs() {
+    let mut world = World::new(ConnectionGroupSpec { enabled: false, ..spec() });
+    world.switch(|switches| switches.propagation = Millis(0));
+    world.somebody_creates(|group| {
+        group.tags = marks();
+        group.ipv6_enabled = false;
+    });
+    world.sweep();
+    world.fail(Operation::GetConnectionGroup, Fault::Lacking);
+    let outcome = world.pass();
+    assert_eq!((world.mutations(), world.status().ipv6_enabled), (vec![Operation::UpdateConnectionGroup], Some(false)));
+    assert_eq!((world.ready().0, world.ready().1), ("False".into(), "Updating".into()), "{}", world.message());
+    assert_eq!((outcome.requeue, world.status().settled_generation), (Duration::ZERO, None));
+    world.settle();
+    assert_eq!((world.mutations(), world.ready().1), (vec![Operation::UpdateConnectionGroup], "Disabled".into()));
+    assert!(world.group().unwrap().resource.ipv6_enabled);
 }
 
 #[test]

@@ -68,8 +68,14 @@ fn worlds() -> Vec<(Operation, Evidence, World)> {
     deleted.sweep();
     let mut retained = at_rest(DeletionPolicy::Retain);
     retained.delete();
+    let mut gone = rest();
+    gone.somebody_deletes_the_group();
+    gone.sweep();
+    gone.pass();
+    assert_eq!(gone.ready().1, "DeletedOutside");
     let worlds = vec![
         (Operation::CreateConnectionGroup, Evidence::RecentEvent, World::new(ConnectionGroupSpec::default())),
+        (Operation::CreateConnectionGroup, Evidence::Read, gone),
         (Operation::UpdateConnectionGroup, Evidence::Read, edited(|spec| spec.enabled = false)),
         (Operation::UpdateConnectionGroup, Evidence::Read, edited(|spec| spec.ipv6_enabled = false)),
         (Operation::UpdateConnectionGroup, Evidence::RecentEvent, corrected),
@@ -86,7 +92,7 @@ fn worlds() -> Vec<(Operation, Evidence, World)> {
 }
 
 #[test]
-fn each_change_is_confirmed_just_before_it_and_by_a_read_if_it_takes_anything_away() {
+fn each_change_is_confirmed_just_before_it_and_by_a_read_if_it_takes_anything_away_or_creates_again() {
     for (operation, evidence, mut world) in worlds() {
         let (view, clock) = (Says::new(Ok(())), world.clock());
         world.pass_with(&view, &clock);

@@ -60,7 +60,7 @@ impl Server {
         self.lock().lease = None;
     }
 
-    /// Who holds the Lease, if anybody does.
+    /// The holder of the Lease, if there is one.
     pub fn holder(&self) -> Option<String> {
         let stored = self.lock();
         let holder = stored.lease.as_ref()?.spec.as_ref()?.holder_identity.clone()?;

@@ -32,10 +32,10 @@ impl LastTry {
 /// The class of the next reconcile.
 pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
     let unanswered = known.spec_is_new() || known.look == Look::Afresh;
-    match service_while_deleted(object, known) {
-        Some((true, false)) => return Class::SwitchOff,
-        Some((false, true)) => return Class::Asked,
-        Some(_) | None => {}
+    match Traffic::while_deleted(object, known) {
+        Traffic::OnAgainstSpec(_) => return Class::SwitchOff,
+        Traffic::OffAgainstSpec(_) => return Class::Asked,
+        Traffic::AsTheSpecSays => {}
     }
     match Traffic::of(object, known, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
@@ -50,13 +50,6 @@ pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snaps
         LastTry::Done if known.is_in_sync(list) => Class::Rest,
         LastTry::Done | LastTry::CutShort => Class::Progress,
     }
-}
-
-/// Whether a group that is to be deleted serves, and whether the spec wants it to: should a tenant come, or the deletion be held back, it is put right at
-/// once.
-fn service_while_deleted(object: &ConnectionGroup, known: &Known<'_>) -> Option<(bool, bool)> {
-    let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && known.deleting;
-    known.status.enabled.filter(|_| managed).map(|serves| (serves, known.wants_traffic))
 }
 
 /// Whether a group that this object manages serves as the spec says, as far as is known.
@@ -77,6 +70,15 @@ enum Since {
 }
 
 impl Traffic {
+    /// Of a group that is to be deleted: should a tenant come, or the deletion be held back, it is put right at once.
+    fn while_deleted(object: &ConnectionGroup, known: &Known<'_>) -> Self {
+        let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && known.deleting;
+        match known.status.enabled.filter(|_| managed) {
+            Some(serves) => Self::against(serves, known.wants_traffic, Since::Longer),
+            None => Self::AsTheSpecSays,
+        }
+    }
+
     fn of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>) -> Self {
         let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && !known.deleting;
         let Some(id) = known.status.id.as_deref().filter(|_| managed) else { return Self::AsTheSpecSays };
@@ -85,7 +87,11 @@ impl Traffic {
         let listed = row.filter(|row| !known.is_on_record(row)).and_then(|row| row.enabled);
         let Some(serves) = listed.or(known.status.enabled) else { return Self::AsTheSpecSays };
         let since = if listed.is_some() && listed != known.status.enabled { Since::TheList } else { Since::Longer };
-        match (serves, object.spec.enabled) {
+        Self::against(serves, object.spec.enabled, since)
+    }
+
+    const fn against(serves: bool, wanted: bool, since: Since) -> Self {
+        match (serves, wanted) {
             (true, true) | (false, false) => Self::AsTheSpecSays,
             (true, false) => Self::OnAgainstSpec(since),
             (false, true) => Self::OffAgainstSpec(since),

@@ -28,7 +28,6 @@ pub fn key(scenario: &Scenario, state: &State) -> u64 {
     canon.past_counts = state.left.faults > 0;
     canon.old_status_counts = state.left.outside > 0 && scenario.outside.contains(&Outside::PutsOldStatusBack);
     canon.lag_counts = scenario.lag;
-    canon.sent_counts = [Outside::AttachesList, Outside::PutsTheTag].iter().any(|what| scenario.outside.contains(what));
     state.left.hash(&mut canon.hasher);
     canon.state()
 }
@@ -83,7 +82,9 @@ impl<'a> Canon<'a> {
     fn new(scenario: &'a Scenario, state: &'a State) -> Self {
         let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(1000)), Vec::new(), Vec::new());
         let (generations, uids, requests) = (Vec::new(), Vec::new(), Vec::new());
-        let (past_counts, old_status_counts, lag_counts, sent_counts) = (false, false, false, false);
+        let (past_counts, old_status_counts, lag_counts) = (false, false, false);
+        let sent_counts =
+            [Outside::AttachesList, Outside::PutsTheTag].iter().any(|what| scenario.outside.contains(what));
         Self {
             scenario,
             state,

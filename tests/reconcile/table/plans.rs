@@ -114,7 +114,7 @@ impl Name {
                 Finding::Blocked(Block::ClaimMayLand(_)) => Self::ClaimMayLand,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
-                Finding::Blocked(Block::OwnerTagMissing(_)) => Self::OwnerTagMissing,
+                Finding::Blocked(Block::OwnerTagMissing(..)) => Self::OwnerTagMissing,
                 Finding::Blocked(Block::Flapping(..)) => Self::Flapping,
                 Finding::MembersRefused(..) => Self::MembersRefused,
                 Finding::Refuse(_, Refusal::NotOwned(_)) => Self::NotOwned,

@@ -216,13 +216,13 @@ fn deleted(case: &Case) -> Expected {
         Exists::OursBeingDisabled => reconciling(Name::AwaitDisabled, "Disabling"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => marked(case),
-        Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
+        Exists::OursOfPredecessor => taken_over_to_be_parted(case),
         Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
         Exists::Unowned | Exists::UnownedOtherwise | Exists::Another | Exists::Default => {
             reconciling(Name::ReleaseNotOurs, "Released")
         }
-        Exists::UnownedAtFirstSight => first_sight(case, Name::ReleaseNotOurs),
+        Exists::UnownedAtFirstSight => first_sight(),
         // It may be our own, whose tags are not visible yet: to let go now would leak it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
     }
@@ -244,23 +244,27 @@ fn retained(case: &Case) -> Expected {
         Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => marked(case),
-        Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
+        Exists::OursOfPredecessor => taken_over_to_be_parted(case),
         Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // Our owner tag is off already, as after a pass whose end was lost.
         Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
-        Exists::UnownedAtFirstSight => first_sight(case, Name::ReleaseRetained),
+        Exists::UnownedAtFirstSight => first_sight(),
         // It may be our own, whose tags are not visible yet: to let go now would leave our owner tag on it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
         Exists::Another | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
     }
 }
 
-/// Of a deletion whose group shows no owner for the first time.
-fn first_sight(case: &Case, release: Name) -> Expected {
+/// Of a deletion whose group the administrator's decision passes on.
+fn taken_over_to_be_parted(case: &Case) -> Expected {
     match case.record {
-        // It never was ours.
-        Unseen => reconciling(release, "Released"),
-        // It was ours, and its tag may only be late.
-        AtRest => reconciling(Name::OwnerTagMissing, "Conflict"),
+        Unseen => reconciling(Name::TakeOver, "TakenOver"),
+        // The group on record is gone, and the other installation made this one: a deletion ends with the one that it was for.
+        AtRest => reconciling(Name::ReleaseElsewhere, "Released"),
     }
+}
+
+/// Of a deletion whose group shows no owner for the first time: it may be ours, and its tag late.
+fn first_sight() -> Expected {
+    reconciling(Name::OwnerTagMissing, "Conflict")
 }

@@ -1,0 +1,191 @@
+//! S6: when an object may be called Ready, and a generation of it settled. In: what a pass has come to, or a status about to be written. Out: nothing, or
+//! the [`Violation`]. Pure.
+
+use connection_group_operator::{
+    api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
+    cloudfront::{Deployment, Described, Group, Members},
+    reconcile::{Outcome, ownership::OwnerTag},
+};
+
+use crate::{
+    outside::Outside,
+    properties::{Property, Violation, hold, matches},
+    replay::{Answer, Call},
+    reviewed::list_matches,
+    state::{Pass, Scenario, State},
+};
+
+/// What a pass knows of the group when it ends.
+enum Sight {
+    /// It read nothing.
+    None,
+    /// There is no such group.
+    Gone,
+    /// As it was read last, with what the pass then changed.
+    Group(Box<Described>),
+}
+
+/// Of what a pass has come to.
+pub fn of_outcome(
+    scenario: &Scenario,
+    state: &State,
+    operator: usize,
+    pass: &Pass,
+    outcome: &Outcome,
+) -> Result<(), Violation> {
+    let object = &pass.input.object;
+    if object.spec.mode == Mode::Observe || object.spec.suspend {
+        return Ok(());
+    }
+    let (status, generation) = (&outcome.status, object.metadata.generation);
+    let before = object.status.as_ref();
+    let ready = is_true(&status.conditions, "Ready");
+    let of_this = Some(status.observed_generation) == generation;
+    let was_settled = before.is_some_and(|before| before.settled_generation == generation);
+    let was_ready = before.is_some_and(|before| {
+        is_true(&before.conditions, "Ready") && before.observed_generation == status.observed_generation
+    });
+    let settles = status.settled_generation == generation && !was_settled;
+    let sight = sight(state, pass);
+    let is_in_step = match &sight {
+        Sight::None => was_settled,
+        Sight::Gone => false,
+        Sight::Group(read) => {
+            let group = completed(pass, &read.group);
+            matches(&object.spec, &group, &read.tags)
+                && (object.spec.anycast_ip_list_id.is_some()
+                    || has_none_of_ours(scenario, state, operator, &group, status))
+        }
+    };
+    hold(Property::S6, is_in_step || !settles, || {
+        format!("generation {generation:?} is not settled: {}", told(&sight))
+    })?;
+    if !ready {
+        return Ok(());
+    }
+    let deployed = match &sight {
+        Sight::None => true,
+        Sight::Gone => false,
+        Sight::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
+    };
+    let still = was_ready && (matches!(sight, Sight::None) || !of_this || is_so_but_for_tags(pass, &sight));
+    hold(Property::S6, still || (of_this && is_in_step && deployed), || told(&sight))
+}
+
+/// Whether a group that shows no owner tag is else as it should be: one such answer proves nothing of its tags.
+fn is_so_but_for_tags(pass: &Pass, sight: &Sight) -> bool {
+    let Sight::Group(read) = sight else { return false };
+    let (spec, group) = (&pass.input.object.spec, completed(pass, &read.group));
+    OwnerTag::in_tags(&read.tags).is_none()
+        && matches(spec, &group, &spec.tags)
+        && group.deployment == Some(Deployment::Deployed)
+}
+
+fn told(sight: &Sight) -> String {
+    match sight {
+        Sight::None => "nothing was read".to_owned(),
+        Sight::Gone => "no group was found".to_owned(),
+        Sight::Group(read) => format!("the group is {read:?}"),
+    }
+}
+
+fn sight(state: &State, pass: &Pass) -> Sight {
+    let mut sight = Sight::None;
+    for entry in &pass.log {
+        match (&entry.call, &entry.answer, &mut sight) {
+            (Call::Describe(_), Answer::Described(Ok(read)), _) => {
+                let read = read.clone().filter(|read| read.group.name.as_str() == &*state.name);
+                sight = read.map_or(Sight::Gone, |read| Sight::Group(Box::new(read)));
+            }
+            // One answer that there is no group proves nothing, if the next read fails.
+            (Call::Describe(_), Answer::Described(Err(_)), Sight::Gone) => sight = Sight::None,
+            (Call::Create(new), Answer::Group(Ok(group)), _) => {
+                sight = Sight::Group(Box::new(Described { group: group.clone(), tags: new.tags.clone() }));
+            }
+            (Call::Update(..), Answer::Group(Ok(group)), Sight::Group(read)) => read.group = group.clone(),
+            (Call::Tag(_, tags), Answer::Done(Ok(())), Sight::Group(read)) => read.tags.extend(tags.clone()),
+            (Call::Untag(_, keys), Answer::Done(Ok(())), Sight::Group(read)) => {
+                read.tags.retain(|key, _| !keys.contains(key));
+            }
+            (Call::Delete(_), Answer::Done(Ok(())), _) => sight = Sight::Gone,
+            _ => {}
+        }
+    }
+    sight
+}
+
+/// The group with what its answers left out, as CloudFront stated it before of the same version, or of the same group.
+fn completed(pass: &Pass, group: &Group) -> Group {
+    let row = pass.input.snapshot.as_ref().and_then(|list| list.groups.get(&group.name));
+    let row = row.filter(|row| row.id == group.id && row.etag == group.etag);
+    let status = pass.input.object.status.as_ref().filter(|status| status.id.as_deref() == Some(group.id.as_str()));
+    let version = status.filter(|status| status.e_tag.as_deref() == Some(group.etag.as_str()));
+    let deployment = version.and_then(|status| status.status.as_deref()).map(Deployment::parse);
+    let rolled_out = deployment.clone().filter(|deployment| *deployment == Deployment::Deployed);
+    let listed = row.and_then(|row| row.deployment.clone());
+    let enabled = row.and_then(|row| row.enabled).or_else(|| status.and_then(|status| status.enabled));
+    Group {
+        config: Members {
+            enabled: group.config.enabled.or(enabled),
+            ipv6_enabled: group.config.ipv6_enabled.or_else(|| status.and_then(|status| status.ipv6_enabled)),
+            anycast_ip_list_id: group
+                .config
+                .anycast_ip_list_id
+                .clone()
+                .or_else(|| row.and_then(|row| row.anycast_ip_list_id.clone())),
+        },
+        deployment: group.deployment.clone().or(rolled_out).or(listed).or(deployment),
+        ..group.clone()
+    }
+}
+
+/// Whether the list that a group has although its spec names none may be another's.
+fn has_none_of_ours(
+    scenario: &Scenario,
+    state: &State,
+    operator: usize,
+    group: &Group,
+    status: &ConnectionGroupStatus,
+) -> bool {
+    let Some(list) = &group.config.anycast_ip_list_id else { return true };
+    let sent = &state.object_of(operator).sent.lists;
+    let may_be_anothers = state.may_have_lost(scenario) || state.others_may_have(scenario, Outside::AttachesList);
+    let on_record = status.attached_anycast_ip_list_id.as_deref() == Some(list.as_str());
+    !on_record && (may_be_anothers || !sent.contains(list.as_str()))
+}
+
+/// Of a status just before it is written: what it shows is what the generation that it names asks for.
+pub fn of_write(
+    scenario: &Scenario,
+    state: &State,
+    object: usize,
+    status: &ConnectionGroupStatus,
+) -> Result<(), Violation> {
+    let generation = usize::try_from(status.observed_generation).unwrap_or_default();
+    let variant = generation.checked_sub(1).and_then(|index| state.objects[object].variants.get(index));
+    let Some(variant) = variant.filter(|_| is_true(&status.conditions, "Ready")) else { return Ok(()) };
+    let spec = &scenario.specs[usize::from(*variant)];
+    if spec.mode == Mode::Observe || spec.suspend {
+        return Ok(());
+    }
+    let shown = (status.enabled, status.ipv6_enabled, status.status.as_deref());
+    let asked = (spec.enabled, spec.ipv6_enabled, "Deployed");
+    // What CloudFront has never stated is not shown.
+    let terse = scenario.lies || !scenario.left_out.is_empty();
+    let same = shown.0.map_or(terse, |enabled| enabled == asked.0)
+        && shown.1.map_or(terse, |enabled| enabled == asked.1)
+        && shown.2 == Some(asked.2);
+    let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
+    let said_before = state.current(object).is_some_and(|object| said(object, status.observed_generation));
+    // A tag of ours that is gone may yet show again, and is waited for.
+    let awaited = status.tags.keys().any(|key| !spec.tags.contains_key(key));
+    let tagged = said_before || awaited || status.settled_generation == Some(status.observed_generation);
+    hold(Property::S6, same && listed && tagged, || {
+        format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
+    })
+}
+
+fn said(object: &ConnectionGroup, generation: i64) -> bool {
+    let before = object.status.as_ref();
+    before.is_some_and(|before| before.observed_generation == generation && is_true(&before.conditions, "Ready"))
+}
