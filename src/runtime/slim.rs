@@ -3,7 +3,7 @@
 //! In: an object as the API server writes it, of which a megabyte may be other people's labels, annotations and managed fields. Out: the rest. What the
 //! watch drops is not even decoded: a megabyte of short labels would take twenty in memory.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -81,7 +81,7 @@ struct Annotations {
     requested_at: Option<String>,
 }
 
-impl From<Annotations> for Option<std::collections::BTreeMap<String, String>> {
+impl From<Annotations> for Option<BTreeMap<String, String>> {
     fn from(annotations: Annotations) -> Self {
         let mut value = annotations.requested_at?;
         value.truncate(value.floor_char_boundary(LONGEST_REQUEST));
