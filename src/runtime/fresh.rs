@@ -12,7 +12,7 @@ use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, ResourceExt};
 use tokio::time::{Instant, timeout};
 
-use super::{gone::read, pass::Context, scope::Scope, stream::slim};
+use super::{gone::read, pass::Context, scope::Scope, slim::slim};
 use crate::{
     api::ConnectionGroup,
     cloudfront::{Operation, sdk::Sdk},

@@ -365,7 +365,6 @@ fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installat
         let scope = Scope {
             owner_id: "prod".into(),
             installations: installations.into_iter().map(Installation::new).collect(),
-            namespaces: [].into(),
             settle_window: Duration::from_mins(1),
         };
         let mut orphans = Orphans::default();

@@ -11,7 +11,7 @@ use cloudfront_simulator::{
 use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::Operation::{DeleteConnectionGroup, UpdateConnectionGroup},
-    orphans::{Objects, Orphans},
+    orphans::{Namespaces, Objects, Orphans},
     reconcile::Finalizer,
 };
 
@@ -40,7 +40,7 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
         found.into_keys().map(|id| id.to_string()).collect::<Vec<_>>()
     };
 
-    let objects = Objects::of([&world.object], []);
+    let objects = Objects::of(Namespaces::All, [&world.object], []);
     assert_eq!(reported(&mut world, &objects), [before.resource.id.as_str()]);
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
