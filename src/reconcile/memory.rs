@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, GroupId, Listing, Operation, Snapshot, Tenants},
+    cloudfront::{ApiError, Etag, GroupId, Listing, Operation, Snapshot, Tenants},
 };
 
 /// Memory of one object, kept by uid.
@@ -20,6 +20,10 @@ pub struct Memory {
     pub failures: u32,
     /// When the last mutation was answered, or given up.
     pub last_write: Option<Moment>,
+    /// Whether a mutation got no answer, and neither a later one nor a read has shown since what became of it.
+    pub unanswered: bool,
+    /// The version of the group that the last answered change of this process made.
+    pub made: Option<Etag>,
     /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
     pub last_claim: Moment,
     /// When the group is to be read in full again.
@@ -77,6 +81,20 @@ impl Memory {
     /// Takes note of a mutation that was answered or given up: whatever was listed or read before it is no longer news.
     pub const fn wrote(&mut self, now: Moment) {
         self.last_write = Some(now);
+    }
+
+    /// Takes note of how a mutation ended. One without an answer may have taken effect; one that was refused does not tell.
+    pub const fn ended<T>(&mut self, result: &Result<T, ApiError>) {
+        match result {
+            Ok(_) => self.unanswered = false,
+            Err(error) if error.class.leaves_doubt() => self.unanswered = true,
+            Err(_) => {}
+        }
+    }
+
+    /// Takes note of a read that showed the group as the spec asks for.
+    pub const fn is_in_step(&mut self) {
+        self.unanswered = false;
     }
 
     /// Takes note of a call that makes a group ours, answered or not.

@@ -286,7 +286,7 @@ fn decide<C>(
         Observed::NotLooked
         | Observed::Settled(_)
         | Observed::NeverThere
-        | Observed::Unsettled(_)
+        | Observed::Unsettled(..)
         | Observed::Unreadable => {}
     }
     if let Observed::Found { usage: Usage::Tenants(tenants), .. } = &observed
@@ -299,6 +299,9 @@ fn decide<C>(
     let plan = plan(intent, observed, known, around.policy);
     let in_step = matches!(plan, Plan::Conclude(Finding::UpToDate(_) | Finding::MembersRefused(..)));
     memory.dispute.look(by_others && !in_step);
+    if in_step {
+        memory.is_in_step();
+    }
     Ok(plan)
 }
 

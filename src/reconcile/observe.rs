@@ -9,7 +9,7 @@ use super::{
     Known, Surroundings,
     desired::{Desired, Farewell, Intent},
     memory::Memory,
-    ownership::{Owner, owner},
+    ownership::{Installation, Owner, owner},
 };
 use crate::{
     api::Reason,
@@ -31,8 +31,9 @@ pub enum Observed {
     NeverThere,
     /// CloudFront says there is no such group.
     NotFound(Absence),
-    /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours.
-    Unsettled(Duration),
+    /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours. And the installation that it is marked with,
+    /// if it is this object's in another one.
+    Unsettled(Duration, Option<Installation>),
     /// A farewell without a proof: CloudFront could not be asked.
     Unreadable,
     /// The group, read in full.
@@ -120,8 +121,11 @@ pub async fn observe<C: CloudFront>(
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
     let owner = match whose(&described, known, around) {
         // An adoption of ours may not show yet, and a Create may land once the name is free again.
-        Owner::Unowned | Owner::Other(_) | Owner::Elsewhere(_) if deleting && !unsettled_for.is_zero() => {
-            return Ok(Observed::Unsettled(unsettled_for));
+        Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() => {
+            return Ok(Observed::Unsettled(unsettled_for, None));
+        }
+        Owner::Elsewhere(installation) if deleting && !unsettled_for.is_zero() => {
+            return Ok(Observed::Unsettled(unsettled_for, Some(installation)));
         }
         // Nor is it adopted once more.
         Owner::Unowned if memory.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
@@ -195,7 +199,7 @@ async fn before_leaving<C: CloudFront>(
     let settled_at = memory.claims_settled_at(around.policy.settle_window);
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
     if !unsettled_for.is_zero() {
-        return Observed::Unsettled(unsettled_for);
+        return Observed::Unsettled(unsettled_for, None);
     }
     let newest = around.snapshot.filter(|list| list.began > settled_at && !around.list_is_stale());
     if newest.is_some_and(|list| !list.groups.contains_key(name)) {

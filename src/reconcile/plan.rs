@@ -181,9 +181,12 @@ impl Mutation {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Enable(..) => Some(
-                " The group is off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
+            Self::Enable(_, Blocker::Retention) => Some(
+                " When last read, the group was off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
             ),
+            Self::Enable(_, Blocker::Tenants | Blocker::Protection | Blocker::UnknownUse) => {
+                Some(" When last read, the group was off although spec.enabled is true.")
+            }
             Self::Create(_)
             | Self::Adopt(_)
             | Self::Mark(_)
@@ -241,8 +244,8 @@ pub enum Remains {
     Nothing,
     /// A group that is not marked as this object's.
     Group,
-    /// A group that an earlier mode Manage marked as this object's.
-    MarkedGroup,
+    /// A group that an earlier mode Manage marked as this object's, and whether it is enabled.
+    MarkedGroup(Option<bool>),
     /// Nobody knows: CloudFront could not be read, which is no reason to hold the object.
     Unknown,
 }
@@ -260,8 +263,9 @@ pub enum Block {
     OwnerUnstated,
     /// Tags of a young group that are not visible yet: they are after so long, where that is known.
     TagsPending(Option<Duration>),
-    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect.
-    ClaimMayLand(Duration),
+    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect; the installation that the group is marked with, if it
+    /// is this object's in another one.
+    ClaimMayLand(Duration, Option<Installation>),
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
     /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
@@ -313,7 +317,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
         (Intent::Protected, observed) => protect(observed, known),
-        (_, Observed::Unsettled(left)) => Finding::Blocked(Block::ClaimMayLand(left)).into(),
+        (_, Observed::Unsettled(left, elsewhere)) => Finding::Blocked(Block::ClaimMayLand(left, elsewhere)).into(),
         (Intent::Absent { farewell: Farewell::Leave, .. }, observed) => {
             Finding::Release(Release::Observed(remains(&observed))).into()
         }
@@ -377,9 +381,11 @@ fn owner_tag_missing(described: Described, known: &Known<'_>) -> Plan {
 fn remains(observed: &Observed) -> Remains {
     match observed {
         Observed::NeverThere | Observed::NotFound(_) => Remains::Nothing,
-        Observed::Found { owner: Owner::Ours | Owner::Unmarked, .. } => Remains::MarkedGroup,
+        Observed::Found { owner: Owner::Ours | Owner::Unmarked, described, .. } => {
+            Remains::MarkedGroup(described.group.config.enabled)
+        }
         Observed::Found { .. } => Remains::Group,
-        Observed::NotLooked | Observed::Settled(_) | Observed::Unsettled(_) | Observed::Unreadable => Remains::Unknown,
+        Observed::NotLooked | Observed::Settled(_) | Observed::Unsettled(..) | Observed::Unreadable => Remains::Unknown,
     }
 }
 
@@ -509,7 +515,9 @@ const fn is_on_against_the_spec(described: &Described, known: &Known<'_>) -> boo
 fn part(farewell: Farewell, described: Described, usage: Usage, known: &Known<'_>) -> Plan {
     let off = is_off_against_the_spec(&described, known);
     match (farewell, usage) {
-        (Farewell::Leave, _) => Finding::Release(Release::Observed(Remains::MarkedGroup)).into(),
+        (Farewell::Leave, _) => {
+            Finding::Release(Release::Observed(Remains::MarkedGroup(described.group.config.enabled))).into()
+        }
         (Farewell::Retain, _) if off => Mutation::Enable(described, Blocker::Retention).into(),
         (Farewell::Retain, _) if is_on_against_the_spec(&described, known) => Mutation::Disable(described).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),

@@ -48,21 +48,28 @@ impl Failure {
         let text = match (&self.trouble, intent) {
             (Trouble::AnycastIpListNotFound(list, _), _) => message::list_not_found(list),
             (Trouble::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
-            (Trouble::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
+            (Trouble::Api(error), Intent::Present(desired))
+                if error.class == ErrorClass::LimitExceeded && error.operation == Operation::CreateConnectionGroup =>
+            {
                 message::quota(error, desired, snapshot)
             }
-            (Trouble::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
+            (Trouble::Api(error), Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => {
+                message::invalid(error)
+            }
             (Trouble::Api(error) | Trouble::MayHaveTagged(_, error), _) => {
                 message::trouble(error, &self.resource(error.operation, intent, known))
             }
         };
-        let off = match intent {
-            Intent::Absent { farewell: Farewell::Delete, .. } if known.service() == Service::OffAgainstTheSpec => {
+        let besides = match (self.hint, intent) {
+            (Some(hint), _) => hint,
+            (None, Intent::Absent { farewell: Farewell::Delete, .. })
+                if known.service() == Service::OffAgainstTheSpec =>
+            {
                 message::OFF_FOR_ITS_DELETION
             }
-            _ => "",
+            (None, _) => "",
         };
-        text + self.hint.unwrap_or_default() + off
+        text + besides
     }
 
     /// What IAM would call the thing that an operation acts on.

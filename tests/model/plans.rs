@@ -121,7 +121,7 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::Blocked(Block::DeletionProtected(_)) => "Blocked(DeletionProtected)",
             Finding::Blocked(Block::InUse(..)) => "Blocked(InUse)",
             Finding::Blocked(Block::TagsPending(_)) => "Blocked(TagsPending)",
-            Finding::Blocked(Block::ClaimMayLand(_)) => "Blocked(ClaimMayLand)",
+            Finding::Blocked(Block::ClaimMayLand(..)) => "Blocked(ClaimMayLand)",
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
             Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
             Finding::Blocked(Block::OwnerTagMissing(..)) => "Blocked(OwnerTagMissing)",

@@ -140,12 +140,7 @@ pub const RECORDS: [Record; 30] = [
     Record { scenario: "clones", states: 13_633, plans: &["Refuse(Elsewhere)", "Release(Elsewhere)"], errors: &[] },
     Record { scenario: "heir", states: 82_519, plans: &["TakeOver", "Refuse(Elsewhere)"], errors: &[] },
     Record { scenario: "unmarked", states: 10_337, plans: &["Mark"], errors: &[] },
-    Record {
-        scenario: "lies",
-        states: 192_609,
-        plans: &["ConfirmAbsence", "Blocked(OwnerUnstated)"],
-        errors: &[],
-    },
+    Record { scenario: "lies", states: 192_609, plans: &["ConfirmAbsence", "Blocked(OwnerUnstated)"], errors: &[] },
     Record { scenario: "terse", states: 6_967, plans: &["UpToDate"], errors: &[] },
     Record { scenario: "replaced", states: 73_594, plans: &["Blocked(OwnerMayShow)", "Adopt"], errors: &[] },
     Record { scenario: "default group", states: 65_932, plans: &["Refuse(DefaultGroup)"], errors: &[] },

@@ -113,7 +113,7 @@ impl Name {
                 Finding::Blocked(Block::DeletionProtected(_)) => Self::DeletionProtected,
                 Finding::Blocked(Block::InUse(..)) => Self::InUse,
                 Finding::Blocked(Block::TagsPending(_)) => Self::TagsPending,
-                Finding::Blocked(Block::ClaimMayLand(_)) => Self::ClaimMayLand,
+                Finding::Blocked(Block::ClaimMayLand(..)) => Self::ClaimMayLand,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
                 Finding::Blocked(Block::OwnerTagMissing(..)) => Self::OwnerTagMissing,
