@@ -51,10 +51,11 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let text = message::deleted_outside(&known.name, known.status.id.as_deref().unwrap_or_default());
             let id = known.status.id.clone().unwrap_or_default();
             let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
-            // Should it show again, our tags on it are still known.
+            // Should it show again, what this object sent and attached is still known.
             let tags = Change::Set(known.status.tags.clone());
+            let attached = Change::Set(known.status.attached_anycast_ip_list_id.clone());
             let conclusion = reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now);
-            let conclusion = Conclusion { tags, ..conclusion };
+            let conclusion = Conclusion { tags, attached, ..conclusion };
             conclusion.despite(vec![gone]).warn(Reason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
@@ -216,6 +217,14 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             let next = shown_in.map_or(Next::Backoff(Pace::Quick), Next::After);
             reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(next)
         }
+        // As with a missing owner tag: what people were told is still true.
+        Block::OwnerUnstated if is_true(&known.status.conditions, "Ready") && !known.deleting => {
+            Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::Backoff(Pace::Slow))
+        }
+        Block::OwnerUnstated => {
+            let text = message::owner_unstated(&known.name);
+            reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::Backoff(Pace::Slow))
+        }
         Block::ClaimMayLand(left, elsewhere) => {
             let (reason, text) = match elsewhere {
                 Some(installation) => (
@@ -284,5 +293,11 @@ fn refuse(refusal: &Refusal, known: &Known<'_>) -> Conclusion {
         Refusal::DefaultGroup => (Reason::DefaultGroup, message::default_group(name)),
         Refusal::AdoptionRefused(obstacle) => (Reason::AdoptionRefused, message::adoption_refused(name, obstacle)),
     };
-    Conclusion::new(Sight::Nothing, Standing::Stalled, reason, text).then(Next::Backoff(Pace::Slow))
+    // Should the group be ours again, what this object sent and attached is still known.
+    let conclusion = Conclusion {
+        tags: Change::Set(known.status.tags.clone()),
+        attached: Change::Set(known.status.attached_anycast_ip_list_id.clone()),
+        ..Conclusion::new(Sight::Nothing, Standing::Stalled, reason, text)
+    };
+    conclusion.then(Next::Backoff(Pace::Slow))
 }

@@ -130,7 +130,7 @@ impl<'a> Known<'a> {
             trial: memory.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
-            in_use_unlisted: memory.is_in_use_unlisted(now, window),
+            in_use_unlisted: memory.is_in_use_unlisted(now, window) && !somebody_asks,
             now,
             absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
             wall: around.clock.wall(),

@@ -129,15 +129,20 @@ fn unlisted_use(name: &GroupName, enabled: bool) -> String {
         if enabled { "The group is enabled again meanwhile." } else { "The group is disabled, as spec.enabled says." };
     format!(
         "CloudFront does not delete connection group {name} because it is in use, but lists no distribution tenant that uses it. {so} The deletion is \
-         tried again within an hour; to keep the group instead, set spec.deletionPolicy to Retain."
+         tried again after an hour, later after up to a day, and at once when the object is edited or a reconcile is requested; to keep the group instead, set spec.deletionPolicy to Retain."
     )
 }
+
+/// Behind what is said of a failed call.
+pub const OFF_FOR_ITS_DELETION: &str =
+    " When last read, the group was disabled; if a tenant turns out to use it, it is enabled again.";
 
 pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
     let why = match blocker {
         Blocker::Tenants => "it is in use, so it cannot be deleted",
         Blocker::Protection => "spec.deletionProtection holds its deletion back",
         Blocker::Retention => "spec.deletionPolicy is Retain, so it stays",
+        Blocker::UnknownUse => "its distribution tenants cannot be read, so it may be in use",
     };
     format!("Connection group {name} was off although spec.enabled is true. It is enabled again: {why}.")
 }
@@ -243,6 +248,13 @@ pub fn owner_may_show(name: &GroupName, settle_window: Duration) -> String {
     format!(
         "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window ({}).",
         time(settle_window)
+    )
+}
+
+pub fn owner_unstated(name: &GroupName) -> String {
+    format!(
+        "CloudFront's answer shows the owner or identity tag of connection group {name} without a value, so it does not say whose the group is. Nothing was \
+         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value, or remove the tag."
     )
 }
 

@@ -12,7 +12,7 @@ use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, ResourceExt};
 use tokio::time::{Instant, timeout};
 
-use super::{pass::Context, scope::Scope, stream::slim};
+use super::{gone::read, pass::Context, scope::Scope, slim::slim};
 use crate::{
     api::ConnectionGroup,
     cloudfront::{Operation, sdk::Sdk},
@@ -112,7 +112,7 @@ impl<'a> Fresh<'a> {
         let _turn = self.context.api_turn().await;
         let name = self.version.object.name_any();
         for _ in 0..TRIES {
-            if let Ok(answer) = timeout(PATIENCE, self.api.get_opt(&name)).await {
+            if let Ok(answer) = timeout(PATIENCE, read(self.api, &name)).await {
                 return Ok(answer?);
             }
         }

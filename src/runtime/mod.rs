@@ -7,6 +7,7 @@ mod controllers;
 mod events;
 mod finalizer;
 mod fresh;
+mod gone;
 mod http;
 mod identity;
 mod lease;
@@ -18,6 +19,7 @@ mod pulse;
 mod schema;
 mod scope;
 mod shutdown;
+mod slim;
 mod status;
 mod stream;
 mod term;
@@ -159,7 +161,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
         gate: gate(term.clone(), lists.clone(), draining.clone()).boxed().shared(),
     });
-    let scope = scope(&args, &policy);
+    let scope = scope(&policy);
     let (for_lists, for_orphans) = (port.clone(), port.in_class(Class::Rest));
     let for_one_list = move || {
         let port = for_lists.clone();
@@ -374,11 +376,10 @@ fn policy(args: &RunArgs, installation: Installation) -> Policy {
     }
 }
 
-fn scope(args: &RunArgs, policy: &Policy) -> Scope {
+fn scope(policy: &Policy) -> Scope {
     Scope {
         owner_id: policy.owner_id.clone(),
         installations: policy.predecessor.iter().chain([&policy.installation]).cloned().collect(),
-        namespaces: args.namespaces(),
         settle_window: policy.settle_window,
     }
 }

@@ -45,7 +45,7 @@ use crate::{
     },
     reconcile::{
         Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings,
-        backoff::Pace,
+        backoff::{self, Pace},
         reconcile,
         view::{Evidence, RECHECK, Withheld},
     },
@@ -476,7 +476,7 @@ async fn reconcile_in_turn(
         tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
     }
     if let Some(error) = &outcome.error {
-        let retry_in = humantime::format_duration(outcome.requeue).to_string();
+        let retry_in = backoff::in_words(outcome.requeue);
         tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
     }
     Some((outcome, view.newer()))

@@ -6,7 +6,7 @@
 
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
-    admin::{NewGroup, NewList},
+    admin::{GroupPatch, NewGroup, NewList},
     switches::{CreatePrecedence, Detach, IpAddressType, Tolerance, WritePrecedence},
 };
 use connection_group_operator::{
@@ -189,6 +189,7 @@ pub fn anycast() -> Scenario {
         specs: vec![attached, ConnectionGroupSpec { ipv6_enabled: false, ..spec() }, unknown, forbidden],
         switches: Switches { detach: Detach::Rejected, ..switches() },
         prelude: |state| drop(state.account.outside_create_list(state.timestamp(), list())),
+        harsh: false,
         deletions: false,
         ..scenario("anycast", budget(1, 2, 0), budget(2, 2, 0))
     }
@@ -199,6 +200,7 @@ pub fn sticky() -> Scenario {
     Scenario {
         specs: vec![attached(), tagged()],
         switches: Switches { detach: Detach::Never, ..switches() },
+        harsh: true,
         name: "sticky",
         budget: budget(1, 2, 0),
         wide: budget(2, 2, 0),
@@ -271,16 +273,23 @@ pub fn forgeries() -> Scenario {
     }
 }
 
-/// People ask for a reconcile: of a list that CloudFront has refused to detach, and of tags that no list shows.
+/// People ask for a reconcile: of a list of others that CloudFront refuses to detach, and of tags that no list shows.
 pub fn requests() -> Scenario {
     Scenario {
-        specs: vec![attached(), tagged()],
+        specs: vec![tagged(), ConnectionGroupSpec { anycast_ip_list_id: Some(NO_LIST.to_owned()), ..tagged() }],
+        switches: Switches { detach: Detach::Rejected, ..switches() },
+        prelude: |state| {
+            let list = state.account.outside_create_list(state.timestamp(), list());
+            ours(state, &[("team", "edge")]);
+            let attaches =
+                GroupPatch { anycast_ip_list_id: Some(list.id), ipv6_enabled: Some(false), ..GroupPatch::default() };
+            state.account.outside_edit_group(state.timestamp(), NAME, attaches).unwrap();
+            state.account.propagate(state.timestamp());
+        },
         outside: &[Outside::TakesTagsOff],
         requests: true,
-        name: "requests",
-        budget: budget(1, 2, 1),
-        wide: budget(2, 2, 1),
-        ..anycast()
+        deletions: false,
+        ..scenario("requests", budget(1, 2, 1), budget(2, 2, 1))
     }
 }
 

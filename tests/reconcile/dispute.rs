@@ -39,6 +39,30 @@ fn wait_and_put_right(world: &mut World, pause: Duration) {
 }
 
 #[test]
+fn a_person_does_not_wait_for_the_pause_even_if_the_first_try_fails() {
+    let mut world = World::new(spec());
+    world.settle();
+    while interfered(&mut world).is_none_or(|pause| pause < Duration::from_mins(1)) {
+        let pause = world.pass().requeue;
+        wait_and_put_right_if_held(&mut world, pause);
+    }
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    world.calls();
+    world.at_once();
+    assert!(world.mutations().contains(&UpdateConnectionGroup), "{}", world.message());
+    let group = world.group().unwrap().resource;
+    assert_eq!((group.enabled, group.ipv6_enabled), (true, false));
+}
+
+fn wait_and_put_right_if_held(world: &mut World, pause: Duration) {
+    if world.ready().1 == "DriftFlapping" {
+        wait_and_put_right(world, pause);
+    }
+}
+
+#[test]
 fn the_first_change_of_others_is_put_right_at_once_and_each_further_one_after_a_longer_pause() {
     let mut world = World::new(spec());
     world.settle();

@@ -281,6 +281,32 @@ fn a_group_of_an_older_version_is_marked_once_and_stays_ready_meanwhile() {
 }
 
 #[test]
+fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
+    for deleting in [false, true] {
+        let mut world = World::new(spec());
+        world.settle();
+        let emptied = GroupPatch { set_tags: [(IDENTITY.into(), String::new())].into(), ..GroupPatch::default() };
+        world.somebody_edits(emptied);
+        world.advance(Duration::from_mins(5));
+        world.sweep();
+        world.calls();
+        world.request_reconcile("now");
+        if deleting {
+            world.delete();
+        }
+        let outcome = world.pass();
+        assert_eq!((world.mutations(), outcome.finalizer), (vec![], Finalizer::Keep));
+        let expected = if deleting { ("False", "Conflict") } else { ("True", "Deployed") };
+        let ready = world.ready();
+        assert_eq!((ready.0.as_str(), ready.1.as_str()), expected, "{}", world.message());
+        let restored = GroupPatch { set_tags: marks(), ..GroupPatch::default() };
+        world.somebody_edits(restored);
+        world.settle();
+        assert_eq!(world.group().is_none(), deleting);
+    }
+}
+
+#[test]
 fn a_group_of_an_older_version_is_switched_off_although_its_deletion_is_held_back() {
     let mut world = unmarked();
     world.edit(|spec| (spec.deletion_protection, spec.enabled) = (true, false));
@@ -376,7 +402,6 @@ fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installat
         let scope = Scope {
             owner_id: "prod".into(),
             installations: installations.into_iter().map(Installation::new).collect(),
-            namespaces: [].into(),
             settle_window: Duration::from_mins(1),
         };
         let mut orphans = Orphans::default();

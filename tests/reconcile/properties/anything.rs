@@ -95,6 +95,7 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 absent_since,
                 trial: Trial::default(),
                 tenants_left_out_since: None,
+                usage_unknown_since: None,
                 delete_refused: None,
             }
         },

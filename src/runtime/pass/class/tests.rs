@@ -102,7 +102,7 @@ type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Cl
 #[test]
 fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_and_then_all_that_nobody_waits_for() {
     use LastTry::{CutShort, Done, Refused};
-    let table: [Row; 14] = [
+    let table: [Row; 15] = [
         ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
         (
             "a reconcile was requested",
@@ -138,6 +138,15 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
             "its deletion has taken it out of service",
             |object, _| {
                 object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+                status(object).enabled = Some(false);
+            },
+            [Done, CutShort, Refused].map(|last| (last, Class::Progress)),
+        ),
+        (
+            "its deletion has taken it out of service, and is held back by an edit",
+            |object, _| {
+                object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+                object.metadata.generation = Some(3);
                 status(object).enabled = Some(false);
             },
             [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
