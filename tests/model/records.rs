@@ -13,7 +13,7 @@ pub struct Record {
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
-pub const RECORDS: [Record; 30] = [
+pub const RECORDS: [Record; 31] = [
     Record {
         scenario: "life",
         states: 973_501,
@@ -28,7 +28,7 @@ pub const RECORDS: [Record; 30] = [
     },
     Record {
         scenario: "faults",
-        states: 257_661,
+        states: 258_323,
         plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
@@ -38,7 +38,7 @@ pub const RECORDS: [Record; 30] = [
     },
     Record {
         scenario: "minds",
-        states: 280_657,
+        states: 965_599,
         plans: &["Untag"],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),
@@ -47,8 +47,14 @@ pub const RECORDS: [Record; 30] = [
     },
     Record {
         scenario: "deletion",
-        states: 394_579,
+        states: 482_961,
         plans: &["Blocked(InUse)"],
+        errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
+    },
+    Record {
+        scenario: "struck",
+        states: 419_709,
+        plans: &["Blocked(InUse)", "Enable"],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
@@ -99,10 +105,10 @@ pub const RECORDS: [Record; 30] = [
         ],
     },
     Record { scenario: "sticky", states: 153_967, plans: &["MembersRefused"], errors: &[] },
-    Record { scenario: "drift", states: 339_810, plans: &["Tag", "Listed"], errors: &[] },
+    Record { scenario: "drift", states: 387_153, plans: &["Tag", "Listed"], errors: &[] },
     Record {
         scenario: "refusals",
-        states: 399_137,
+        states: 139_631,
         plans: &["AwaitDisabled"],
         errors: &[
             (Operation::UpdateConnectionGroup, ErrorClass::InUse),
@@ -111,11 +117,11 @@ pub const RECORDS: [Record; 30] = [
     },
     Record {
         scenario: "quota",
-        states: 129_138,
+        states: 131_604,
         plans: &["Create"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
-    Record { scenario: "forgeries", states: 380_126, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
+    Record { scenario: "forgeries", states: 383_344, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
     Record {
         scenario: "requests",
         states: 64_712,
@@ -143,7 +149,7 @@ pub const RECORDS: [Record; 30] = [
     Record { scenario: "lies", states: 192_609, plans: &["ConfirmAbsence", "Blocked(OwnerUnstated)"], errors: &[] },
     Record { scenario: "terse", states: 6_967, plans: &["UpToDate"], errors: &[] },
     Record { scenario: "replaced", states: 73_594, plans: &["Blocked(OwnerMayShow)", "Adopt"], errors: &[] },
-    Record { scenario: "default group", states: 65_932, plans: &["Refuse(DefaultGroup)"], errors: &[] },
+    Record { scenario: "default group", states: 78_255, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];
 
 /// The record of a scenario.
