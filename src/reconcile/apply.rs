@@ -110,10 +110,6 @@ pub async fn apply<C: CloudFront>(
             if let Err(error) = write.note(port.delete(&group).await) {
                 if error.class == ErrorClass::HasTenants {
                     write.memory.delete_was_refused(known.now, known.settle_window);
-                    // The next reconcile puts the group back into service.
-                    if write.memory.is_in_use_unlisted(known.now, known.settle_window) {
-                        return Ok(Conclusion::unchanged().then(Next::Now).failed(error));
-                    }
                 }
                 return Err(error.into());
             }

@@ -60,7 +60,8 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says("The group is enabled again meanwhile.", |f, _| f.enabled() == Some(true)),
     says(
-        "The deletion is tried again within an hour; to keep the group instead, set spec.deletionPolicy to Retain.",
+        "The deletion is tried again after an hour, later after up to a day, and at once when the object is edited or a reconcile is requested; to keep the group \
+         instead, set spec.deletionPolicy to Retain.",
         |f, _| is_being_deleted(f) && f.is_tried_within(3600),
     ),
     says("Connection group {name} was off although spec.enabled is true.", |f, places| {
