@@ -7,6 +7,7 @@ mod controllers;
 mod events;
 mod finalizer;
 mod fresh;
+mod gone;
 mod http;
 mod identity;
 mod lease;
@@ -198,7 +199,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         tokio::select! {
             lost = &mut leading => return ended.and(Err(RunError::LeaseLost(lost))),
             finished = timeout(shutdown::drain_patience(args.aws_call_timeout), passes) => if finished.is_err() {
-                tracing::warn!("some reconciles did not finish in time: their objects are read anew by the next process");
+                tracing::warn!("some reconciles did not finish in time: the next process reconciles their objects again");
             },
         }
         ended
@@ -359,7 +360,7 @@ fn policy(args: &RunArgs, installation: Installation) -> Policy {
     let predecessor = args.take_over_installation.clone().filter(|predecessor| {
         let is_another = *predecessor != installation;
         if !is_another {
-            tracing::warn!("--take-over-installation names this installation itself: nothing is to be taken over, and the flag can go");
+            tracing::warn!("--take-over-installation names this installation itself: there is nothing to take over; remove the flag");
         }
         is_another
     });

@@ -100,10 +100,10 @@ pub enum PassError {
     #[error("the API server could not be asked or did not accept: {0}")]
     Kubernetes(#[from] Box<kube::Error>),
     /// A bug; the object is tried again, the others go on.
-    #[error("the pass panicked: {0}")]
+    #[error("it panicked: {0}")]
     Panicked(String),
     /// Its task ended early: the process is about to end.
-    #[error("the pass was cut off")]
+    #[error("it was cut off")]
     CutOff,
 }
 
@@ -330,7 +330,8 @@ async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> Pas
     if remembered.left_to.as_deref() != Some(theirs) {
         let note = format!(
             "This object carries the finalizer {theirs} of another installation of the operator; the one of this installation is {}. It is left to the \
-             other one: no read, no change, no status. If that one is gone for good, take its finalizer off, and this one goes on with the object.",
+             other one: this operator neither reads nor changes its group, and writes no status. If that installation is gone for good, remove its finalizer; this \
+             one then manages the object.",
             context.finalizer
         );
         tracing::warn!("{note}");

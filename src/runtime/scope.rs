@@ -231,7 +231,7 @@ impl Scope {
             tracing::warn!(
                 scope,
                 "{blind}: nothing is changed at CloudFront for objects of this namespace until it does. If the namespace is being deleted, its \
-                 RoleBinding may have gone first: docs/uninstall.md has the command with which it can go on"
+                 RoleBinding may have gone first: docs/uninstall.md has the command that lets the deletion go on"
             );
         } else {
             tracing::warn!(scope, "{blind}: nothing is changed at CloudFront for these objects until it does");

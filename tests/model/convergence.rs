@@ -215,8 +215,7 @@ impl<'a> Convergence<'a> {
         let tags = all_tags.iter().filter(|(key, _)| is_named(key)).collect::<BTreeMap<_, _>>();
         let list = group.anycast_ip_list_id.as_ref().filter(|_| spec.anycast_ip_list_id.is_some());
         self.same_as_before(state, History::Any, reason, format!("{settings} {list:?} {tags:?}"))?;
-        let others_list = state.others_may_have(self.scenario, Outside::AttachesList);
-        if state.may_have_lost(self.scenario) || others_tag || others_list {
+        if state.lists_may_be_anothers(self.scenario, 0) || others_tag {
             return Ok(());
         }
         self.same_as_before(

@@ -51,6 +51,11 @@ fn a_deletion_waits_for_tenants_and_ends() {
 }
 
 #[test]
+fn a_deletion_in_which_two_things_go_wrong_ends_too() {
+    explored(scenarios::struck());
+}
+
+#[test]
 fn two_owners_never_touch_each_others_group() {
     explored(scenarios::owners());
 }

@@ -12,7 +12,6 @@ use connection_group_operator::{
 use kube::ResourceExt;
 
 use crate::{
-    outside::Outside,
     reviewed::list_matches,
     state::{Scenario, State},
 };
@@ -109,8 +108,8 @@ pub fn expected(
 /// Whether an attached list may be another's: this object never sent it, its process died before that was recorded, or others have attached it since.
 fn may_be_of_others(scenario: &Scenario, state: &State, operator: usize, group: &Shown) -> bool {
     let sent = &state.object_of(operator).sent.lists;
-    let anothers = state.may_have_lost(scenario) || state.others_may_have(scenario, Outside::AttachesList);
-    anothers || group.anycast_ip_list_id.as_ref().is_none_or(|list| !sent.contains(list))
+    state.lists_may_be_anothers(scenario, operator)
+        || group.anycast_ip_list_id.as_ref().is_none_or(|list| !sent.contains(list))
 }
 
 /// Whether tenants use this very group.

@@ -130,6 +130,13 @@ pub fn answer(
             }
             _ => return Ok(false),
         },
+        Struck::WithoutValues => match state.call(|port| perform(port, call)) {
+            Answer::Described(Ok(Some(described))) if !described.tags.is_empty() => {
+                let tags = described.tags.keys().map(|key| (key.clone(), String::new())).collect();
+                Answer::Described(Ok(Some(Described { tags, ..described })))
+            }
+            _ => return Ok(false),
+        },
         Struck::Lacking => state.call(|port| {
             port.leave_out(LeftOut::ALL);
             perform(port, call)
@@ -252,7 +259,7 @@ pub fn store(
     if mutant == Some(Mutant::GenerationReadAnew) {
         status.observed_generation = object.metadata.generation.unwrap_or_default();
     }
-    ready::of_write(scenario, state, index, &status)?;
+    ready::of_write(scenario, state, index, &pass, &status)?;
     let former = object.status.replace(status).filter(|_| scenario.outside.contains(&Outside::PutsOldStatusBack));
     if let Some(former) = former.filter(|former| !says_the_same(former, &outcome.status)) {
         state.objects[index].former_status = Some(Arc::new(former));

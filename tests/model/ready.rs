@@ -8,7 +8,6 @@ use connection_group_operator::{
 };
 
 use crate::{
-    outside::Outside,
     properties::{Property, Violation, hold, matches},
     replay::{Answer, Call},
     reviewed::list_matches,
@@ -42,9 +41,7 @@ pub fn of_outcome(
     let ready = is_true(&status.conditions, "Ready");
     let of_this = Some(status.observed_generation) == generation;
     let was_settled = before.is_some_and(|before| before.settled_generation == generation);
-    let was_ready = before.is_some_and(|before| {
-        is_true(&before.conditions, "Ready") && before.observed_generation == status.observed_generation
-    });
+    let was_ready = said(object, status.observed_generation);
     let settles = status.settled_generation == generation && !was_settled;
     let sight = sight(state, pass);
     let is_in_step = match &sight {
@@ -149,9 +146,8 @@ fn has_none_of_ours(
 ) -> bool {
     let Some(list) = &group.config.anycast_ip_list_id else { return true };
     let sent = &state.object_of(operator).sent.lists;
-    let may_be_anothers = state.may_have_lost(scenario) || state.others_may_have(scenario, Outside::AttachesList);
     let on_record = status.attached_anycast_ip_list_id.as_deref() == Some(list.as_str());
-    !on_record && (may_be_anothers || !sent.contains(list.as_str()))
+    !on_record && (state.lists_may_be_anothers(scenario, operator) || !sent.contains(list.as_str()))
 }
 
 /// Of a status just before it is written: what it shows is what the generation that it names asks for.
@@ -159,6 +155,7 @@ pub fn of_write(
     scenario: &Scenario,
     state: &State,
     object: usize,
+    pass: &Pass,
     status: &ConnectionGroupStatus,
 ) -> Result<(), Violation> {
     let generation = usize::try_from(status.observed_generation).unwrap_or_default();
@@ -176,7 +173,7 @@ pub fn of_write(
         && shown.1.map_or(terse, |enabled| enabled == asked.1)
         && shown.2 == Some(asked.2);
     let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
-    let said_before = state.current(object).is_some_and(|object| said(object, status.observed_generation));
+    let said_before = said(&pass.input.object, status.observed_generation);
     // A tag of ours that is gone may yet show again, and is waited for.
     let awaited = status.tags.keys().any(|key| !spec.tags.contains_key(key));
     let tagged = said_before || awaited || status.settled_generation == Some(status.observed_generation);
@@ -185,6 +182,7 @@ pub fn of_write(
     })
 }
 
+/// Whether the pass began with an object that was Ready in that generation.
 fn said(object: &ConnectionGroup, generation: i64) -> bool {
     let before = object.status.as_ref();
     before.is_some_and(|before| before.observed_generation == generation && is_true(&before.conditions, "Ready"))

@@ -1,12 +1,12 @@
 //! The scenarios: who acts, what they may do, and how often. Each is explored to its end, and its count of states is on record.
 //!
-//! Each has two budgets. That of `make test` leaves the whole of it within some three minutes on two cores. That of `make model` (`MODEL_BOUND=wide`) allows
+//! Each has two budgets. That of `make test` leaves the whole of it within some four minutes on two cores. That of `make model` (`MODEL_BOUND=wide`) allows
 //! one fault more, or one change of mind more where faults are many already, or too many states come of them, as of two processes at once: within an
 //! hour, and six gigabytes a scenario or less.
 
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
-    admin::{NewGroup, NewList},
+    admin::{GroupPatch, NewGroup, NewList},
     switches::{CreatePrecedence, Detach, IpAddressType, Tolerance, WritePrecedence},
 };
 use connection_group_operator::{
@@ -91,7 +91,7 @@ pub fn minds() -> Scenario {
         specs: vec![spec(), tagged()],
         harsh: false,
         errors: &[ErrorClass::Throttled, ErrorClass::AccessDenied],
-        ..scenario("minds", budget(1, 2, 0), budget(1, 3, 0))
+        ..scenario("minds", budget(1, 3, 0), budget(2, 2, 0))
     }
 }
 
@@ -101,6 +101,17 @@ pub fn deletion() -> Scenario {
         prelude: |state| ours(state, &[]),
         outside: &[Outside::TenantComes, Outside::TenantGoes, Outside::Deletes],
         ..scenario("deletion", budget(1, 1, 2), budget(2, 1, 2))
+    }
+}
+
+/// A deletion in which two things go wrong.
+pub fn struck() -> Scenario {
+    Scenario {
+        name: "struck",
+        outside: &[Outside::TenantComes],
+        budget: budget(2, 1, 1),
+        wide: budget(2, 1, 1),
+        ..deletion()
     }
 }
 
@@ -189,6 +200,7 @@ pub fn anycast() -> Scenario {
         specs: vec![attached, ConnectionGroupSpec { ipv6_enabled: false, ..spec() }, unknown, forbidden],
         switches: Switches { detach: Detach::Rejected, ..switches() },
         prelude: |state| drop(state.account.outside_create_list(state.timestamp(), list())),
+        harsh: false,
         deletions: false,
         ..scenario("anycast", budget(1, 2, 0), budget(2, 2, 0))
     }
@@ -199,6 +211,7 @@ pub fn sticky() -> Scenario {
     Scenario {
         specs: vec![attached(), tagged()],
         switches: Switches { detach: Detach::Never, ..switches() },
+        harsh: true,
         name: "sticky",
         budget: budget(1, 2, 0),
         wide: budget(2, 2, 0),
@@ -229,8 +242,8 @@ pub fn refusals() -> Scenario {
             ..switches()
         },
         prelude: |state| ours(state, &[]),
-        outside: &[Outside::Enables, Outside::TenantComes, Outside::TenantGoes],
-        ..scenario("refusals", budget(1, 1, 2), budget(2, 1, 2))
+        outside: &[Outside::Enables, Outside::TenantComes],
+        ..scenario("refusals", budget(1, 1, 1), budget(1, 1, 2))
     }
 }
 
@@ -271,16 +284,23 @@ pub fn forgeries() -> Scenario {
     }
 }
 
-/// People ask for a reconcile: of a list that CloudFront has refused to detach, and of tags that no list shows.
+/// People ask for a reconcile: of a list of others that CloudFront refuses to detach, and of tags that no list shows.
 pub fn requests() -> Scenario {
     Scenario {
-        specs: vec![attached(), tagged()],
+        specs: vec![tagged(), ConnectionGroupSpec { anycast_ip_list_id: Some(NO_LIST.to_owned()), ..tagged() }],
+        switches: Switches { detach: Detach::Rejected, ..switches() },
+        prelude: |state| {
+            let list = state.account.outside_create_list(state.timestamp(), list());
+            ours(state, &[("team", "edge")]);
+            let attaches =
+                GroupPatch { anycast_ip_list_id: Some(list.id), ipv6_enabled: Some(false), ..GroupPatch::default() };
+            state.account.outside_edit_group(state.timestamp(), NAME, attaches).unwrap();
+            state.account.propagate(state.timestamp());
+        },
         outside: &[Outside::TakesTagsOff],
         requests: true,
-        name: "requests",
-        budget: budget(1, 2, 1),
-        wide: budget(2, 2, 1),
-        ..anycast()
+        deletions: false,
+        ..scenario("requests", budget(1, 2, 1), budget(2, 2, 1))
     }
 }
 

@@ -314,6 +314,13 @@ impl State {
         scenario.harsh && self.left.faults < scenario.budget.faults
     }
 
+    /// Whether a list that an object sent may count as another's: what is on record may have been lost, is one list of two of which a call without a clear
+    /// answer left one, or others may have attached it since.
+    pub fn lists_may_be_anothers(&self, scenario: &Scenario, operator: usize) -> bool {
+        let swapped = self.object_of(operator).sent.lists.len() > 1 && self.left.faults < scenario.budget.faults;
+        self.may_have_lost(scenario) || swapped || self.others_may_have(scenario, Outside::AttachesList)
+    }
+
     /// Whether others may have done that by now.
     pub fn others_may_have(&self, scenario: &Scenario, what: Outside) -> bool {
         scenario.outside.contains(&what) && self.left.outside < scenario.budget.outside
