@@ -69,11 +69,11 @@ pub async fn apply<C: CloudFront>(
         Mutation::Update(Described { group, tags: _ }, update) => {
             update_members(&group, &update, intent, known, &mut write).await?
         }
-        Mutation::Tag(Described { group, tags: _ }, set, left) => {
+        Mutation::Tag(Described { group, tags: read }, set, left) => {
             let answer = write.note(port.tag(&group.arn, &set).await);
             answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-            let lost = known.lost_tags(&set);
+            let lost = known.lost_tags(&set, &read);
             if !lost.is_empty() {
                 write.put_right();
             }
