@@ -112,7 +112,9 @@ pub async fn apply<C: CloudFront>(
                     write.memory.delete_was_refused(known.now, known.settle_window);
                     // The next reconcile puts the group back into service.
                     if write.memory.is_in_use_unlisted(known.now, known.settle_window) {
-                        return Ok(Conclusion::unchanged().then(Next::Now).failed(error));
+                        let text = message::in_use_unlisted(&known.name);
+                        let conclusion = reconciling(Sight::Group(group), Reason::InUse, text);
+                        return Ok(conclusion.then(Next::Now).failed(error));
                     }
                 }
                 return Err(error.into());

@@ -60,7 +60,8 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says("The group is enabled again meanwhile.", |f, _| f.enabled() == Some(true)),
     says(
-        "The deletion is tried again within an hour; to keep the group instead, set spec.deletionPolicy to Retain.",
+        "The deletion is tried again after an hour, later after up to a day, and at once when the object is edited or a reconcile is requested; to keep the group \
+         instead, set spec.deletionPolicy to Retain.",
         |f, _| is_being_deleted(f) && f.is_tried_within(3600),
     ),
     says("Connection group {name} was off although spec.enabled is true.", |f, places| {
@@ -69,6 +70,12 @@ pub const SENTENCES: &[Sentence] = &[
     says("It is enabled again: it is in use, so it cannot be deleted.", |f, _| {
         let in_use = f.has_tenants() || f.was_refused(DeleteConnectionGroup, |class| class == ErrorClass::HasTenants);
         f.enabled() == Some(true) && in_use
+    }),
+    says("It is enabled again: its distribution tenants cannot be read, so it may be in use.", |f, _| {
+        f.enabled() == Some(true) && f.failed("ListDistributionTenants", |_| true)
+    }),
+    says("Status shows the group as disabled; if a tenant turns out to use it, it is enabled again.", |f, _| {
+        f.world.status_enabled == Some(false) && f.spec().enabled && is_being_deleted(f)
     }),
     says("It is enabled again: spec.deletionProtection holds its deletion back.", |f, _| {
         f.enabled() == Some(true) && f.world.deleting && f.spec().deletion_protection
