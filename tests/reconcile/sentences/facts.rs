@@ -47,6 +47,7 @@ pub struct WorldFacts {
     pub status_id: Option<String>,
     pub status_endpoint: Option<String>,
     pub status_tags: usize,
+    pub status_enabled: Option<bool>,
     /// The Anycast list that status says this object attached.
     pub status_attached: Option<String>,
     /// What the object's status says is different.
@@ -74,6 +75,7 @@ impl WorldFacts {
             list_fails: world.list_trouble.is_some(),
             lists: world.port.account(|account, now| account.anycast_ip_lists(now)).into_iter().map(|l| l.id).collect(),
             status_id: status.and_then(|status| status.id.clone()),
+            status_enabled: status.and_then(|status| status.enabled),
             status_tags: status.map_or(0, |status| status.tags.len()),
             status_endpoint: status.and_then(|status| status.routing_endpoint.clone()),
             status_attached: status.and_then(|status| status.attached_anycast_ip_list_id.clone()),

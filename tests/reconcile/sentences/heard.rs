@@ -113,7 +113,9 @@ impl Recorded {
         let mut heard = self.heard();
         let effect = match &answer {
             Err(error) if error.message == "the answer was lost" && operation.is_mutation() => {
-                (heard.enabled, heard.enabled_once) = (None, None);
+                if operation == Operation::UpdateConnectionGroup {
+                    (heard.enabled, heard.enabled_once) = (None, None);
+                }
                 Effect::ChangedWithoutAnswer
             }
             Ok(_) if operation.is_mutation() => Effect::Changed,

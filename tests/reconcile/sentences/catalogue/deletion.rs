@@ -71,6 +71,12 @@ pub const SENTENCES: &[Sentence] = &[
         let in_use = f.has_tenants() || f.was_refused(DeleteConnectionGroup, |class| class == ErrorClass::HasTenants);
         f.enabled() == Some(true) && in_use
     }),
+    says("It is enabled again: its distribution tenants cannot be read, so it may be in use.", |f, _| {
+        f.enabled() == Some(true) && f.failed("ListDistributionTenants", |_| true)
+    }),
+    says("Status shows the group as disabled; if a tenant turns out to use it, it is enabled again.", |f, _| {
+        f.world.status_enabled == Some(false) && f.spec().enabled && is_being_deleted(f)
+    }),
     says("It is enabled again: spec.deletionProtection holds its deletion back.", |f, _| {
         f.enabled() == Some(true) && f.world.deleting && f.spec().deletion_protection
     }),

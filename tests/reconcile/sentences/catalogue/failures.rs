@@ -54,12 +54,6 @@ pub const SENTENCES: &[Sentence] = &[
     says("When last read, the group was off although spec.enabled is true.", |f, _| {
         f.spec().enabled && f.world.deleting
     }),
-    says("When last read, the group was disabled; if a tenant turns out to use it, it is enabled again.", |f, _| {
-        f.spec().enabled
-            && f.world.deleting
-            && f.spec().deletion_policy == DeletionPolicy::Delete
-            && f.is_tried_within(30)
-    }),
     says(
         "CloudFront refused an update of {names} together; each is updated alone next, so that one does not hold up the others.",
         |f, _| f.failed("UpdateConnectionGroup", |_| true) && f.is_tried_within(0) && f.changed_nothing(),

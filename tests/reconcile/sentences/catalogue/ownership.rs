@@ -101,6 +101,14 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
+        "CloudFront's answer shows the owner or identity tag of connection group {name} without a value, so it does not say whose the group is. Nothing was \
+         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value, or remove the tag.",
+        |f, places| {
+            let is_empty = f.owner_tag() == Some("") || f.identity_tag() == Some("");
+            f.is_name(places[0]) && is_empty && f.changed_nothing() && f.is_tried_within(300)
+        },
+    ),
+    says(
         "Connection group {name} was read without an owner tag. Reads may be stale, so the deletion waits.",
         |f, places| f.is_name(places[0]) && f.owner_tag().is_none() && f.changed_nothing() && f.world.deleting,
     ),

@@ -5,7 +5,10 @@ use std::time::Duration;
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
     api::{DeletionPolicy, Mode},
-    cloudfront::{ErrorClass, Operation::DeleteConnectionGroup},
+    cloudfront::{
+        ErrorClass,
+        Operation::{DeleteConnectionGroup, ListDistributionTenants},
+    },
 };
 
 use super::{enabled, without_lists as lists_fail};
@@ -30,21 +33,24 @@ pub fn tenants_come_and_go(walk: &mut Walk<'_>) {
 pub fn in_use_without_a_tenant(walk: &mut Walk<'_>) {
     walk.after(World::delete, 1);
     walk.wait(PROPAGATION);
-    refused(walk);
-    walk.passes(3);
+    for _ in 0..4 {
+        walk.world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
+        let pause = walk.pass().requeue;
+        walk.wait(pause.max(Duration::from_secs(30)));
+    }
     walk.world.faults_stop();
-    walk.after(|world| world.edit(|spec| spec.enabled = false), 0);
-    refused(walk);
     walk.passes(3);
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
 }
 
-/// CloudFront refuses the Delete for longer than a list of tenants may be stale.
-fn refused(walk: &mut Walk<'_>) {
-    for _ in 0..12 {
-        walk.world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
+pub fn tenants_unread(walk: &mut Walk<'_>) {
+    walk.after(World::delete, 1);
+    for _ in 0..6 {
+        walk.world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
         let pause = walk.pass().requeue;
         walk.wait(pause);
     }
+    walk.passes(3);
 }
 
 pub fn held_back(walk: &mut Walk<'_>) {

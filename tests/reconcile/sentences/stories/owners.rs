@@ -104,6 +104,18 @@ pub fn lost(walk: &mut Walk<'_>) {
     walk.passes(2);
 }
 
+pub fn emptied(walk: &mut Walk<'_>) {
+    walk.world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 1);
+    for key in [IDENTITY, OWNER] {
+        let set_tags = [(key.to_owned(), String::new())].into();
+        walk.world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+        walk.wait(Duration::from_mins(2));
+        walk.passes(2);
+    }
+    walk.after(World::delete, 2);
+}
+
 /// By a group that the list does not show yet: first ours, then somebody else's.
 pub fn name_taken(walk: &mut Walk<'_>) {
     let mut ours = marks();
