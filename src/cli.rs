@@ -87,7 +87,7 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL", default_value = "60s", value_parser = duration)]
     pub sweep_interval: Duration,
 
-    /// The same, while any group is being rolled out or deleted
+    /// Time between two lists of all connection groups, while any group is being rolled out or deleted
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
     pub sweep_interval_active: Duration,
 

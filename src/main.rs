@@ -65,11 +65,11 @@ async fn start(args: RunArgs) -> ExitCode {
 async fn stop_signal() {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        tracing::error!("cannot listen for signals: the process can only be stopped by a kill");
+        tracing::error!("cannot listen for signals: the process does not stop gracefully");
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: no change is begun any more; calls in flight are finished"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: no change is begun any more; calls in flight are finished"),
+        _ = terminate.recv() => tracing::info!("SIGTERM: no new change is started; calls in flight are finished"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: no new change is started; calls in flight are finished"),
     }
 }

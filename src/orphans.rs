@@ -39,9 +39,36 @@ pub enum Object {
     NamesAnother(GroupName),
 }
 
+/// The namespaces whose objects are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Namespaces {
+    /// All of the cluster.
+    #[default]
+    All,
+    /// These. Of objects elsewhere nothing can be said: those namespaces are not watched, or cannot be read now.
+    Only(BTreeSet<String>),
+}
+
+impl Namespaces {
+    fn include(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(namespace),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        matches!(self, Self::Only(names) if names.is_empty())
+    }
+}
+
 /// What the objects of the cluster say of groups.
 #[derive(Debug, Default)]
 pub struct Objects {
+    /// Where an object that is not known does not exist.
+    known_in: Namespaces,
     /// By namespace and name, the group that each names; nothing of one that exists and cannot be read.
     named: BTreeMap<(String, String), Option<GroupName>>,
     /// Groups that an object has on record as the one that it manages: their tags are read by its own reconciles.
@@ -49,12 +76,13 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// What these objects say, and that those exist.
+    /// What these objects say, and that those exist. In the namespaces `known_in` there are no others.
     pub fn of<'a>(
+        known_in: Namespaces,
         readable: impl IntoIterator<Item = &'a ConnectionGroup>,
         unreadable: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
-        let mut objects = Self::default();
+        let mut objects = Self { known_in, ..Self::default() };
         for object in readable {
             let name = group_name(object);
             let id = object.status.as_ref().and_then(|status| status.id.as_deref());
@@ -73,7 +101,7 @@ impl Objects {
 
     /// The orphan that a group with this owner tag is, if it is one. An object that cannot be read may name anything, so its group is none.
     fn orphan(&self, group: &GroupName, owner: &OwnerTag) -> Option<Orphan> {
-        let (namespace, name) = owner.object()?;
+        let (namespace, name) = owner.object().filter(|(namespace, _)| self.known_in.include(namespace))?;
         let object = match self.named.get(&(namespace.to_owned(), name.to_owned())) {
             None => Object::Gone,
             Some(Some(another)) if another != group => Object::NamesAnother(another.clone()),
@@ -107,8 +135,6 @@ pub struct Scope {
     pub owner_id: String,
     /// Its identity, and that of the installation whose groups it takes over.
     pub installations: Vec<Installation>,
-    /// The namespaces it watches; all, if none is named. Of objects elsewhere nothing can be said.
-    pub namespaces: BTreeSet<String>,
     /// How long a change of tags may take to be seen: a group that was just let go may still show our tag.
     pub settle_window: Duration,
 }
@@ -197,13 +223,8 @@ impl Scope {
     /// The owner tag, if it is one of ours: of this installation, or of a version that left no identity.
     fn owner_in(&self, tags: &Tags) -> Option<OwnerTag> {
         let is_ours = Installation::in_tags(tags).is_none_or(|identity| self.installations.contains(&identity));
-        OwnerTag::in_tags(tags).filter(|owner| is_ours && self.covers(owner))
-    }
-
-    fn covers(&self, owner: &OwnerTag) -> bool {
-        let is_watched = |namespace: &str| self.namespaces.is_empty() || self.namespaces.contains(namespace);
-        owner.as_str().split('/').next() == Some(self.owner_id.as_str())
-            && owner.object().is_some_and(|(namespace, _)| is_watched(namespace))
+        let has_our_id = |owner: &OwnerTag| owner.as_str().split('/').next() == Some(self.owner_id.as_str());
+        OwnerTag::in_tags(tags).filter(|owner| is_ours && has_our_id(owner))
     }
 }
 
@@ -213,16 +234,19 @@ mod tests {
 
     #[test]
     fn only_objects_that_this_installation_would_see_can_be_missed() {
-        let scope = |namespaces: &[&str]| Scope {
-            owner_id: "prod".to_owned(),
-            installations: Vec::new(),
-            namespaces: namespaces.iter().map(ToString::to_string).collect(),
-            settle_window: Duration::from_mins(1),
+        let is_missed = |known_in: Namespaces, owner_id, namespace| {
+            let scope =
+                Scope { owner_id: "prod".to_owned(), installations: Vec::new(), settle_window: Duration::from_mins(1) };
+            let tag = OwnerTag::new(owner_id, namespace, "edge");
+            let tags = [(OwnerTag::KEY.to_owned(), tag.to_string())].into();
+            let objects = Objects::of(known_in, [], []);
+            scope.owner_in(&tags).is_some_and(|owner| objects.orphan(&GroupName::new("edge"), &owner).is_some())
         };
-        let of = |owner_id, namespace| OwnerTag::new(owner_id, namespace, "edge");
-        assert!(scope(&[]).covers(&of("prod", "platform")));
-        assert!(scope(&["platform"]).covers(&of("prod", "platform")));
-        assert!(!scope(&["platform"]).covers(&of("prod", "elsewhere")), "not watched here");
-        assert!(!scope(&[]).covers(&of("dev", "platform")), "another installation's");
+        let only = |namespaces: &[&str]| Namespaces::Only(namespaces.iter().map(ToString::to_string).collect());
+        assert!(is_missed(Namespaces::All, "prod", "platform"));
+        assert!(is_missed(only(&["platform"]), "prod", "platform"));
+        assert!(!is_missed(only(&["platform"]), "prod", "elsewhere"), "not watched here, or not readable now");
+        assert!(!is_missed(only(&[]), "prod", "platform"), "nothing is readable now");
+        assert!(!is_missed(Namespaces::All, "dev", "platform"), "another installation's");
     }
 }

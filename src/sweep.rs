@@ -13,7 +13,7 @@ use crate::{
     api::{ConnectionGroup, Reason, condition, is_true},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
-    orphans::{self, Orphan, Orphans, Scope},
+    orphans::{self, Namespaces, Orphan, Orphans, Scope},
     reconcile::{Policy, group_name},
     telemetry::tell_trace_id,
 };
@@ -35,8 +35,8 @@ pub trait Objects: Send + Sync {
     fn all(&self) -> Vec<Arc<ConnectionGroup>>;
     /// Namespace and name of those that exist and cannot be read.
     fn unreadable(&self) -> Vec<(String, String)>;
-    /// Whether the cache has been filled once.
-    fn are_synced(&self) -> bool;
+    /// The namespaces whose objects can be read now: `all` has every object of them.
+    fn known_in(&self) -> Namespaces;
     /// Asks for a pass over an object.
     fn wake(&self, object: ObjectRef<ConnectionGroup>);
 }
@@ -94,13 +94,15 @@ async fn look_for_orphans<C: CloudFront>(
     let mut news = lists.subscribe();
     let mut looked_through = None::<Arc<Snapshot>>;
     loop {
-        let list = news.borrow_and_update().snapshot.clone().filter(|_| objects.are_synced());
+        // Before the objects are looked up: a namespace that becomes readable in between would seem to have none.
+        let known_in = objects.known_in();
+        let list = news.borrow_and_update().snapshot.clone().filter(|_| !known_in.are_none());
         let is_new = |list: &Arc<Snapshot>| looked_through.as_ref().is_none_or(|before| !Arc::ptr_eq(before, list));
         if let Some(list) = list.filter(is_new) {
             let span = tracing::error_span!("orphans", trace_id = Empty);
             tell_trace_id(&span);
             let all = objects.all();
-            let known = orphans::Objects::of(all.iter().map(AsRef::as_ref), objects.unreadable());
+            let known = orphans::Objects::of(known_in, all.iter().map(AsRef::as_ref), objects.unreadable());
             let found = orphans.look(&list, &known, scope, clock, port).instrument(span).await;
             lists.send_if_modified(|lists| {
                 let differs = *lists.orphans != found;

@@ -74,7 +74,7 @@ pub enum Reason {
     Updated,
     /// Event: CloudFront refused a member of the spec; the others are carried out.
     MemberRefused,
-    /// Event: an Anycast list is attached that this object did not attach; it stays.
+    /// Event: an Anycast list is attached that is not on record as attached by this object; it stays.
     AnycastListKept,
     /// Event: a deletion cannot go on, so its group was enabled again.
     EnabledAgain,

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::{
     Known, Surroundings,
     backoff::Pace,
-    conclude::{after, disabling, in_step, members_refused, reconciling, release},
+    conclude::{after, disabling, in_step, is_as_asked, members_refused, reconciling, release},
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
-    members::{contradicts, differing, value},
+    members::{contradictions, contradicts, differing, value},
     memory::Memory,
     message,
     ownership::Claim,
@@ -19,7 +19,7 @@ use super::{
     trouble::{Trouble, explain},
 };
 use crate::{
-    api::{Member, Reason, RefusalCause, RefusedMember, is_true},
+    api::{Drift, Member, Reason, RefusalCause, RefusedMember},
     cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tenants},
 };
 
@@ -49,14 +49,13 @@ pub async fn apply<C: CloudFront>(
             let conclusion = Conclusion { attached: Change::Set(None), ..conclusion };
             conclusion.then(Next::Now).tell(Reason::Adopted, "Adopt", text)
         }
-        Mutation::Mark(Described { group, tags: _ }) => {
-            write.note(port.tag(&group.arn, &known.claim.installation.tag()).await)?;
+        Mutation::Mark(described) => {
+            write.note(port.tag(&described.group.arn, &known.claim.installation.tag()).await)?;
             let text = message::marked(&known.name, &known.claim.installation);
-            // What people were told of the object stays true.
-            let conclusion = if known.status.conditions.is_empty() {
-                reconciling(Sight::Group(group), Reason::Tagged, text.clone())
+            let conclusion = if is_as_asked(&described, intent, known) {
+                Conclusion { in_step: InStep::No, ..in_step(described.group, intent, known) }
             } else {
-                Conclusion { sight: Sight::Group(group), in_step: InStep::No, ..Conclusion::unchanged() }
+                reconciling(Sight::Group(described.group), Reason::Tagged, text.clone())
             };
             // Not at once: the tag may take a while to be seen, and would be put there again.
             conclusion.then(Next::Backoff(Pace::Quick)).tell(Reason::Tagged, "Tag", text)
@@ -70,11 +69,11 @@ pub async fn apply<C: CloudFront>(
         Mutation::Update(Described { group, tags: _ }, update) => {
             update_members(&group, &update, intent, known, &mut write).await?
         }
-        Mutation::Tag(Described { group, tags: _ }, set, left) => {
+        Mutation::Tag(Described { group, tags: read }, set, left) => {
             let answer = write.note(port.tag(&group.arn, &set).await);
             answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-            let lost = known.lost_tags(&set);
+            let lost = known.lost_tags(&set, &read);
             if !lost.is_empty() {
                 write.put_right();
             }
@@ -97,7 +96,7 @@ pub async fn apply<C: CloudFront>(
         Mutation::Disable(Described { group: read, tags: _ }) => disable(read, known, &mut write).await?,
         Mutation::Enable(Described { group: read, tags: _ }, blocker) => {
             let on = Members { enabled: Some(true), ..read.config.clone() };
-            let group = match write.note(port.update(&read, &on).await) {
+            let group = match write.updated(port.update(&read, &on).await) {
                 Ok(group) => group,
                 Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
                 Err(error) => return Err(error.into()),
@@ -111,6 +110,12 @@ pub async fn apply<C: CloudFront>(
             if let Err(error) = write.note(port.delete(&group).await) {
                 if error.class == ErrorClass::HasTenants {
                     write.memory.delete_was_refused(known.now, known.settle_window);
+                    // The next reconcile puts the group back into service.
+                    if write.memory.is_in_use_unlisted(known.now, known.settle_window) {
+                        let text = message::in_use_unlisted(&known.name);
+                        let conclusion = reconciling(Sight::Group(group), Reason::InUse, text);
+                        return Ok(conclusion.then(Next::Now).failed(error));
+                    }
                 }
                 return Err(error.into());
             }
@@ -134,7 +139,16 @@ struct Write<'a, 'b, C> {
 impl<C: CloudFront> Write<'_, '_, C> {
     fn note<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         self.memory.wrote(self.around.clock.moment());
+        self.memory.ended(&result);
         result
+    }
+
+    /// Of an update, which is answered with the version that it made.
+    fn updated(&mut self, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
+        if let Ok(group) = &result {
+            self.memory.made = Some(group.etag.clone());
+        }
+        self.note(result)
     }
 
     /// Of a change of others that was put right; whether it is time to tell people that it happens again and again.
@@ -167,6 +181,7 @@ impl<C: CloudFront> Write<'_, '_, C> {
     /// Of a mutation that makes a group ours.
     fn claim<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         self.memory.claimed(self.around.clock.moment());
+        self.memory.ended(&result);
         result
     }
 }
@@ -201,7 +216,7 @@ async fn disable<C: CloudFront>(
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
     let off = Members { enabled: Some(false), ..read.config.clone() };
-    let group = match write.note(write.around.port.update(&read, &off).await) {
+    let group = match write.updated(write.around.port.update(&read, &off).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
         Err(error) => return Err(error.into()),
@@ -239,7 +254,7 @@ async fn update_members<C: CloudFront>(
 ) -> Result<Conclusion, Trouble> {
     let port = write.around.port;
     let Update { config, selection: _, open: _, refused: _, changes, left: _, tags: _ } = update;
-    let group = match write.note(port.update(read, config).await) {
+    let group = match write.updated(port.update(read, config).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
         Err(error) if is_about_the_members(&error) => {
@@ -252,14 +267,19 @@ async fn update_members<C: CloudFront>(
         (Some(true) | None, Some(false)) => Some(port.tenants(&group.id).await),
         _ => None,
     };
-    let text = message::changes(changes);
+    let kept = contradictions(&group.config, config);
+    let is_kept = |change: &&Drift| kept.iter().any(|member| member.as_str() == change.field);
+    let made = changes.iter().filter(|change| !is_kept(change)).cloned().collect::<Vec<_>>();
+    let text = message::changes(&made);
     let lost = lost(read, &group);
     let conclusion = written(group, update, intent, known).without(read, "Update", &lost);
-    let conclusion = if known.was_changed_by_others(read) {
+    let conclusion = if made.is_empty() {
+        conclusion
+    } else if known.was_changed_by_others(read) {
         let flapping = write.put_right();
         write.remains(update);
         let text = format!("Somebody else's change was corrected: {text}.");
-        let conclusion = conclusion.despite(changes.clone()).tell(Reason::DriftCorrected, "Update", text);
+        let conclusion = conclusion.despite(made).tell(Reason::DriftCorrected, "Update", text);
         if flapping {
             conclusion.warn(Reason::DriftFlapping, "Update", message::FLAPPING.to_owned())
         } else {
@@ -285,10 +305,12 @@ async fn refused<C: CloudFront>(
     let members = &update.selection.members;
     let Some(member) = members.first().copied().filter(|_| members.len() == 1) else {
         write.refused(update, known);
-        let conclusion = if is_true(&known.status.conditions, "Ready") {
+        let on_record = known.refused().iter().filter(|refused| update.open.contains(&refused.member));
+        let on_record = on_record.cloned().collect::<Vec<_>>();
+        let conclusion = if on_record.is_empty() {
             reconciling(Sight::Group(read), Reason::Updating, message::refused_together(members))
         } else {
-            Conclusion::unchanged()
+            members_refused(read, on_record, known)
         };
         return Ok(conclusion.then(Next::Now).failed(error));
     };

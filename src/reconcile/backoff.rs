@@ -50,6 +50,18 @@ pub fn jitter(seed: &impl Hash) -> f64 {
     f64::from(u16::from_be_bytes([a, b])) / 65536.0
 }
 
+/// A pause as people read it: in whole seconds, below one second in milliseconds.
+#[must_use]
+pub fn in_words(pause: Duration) -> String {
+    const SECOND: Duration = Duration::from_secs(1);
+    let unit = if pause < SECOND { Duration::from_millis(1) } else { SECOND };
+    // Up, so that nothing is announced for an earlier time than it comes at.
+    match pause.as_nanos().div_ceil(unit.as_nanos()) {
+        0 => "at once".to_owned(),
+        units => humantime::format_duration(unit.saturating_mul(u32::try_from(units).unwrap_or(u32::MAX))).to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +89,21 @@ mod tests {
     fn objects_that_failed_together_do_not_come_back_together() {
         let delays = ["a", "b", "c", "d"].map(|uid| Pace::Slow.delay(2, uid));
         assert!(delays.iter().any(|delay| *delay != delays[0]));
+    }
+
+    #[test]
+    fn a_pause_is_told_in_whole_seconds_below_one_in_milliseconds_and_none_is_at_once() {
+        for (nanoseconds, words) in [
+            (0, "at once"),
+            (1, "1ms"),
+            (5_000_000, "5ms"),
+            (250_400_000, "251ms"),
+            (999_999_999, "1s"),
+            (1_000_000_000, "1s"),
+            (1_876_543_219, "2s"),
+            (291_234_567_891, "4m 52s"),
+        ] {
+            assert_eq!(in_words(Duration::from_nanos(nanoseconds)), words);
+        }
     }
 }

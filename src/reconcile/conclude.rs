@@ -5,13 +5,14 @@ use super::{
     backoff::Pace,
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
+    differences::differences,
     message,
-    plan::{Block, Finding, Left, Protected, Refusal, Release},
+    plan::{Block, Finding, Left, Protected, Refusal, Release, Remains},
     refusal::verdict,
 };
 use crate::{
     api::{BlockedBy, Drift, Reason, RefusedMember, Standing, is_true},
-    cloudfront::{AnycastIpListId, ApiError, Deployment, Group, Summary},
+    cloudfront::{AnycastIpListId, ApiError, Deployment, Described, Group, Summary},
 };
 
 /// Concludes. `list_trouble` tells why the last list failed, if it did.
@@ -38,7 +39,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             reconciling(Sight::Nothing, Reason::GroupNotFound, message::not_found_to_mirror(&known.name))
         }
         Finding::ConfirmAbsence => {
-            let text = message::confirming_absence(&known.name, list_trouble);
+            let text = message::confirming_absence(&known.name, list_trouble, known.settle_window);
             let next = match list_trouble {
                 Some(_) => Next::After(known.absence_confirmed_in),
                 None => Next::WithTheList,
@@ -50,10 +51,11 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let text = message::deleted_outside(&known.name, known.status.id.as_deref().unwrap_or_default());
             let id = known.status.id.clone().unwrap_or_default();
             let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
-            // Should it show again, our tags on it are still known.
+            // Should it show again, what this object sent and attached is still known.
             let tags = Change::Set(known.status.tags.clone());
+            let attached = Change::Set(known.status.attached_anycast_ip_list_id.clone());
             let conclusion = reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now);
-            let conclusion = Conclusion { tags, ..conclusion };
+            let conclusion = Conclusion { tags, attached, ..conclusion };
             conclusion.despite(vec![gone]).warn(Reason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
@@ -62,7 +64,17 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let next = if list_trouble.is_some() { Next::Backoff(Pace::Slow) } else { Next::WithTheList };
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(next)
         }
-        Finding::Release(why) => release(&why, known.status.enabled, known),
+        Finding::Release(why) => {
+            let enabled = match why {
+                Release::Observed(Remains::MarkedGroup(enabled)) => enabled,
+                Release::Gone
+                | Release::NotOurs
+                | Release::Elsewhere(_)
+                | Release::Retained
+                | Release::Observed(Remains::Nothing | Remains::Group | Remains::Unknown) => None,
+            };
+            release(&why, enabled, known)
+        }
         Finding::Blocked(block) => blocked(block, known),
         Finding::MembersRefused(described, refused) => members_refused(described.group, refused, known),
         Finding::Refuse(_, refusal) => refuse(&refusal, known),
@@ -88,6 +100,16 @@ pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
     let conclusion = Conclusion::new(Sight::Group(group), standing, reason, text);
     Conclusion { refused: Change::Set(Vec::new()), in_step: InStep::Yes, ..conclusion }
+}
+
+/// Whether the group is as the spec asks for, as far as it was stated. One that is to go is not.
+pub fn is_as_asked(described: &Described, intent: &Intent, known: &Known<'_>) -> bool {
+    match intent {
+        Intent::Present(desired) => {
+            differences(desired, described, known.attached_list(&described.group).as_ref()).is_empty()
+        }
+        Intent::Suspended | Intent::Protected | Intent::Mirrored(_) | Intent::Absent { .. } => false,
+    }
 }
 
 /// The list of others that the group keeps, because the spec names none.
@@ -122,7 +144,7 @@ pub fn after(group: Group, left: Left, intent: &Intent, known: &Known<'_>) -> Co
             reconciling(Sight::Group(group), Reason::Updating, text).then(Next::Now)
         }
         Left::Tags => {
-            let text = "The configuration is up to date; the tags are updated next.".to_owned();
+            let text = "The tags are updated next.".to_owned();
             reconciling(Sight::Group(group), Reason::Updating, text).then(Next::Now)
         }
         Left::Refused(refused) => members_refused(group, refused, known),
@@ -137,8 +159,7 @@ pub fn disabling(group: Group) -> Conclusion {
 
 /// The object may go.
 pub fn release(why: &Release, enabled: Option<bool>, known: &Known<'_>) -> Conclusion {
-    let disabled = enabled == Some(false);
-    let text = message::released(&known.name, why, &known.claim.owner, disabled);
+    let text = message::released(&known.name, why, &known.claim.owner, enabled);
     let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
     let conclusion = reconciling(Sight::Unchanged, reason, text.clone());
     Conclusion { finalizer: Finalizer::Release, ..conclusion }.tell(reason, "Release", text)
@@ -196,16 +217,30 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             let next = shown_in.map_or(Next::Backoff(Pace::Quick), Next::After);
             reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(next)
         }
-        Block::ClaimMayLand(left) => {
-            let text = message::claim_may_land(&known.name);
-            reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left))
+        // As with a missing owner tag: what people were told is still true.
+        Block::OwnerUnstated if is_true(&known.status.conditions, "Ready") && !known.deleting => {
+            Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::Backoff(Pace::Slow))
+        }
+        Block::OwnerUnstated => {
+            let text = message::owner_unstated(&known.name);
+            reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::Backoff(Pace::Slow))
+        }
+        Block::ClaimMayLand(left, elsewhere) => {
+            let (reason, text) = match elsewhere {
+                Some(installation) => (
+                    Reason::AnotherInstallation,
+                    message::elsewhere_until_released(&known.name, &installation, &known.claim.installation),
+                ),
+                None => (Reason::Conflict, message::claim_may_land(&known.name)),
+            };
+            reconciling(Sight::Unchanged, reason, text).then(Next::After(left))
         }
         Block::TagsOfAnother => {
             reconciling(Sight::Nothing, Reason::Conflict, message::tags_of_another(&known.name)).then(Next::Now)
         }
         Block::OwnerMayShow(left) => {
-            reconciling(Sight::Unchanged, Reason::Adopting, message::owner_may_show(&known.name))
-                .then(Next::After(left))
+            let text = message::owner_may_show(&known.name, known.settle_window);
+            reconciling(Sight::Unchanged, Reason::Adopting, text).then(Next::After(left))
         }
         // What people were told of this very version of the group is still true, and one read without the tag does not change it.
         Block::OwnerTagMissing(read, left)
@@ -217,8 +252,8 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         }
         Block::OwnerTagMissing(_, left) => {
             let text = match known.id() {
-                Some(_) => message::owner_tag_missing(&known.name, known.deleting),
-                None => message::owner_tag_may_show(&known.name),
+                Some(_) => message::owner_tag_missing(&known.name, known.deleting, known.settle_window),
+                None => message::owner_tag_may_show(&known.name, known.settle_window),
             };
             let conclusion = reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left));
             Conclusion { drift: Change::Keep, ..conclusion }
@@ -258,5 +293,11 @@ fn refuse(refusal: &Refusal, known: &Known<'_>) -> Conclusion {
         Refusal::DefaultGroup => (Reason::DefaultGroup, message::default_group(name)),
         Refusal::AdoptionRefused(obstacle) => (Reason::AdoptionRefused, message::adoption_refused(name, obstacle)),
     };
-    Conclusion::new(Sight::Nothing, Standing::Stalled, reason, text).then(Next::Backoff(Pace::Slow))
+    // Should the group be ours again, what this object sent and attached is still known.
+    let conclusion = Conclusion {
+        tags: Change::Set(known.status.tags.clone()),
+        attached: Change::Set(known.status.attached_anycast_ip_list_id.clone()),
+        ..Conclusion::new(Sight::Nothing, Standing::Stalled, reason, text)
+    };
+    conclusion.then(Next::Backoff(Pace::Slow))
 }

@@ -15,6 +15,8 @@ pub struct Dispute {
     last: Moment,
     /// Whether a change of others was read, and is not put right yet.
     open: bool,
+    /// Whether somebody has asked for something since the last round.
+    waived: bool,
 }
 
 /// The time until the next change of others is put right.
@@ -46,11 +48,17 @@ impl Dispute {
         self.open
     }
 
+    /// Takes note of an edit, or of a requested reconcile: whoever asks does not wait, and what differs now is not others' doing.
+    pub const fn somebody_asks(&mut self) {
+        self.open = false;
+        self.waived = true;
+    }
+
     /// Takes note of a change of others that was put right.
     pub fn put_right(&mut self, now: Moment) {
         self.rounds = self.rounds(now).saturating_add(1);
         self.last = now;
-        self.open = false;
+        (self.open, self.waived) = (false, false);
     }
 
     /// Rounds of the dispute that is going on.
@@ -71,7 +79,7 @@ impl Dispute {
         let rounds = self.rounds(now);
         let length = Pace::Quick.delay(rounds, seed);
         let left = length.saturating_sub(now.since(self.last));
-        (rounds > 0 && !left.is_zero()).then_some(Pause { rounds, length, left })
+        (rounds > 0 && !left.is_zero() && !self.waived).then_some(Pause { rounds, length, left })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
     clock::Moment,
     cloudfront::{
-        AnycastIpListId, Arn, Deployment, Described, Group, GroupId, GroupName, Members, Snapshot, Summary, Tags,
+        AnycastIpListId, Arn, Deployment, Described, Etag, Group, GroupId, GroupName, Members, Snapshot, Summary, Tags,
     },
 };
 
@@ -47,6 +47,10 @@ pub struct Known<'a> {
     pub settle_window: Duration,
     /// Whether a change of others was read before, and is not put right yet.
     pub in_dispute: bool,
+    /// Whether the last change of this process may have taken effect without an answer: what differs since may be our own doing.
+    pub unanswered: bool,
+    /// The version of the group that the last answered change of this process made. A stale read may show it after an older one.
+    pub made: Option<Etag>,
     /// How long changes of others are left as they are, if people have not asked for anything since.
     pub pause: Option<Pause>,
     /// Value of the annotation that asks for a reconcile.
@@ -120,11 +124,13 @@ impl<'a> Known<'a> {
                 .map(|seen| (seen.id.clone(), window.saturating_sub(memory.unowned_for(&seen.id, now)))),
             settle_window: window,
             in_dispute: memory.dispute.is_open(),
+            unanswered: memory.unanswered,
+            made: memory.made.clone(),
             pause,
             trial: memory.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
-            in_use_unlisted: memory.is_in_use_unlisted(now, window),
+            in_use_unlisted: memory.is_in_use_unlisted(now, window) && !somebody_asks,
             now,
             absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
             wall: around.clock.wall(),
@@ -204,12 +210,13 @@ impl<'a> Known<'a> {
         self.status.observed_generation != self.generation
     }
 
-    /// Whether this version of the group is somebody else's doing: another one is on record, or it is known as such.
+    /// Whether this version of the group is somebody else's doing: it is neither on record nor may be our own, or it is known as such.
     #[must_use]
     pub fn was_changed_by_others(&self, group: &Group) -> bool {
         let same_id = self.status.id.as_deref() == Some(group.id.as_str());
         let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != group.etag.as_str());
-        !self.spec_is_new() && (is_new || self.in_dispute)
+        let may_be_our_own = self.unanswered || self.made.as_ref() == Some(&group.etag);
+        !self.spec_is_new() && ((is_new && !may_be_our_own) || self.in_dispute)
     }
 
     /// How long until it is believed that nobody owns this group; a whole window for one that is seen so for the first time.
@@ -218,14 +225,15 @@ impl<'a> Known<'a> {
         self.unowned.as_ref().filter(|(id, _)| *id == group.id).map_or(self.settle_window, |(_, left)| *left)
     }
 
-    /// Of tags that differ from the spec, those that were as they should be once.
+    /// Of tags that differ from the spec, those that were as they should be once, as far as is known.
     #[must_use]
-    pub fn lost_tags(&self, differing: &Tags) -> Vec<Drift> {
-        let lost = differing.iter().filter(|(key, value)| self.status.tags.get(*key) == Some(value));
+    pub fn lost_tags(&self, differing: &Tags, read: &Tags) -> Vec<Drift> {
+        let was_there = |key: &String, value: &String| !self.unanswered && self.status.tags.get(key) == Some(value);
+        let lost = differing.iter().filter(|(key, value)| was_there(key, value));
         lost.map(|(key, value)| Drift {
             field: format!("tags[{key}]"),
             desired: value.clone(),
-            observed: String::new(),
+            observed: read.get(key).cloned().unwrap_or_default(),
         })
         .collect()
     }

@@ -41,7 +41,9 @@ pub fn contradicts(shown: &Members, sent: &Members) -> bool {
     !contradictions(shown, sent).is_empty()
 }
 
-fn contradictions(one: &Members, other: &Members) -> MemberSet {
+/// The members in which two configurations differ; what one of them does not state is no difference.
+#[must_use]
+pub fn contradictions(one: &Members, other: &Members) -> MemberSet {
     let differs = |member: &Member| match (value(one, *member), value(other, *member)) {
         (Some(one), Some(other)) => one != other,
         _ => false,

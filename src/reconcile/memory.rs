@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Policy, dispute::Dispute, members::Trial};
+use super::{
+    Policy,
+    dispute::Dispute,
+    members::Trial,
+    observe::{Observed, Usage},
+};
 use crate::{
     clock::Moment,
-    cloudfront::{GroupId, Listing, Snapshot, Tenants},
+    cloudfront::{ApiError, Etag, GroupId, Listing, Operation, Snapshot, Tenants},
 };
 
 /// Memory of one object, kept by uid.
@@ -15,6 +20,10 @@ pub struct Memory {
     pub failures: u32,
     /// When the last mutation was answered, or given up.
     pub last_write: Option<Moment>,
+    /// Whether a mutation got no answer, and neither a later one nor a read has shown since what became of it.
+    pub unanswered: bool,
+    /// The version of the group that the last answered change of this process made.
+    pub made: Option<Etag>,
     /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
     pub last_claim: Moment,
     /// When the group is to be read in full again.
@@ -29,12 +38,35 @@ pub struct Memory {
     pub trial: Trial,
     /// Since when every answer about its tenants has left their list out.
     pub tenants_left_out_since: Option<Moment>,
-    /// When CloudFront refused to delete the group because it is in use: first and last of a series.
-    pub delete_refused: Option<(Moment, Moment)>,
+    /// Since when no read of its tenants has been answered.
+    pub usage_unknown_since: Option<Moment>,
+    /// That CloudFront refused to delete the group because it is in use, although it lists no tenant.
+    pub delete_refused: Option<DeleteRefused>,
 }
 
-/// How long a group of which CloudFront says that it is in use, without listing a tenant, is kept in service before its deletion is tried again.
-const IN_USE_FOR: Duration = Duration::from_hours(1);
+/// Deletes of a group that CloudFront refused because it is in use, although it lists no tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeleteRefused {
+    first: Moment,
+    last: Moment,
+    /// How often it was refused after a pause in which the group was in service.
+    rounds: u32,
+}
+
+impl DeleteRefused {
+    /// Whether it has been so for longer than a list of tenants may be stale.
+    fn is_proven(self, settle_window: Duration) -> bool {
+        self.last.since(self.first) >= settle_window
+    }
+
+    /// How long the group is kept in service before its deletion is tried again.
+    fn pause(self) -> Duration {
+        FIRST_PAUSE.saturating_mul(1 << self.rounds.min(5)).min(LONGEST_PAUSE)
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_hours(1);
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// A group that every read so far has shown without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +81,20 @@ impl Memory {
     /// Takes note of a mutation that was answered or given up: whatever was listed or read before it is no longer news.
     pub const fn wrote(&mut self, now: Moment) {
         self.last_write = Some(now);
+    }
+
+    /// Takes note of how a mutation ended. One without an answer may have taken effect; one that was refused does not tell.
+    pub const fn ended<T>(&mut self, result: &Result<T, ApiError>) {
+        match result {
+            Ok(_) => self.unanswered = false,
+            Err(error) if error.class.leaves_doubt() => self.unanswered = true,
+            Err(_) => {}
+        }
+    }
+
+    /// Takes note of a read that showed the group as the spec asks for.
+    pub const fn is_in_step(&mut self) {
+        self.unanswered = false;
     }
 
     /// Takes note of a call that makes a group ours, answered or not.
@@ -85,18 +131,44 @@ impl Memory {
         now.since(since) >= settle_window
     }
 
-    /// Takes note of a Delete that CloudFront refused because the group is in use.
-    pub fn delete_was_refused(&mut self, now: Moment, settle_window: Duration) {
-        let series = self.delete_refused.filter(|(_, last)| now.since(*last) < settle_window.max(IN_USE_FOR));
-        self.delete_refused = Some((series.map_or(now, |(first, _)| first), now));
+    /// Takes note of whether a read that includes the tenants was answered.
+    pub fn read_usage(&mut self, observed: Result<&Observed, &ApiError>, now: Moment) {
+        match observed {
+            Err(error) if error.operation == Operation::ListDistributionTenants => {
+                self.usage_unknown_since.get_or_insert(now);
+            }
+            Ok(Observed::Found { usage: Usage::Unknown, .. }) | Err(_) => {}
+            Ok(_) => self.usage_unknown_since = None,
+        }
+        if let Ok(Observed::Found { usage: Usage::Tenants(tenants), .. }) = observed
+            && tenants.any()
+        {
+            self.delete_refused = None;
+        }
     }
 
-    /// Whether the group counts as in use although no tenant is listed: CloudFront has said so for longer than a list of tenants may be stale.
+    /// For how long no read of the tenants has been answered.
+    #[must_use]
+    pub fn usage_unknown_for(&self, now: Moment) -> Option<Duration> {
+        self.usage_unknown_since.map(|since| now.since(since))
+    }
+
+    /// Takes note of a Delete that CloudFront refused because the group is in use.
+    pub fn delete_was_refused(&mut self, now: Moment, settle_window: Duration) {
+        self.delete_refused = Some(match self.delete_refused {
+            None => DeleteRefused { first: now, last: now, rounds: 0 },
+            Some(series) if series.is_proven(settle_window) => {
+                DeleteRefused { last: now, rounds: series.rounds.saturating_add(1), ..series }
+            }
+            Some(series) => DeleteRefused { last: now, ..series },
+        });
+    }
+
+    /// Whether the group counts as in use although no tenant is listed.
     #[must_use]
     pub fn is_in_use_unlisted(&self, now: Moment, settle_window: Duration) -> bool {
-        let lasts =
-            |(first, last): (Moment, Moment)| last.since(first) >= settle_window && now.since(last) < IN_USE_FOR;
-        self.delete_refused.is_some_and(lasts)
+        self.delete_refused
+            .is_some_and(|series| series.is_proven(settle_window) && now.since(series.last) < series.pause())
     }
 
     /// For how long every read has shown this very group without an owner.

@@ -96,19 +96,31 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     if !tenants.any() {
         return unlisted_use(name, enabled);
     }
-    let many = if tenants.beyond_this_page { "or more " } else { "" };
-    let (count, names) = (tenants.count, tenants.names.join(", "));
-    let others = count.saturating_sub(tenants.names.len());
-    let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    let users = match tenants.count {
+        0 => format!("Distribution tenants still use connection group {name}; CloudFront's answer names none of them."),
+        _ => format!("{} still use connection group {name}: {}.", how_many(tenants), named(tenants)),
+    };
     let so = if enabled {
         "The group is enabled; it is neither disabled nor deleted while they use it."
     } else {
         "The group is disabled, as spec.enabled says, so their traffic is down; it is not deleted while they use it."
     };
     format!(
-        "{count} {many}distribution tenant(s) still use connection group {name}: {names}{others}. {so} The deletion goes on by itself once \
-         they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
+        "{users} {so} The deletion goes on by itself once they are gone; to keep the group instead, set spec.deletionPolicy to Retain."
     )
+}
+
+fn how_many(tenants: &Tenants) -> String {
+    let many = if tenants.beyond_this_page { "or more " } else { "" };
+    format!("{} {many}distribution tenant(s)", tenants.count)
+}
+
+fn named(tenants: &Tenants) -> String {
+    let names = tenants.names.join(", ");
+    match tenants.count.saturating_sub(tenants.names.len()) {
+        0 => names,
+        others => format!("{names} and {others} more"),
+    }
 }
 
 /// CloudFront says that the group is in use, and lists no tenant.
@@ -116,16 +128,28 @@ fn unlisted_use(name: &GroupName, enabled: bool) -> String {
     let so =
         if enabled { "The group is enabled again meanwhile." } else { "The group is disabled, as spec.enabled says." };
     format!(
-        "CloudFront does not delete connection group {name} because it is in use, but lists no distribution tenant that uses it. {so} The deletion is \
-         tried again within an hour; to keep the group instead, set spec.deletionPolicy to Retain."
+        "{} {so} The deletion is tried again after an hour, later after up to a day, and at once when the object is edited or a reconcile is requested; to \
+         keep the group instead, set spec.deletionPolicy to Retain.",
+        in_use_unlisted(name)
     )
 }
+
+pub fn in_use_unlisted(name: &GroupName) -> String {
+    format!(
+        "CloudFront does not delete connection group {name} because it is in use, but lists no distribution tenant that uses it."
+    )
+}
+
+/// Behind what is said of a failed call.
+pub const OFF_FOR_ITS_DELETION: &str =
+    " Status shows the group as disabled; if a tenant turns out to use it, it is enabled again.";
 
 pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
     let why = match blocker {
         Blocker::Tenants => "it is in use, so it cannot be deleted",
         Blocker::Protection => "spec.deletionProtection holds its deletion back",
         Blocker::Retention => "spec.deletionPolicy is Retain, so it stays",
+        Blocker::UnknownUse => "its distribution tenants cannot be read, so it may be in use",
     };
     format!("Connection group {name} was off although spec.enabled is true. It is enabled again: {why}.")
 }
@@ -133,7 +157,7 @@ pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
 /// A list of others, behind what is said of the group.
 pub fn list_kept(list: &AnycastIpListId) -> String {
     format!(
-        " Anycast list {} is attached, and this object did not attach it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
+        " Anycast list {} is attached, and status does not show that this object attached it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
          field to none to detach it.",
         one_line(list.as_str(), VALUE_LIMIT)
     )
@@ -148,12 +172,28 @@ pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
 }
 
 pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+    format!(
+        "{} If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop that operator \
+         and run this one with --take-over-installation={}.",
+        in_another_installation(name, installation, us),
+        one_line(installation.as_str(), VALUE_LIMIT)
+    )
+}
+
+/// The same of an object that is being deleted, and is released later.
+pub fn elsewhere_until_released(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+    format!(
+        "{} This object is released, and the group left as it is, once no request of this operator to create or to adopt the group can take effect any more \
+         (--create-settle-window).",
+        in_another_installation(name, installation, us)
+    )
+}
+
+fn in_another_installation(name: &GroupName, installation: &Installation, us: &Installation) -> String {
     let them = value(installation.as_str());
     format!(
         "Connection group {name} belongs to this object in another installation with the same owner id: its identity is {them}, ours is {us}. Nothing was \
-         changed. If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop that operator \
-         and run this one with --take-over-installation={}.",
-        one_line(installation.as_str(), VALUE_LIMIT)
+         changed."
     )
 }
 
@@ -211,22 +251,31 @@ pub fn claim_may_land(name: &GroupName) -> String {
 }
 
 /// Without the time that is left, so that reading again says nothing new.
-pub fn owner_may_show(name: &GroupName) -> String {
+pub fn owner_may_show(name: &GroupName, settle_window: Duration) -> String {
     format!(
-        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window (a minute)."
+        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window ({}).",
+        time(settle_window)
+    )
+}
+
+pub fn owner_unstated(name: &GroupName) -> String {
+    format!(
+        "CloudFront's answer shows the owner or identity tag of connection group {name} without a value, so it does not say whose the group is. Nothing was \
+         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value, or remove the tag."
     )
 }
 
 /// A deletion whose object has no group on record: its status may have been lost.
-pub fn owner_tag_may_show(name: &GroupName) -> String {
+pub fn owner_tag_may_show(name: &GroupName, settle_window: Duration) -> String {
     format!(
         "Connection group {name} was read without an owner tag. Reads may be stale, so the deletion waits. If the tag does not show within the settle \
-         window (a minute), the finalizer is removed and the group is left as it is."
+         window ({}), the finalizer is removed and the group is left as it is.",
+        time(settle_window)
     )
 }
 
 /// The same for a group on record as this object's.
-pub fn owner_tag_missing(name: &GroupName, deleting: bool) -> String {
+pub fn owner_tag_missing(name: &GroupName, deleting: bool, settle_window: Duration) -> String {
     let then = if deleting {
         "the finalizer is removed and the group is left as it is"
     } else {
@@ -234,14 +283,15 @@ pub fn owner_tag_missing(name: &GroupName, deleting: bool) -> String {
     };
     format!(
         "Connection group {name} is on record as this object's, but was read without an owner tag. Reads may be stale, so nothing was changed. If the tag \
-         does not show within the settle window (a minute), {then}."
+         does not show within the settle window ({}), {then}.",
+        time(settle_window)
     )
 }
 
 pub fn tags_of_another(name: &GroupName) -> String {
     format!(
-        "Connection group {name} is not the one that this object's tags were meant for: they are forgotten, so that no tag of others is \
-         taken off. The group is adopted at once."
+        "Connection group {name} is not the one that the tags in status were sent to. They are removed from status, so that no tag of others is removed \
+         from this group. The group is adopted next."
     )
 }
 
@@ -262,19 +312,25 @@ pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
          for {}, and then corrects it. Remove the group from the other tool, or let that tool decide with mode: Observe.",
         drift(changes),
         pause.rounds,
-        humantime::format_duration(whole_seconds(pause.length))
+        time(pause.length)
     )
 }
 
 pub fn not_as_asked(shown: &Members, asked: &Members) -> String {
     let said = |member: Option<bool>| member.map_or("not stated".to_owned(), |value| value.to_string());
+    let list = |members: &Members| {
+        let id = members.anycast_ip_list_id.as_ref();
+        id.map_or("none".to_owned(), |id| one_line(id.as_str(), VALUE_LIMIT))
+    };
     format!(
-        "CloudFront accepted the change but shows another configuration (enabled {}, IPv6 {}) than was asked for (enabled {}, IPv6 {}); \
-         it is read again shortly.",
+        "CloudFront accepted the change but shows another configuration (enabled {}, IPv6 {}, Anycast list {}) than was asked for (enabled {}, IPv6 {}, \
+         Anycast list {}); it is read again shortly.",
         said(shown.enabled),
         said(shown.ipv6_enabled),
+        list(shown),
         said(asked.enabled),
-        said(asked.ipv6_enabled)
+        said(asked.ipv6_enabled),
+        list(asked)
     )
 }
 
@@ -288,20 +344,19 @@ pub fn element_lost(name: &GroupName, lost: &[String]) -> String {
 }
 
 pub fn off_air(tenants: &Tenants) -> String {
-    format!(
-        "The group was disabled, as spec.enabled says, while {} distribution tenant(s){} use it: {}. Their traffic is down.",
-        tenants.count,
-        if tenants.beyond_this_page { " or more" } else { "" },
-        tenants.names.join(", ")
-    )
+    let users = match tenants.count {
+        0 => "distribution tenants use it, none of which CloudFront's answer names".to_owned(),
+        _ => format!("{} use it: {}", how_many(tenants), named(tenants)),
+    };
+    format!("The group was disabled, as spec.enabled says, while {users}. Their traffic is down.")
 }
 
-/// `disabled`: whether the deletion had come so far.
-pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, disabled: bool) -> String {
-    let so = if disabled { " It stays disabled." } else { "" };
+/// `enabled`: as the group was read in this reconcile.
+pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Option<bool>) -> String {
+    let so = if enabled == Some(false) { " It stays disabled." } else { "" };
     match why {
         Release::Gone => format!("Connection group {name} is gone."),
-        Release::NotOurs => format!("Connection group {name} is not owned by this object and is left as it is.{so}"),
+        Release::NotOurs => format!("Connection group {name} is not owned by this object and is left as it is."),
         Release::Elsewhere(installation) => format!(
             "Connection group {name} belongs to this object in another installation with the same owner id, {}. It is left as it is.",
             value(installation.as_str())
@@ -309,11 +364,13 @@ pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, disabled: boo
         Release::Retained => {
             format!("Connection group {name} was kept, without our owner tag (deletionPolicy: Retain).{so}")
         }
-        Release::Observed(Remains::Nothing) => format!("No connection group {name} exists (mode: Observe)."),
-        Release::Observed(Remains::Group) => {
-            format!("Connection group {name} is left as it is (mode: Observe); it is not marked as this object's.")
+        Release::Observed(Remains::Nothing) => {
+            format!("CloudFront says that no connection group {name} exists (mode: Observe).")
         }
-        Release::Observed(Remains::MarkedGroup) => format!(
+        Release::Observed(Remains::Group) => format!(
+            "Connection group {name} is left as it is (mode: Observe); it is not marked as this object's in this installation."
+        ),
+        Release::Observed(Remains::MarkedGroup(_)) => format!(
             "Connection group {name} is left as it is (mode: Observe). The owner tag {owner} that an earlier mode: Manage put on it stays, so it will be \
              reported as an orphan. To delete it, create the object again with mode: Manage.{so}"
         ),
@@ -361,6 +418,8 @@ pub const IPV6_NOT_STATED: &str = " CloudFront's answer does not state whether I
 
 pub const KEPT_OWNER_TAG: &str = " Our owner tag is still on the group: mode Observe writes nothing.";
 
-pub fn whole_seconds(duration: Duration) -> Duration {
-    Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+/// In whole seconds.
+fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }

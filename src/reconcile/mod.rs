@@ -37,7 +37,7 @@ use self::{
     conclude::conclude,
     conclusion::Conclusion,
     desired::Intent,
-    observe::{Look, Observed, observe},
+    observe::{Look, Observed, Usage, observe},
     ownership::{Installation, OwnerTag},
     plan::{Finding, Mutation, Plan, plan},
     status::outcome,
@@ -181,6 +181,10 @@ pub async fn reconcile<C: CloudFront>(
     if known.spec_is_new() {
         memory.failures = 0;
     }
+    if known.is_asked_anew() {
+        memory.dispute.somebody_asks();
+        memory.delete_refused = None;
+    }
     let mut permit = Permit::Mutate;
     let mut tries = 1;
     let ended = loop {
@@ -229,8 +233,10 @@ async fn attempt<C: CloudFront>(
     permit: &Permit,
 ) -> Result<Conclusion, Stopped> {
     for _ in 0..TRIES {
-        let observed = observe(intent, known, memory, around).await?;
+        let observed = observe(intent, known, memory, around).await;
         let read_at = around.clock.moment();
+        memory.read_usage(observed.as_ref(), read_at);
+        let observed = observed?;
         let mutation = match decide(observed, intent, known, memory, around)? {
             Plan::Conclude(finding) => return Ok(conclude(finding, intent, known, around.list_trouble)),
             Plan::Mutate(mutation) => mutation,
@@ -280,10 +286,10 @@ fn decide<C>(
         Observed::NotLooked
         | Observed::Settled(_)
         | Observed::NeverThere
-        | Observed::Unsettled(_)
+        | Observed::Unsettled(..)
         | Observed::Unreadable => {}
     }
-    if let Observed::Found { tenants: Some(tenants), .. } = &observed
+    if let Observed::Found { usage: Usage::Tenants(tenants), .. } = &observed
         && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)
     {
         return Err(unlisted());
@@ -293,6 +299,9 @@ fn decide<C>(
     let plan = plan(intent, observed, known, around.policy);
     let in_step = matches!(plan, Plan::Conclude(Finding::UpToDate(_) | Finding::MembersRefused(..)));
     memory.dispute.look(by_others && !in_step);
+    if in_step {
+        memory.is_in_step();
+    }
     Ok(plan)
 }
 

@@ -9,7 +9,7 @@ use super::{
     Known, Surroundings,
     desired::{Desired, Farewell, Intent},
     memory::Memory,
-    ownership::{Owner, owner},
+    ownership::{Installation, Owner, owner},
 };
 use crate::{
     api::Reason,
@@ -31,8 +31,9 @@ pub enum Observed {
     NeverThere,
     /// CloudFront says there is no such group.
     NotFound(Absence),
-    /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours.
-    Unsettled(Duration),
+    /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours. And the installation that it is marked with,
+    /// if it is this object's in another one.
+    Unsettled(Duration, Option<Installation>),
     /// A farewell without a proof: CloudFront could not be asked.
     Unreadable,
     /// The group, read in full.
@@ -41,9 +42,20 @@ pub enum Observed {
         described: Described,
         /// Whose it is.
         owner: Owner,
-        /// Who uses it; read only where the answer decides about a deletion.
-        tenants: Option<Tenants>,
+        /// Who uses it.
+        usage: Usage,
     },
+}
+
+/// Who uses a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// Nobody asked: the answer decides about a deletion only.
+    NotRead,
+    /// These tenants, or none.
+    Tenants(Tenants),
+    /// The group is off for its deletion, and for a settle window no read of its tenants has been answered.
+    Unknown,
 }
 
 /// How sure it is that a group is gone.
@@ -69,23 +81,29 @@ pub async fn observe<C: CloudFront>(
     around: &Surroundings<'_, C>,
 ) -> Result<Observed, ApiError> {
     let name = &known.name;
+    let fresh = around.snapshot.filter(|list| memory.is_covered_by(list) && !around.list_is_stale());
     match intent {
         Intent::Suspended => return Ok(Observed::NotLooked),
         Intent::Absent { farewell: Farewell::Leave, .. } => {
             return Ok(before_leaving(name, known, memory, around).await);
         }
-        Intent::Protected if !may_serve_against_the_spec(known, around.snapshot) => return Ok(Observed::NotLooked),
+        Intent::Protected if serves_as_the_spec_says(known, fresh, memory, around) => return Ok(Observed::NotLooked),
         Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
     }
-    let fresh = around.snapshot.filter(|list| memory.is_covered_by(list) && !around.list_is_stale());
     let at_rest = match fresh.and_then(|snapshot| settled(intent, name, known, snapshot)) {
         Some(summary) => Some(Observed::Settled(summary.clone())),
-        None => own_write_is_newest(intent, known, memory, around).then_some(Observed::NotLooked),
+        None => {
+            (own_write_is_newest(memory, around) && status_is_in_step(intent, known)).then_some(Observed::NotLooked)
+        }
     };
-    if let Some(at_rest) = at_rest
-        && !has_tenants(intent, known, around.port).await?
-    {
-        return Ok(at_rest);
+    let usage_is_unknown =
+        memory.usage_unknown_for(around.clock.moment()).is_some_and(|time| time >= around.policy.settle_window);
+    if let Some(at_rest) = at_rest {
+        match has_tenants(intent, known, around.port).await {
+            Ok(false) => return Ok(at_rest),
+            Err(error) if !usage_is_unknown => return Err(error),
+            Ok(true) | Err(_) => {}
+        }
     }
     if let (Intent::Present(_) | Intent::Mirrored(_) | Intent::Protected, None, Some(list)) =
         (intent, &known.status.id, fresh)
@@ -103,20 +121,28 @@ pub async fn observe<C: CloudFront>(
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
     let owner = match whose(&described, known, around) {
         // An adoption of ours may not show yet, and a Create may land once the name is free again.
-        Owner::Unowned | Owner::Other(_) | Owner::Elsewhere(_) if deleting && !unsettled_for.is_zero() => {
-            return Ok(Observed::Unsettled(unsettled_for));
+        Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() => {
+            return Ok(Observed::Unsettled(unsettled_for, None));
+        }
+        Owner::Elsewhere(installation) if deleting && !unsettled_for.is_zero() => {
+            return Ok(Observed::Unsettled(unsettled_for, Some(installation)));
         }
         // Nor is it adopted once more.
         Owner::Unowned if memory.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
         owner => owner,
     };
     let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
-    let tenants = if decides_deletion && owner == Owner::Ours {
-        Some(around.port.tenants(&described.group.id).await?)
+    let usage = if decides_deletion && owner == Owner::Ours {
+        let off = known.wants_traffic && described.group.config.enabled == Some(false);
+        match around.port.tenants(&described.group.id).await {
+            Ok(tenants) => Usage::Tenants(tenants),
+            Err(_) if off && usage_is_unknown => Usage::Unknown,
+            Err(error) => return Err(error),
+        }
     } else {
-        None
+        Usage::NotRead
     };
-    Ok(Observed::Found { described, owner, tenants })
+    Ok(Observed::Found { described, owner, usage })
 }
 
 /// How sure it is that a group that Get does not find is gone. By name alone, which no group ever changes: an id on record that has another name
@@ -138,11 +164,20 @@ fn absence<C>(
     }
 }
 
-/// Whether a group whose deletion is held back may be in or out of service against the spec, or nothing is known of it.
-fn may_serve_against_the_spec(known: &Known<'_>, list: Option<&Snapshot>) -> bool {
-    let listed = list.and_then(|list| list.groups.get(&known.name)).and_then(|row| row.enabled);
-    let as_asked = known.status.enabled == Some(known.wants_traffic);
-    known.look != Look::AtSnapshot || !as_asked || listed.is_some_and(|listed| listed != known.wants_traffic)
+/// Whether a group whose deletion is held back is known to be in or out of service as the spec says: by a write of our own that nothing newer is known of,
+/// or by a fresh list that shows the version on record.
+fn serves_as_the_spec_says<C>(
+    known: &Known<'_>,
+    fresh: Option<&Snapshot>,
+    memory: &Memory,
+    around: &Surroundings<'_, C>,
+) -> bool {
+    let row = fresh.and_then(|list| list.groups.get(&known.name)).filter(|row| known.is_on_record(row));
+    let as_asked = Some(known.wants_traffic);
+    let is_listed_so = row.is_some_and(|row| row.enabled.or(known.status.enabled) == as_asked);
+    known.look == Look::AtSnapshot
+        && known.status.enabled == as_asked
+        && (is_listed_so || own_write_is_newest(memory, around))
 }
 
 /// Whether tenants use a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.
@@ -164,14 +199,16 @@ async fn before_leaving<C: CloudFront>(
     let settled_at = memory.claims_settled_at(around.policy.settle_window);
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
     if !unsettled_for.is_zero() {
-        return Observed::Unsettled(unsettled_for);
+        return Observed::Unsettled(unsettled_for, None);
     }
     let newest = around.snapshot.filter(|list| list.began > settled_at && !around.list_is_stale());
     if newest.is_some_and(|list| !list.groups.contains_key(name)) {
         return Observed::NotFound(Absence::Proven);
     }
     match find(name, known, around.port).await {
-        Ok(Some(described)) => Observed::Found { owner: whose(&described, known, around), described, tenants: None },
+        Ok(Some(described)) => {
+            Observed::Found { owner: whose(&described, known, around), described, usage: Usage::NotRead }
+        }
         Ok(None) => Observed::NotFound(Absence::Reported),
         Err(_) => Observed::Unreadable,
     }
@@ -245,10 +282,10 @@ fn list_is_in_step(desired: &Desired, attached: Option<&AnycastIpListId>, known:
 }
 
 /// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.
-fn own_write_is_newest<C>(intent: &Intent, known: &Known<'_>, memory: &Memory, around: &Surroundings<'_, C>) -> bool {
+fn own_write_is_newest<C>(memory: &Memory, around: &Surroundings<'_, C>) -> bool {
     let recent = |write| around.clock.moment().since(write) < around.policy.sweep_interval;
     let unlisted = around.snapshot.is_none_or(|list| !memory.is_covered_by(list));
-    memory.last_write.is_some_and(recent) && unlisted && status_is_in_step(intent, known)
+    memory.last_write.is_some_and(recent) && unlisted
 }
 
 /// Whether status, as of the last full read or our own write, is where the intent wants it, for this generation of the spec.
@@ -266,7 +303,11 @@ fn status_is_in_step(intent: &Intent, known: &Known<'_>) -> bool {
                     && status.settled_generation == Some(known.generation)
             }
             Intent::Mirrored(_) => status.settled_generation == Some(known.generation),
-            Intent::Absent { .. } => concluded(&[Reason::Disabling]) && status.status.as_deref() != Some("Deployed"),
+            Intent::Absent { .. } => {
+                concluded(&[Reason::Disabling])
+                    && status.status.as_deref() != Some("Deployed")
+                    && !known.in_use_unlisted
+            }
             Intent::Suspended | Intent::Protected => false,
         }
 }

@@ -27,10 +27,10 @@ impl OwnerTag {
         Self(format!("{owner_id}/{namespace}/{name}"))
     }
 
-    /// The owner tag among a group's tags, whoever's it is. One without a value names nobody: CloudFront may leave values out.
+    /// The owner tag among a group's tags, whoever's it is.
     #[must_use]
     pub fn in_tags(tags: &Tags) -> Option<Self> {
-        tags.get(Self::KEY).filter(|value| !value.is_empty()).cloned().map(Self)
+        tags.get(Self::KEY).cloned().map(Self)
     }
 
     /// The value as it stands on the group.
@@ -141,6 +141,8 @@ pub enum Owner {
     Unowned,
     /// Nobody yet, but the group is so young that the tags of its creation may not be visible: look again.
     Undecided,
+    /// Somebody, by tags without a value: the answer leaves it out, or somebody emptied it. It cannot be told who.
+    Unstated,
     /// Another object, or another owner id.
     Other(OwnerTag),
 }
@@ -158,7 +160,9 @@ pub fn owner(described: &Described, us: &Claim, predecessor: Option<&Installatio
         };
     };
     match Installation::in_tags(&described.tags) {
+        _ if owner.as_str().is_empty() => Owner::Unstated,
         _ if owner != us.owner => Owner::Other(owner),
+        Some(installation) if installation.as_str().is_empty() => Owner::Unstated,
         None => Owner::Unmarked,
         Some(installation) if installation == us.installation => Owner::Ours,
         Some(installation) if Some(&installation) == predecessor => Owner::ToTakeOver(installation),
@@ -203,18 +207,18 @@ mod tests {
         let ours = |identity| seen(Some("prod/platform/edge"), identity, 9999);
         assert_eq!(ours(None), Owner::Unmarked, "made before groups were marked");
         assert_eq!(ours(Some("uid-before")), Owner::ToTakeOver(Installation::new("uid-before")));
-        for elsewhere in ["uid-elsewhere", "uid-her", "UID-HERE", ""] {
+        for elsewhere in ["uid-elsewhere", "uid-her", "UID-HERE"] {
             assert_eq!(ours(Some(elsewhere)), Owner::Elsewhere(Installation::new(elsewhere)));
         }
+        assert_eq!(ours(Some("")), Owner::Unstated);
     }
 
     #[test]
     fn a_group_without_owner_tag_is_unowned_only_once_its_tags_had_time_to_show() {
         for identity in [None, Some("uid-here"), Some("uid-elsewhere")] {
-            for owner in [None, Some("")] {
-                assert_eq!(seen(owner, identity, 59), Owner::Undecided);
-                assert_eq!(seen(owner, identity, 61), Owner::Unowned, "an identity alone claims nothing");
-            }
+            assert_eq!(seen(None, identity, 59), Owner::Undecided);
+            assert_eq!(seen(None, identity, 61), Owner::Unowned, "an identity alone claims nothing");
+            assert_eq!(seen(Some(""), identity, 9999), Owner::Unstated, "nor does an owner tag that names nobody");
         }
     }
 

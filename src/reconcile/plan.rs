@@ -8,7 +8,7 @@ use super::{
     differences::{differences, member_differences, tag_changes},
     dispute::Pause,
     members::{self, MemberSet, Selection},
-    observe::{Absence, Observed},
+    observe::{Absence, Observed, Usage},
     ownership::{Installation, Owner, OwnerTag},
 };
 use crate::{
@@ -133,6 +133,8 @@ pub enum Blocker {
     Protection,
     /// `spec.deletionPolicy` says that the group is to stay.
     Retention,
+    /// Nobody can say whether tenants use the group.
+    UnknownUse,
 }
 
 impl Mutation {
@@ -179,9 +181,12 @@ impl Mutation {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Enable(..) => Some(
-                " The group is off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
+            Self::Enable(_, Blocker::Retention) => Some(
+                " When last read, the group was off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
             ),
+            Self::Enable(_, Blocker::Tenants | Blocker::Protection | Blocker::UnknownUse) => {
+                Some(" When last read, the group was off although spec.enabled is true.")
+            }
             Self::Create(_)
             | Self::Adopt(_)
             | Self::Mark(_)
@@ -239,8 +244,8 @@ pub enum Remains {
     Nothing,
     /// A group that is not marked as this object's.
     Group,
-    /// A group that an earlier mode Manage marked as this object's.
-    MarkedGroup,
+    /// A group that an earlier mode Manage marked as this object's, and whether it is enabled.
+    MarkedGroup(Option<bool>),
     /// Nobody knows: CloudFront could not be read, which is no reason to hold the object.
     Unknown,
 }
@@ -254,10 +259,13 @@ pub enum Block {
     DeletionProtected(Protected),
     /// Tenants that use the group.
     InUse(Box<Described>, Tenants),
+    /// The owner or identity tag has no value, so nothing says whose the group is.
+    OwnerUnstated,
     /// Tags of a young group that are not visible yet: they are after so long, where that is known.
     TagsPending(Option<Duration>),
-    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect.
-    ClaimMayLand(Duration),
+    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect; the installation that the group is marked with, if it
+    /// is this object's in another one.
+    ClaimMayLand(Duration, Option<Installation>),
     /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
     TagsOfAnother,
     /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
@@ -309,7 +317,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
         (Intent::Protected, observed) => protect(observed, known),
-        (_, Observed::Unsettled(left)) => Finding::Blocked(Block::ClaimMayLand(left)).into(),
+        (_, Observed::Unsettled(left, elsewhere)) => Finding::Blocked(Block::ClaimMayLand(left, elsewhere)).into(),
         (Intent::Absent { farewell: Farewell::Leave, .. }, observed) => {
             Finding::Release(Release::Observed(remains(&observed))).into()
         }
@@ -324,7 +332,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         }
         (Intent::Present(_), Observed::NotFound(_)) if known.status.id.is_some() => Finding::DeletedOutside.into(),
         (Intent::Present(desired), Observed::NeverThere | Observed::NotFound(_)) => create(desired, known),
-        (Intent::Present(desired), Observed::Found { described, owner, tenants: _ }) => match owner {
+        (Intent::Present(desired), Observed::Found { described, owner, usage: _ }) => match owner {
             _ if described.group.is_default => Finding::Refuse(described, Refusal::DefaultGroup).into(),
             Owner::Ours => manage(desired, described, known),
             Owner::Unmarked => Mutation::Mark(described).into(),
@@ -333,6 +341,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::Unowned if known.may_still_be_ours(&described.group) => owner_tag_missing(described, known),
             Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
+            Owner::Unstated => Finding::Blocked(Block::OwnerUnstated).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
         },
 
@@ -346,13 +355,14 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Finding::ConfirmGone.into()
         }
         (Intent::Absent { .. }, Observed::NotFound(Absence::Proven)) => Finding::Release(Release::Gone).into(),
-        (Intent::Absent { farewell, .. }, Observed::Found { described, owner, tenants }) => match owner {
+        (Intent::Absent { farewell, .. }, Observed::Found { described, owner, usage }) => match owner {
             _ if described.group.is_default => Finding::Release(Release::NotOurs).into(),
-            Owner::Ours => part(*farewell, described, tenants, known),
+            Owner::Ours => part(*farewell, described, usage, known),
             Owner::Unmarked => Mutation::Mark(described).into(),
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
+            Owner::Unstated => Finding::Blocked(Block::OwnerUnstated).into(),
             // One read without the tag is no proof that it is not ours, also where status is lost.
             Owner::Unowned if !known.owner_may_show_for(&described.group).is_zero() => {
                 owner_tag_missing(described, known)
@@ -371,9 +381,11 @@ fn owner_tag_missing(described: Described, known: &Known<'_>) -> Plan {
 fn remains(observed: &Observed) -> Remains {
     match observed {
         Observed::NeverThere | Observed::NotFound(_) => Remains::Nothing,
-        Observed::Found { owner: Owner::Ours | Owner::Unmarked, .. } => Remains::MarkedGroup,
+        Observed::Found { owner: Owner::Ours | Owner::Unmarked, described, .. } => {
+            Remains::MarkedGroup(described.group.config.enabled)
+        }
         Observed::Found { .. } => Remains::Group,
-        Observed::NotLooked | Observed::Settled(_) | Observed::Unsettled(_) | Observed::Unreadable => Remains::Unknown,
+        Observed::NotLooked | Observed::Settled(_) | Observed::Unsettled(..) | Observed::Unreadable => Remains::Unknown,
     }
 }
 
@@ -413,7 +425,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
             .into();
     }
     if !set.is_empty() {
-        let lost = known.lost_tags(&set);
+        let lost = known.lost_tags(&set, &described.tags);
         if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
             return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
         }
@@ -472,7 +484,7 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
 
 /// A deletion is held back. What it, or anybody, took out of service against the spec is put back.
 fn protect(observed: Observed, known: &Known<'_>) -> Plan {
-    let Observed::Found { described, owner, tenants: _ } = observed else {
+    let Observed::Found { described, owner, usage: _ } = observed else {
         let protected = match observed {
             Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
             _ => Protected::NotRead,
@@ -500,15 +512,18 @@ const fn is_on_against_the_spec(described: &Described, known: &Known<'_>) -> boo
     !known.wants_traffic && !matches!(described.group.config.enabled, Some(false))
 }
 
-fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, known: &Known<'_>) -> Plan {
+fn part(farewell: Farewell, described: Described, usage: Usage, known: &Known<'_>) -> Plan {
     let off = is_off_against_the_spec(&described, known);
-    match (farewell, tenants) {
-        (Farewell::Leave, _) => Finding::Release(Release::Observed(Remains::MarkedGroup)).into(),
+    match (farewell, usage) {
+        (Farewell::Leave, _) => {
+            Finding::Release(Release::Observed(Remains::MarkedGroup(described.group.config.enabled))).into()
+        }
         (Farewell::Retain, _) if off => Mutation::Enable(described, Blocker::Retention).into(),
         (Farewell::Retain, _) if is_on_against_the_spec(&described, known) => Mutation::Disable(described).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
-        (Farewell::Delete, None) => Finding::AwaitDisabled(described).into(),
-        (Farewell::Delete, Some(tenants)) if tenants.any() || known.in_use_unlisted => {
+        (Farewell::Delete, Usage::NotRead) => Finding::AwaitDisabled(described).into(),
+        (Farewell::Delete, Usage::Unknown) => Mutation::Enable(described, Blocker::UnknownUse).into(),
+        (Farewell::Delete, Usage::Tenants(tenants)) if tenants.any() || known.in_use_unlisted => {
             if off {
                 return Mutation::Enable(described, Blocker::Tenants).into();
             }
@@ -519,10 +534,10 @@ fn part(farewell: Farewell, described: Described, tenants: Option<Tenants>, know
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }
         // Not known to be disabled: an update that disables it again does no harm, and is remembered as accepted.
-        (Farewell::Delete, Some(_)) if described.group.config.enabled != Some(false) => {
+        (Farewell::Delete, Usage::Tenants(_)) if described.group.config.enabled != Some(false) => {
             Mutation::Disable(described).into()
         }
-        (Farewell::Delete, Some(_)) => match described.group.deployment {
+        (Farewell::Delete, Usage::Tenants(_)) => match described.group.deployment {
             Some(Deployment::Pending(_)) => Finding::AwaitDisabled(described).into(),
             // Where nothing states how far the roll-out has come, CloudFront's own check of a Delete decides.
             Some(Deployment::Deployed) | None => Mutation::Delete(described).into(),

@@ -13,6 +13,7 @@ use super::{
     conclude::kept_list,
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
+    known::Service,
     memory::Memory,
     message,
     trouble::{Failure, Trouble},
@@ -117,6 +118,10 @@ fn requeue<C>(
         Next::After(pause) => pause,
         Next::WithTheList => policy.sweep_interval_active,
         Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
+        // A tenant that comes has no traffic until it is noticed.
+        Next::Backoff(pace) if known.deleting && known.service() == Service::OffAgainstTheSpec => {
+            pace.delay(memory.failures, &known.uid).min(TENANTS_RECHECK)
+        }
         Next::Backoff(pace) => pace.delay(memory.failures, &known.uid),
         Next::DeepCheck => {
             let due = memory.deep_check_due().since(now).max(Duration::from_secs(1));

@@ -2,7 +2,14 @@
 //!
 //! In: the error and the intent. Out: reason, standing and pace, one row for each class of error.
 
-use super::{Known, backoff::Pace, desired::Intent, message, ownership::is_reserved};
+use super::{
+    Known,
+    backoff::Pace,
+    desired::{Farewell, Intent},
+    known::Service,
+    message,
+    ownership::is_reserved,
+};
 use crate::{
     api::{Reason, Standing},
     cloudfront::{
@@ -41,15 +48,28 @@ impl Failure {
         let text = match (&self.trouble, intent) {
             (Trouble::AnycastIpListNotFound(list, _), _) => message::list_not_found(list),
             (Trouble::Ipv4OnlyList(list, error), _) => message::ipv4_only_list(list, error),
-            (Trouble::Api(error), Intent::Present(desired)) if error.class == ErrorClass::LimitExceeded => {
+            (Trouble::Api(error), Intent::Present(desired))
+                if error.class == ErrorClass::LimitExceeded && error.operation == Operation::CreateConnectionGroup =>
+            {
                 message::quota(error, desired, snapshot)
             }
-            (Trouble::Api(error), _) if error.class == ErrorClass::InvalidArgument => message::invalid(error),
+            (Trouble::Api(error), Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => {
+                message::invalid(error)
+            }
             (Trouble::Api(error) | Trouble::MayHaveTagged(_, error), _) => {
                 message::trouble(error, &self.resource(error.operation, intent, known))
             }
         };
-        text + self.hint.unwrap_or_default()
+        let besides = match (self.hint, intent) {
+            (Some(hint), _) => hint,
+            (None, Intent::Absent { farewell: Farewell::Delete, .. })
+                if known.service() == Service::OffAgainstTheSpec =>
+            {
+                message::OFF_FOR_ITS_DELETION
+            }
+            (None, _) => "",
+        };
+        text + besides
     }
 
     /// What IAM would call the thing that an operation acts on.
@@ -125,7 +145,9 @@ impl Trouble {
                 }
                 ErrorClass::LimitExceeded => (Reason::QuotaExceeded, Standing::Reconciling, Pace::Slow),
                 ErrorClass::InvalidArgument => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
-                ErrorClass::InUse | ErrorClass::HasTenants => (Reason::InUse, Standing::Reconciling, Pace::Slow),
+                ErrorClass::InUse => (Reason::InUse, Standing::Reconciling, Pace::Slow),
+                // The group is off for its deletion, and whoever uses it has no traffic.
+                ErrorClass::HasTenants => (Reason::InUse, Standing::Reconciling, Pace::Quick),
                 ErrorClass::Unexpected => (Reason::UnexpectedResponse, Standing::Reconciling, Pace::Quick),
             },
         }

@@ -87,7 +87,7 @@ fn hear(ended: &Ended, scope: &Scope, context: &Context) {
         }
         Err(controller::Error::QueueError(error)) => {
             context.metrics.watch_failed(reason_of(error));
-            tracing::warn!(%error, scope = scope.name(), "the watch of ConnectionGroup objects was interrupted; it is begun anew");
+            tracing::warn!(%error, scope = scope.name(), "the watch of ConnectionGroup objects was interrupted; it is restarted");
         }
         Err(error) => tracing::warn!(%error, "the controller was interrupted; it goes on"),
     }

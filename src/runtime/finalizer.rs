@@ -9,6 +9,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 
+use super::gone::{read, says_gone};
 use crate::api::{ConnectionGroup, FORMER_FINALIZER, GROUP};
 
 const TRIES: usize = 5;
@@ -92,11 +93,11 @@ async fn change(
         }});
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(stored) => return Ok(Some(stored)),
-            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
+            Err(kube::Error::Api(status)) if says_gone(&status, &name) => return Ok(None),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => tries += 1,
             Err(error) => return Err(Box::new(error)),
         }
-        match api.get_opt(&name).await.map_err(Box::new)? {
+        match read(api, &name).await.map_err(Box::new)? {
             Some(fresh) if fresh.metadata.uid == object.metadata.uid => current = fresh,
             Some(_) | None => return Ok(None),
         }

@@ -12,7 +12,7 @@ use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, ResourceExt};
 use tokio::time::{Instant, timeout};
 
-use super::{pass::Context, scope::Scope, stream::slim};
+use super::{gone::read, pass::Context, scope::Scope, slim::slim};
 use crate::{
     api::ConnectionGroup,
     cloudfront::{Operation, sdk::Sdk},
@@ -101,7 +101,7 @@ impl<'a> Fresh<'a> {
             }
             Ok(None) => Err(Withheld::Gone),
             Err(error) => {
-                tracing::warn!(%error, "the object could not be read anew: nothing is changed at CloudFront until it can be");
+                tracing::warn!(%error, "the object could not be read from the API server: nothing is changed at CloudFront for it until it can be");
                 Err(Withheld::Unreadable)
             }
         }
@@ -112,7 +112,7 @@ impl<'a> Fresh<'a> {
         let _turn = self.context.api_turn().await;
         let name = self.version.object.name_any();
         for _ in 0..TRIES {
-            if let Ok(answer) = timeout(PATIENCE, self.api.get_opt(&name)).await {
+            if let Ok(answer) = timeout(PATIENCE, read(self.api, &name)).await {
                 return Ok(answer?);
             }
         }

@@ -16,7 +16,7 @@ pub async fn read(client: Client, namespace: &str) -> Installation {
     loop {
         let trouble = match namespaces.get(namespace).await.map(|found| found.metadata.uid) {
             Ok(Some(uid)) => {
-                tracing::info!(identity = uid, namespace, "the identity of this installation is known");
+                tracing::info!(identity = uid, namespace, "the identity of this installation was read");
                 return Installation::new(uid);
             }
             Ok(None) => "the API server showed it without a uid".to_owned(),

@@ -7,6 +7,7 @@ mod controllers;
 mod events;
 mod finalizer;
 mod fresh;
+mod gone;
 mod http;
 mod identity;
 mod lease;
@@ -18,6 +19,7 @@ mod pulse;
 mod schema;
 mod scope;
 mod shutdown;
+mod slim;
 mod status;
 mod stream;
 mod term;
@@ -159,7 +161,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
         gate: gate(term.clone(), lists.clone(), draining.clone()).boxed().shared(),
     });
-    let scope = scope(&args, &policy);
+    let scope = scope(&policy);
     let (for_lists, for_orphans) = (port.clone(), port.in_class(Class::Rest));
     let for_one_list = move || {
         let port = for_lists.clone();
@@ -197,7 +199,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         tokio::select! {
             lost = &mut leading => return ended.and(Err(RunError::LeaseLost(lost))),
             finished = timeout(shutdown::drain_patience(args.aws_call_timeout), passes) => if finished.is_err() {
-                tracing::warn!("some reconciles did not finish in time: their objects are read anew by the next process");
+                tracing::warn!("some reconciles did not finish in time: the next process reconciles their objects again");
             },
         }
         ended
@@ -358,7 +360,7 @@ fn policy(args: &RunArgs, installation: Installation) -> Policy {
     let predecessor = args.take_over_installation.clone().filter(|predecessor| {
         let is_another = *predecessor != installation;
         if !is_another {
-            tracing::warn!("--take-over-installation names this installation itself: nothing is to be taken over, and the flag can go");
+            tracing::warn!("--take-over-installation names this installation itself: there is nothing to take over; remove the flag");
         }
         is_another
     });
@@ -374,11 +376,10 @@ fn policy(args: &RunArgs, installation: Installation) -> Policy {
     }
 }
 
-fn scope(args: &RunArgs, policy: &Policy) -> Scope {
+fn scope(policy: &Policy) -> Scope {
     Scope {
         owner_id: policy.owner_id.clone(),
         installations: policy.predecessor.iter().chain([&policy.installation]).cloned().collect(),
-        namespaces: args.namespaces(),
         settle_window: policy.settle_window,
     }
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
     cloudfront::{ErrorClass, Operation, queue::Class},
+    orphans::Namespaces,
     reconcile::{Memory, Outcome},
     sweep::{self, Objects as _},
 };
@@ -177,8 +178,11 @@ impl sweep::Objects for Objects {
         self.scopes.iter().flat_map(|scope| scope.unreadable().names()).collect()
     }
 
-    fn are_synced(&self) -> bool {
-        self.scopes.iter().all(|scope| scope.blind().is_none())
+    fn known_in(&self) -> Namespaces {
+        let readable = self.scopes.iter().filter(|scope| scope.blind().is_none());
+        // One that covers all namespaces has no name.
+        let names = readable.map(|scope| scope.namespace().map(str::to_owned)).collect::<Option<_>>();
+        names.map_or(Namespaces::All, Namespaces::Only)
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {
@@ -191,7 +195,31 @@ impl sweep::Objects for Objects {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+    use kube::runtime::watcher;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_objects_of_a_namespace_are_known_while_they_can_be_read_whatever_becomes_of_others() {
+        let known_in =
+            |scopes: &[&Arc<Scope>]| Objects::new(scopes.iter().map(|scope| Arc::clone(scope)).collect()).known_in();
+        let listed = |namespace: Option<&str>| {
+            let (scope, _feed) = Scope::new(namespace.map(str::to_owned));
+            scope.saw(&watcher::Event::InitDone);
+            scope
+        };
+        let (all, first, second) = (listed(None), listed(Some("first")), listed(Some("second")));
+        let (unlisted, _feed) = Scope::new(Some("third".into()));
+        second.answered(StatusCode::FORBIDDEN);
+        assert_eq!(known_in(&[&first, &second, &unlisted]), Namespaces::Only(["first".to_owned()].into()));
+        second.answered(StatusCode::OK);
+        let both = ["first", "second"].map(str::to_owned).into();
+        assert_eq!(known_in(&[&first, &second, &unlisted]), Namespaces::Only(both));
+        assert_eq!(known_in(&[&all]), Namespaces::All);
+        all.answered(StatusCode::FORBIDDEN);
+        assert!(known_in(&[&all]).are_none());
+    }
 
     #[test]
     fn a_switch_off_waits_for_no_throttled_operation_that_it_does_not_take() {

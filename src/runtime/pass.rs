@@ -45,7 +45,7 @@ use crate::{
     },
     reconcile::{
         Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings,
-        backoff::Pace,
+        backoff::{self, Pace},
         reconcile,
         view::{Evidence, RECHECK, Withheld},
     },
@@ -100,10 +100,10 @@ pub enum PassError {
     #[error("the API server could not be asked or did not accept: {0}")]
     Kubernetes(#[from] Box<kube::Error>),
     /// A bug; the object is tried again, the others go on.
-    #[error("the pass panicked: {0}")]
+    #[error("it panicked: {0}")]
     Panicked(String),
     /// Its task ended early: the process is about to end.
-    #[error("the pass was cut off")]
+    #[error("it was cut off")]
     CutOff,
 }
 
@@ -317,7 +317,14 @@ fn withheld(why: Withheld, newer: Option<Version>) -> With {
     match (why, newer) {
         (Withheld::Changed, Some(newer)) => With::Newer(newer),
         (Withheld::Gone, _) => With::Ended(DONE),
-        (Withheld::Changed | Withheld::Unreadable | Withheld::Late, _) => {
+        (Withheld::Late, _) => {
+            let next_in = RECHECK.as_secs();
+            tracing::warn!(
+                "the change was not made: each time, the object could be confirmed only when what had been read at CloudFront was too old; it is tried again in {next_in} s"
+            );
+            With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
+        }
+        (Withheld::Changed | Withheld::Unreadable, _) => {
             With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
         }
     }
@@ -330,7 +337,8 @@ async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> Pas
     if remembered.left_to.as_deref() != Some(theirs) {
         let note = format!(
             "This object carries the finalizer {theirs} of another installation of the operator; the one of this installation is {}. It is left to the \
-             other one: no read, no change, no status. If that one is gone for good, take its finalizer off, and this one goes on with the object.",
+             other one: this operator neither reads nor changes its group, and writes no status. If that installation is gone for good, remove its finalizer; this \
+             one then manages the object.",
             context.finalizer
         );
         tracing::warn!("{note}");
@@ -475,7 +483,7 @@ async fn reconcile_in_turn(
         tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
     }
     if let Some(error) = &outcome.error {
-        let retry_in = humantime::format_duration(outcome.requeue).to_string();
+        let retry_in = backoff::in_words(outcome.requeue);
         tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
     }
     Some((outcome, view.newer()))

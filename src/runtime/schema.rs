@@ -39,7 +39,7 @@ pub fn mark(
 /// Says once in the log what became known.
 pub fn tell(dropped: &[String]) {
     if dropped.is_empty() {
-        tracing::info!("the CustomResourceDefinition knows all fields of status");
+        tracing::info!("the CustomResourceDefinition has all fields of status");
     } else {
         tracing::warn!("{}", sentence(dropped));
     }
@@ -47,8 +47,8 @@ pub fn tell(dropped: &[String]) {
 
 fn sentence(dropped: &[String]) -> String {
     format!(
-        "The CustomResourceDefinition is older than this operator: the API server drops status.{}. The group is kept as the spec says all the \
-         same; fields of the spec that the definition does not know cannot be set. Upgrade the CustomResourceDefinition.",
+        "The CustomResourceDefinition is older than this operator: the API server drops status.{}. The group is still kept as the spec says; fields of \
+         the spec that the definition does not have cannot be set. Upgrade the CustomResourceDefinition.",
         dropped.join(", status.")
     )
 }

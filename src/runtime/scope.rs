@@ -59,8 +59,8 @@ struct State {
     seen: HashMap<String, Instant>,
     /// Objects that came before the list that they have to wait for.
     waiting: HashSet<ObjectRef<ConnectionGroup>>,
-    /// What the log said last.
-    logged: Result<(), Kind>,
+    /// The trouble that the log told of last, unless it also told of its end.
+    logged: Option<Trouble>,
 }
 
 /// Why the API server does not let the objects be read.
@@ -85,21 +85,11 @@ pub enum Blind {
     NotListed,
 }
 
+/// What the log tells of once, however long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum Trouble {
     Refused(Refusal),
     Silent,
-    NotListed,
-}
-
-impl Blind {
-    const fn kind(self) -> Kind {
-        match self {
-            Self::Refused(refusal) => Kind::Refused(refusal),
-            Self::Silent(_) => Kind::Silent,
-            Self::NotListed => Kind::NotListed,
-        }
-    }
 }
 
 impl fmt::Display for Blind {
@@ -137,15 +127,20 @@ impl Scope {
                 listing: (0, now),
                 seen: HashMap::new(),
                 waiting: HashSet::new(),
-                logged: Err(Kind::NotListed),
+                logged: None,
             }),
         };
         (Arc::new(scope), Feed { writer, woken })
     }
 
+    /// The namespace; none, if it covers all.
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     /// The namespace, or `*` for all.
     pub fn name(&self) -> &str {
-        self.namespace.as_deref().unwrap_or("*")
+        self.namespace().unwrap_or("*")
     }
 
     /// Whether objects of that namespace belong to it.
@@ -212,15 +207,20 @@ impl Scope {
         } else {
             None
         };
-        let now = blind.map_or(Ok(()), |blind| Err(blind.kind()));
-        if now != state.logged {
-            // The first list, and that of a new term, are no news.
-            match (blind, state.logged) {
-                (None, Err(Kind::NotListed)) | (Some(Blind::NotListed), _) => {}
-                (None, _) => tracing::info!(scope = self.name(), "ConnectionGroup objects can be read again"),
-                (Some(blind), _) => self.warn(blind),
+        let trouble = match blind {
+            // A list under way is no news, nor is it the end of what the log told of before.
+            Some(Blind::NotListed) => return blind,
+            Some(Blind::Refused(refusal)) => Some(Trouble::Refused(refusal)),
+            Some(Blind::Silent(_)) => Some(Trouble::Silent),
+            None => None,
+        };
+        if trouble != state.logged {
+            if let Some(blind) = blind {
+                self.warn(blind);
+            } else {
+                tracing::info!(scope = self.name(), "ConnectionGroup objects can be read now");
             }
-            state.logged = now;
+            state.logged = trouble;
         }
         blind
     }
@@ -231,7 +231,7 @@ impl Scope {
             tracing::warn!(
                 scope,
                 "{blind}: nothing is changed at CloudFront for objects of this namespace until it does. If the namespace is being deleted, its \
-                 RoleBinding may have gone first: docs/uninstall.md has the command with which it can go on"
+                 RoleBinding may have gone first: docs/uninstall.md has the command that lets the deletion go on"
             );
         } else {
             tracing::warn!(scope, "{blind}: nothing is changed at CloudFront for these objects until it does");
@@ -310,7 +310,7 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::api::ConnectionGroupSpec;
+    use crate::{api::ConnectionGroupSpec, telemetry::testing::told};
 
     fn list(scope: &Scope, feed: &mut Feed, objects: &[ConnectionGroup]) {
         scope.answered(StatusCode::OK);
@@ -342,6 +342,36 @@ mod tests {
         for status in [410, 429, 500, 503] {
             scope.answered(StatusCode::from_u16(status).unwrap());
             assert_eq!(scope.blind(), None, "{status} says nothing of what may be read");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_trouble_is_told_of_once_and_its_end_once_the_objects_are_listed() {
+        let news = told(|| {
+            let (scope, mut feed) = Scope::new(None);
+            list(&scope, &mut feed, &[]);
+            scope.list_anew();
+            scope.answered(StatusCode::OK);
+            scope.begins(1);
+            list(&scope, &mut feed, &[]);
+        });
+        assert_eq!(news, [], "neither the first list nor that of a new term is news");
+        for status in [401, 403, 404] {
+            let refused = |scope: &Scope| scope.answered(StatusCode::from_u16(status).unwrap());
+            let news = told(|| {
+                let (scope, mut feed) = Scope::new(None);
+                refused(&scope);
+                refused(&scope);
+                // The first page of a list, and no more.
+                scope.answered(StatusCode::OK);
+                refused(&scope);
+                list(&scope, &mut feed, &[]);
+                list(&scope, &mut feed, &[]);
+            });
+            let [(warning, why), (info, end)] = &news[..] else { panic!("{status}: {news:?}") };
+            assert_eq!([warning.as_str(), info], ["WARN", "INFO"], "{status}");
+            assert!(why.starts_with("the API server"), "{status}: {why}");
+            assert_eq!(end, "ConnectionGroup objects can be read now", "{status}");
         }
     }
 

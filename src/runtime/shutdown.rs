@@ -51,6 +51,7 @@ mod tests {
         for (name, text) in [
             ("README.md", include_str!("../../README.md")),
             ("values.yaml", include_str!("../../charts/connection-group-operator/values.yaml")),
+            ("the chart's refusal", include_str!("../../charts/connection-group-operator/templates/_checks.tpl")),
         ] {
             assert!(text.contains(&more), "{name} does not say '{more}'");
         }

@@ -5,6 +5,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 
+use super::gone::{read, says_gone};
 use crate::api::{ConnectionGroup, ConnectionGroupStatus};
 
 /// Replaces the whole status of this very object; an object of the same name that came after it is left alone. Returns what was stored, which is less
@@ -25,10 +26,10 @@ pub async fn write(
     let patch = Patch::Json::<ConnectionGroup>(patch);
     match api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await {
         Ok(stored) => Ok(stored.status),
-        Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(None),
+        Err(kube::Error::Api(answer)) if says_gone(&answer, &object.name_any()) => Ok(None),
         // The API server does not say which operation failed; the test of the uid does when another object has taken the name.
         Err(kube::Error::Api(answer)) if answer.code == 422 => {
-            match api.get_opt(&object.name_any()).await.map_err(Box::new)? {
+            match read(api, &object.name_any()).await.map_err(Box::new)? {
                 Some(current) if current.metadata.uid == object.metadata.uid => Err(Box::new(kube::Error::Api(answer))),
                 Some(_) | None => Ok(None),
             }

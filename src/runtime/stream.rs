@@ -1,7 +1,7 @@
 //! The stream of objects to reconcile. Talks to the Kubernetes API server.
 //!
 //! In: an `Api`, and the scope that it is the watch of. Out: a cache, and the objects whose intent changed. An object that does not decode is
-//! warned of once and left out; the others go on. Fields that nobody reads are dropped before they are cached.
+//! warned of once and left out; the others go on.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,12 +13,11 @@ use futures::{Stream, StreamExt, TryStreamExt, stream::unfold};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource, ResourceExt,
-    core::DeserializeGuard,
     runtime::{WatchStreamExt, reflector::store::Writer, watcher},
 };
 use tokio::sync::watch;
 
-use super::scope::Scope;
+use super::{scope::Scope, slim::Slim};
 use crate::api::{ConnectionGroup, ConnectionGroupSpec, GROUP, RECONCILE_REQUESTED_AT};
 
 /// After so many seconds the API server ends a watch. One that is silent for a little longer is given up by the client: its connection is dead.
@@ -27,12 +26,9 @@ const WATCH_SECONDS: u32 = 50;
 /// Objects in one page of a list. An object may have more than a megabyte, and all of a page is in memory several times while it is decoded.
 const PAGE: u32 = 10;
 
-/// The value of an annotation is copied into status; nobody needs more of it to tell one request from the next.
-const LONGEST_REQUEST: usize = 256;
-
 /// The stream that fills a scope's cache; it must be polled for the cache to live.
 pub fn watch(
-    api: Api<DeserializeGuard<ConnectionGroup>>,
+    api: Api<Slim>,
     writer: Writer<ConnectionGroup>,
     scope: &Arc<Scope>,
 ) -> impl Stream<Item = Result<ConnectionGroup, watcher::Error>> + Send + 'static {
@@ -46,11 +42,10 @@ pub fn watch(
     };
     begun_anew(begin, scope.wanted())
         .filter_map(move |event| std::future::ready(event.map(|event| decoded(event, reads.unreadable())).transpose()))
-        .modify(slim)
         .reflect(writer)
         .inspect_ok(move |event| {
             saw.saw(event);
-            gone.forget(event);
+            gone.forget_the_gone(event);
         })
         .applied_objects()
         .try_filter(move |object| std::future::ready(calls.for_a_reconcile(object)))
@@ -73,32 +68,20 @@ where
     })
 }
 
-/// Drops what no reconcile reads: an object may carry a megabyte of other people's labels, annotations and managed fields.
-pub fn slim(object: &mut ConnectionGroup) {
-    let whole = std::mem::take(&mut object.metadata);
-    let requested = whole.annotations.unwrap_or_default().remove_entry(RECONCILE_REQUESTED_AT);
-    let annotations = requested.map(|(key, mut value)| {
-        value.truncate(value.floor_char_boundary(LONGEST_REQUEST));
-        [(key, value)].into()
-    });
-    object.metadata = ObjectMeta {
-        name: whole.name,
-        namespace: whole.namespace,
-        uid: whole.uid,
-        generation: whole.generation,
-        resource_version: whole.resource_version,
-        creation_timestamp: whole.creation_timestamp,
-        deletion_timestamp: whole.deletion_timestamp,
-        // All of them: a change of ours writes the whole list.
-        finalizers: whole.finalizers,
-        annotations,
-        ..ObjectMeta::default()
-    };
-}
-
 /// What each object last said of everything that may call for a reconcile at once, by uid.
 #[derive(Debug, Default)]
-struct Calls(Mutex<HashMap<String, (u64, BTreeSet<String>)>>);
+struct Calls(Mutex<HashMap<String, Said>>);
+
+/// What one object last said.
+#[derive(Debug)]
+struct Said {
+    /// Generation, deletion and requested reconcile, as a hash.
+    asked: u64,
+    /// The finalizers in our name.
+    finalizers: BTreeSet<String>,
+    /// Whether the list that is being read has shown the object.
+    listed: bool,
+}
 
 impl Calls {
     /// Whether this version of an object calls for a reconcile. Our own writes of status and of our finalizer do not; a finalizer in our name that
@@ -111,17 +94,24 @@ impl Calls {
         let asked = hasher.finish();
         let in_our_name = |finalizer: &&String| finalizer.split('/').next() == Some(GROUP);
         let finalizers = object.finalizers().iter().filter(in_our_name).cloned().collect::<BTreeSet<_>>();
-        let before = self.lock().insert(meta.uid.clone().unwrap_or_default(), (asked, finalizers.clone()));
-        before.is_none_or(|(before, had)| before != asked || !had.is_subset(&finalizers))
+        let said = Said { asked, finalizers: finalizers.clone(), listed: true };
+        let before = self.lock().insert(meta.uid.clone().unwrap_or_default(), said);
+        before.is_none_or(|before| before.asked != asked || !before.finalizers.is_subset(&finalizers))
     }
 
-    fn forget(&self, event: &watcher::Event<ConnectionGroup>) {
-        if let watcher::Event::Delete(object) = event {
-            self.lock().remove(object.meta().uid.as_deref().unwrap_or_default());
+    /// Forgets the objects that are gone. Of one that went while the watch was down there is no event: only the next list leaves it out.
+    fn forget_the_gone(&self, event: &watcher::Event<ConnectionGroup>) {
+        match event {
+            watcher::Event::Init => self.lock().values_mut().for_each(|said| said.listed = false),
+            watcher::Event::InitDone => self.lock().retain(|_, said| said.listed),
+            watcher::Event::Delete(object) => {
+                self.lock().remove(object.meta().uid.as_deref().unwrap_or_default());
+            }
+            watcher::Event::InitApply(_) | watcher::Event::Apply(_) => {}
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (u64, BTreeSet<String>)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Said>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -183,18 +173,15 @@ fn key(meta: &ObjectMeta) -> (String, String) {
 }
 
 /// An object that cannot be read leaves the cache: what it once said must not be acted upon any longer.
-fn decoded(
-    event: watcher::Event<DeserializeGuard<ConnectionGroup>>,
-    unreadable: &Unreadable,
-) -> Option<watcher::Event<ConnectionGroup>> {
-    let read = |guard: DeserializeGuard<ConnectionGroup>| {
-        match &guard.0 {
-            Ok(_) => unreadable.forget(guard.meta()),
-            Err(error) => unreadable.note(guard.meta(), &error.error),
+fn decoded(event: watcher::Event<Slim>, unreadable: &Unreadable) -> Option<watcher::Event<ConnectionGroup>> {
+    let read = |slim: Slim| {
+        match &slim.0 {
+            Ok(object) => unreadable.forget(object.meta()),
+            Err(known) => unreadable.note(&known.metadata, &known.error),
         }
-        guard.0.map_err(|unreadable| {
+        slim.0.map_err(|known| {
             let mut husk = ConnectionGroup::new("", ConnectionGroupSpec::default());
-            husk.metadata = unreadable.metadata;
+            husk.metadata = known.metadata;
             Box::new(husk)
         })
     };
@@ -207,12 +194,12 @@ fn decoded(
             unreadable.list_ends();
             watcher::Event::InitDone
         }
-        watcher::Event::InitApply(guard) => watcher::Event::InitApply(read(guard).ok()?),
-        watcher::Event::Apply(guard) => {
-            read(guard).map_or_else(|husk| watcher::Event::Delete(*husk), watcher::Event::Apply)
+        watcher::Event::InitApply(slim) => watcher::Event::InitApply(read(slim).ok()?),
+        watcher::Event::Apply(slim) => {
+            read(slim).map_or_else(|husk| watcher::Event::Delete(*husk), watcher::Event::Apply)
         }
-        watcher::Event::Delete(guard) => {
-            let gone = read(guard).unwrap_or_else(|husk| *husk);
+        watcher::Event::Delete(slim) => {
+            let gone = read(slim).unwrap_or_else(|husk| *husk);
             unreadable.forget(gone.meta());
             watcher::Event::Delete(gone)
         }
@@ -221,10 +208,7 @@ fn decoded(
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::{
-        apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time},
-        jiff::Timestamp,
-    };
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
     use super::*;
     use crate::api::ConnectionGroupStatus;
@@ -255,25 +239,53 @@ mod tests {
     }
 
     #[test]
+    fn an_object_that_was_deleted_while_the_watch_was_down_is_forgotten_with_the_next_list_and_no_other_is() {
+        type Event = watcher::Event<ConnectionGroup>;
+        let calls = Calls::default();
+        let object = |uid: &str| {
+            let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+            object.metadata.uid = Some(uid.into());
+            object
+        };
+        // As the stream does it: an object is heard of first, and then asked about.
+        let list = |uids: &[&str]| {
+            calls.forget_the_gone(&Event::Init);
+            for object in uids.iter().map(|uid| object(uid)) {
+                calls.forget_the_gone(&Event::InitApply(object.clone()));
+                calls.for_a_reconcile(&object);
+            }
+            calls.forget_the_gone(&Event::InitDone);
+        };
+        let known = || calls.lock().keys().cloned().collect::<BTreeSet<_>>();
+        list(&["a", "b"]);
+        // This one is cut off.
+        calls.forget_the_gone(&Event::Init);
+        assert_eq!(known(), ["a", "b"].map(str::to_owned).into());
+        list(&["b", "c"]);
+        assert_eq!(known(), ["b", "c"].map(str::to_owned).into());
+        assert!(!calls.for_a_reconcile(&object("b")), "it was there all the time");
+        calls.forget_the_gone(&Event::Delete(object("b")));
+        assert_eq!(known(), ["c".to_owned()].into());
+    }
+
+    #[test]
     fn an_object_that_can_no_longer_be_read_leaves_the_cache() {
         let text = serde_json::json!({ "metadata": { "name": "edge", "uid": "a" }, "spec": { "enabled": "maybe" } });
-        let guard = || serde_json::from_value::<DeserializeGuard<ConnectionGroup>>(text.clone()).unwrap();
-        for event in [watcher::Event::Apply(guard()), watcher::Event::Delete(guard())] {
+        let slim = || serde_json::from_value::<Slim>(text.clone()).unwrap();
+        for event in [watcher::Event::Apply(slim()), watcher::Event::Delete(slim())] {
             let event = decoded(event, &Unreadable::default());
             assert!(matches!(event, Some(watcher::Event::Delete(husk)) if husk.name_any() == "edge"));
         }
-        assert!(decoded(watcher::Event::InitApply(guard()), &Unreadable::default()).is_none());
+        assert!(decoded(watcher::Event::InitApply(slim()), &Unreadable::default()).is_none());
     }
 
     #[test]
     fn an_object_that_cannot_be_read_is_known_to_exist_until_it_can_be_read_or_is_gone() {
-        type Event = watcher::Event<DeserializeGuard<ConnectionGroup>>;
+        type Event = watcher::Event<Slim>;
         let object = |enabled: serde_json::Value| {
             let metadata = serde_json::json!({ "namespace": "platform", "name": "edge", "uid": "a" });
-            serde_json::from_value::<DeserializeGuard<ConnectionGroup>>(
-                serde_json::json!({ "metadata": metadata, "spec": { "enabled": enabled } }),
-            )
-            .unwrap()
+            serde_json::from_value::<Slim>(serde_json::json!({ "metadata": metadata, "spec": { "enabled": enabled } }))
+                .unwrap()
         };
         let bad = || object("maybe".into());
         let ends: [(&str, Vec<Event>); 3] = [
@@ -302,22 +314,6 @@ mod tests {
             object.metadata.resource_version = Some("7".into());
         }));
         assert!(is_called_for(|object| object.metadata.finalizers = None));
-    }
-
-    #[test]
-    fn of_an_object_of_a_megabyte_the_cache_keeps_what_a_reconcile_reads() {
-        let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
-        object.metadata.uid = Some("a".into());
-        object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]);
-        let small = object.clone();
-        object.metadata.labels = Some((0..1000).map(|n| (format!("label-{n}"), "x".repeat(63))).collect());
-        object.annotations_mut().insert("padding".into(), "x".repeat(200_000));
-        object.annotations_mut().insert(RECONCILE_REQUESTED_AT.into(), "\u{e9}".repeat(50_000));
-        object.metadata.managed_fields = Some(vec![ManagedFieldsEntry::default(); 100]);
-        slim(&mut object);
-        let request = object.metadata.annotations.take().unwrap().remove(RECONCILE_REQUESTED_AT).unwrap();
-        assert_eq!(request, "\u{e9}".repeat(LONGEST_REQUEST / 2));
-        assert_eq!(serde_json::to_value(&object).unwrap(), serde_json::to_value(&small).unwrap());
     }
 
     #[tokio::test]

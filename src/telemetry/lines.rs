@@ -60,41 +60,18 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
-    use tracing_subscriber::{fmt, layer::SubscriberExt};
-
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::telemetry::testing::logged;
 
     #[test]
     fn the_fields_of_event_and_spans_stand_side_by_side_and_each_name_once() {
-        let written = Written::default();
-        let writer = written.clone();
-        let layer = fmt::layer().json().event_format(JsonLines).with_writer(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let text = logged(|| {
             let outer = tracing::info_span!("outer", name = "edge", id = tracing::field::Empty);
             outer.record("id", 7);
             outer.in_scope(|| {
                 tracing::info_span!("inner", name = "innermost").in_scope(|| tracing::warn!(n = 1, "say \"so\""));
             });
         });
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let line: Value = serde_json::from_str(&text).unwrap();
         let told = ["level", "message", "name", "id", "n"].map(|field| line[field].to_string());
         assert_eq!(told, [r#""WARN""#, r#""say \"so\"""#, r#""innermost""#, "7", "1"], "{text}");

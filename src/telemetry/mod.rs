@@ -2,6 +2,8 @@
 //! Secrets stay out at every level: other crates' debug lines and spans, which may hold headers and tokens, are never printed nor sent.
 
 mod lines;
+#[cfg(test)]
+pub(crate) mod testing;
 mod traces;
 
 use tracing::Span;

@@ -14,7 +14,7 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, Reason, Standing, set_standing},
     clock::{self, Clock},
     cloudfront::GroupName,
-    orphans::Scope,
+    orphans::{Namespaces, Scope},
     reconcile::{Policy, ownership::Installation},
     sweep::{self, Lists, Objects},
 };
@@ -41,8 +41,8 @@ impl Clock for Still {
 struct Cache {
     objects: Vec<Arc<ConnectionGroup>>,
     woken: Mutex<Vec<String>>,
-    /// If not, nobody looks for orphans.
-    synced: bool,
+    /// If none, nobody looks for orphans.
+    known_in: Namespaces,
 }
 
 impl Objects for Cache {
@@ -54,8 +54,8 @@ impl Objects for Cache {
         Vec::new()
     }
 
-    fn are_synced(&self) -> bool {
-        self.synced
+    fn known_in(&self) -> Namespaces {
+        self.known_in.clone()
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {
@@ -111,7 +111,6 @@ fn hasty() -> (Policy, Scope) {
     let scope = Scope {
         owner_id: "prod".into(),
         installations: vec![policy.installation.clone()],
-        namespaces: BTreeSet::new(),
         settle_window: policy.settle_window,
     };
     (policy, scope)
@@ -123,7 +122,7 @@ async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_re
     admin.create_group(&NewGroup::named("unnamed")).await?;
     admin.advance_clock(Duration::from_hours(1)).await?;
     let hold = admin.hold_once(Operation::ListTagsForResource, Moment::Before).await?;
-    let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), synced: true });
+    let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in: Namespaces::All });
     let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
     let sweeps = sweep::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::new(Still), cache, publish);
     let mut sweeps = Box::pin(sweeps);
@@ -147,7 +146,7 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     }
     admin.advance_clock(Duration::from_hours(1)).await?;
     let (policy, scope) = hasty();
-    let cache = Arc::new(Cache { objects, woken: Mutex::default(), synced: false });
+    let cache = Arc::new(Cache { objects, woken: Mutex::default(), known_in: Namespaces::Only(BTreeSet::new()) });
     let (publish, mut lists) = watch::channel(Lists::default());
     let for_one_list = || port.for_one_list();
     let sweeps =

@@ -13,7 +13,7 @@ use testbed::{Operator, Result, wait_gone, wait_until};
 use crate::{journal, steps, steps::PATIENCE};
 
 /// An object padded with labels, whose number nobody limits, and with an annotation, whose size Kubernetes does.
-fn padded(name: &str, labels: usize, annotation: usize) -> ConnectionGroup {
+pub fn padded(name: &str, labels: usize, annotation: usize) -> ConnectionGroup {
     let label = |n: usize| (format!("{}.example/{n:0>63}", "p".repeat(245)), Value::from("v".repeat(63)));
     let mut manifest = steps::manifest(name, &json!({}));
     manifest["metadata"]["labels"] = Value::Object((0..labels).map(label).collect());

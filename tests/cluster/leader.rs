@@ -23,7 +23,7 @@ pub const SHORT: [&str; 3] = [
 ];
 
 /// A Lease that is not over before a test has given up waiting for it.
-const LONG: [&str; 2] = ["--leader-election-lease-duration=600s", "--leader-election-renew-deadline=500s"];
+pub const LONG: [&str; 2] = ["--leader-election-lease-duration=600s", "--leader-election-renew-deadline=500s"];
 
 pub fn replica(bed: &Testbed, name: &str, pace: &[&str]) -> OperatorBuilder {
     steps::operator(bed)

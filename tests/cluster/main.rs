@@ -18,6 +18,7 @@ mod lifecycle;
 mod logs;
 mod many;
 mod members;
+mod memory;
 mod metrics;
 mod namespaces;
 mod queue;

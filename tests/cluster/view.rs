@@ -210,7 +210,7 @@ async fn without_the_right_to_read_objects_nothing_is_changed_until_it_is_back()
         object.metadata.generation == Some(2) && steps::ready_condition(object).reason == "Disabled"
     })
     .await?;
-    journal::says(&operator, "can be read again").await?;
+    journal::says(&operator, "can be read now").await?;
     assert_eq!(writes(&bed).await?, before, "it was as it should be by then");
     Ok(())
 }

@@ -64,6 +64,8 @@ pub enum Struck {
     NotThere,
     /// The answer shows the group without any tag.
     WithoutTags,
+    /// The answer shows the group's tags without their values.
+    WithoutValues,
     /// The answer leaves out all that is optional.
     Lacking,
 }
@@ -149,7 +151,7 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
     match call {
         Call::Describe(_) => {
             [Struck::Stale, Struck::StaleGroup, Struck::StaleTags].into_iter().for_each(&mut strike);
-            let lies = [Struck::NotThere, Struck::WithoutTags, Struck::Lacking];
+            let lies = [Struck::NotThere, Struck::WithoutTags, Struck::WithoutValues, Struck::Lacking];
             lies.into_iter().filter(|_| scenario.lies).for_each(strike);
         }
         Call::Create(_) | Call::Update(..) | Call::Delete(_) | Call::Tag(..) | Call::Untag(..) => {
@@ -248,6 +250,7 @@ fn swept(state: &mut State, operator: usize, struck: Struck) -> bool {
         | Struck::StaleTags
         | Struck::NotThere
         | Struck::WithoutTags
+        | Struck::WithoutValues
         | Struck::Lacking => return false,
     }
     true

@@ -130,6 +130,13 @@ pub fn answer(
             }
             _ => return Ok(false),
         },
+        Struck::WithoutValues => match state.call(|port| perform(port, call)) {
+            Answer::Described(Ok(Some(described))) if !described.tags.is_empty() => {
+                let tags = described.tags.keys().map(|key| (key.clone(), String::new())).collect();
+                Answer::Described(Ok(Some(Described { tags, ..described })))
+            }
+            _ => return Ok(false),
+        },
         Struck::Lacking => state.call(|port| {
             port.leave_out(LeftOut::ALL);
             perform(port, call)

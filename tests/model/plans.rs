@@ -43,7 +43,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
 }
 
 /// Every plan there is.
-pub const ALL: [&str; 39] = [
+pub const ALL: [&str; 40] = [
     "Create",
     "Adopt",
     "Mark",
@@ -78,6 +78,7 @@ pub const ALL: [&str; 39] = [
     "Blocked(Flapping)",
     "Blocked(OwnerMayShow)",
     "Blocked(OwnerTagMissing)",
+    "Blocked(OwnerUnstated)",
     "Refuse(NotOwned)",
     "Refuse(Elsewhere)",
     "Refuse(DefaultGroup)",
@@ -120,10 +121,11 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::Blocked(Block::DeletionProtected(_)) => "Blocked(DeletionProtected)",
             Finding::Blocked(Block::InUse(..)) => "Blocked(InUse)",
             Finding::Blocked(Block::TagsPending(_)) => "Blocked(TagsPending)",
-            Finding::Blocked(Block::ClaimMayLand(_)) => "Blocked(ClaimMayLand)",
+            Finding::Blocked(Block::ClaimMayLand(..)) => "Blocked(ClaimMayLand)",
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
             Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
             Finding::Blocked(Block::OwnerTagMissing(..)) => "Blocked(OwnerTagMissing)",
+            Finding::Blocked(Block::OwnerUnstated) => "Blocked(OwnerUnstated)",
             Finding::Blocked(Block::Flapping(..)) => "Blocked(Flapping)",
             Finding::Refuse(_, Refusal::NotOwned(_)) => "Refuse(NotOwned)",
             Finding::Refuse(_, Refusal::Elsewhere(_)) => "Refuse(Elsewhere)",

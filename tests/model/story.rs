@@ -99,6 +99,7 @@ const fn fate(struck: Struck) -> &'static str {
         Struck::StaleTags => ", and the tags are from the past",
         Struck::NotThere => ", and is told that there is none",
         Struck::WithoutTags => ", and is shown it without its tags",
+        Struck::WithoutValues => ", and is shown its tags without their values",
         Struck::Lacking => ", and all that is optional is left out",
     }
 }

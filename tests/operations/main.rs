@@ -8,6 +8,7 @@
 mod cluster;
 mod credentials;
 mod document;
+mod identity;
 mod install;
 mod migrate;
 mod mistakes;

@@ -25,7 +25,7 @@ async fn follow(cluster: &mut Cluster, lost: &str) -> Result<()> {
 }
 
 /// A cluster with an installation `prod-eu` and the group `edge`.
-async fn installed() -> Result<(Cluster, Simulator)> {
+pub async fn installed() -> Result<(Cluster, Simulator)> {
     let (mut cluster, account) = Cluster::start().await?;
     follow(&mut cluster, EXAMPLE).await?;
     Ok((cluster, account))
@@ -112,6 +112,26 @@ async fn a_backup_restored_beside_the_living_original_touches_nothing_whatever_i
     copy.settled("platform", "edge", "AnotherInstallation").await?;
     copy.run("kubectl -n platform delete connectiongroup --all --timeout=1m").await?;
     wait_gone(&copy.objects("platform").await?, "edge", PATIENCE).await?;
+    assert_eq!(cluster::writes(&account, since).await?, []);
+    assert_eq!(account.admin.state().await?.groups, groups, "not even a tag has changed");
+
+    original.patch("platform", "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
+    original.settled("platform", "edge", "Deployed").await?;
+    assert!(!cluster::group(&account, "edge").await?.resource.ipv6_enabled, "the original goes on");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_deleted_in_a_restored_copy_goes_and_the_originals_group_stays_as_it_is() -> Result<()> {
+    let (original, account) = installed().await?;
+    original.settled("platform", "edge", "Deployed").await?;
+    let groups = account.admin.state().await?.groups;
+    let since = cluster::now(&account).await?;
+
+    let mut copy = restored_beside(&original, &account).await?;
+    copy.settled("platform", "edge", "AnotherInstallation").await?;
+    let _controller = copy.control_plane.start_namespace_controller()?;
+    copy.run("kubectl delete namespace platform --timeout=2m").await?;
     assert_eq!(cluster::writes(&account, since).await?, []);
     assert_eq!(account.admin.state().await?.groups, groups, "not even a tag has changed");
 

@@ -43,6 +43,8 @@ async fn without_the_definition_it_is_alive_says_what_is_missing_and_begins_once
     })
     .await?;
     assert!(operator.is_running(), "it is the same process");
+    let log = std::fs::read_to_string(launch.log()).expect("there is a log");
+    assert_eq!(log.matches("ConnectionGroup objects can be read now").count(), 1, "{log}");
     Ok(())
 }
 

@@ -39,6 +39,30 @@ fn wait_and_put_right(world: &mut World, pause: Duration) {
 }
 
 #[test]
+fn a_person_does_not_wait_for_the_pause_even_if_the_first_try_fails() {
+    let mut world = World::new(spec());
+    world.settle();
+    while interfered(&mut world).is_none_or(|pause| pause < Duration::from_mins(1)) {
+        let pause = world.pass().requeue;
+        wait_and_put_right_if_held(&mut world, pause);
+    }
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    world.calls();
+    world.at_once();
+    assert!(world.mutations().contains(&UpdateConnectionGroup), "{}", world.message());
+    let group = world.group().unwrap().resource;
+    assert_eq!((group.enabled, group.ipv6_enabled), (true, false));
+}
+
+fn wait_and_put_right_if_held(world: &mut World, pause: Duration) {
+    if world.ready().1 == "DriftFlapping" {
+        wait_and_put_right(world, pause);
+    }
+}
+
+#[test]
 fn the_first_change_of_others_is_put_right_at_once_and_each_further_one_after_a_longer_pause() {
     let mut world = World::new(spec());
     world.settle();
@@ -184,4 +208,59 @@ fn a_tag_that_others_keep_taking_off_is_put_back_no_faster_than_that() {
     world.pass();
     assert_eq!(world.mutations(), [TagResource]);
     assert_eq!(world.tags()["team"], "edge");
+}
+
+#[test]
+fn a_change_of_our_own_whose_answer_was_lost_is_not_told_as_somebody_elses() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| (spec.enabled, spec.ipv6_enabled) = (false, false));
+    world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+    world.pass();
+    assert!(!world.group().unwrap().resource.enabled, "it took effect");
+    world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    world.at_once();
+    assert!(!world.group().unwrap().resource.ipv6_enabled, "{}", world.message());
+    assert!(!world.event_reasons().contains(&"DriftCorrected"), "{:?}", world.events);
+    assert_eq!(world.drift, Vec::<String>::new());
+
+    world.edit(|spec| spec.enabled = true);
+    world.settle();
+    assert_eq!(interfered(&mut world), None, "nor does it count for the pause before others' changes are put right");
+    assert_eq!(world.drift, ["enabled"], "which are told again once a change was answered");
+}
+
+#[test]
+fn a_tag_that_was_sent_without_an_answer_and_is_not_there_was_not_taken_off_by_others() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
+    world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
+    world.pass();
+    assert!(!world.tags().contains_key("team"));
+    world.pass();
+    assert_eq!((world.tags()["team"].as_str(), world.ready().1.as_str()), ("edge", "Deployed"));
+    assert_eq!(world.drift, Vec::<String>::new());
+}
+
+#[test]
+fn a_version_of_our_own_that_shows_after_a_stale_read_is_not_told_as_somebody_elses() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.enabled = false);
+    world.settle();
+    world.edit(|spec| spec.enabled = true);
+    world.fail(GetConnectionGroup, Fault::Stale);
+    world.pass();
+    assert!(!world.group().unwrap().resource.enabled, "the stale read shows it enabled");
+    world.sweep();
+    world.pass();
+    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+    assert_eq!(
+        (world.event_reasons().contains(&"DriftCorrected"), world.drift.len()),
+        (false, 0),
+        "{:?}",
+        world.events
+    );
 }

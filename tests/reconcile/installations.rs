@@ -113,6 +113,26 @@ fn a_deletion_in_a_clone_releases_the_object_and_leaves_the_group_to_the_origina
 }
 
 #[test]
+fn a_deletion_in_a_clone_whose_process_has_just_begun_names_the_original_with_its_first_pass() {
+    let (mut world, mut clone) = cloned();
+    let before = world.groups();
+    clone.go(&mut world, |clone| {
+        clone.crash();
+        clone.sweep();
+        clone.delete();
+        assert_eq!(clone.pass().finalizer, Finalizer::Keep, "what an earlier process sent may still take effect");
+        assert_eq!(clone.ready(), ("False".into(), "AnotherInstallation".into(), vec!["Reconciling".into()]));
+        for part in [HERE, COPY, "released"] {
+            assert!(clone.message().contains(part), "{part}: {}", clone.message());
+        }
+        clone.advance(clone.policy.settle_window);
+        clone.sweep();
+        assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
+    });
+    assert_eq!((world.mutations(), world.groups()), (vec![], before));
+}
+
+#[test]
 fn the_original_goes_on_beside_its_clone() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, World::settle);
@@ -261,6 +281,32 @@ fn a_group_of_an_older_version_is_marked_once_and_stays_ready_meanwhile() {
 }
 
 #[test]
+fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
+    for deleting in [false, true] {
+        let mut world = World::new(spec());
+        world.settle();
+        let emptied = GroupPatch { set_tags: [(IDENTITY.into(), String::new())].into(), ..GroupPatch::default() };
+        world.somebody_edits(emptied);
+        world.advance(Duration::from_mins(5));
+        world.sweep();
+        world.calls();
+        world.request_reconcile("now");
+        if deleting {
+            world.delete();
+        }
+        let outcome = world.pass();
+        assert_eq!((world.mutations(), outcome.finalizer), (vec![], Finalizer::Keep));
+        let expected = if deleting { ("False", "Conflict") } else { ("True", "Deployed") };
+        let ready = world.ready();
+        assert_eq!((ready.0.as_str(), ready.1.as_str()), expected, "{}", world.message());
+        let restored = GroupPatch { set_tags: marks(), ..GroupPatch::default() };
+        world.somebody_edits(restored);
+        world.settle();
+        assert_eq!(world.group().is_none(), deleting);
+    }
+}
+
+#[test]
 fn a_group_of_an_older_version_is_switched_off_although_its_deletion_is_held_back() {
     let mut world = unmarked();
     world.edit(|spec| (spec.deletion_protection, spec.enabled) = (true, false));
@@ -269,6 +315,23 @@ fn a_group_of_an_older_version_is_switched_off_although_its_deletion_is_held_bac
     assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup]);
     assert!(!world.group().unwrap().resource.enabled);
     assert_eq!(world.ready().1, "DeletionProtected");
+}
+
+#[test]
+fn once_a_group_of_an_older_version_is_marked_the_trouble_before_it_is_told_no_more() {
+    let mut world = unmarked();
+    world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
+    world.pass();
+    assert_eq!((world.ready().1.as_str(), world.tags().get(IDENTITY)), ("Throttled", None));
+    world.pass();
+    assert_eq!(world.tags(), marks());
+    assert!(!world.message().contains("Nothing was changed"), "{}", world.message());
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "it equals the spec");
+
+    let mut world = unmarked();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.pass();
+    assert_eq!((world.tags(), world.ready().1.as_str()), (marks(), "Tagged"), "the rest of the spec follows");
 }
 
 #[test]
@@ -339,7 +402,6 @@ fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installat
         let scope = Scope {
             owner_id: "prod".into(),
             installations: installations.into_iter().map(Installation::new).collect(),
-            namespaces: [].into(),
             settle_window: Duration::from_mins(1),
         };
         let mut orphans = Orphans::default();

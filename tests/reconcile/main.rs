@@ -27,6 +27,7 @@ mod port;
 mod proofs;
 mod properties;
 mod restored;
+mod sentences;
 mod states;
 mod sweep;
 mod table;

@@ -9,7 +9,7 @@ use cloudfront_simulator::admin::{GroupPatch, NewGroup};
 use connection_group_operator::{
     api::ConnectionGroup,
     cloudfront::{ErrorClass, GroupId, GroupName, Operation::ListTagsForResource},
-    orphans::{Object, Objects, Orphan, Orphans, Scope},
+    orphans::{Namespaces, Object, Objects, Orphan, Orphans, Scope},
     reconcile::ownership::Installation,
 };
 
@@ -22,7 +22,6 @@ fn scope() -> Scope {
     Scope {
         owner_id: "prod".into(),
         installations: vec![Installation::new(HERE)],
-        namespaces: BTreeSet::new(),
         settle_window: Duration::from_mins(1),
     }
 }
@@ -156,7 +155,7 @@ fn naming(name: &str, group: &str) -> ConnectionGroup {
 #[test]
 fn a_group_whose_object_exists_and_cannot_be_read_is_no_orphan_until_that_object_is_gone() {
     let (mut world, mut orphans) = beside_an_orphan();
-    let unreadable = || Objects::of([], [("platform".to_owned(), "edge".to_owned())]);
+    let unreadable = || Objects::of(Namespaces::All, [], [("platform".to_owned(), "edge".to_owned())]);
     for _ in 0..3 {
         assert_eq!(look_beside(&mut world, &mut orphans, &unreadable()), Vec::<String>::new());
     }
@@ -166,10 +165,30 @@ fn a_group_whose_object_exists_and_cannot_be_read_is_no_orphan_until_that_object
 }
 
 #[test]
+fn an_orphan_of_a_namespace_that_cannot_be_read_is_not_reported_until_it_can_be_and_hides_none_of_another() {
+    let (mut world, mut orphans) = beside_an_orphan();
+    let elsewhere = NewGroup { tags: [(OWNER.into(), "prod/network/core".into())].into(), ..NewGroup::named("core") };
+    world.port.account(|account, now| account.outside_create_group(now, elsewhere)).unwrap();
+    let in_network = Objects::of(Namespaces::Only(["network".to_owned()].into()), [], []);
+    look_beside(&mut world, &mut orphans, &in_network);
+    assert_eq!(look_beside(&mut world, &mut orphans, &in_network), ["prod/network/core"]);
+    world.advance(Duration::from_hours(1));
+    look(&mut world, &mut orphans);
+    assert_eq!(BTreeSet::from_iter(look(&mut world, &mut orphans)), both());
+    assert_eq!(look_beside(&mut world, &mut orphans, &in_network), ["prod/network/core"], "it is unknown again");
+    assert_eq!(BTreeSet::from_iter(look(&mut world, &mut orphans)), both(), "and nothing has to be read for it");
+    assert_eq!(world.calls(), []);
+}
+
+fn both() -> BTreeSet<String> {
+    ["prod/network/core", "prod/platform/edge"].map(str::to_owned).into()
+}
+
+#[test]
 fn a_group_that_another_object_names_does_not_hide_that_its_own_object_is_gone() {
     let (mut world, mut orphans) = beside_an_orphan();
     let another = naming("another", "edge");
-    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of([&another], [])));
+    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&another], [])));
     let found = found[1].values().collect::<Vec<_>>();
     assert!(matches!(found[..], [Orphan { object: Object::Gone, .. }]), "{found:?}");
 }
@@ -178,7 +197,7 @@ fn a_group_that_another_object_names_does_not_hide_that_its_own_object_is_gone()
 fn a_group_whose_object_names_another_group_is_reported_as_such() {
     let (mut world, mut orphans) = beside_an_orphan();
     let object = naming("edge", "elsewhere");
-    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of([&object], [])));
+    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])));
     let found = found[1].values().map(|orphan| orphan.object.clone()).collect::<Vec<_>>();
     assert_eq!(found, [Object::NamesAnother(GroupName::new("elsewhere"))]);
 }
@@ -188,11 +207,17 @@ fn a_group_that_its_object_manages_or_is_about_to_is_no_orphan_and_the_managed_o
     let (mut world, mut orphans) = beside_an_orphan();
     let object = naming("edge", "edge");
     for _ in 0..3 {
-        assert_eq!(look_beside(&mut world, &mut orphans, &Objects::of([&object], [])), Vec::<String>::new());
+        assert_eq!(
+            look_beside(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])),
+            Vec::<String>::new()
+        );
     }
     let mut world = World::new(spec());
     world.settle();
     let managed = world.object.clone();
-    assert_eq!(look_beside(&mut world, &mut Orphans::default(), &Objects::of([&managed], [])), Vec::<String>::new());
+    assert_eq!(
+        look_beside(&mut world, &mut Orphans::default(), &Objects::of(Namespaces::All, [&managed], [])),
+        Vec::<String>::new()
+    );
     assert_eq!(world.calls(), []);
 }

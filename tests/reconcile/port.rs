@@ -100,6 +100,7 @@ pub struct InProcess {
     inner: Arc<Mutex<Inner>>,
 }
 
+#[derive(Clone)]
 struct Inner {
     account: Account,
     now: Timestamp,
@@ -114,6 +115,11 @@ impl InProcess {
         let (calls, faults) = (Vec::new(), BTreeMap::new());
         let (left_out, left_out_once) = (BTreeSet::new(), BTreeSet::new());
         Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out, left_out_once })) }
+    }
+
+    /// Another account that is like this one now.
+    pub fn fork(&self) -> Self {
+        Self { inner: Arc::new(Mutex::new(self.lock().clone())) }
     }
 
     /// The account itself, for what somebody else does to it.

@@ -76,16 +76,18 @@ fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again
     let mut world = being_disabled();
     world.advance(PROPAGATION);
     world.sweep();
-    for _ in 0..4 {
+    let mut off_for = Duration::ZERO;
+    while !world.group().unwrap().resource.enabled {
         world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
         let pause = world.pass().requeue;
         world.advance(pause);
+        off_for += pause;
     }
+    assert!(off_for <= Duration::from_secs(100), "{off_for:?}");
+    world.faults_stop();
     world.at_once();
-    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
     assert_eq!((world.ready().1.as_str(), restored(&world)), ("InUse", 1));
     assert!(world.message().contains("lists no distribution tenant"), "{}", world.message());
-    world.faults_stop();
     world.calls();
     world.advance(Duration::from_mins(30));
     world.sweep();
@@ -95,6 +97,146 @@ fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again
     world.sweep();
     world.settle();
     assert_eq!(world.group(), None, "and the deletion goes on");
+}
+
+/// Served again, as CloudFront says that it is in use without listing a tenant.
+fn in_use_without_a_tenant() -> World {
+    let mut world = being_disabled();
+    world.advance(PROPAGATION);
+    world.sweep();
+    while !world.group().unwrap().resource.enabled {
+        world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
+        let pause = world.pass().requeue;
+        world.advance(pause);
+    }
+    world.faults_stop();
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.calls();
+    world
+}
+
+/// How long until the group is disabled again for its deletion; CloudFront then says once more that it is in use.
+fn tried_again_after(world: &mut World) -> Duration {
+    let mut waited = Duration::ZERO;
+    while world.mutations() != [UpdateConnectionGroup] {
+        let pause = world.pass().requeue;
+        world.advance(pause);
+        world.sweep();
+        waited += pause;
+    }
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
+    world.at_once();
+    world.faults_stop();
+    assert!(world.group().unwrap().resource.enabled, "one refusal is enough by now: {}", world.message());
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.calls();
+    waited
+}
+
+#[test]
+fn a_group_that_stays_in_use_without_a_tenant_is_disabled_ever_less_often() {
+    let mut world = in_use_without_a_tenant();
+    let pauses = [(); 7].map(|()| (tried_again_after(&mut world).as_secs() + 1800) / 3600);
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 24, 24], "hours");
+}
+
+#[test]
+fn a_person_does_not_wait_for_a_deletion_to_be_tried_again() {
+    type Ask = fn(&mut World);
+    let asks: [Ask; 2] = [
+        |world| world.request_reconcile("now"),
+        |world| world.edit(|spec| spec.tags = [("team".into(), "edge".into())].into()),
+    ];
+    for ask in asks {
+        let mut world = in_use_without_a_tenant();
+        ask(&mut world);
+        world.settle();
+        assert_eq!(world.group(), None, "{}", world.message());
+    }
+}
+
+#[test]
+fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_within_half_a_minute() {
+    let mut world = being_disabled();
+    world.advance(PROPAGATION);
+    world.sweep();
+    for _ in 0..12 {
+        world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+        let pause = world.pass().requeue;
+        assert!(pause <= Duration::from_secs(30), "{pause:?}");
+        assert_eq!(world.ready().1, "AccessDenied");
+        assert!(world.message().contains("the group as disabled"), "{}", world.message());
+        world.advance(pause);
+    }
+    world.tenant_comes("late");
+    world.at_once();
+    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+}
+
+#[test]
+fn a_group_whose_tenants_cannot_be_read_for_a_settle_window_is_served_again_and_its_deletion_waits() {
+    for rolled_out in [false, true] {
+        let mut world = being_disabled();
+        if rolled_out {
+            world.advance(PROPAGATION);
+        }
+        world.sweep();
+        for _ in 0..64 {
+            world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
+        }
+        let mut off_for = Duration::ZERO;
+        while !world.group().unwrap().resource.enabled {
+            let pause = world.pass().requeue;
+            world.advance(pause);
+            off_for += pause;
+        }
+        assert!(off_for <= Duration::from_mins(2), "{off_for:?}");
+        let told = world.events.iter().find(|event| event.reason.as_str() == "EnabledAgain").unwrap();
+        assert!(told.note.contains("its distribution tenants cannot be read"), "{}", told.note);
+        world.pass();
+        assert_eq!(world.ready().1, "AccessDenied");
+        world.faults_stop();
+        world.settle();
+        assert_eq!(world.group(), None, "once they can be read, the deletion goes on");
+    }
+}
+
+#[test]
+fn without_lists_a_protected_deletion_puts_a_group_back_up_that_is_off_for_whatever_reason() {
+    type Off = fn() -> World;
+    let offs: [(&str, Off); 2] = [
+        ("by others", || {
+            let mut world = World::new(spec());
+            world.edit(|spec| spec.deletion_protection = true);
+            world.settle();
+            world.delete();
+            world.at_once();
+            let off = cloudfront_simulator::admin::GroupPatch { enabled: Some(false), ..Default::default() };
+            world.somebody_edits(off);
+            world.snapshot = None;
+            world
+        }),
+        ("by its deletion, before a crash", || {
+            let mut world = World::new(spec());
+            world.settle();
+            world.delete();
+            world.pass_without_storing();
+            world.crash();
+            world.edit(|spec| spec.deletion_protection = true);
+            world
+        }),
+    ];
+    for (why, off) in offs {
+        let mut world = off();
+        assert!(!world.group().unwrap().resource.enabled, "{why}");
+        world.at_once();
+        assert!(world.group().unwrap().resource.enabled, "{why}: {}", world.message());
+        assert_eq!(world.ready().1, "DeletionProtected", "{why}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use connection_group_operator::{
     api::ConnectionGroup,
     cloudfront::{ErrorClass, Operation::ListConnectionGroups},
-    orphans::Scope,
+    orphans::{Namespaces, Scope},
     sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
@@ -33,8 +33,8 @@ impl Objects for Cache {
     }
 
     /// Or the sweep would look for orphans besides.
-    fn are_synced(&self) -> bool {
-        false
+    fn known_in(&self) -> Namespaces {
+        Namespaces::Only(BTreeSet::new())
     }
 
     fn wake(&self, _: ObjectRef<ConnectionGroup>) {}
@@ -55,7 +55,6 @@ async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) 
     let scope = Scope {
         owner_id: world.policy.owner_id.clone(),
         installations: vec![world.policy.installation.clone()],
-        namespaces: BTreeSet::new(),
         settle_window: world.policy.settle_window,
     };
     let objects = Arc::new(Cache { before, after, changes_at: Instant::now() + Duration::from_secs(second) });

@@ -2,10 +2,10 @@
 //! status says, and what exists at CloudFront, in every combination. One pass of the shipping reconcile over each; what
 //! it has to plan, do and say is in `rows.rs`.
 
-mod axes;
+pub mod axes;
 mod plans;
 mod rows;
-mod worlds;
+pub mod worlds;
 
 use std::collections::BTreeMap;
 

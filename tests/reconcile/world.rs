@@ -125,6 +125,23 @@ impl World {
         }
     }
 
+    /// The same world once more, with an account of its own.
+    pub fn fork(&self) -> Self {
+        Self {
+            port: self.port.fork(),
+            object: self.object.clone(),
+            policy: self.policy.clone(),
+            memory: self.memory.clone(),
+            snapshot: self.snapshot.clone(),
+            list_trouble: self.list_trouble.clone(),
+            events: self.events.clone(),
+            drift: self.drift.clone(),
+            wall_ahead: self.wall_ahead,
+            elapsed: self.elapsed,
+            process_start: self.process_start,
+        }
+    }
+
     /// One complete list, a moment after everything so far.
     pub fn sweep(&mut self) {
         self.advance(Duration::from_millis(1));
@@ -151,6 +168,22 @@ impl World {
         self.object.status = Some(stored);
         self.events.extend(outcome.events.clone());
         self.drift.extend(outcome.drift.iter().map(|drift| drift.field.clone()));
+        outcome
+    }
+
+    /// One pass over that port, an account like this world's; its status is stored.
+    pub fn pass_on<C: CloudFront>(&mut self, port: &C) -> Outcome {
+        let clock = self.clock();
+        let around = Surroundings {
+            port,
+            policy: &self.policy,
+            snapshot: self.snapshot.as_ref(),
+            list_trouble: self.list_trouble.as_ref(),
+            clock: &clock,
+            view: &UpToDate,
+        };
+        let outcome = now(reconcile(&self.object, &mut self.memory, &around));
+        self.object.status = Some(outcome.status.clone());
         outcome
     }
 

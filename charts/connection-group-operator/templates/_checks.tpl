@@ -18,4 +18,27 @@
 {{- if eq (int .Values.metrics.port) (int .Values.health.port) -}}
 {{- fail "metrics.port and health.port must differ" -}}
 {{- end -}}
+{{- /* What is not set is the operator's own default. */ -}}
+{{- $callTimeout := .Values.aws.callTimeout | default "30s" -}}
+{{- $settleWindow := .Values.reconcile.createSettleWindow | default "60s" -}}
+{{- $call := include "connection-group-operator.milliseconds" $callTimeout | int64 -}}
+{{- $settle := include "connection-group-operator.milliseconds" $settleWindow | int64 -}}
+{{- $grace := mul 1000 (int64 .Values.terminationGracePeriodSeconds) -}}
+{{- if lt $settle $call -}}
+{{- fail (printf "reconcile.createSettleWindow (%s) must not be shorter than aws.callTimeout (%s): a request to create a group may take effect until its answer is given up" $settleWindow $callTimeout) -}}
+{{- end -}}
+{{- if lt $grace (add $call 25000) -}}
+{{- fail (printf "terminationGracePeriodSeconds (%ds) must be at least aws.callTimeout (%s) plus 25s: a Pod that is killed earlier loses the results of its last calls, and keeps the next leader waiting for its Lease" (div $grace 1000) $callTimeout) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* How many milliseconds a duration has, such as 1m30s. */ -}}
+{{- define "connection-group-operator.milliseconds" -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 -}}
+{{- $sum := 0 -}}
+{{- range regexFindAll "[0-9]+(ms|s|m|h|d)" . -1 -}}
+{{- $unit := regexFind "[a-z]+" . -}}
+{{- $sum = add $sum (mul (get $units $unit) (trimSuffix $unit . | int64)) -}}
+{{- end -}}
+{{- $sum -}}
 {{- end -}}

@@ -5,7 +5,8 @@
 pub enum Class {
     /// A group that serves although its spec says off: the emergency switch.
     SwitchOff,
-    /// What a person asked for and has not been answered: a new generation, a deletion, a requested reconcile, traffic that is down against the spec.
+    /// What a person asked for and has not been answered: a new generation, a deletion, a requested reconcile, traffic that is down against the spec
+    /// although no deletion took it down.
     Asked,
     /// The list of the account. One at a time, so that it takes little; behind everything in trouble it would be too old to prove anything.
     Inventory,

@@ -233,6 +233,63 @@ async fn a_waiter_that_turns_to_its_call_anew_keeps_its_place_and_moves_up_when_
     assert_eq!(*order.lock().unwrap(), ["second", "first"]);
 }
 
+/// A look at a group that its deletion has taken out of service: whether a tenant has come.
+const LOOK: [Operation; 3] = [GET, TAGS, Operation::ListDistributionTenants];
+
+/// Such looks, one each half minute after the last, at so many groups.
+fn deletions_under_way(queue: &CallQueue, groups: usize, looked: &Gaps) {
+    for group in 0..groups {
+        let (queue, looked) = (queue.clone(), looked.clone());
+        tokio::spawn(async move {
+            loop {
+                reconcile(&queue, Class::Progress, &LOOK).await;
+                looked.note(group);
+                tokio::time::sleep(seconds(30.0)).await;
+            }
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_600_groups_off_for_their_deletion_an_edit_is_served_within_2_s_and_each_of_them_is_looked_at_in_its_round()
+ {
+    let queue = CallQueue::new(2.0, 10);
+    let looked = Gaps::default();
+    deletions_under_way(&queue, 600, &looked);
+    let began = Instant::now();
+    let (mut longest, mut edits) = (Duration::ZERO, 0);
+    while began.elapsed() < Duration::from_hours(3) {
+        tokio::time::sleep(seconds(29.3)).await;
+        longest = longest.max(reconcile(&queue, Class::Asked, &[GET, TAGS, Operation::UpdateConnectionGroup]).await);
+        edits += 1;
+    }
+    assert!(longest <= seconds(2.0), "one of {edits} edits waited for {longest:?}");
+    // No rule looks at all of them each half minute: that would be 60 calls a second.
+    let round = seconds(600.0 * 3.0 / (2.0 - 3.0 / 29.3));
+    let (gap, _) = looked.longest_and_fewest();
+    assert!(gap <= round + seconds(30.0), "one was not looked at for {gap:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_600_objects_in_trouble_ten_groups_off_for_their_deletion_are_looked_at_about_each_half_minute() {
+    let queue = CallQueue::new(2.0, 10);
+    for _ in 0..600 {
+        let queue = queue.clone();
+        tokio::spawn(async move {
+            loop {
+                reconcile(&queue, Class::Rest, &[GET, TAGS]).await;
+                tokio::time::sleep(BACKOFF).await;
+            }
+        });
+    }
+    let looked = Gaps::default();
+    deletions_under_way(&queue, 10, &looked);
+    tokio::time::sleep(Duration::from_hours(3)).await;
+    let (gap, times) = looked.longest_and_fewest();
+    assert!(gap <= seconds(35.0), "one was not looked at for {gap:?}");
+    assert!(times >= 300, "one was looked at {times} times only");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_throttled_create_slows_no_read_and_fails_at_once_within_a_reservation() {
     let queue = CallQueue::new(2.0, 100);

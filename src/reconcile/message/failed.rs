@@ -2,9 +2,11 @@
 //!
 //! They stay the same from one failed try to the next, so that status is written once: request ids and the time of the next try are in the log.
 
-use super::{VALUE_LIMIT, one_line};
+use std::time::Duration;
+
+use super::{VALUE_LIMIT, one_line, time};
 use crate::{
-    cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Snapshot},
+    cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Snapshot},
     reconcile::desired::{Anycast, Desired},
 };
 
@@ -32,23 +34,18 @@ pub fn trouble(error: &ApiError, resource: &str) -> String {
     format!("{what} {AGAIN}")
 }
 
-/// Which of the two quotas of connection groups it may be, with what the last list shows.
+/// Which of the two quotas of connection groups a Create may have met, with what the last list shows.
 pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>) -> String {
     let total = snapshot.map(|list| format!(" (the account has {} groups)", list.groups.len())).unwrap_or_default();
-    let quota = match (&desired.anycast, error.operation) {
-        (Anycast::Attached(list), operation) => {
+    let quota = match &desired.anycast {
+        Anycast::Attached(list) => {
             let on_list = |snapshot: &Snapshot| {
                 snapshot.groups.values().filter(|group| group.anycast_ip_list_id.as_ref() == Some(list)).count()
             };
             let used = snapshot.map(|s| format!(" ({} use it now)", on_list(s))).unwrap_or_default();
-            let account = if operation == Operation::CreateConnectionGroup {
-                format!("of connection groups per account{total}, or ")
-            } else {
-                String::new()
-            };
-            format!("{account}of groups on Anycast list {list}{used}")
+            format!("of connection groups per account{total}, or of groups on Anycast list {list}{used}")
         }
-        (Anycast::Unnamed | Anycast::Detached, _) => format!("of connection groups per account{total}"),
+        Anycast::Unnamed | Anycast::Detached => format!("of connection groups per account{total}"),
     };
     format!(
         "The quota {quota} is used up{}. Nothing was changed. Free a place or ask AWS to raise the quota. {AGAIN}",
@@ -76,10 +73,13 @@ pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> Str
 }
 
 /// The same of a group that is to live on.
-pub fn confirming_absence(name: &GroupName, list_trouble: Option<&ApiError>) -> String {
+pub fn confirming_absence(name: &GroupName, list_trouble: Option<&ApiError>, settle_window: Duration) -> String {
     let proof = match list_trouble {
-        None => "a complete list of the account's groups confirms it",
-        Some(_) => "it says so again a settle window (a minute) later, as the account's groups cannot be listed",
+        None => "a complete list of the account's groups confirms it".to_owned(),
+        Some(_) => format!(
+            "it says so again a settle window ({}) later, as the account's groups cannot be listed",
+            time(settle_window)
+        ),
     };
     format!(
         "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
@@ -137,6 +137,7 @@ mod tests {
     use super::*;
     use crate::{
         api::{ConnectionGroup, ConnectionGroupSpec},
+        cloudfront::Operation,
         reconcile::desired::Intent,
     };
 
@@ -158,7 +159,7 @@ mod tests {
         ("ipv4_only_list", |error| ipv4_only_list(&AnycastIpListId::new("aip_1"), error)),
         ("invalid", invalid),
         ("confirming_gone", |error| confirming_gone(&name(), Some(error))),
-        ("confirming_absence", |error| confirming_absence(&name(), Some(error))),
+        ("confirming_absence", |error| confirming_absence(&name(), Some(error), Duration::from_mins(1))),
     ];
 
     #[test]

@@ -34,8 +34,10 @@ pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snaps
     let unanswered = known.spec_is_new() || known.look == Look::Afresh;
     match Traffic::while_deleted(object, known) {
         Traffic::OnAgainstSpec(_) => return Class::SwitchOff,
-        Traffic::OffAgainstSpec(_) => return Class::Asked,
-        Traffic::AsTheSpecSays => {}
+        // A tenant may have come, also if the last try was refused, so it does not wait among all that nobody waits for. Nor is it news: hundreds of
+        // deletions that wait must not hold up an edit.
+        Traffic::OffAgainstSpec(_) if !unanswered => return Class::Progress,
+        Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
     }
     match Traffic::of(object, known, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
@@ -70,7 +72,7 @@ enum Since {
 }
 
 impl Traffic {
-    /// Of a group that is to be deleted: should a tenant come, or the deletion be held back, it is put right at once.
+    /// Of a group that is to be deleted: should a tenant come, or the deletion be held back, it is put right.
     fn while_deleted(object: &ConnectionGroup, known: &Known<'_>) -> Self {
         let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && known.deleting;
         match known.status.enabled.filter(|_| managed) {

@@ -48,7 +48,8 @@ impl<'a> Canon<'a> {
             canon.put(memory.unowned_for(&seen.id, now) >= policy.settle_window);
         });
         self.put(memory.absent_for(now).map(|time| time >= policy.settle_window));
-        self.put(memory.delete_refused.map(|(first, _)| now.since(first) >= policy.settle_window));
+        self.put(memory.delete_refused.is_some());
+        self.put(memory.usage_unknown_for(now).map(|time| time >= policy.settle_window));
         self.put(memory.is_in_use_unlisted(now, policy.settle_window));
         self.trial(&memory.trial, operator, now);
         let dispute = &memory.dispute;

@@ -76,8 +76,8 @@ pub fn memory() -> impl Strategy<Value = Memory> {
         .prop_map(|(id, since)| Unowned { id: GroupId::new(id), since });
     let moments = (maybe(), moment(), maybe(), prop::option::of(unowned), maybe());
     let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
-    (any::<u32>(), moments, dispute).prop_map(
-        |(failures, (last_write, last_claim, deep_check_at, unowned, absent_since), (rounds, is_open))| {
+    (any::<u32>(), any::<bool>(), moments, dispute).prop_map(
+        |(failures, unanswered, (last_write, last_claim, deep_check_at, unowned, absent_since), (rounds, is_open))| {
             let mut dispute = Dispute::default();
             for round in rounds {
                 dispute.put_right(round);
@@ -86,6 +86,8 @@ pub fn memory() -> impl Strategy<Value = Memory> {
             Memory {
                 failures,
                 last_write,
+                unanswered,
+                made: None,
                 last_claim,
                 deep_check_at,
                 dispute,
@@ -93,6 +95,7 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 absent_since,
                 trial: Trial::default(),
                 tenants_left_out_since: None,
+                usage_unknown_since: None,
                 delete_refused: None,
             }
         },

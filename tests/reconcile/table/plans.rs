@@ -52,6 +52,7 @@ axis! {
         TagsOfAnother,
         OwnerMayShow,
         OwnerTagMissing,
+        OwnerUnstated,
         Flapping,
         MembersRefused,
         NotOwned,
@@ -62,7 +63,7 @@ axis! {
 }
 
 /// Plans that no row can meet, a row being one pass of a process that has done nothing about the object yet; and why.
-pub const NOT_IN_ONE_PASS: [(Name, &str); 7] = [
+pub const NOT_IN_ONE_PASS: [(Name, &str); 8] = [
     (Name::ClaimMayLand, "whatever an earlier process sent has had the time to land"),
     (Name::NotLooked, "only news of a write of our own is waited for, and nothing was written before"),
     (Name::Listed, "the list suffices only where this generation of the spec has been looked at before"),
@@ -72,6 +73,7 @@ pub const NOT_IN_ONE_PASS: [(Name, &str); 7] = [
     ),
     (Name::Flapping, "an earlier change of others must have been put right just before"),
     (Name::ConfirmAbsence, "the list is newer than everything that could still land, and so confirms it"),
+    (Name::OwnerUnstated, "no row has a tag without a value"),
     (Name::MembersRefused, "CloudFront must have refused a member in an earlier pass"),
 ];
 
@@ -111,10 +113,11 @@ impl Name {
                 Finding::Blocked(Block::DeletionProtected(_)) => Self::DeletionProtected,
                 Finding::Blocked(Block::InUse(..)) => Self::InUse,
                 Finding::Blocked(Block::TagsPending(_)) => Self::TagsPending,
-                Finding::Blocked(Block::ClaimMayLand(_)) => Self::ClaimMayLand,
+                Finding::Blocked(Block::ClaimMayLand(..)) => Self::ClaimMayLand,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
                 Finding::Blocked(Block::OwnerTagMissing(..)) => Self::OwnerTagMissing,
+                Finding::Blocked(Block::OwnerUnstated) => Self::OwnerUnstated,
                 Finding::Blocked(Block::Flapping(..)) => Self::Flapping,
                 Finding::MembersRefused(..) => Self::MembersRefused,
                 Finding::Refuse(_, Refusal::NotOwned(_)) => Self::NotOwned,
@@ -208,6 +211,7 @@ impl Name {
             | Self::TagsOfAnother
             | Self::OwnerMayShow
             | Self::OwnerTagMissing
+            | Self::OwnerUnstated
             | Self::Flapping
             | Self::MembersRefused
             | Self::NotOwned

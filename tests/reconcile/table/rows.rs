@@ -84,8 +84,8 @@ fn managed(case: &Case) -> Expected {
             // A tag of ours that the spec no longer names is removed.
             AtRest => ready(Name::Untag, "Deployed"),
         },
-        // Its version left no identity: ours goes on it before anything else.
-        Exists::OursUnmarked => marked(case),
+        // Its version left no identity: ours goes on it before anything else. It is as the spec says already.
+        Exists::OursUnmarked => ready(Name::Mark, "Deployed"),
         // The administrator's decision passes it on, whatever the object says.
         Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
         // The same object in another cluster: only one of the two acts.
@@ -113,14 +113,6 @@ fn managed(case: &Case) -> Expected {
         Exists::Another => stalled(Name::NotOwned, "NotOwned"),
         // Nor the account's own group.
         Exists::Default => stalled(Name::DefaultGroup, "DefaultGroup"),
-    }
-}
-
-/// What people were told of the object stays true.
-fn marked(case: &Case) -> Expected {
-    match case.record {
-        Unseen => reconciling(Name::Mark, "Tagged"),
-        AtRest => ready(Name::Mark, "Deployed"),
     }
 }
 
@@ -215,7 +207,7 @@ fn deleted(case: &Case) -> Expected {
         // What is not yet disabled everywhere is waited for.
         Exists::OursBeingDisabled => reconciling(Name::AwaitDisabled, "Disabling"),
         // Ours in this installation first; in another one it is not ours to touch.
-        Exists::OursUnmarked => marked(case),
+        Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
         Exists::OursOfPredecessor => taken_over_to_be_parted(case),
         Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
@@ -243,7 +235,7 @@ fn retained(case: &Case) -> Expected {
         // But nothing is left off against the spec.
         Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
         // Ours in this installation first; in another one it is not ours to touch.
-        Exists::OursUnmarked => marked(case),
+        Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
         Exists::OursOfPredecessor => taken_over_to_be_parted(case),
         Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // Our owner tag is off already, as after a pass whose end was lost.

@@ -241,6 +241,8 @@ fn etcd(tools: &Tools, folder: &RunFolder) -> Launch {
     Launch::new("etcd", tools.etcd(), folder.path())
         // Data that nobody reads again needs no fsync.
         .args(["--unsafe-no-fsync", "--logger=zap", "--log-level=warn"])
+        // Old versions are not compacted within a test, and hundreds of objects of a megabyte have many.
+        .args(["--quota-backend-bytes=8589934592"])
         .args([format!("--data-dir={}", data.display())])
         .args([format!("--listen-client-urls={ETCD}"), format!("--advertise-client-urls={ETCD}")])
         .args(["--listen-peer-urls=unix://peer.sock:0"])

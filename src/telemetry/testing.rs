@@ -1,0 +1,41 @@
+//! What is logged while something is done. In: what to do. Out: the log lines.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tracing_subscriber::{fmt, layer::SubscriberExt};
+
+use super::lines::JsonLines;
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The text that is logged by this thread meanwhile.
+pub fn logged(done: impl FnOnce()) -> String {
+    let written = Written::default();
+    let writer = written.clone();
+    let layer = fmt::layer().json().event_format(JsonLines).with_writer(move || writer.clone());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), done);
+    let bytes = written.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Level and message of each line that is logged by this thread meanwhile.
+pub fn told(done: impl FnOnce()) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let lines = logged(done);
+    let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.map(|line| (text(&line["level"]), text(&line["message"]))).collect()
+}

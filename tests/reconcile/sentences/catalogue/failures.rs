@@ -1,0 +1,133 @@
+//! Of calls that failed, and of what CloudFront refused.
+
+use connection_group_operator::{
+    api::DeletionPolicy,
+    cloudfront::{ErrorClass, Listing, Operation::UpdateConnectionGroup},
+};
+
+use super::{Sentence, advises, says};
+use crate::sentences::facts::Facts;
+
+pub const SENTENCES: &[Sentence] = &[
+    says("It is tried again by itself, after 5 minutes at the latest.", |f, _| f.is_tried_within(300)),
+    says("CloudFront throttled {op}.", |f, places| f.failed(places[0], |class| class == ErrorClass::Throttled)),
+    says("AWS refused cloudfront:{op} on {text}. Allow this action to the operator's role.", |f, places| {
+        f.failed(places[0], |class| class == ErrorClass::AccessDenied)
+    }),
+    says(
+        "No usable AWS credentials for {op}{cause}. Check the ServiceAccount's role or the credentials of the Pod, and --aws-region.",
+        |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
+    ),
+    says("{op} on {text} failed{cause}.", |f, places| {
+        let is_left_out = f.heard.tenants.as_ref().is_some_and(|tenants| tenants.listing == Listing::LeftOut);
+        f.failed(places[0], |_| true) || (places[0] == "ListDistributionTenants" && is_left_out)
+    }),
+    says("CloudFront refused {op}{cause}.", |f, places| {
+        f.failed(places[0], |class| class == ErrorClass::InvalidArgument)
+    }),
+    says("Correct the spec.", |f, _| !f.world.deleting),
+    says("The quota {text} is used up{cause}.", |f, places| {
+        let total = places[0].split_once("(the account has ").and_then(|(_, rest)| rest.split_once(" groups"));
+        let is_counted = total.is_none_or(|(count, _)| count.parse() == Ok(f.world.groups_listed));
+        is_counted && f.failed("CreateConnectionGroup", |class| class == ErrorClass::LimitExceeded)
+    }),
+    says("Free a place or ask AWS to raise the quota.", |f, _| !f.world.deleting),
+    says("Anycast list {id} does not exist in this account.", |f, places| {
+        (f.world.lies || !f.world.lists.iter().any(|list| list == places[0])) && is_wanted(f, places[0])
+    }),
+    says("Correct spec.anycastIpListId or create the list.", |f, _| !f.world.deleting),
+    says("Anycast list {id} is IPv4-only, so spec.ipv6Enabled must be false{cause}.", |f, places| {
+        is_wanted(f, places[0]) && f.spec().ipv6_enabled
+    }),
+    says(
+        "CloudFront does not accept the change while an earlier one is {name}; it is sent again once that is rolled out.",
+        |f, places| {
+            f.says(places[0])
+                && f.failed("UpdateConnectionGroup", |class| class == ErrorClass::InUse)
+                && f.changed_nothing()
+        },
+    ),
+    says(
+        "When last read, the group was off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
+        |f, _| f.spec().enabled && f.world.deleting && f.spec().deletion_policy == DeletionPolicy::Retain,
+    ),
+    says("When last read, the group was off although spec.enabled is true.", |f, _| {
+        f.spec().enabled && f.world.deleting
+    }),
+    says(
+        "CloudFront refused an update of {names} together; each is updated alone next, so that one does not hold up the others.",
+        |f, _| f.failed("UpdateConnectionGroup", |_| true) && f.is_tried_within(0) && f.changed_nothing(),
+    ),
+    says(
+        "CloudFront refused {name} {value} for connection group {name}: the Anycast list does not exist in this account ({text}).",
+        |f, places| {
+            let exists = f.world.lists.iter().any(|list| list == places[1].trim_matches('\''));
+            f.is_name(places[2]) && (f.world.lies || !exists) && was_refused(f)
+        },
+    ),
+    says(
+        "CloudFront refused {name} {value} for connection group {name}: the Anycast list is IPv4-only ({text}).",
+        |f, places| f.is_name(places[2]) && was_refused(f),
+    ),
+    says("CloudFront refused {name} {value} for connection group {name}: a quota is used up ({text}).", |f, places| {
+        f.is_name(places[2]) && was_refused(f)
+    }),
+    says(
+        "CloudFront refused {name} {value} for connection group {name}: the group is in use ({text}).",
+        |f, places| f.is_name(places[2]) && was_refused(f),
+    ),
+    says(
+        "CloudFront refused {name} {value} for connection group {name}: it conflicts with something that exists ({text}).",
+        |f, places| f.is_name(places[2]) && was_refused(f),
+    ),
+    says("CloudFront refused {name} {value} for connection group {name} ({text}).", |f, places| {
+        f.is_name(places[2]) && was_refused(f)
+    }),
+    says(
+        "CloudFront refused to detach Anycast list {id} from connection group {name}: {text} ({text}).",
+        |f, places| f.list() == Some(places[0]) && f.is_name(places[1]) && was_refused(f),
+    ),
+    says("CloudFront refused to detach Anycast list {id} from connection group {name} ({text}).", |f, places| {
+        f.list() == Some(places[0]) && f.is_name(places[1]) && was_refused(f)
+    }),
+    says(
+        "CloudFront was asked to detach Anycast list {id} from connection group {name}, accepted that, and keeps it attached.",
+        |f, places| f.list() == Some(places[0]) && f.is_name(places[1]) && f.done(UpdateConnectionGroup),
+    ),
+    advises("With this list spec.ipv6Enabled must be false."),
+    advises("Free a place, or ask AWS to raise the quota."),
+    advises("Remove what stands in the way, or change the spec."),
+    advises("Put spec.anycastIpListId back, or detach the list by other means."),
+    // An event ends with it.
+    advises("Correct spec.anycastIpListId or create the list. (AWS request id {id})"),
+    advises("With this list spec.ipv6Enabled must be false. (AWS request id {id})"),
+    advises("Free a place, or ask AWS to raise the quota. (AWS request id {id})"),
+    advises("Remove what stands in the way, or change the spec. (AWS request id {id})"),
+    advises("Put spec.anycastIpListId back, or detach the list by other means. (AWS request id {id})"),
+    advises("Correct the spec. (AWS request id {id})"),
+    says("It holds up no other part of the spec.", |f, _| {
+        // A member that is refused for a reason that has no name in status is not on record; it waits for itself.
+        let is_unrecorded =
+            |class| matches!(class, ErrorClass::AccessDenied | ErrorClass::Unexpected | ErrorClass::NotFound);
+        let waits = usize::from(f.was_refused(UpdateConnectionGroup, is_unrecorded));
+        f.is_tried_within(1) || f.differing().len() <= refusals(f) + waits
+    }),
+    says(
+        "What was refused is tried again within 5 minutes, and at once when the spec changes or reconcile-requested-at is set.",
+        |f, _| f.is_tried_within(300),
+    ),
+    advises("It is asked for again when the spec changes or reconcile-requested-at is set."),
+];
+
+fn is_wanted(f: &Facts<'_>, list: &str) -> bool {
+    f.spec().anycast_ip_list_id.as_deref() == Some(list)
+}
+
+fn was_refused(f: &Facts<'_>) -> bool {
+    f.was_refused(UpdateConnectionGroup, |_| true)
+}
+
+/// Refusals that the object's status lists.
+fn refusals(f: &Facts<'_>) -> usize {
+    f.world.refused
+}

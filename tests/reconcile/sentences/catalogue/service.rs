@@ -1,0 +1,188 @@
+//! Of a group that is there: whether it serves, whether it is rolled out, what was changed, what others did.
+
+use connection_group_operator::cloudfront::Operation::{
+    CreateConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup,
+};
+
+use super::{Sentence, advises, says};
+use crate::sentences::{
+    facts::Facts,
+    grammar::{change, difference},
+};
+
+pub const SENTENCES: &[Sentence] = &[
+    says("Deployed at {id}.", |f, places| f.says("Deployed") && f.enabled() == Some(true) && is_endpoint(f, places[0])),
+    says("Deployed at its routing endpoint.", |f, _| f.says("Deployed") && f.enabled() == Some(true)),
+    says("Deployed and disabled: its routing endpoint serves no traffic.", |f, _| {
+        f.says("Deployed") && f.enabled() == Some(false)
+    }),
+    says("Deployed and disabled: {id} serves no traffic.", |f, places| {
+        f.says("Deployed") && f.enabled() == Some(false) && is_endpoint(f, places[0])
+    }),
+    says("Deployed at {id}; CloudFront's answer does not state whether the group is enabled.", |f, _| {
+        f.says("Deployed") && f.heard.group.as_ref().is_some_and(|group| group.config.enabled.is_none())
+    }),
+    says(
+        "CloudFront's answer does not state whether the last change has been rolled out; the operator reads it again.",
+        |f, _| f.heard.deployment.is_none(),
+    ),
+    says("CloudFront's answer does not state whether IPv6 is enabled.", |f, _| {
+        f.heard.group.as_ref().is_none_or(|group| group.config.ipv6_enabled.is_none())
+    }),
+    says("CloudFront says {name}; rolling a change out usually takes minutes.", |f, places| f.says(places[0])),
+    says("CloudFront says {name} since {id}; rolling a change out usually takes minutes.", |f, places| {
+        f.says(places[0])
+    }),
+    says("Connection group {name} was created as {id}.", |f, places| {
+        f.is_name(places[0]) && f.heard.changed_by(CreateConnectionGroup)
+    }),
+    says("{changes}.", |f, places| f.heard.changed_by(UpdateConnectionGroup) && are_made(f, places[0])),
+    says("Somebody else's change was corrected: {changes}.", |f, places| {
+        f.others_changed && f.heard.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
+    }),
+    says("Tags were set: {names}.", |f, places| {
+        let has = |key: &str| f.heard.tags.get(key) == f.spec().tags.get(key);
+        f.heard.changed_by(TagResource) && places[0].split(", ").all(has)
+    }),
+    says("Tags were removed: {names}.", |f, places| {
+        f.heard.changed_by(UntagResource) && places[0].split(", ").all(|key| !f.heard.tags.contains_key(key))
+    }),
+    says("A part of the configuration matches the spec; the rest is updated next.", |f, _| {
+        f.differing().iter().any(|what| *what != "tags") && f.is_tried_within(0)
+    }),
+    says("The tags are updated next.", |f, _| f.is_tried_within(1)),
+    says("{drift}", |f, places| {
+        let items = places[0].split("; ").filter_map(difference);
+        items.clone().count() == f.world.drift && items.clone().all(|(field, is, _)| f.reads(field, is))
+    }),
+    says(
+        "Anycast list {id} is attached, and status does not show that this object attached it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
+         field to none to detach it.",
+        |f, places| {
+            let listed = f.world.row.as_ref().and_then(|row| row.anycast_ip_list_id.as_ref());
+            let is_attached = f.list() == Some(places[0]) || listed.is_some_and(|list| list.as_str() == places[0]);
+            let is_on_record = f.world.status_attached.as_deref() == Some(places[0]);
+            is_attached && !is_on_record && f.spec().anycast_ip_list_id.is_none()
+        },
+    ),
+    says("Our owner tag is still on the group: mode Observe writes nothing.", |f, _| {
+        f.is_marked_as_ours() && !f.manages() && f.changed_nothing()
+    }),
+    says(
+        "No connection group {name} exists. In mode Observe the operator creates none; it looks for the group in each list of the account.",
+        |f, places| f.is_name(places[0]) && f.said_absent() && !f.manages(),
+    ),
+    says(
+        "Connection group {name} ({id}) was deleted by somebody else; it is created again, with another routing endpoint.",
+        |f, places| f.is_name(places[0]) && f.is_gone() && !f.world.deleting && f.is_tried_within(0),
+    ),
+    says(
+        "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
+         The group counts as deleted once a complete list of the account's groups confirms it.",
+        |f, places| f.is_name(places[0]) && f.said_absent() && f.changed_nothing() && f.world.status_id.is_some(),
+    ),
+    says(
+        "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
+         The group counts as deleted once it says so again a settle window ({text}) later, as the account's groups cannot be listed.",
+        |f, places| {
+            f.is_name(places[0])
+                && f.said_absent()
+                && f.changed_nothing()
+                && f.world.status_id.is_some()
+                && f.world.list_fails
+                && is_settle_window(f, places[1])
+        },
+    ),
+    says(
+        "Somebody else keeps changing this connection group: the operator has just corrected the third change, less than an hour after the one before. It \
+         corrects further ones after a pause that grows to 5 minutes; only switching the group off, where spec.enabled is false, never waits. Remove the \
+         group from the other tool, or let that tool decide with mode: Observe.",
+        |f, _| f.corrected == 3 && f.heard.changed_by(UpdateConnectionGroup),
+    ),
+    says(
+        "Somebody else keeps changing connection group {name}: {drift}. The operator has corrected {n} change(s), leaves this one as it is for {text}, and \
+         then corrects it. Remove the group from the other tool, or let that tool decide with mode: Observe.",
+        |f, places| {
+            let items = places[1].split("; ").filter_map(difference);
+            let are_so = items.clone().all(|(field, is, says)| is != says && f.reads(field, is));
+            f.is_name(places[0])
+                && f.others_changed
+                && f.changed_nothing()
+                && are_so
+                && places[2].parse() == Ok(f.corrected)
+                && humantime::parse_duration(places[3]).is_ok_and(|pause| f.requeue <= pause)
+        },
+    ),
+    says(
+        "CloudFront accepted the change but shows another configuration (enabled {name}, IPv6 {name}, Anycast list {id}) than was asked for (enabled {name}, \
+         IPv6 {name}, Anycast list {id}); it is read again shortly.",
+        |f, places| places[..3] != places[3..] && f.is_tried_within(300),
+    ),
+    says(
+        "CloudFront's answer to an update of connection group {name} no longer shows what the group had before: {names}. The operator does not manage it and \
+         did not ask for its removal. If it is needed, set it again with the tool that set it.",
+        |f, places| {
+            let had = |element: &str| {
+                f.before.is_some_and(|group| group.resource.further_elements.contains_key(element))
+                    && f.after.is_some_and(|group| !group.resource.further_elements.contains_key(element))
+            };
+            f.is_name(places[0]) && f.heard.changed_by(UpdateConnectionGroup) && places[1].split(", ").all(had)
+        },
+    ),
+    says(
+        "The group was disabled, as spec.enabled says, while {n} distribution tenant(s) use it: {names}. Their traffic is down.",
+        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 0 && was_disabled(f),
+    ),
+    says(
+        "The group was disabled, as spec.enabled says, while distribution tenants use it, none of which CloudFront's answer names. Their traffic is down.",
+        |f, _| f.has_tenants() && f.tenants() == 0 && was_disabled(f),
+    ),
+    says(
+        "The group was disabled, as spec.enabled says, while {n} distribution tenant(s) use it: {names} and {n} more. Their traffic is down.",
+        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 10 && was_disabled(f),
+    ),
+    says("The group was disabled, as spec.enabled says.", |f, _| was_disabled(f)),
+    says("Could not determine whether tenants use the group{cause}; if they do, their traffic is down.", |f, _| {
+        was_disabled(f) && f.failed("ListDistributionTenants", |_| true)
+    }),
+    says(
+        "Could not determine whether tenants use the group{cause}; if they do, their traffic is down. (AWS request id {id})",
+        |f, _| was_disabled(f) && f.failed("ListDistributionTenants", |_| true),
+    ),
+    says("Suspended by spec.suspend: CloudFront is neither read nor changed.", |f, _| {
+        f.spec().suspend && f.heard.calls.is_empty() && !f.world.deleting
+    }),
+    says("When last read, the group was disabled, as spec.enabled says.", |f, _| {
+        f.enabled() == Some(false) && !f.spec().enabled
+    }),
+    says(
+        "When last read, the group was disabled although spec.enabled is true. Traffic of its tenants is down while this is suspended.",
+        |f, _| f.enabled() == Some(false) && f.spec().enabled,
+    ),
+    advises("Set spec.suspend to false to go on."),
+];
+
+fn is_endpoint(f: &Facts<'_>, endpoint: &str) -> bool {
+    let read = f.heard.group.as_ref().and_then(|group| group.routing_endpoint.as_deref());
+    // Before the first read: as it was read before this walk.
+    read.or(f.world.status_endpoint.as_deref()) == Some(endpoint)
+}
+
+/// Each change leads from what was there to what is there.
+fn are_made(f: &Facts<'_>, changes: &str) -> bool {
+    let is_made = |(field, from, to): (&str, &str, &str)| {
+        let value = |text: &str| if text == "nothing" { String::new() } else { text.to_owned() };
+        let was = f.interfered || Facts::field(f.before, field) == value(from);
+        f.world.lies || (was && Facts::field(f.after, field) == value(to))
+    };
+    changes.split(", ").filter_map(change).all(is_made)
+}
+
+fn was_disabled(f: &Facts<'_>) -> bool {
+    f.enabled() == Some(false) && !f.spec().enabled && f.heard.changed_by(UpdateConnectionGroup)
+}
+
+/// Whether the text names the settle window.
+pub fn is_settle_window(f: &Facts<'_>, text: &str) -> bool {
+    humantime::parse_duration(text) == Ok(f.world.settle_window)
+}

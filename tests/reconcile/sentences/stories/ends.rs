@@ -1,0 +1,134 @@
+//! How an object comes to its end.
+
+use std::time::Duration;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{
+    api::{DeletionPolicy, Mode},
+    cloudfront::{
+        ErrorClass,
+        Operation::{DeleteConnectionGroup, ListDistributionTenants},
+    },
+};
+
+use super::{enabled, without_lists as lists_fail};
+use crate::{
+    port::Fault,
+    sentences::walk::Walk,
+    world::{OWNER, PROPAGATION, World},
+};
+
+pub fn tenants_come_and_go(walk: &mut Walk<'_>) {
+    walk.world.tenant_comes("shop");
+    walk.after(World::delete, 2);
+    walk.after(|world| world.tenant_goes("shop"), 1);
+    walk.after(|world| world.tenant_comes("late"), 3);
+    walk.after(|world| world.tenant_goes("late"), 2);
+    walk.wait(PROPAGATION);
+    walk.passes(2);
+    walk.wait(Duration::from_mins(2));
+    walk.passes(4);
+}
+
+pub fn in_use_without_a_tenant(walk: &mut Walk<'_>) {
+    walk.after(World::delete, 1);
+    walk.wait(PROPAGATION);
+    for _ in 0..4 {
+        walk.world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
+        let pause = walk.pass().requeue;
+        walk.wait(pause.max(Duration::from_secs(30)));
+    }
+    walk.world.faults_stop();
+    walk.passes(3);
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
+}
+
+pub fn tenants_unread(walk: &mut Walk<'_>) {
+    walk.after(World::delete, 1);
+    for _ in 0..6 {
+        walk.world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
+        let pause = walk.pass().requeue;
+        walk.wait(pause);
+    }
+    walk.passes(3);
+}
+
+pub fn held_back(walk: &mut Walk<'_>) {
+    walk.after(World::delete, 1);
+    walk.after(|world| world.edit(|spec| spec.suspend = true), 1);
+    walk.after(
+        |world| {
+            world.edit(|spec| {
+                spec.suspend = false;
+                spec.deletion_protection = true;
+            });
+        },
+        2,
+    );
+    walk.listed(|world| world.somebody_edits(enabled(false)), 2);
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 2);
+    walk.after(|world| world.edit(|spec| spec.suspend = true), 1);
+    walk.after(
+        |world| {
+            world.edit(|spec| {
+                (spec.suspend, spec.enabled, spec.deletion_protection) = (false, true, false);
+                spec.deletion_policy = DeletionPolicy::Retain;
+            });
+        },
+        3,
+    );
+}
+
+pub fn many_tenants(walk: &mut Walk<'_>) {
+    for number in 0..12 {
+        walk.world.tenant_comes(&format!("shop-{number}"));
+    }
+    walk.after(World::delete, 2);
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
+}
+
+pub fn switched_off(walk: &mut Walk<'_>) {
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 2);
+    walk.after(World::delete, 1);
+    walk.after(|world| world.tenant_comes("shop"), 2);
+    walk.after(|world| world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain), 2);
+}
+
+pub fn without_lists(walk: &mut Walk<'_>) {
+    walk.after(World::delete, 1);
+    walk.world.advance(PROPAGATION);
+    lists_fail(walk);
+    for _ in 0..6 {
+        walk.pass();
+        walk.world.advance(Duration::from_mins(5));
+    }
+}
+
+pub fn after_a_crash(walk: &mut Walk<'_>) {
+    walk.world.crash();
+    walk.world.edit(|spec| spec.mode = Mode::Observe);
+    walk.world.delete();
+    walk.pass();
+    walk.world.edit(|spec| spec.mode = Mode::Manage);
+    walk.world.somebody_deletes_the_group();
+    walk.passes(2);
+    walk.world.somebody_creates(|_| {});
+    walk.passes(2);
+    walk.wait(Duration::from_mins(2));
+    walk.passes(3);
+}
+
+/// Disabled for its deletion, then given to another object that enables it.
+pub fn became_anothers(walk: &mut Walk<'_>) {
+    walk.after(World::delete, 1);
+    let set_tags = [(OWNER.to_owned(), "dev/shop/edge".to_owned())].into();
+    walk.world.somebody_edits(GroupPatch { set_tags, enabled: Some(true), ..GroupPatch::default() });
+    walk.wait(Duration::from_mins(2));
+    walk.passes(2);
+}
+
+pub fn observed(walk: &mut Walk<'_>) {
+    walk.after(World::delete, 1);
+    walk.wait(Duration::from_mins(2));
+    walk.after(|world| world.edit(|spec| spec.mode = Mode::Observe), 2);
+}

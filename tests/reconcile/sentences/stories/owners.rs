@@ -1,0 +1,131 @@
+//! Whose a group is, and becomes.
+
+use std::time::Duration;
+
+use cloudfront_simulator::admin::GroupPatch;
+use connection_group_operator::{
+    api::AdoptionPolicy,
+    clock::Moment,
+    cloudfront::{
+        ErrorClass,
+        Operation::{CreateConnectionGroup, GetConnectionGroup, TagResource, UpdateConnectionGroup},
+    },
+    reconcile::ownership::Installation,
+};
+
+use crate::{
+    port::Fault,
+    sentences::walk::Walk,
+    world::{HERE, IDENTITY, OWNER, World, marks},
+};
+
+const COPY: &str = "uid-of-the-copy";
+
+/// This cluster is the copy from here on.
+fn copied(walk: &mut Walk<'_>) {
+    walk.world.policy.installation = Installation::new(COPY);
+    walk.world.crash();
+    walk.world.sweep();
+}
+
+pub fn clone(walk: &mut Walk<'_>) {
+    copied(walk);
+    walk.passes(2);
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 2);
+    walk.after(|world| world.edit(|spec| spec.deletion_protection = true), 1);
+    walk.after(World::delete, 2);
+}
+
+pub fn deleted_in_a_clone(walk: &mut Walk<'_>) {
+    copied(walk);
+    walk.world.delete();
+    walk.passes(3);
+    walk.wait(Duration::from_mins(2));
+    walk.passes(1);
+}
+
+pub fn taken_over(walk: &mut Walk<'_>) {
+    copied(walk);
+    walk.world.policy.predecessor = Some(Installation::new(HERE));
+    walk.passes(4);
+    walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 2);
+}
+
+/// Its identity tag cannot be put on the group at first.
+pub fn unmarked(walk: &mut Walk<'_>) {
+    walk.world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    walk.wait(Duration::from_mins(3));
+    walk.world.request_reconcile("now");
+    walk.world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
+    walk.passes(3);
+    walk.world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    walk.after(|world| world.edit(|spec| spec.suspend = true), 1);
+    walk.after(|world| world.edit(|spec| spec.suspend = false), 3);
+    walk.world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    walk.after(World::delete, 3);
+}
+
+pub fn adopted(walk: &mut Walk<'_>) {
+    walk.world.policy.settle_window = Duration::from_mins(2);
+    walk.world.somebody_creates(|group| group.ipv6_enabled = false);
+    walk.passes(1);
+    walk.wait(Duration::from_mins(2));
+    walk.passes(1);
+    walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::IfUnchanged), 1);
+    walk.world.policy.allow_adoption = true;
+    walk.passes(1);
+    walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always), 1);
+    walk.wait(Duration::from_mins(2));
+    walk.passes(4);
+}
+
+pub fn replaced(walk: &mut Walk<'_>) {
+    walk.world.policy.allow_adoption = true;
+    walk.world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
+    walk.world.somebody_deletes_the_group();
+    walk.world.somebody_creates(|_| {});
+    walk.wait(Duration::from_mins(2));
+    walk.passes(1);
+    walk.wait(Duration::from_mins(2));
+    walk.passes(4);
+}
+
+pub fn lost(walk: &mut Walk<'_>) {
+    walk.world.policy.settle_window = Duration::from_mins(2);
+    walk.world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 1);
+    let remove_tags = vec![OWNER.into(), IDENTITY.into()];
+    walk.world.somebody_edits(GroupPatch { remove_tags, ..GroupPatch::default() });
+    walk.wait(Duration::from_mins(2));
+    walk.world.request_reconcile("now");
+    walk.passes(1);
+    walk.after(World::delete, 1);
+    walk.wait(Duration::from_mins(2));
+    walk.passes(2);
+}
+
+pub fn emptied(walk: &mut Walk<'_>) {
+    walk.world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 1);
+    for key in [IDENTITY, OWNER] {
+        let set_tags = [(key.to_owned(), String::new())].into();
+        walk.world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+        walk.wait(Duration::from_mins(2));
+        walk.passes(2);
+    }
+    walk.after(World::delete, 2);
+}
+
+/// By a group that the list does not show yet: first ours, then somebody else's.
+pub fn name_taken(walk: &mut Walk<'_>) {
+    let mut ours = marks();
+    ours.insert("team".into(), "edge".into());
+    walk.world.somebody_creates(|group| group.tags = ours);
+    for _ in 0..2 {
+        walk.world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
+    }
+    walk.world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AlreadyExists));
+    walk.world.memory.deep_check_at = Some(Moment::START);
+    walk.world.edit(|spec| spec.ipv6_enabled = false);
+    walk.passes(3);
+}
