@@ -235,7 +235,7 @@ async fn disable<C: CloudFront>(
 }
 
 /// Warns of tenants whose group was taken out of service because the spec says so.
-fn with_tenants_off_air(conclusion: Conclusion, tenants: Result<Tenants, ApiError>) -> Conclusion {
+pub fn with_tenants_off_air(conclusion: Conclusion, tenants: Result<Tenants, ApiError>) -> Conclusion {
     match tenants {
         Ok(tenants) if tenants.any() => {
             conclusion.warn(Reason::DisabledWithTenants, "Disable", message::off_air(&tenants))
@@ -263,9 +263,11 @@ async fn update_members<C: CloudFront>(
         Err(error) => return Err(error.into()),
     };
     write.carried_out(known);
-    let tenants = match (read.config.enabled, config.enabled) {
-        (Some(true) | None, Some(false)) => Some(port.tenants(&group.id).await),
-        _ => None,
+    let switches_off = read.config.enabled != Some(false) && config.enabled == Some(false);
+    let tenants = if switches_off || known.may_have_switched_off(read) {
+        Some(port.tenants(&group.id).await)
+    } else {
+        None
     };
     let kept = contradictions(&group.config, config);
     let is_kept = |change: &&Drift| kept.iter().any(|member| member.as_str() == change.field);

@@ -219,6 +219,12 @@ impl<'a> Known<'a> {
         !self.spec_is_new() && ((is_new && !may_be_our_own) || self.in_dispute)
     }
 
+    /// Whether a group that is off as the spec says may have been switched off by an update of ours that was not answered.
+    #[must_use]
+    pub fn may_have_switched_off(&self, group: &Group) -> bool {
+        self.unanswered && self.status.enabled.is_none() && !self.wants_traffic && group.config.enabled == Some(false)
+    }
+
     /// How long until it is believed that nobody owns this group; a whole window for one that is seen so for the first time.
     #[must_use]
     pub fn owner_may_show_for(&self, group: &Group) -> Duration {

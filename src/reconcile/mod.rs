@@ -33,7 +33,7 @@ pub use known::Known;
 pub use memory::Memory;
 
 use self::{
-    apply::apply,
+    apply::{apply, with_tenants_off_air},
     conclude::conclude,
     conclusion::Conclusion,
     desired::Intent,
@@ -238,7 +238,15 @@ async fn attempt<C: CloudFront>(
         memory.read_usage(observed.as_ref(), read_at);
         let observed = observed?;
         let mutation = match decide(observed, intent, known, memory, around)? {
-            Plan::Conclude(finding) => return Ok(conclude(finding, intent, known, around.list_trouble)),
+            Plan::Conclude(finding) => {
+                let switched_off = finding.in_step().filter(|group| known.may_have_switched_off(group));
+                let id = switched_off.map(|group| group.id.clone());
+                let conclusion = conclude(finding, intent, known, around.list_trouble);
+                return Ok(match id {
+                    Some(id) => with_tenants_off_air(conclusion, around.port.tenants(&id).await),
+                    None => conclusion,
+                });
+            }
             Plan::Mutate(mutation) => mutation,
         };
         match (mutation, permit) {
@@ -297,7 +305,7 @@ fn decide<C>(
     let by_others =
         matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
     let plan = plan(intent, observed, known, around.policy);
-    let in_step = matches!(plan, Plan::Conclude(Finding::UpToDate(_) | Finding::MembersRefused(..)));
+    let in_step = matches!(&plan, Plan::Conclude(finding) if finding.in_step().is_some());
     memory.dispute.look(by_others && !in_step);
     if in_step {
         memory.is_in_step();

@@ -210,6 +210,17 @@ impl Mutation {
     }
 }
 
+impl Finding {
+    /// The group, if it is as the spec asks for, as far as CloudFront allows.
+    #[must_use]
+    pub const fn in_step(&self) -> Option<&Group> {
+        match self {
+            Self::UpToDate(described) | Self::MembersRefused(described, _) => Some(&described.group),
+            _ => None,
+        }
+    }
+}
+
 impl From<Mutation> for Plan {
     fn from(mutation: Mutation) -> Self {
         Self::Mutate(mutation)

@@ -227,6 +227,22 @@ fn a_switch_off_whose_tenants_cannot_be_counted_is_told_all_the_same() {
 }
 
 #[test]
+fn a_switch_off_whose_answer_was_lost_names_the_tenants_once_it_is_seen() {
+    for more in [false, true] {
+        let mut world = World::new(spec());
+        world.settle();
+        world.tenant_comes("customer");
+        world.edit(|spec| (spec.enabled, spec.ipv6_enabled) = (false, !more));
+        world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+        world.settle();
+        let told = world.events.iter().filter(|event| event.reason.as_str() == "DisabledWithTenants");
+        let told = told.map(|event| event.note.as_str()).collect::<Vec<_>>();
+        assert!(matches!(told[..], [note] if note.contains("customer")), "more: {more}: {told:?}");
+        assert_eq!(world.ready().1, "Disabled");
+    }
+}
+
+#[test]
 fn a_group_deleted_outside_is_created_again_and_told() {
     let mut world = World::new(spec());
     let before = world.settle();
