@@ -52,10 +52,11 @@ image: ## Build the operator's image twice with buildah and hold it to its promi
 	image/check.sh
 
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
-bench: ## Measure the release build against the figures to beat; takes about seven minutes
+bench: build ## Measure the release build against the figures to beat, and the memory beside 500 objects of a megabyte; takes about ten minutes
 	cargo build --release --workspace --bins --bench operator
 	$(TARGET)/release/testbed tools
 	cargo bench --workspace --bench operator
+	MEMORY_OBJECTS=500 cargo test --workspace --test cluster memory_limit -- --nocapture
 
 lint: ## Check format, lints, Dockerfiles and shell scripts
 	cargo fmt --all --check
