@@ -250,8 +250,8 @@ pub trait CloudFront: Send + Sync {
     ///
     /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent where a list is wanted, is sent as an empty element where one is to be
     /// detached, and is left out where there is none and none is wanted: whether the empty element is accepted is not known
-    /// (docs/cloudfront-api.md, Anycast lists), and nothing else may depend on it. What else an update takes is sent as it was read; if CloudFront refuses the values that
-    /// it is sent so, once more without it, since it must never hold up what the spec asks for.
+    /// (docs/cloudfront-api.md, Anycast lists), and nothing else may depend on it. What else an update takes is sent as it was read. If CloudFront refuses an
+    /// update that does nothing but switch the group on or off, it is sent once more without that: the emergency switch must not depend on it.
     fn update(&self, read: &Group, members: &Members) -> impl Future<Output = Result<Group, ApiError>> + Send;
 
     /// `DeleteConnectionGroup` of a group as it was just read, with If-Match from that read.

@@ -69,11 +69,11 @@ pub async fn apply<C: CloudFront>(
         Mutation::Update(Described { group, tags: _ }, update) => {
             update_members(&group, &update, intent, known, &mut write).await?
         }
-        Mutation::Tag(Described { group, tags: _ }, set, left) => {
+        Mutation::Tag(Described { group, tags: read }, set, left) => {
             let answer = write.note(port.tag(&group.arn, &set).await);
             answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-            let lost = known.lost_tags(&set);
+            let lost = known.lost_tags(&set, &read);
             if !lost.is_empty() {
                 write.put_right();
             }
@@ -110,12 +110,6 @@ pub async fn apply<C: CloudFront>(
             if let Err(error) = write.note(port.delete(&group).await) {
                 if error.class == ErrorClass::HasTenants {
                     write.memory.delete_was_refused(known.now, known.settle_window);
-                    // The next reconcile puts the group back into service.
-                    if write.memory.is_in_use_unlisted(known.now, known.settle_window) {
-                        let text = message::in_use_unlisted(&known.name);
-                        let conclusion = reconciling(Sight::Group(group), Reason::InUse, text);
-                        return Ok(conclusion.then(Next::Now).failed(error));
-                    }
                 }
                 return Err(error.into());
             }

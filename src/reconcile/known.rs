@@ -227,13 +227,13 @@ impl<'a> Known<'a> {
 
     /// Of tags that differ from the spec, those that were as they should be once, as far as is known.
     #[must_use]
-    pub fn lost_tags(&self, differing: &Tags) -> Vec<Drift> {
+    pub fn lost_tags(&self, differing: &Tags, read: &Tags) -> Vec<Drift> {
         let was_there = |key: &String, value: &String| !self.unanswered && self.status.tags.get(key) == Some(value);
         let lost = differing.iter().filter(|(key, value)| was_there(key, value));
         lost.map(|(key, value)| Drift {
             field: format!("tags[{key}]"),
             desired: value.clone(),
-            observed: String::new(),
+            observed: read.get(key).cloned().unwrap_or_default(),
         })
         .collect()
     }

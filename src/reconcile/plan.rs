@@ -425,7 +425,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
             .into();
     }
     if !set.is_empty() {
-        let lost = known.lost_tags(&set);
+        let lost = known.lost_tags(&set, &described.tags);
         if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
             return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
         }

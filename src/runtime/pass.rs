@@ -317,7 +317,14 @@ fn withheld(why: Withheld, newer: Option<Version>) -> With {
     match (why, newer) {
         (Withheld::Changed, Some(newer)) => With::Newer(newer),
         (Withheld::Gone, _) => With::Ended(DONE),
-        (Withheld::Changed | Withheld::Unreadable | Withheld::Late, _) => {
+        (Withheld::Late, _) => {
+            let next_in = RECHECK.as_secs();
+            tracing::warn!(
+                "the change was not made: each time, the object could be confirmed only when what had been read at CloudFront was too old; it is tried again in {next_in} s"
+            );
+            With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
+        }
+        (Withheld::Changed | Withheld::Unreadable, _) => {
             With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
         }
     }

@@ -215,9 +215,10 @@ impl Scope {
             None => None,
         };
         if trouble != state.logged {
-            match blind {
-                Some(blind) => self.warn(blind),
-                None => tracing::info!(scope = self.name(), "ConnectionGroup objects can be read now"),
+            if let Some(blind) = blind {
+                self.warn(blind);
+            } else {
+                tracing::info!(scope = self.name(), "ConnectionGroup objects can be read now");
             }
             state.logged = trouble;
         }

@@ -3,7 +3,7 @@
 
 mod lines;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 mod traces;
 
 use tracing::Span;

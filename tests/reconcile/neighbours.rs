@@ -1,7 +1,7 @@
 //! Others who use the same account carelessly or with intent: copied owner tags, owner tags that are taken off,
 //! groups that are made anew.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use cloudfront_simulator::{
     admin::{GroupPatch, NewGroup, NewList},
@@ -108,7 +108,7 @@ fn what_this_object_sent_and_attached_is_still_known_once_its_owner_tag_is_back(
     world.settle();
     assert_eq!(world.ready().1, "AdoptionRefused");
     world.somebody_edits(GroupPatch { set_tags: [(OWNER.into(), US.into())].into(), ..GroupPatch::default() });
-    world.edit(|spec| (spec.anycast_ip_list_id, spec.tags) = (None, Default::default()));
+    world.edit(|spec| (spec.anycast_ip_list_id, spec.tags) = (None, BTreeMap::new()));
     world.advance(Duration::from_mins(5));
     world.sweep();
     world.settle();

@@ -82,7 +82,7 @@ fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_unti
         let stated = world.status().ipv6_enabled;
         match mode {
             Mode::Manage => {
-                assert_eq!((world.mutations(), stated), (vec![Operation::UpdateConnectionGroup], Some(true)))
+                assert_eq!((world.mutations(), stated), (vec![Operation::UpdateConnectionGroup], Some(true)));
             }
             Mode::Observe => assert_eq!((world.mutations(), stated), (vec![], Some(false))),
         }

@@ -62,8 +62,6 @@ struct Canon<'a> {
     old_status_counts: bool,
     /// Whether a pass may yet see an object as it was.
     lag_counts: bool,
-    /// Whether others may put on the group what an object may have sent as well.
-    sent_counts: bool,
     requests: Vec<&'a str>,
     ids: Vec<&'a str>,
     etags: Vec<(usize, String)>,
@@ -83,8 +81,6 @@ impl<'a> Canon<'a> {
         let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(1000)), Vec::new(), Vec::new());
         let (generations, uids, requests) = (Vec::new(), Vec::new(), Vec::new());
         let (past_counts, old_status_counts, lag_counts) = (false, false, false);
-        let sent_counts =
-            [Outside::AttachesList, Outside::PutsTheTag].iter().any(|what| scenario.outside.contains(what));
         Self {
             scenario,
             state,
@@ -92,7 +88,6 @@ impl<'a> Canon<'a> {
             past_counts,
             old_status_counts,
             lag_counts,
-            sent_counts,
             requests,
             ids,
             etags,
@@ -190,9 +185,7 @@ impl<'a> Canon<'a> {
         let uid = token(&mut self.uids, object.incarnation);
         self.put((uid, object.variant()));
         self.optional(object.current.as_deref(), |canon, current| canon.stored(current, object.incarnation));
-        if self.sent_counts {
-            self.put(&object.sent);
-        }
+        self.put(&object.sent);
         if self.old_status_counts {
             self.optional(object.former_status.as_deref(), |canon, status| canon.status(status, object.incarnation));
         }

@@ -73,6 +73,15 @@ fn off(object: &mut ConnectionGroup) {
     object.spec.enabled = false;
 }
 
+fn deleted(object: &mut ConnectionGroup) {
+    object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+}
+
+fn off_for_its_deletion(object: &mut ConnectionGroup) {
+    deleted(object);
+    status(object).enabled = Some(false);
+}
+
 fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_check_at: Moment) -> Class {
     let policy = Policy {
         owner_id: "prod".to_owned(),
@@ -124,30 +133,26 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
         (
             "it was deleted just now",
             |object, _| {
-                object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+                deleted(object);
                 object.metadata.generation = Some(2);
             },
             [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
         ),
         (
             "its deletion goes on",
-            |object, _| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
+            |object, _| deleted(object),
             [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
         ),
         (
             "its deletion has taken it out of service",
-            |object, _| {
-                object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
-                status(object).enabled = Some(false);
-            },
+            |object, _| off_for_its_deletion(object),
             [Done, CutShort, Refused].map(|last| (last, Class::Progress)),
         ),
         (
-            "its deletion has taken it out of service, and is held back by an edit",
+            "its deletion has taken it out of service, and an edit holds it back",
             |object, _| {
-                object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+                off_for_its_deletion(object);
                 object.metadata.generation = Some(3);
-                status(object).enabled = Some(false);
             },
             [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
         ),
@@ -216,7 +221,7 @@ fn a_group_that_somebody_else_switched_on_again_is_switched_off_before_anything_
     let not_managed: [fn(&mut ConnectionGroup); 4] = [
         |object| object.spec.mode = Mode::Observe,
         |object| object.spec.suspend = true,
-        |object| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
+        |object| deleted(object),
         |object| status(object).id = Some("cg_2".into()),
     ];
     for change in not_managed {
