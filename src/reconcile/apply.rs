@@ -19,7 +19,7 @@ use super::{
     trouble::{Trouble, explain},
 };
 use crate::{
-    api::{Drift, Member, Reason, RefusalCause, RefusedMember},
+    api::{Drift, Member, Reason, RefusalCause, RefusedMember, is_true},
     cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tenants},
 };
 
@@ -52,7 +52,9 @@ pub async fn apply<C: CloudFront>(
         Mutation::Mark(described) => {
             write.note(port.tag(&described.group.arn, &known.claim.installation.tag()).await)?;
             let text = message::marked(&known.name, &known.claim.installation);
-            let conclusion = if is_as_asked(&described, intent, known) {
+            // Ready stays, where it is still true; nothing becomes Ready before the tag was read.
+            let was_ready = is_true(&known.status.conditions, "Ready") && !known.spec_is_new();
+            let conclusion = if was_ready && is_as_asked(&described, intent, known) {
                 Conclusion { in_step: InStep::No, ..in_step(described.group, intent, known) }
             } else {
                 reconciling(Sight::Group(described.group), Reason::Tagged, text.clone())
