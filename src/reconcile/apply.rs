@@ -19,7 +19,7 @@ use super::{
     trouble::{Trouble, explain},
 };
 use crate::{
-    api::{Drift, Member, Reason, RefusalCause, RefusedMember},
+    api::{Drift, Member, Reason, RefusalCause, RefusedMember, is_true},
     cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tenants},
 };
 
@@ -52,7 +52,9 @@ pub async fn apply<C: CloudFront>(
         Mutation::Mark(described) => {
             write.note(port.tag(&described.group.arn, &known.claim.installation.tag()).await)?;
             let text = message::marked(&known.name, &known.claim.installation);
-            let conclusion = if is_as_asked(&described, intent, known) {
+            // Ready stays, where it is still true; nothing becomes Ready before the tag was read.
+            let was_ready = is_true(&known.status.conditions, "Ready") && !known.spec_is_new();
+            let conclusion = if was_ready && is_as_asked(&described, intent, known) {
                 Conclusion { in_step: InStep::No, ..in_step(described.group, intent, known) }
             } else {
                 reconciling(Sight::Group(described.group), Reason::Tagged, text.clone())
@@ -110,12 +112,6 @@ pub async fn apply<C: CloudFront>(
             if let Err(error) = write.note(port.delete(&group).await) {
                 if error.class == ErrorClass::HasTenants {
                     write.memory.delete_was_refused(known.now, known.settle_window);
-                    // The next reconcile puts the group back into service.
-                    if write.memory.is_in_use_unlisted(known.now, known.settle_window) {
-                        let text = message::in_use_unlisted(&known.name);
-                        let conclusion = reconciling(Sight::Group(group), Reason::InUse, text);
-                        return Ok(conclusion.then(Next::Now).failed(error));
-                    }
                 }
                 return Err(error.into());
             }
@@ -264,11 +260,8 @@ async fn update_members<C: CloudFront>(
     };
     write.carried_out(known);
     let switches_off = read.config.enabled != Some(false) && config.enabled == Some(false);
-    let tenants = if switches_off || known.may_have_switched_off(read) {
-        Some(port.tenants(&group.id).await)
-    } else {
-        None
-    };
+    let tenants =
+        if switches_off || known.may_have_switched_off(read) { Some(port.tenants(&group.id).await) } else { None };
     let kept = contradictions(&group.config, config);
     let is_kept = |change: &&Drift| kept.iter().any(|member| member.as_str() == change.field);
     let made = changes.iter().filter(|change| !is_kept(change)).cloned().collect::<Vec<_>>();

@@ -84,8 +84,8 @@ fn managed(case: &Case) -> Expected {
             // A tag of ours that the spec no longer names is removed.
             AtRest => ready(Name::Untag, "Deployed"),
         },
-        // Its version left no identity: ours goes on it before anything else. It is as the spec says already.
-        Exists::OursUnmarked => ready(Name::Mark, "Deployed"),
+        // Its version left no identity: ours goes on it before anything else.
+        Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
         // The administrator's decision passes it on, whatever the object says.
         Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
         // The same object in another cluster: only one of the two acts.
