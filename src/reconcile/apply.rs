@@ -112,6 +112,12 @@ pub async fn apply<C: CloudFront>(
             if let Err(error) = write.note(port.delete(&group).await) {
                 if error.class == ErrorClass::HasTenants {
                     write.memory.delete_was_refused(known.now, known.settle_window);
+                    // The next reconcile puts the group back into service.
+                    if write.memory.is_in_use_unlisted(known.now, known.settle_window) {
+                        let text = message::in_use_unlisted(&known.name);
+                        let conclusion = reconciling(Sight::Group(group), Reason::InUse, text);
+                        return Ok(conclusion.then(Next::Now).failed(error));
+                    }
                 }
                 return Err(error.into());
             }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
-    cloudfront::{AnycastIpListId, ErrorClass, Group, Members, Operation, Tags},
+    cloudfront::{AnycastIpListId, Group, Members, Operation, Tags},
 };
 
 /// While a group is disabled for its deletion, so long at the most a tenant that comes has no traffic before it is noticed.
@@ -65,11 +65,7 @@ fn of_failure<C>(
     let (reason, standing, pace) = failure.trouble.verdict();
     // A deletion goes on, or waits: no edit of the spec is called for.
     let standing = if known.deleting { Standing::Reconciling } else { standing };
-    let next = match failure.trouble.error().class {
-        // The group is put back into service.
-        ErrorClass::HasTenants if memory.is_in_use_unlisted(known.now, known.settle_window) => Next::Now,
-        _ => Next::Backoff(pace),
-    };
+    let next = Next::Backoff(pace);
     // A pass that was about to change something has read that the group is not as it should be.
     if failure.trouble.is_transient()
         && !failure.trouble.error().operation.is_mutation()

@@ -16,7 +16,7 @@ pub struct Record {
 pub const RECORDS: [Record; 31] = [
     Record {
         scenario: "life",
-        states: 973_501,
+        states: 985_895,
         plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotLooked", "DeletedOutside"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::AlreadyExists),
@@ -28,7 +28,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "faults",
-        states: 258_323,
+        states: 259_017,
         plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
@@ -38,7 +38,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "minds",
-        states: 965_599,
+        states: 1_019_669,
         plans: &["Untag"],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),
@@ -47,13 +47,13 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "deletion",
-        states: 482_961,
+        states: 499_061,
         plans: &["Blocked(InUse)"],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
         scenario: "struck",
-        states: 419_709,
+        states: 469_489,
         plans: &["Blocked(InUse)", "Enable"],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
@@ -69,9 +69,9 @@ pub const RECORDS: [Record; 31] = [
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)", "Blocked(OwnerTagMissing)"],
         errors: &[],
     },
-    Record { scenario: "adoption", states: 848_527, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
-    Record { scenario: "squatters", states: 343_800, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
-    Record { scenario: "dispute", states: 74_778, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
+    Record { scenario: "adoption", states: 854_963, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
+    Record { scenario: "squatters", states: 552_245, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
+    Record { scenario: "dispute", states: 74_810, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",
         states: 747_459,
@@ -95,7 +95,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "anycast",
-        states: 507_017,
+        states: 536_497,
         plans: &["MembersRefused"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::NotFound),
@@ -104,7 +104,7 @@ pub const RECORDS: [Record; 31] = [
             (Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument),
         ],
     },
-    Record { scenario: "sticky", states: 153_967, plans: &["MembersRefused"], errors: &[] },
+    Record { scenario: "sticky", states: 158_340, plans: &["MembersRefused"], errors: &[] },
     Record { scenario: "drift", states: 387_153, plans: &["Tag", "Listed"], errors: &[] },
     Record {
         scenario: "refusals",
@@ -117,21 +117,21 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "quota",
-        states: 131_604,
+        states: 139_450,
         plans: &["Create"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
-    Record { scenario: "forgeries", states: 383_344, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
+    Record { scenario: "forgeries", states: 385_528, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
     Record {
         scenario: "requests",
         states: 64_712,
         plans: &["MembersRefused", "Tag"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
     },
-    Record { scenario: "lag", states: 273_967, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
+    Record { scenario: "lag", states: 290_107, plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
     Record {
         scenario: "members",
-        states: 29_207,
+        states: 29_763,
         plans: &["MembersRefused", "Update"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::NotFound)],
     },
@@ -139,16 +139,16 @@ pub const RECORDS: [Record; 31] = [
     Record { scenario: "tags", states: 7_270, plans: &["Tag", "Untag"], errors: &[] },
     Record {
         scenario: "blocked",
-        states: 58_138,
+        states: 58_624,
         plans: &["Enable", "Disown"],
         errors: &[(Operation::UntagResource, ErrorClass::NotFound)],
     },
     Record { scenario: "clones", states: 13_633, plans: &["Refuse(Elsewhere)", "Release(Elsewhere)"], errors: &[] },
     Record { scenario: "heir", states: 82_519, plans: &["TakeOver", "Refuse(Elsewhere)"], errors: &[] },
-    Record { scenario: "unmarked", states: 10_337, plans: &["Mark"], errors: &[] },
+    Record { scenario: "unmarked", states: 11_010, plans: &["Mark"], errors: &[] },
     Record { scenario: "lies", states: 192_609, plans: &["ConfirmAbsence", "Blocked(OwnerUnstated)"], errors: &[] },
     Record { scenario: "terse", states: 6_967, plans: &["UpToDate"], errors: &[] },
-    Record { scenario: "replaced", states: 73_594, plans: &["Blocked(OwnerMayShow)", "Adopt"], errors: &[] },
+    Record { scenario: "replaced", states: 74_144, plans: &["Blocked(OwnerMayShow)", "Adopt"], errors: &[] },
     Record { scenario: "default group", states: 78_255, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];
 

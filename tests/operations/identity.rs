@@ -107,7 +107,7 @@ async fn without_the_namespace_of_its_identity_it_says_so_does_nothing_and_begin
 
     cluster.run("kubectl create namespace not-there-yet").await?;
     let uid = cluster.run("kubectl get namespace not-there-yet -o jsonpath='{.metadata.uid}'").await?;
-    operator.says(&["the identity of this installation is known", &uid]).await?;
+    operator.says(&["the identity of this installation was read", &uid]).await?;
     cluster.settled("platform", "edge", "AnotherInstallation").await?;
     assert_eq!(cluster::writes(&account, since).await?, [], "the group has the identity of kube-system");
     assert!(operator.process.is_running(), "it is the same process");

@@ -169,7 +169,7 @@ fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_
         let pause = world.pass().requeue;
         assert!(pause <= Duration::from_secs(30), "{pause:?}");
         assert_eq!(world.ready().1, "AccessDenied");
-        assert!(world.message().contains("Status shows the group as disabled"), "{}", world.message());
+        assert!(world.message().contains("the group as disabled"), "{}", world.message());
         world.advance(pause);
     }
     world.tenant_comes("late");

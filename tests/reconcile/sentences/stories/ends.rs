@@ -33,21 +33,14 @@ pub fn tenants_come_and_go(walk: &mut Walk<'_>) {
 pub fn in_use_without_a_tenant(walk: &mut Walk<'_>) {
     walk.after(World::delete, 1);
     walk.wait(PROPAGATION);
-    refused(walk);
-    walk.passes(3);
-    walk.world.faults_stop();
-    walk.after(|world| world.edit(|spec| spec.enabled = false), 0);
-    refused(walk);
-    walk.passes(3);
-}
-
-/// CloudFront refuses the Delete for longer than a list of tenants may be stale.
-fn refused(walk: &mut Walk<'_>) {
-    for _ in 0..12 {
+    for _ in 0..4 {
         walk.world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
         let pause = walk.pass().requeue;
-        walk.wait(pause);
+        walk.wait(pause.max(Duration::from_secs(30)));
     }
+    walk.world.faults_stop();
+    walk.passes(3);
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
 }
 
 pub fn tenants_unread(walk: &mut Walk<'_>) {
