@@ -128,9 +128,15 @@ fn unlisted_use(name: &GroupName, enabled: bool) -> String {
     let so =
         if enabled { "The group is enabled again meanwhile." } else { "The group is disabled, as spec.enabled says." };
     format!(
-        "CloudFront does not delete connection group {name} because it is in use, but lists no distribution tenant that uses it. {so} The deletion is \
-         tried again after an hour, later after up to a day, and at once when the object is edited or a reconcile is requested; to keep the group instead, set \
-         spec.deletionPolicy to Retain."
+        "{} {so} The deletion is tried again after an hour, later after up to a day, and at once when the object is edited or a reconcile is requested; to \
+         keep the group instead, set spec.deletionPolicy to Retain.",
+        in_use_unlisted(name)
+    )
+}
+
+pub fn in_use_unlisted(name: &GroupName) -> String {
+    format!(
+        "CloudFront does not delete connection group {name} because it is in use, but lists no distribution tenant that uses it."
     )
 }
 

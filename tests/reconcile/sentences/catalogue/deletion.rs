@@ -75,7 +75,7 @@ pub const SENTENCES: &[Sentence] = &[
         f.enabled() == Some(true) && f.failed("ListDistributionTenants", |_| true)
     }),
     says("Status shows the group as disabled; if a tenant turns out to use it, it is enabled again.", |f, _| {
-        f.world.status_enabled == Some(false) && f.spec().enabled && is_being_deleted(f) && f.is_tried_within(30)
+        f.world.status_enabled == Some(false) && f.spec().enabled && is_being_deleted(f)
     }),
     says("It is enabled again: spec.deletionProtection holds its deletion back.", |f, _| {
         f.enabled() == Some(true) && f.world.deleting && f.spec().deletion_protection

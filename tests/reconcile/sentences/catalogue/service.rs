@@ -131,23 +131,23 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says(
         "The group was disabled, as spec.enabled says, while {n} distribution tenant(s) use it: {names}. Their traffic is down.",
-        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 0 && was_disabled(f),
+        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 0 && is_off_as_asked(f),
     ),
     says(
         "The group was disabled, as spec.enabled says, while distribution tenants use it, none of which CloudFront's answer names. Their traffic is down.",
-        |f, _| f.has_tenants() && f.tenants() == 0 && was_disabled(f),
+        |f, _| f.has_tenants() && f.tenants() == 0 && is_off_as_asked(f),
     ),
     says(
         "The group was disabled, as spec.enabled says, while {n} distribution tenant(s) use it: {names} and {n} more. Their traffic is down.",
-        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 10 && was_disabled(f),
+        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 10 && is_off_as_asked(f),
     ),
     says("The group was disabled, as spec.enabled says.", |f, _| was_disabled(f)),
     says("Could not determine whether tenants use the group{cause}; if they do, their traffic is down.", |f, _| {
-        was_disabled(f) && f.failed("ListDistributionTenants", |_| true)
+        is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true)
     }),
     says(
         "Could not determine whether tenants use the group{cause}; if they do, their traffic is down. (AWS request id {id})",
-        |f, _| was_disabled(f) && f.failed("ListDistributionTenants", |_| true),
+        |f, _| is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true),
     ),
     says("Suspended by spec.suspend: CloudFront is neither read nor changed.", |f, _| {
         f.spec().suspend && f.heard.calls.is_empty() && !f.world.deleting
@@ -179,7 +179,12 @@ fn are_made(f: &Facts<'_>, changes: &str) -> bool {
 }
 
 fn was_disabled(f: &Facts<'_>) -> bool {
-    f.enabled() == Some(false) && !f.spec().enabled && f.heard.changed_by(UpdateConnectionGroup)
+    is_off_as_asked(f) && f.heard.changed_by(UpdateConnectionGroup)
+}
+
+/// By this reconcile, or by one before it whose update was not answered.
+fn is_off_as_asked(f: &Facts<'_>) -> bool {
+    f.enabled() == Some(false) && !f.spec().enabled
 }
 
 /// Whether the text names the settle window.

@@ -46,8 +46,11 @@ fn refused(walk: &mut Walk<'_>) {
     for _ in 0..12 {
         walk.world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
         let pause = walk.pass().requeue;
-        walk.wait(pause);
+        walk.wait(pause.max(Duration::from_secs(30)));
     }
+    walk.world.faults_stop();
+    walk.passes(3);
+    walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
 }
 
 pub fn tenants_unread(walk: &mut Walk<'_>) {
