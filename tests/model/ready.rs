@@ -4,11 +4,11 @@
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
     cloudfront::{Deployment, Described, Group, Members},
-    reconcile::{Outcome, ownership::OwnerTag},
+    reconcile::Outcome,
 };
 
 use crate::{
-    properties::{Property, Violation, hold, matches},
+    properties::{Property, Violation, hold, matches, named_owner},
     replay::{Answer, Call},
     reviewed::list_matches,
     state::{Pass, Scenario, State},
@@ -69,11 +69,11 @@ pub fn of_outcome(
     hold(Property::S6, still || (of_this && is_in_step && deployed), || told(&sight))
 }
 
-/// Whether a group that shows no owner tag is else as it should be: one such answer proves nothing of its tags.
+/// Whether a group that shows no owner is else as it should be: one such answer proves nothing of its tags.
 fn is_so_but_for_tags(pass: &Pass, sight: &Sight) -> bool {
     let Sight::Group(read) = sight else { return false };
     let (spec, group) = (&pass.input.object.spec, completed(pass, &read.group));
-    OwnerTag::in_tags(&read.tags).is_none()
+    named_owner(&read.tags).is_none()
         && matches(spec, &group, &spec.tags)
         && group.deployment == Some(Deployment::Deployed)
 }
