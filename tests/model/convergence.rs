@@ -206,7 +206,7 @@ impl<'a> Convergence<'a> {
         let (status, spec) = (object.status.as_ref().unwrap(), &object.spec);
         let others_tag = state.others_may_have(self.scenario, Outside::PutsTheTag);
         if !others_tag && !state.may_have_lost(self.scenario) {
-            self.records_what_it_sent(state, &status.tags, &spec.tags)?;
+            Self::records_what_it_sent(state, &status.tags, &spec.tags)?;
         }
         let all_tags = group.tags.unwrap_or_default();
         let (settings, reason) = (format!("{} {}", group.enabled, group.ipv6_enabled), &ready.reason);
@@ -214,7 +214,7 @@ impl<'a> Convergence<'a> {
         let is_named = |key: &String| is_reserved(key) || spec.tags.contains_key(key);
         let tags = all_tags.iter().filter(|(key, _)| is_named(key)).collect::<BTreeMap<_, _>>();
         let list = group.anycast_ip_list_id.as_ref().filter(|_| spec.anycast_ip_list_id.is_some());
-        self.same_as_before(state, History::Any, reason, format!("{settings} {list:?} {tags:?}"))?;
+        self.same_as_before(state, History::Any, reason, &format!("{settings} {list:?} {tags:?}"))?;
         if state.lists_may_be_anothers(self.scenario, 0) || others_tag {
             return Ok(());
         }
@@ -222,12 +222,12 @@ impl<'a> Convergence<'a> {
             state,
             History::NothingLost,
             reason,
-            format!("{settings} {:?} {all_tags:?}", group.anycast_ip_list_id),
+            &format!("{settings} {:?} {all_tags:?}", group.anycast_ip_list_id),
         )
     }
 
     /// Of the tags that the spec asks for, status names those that this object sent: no others, and all of them.
-    fn records_what_it_sent(&self, state: &State, recorded: &Tags, asked: &Tags) -> Result<(), Violation> {
+    fn records_what_it_sent(state: &State, recorded: &Tags, asked: &Tags) -> Result<(), Violation> {
         let sent = &state.objects[0].sent.tags;
         let expected = asked.iter().filter(|(key, value)| sent.contains(&((*key).clone(), (*value).clone())));
         let expected = expected.map(|(key, value)| (key.clone(), value.clone())).collect::<Tags>();
@@ -237,10 +237,10 @@ impl<'a> Convergence<'a> {
         Err(Property::O2.broken(format!("{recorded:?} are on record as sent, {expected:?} were sent: {}", said(state))))
     }
 
-    fn same_as_before(&mut self, state: &State, history: History, reason: &str, end: String) -> Result<(), Violation> {
+    fn same_as_before(&mut self, state: &State, history: History, reason: &str, end: &str) -> Result<(), Violation> {
         let case = (state.objects[0].variant(), reason.to_owned(), history);
-        let first = self.ends.entry(case).or_insert_with(|| end.clone());
-        if *first == end {
+        let first = self.ends.entry(case).or_insert_with(|| end.to_owned());
+        if first == end {
             return Ok(());
         }
         Err(Property::O2.broken(format!("once the end was {first}, now it is {end}")))

@@ -173,11 +173,10 @@ pub fn of_write(
         && shown.1.map_or(terse, |enabled| enabled == asked.1)
         && shown.2 == Some(asked.2);
     let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
-    let said_before = said(&pass.input.object, status.observed_generation);
-    // A tag of ours that is gone may yet show again, and is waited for.
-    let awaited = status.tags.keys().any(|key| !spec.tags.contains_key(key));
-    let tagged = said_before || awaited || status.settled_generation == Some(status.observed_generation);
-    hold(Property::S6, same && listed && tagged, || {
+    // Of the generation that the pass was about, its outcome has been judged.
+    let generation = pass.input.object.metadata.generation;
+    let judged = generation == Some(status.observed_generation) || said(&pass.input.object, status.observed_generation);
+    hold(Property::S6, same && listed && judged, || {
         format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
     })
 }
