@@ -106,8 +106,7 @@ pub fn holds(scenario: &Scenario) -> Report {
 /// The promise that the bug breaks first.
 pub fn caught(scenario: &Scenario, mutant: Mutant) -> Option<Property> {
     explore(scenario, Some(mutant)).err().map(|found| {
-        println!("{mutant:?} in {}: {:?} after {} steps", scenario.name, found.violation.property, found.steps);", found.story);
-        }
+        println!("{mutant:?} in {}: {:?} after {} steps", scenario.name, found.violation.property, found.steps);
         found.violation.property
     })
 }
