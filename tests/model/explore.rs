@@ -107,9 +107,6 @@ pub fn holds(scenario: &Scenario) -> Report {
 pub fn caught(scenario: &Scenario, mutant: Mutant) -> Option<Property> {
     explore(scenario, Some(mutant)).err().map(|found| {
         println!("{mutant:?} in {}: {:?} after {} steps", scenario.name, found.violation.property, found.steps);
-        if std::env::var("STORY").is_ok() {
-            println!("STORY {}", found.story);
-        }
         found.violation.property
     })
 }

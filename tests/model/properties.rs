@@ -176,6 +176,11 @@ fn is_ours(pass: &Pass, arn: &Arn, ours: &OwnerTag) -> Result<(), Violation> {
     hold(Property::S1, owner.as_ref() == Some(ours), || format!("the owner tag read was {owner:?}"))
 }
 
+/// The owner that tags name; a tag without a value names nobody.
+pub fn named_owner(tags: &Tags) -> Option<OwnerTag> {
+    OwnerTag::in_tags(tags).filter(|owner| !owner.as_str().is_empty())
+}
+
 fn may_be_adopted(scenario: &Scenario, pass: &Pass, read: &Described, tags: &Tags, ours: &OwnerTag) -> bool {
     let spec = &pass.input.object.spec;
     let object_agrees = match spec.adoption_policy {
@@ -223,7 +228,7 @@ pub fn of_outcome(
     let read = last_read(pass, |_| true).filter(|read| read.group.name.as_str() == &*state.name);
     ready::of_outcome(scenario, state, operator, pass, outcome)?;
     if let (Some(read), None, Mode::Manage, false) = (read, &outcome.error, object.spec.mode, pass.deleting()) {
-        let owner = OwnerTag::in_tags(&read.tags).filter(|owner| *owner != state.owner_tag(operator));
+        let owner = named_owner(&read.tags).filter(|owner| *owner != state.owner_tag(operator));
         let reason = condition(&outcome.status.conditions, "Ready").map(|ready| ready.reason.as_str());
         let reported = reason == Some("NotOwned") || read.group.is_default;
         hold(Property::S8, owner.is_none() || reported, || {

@@ -4,11 +4,11 @@
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
     cloudfront::{Deployment, Described, Group, Members},
-    reconcile::{Outcome, ownership::OwnerTag},
+    reconcile::Outcome,
 };
 
 use crate::{
-    properties::{Property, Violation, hold, matches},
+    properties::{Property, Violation, hold, matches, named_owner},
     replay::{Answer, Call},
     reviewed::list_matches,
     state::{Pass, Scenario, State},
@@ -69,11 +69,11 @@ pub fn of_outcome(
     hold(Property::S6, still || (of_this && is_in_step && deployed), || told(&sight))
 }
 
-/// Whether a group that shows no owner tag is else as it should be: one such answer proves nothing of its tags.
+/// Whether a group that shows no owner is else as it should be: one such answer proves nothing of its tags.
 fn is_so_but_for_tags(pass: &Pass, sight: &Sight) -> bool {
     let Sight::Group(read) = sight else { return false };
     let (spec, group) = (&pass.input.object.spec, completed(pass, &read.group));
-    OwnerTag::in_tags(&read.tags).is_none()
+    named_owner(&read.tags).is_none()
         && matches(spec, &group, &spec.tags)
         && group.deployment == Some(Deployment::Deployed)
 }
@@ -173,11 +173,10 @@ pub fn of_write(
         && shown.1.map_or(terse, |enabled| enabled == asked.1)
         && shown.2 == Some(asked.2);
     let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
-    let said_before = said(&pass.input.object, status.observed_generation);
-    // A tag of ours that is gone may yet show again, and is waited for.
-    let awaited = status.tags.keys().any(|key| !spec.tags.contains_key(key));
-    let tagged = said_before || awaited || status.settled_generation == Some(status.observed_generation);
-    hold(Property::S6, same && listed && tagged, || {
+    // Of the generation that the pass was about, its outcome has been judged.
+    let generation = pass.input.object.metadata.generation;
+    let judged = generation == Some(status.observed_generation) || said(&pass.input.object, status.observed_generation);
+    hold(Property::S6, same && listed && judged, || {
         format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
     })
 }

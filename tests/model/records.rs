@@ -28,7 +28,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "faults",
-        states: 259_017,
+        states: 285_057,
         plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
@@ -38,7 +38,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "minds",
-        states: 1_019_669,
+        states: 281_497,
         plans: &["Untag"],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),
@@ -53,19 +53,19 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "struck",
-        states: 469_489,
+        states: 416_713,
         plans: &["Blocked(InUse)", "Enable"],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
         scenario: "owners",
-        states: 437_464,
+        states: 437_896,
         plans: &["Refuse(NotOwned)"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::AlreadyExists)],
     },
     Record {
         scenario: "strangers",
-        states: 379_375,
+        states: 393_918,
         plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)", "Blocked(OwnerTagMissing)"],
         errors: &[],
     },
@@ -80,7 +80,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "modes",
-        states: 372_821,
+        states: 383_415,
         plans: &[
             "Mirrored",
             "NothingToMirror",
@@ -95,7 +95,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "anycast",
-        states: 536_497,
+        states: 537_036,
         plans: &["MembersRefused"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::NotFound),
@@ -108,7 +108,7 @@ pub const RECORDS: [Record; 31] = [
     Record { scenario: "drift", states: 387_153, plans: &["Tag", "Listed"], errors: &[] },
     Record {
         scenario: "refusals",
-        states: 139_631,
+        states: 144_426,
         plans: &["AwaitDisabled"],
         errors: &[
             (Operation::UpdateConnectionGroup, ErrorClass::InUse),
@@ -124,7 +124,7 @@ pub const RECORDS: [Record; 31] = [
     Record { scenario: "forgeries", states: 385_528, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
     Record {
         scenario: "requests",
-        states: 64_712,
+        states: 66_714,
         plans: &["MembersRefused", "Tag"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
     },
@@ -135,19 +135,19 @@ pub const RECORDS: [Record; 31] = [
         plans: &["MembersRefused", "Update"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::NotFound)],
     },
-    Record { scenario: "lists", states: 50_274, plans: &["Update"], errors: &[] },
+    Record { scenario: "lists", states: 50_247, plans: &["Update"], errors: &[] },
     Record { scenario: "tags", states: 7_270, plans: &["Tag", "Untag"], errors: &[] },
     Record {
         scenario: "blocked",
-        states: 58_624,
+        states: 56_047,
         plans: &["Enable", "Disown"],
         errors: &[(Operation::UntagResource, ErrorClass::NotFound)],
     },
     Record { scenario: "clones", states: 13_633, plans: &["Refuse(Elsewhere)", "Release(Elsewhere)"], errors: &[] },
     Record { scenario: "heir", states: 82_519, plans: &["TakeOver", "Refuse(Elsewhere)"], errors: &[] },
     Record { scenario: "unmarked", states: 10_683, plans: &["Mark"], errors: &[] },
-    Record { scenario: "lies", states: 192_609, plans: &["ConfirmAbsence", "Blocked(OwnerUnstated)"], errors: &[] },
-    Record { scenario: "terse", states: 6_967, plans: &["UpToDate"], errors: &[] },
+    Record { scenario: "lies", states: 204_543, plans: &["ConfirmAbsence", "Blocked(OwnerUnstated)"], errors: &[] },
+    Record { scenario: "terse", states: 7_406, plans: &["UpToDate"], errors: &[] },
     Record { scenario: "replaced", states: 74_144, plans: &["Blocked(OwnerMayShow)", "Adopt"], errors: &[] },
     Record { scenario: "default group", states: 78_255, plans: &["Refuse(DefaultGroup)"], errors: &[] },
 ];

@@ -14,7 +14,7 @@ use connection_group_operator::{
 
 use crate::{
     canon::since_epoch,
-    properties::{Property, Violation, hold, last_read},
+    properties::{Property, Violation, hold, last_read, named_owner},
     replay::Call,
     state::{Pass, Scenario, State},
 };
@@ -187,7 +187,7 @@ fn keeps_the_living(
     }
     let claim = state.claim(operator);
     // An answer that names another owner is believed at once: nothing is changed then.
-    let anothers = |read: &Described| OwnerTag::in_tags(&read.tags).is_some() && !claim.is_in(&read.tags);
+    let anothers = |read: &Described| named_owner(&read.tags).is_some() && !claim.is_in(&read.tags);
     if last_read(pass, |group| group.id.as_str() == known).is_some_and(anothers) {
         return Ok(());
     }

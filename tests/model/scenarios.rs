@@ -91,7 +91,7 @@ pub fn minds() -> Scenario {
         specs: vec![spec(), tagged()],
         harsh: false,
         errors: &[ErrorClass::Throttled, ErrorClass::AccessDenied],
-        ..scenario("minds", budget(1, 3, 0), budget(2, 2, 0))
+        ..scenario("minds", budget(1, 2, 0), budget(1, 3, 0))
     }
 }
 
