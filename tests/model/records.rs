@@ -47,7 +47,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "deletion",
-        states: 499_061,
+        states: 418_550,
         plans: &["Blocked(InUse)"],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
@@ -71,7 +71,7 @@ pub const RECORDS: [Record; 31] = [
     },
     Record { scenario: "adoption", states: 848_527, plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
     Record { scenario: "squatters", states: 343_800, plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
-    Record { scenario: "dispute", states: 74_778, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
+    Record { scenario: "dispute", states: 74_810, plans: &["Blocked(Flapping)", "Update"], errors: &[] },
     Record {
         scenario: "replicas",
         states: 747_459,
@@ -104,7 +104,7 @@ pub const RECORDS: [Record; 31] = [
             (Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument),
         ],
     },
-    Record { scenario: "sticky", states: 153_967, plans: &["MembersRefused"], errors: &[] },
+    Record { scenario: "sticky", states: 153_643, plans: &["MembersRefused"], errors: &[] },
     Record { scenario: "drift", states: 387_153, plans: &["Tag", "Listed"], errors: &[] },
     Record {
         scenario: "refusals",
@@ -117,14 +117,14 @@ pub const RECORDS: [Record; 31] = [
     },
     Record {
         scenario: "quota",
-        states: 131_604,
+        states: 212_007,
         plans: &["Create"],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
     Record { scenario: "forgeries", states: 383_344, plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
     Record {
         scenario: "requests",
-        states: 64_712,
+        states: 66_714,
         plans: &["MembersRefused", "Tag"],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
     },
