@@ -99,6 +99,11 @@ impl Objects {
         self.managed.contains(&(group.name.clone(), group.id.clone()))
     }
 
+    /// Whether the objects of the namespace that this owner tag names are known.
+    fn are_known_where(&self, owner: &OwnerTag) -> bool {
+        owner.object().is_none_or(|(namespace, _)| self.known_in.include(namespace))
+    }
+
     /// The orphan that a group with this owner tag is, if it is one. An object that cannot be read may name anything, so its group is none.
     fn orphan(&self, group: &GroupName, owner: &OwnerTag) -> Option<Orphan> {
         let (namespace, name) = owner.object().filter(|(namespace, _)| self.known_in.include(namespace))?;
@@ -169,6 +174,11 @@ impl Orphans {
         let due = unmanaged.iter().filter(is_due).take(READS_AT_ONCE).copied().collect::<Vec<_>>();
         for group in due {
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
+            if owner.as_ref().is_some_and(|owner| !objects.are_known_where(owner)) {
+                // Its namespace may be readable soon; what was found out before still holds.
+                self.read.entry(group.id.clone()).or_default().again_at = now + scope.settle_window.saturating_mul(5);
+                continue;
+            }
             let owner = owner.filter(|owner| objects.orphan(&group.name, owner).is_some());
             let tags_may_be_missing = is_young(group);
             if owner.is_some() || !tags_may_be_missing {

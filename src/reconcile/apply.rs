@@ -75,11 +75,11 @@ pub async fn apply<C: CloudFront>(
             let answer = write.note(port.tag(&group.arn, &set).await);
             answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-            let lost = known.lost_tags(&set, &read);
+            let lost = known.lost_tags(&set, &Described { group: group.clone(), tags: read });
             if !lost.is_empty() {
                 write.put_right();
             }
-            let mut applied = known.status.tags.clone();
+            let mut applied = known.tags_sent_to(&group);
             applied.extend(set);
             let has_tags_left = left == Left::Tags;
             let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, intent, known) };
@@ -88,7 +88,7 @@ pub async fn apply<C: CloudFront>(
         }
         Mutation::Untag(Described { group, tags: _ }, keys, left) => {
             write.note(port.untag(&group.arn, &keys).await)?;
-            let mut applied = known.status.tags.clone();
+            let mut applied = known.tags_sent_to(&group);
             applied.retain(|key, _| !keys.contains(key));
             let text = format!("Tags were removed: {}.", keys.into_iter().collect::<Vec<_>>().join(", "));
             let conclusion = Conclusion { tags: Change::Set(applied), ..after(group, left, intent, known) };

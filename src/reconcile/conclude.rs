@@ -11,7 +11,7 @@ use super::{
     refusal::verdict,
 };
 use crate::{
-    api::{BlockedBy, Drift, Reason, RefusedMember, Standing, is_true},
+    api::{BlockedBy, Drift, Reason, RefusedMember, Standing},
     cloudfront::{AnycastIpListId, ApiError, Deployment, Described, Group, Summary},
 };
 
@@ -21,7 +21,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
         Finding::NotLooked => unchanged(known),
         Finding::Listed(summary) => listed(summary, intent, known),
         Finding::UpToDate(described) => {
-            let mut tags = known.status.tags.clone();
+            let mut tags = known.tags_sent_to(&described.group);
             // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
             if let (Intent::Present(desired), true) = (intent, known.tags_are_settled) {
                 tags.retain(|key, value| desired.tags.get(key) == Some(value));
@@ -51,11 +51,10 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             let text = message::deleted_outside(&known.name, known.status.id.as_deref().unwrap_or_default());
             let id = known.status.id.clone().unwrap_or_default();
             let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
-            // Should it show again, what this object sent and attached is still known.
+            // Should it show again, our tags on it are still known.
             let tags = Change::Set(known.status.tags.clone());
-            let attached = Change::Set(known.status.attached_anycast_ip_list_id.clone());
             let conclusion = reconciling(Sight::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now);
-            let conclusion = Conclusion { tags, attached, ..conclusion };
+            let conclusion = Conclusion { tags, ..conclusion };
             conclusion.despite(vec![gone]).warn(Reason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
@@ -217,11 +216,10 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             let next = shown_in.map_or(Next::Backoff(Pace::Quick), Next::After);
             reconciling(Sight::Unchanged, Reason::Conflict, message::tags_pending(&known.name)).then(next)
         }
-        // As with a missing owner tag: what people were told is still true.
-        Block::OwnerUnstated if is_true(&known.status.conditions, "Ready") && !known.deleting => {
+        Block::OwnerUnstated(read) if known.was_told_of(&read.group) && !known.owner_unstated_for_long => {
             Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::Backoff(Pace::Slow))
         }
-        Block::OwnerUnstated => {
+        Block::OwnerUnstated(_) => {
             let text = message::owner_unstated(&known.name);
             reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::Backoff(Pace::Slow))
         }
@@ -242,18 +240,15 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
             let text = message::owner_may_show(&known.name, known.settle_window);
             reconciling(Sight::Unchanged, Reason::Adopting, text).then(Next::After(left))
         }
-        // What people were told of this very version of the group is still true, and one read without the tag does not change it.
-        Block::OwnerTagMissing(read, left)
-            if is_true(&known.status.conditions, "Ready")
-                && known.is_version_on_record(&read.group)
-                && !known.deleting =>
-        {
+        Block::OwnerTagMissing(read, left) if known.was_told_of(&read.group) => {
             Conclusion { in_step: InStep::No, ..Conclusion::unchanged() }.then(Next::After(left))
         }
-        Block::OwnerTagMissing(_, left) => {
+        Block::OwnerTagMissing(read, left) => {
             let text = match known.id() {
-                Some(_) => message::owner_tag_missing(&known.name, known.deleting, known.settle_window),
-                None => message::owner_tag_may_show(&known.name, known.settle_window),
+                Some(id) if id == read.group.id => {
+                    message::owner_tag_missing(&known.name, known.deleting, known.settle_window)
+                }
+                Some(_) | None => message::owner_tag_may_show(&known.name, known.settle_window),
             };
             let conclusion = reconciling(Sight::Unchanged, Reason::Conflict, text).then(Next::After(left));
             Conclusion { drift: Change::Keep, ..conclusion }
@@ -265,7 +260,9 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         Block::InUse(described, tenants) => {
             let enabled = described.group.config.enabled != Some(false);
             let text = message::in_use(&known.name, &tenants, enabled);
-            let count = i64::try_from(tenants.count).unwrap_or(i64::MAX);
+            // An empty page with more to follow is of at least one; none at all is what CloudFront calls in use without listing a tenant.
+            let count = tenants.count.max(usize::from(tenants.any()));
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
             let blocked_by = Change::Set(Some(BlockedBy { count, tenants: tenants.names }));
             let conclusion =
                 reconciling(Sight::Group(described.group), Reason::InUse, text).then(Next::Backoff(Pace::Slow));
@@ -293,11 +290,5 @@ fn refuse(refusal: &Refusal, known: &Known<'_>) -> Conclusion {
         Refusal::DefaultGroup => (Reason::DefaultGroup, message::default_group(name)),
         Refusal::AdoptionRefused(obstacle) => (Reason::AdoptionRefused, message::adoption_refused(name, obstacle)),
     };
-    // Should the group be ours again, what this object sent and attached is still known.
-    let conclusion = Conclusion {
-        tags: Change::Set(known.status.tags.clone()),
-        attached: Change::Set(known.status.attached_anycast_ip_list_id.clone()),
-        ..Conclusion::new(Sight::Nothing, Standing::Stalled, reason, text)
-    };
-    conclusion.then(Next::Backoff(Pace::Slow))
+    Conclusion::new(Sight::Nothing, Standing::Stalled, reason, text).then(Next::Backoff(Pace::Slow))
 }

@@ -10,6 +10,7 @@ use super::{
     desired::group_name,
     dispute::Pause,
     members::Trial,
+    memory::FIRST_PAUSE,
     observe::Look,
     ownership::{Claim, OwnerTag, TAGS_SETTLE, is_young},
 };
@@ -57,6 +58,8 @@ pub struct Known<'a> {
     pub requested_at: Option<String>,
     /// Whether the spec wants the group in service.
     pub wants_traffic: bool,
+    /// Whether no read has told the group's owner for a settle window, as its tags have no values.
+    pub owner_unstated_for_long: bool,
     /// Whether CloudFront says that the group is in use, and lists no tenant.
     pub in_use_unlisted: bool,
     /// How far the members have been tried.
@@ -77,6 +80,13 @@ pub enum Service {
     OffAsAsked,
     /// It was not, although the spec says otherwise.
     OffAgainstTheSpec,
+}
+
+/// Whether an earlier process put the group back into service because CloudFront called it in use without listing a tenant: a restart is no reason to take it
+/// out of service again.
+fn was_in_use_unlisted(status: &ConnectionGroupStatus, memory: &Memory, now: Moment) -> bool {
+    let unlisted = status.blocked_by.as_ref().is_some_and(|blocked_by| blocked_by.count == 0);
+    unlisted && memory.delete_refused.is_none() && now.since(Moment::START) < FIRST_PAUSE
 }
 
 static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
@@ -130,7 +140,9 @@ impl<'a> Known<'a> {
             trial: memory.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
-            in_use_unlisted: memory.is_in_use_unlisted(now, window) && !somebody_asks,
+            owner_unstated_for_long: memory.owner_unstated_since.is_some_and(|since| now.since(since) >= window),
+            in_use_unlisted: !somebody_asks
+                && (memory.is_in_use_unlisted(now, window) || was_in_use_unlisted(status, memory, now)),
             now,
             absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
             wall: around.clock.wall(),
@@ -145,6 +157,13 @@ impl<'a> Known<'a> {
             (Some(false), false) => Service::OffAsAsked,
             (Some(false), true) => Service::OffAgainstTheSpec,
         }
+    }
+
+    /// Whether the group on record may be out of service against the spec: it was when last read, or an update of ours was not answered.
+    #[must_use]
+    pub fn may_be_off_against_the_spec(&self) -> bool {
+        let doubtful = self.unanswered && self.status.id.is_some() && self.status.enabled.is_none();
+        self.service() == Service::OffAgainstTheSpec || (doubtful && self.wants_traffic)
     }
 
     /// The id on record.
@@ -172,8 +191,8 @@ impl<'a> Known<'a> {
         let Described { group, tags } = described;
         let row = snapshot.and_then(|list| list.groups.get(&group.name));
         let row = row.filter(|row| row.id == group.id && row.etag == group.etag);
-        let noted = Some(self.status).filter(|status| status.id.as_deref() == Some(group.id.as_str()));
         let same_version = self.is_version_on_record(&group);
+        let noted = Some(self.status).filter(|_| same_version);
         let enabled = row.and_then(|row| row.enabled).or_else(|| noted.and_then(|status| status.enabled));
         let ipv6_enabled = noted.and_then(|status| status.ipv6_enabled);
         let once = self.deployment().filter(|_| same_version);
@@ -233,13 +252,14 @@ impl<'a> Known<'a> {
 
     /// Of tags that differ from the spec, those that were as they should be once, as far as is known.
     #[must_use]
-    pub fn lost_tags(&self, differing: &Tags, read: &Tags) -> Vec<Drift> {
-        let was_there = |key: &String, value: &String| !self.unanswered && self.status.tags.get(key) == Some(value);
+    pub fn lost_tags(&self, differing: &Tags, read: &Described) -> Vec<Drift> {
+        let sent = self.tags_sent_to(&read.group);
+        let was_there = |key: &String, value: &String| !self.unanswered && sent.get(key) == Some(value);
         let lost = differing.iter().filter(|(key, value)| was_there(key, value));
         lost.map(|(key, value)| Drift {
             field: format!("tags[{key}]"),
             desired: value.clone(),
-            observed: read.get(key).cloned().unwrap_or_default(),
+            observed: read.tags.get(key).cloned().unwrap_or_default(),
         })
         .collect()
     }
@@ -255,6 +275,20 @@ impl<'a> Known<'a> {
     pub fn is_on_record(&self, listed: &Summary) -> bool {
         self.status.id.as_deref() == Some(listed.id.as_str())
             && self.status.e_tag.as_deref() == Some(listed.etag.as_str())
+    }
+
+    /// Whether people were told of this very version of the group, for this generation of the spec, that it is ready: that is still true, and one read
+    /// that does not show the owner does not change it.
+    #[must_use]
+    pub fn was_told_of(&self, group: &Group) -> bool {
+        let ready = is_true(&self.status.conditions, "Ready");
+        ready && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
+    }
+
+    /// The tags that this object sent to this group, as far as is known; those on record for another one are not on this one by our doing.
+    #[must_use]
+    pub fn tags_sent_to(&self, group: &Group) -> Tags {
+        if self.id().is_none_or(|id| id == group.id) { self.status.tags.clone() } else { Tags::new() }
     }
 
     /// Whether this is the very version of the group that is on record.
@@ -294,7 +328,7 @@ impl<'a> Known<'a> {
     /// Whether a group of the installation to take over from may be taken over: in a deletion, no other one than the group on record.
     #[must_use]
     pub fn may_take_over(&self, group: &Group) -> bool {
-        !self.deleting || self.id().is_none_or(|id| id == group.id)
+        !self.deleting || self.id().is_some_and(|id| id == group.id)
     }
 
     /// How long until all tags of a group can be seen, where that is known.

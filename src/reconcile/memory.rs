@@ -7,6 +7,7 @@ use super::{
     dispute::Dispute,
     members::Trial,
     observe::{Observed, Usage},
+    ownership::Owner,
 };
 use crate::{
     clock::Moment,
@@ -38,6 +39,8 @@ pub struct Memory {
     pub trial: Trial,
     /// Since when every answer about its tenants has left their list out.
     pub tenants_left_out_since: Option<Moment>,
+    /// Since when every read has shown the tags that mark its owner without a value.
+    pub owner_unstated_since: Option<Moment>,
     /// Since when no read of its tenants has been answered.
     pub usage_unknown_since: Option<Moment>,
     /// That CloudFront refused to delete the group because it is in use, although it lists no tenant.
@@ -65,7 +68,8 @@ impl DeleteRefused {
     }
 }
 
-const FIRST_PAUSE: Duration = Duration::from_hours(1);
+/// How long a group that is in use without a listed tenant is kept in service at first.
+pub const FIRST_PAUSE: Duration = Duration::from_hours(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// A group that every read so far has shown without an owner.
@@ -107,6 +111,12 @@ impl Memory {
     pub fn saw_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
         let still = self.unowned.take().filter(|seen| Some(&seen.id) == id);
         self.unowned = still.or_else(|| id.map(|id| Unowned { id: id.clone(), since: now }));
+    }
+
+    /// Takes note of a read: whether it told whose the group is.
+    pub fn saw_owner(&mut self, owner: &Owner, now: Moment) {
+        self.owner_unstated_since =
+            if *owner == Owner::Unstated { self.owner_unstated_since.or(Some(now)) } else { None };
     }
 
     /// Takes note of whether a read found the group.

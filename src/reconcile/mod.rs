@@ -39,7 +39,7 @@ use self::{
     desired::Intent,
     observe::{Look, Observed, Usage, observe},
     ownership::{Installation, OwnerTag},
-    plan::{Finding, Mutation, Plan, plan},
+    plan::{Mutation, Plan, plan},
     status::outcome,
     trouble::Failure,
     view::{READS_LAST, RECHECK, View, Withheld},
@@ -235,7 +235,7 @@ async fn attempt<C: CloudFront>(
     for _ in 0..TRIES {
         let observed = observe(intent, known, memory, around).await;
         let read_at = around.clock.moment();
-        memory.read_usage(observed.as_ref(), read_at);
+        memory.read_usage(observed.as_ref().map_err(|failure| failure.trouble.error()), read_at);
         let observed = observed?;
         let mutation = match decide(observed, intent, known, memory, around)? {
             Plan::Conclude(finding) => {
@@ -282,7 +282,8 @@ fn decide<C>(
 ) -> Result<Plan, ApiError> {
     let now = around.clock.moment();
     match &observed {
-        Observed::Found { described, .. } => {
+        Observed::Found { described, owner, .. } => {
+            memory.saw_owner(owner, now);
             let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
             memory.saw_unowned(unowned, now);
             memory.found(true, now);
@@ -297,8 +298,10 @@ fn decide<C>(
         | Observed::Unsettled(..)
         | Observed::Unreadable => {}
     }
-    if let Observed::Found { usage: Usage::Tenants(tenants), .. } = &observed
+    if let Observed::Found { usage: Usage::Tenants(tenants), described, .. } = &observed
         && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)
+        // The emergency switch does not depend on who uses the group.
+        && (known.wants_traffic || described.group.config.enabled == Some(false))
     {
         return Err(unlisted());
     }

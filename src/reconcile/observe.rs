@@ -10,6 +10,7 @@ use super::{
     desired::{Desired, Farewell, Intent},
     memory::Memory,
     ownership::{Installation, Owner, owner},
+    trouble::Failure,
 };
 use crate::{
     api::Reason,
@@ -54,7 +55,8 @@ pub enum Usage {
     NotRead,
     /// These tenants, or none.
     Tenants(Tenants),
-    /// The group is off for its deletion, and for a settle window no read of its tenants has been answered.
+    /// It could not be read, and what is to be done is certain all the same: the spec wants the group out of service; or it is off for its deletion, and no
+    /// read of its tenants has been answered for a settle window.
     Unknown,
 }
 
@@ -79,7 +81,7 @@ pub async fn observe<C: CloudFront>(
     known: &Known<'_>,
     memory: &Memory,
     around: &Surroundings<'_, C>,
-) -> Result<Observed, ApiError> {
+) -> Result<Observed, Failure> {
     let name = &known.name;
     let fresh = around.snapshot.filter(|list| memory.is_covered_by(list) && !around.list_is_stale());
     match intent {
@@ -98,11 +100,13 @@ pub async fn observe<C: CloudFront>(
     };
     let usage_is_unknown =
         memory.usage_unknown_for(around.clock.moment()).is_some_and(|time| time >= around.policy.settle_window);
+    let mut tenants = None;
     if let Some(at_rest) = at_rest {
-        match has_tenants(intent, known, around.port).await {
-            Ok(false) => return Ok(at_rest),
-            Err(error) if !usage_is_unknown => return Err(error),
-            Ok(true) | Err(_) => {}
+        match tenants_of_the_group_on_record(intent, known, around.port).await {
+            Ok(Some(read)) if read.any() => tenants = Some(read),
+            Ok(_) => return Ok(at_rest),
+            Err(error) if !usage_is_unknown => return Err(error.into()),
+            Err(_) => {}
         }
     }
     if let (Intent::Present(_) | Intent::Mirrored(_) | Intent::Protected, None, Some(list)) =
@@ -133,11 +137,21 @@ pub async fn observe<C: CloudFront>(
     };
     let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
     let usage = if decides_deletion && owner == Owner::Ours {
-        let off = known.wants_traffic && described.group.config.enabled == Some(false);
-        match around.port.tenants(&described.group.id).await {
-            Ok(tenants) => Usage::Tenants(tenants),
-            Err(_) if off && usage_is_unknown => Usage::Unknown,
-            Err(error) => return Err(error),
+        let enabled = described.group.config.enabled != Some(false);
+        let read = match tenants.filter(|_| known.id().as_ref() == Some(&described.group.id)) {
+            Some(tenants) => Ok(tenants),
+            None => around.port.tenants(&described.group.id).await,
+        };
+        match (read, known.wants_traffic) {
+            (Ok(tenants), _) => Usage::Tenants(tenants),
+            // It is put back into service.
+            (Err(_), true) if !enabled && usage_is_unknown => Usage::Unknown,
+            // It is taken out of service whoever uses it.
+            (Err(_), false) if enabled => Usage::Unknown,
+            (Err(error), _) => {
+                let (arn, read) = (Some(described.group.arn.clone()), Some(described.group));
+                return Err(Failure { arn, read, ..error.into() });
+            }
         }
     } else {
         Usage::NotRead
@@ -180,11 +194,15 @@ fn serves_as_the_spec_says<C>(
         && (is_listed_so || own_write_is_newest(memory, around))
 }
 
-/// Whether tenants use a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.
-async fn has_tenants<C: CloudFront>(intent: &Intent, known: &Known<'_>, port: &C) -> Result<bool, ApiError> {
+/// Who uses a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.
+async fn tenants_of_the_group_on_record<C: CloudFront>(
+    intent: &Intent,
+    known: &Known<'_>,
+    port: &C,
+) -> Result<Option<Tenants>, ApiError> {
     match (intent, known.id()) {
-        (Intent::Absent { farewell: Farewell::Delete, .. }, Some(id)) => Ok(port.tenants(&id).await?.any()),
-        _ => Ok(false),
+        (Intent::Absent { farewell: Farewell::Delete, .. }, Some(id)) => port.tenants(&id).await.map(Some),
+        _ => Ok(None),
     }
 }
 

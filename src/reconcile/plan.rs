@@ -271,7 +271,7 @@ pub enum Block {
     /// Tenants that use the group.
     InUse(Box<Described>, Tenants),
     /// The owner or identity tag has no value, so nothing says whose the group is.
-    OwnerUnstated,
+    OwnerUnstated(Box<Described>),
     /// Tags of a young group that are not visible yet: they are after so long, where that is known.
     TagsPending(Option<Duration>),
     /// A deletion: for so long a request of ours to create or to adopt the group may still take effect; the installation that the group is marked with, if it
@@ -352,7 +352,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::Unowned if known.may_still_be_ours(&described.group) => owner_tag_missing(described, known),
             Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
-            Owner::Unstated => Finding::Blocked(Block::OwnerUnstated).into(),
+            Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
         },
 
@@ -373,7 +373,7 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
-            Owner::Unstated => Finding::Blocked(Block::OwnerUnstated).into(),
+            Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             // One read without the tag is no proof that it is not ours, also where status is lost.
             Owner::Unowned if !known.owner_may_show_for(&described.group).is_zero() => {
                 owner_tag_missing(described, known)
@@ -412,7 +412,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     let differing = members::differing(&wanted, read);
     let refused = members::still_refused(known.refused(), &wanted, &differing);
     let (ignored, open) = tried_once(&refused, &differing);
-    let (set, remove) = tag_changes(desired, &described.tags, &known.status.tags);
+    let (set, remove) = tag_changes(desired, &described.tags, &known.tags_sent_to(&described.group));
     let tags = if set.is_empty() && remove.is_empty() { TagsLeft::None } else { TagsLeft::Some };
 
     let names = refused.iter().map(|refused| refused.member).collect();
@@ -436,7 +436,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
             .into();
     }
     if !set.is_empty() {
-        let lost = known.lost_tags(&set, &described.tags);
+        let lost = known.lost_tags(&set, &described);
         if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
             return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
         }
@@ -533,7 +533,8 @@ fn part(farewell: Farewell, described: Described, usage: Usage, known: &Known<'_
         (Farewell::Retain, _) if is_on_against_the_spec(&described, known) => Mutation::Disable(described).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
         (Farewell::Delete, Usage::NotRead) => Finding::AwaitDisabled(described).into(),
-        (Farewell::Delete, Usage::Unknown) => Mutation::Enable(described, Blocker::UnknownUse).into(),
+        (Farewell::Delete, Usage::Unknown) if off => Mutation::Enable(described, Blocker::UnknownUse).into(),
+        (Farewell::Delete, Usage::Unknown) => Mutation::Disable(described).into(),
         (Farewell::Delete, Usage::Tenants(tenants)) if tenants.any() || known.in_use_unlisted => {
             if off {
                 return Mutation::Enable(described, Blocker::Tenants).into();

@@ -13,7 +13,6 @@ use super::{
     conclude::kept_list,
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
-    known::Service,
     memory::Memory,
     message,
     trouble::{Failure, Trouble},
@@ -123,7 +122,7 @@ fn requeue<C>(
         Next::WithTheList => policy.sweep_interval_active,
         Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
         // A tenant that comes has no traffic until it is noticed.
-        Next::Backoff(pace) if known.deleting && known.service() == Service::OffAgainstTheSpec => {
+        Next::Backoff(pace) if known.deleting && known.may_be_off_against_the_spec() => {
             pace.delay(memory.failures, &known.uid).min(TENANTS_RECHECK)
         }
         Next::Backoff(pace) => pace.delay(memory.failures, &known.uid),

@@ -62,14 +62,20 @@ impl Failure {
         };
         let besides = match (self.hint, intent) {
             (Some(hint), _) => hint,
-            (None, Intent::Absent { farewell: Farewell::Delete, .. })
-                if known.service() == Service::OffAgainstTheSpec =>
-            {
+            (None, Intent::Absent { farewell: Farewell::Delete, .. }) if self.leaves_it_off(known) => {
                 message::OFF_FOR_ITS_DELETION
             }
             (None, _) => "",
         };
         text + besides
+    }
+
+    /// Whether status will show the group as out of service against the spec: as it was just read, or else as it was before.
+    fn leaves_it_off(&self, known: &Known<'_>) -> bool {
+        match &self.read {
+            Some(read) => known.wants_traffic && read.config.enabled == Some(false),
+            None => known.service() == Service::OffAgainstTheSpec,
+        }
     }
 
     /// What IAM would call the thing that an operation acts on.

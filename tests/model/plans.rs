@@ -125,7 +125,7 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
             Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
             Finding::Blocked(Block::OwnerTagMissing(..)) => "Blocked(OwnerTagMissing)",
-            Finding::Blocked(Block::OwnerUnstated) => "Blocked(OwnerUnstated)",
+            Finding::Blocked(Block::OwnerUnstated(_)) => "Blocked(OwnerUnstated)",
             Finding::Blocked(Block::Flapping(..)) => "Blocked(Flapping)",
             Finding::Refuse(_, Refusal::NotOwned(_)) => "Refuse(NotOwned)",
             Finding::Refuse(_, Refusal::Elsewhere(_)) => "Refuse(Elsewhere)",

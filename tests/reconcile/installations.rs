@@ -307,6 +307,36 @@ fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
 }
 
 #[test]
+fn an_owner_tag_that_stays_without_a_value_is_told_after_a_settle_window_or_with_the_next_edit() {
+    type Then = fn(&mut World);
+    let thens: [(&str, Then); 3] = [
+        ("time", |world| world.advance(world.policy.settle_window)),
+        ("an edit", |world| world.edit(|spec| spec.enabled = false)),
+        ("a change of others", |world| {
+            world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+        }),
+    ];
+    for (what, then) in thens {
+        let mut world = World::new(spec());
+        world.settle();
+        let emptied = GroupPatch { set_tags: [(OWNER.into(), String::new())].into(), ..GroupPatch::default() };
+        world.somebody_edits(emptied);
+        world.advance(Duration::from_mins(5));
+        world.sweep();
+        world.request_reconcile("now");
+        world.pass();
+        assert_eq!(world.ready().1, "Deployed", "{what}: not at once");
+        world.calls();
+        then(&mut world);
+        world.sweep();
+        world.request_reconcile("again");
+        world.pass();
+        assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "Conflict"), "{what}");
+        assert!(world.message().contains("somebody may have emptied the tag"), "{}", world.message());
+    }
+}
+
+#[test]
 fn a_group_of_an_older_version_is_switched_off_although_its_deletion_is_held_back() {
     let mut world = unmarked();
     world.edit(|spec| (spec.deletion_protection, spec.enabled) = (true, false));

@@ -1,12 +1,11 @@
 //! Others who use the same account carelessly or with intent: copied owner tags, owner tags that are taken off,
 //! groups that are made anew.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use cloudfront_simulator::{
-    admin::{GroupPatch, NewGroup, NewList},
+    admin::{GroupPatch, NewGroup},
     model::{ConnectionGroup as Shown, Versioned},
-    switches::IpAddressType,
 };
 use connection_group_operator::{
     api::DeletionPolicy,
@@ -91,28 +90,6 @@ fn a_lost_owner_tag_that_no_list_shows_is_noticed_before_the_next_change_and_hea
         world.settle();
         assert_eq!(world.ready().0, "True", "{}", world.message());
     }
-}
-
-#[test]
-fn what_this_object_sent_and_attached_is_still_known_once_its_owner_tag_is_back() {
-    let mut world = World::new(spec());
-    let new = NewList::named("static", IpAddressType::Dualstack);
-    let list = world.port.account(|account, now| account.outside_create_list(now, new)).id;
-    world.edit(|spec| {
-        spec.anycast_ip_list_id = Some(list);
-        spec.tags = [("team".into(), "edge".into())].into();
-    });
-    world.settle();
-    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
-    world.request_reconcile("now");
-    world.settle();
-    assert_eq!(world.ready().1, "AdoptionRefused");
-    world.somebody_edits(GroupPatch { set_tags: [(OWNER.into(), US.into())].into(), ..GroupPatch::default() });
-    world.edit(|spec| (spec.anycast_ip_list_id, spec.tags) = (None, BTreeMap::new()));
-    world.advance(Duration::from_mins(5));
-    world.sweep();
-    world.settle();
-    assert_eq!((world.group().unwrap().resource.anycast_ip_list_id, world.tags()), (None, marks()));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::{
         ErrorClass,
-        Operation::{DeleteConnectionGroup, ListDistributionTenants, UntagResource, UpdateConnectionGroup},
+        Operation::{
+            DeleteConnectionGroup, GetConnectionGroup, ListDistributionTenants, UntagResource, UpdateConnectionGroup,
+        },
     },
     reconcile::Finalizer,
 };
@@ -145,6 +147,27 @@ fn a_group_that_stays_in_use_without_a_tenant_is_disabled_ever_less_often() {
 }
 
 #[test]
+fn a_restart_is_no_reason_to_disable_a_group_again_that_is_in_use_without_a_tenant() {
+    let mut world = in_use_without_a_tenant();
+    world.pass();
+    assert_eq!(world.ready().1, "InUse");
+    world.crash();
+    world.sweep();
+    let mut waited = Duration::ZERO;
+    while waited < Duration::from_mins(55) {
+        let pause = world.pass().requeue;
+        assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "InUse"), "after {waited:?}");
+        world.advance(pause);
+        world.sweep();
+        waited += pause;
+    }
+    world.advance(Duration::from_mins(10));
+    world.sweep();
+    world.settle();
+    assert_eq!(world.group(), None, "and the deletion goes on");
+}
+
+#[test]
 fn a_person_does_not_wait_for_a_deletion_to_be_tried_again() {
     type Ask = fn(&mut World);
     let asks: [Ask; 2] = [
@@ -175,6 +198,38 @@ fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_
     world.tenant_comes("late");
     world.at_once();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
+}
+
+#[test]
+fn after_a_disabling_without_an_answer_a_deletion_is_looked_after_every_half_minute_too() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.delete();
+    world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+    world.pass();
+    for _ in 0..8 {
+        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
+        let pause = world.pass().requeue;
+        assert!(pause <= Duration::from_secs(30), "{pause:?}: {}", world.message());
+        world.advance(pause);
+    }
+}
+
+#[test]
+fn what_a_read_showed_is_not_forgotten_because_the_tenants_could_not_be_read() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.delete();
+    world.pass_without_storing();
+    world.crash();
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
+    let pause = world.pass().requeue;
+    assert_eq!(world.status().enabled, Some(false));
+    assert!(world.message().contains("the group as disabled"), "{}", world.message());
+    assert!(pause <= Duration::from_secs(30), "{pause:?}");
 }
 
 #[test]
@@ -255,24 +310,31 @@ fn protection_set_after_a_disable_without_an_answer_puts_the_group_back_up_witho
 
 #[test]
 fn the_emergency_switch_works_while_a_deletion_is_held_back_whatever_holds_it_back() {
-    for hold in ["tenant", "protection"] {
+    for hold in ["tenant", "protection", "tenants that cannot be read", "tenants that are left out"] {
         let mut world = World::new(spec());
         world.settle();
-        if hold == "tenant" {
-            world.tenant_comes("customer");
-        } else {
+        if hold == "protection" {
             world.edit(|spec| spec.deletion_protection = true);
+        } else {
+            world.tenant_comes("customer");
         }
         world.delete();
         world.at_once();
         assert!(world.group().unwrap().resource.enabled, "{hold}");
         world.edit(|spec| spec.enabled = false);
+        match hold {
+            "tenants that cannot be read" => {
+                world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
+            }
+            "tenants that are left out" => world.fail(ListDistributionTenants, Fault::ListLeftOut),
+            _ => {}
+        }
         world.at_once();
         assert!(!world.group().unwrap().resource.enabled, "{hold}: {}", world.message());
-        assert_eq!(world.ready().1, if hold == "tenant" { "InUse" } else { "DeletionProtected" });
+        assert_eq!(world.ready().1, if hold == "protection" { "DeletionProtected" } else { "InUse" });
         assert_eq!(restored(&world), 0, "{hold}");
         let warned = world.event_reasons().contains(&"DisabledWithTenants");
-        assert_eq!(warned, hold == "tenant", "{hold}: {:?}", world.event_reasons());
+        assert_eq!(warned, hold != "protection", "{hold}: {:?}", world.event_reasons());
     }
 }
 

@@ -62,6 +62,12 @@ enum Traffic {
     OffAgainstSpec(Since),
 }
 
+/// Whether the group serves, as far as is known. Where an update of ours was not answered, the worse case counts.
+fn serves(known: &Known<'_>) -> Option<bool> {
+    let doubtful = known.unanswered && known.status.id.is_some();
+    known.status.enabled.or_else(|| doubtful.then_some(!known.wants_traffic))
+}
+
 /// Since when that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Since {
@@ -75,7 +81,7 @@ impl Traffic {
     /// Of a group that is to be deleted: should a tenant come, or the deletion be held back, it is put right.
     fn while_deleted(object: &ConnectionGroup, known: &Known<'_>) -> Self {
         let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && known.deleting;
-        match known.status.enabled.filter(|_| managed) {
+        match serves(known).filter(|_| managed) {
             Some(serves) => Self::against(serves, known.wants_traffic, Since::Longer),
             None => Self::AsTheSpecSays,
         }
@@ -87,7 +93,7 @@ impl Traffic {
         let row = list.and_then(|list| list.groups.get(&known.name)).filter(|row| row.id.as_str() == id);
         // What the reconcile itself did last may be newer than the list.
         let listed = row.filter(|row| !known.is_on_record(row)).and_then(|row| row.enabled);
-        let Some(serves) = listed.or(known.status.enabled) else { return Self::AsTheSpecSays };
+        let Some(serves) = listed.or(serves(known)) else { return Self::AsTheSpecSays };
         let since = if listed.is_some() && listed != known.status.enabled { Since::TheList } else { Since::Longer };
         Self::against(serves, object.spec.enabled, since)
     }

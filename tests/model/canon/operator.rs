@@ -50,6 +50,7 @@ impl<'a> Canon<'a> {
         self.put(memory.absent_for(now).map(|time| time >= policy.settle_window));
         self.put(memory.delete_refused.is_some());
         self.put(memory.usage_unknown_for(now).map(|time| time >= policy.settle_window));
+        self.put(memory.owner_unstated_since.map(|since| now.since(since) >= policy.settle_window));
         self.put(memory.is_in_use_unlisted(now, policy.settle_window));
         self.trial(&memory.trial, operator, now);
         let dispute = &memory.dispute;

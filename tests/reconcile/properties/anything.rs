@@ -96,6 +96,7 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 trial: Trial::default(),
                 tenants_left_out_since: None,
                 usage_unknown_since: None,
+                owner_unstated_since: None,
                 delete_refused: None,
             }
         },

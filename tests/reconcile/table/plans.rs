@@ -117,7 +117,7 @@ impl Name {
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
                 Finding::Blocked(Block::OwnerTagMissing(..)) => Self::OwnerTagMissing,
-                Finding::Blocked(Block::OwnerUnstated) => Self::OwnerUnstated,
+                Finding::Blocked(Block::OwnerUnstated(_)) => Self::OwnerUnstated,
                 Finding::Blocked(Block::Flapping(..)) => Self::Flapping,
                 Finding::MembersRefused(..) => Self::MembersRefused,
                 Finding::Refuse(_, Refusal::NotOwned(_)) => Self::NotOwned,

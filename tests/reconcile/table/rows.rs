@@ -208,7 +208,7 @@ fn deleted(case: &Case) -> Expected {
         Exists::OursBeingDisabled => reconciling(Name::AwaitDisabled, "Disabling"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
-        Exists::OursOfPredecessor => taken_over_to_be_parted(case),
+        Exists::OursOfPredecessor => reconciling(Name::ReleaseElsewhere, "Released"),
         Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
         Exists::Unowned | Exists::UnownedOtherwise | Exists::Another | Exists::Default => {
@@ -236,7 +236,7 @@ fn retained(case: &Case) -> Expected {
         Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
-        Exists::OursOfPredecessor => taken_over_to_be_parted(case),
+        Exists::OursOfPredecessor => reconciling(Name::ReleaseElsewhere, "Released"),
         Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // Our owner tag is off already, as after a pass whose end was lost.
         Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
@@ -244,15 +244,6 @@ fn retained(case: &Case) -> Expected {
         // It may be our own, whose tags are not visible yet: to let go now would leave our owner tag on it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
         Exists::Another | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
-    }
-}
-
-/// Of a deletion whose group the administrator's decision passes on.
-fn taken_over_to_be_parted(case: &Case) -> Expected {
-    match case.record {
-        Unseen => reconciling(Name::TakeOver, "TakenOver"),
-        // The group on record is gone, and the other installation made this one: a deletion ends with the one that it was for.
-        AtRest => reconciling(Name::ReleaseElsewhere, "Released"),
     }
 }
 
