@@ -231,6 +231,7 @@ async fn disable<C: CloudFront>(
 }
 
 /// Warns of tenants whose group was taken out of service because the spec says so.
+#[must_use]
 pub fn with_tenants_off_air(conclusion: Conclusion, tenants: Result<Tenants, ApiError>) -> Conclusion {
     match tenants {
         Ok(tenants) if tenants.any() => {

@@ -71,7 +71,9 @@ impl Property {
             Self::S3 => {
                 "the finalizer goes only when no group of the object exists and no request for one is on its way"
             }
-            Self::S4 => "a deletion never disables or deletes a group while a tenant uses it that the pass could see",
+            Self::S4 => {
+                "a deletion never disables, against the spec, or deletes a group while a tenant uses it that the pass could see"
+            }
             Self::S5 => "every change carries an ETag that was read in the same pass",
             Self::S6 => "Ready is True for a generation only if what was read matches that generation and is deployed",
             Self::S7 => "there are never two groups for one object",
@@ -133,7 +135,9 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
         Call::Update(group, config) => {
             let disables = group.config.enabled == Some(true) && config.enabled != Some(true);
             was_read(pass, group, &ours)?;
-            if disables && pass.deleting() { no_tenant_was_seen(pass, &group.id) } else { Ok(()) }
+            // The emergency switch works whoever uses the group.
+            let for_the_deletion = disables && pass.deleting() && pass.input.object.spec.enabled;
+            if for_the_deletion { no_tenant_was_seen(pass, &group.id) } else { Ok(()) }
         }
         Call::Delete(group) => {
             was_read(pass, group, &ours)?;

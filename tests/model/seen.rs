@@ -15,7 +15,7 @@ use crate::{
     actions::{Action, Cache, Dying, Struck},
     outside::Outside,
     plans::plan_of,
-    replay::Stage,
+    replay::{Answer, Stage},
     state::{Pass, Scenario, State},
 };
 
@@ -136,6 +136,9 @@ impl Seen {
         for entry in &pass.log {
             let class = entry.answer.error().map(|error| error.class);
             (entry.call.operation(), class).hash(&mut signature);
+            if let Answer::Described(Ok(Some(read))) = &entry.answer {
+                (read.tags.len(), read.tags.values().all(String::is_empty)).hash(&mut signature);
+            }
             self.errors.extend(class.map(|class| (entry.call.operation(), class)));
         }
         if self.signatures.insert(signature.finish()) {

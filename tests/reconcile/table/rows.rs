@@ -208,8 +208,7 @@ fn deleted(case: &Case) -> Expected {
         Exists::OursBeingDisabled => reconciling(Name::AwaitDisabled, "Disabling"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
-        Exists::OursOfPredecessor => reconciling(Name::ReleaseElsewhere, "Released"),
-        Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
+        Exists::OursOfPredecessor | Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
         Exists::Unowned | Exists::UnownedOtherwise | Exists::Another | Exists::Default => {
             reconciling(Name::ReleaseNotOurs, "Released")
@@ -236,8 +235,7 @@ fn retained(case: &Case) -> Expected {
         Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
-        Exists::OursOfPredecessor => reconciling(Name::ReleaseElsewhere, "Released"),
-        Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
+        Exists::OursOfPredecessor | Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
         // Our owner tag is off already, as after a pass whose end was lost.
         Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
         Exists::UnownedAtFirstSight => first_sight(),
