@@ -58,8 +58,8 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             conclusion.despite(vec![gone]).warn(Reason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
-        Finding::ConfirmGone => {
-            let text = message::confirming_gone(&known.name, list_trouble);
+        Finding::ConfirmGone(absence) => {
+            let text = message::confirming_gone(&known.name, absence, list_trouble);
             let next = if list_trouble.is_some() { Next::Backoff(Pace::Slow) } else { Next::WithTheList };
             reconciling(Sight::Unchanged, Reason::Deleting, text).then(next)
         }
@@ -161,7 +161,12 @@ pub fn release(why: &Release, enabled: Option<bool>, known: &Known<'_>) -> Concl
     let text = message::released(&known.name, why, &known.claim.owner, enabled);
     let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
     let conclusion = reconciling(Sight::Unchanged, reason, text.clone());
-    Conclusion { finalizer: Finalizer::Release, ..conclusion }.tell(reason, "Release", text)
+    let conclusion = Conclusion { finalizer: Finalizer::Release, ..conclusion };
+    if enabled == Some(false) && known.wants_traffic {
+        conclusion.warn(reason, "Release", text)
+    } else {
+        conclusion.tell(reason, "Release", text)
+    }
 }
 
 /// A conclusion that more is to come.
@@ -206,6 +211,7 @@ fn blocked(block: Block, known: &Known<'_>) -> Conclusion {
         Block::DeletionProtected(protected) => {
             let (sight, next) = match protected {
                 Protected::NotRead => (Sight::Unchanged, Next::DeepCheck),
+                Protected::Listed(summary) => (Sight::Listed(summary), Next::DeepCheck),
                 Protected::Ours(described) => (Sight::Group(described.group), Next::DeepCheck),
                 Protected::NotOurs => (Sight::Unchanged, Next::Backoff(Pace::Slow)),
             };

@@ -142,7 +142,7 @@ pub fn in_use_unlisted(name: &GroupName) -> String {
 
 /// Behind what is said of a failed call.
 pub const OFF_FOR_ITS_DELETION: &str =
-    " Status shows the group as disabled; if a tenant turns out to use it, it is enabled again.";
+    " Status shows the group as disabled; if a read shows that a tenant uses it, it is enabled again.";
 
 pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
     let why = match blocker {
@@ -238,15 +238,15 @@ pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String
 
 pub fn tags_pending(name: &GroupName) -> String {
     format!(
-        "Connection group {name} does not show this object's owner tag yet. It was created, or its tags were changed, so recently that tags may not be \
-         visible yet. Nothing was changed; the group is read again shortly."
+        "Connection group {name} does not show this object's owner tag yet. If the group was created, or its tags were changed, a short time ago, tags may not \
+         be visible yet. Nothing was changed; the group is read again shortly."
     )
 }
 
 pub fn claim_may_land(name: &GroupName) -> String {
     format!(
-        "The deletion waits: a request of this operator to create or to adopt connection group {name} may still take effect. The object is kept until \
-         --create-settle-window has passed since; then CloudFront is read again."
+        "The deletion waits: a request to create or to adopt connection group {name} that this operator may have sent, or the process before it, could still take \
+         effect. The object is kept until --create-settle-window has passed since the last such moment; then CloudFront is read again."
     )
 }
 

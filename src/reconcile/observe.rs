@@ -89,7 +89,10 @@ pub async fn observe<C: CloudFront>(
         Intent::Absent { farewell: Farewell::Leave, .. } => {
             return Ok(before_leaving(name, known, memory, around).await);
         }
-        Intent::Protected if serves_as_the_spec_says(known, fresh, memory, around) => return Ok(Observed::NotLooked),
+        Intent::Protected if serves_as_the_spec_says(known, fresh, memory, around) => {
+            let row = fresh.and_then(|list| list.groups.get(name)).filter(|row| known.is_on_record(row));
+            return Ok(row.map_or(Observed::NotLooked, |row| Observed::Settled(row.clone())));
+        }
         Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
     }
     let at_rest = match fresh.and_then(|snapshot| settled(intent, name, known, snapshot)) {

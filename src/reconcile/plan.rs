@@ -71,8 +71,8 @@ pub enum Finding {
     DeletedOutside,
     /// Deletion: the disabled group is being rolled out.
     AwaitDisabled(Described),
-    /// Deletion: the second proof that the group is gone is missing.
-    ConfirmGone,
+    /// Deletion: it is not proven yet that the group is gone for good.
+    ConfirmGone(Absence),
     /// Deletion: the object may go.
     Release(Release),
     /// Somebody else has to do something first.
@@ -292,6 +292,8 @@ pub enum Block {
 pub enum Protected {
     /// It was not read: as far as is known, it serves traffic as the spec says.
     NotRead,
+    /// The list shows the version on record, which serves traffic as the spec says.
+    Listed(Summary),
     /// It is ours, and serves traffic as the spec says.
     Ours(Box<Described>),
     /// There is none, or it is not ours.
@@ -362,8 +364,9 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
             Finding::Mirrored(described, drift).into()
         }
 
-        (Intent::Absent { .. }, Observed::NeverThere | Observed::NotFound(Absence::Reported | Absence::Confirmed)) => {
-            Finding::ConfirmGone.into()
+        (Intent::Absent { .. }, Observed::NeverThere) => Finding::ConfirmGone(Absence::Reported).into(),
+        (Intent::Absent { .. }, Observed::NotFound(absence @ (Absence::Reported | Absence::Confirmed))) => {
+            Finding::ConfirmGone(absence).into()
         }
         (Intent::Absent { .. }, Observed::NotFound(Absence::Proven)) => Finding::Release(Release::Gone).into(),
         (Intent::Absent { farewell, .. }, Observed::Found { described, owner, usage }) => match owner {
@@ -498,6 +501,7 @@ fn protect(observed: Observed, known: &Known<'_>) -> Plan {
     let Observed::Found { described, owner, usage: _ } = observed else {
         let protected = match observed {
             Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
+            Observed::Settled(summary) => Protected::Listed(summary),
             _ => Protected::NotRead,
         };
         return Finding::Blocked(Block::DeletionProtected(protected)).into();

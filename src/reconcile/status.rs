@@ -123,7 +123,11 @@ fn requeue<C>(
         Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
         // A tenant that comes has no traffic until it is noticed.
         Next::Backoff(pace) if known.deleting && known.may_be_off_against_the_spec() => {
-            pace.delay(memory.failures, &known.uid).min(TENANTS_RECHECK)
+            let unknown_for = memory.usage_unknown_for(now);
+            let window_ends = unknown_for.map(|time| policy.settle_window.saturating_sub(time));
+            let at_once = |pause: &Duration| !pause.is_zero();
+            let pause = pace.delay(memory.failures, &known.uid).min(TENANTS_RECHECK);
+            window_ends.filter(at_once).map_or(pause, |ends| pause.min(ends))
         }
         Next::Backoff(pace) => pace.delay(memory.failures, &known.uid),
         Next::DeepCheck => {

@@ -335,10 +335,14 @@ async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> Pas
     let remembered = context.objects.remember(&object.uid().unwrap_or_default());
     let mut remembered = remembered.lock().await;
     if remembered.left_to.as_deref() != Some(theirs) {
+        let then = if object.metadata.deletion_timestamp.is_some() {
+            "the object then goes, and its group stays at CloudFront"
+        } else {
+            "this one then manages the object"
+        };
         let note = format!(
             "This object carries the finalizer {theirs} of another installation of the operator; the one of this installation is {}. It is left to the \
-             other one: this operator neither reads nor changes its group, and writes no status. If that installation is gone for good, remove its finalizer; this \
-             one then manages the object.",
+             other one: this operator neither reads nor changes its group, and writes no status. If that installation is gone for good, remove its finalizer; {then}.",
             context.finalizer
         );
         tracing::warn!("{note}");

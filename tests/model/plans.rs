@@ -111,7 +111,7 @@ const fn name(plan: &Plan) -> &'static str {
             Finding::ConfirmAbsence => "ConfirmAbsence",
             Finding::DeletedOutside => "DeletedOutside",
             Finding::AwaitDisabled(_) => "AwaitDisabled",
-            Finding::ConfirmGone => "ConfirmGone",
+            Finding::ConfirmGone(_) => "ConfirmGone",
             Finding::Release(Release::Gone) => "Release(Gone)",
             Finding::Release(Release::NotOurs) => "Release(NotOurs)",
             Finding::Release(Release::Elsewhere(_)) => "Release(Elsewhere)",

@@ -345,9 +345,15 @@ fn protection_set_in_the_middle_of_a_deletion_puts_the_group_back_up() {
     world.at_once();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
     assert_eq!((world.ready().1.as_str(), restored(&world)), ("DeletionProtected", 1));
+    assert_eq!(world.status().status.as_deref(), Some("InProgress"));
     world.calls();
     world.pass();
     assert_eq!(world.calls(), [], "and costs no call from then on");
+    world.advance(PROPAGATION);
+    world.sweep();
+    world.calls();
+    world.pass();
+    assert_eq!((world.calls(), world.status().status.as_deref()), (vec![], Some("Deployed")));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cloudfront_simulator::{
     Millis,
-    admin::NewList,
+    admin::{GroupPatch, NewList},
     switches::{IpAddressType, Tolerance},
 };
 use connection_group_operator::{
@@ -88,6 +88,31 @@ fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_unti
         }
         assert!(!says_so(&world), "{}", world.message());
     }
+}
+
+#[test]
+fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not_say_whether_it_is() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
+    let by_others = |world: &mut World| {
+        let patch = GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() };
+        world.somebody_edits(patch);
+        world.sweep();
+    };
+    by_others(&mut world);
+    world.edit(|spec| (spec.enabled, spec.ipv6_enabled) = (false, false));
+    world.calls();
+    world.settle();
+    assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
+    assert_eq!((world.mutations(), world.ready().1), (vec![Operation::UpdateConnectionGroup], "Disabled".into()));
+    world.request_reconcile("now");
+    world.settle();
+    assert_eq!(world.mutations(), [], "this version is known to be off");
+    world.somebody_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
+    world.sweep();
+    world.settle();
+    assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
 }
 
 #[test]

@@ -7,7 +7,10 @@ use std::time::Duration;
 use super::{VALUE_LIMIT, one_line, time};
 use crate::{
     cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Snapshot},
-    reconcile::desired::{Anycast, Desired},
+    reconcile::{
+        desired::{Anycast, Desired},
+        observe::Absence,
+    },
 };
 
 /// Every pace of tries keeps it.
@@ -67,8 +70,14 @@ pub fn invalid(error: &ApiError) -> String {
     format!("CloudFront refused {}{}. Nothing was changed. Correct the spec. {AGAIN}", error.operation, cause(error))
 }
 
-pub fn confirming_gone(name: &GroupName, list_trouble: Option<&ApiError>) -> String {
-    let next = missing_list(list_trouble);
+pub fn confirming_gone(name: &GroupName, absence: Absence, list_trouble: Option<&ApiError>) -> String {
+    let next = match (absence, list_trouble) {
+        (Absence::Reported, _) | (_, Some(_)) => missing_list(list_trouble),
+        (Absence::Confirmed | Absence::Proven, None) => {
+            "a list that is begun once no earlier Create can take effect any more (--create-settle-window) must confirm it"
+                .to_owned()
+        }
+    };
     format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")
 }
 
@@ -158,7 +167,7 @@ mod tests {
         ("quota", quota_used_up),
         ("ipv4_only_list", |error| ipv4_only_list(&AnycastIpListId::new("aip_1"), error)),
         ("invalid", invalid),
-        ("confirming_gone", |error| confirming_gone(&name(), Some(error))),
+        ("confirming_gone", |error| confirming_gone(&name(), Absence::Reported, Some(error))),
         ("confirming_absence", |error| confirming_absence(&name(), Some(error), Duration::from_mins(1))),
     ];
 

@@ -103,7 +103,7 @@ impl Name {
                 Finding::ConfirmAbsence => Self::ConfirmAbsence,
                 Finding::DeletedOutside => Self::DeletedOutside,
                 Finding::AwaitDisabled(_) => Self::AwaitDisabled,
-                Finding::ConfirmGone => Self::ConfirmGone,
+                Finding::ConfirmGone(_) => Self::ConfirmGone,
                 Finding::Release(Release::Gone) => Self::ReleaseGone,
                 Finding::Release(Release::NotOurs) => Self::ReleaseNotOurs,
                 Finding::Release(Release::Elsewhere(_)) => Self::ReleaseElsewhere,

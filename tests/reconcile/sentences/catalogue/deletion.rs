@@ -74,7 +74,7 @@ pub const SENTENCES: &[Sentence] = &[
     says("It is enabled again: its distribution tenants cannot be read, so it may be in use.", |f, _| {
         f.enabled() == Some(true) && f.failed("ListDistributionTenants", |_| true)
     }),
-    says("Status shows the group as disabled; if a tenant turns out to use it, it is enabled again.", |f, _| {
+    says("Status shows the group as disabled; if a read shows that a tenant uses it, it is enabled again.", |f, _| {
         f.world.status_enabled == Some(false) && f.spec().enabled && is_being_deleted(f)
     }),
     says("It is enabled again: spec.deletionProtection holds its deletion back.", |f, _| {
@@ -109,13 +109,18 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| f.is_name(places[0]) && f.said_absent() && f.world.deleting && f.changed_nothing(),
     ),
     says(
+        "CloudFront says that connection group {name} does not exist; a list that is begun once no earlier Create can take effect any more \
+         (--create-settle-window) must confirm it. Then this object is released.",
+        |f, places| f.is_name(places[0]) && f.said_absent() && f.world.deleting && f.changed_nothing(),
+    ),
+    says(
         "CloudFront says that connection group {name} does not exist; a complete list of the account's groups must confirm it, but {text}. Then this object is \
          released.",
         |f, places| f.is_name(places[0]) && f.said_absent() && f.world.deleting && f.world.list_fails,
     ),
     says(
-        "The deletion waits: a request of this operator to create or to adopt connection group {name} may still take effect. The object is kept until \
-         --create-settle-window has passed since; then CloudFront is read again.",
+        "The deletion waits: a request to create or to adopt connection group {name} that this operator may have sent, or the process before it, could still take \
+         effect. The object is kept until --create-settle-window has passed since the last such moment; then CloudFront is read again.",
         |f, places| {
             f.is_name(places[0]) && f.world.deleting && f.requeue <= f.world.settle_window && f.changed_nothing()
         },

@@ -73,8 +73,8 @@ pub const SENTENCES: &[Sentence] = &[
             && claims.iter().all(|(claim, is_so)| keys.contains(claim) == *is_so)
     }),
     says(
-        "Connection group {name} does not show this object's owner tag yet. It was created, or its tags were changed, so recently that tags may not be visible \
-         yet. Nothing was changed; the group is read again shortly.",
+        "Connection group {name} does not show this object's owner tag yet. If the group was created, or its tags were changed, a short time ago, tags may not \
+         be visible yet. Nothing was changed; the group is read again shortly.",
         |f, places| {
             f.is_name(places[0])
                 && f.exists()
