@@ -103,6 +103,9 @@ pub async fn apply<C: CloudFront>(
                 Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
                 Err(error) => return Err(error.into()),
             };
+            if contradicts(&group.config, &on) {
+                return Ok(not_as_asked(group, &on));
+            }
             let text = message::enabled_again(&known.name, blocker);
             let lost = lost(&read, &group);
             let conclusion = reconciling(Sight::Group(group), Reason::EnabledAgain, text.clone()).then(Next::Now);
@@ -217,6 +220,9 @@ async fn disable<C: CloudFront>(
         Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
         Err(error) => return Err(error.into()),
     };
+    if contradicts(&group.config, &off) {
+        return Ok(not_as_asked(group, &off));
+    }
     let lost = lost(&read, &group);
     let conclusion = if known.wants_traffic {
         let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();

@@ -277,6 +277,16 @@ impl<'a> Known<'a> {
             && self.status.e_tag.as_deref() == Some(listed.etag.as_str())
     }
 
+    /// Whether a group of which CloudFront does not state whether it serves may be out of service: it was when that was last known, or an update of ours was
+    /// not answered.
+    #[must_use]
+    pub fn may_be_off(&self, group: &Group) -> bool {
+        let same_group = self.id().as_ref() == Some(&group.id);
+        let last_known = self.status.enabled;
+        let was_off = last_known == Some(false) || (last_known.is_none() && self.unanswered);
+        group.config.enabled.is_none() && same_group && was_off
+    }
+
     /// Whether people were told of this very version of the group, for this generation of the spec, that it is ready: that is still true, and one read
     /// that does not show the owner does not change it.
     #[must_use]

@@ -29,12 +29,10 @@ pub fn value(members: &Members, member: Member) -> Option<String> {
     }
 }
 
-/// The members in which a group differs from what is wanted. What CloudFront did not state is no difference, but for one: a group that is to be off, and
-/// not known to be, is switched off.
+/// The members in which a group differs from what is wanted; what CloudFront did not state is no difference.
 #[must_use]
 pub fn differing(wanted: &Config, read: &Members) -> MemberSet {
-    let may_be_on = (!wanted.enabled && read.enabled.is_none()).then_some(Member::Enabled);
-    contradictions(read, &wanted.clone().into()).into_iter().chain(may_be_on).collect()
+    contradictions(read, &wanted.clone().into())
 }
 
 /// Whether an answer shows something else than was sent.
@@ -273,6 +271,5 @@ mod tests {
         let sent = carrying(&set([Ipv6]), &wanted(true), &read);
         assert_eq!(sent, Members { enabled: None, ipv6_enabled: Some(true), anycast_ip_list_id: None });
         assert!(!contradicts(&Members { enabled: Some(true), ..sent.clone() }, &sent));
-        assert_eq!(differing(&wanted(false), &read), set([Enabled, Ipv6]), "it may be on");
     }
 }

@@ -412,7 +412,11 @@ fn create(desired: &Desired, known: &Known<'_>) -> Plan {
 fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     let read = &described.group.config;
     let wanted = desired.target(read, known.attached_list(&described.group).as_ref());
-    let differing = members::differing(&wanted, read);
+    let mut differing = members::differing(&wanted, read);
+    // Where CloudFront does not state whether this version serves, the worse case counts.
+    if read.enabled.is_none() && (!wanted.enabled || known.may_be_off(&described.group)) {
+        differing.insert(Member::Enabled);
+    }
     let refused = members::still_refused(known.refused(), &wanted, &differing);
     let (ignored, open) = tried_once(&refused, &differing);
     let (set, remove) = tag_changes(desired, &described.tags, &known.tags_sent_to(&described.group));
@@ -519,8 +523,8 @@ fn protect(observed: Observed, known: &Known<'_>) -> Plan {
     }
 }
 
-const fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bool {
-    known.wants_traffic && matches!(described.group.config.enabled, Some(false))
+fn is_off_against_the_spec(described: &Described, known: &Known<'_>) -> bool {
+    known.wants_traffic && (described.group.config.enabled == Some(false) || known.may_be_off(&described.group))
 }
 
 const fn is_on_against_the_spec(described: &Described, known: &Known<'_>) -> bool {

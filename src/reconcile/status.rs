@@ -84,7 +84,11 @@ fn of_failure<C>(
         None => Change::Keep,
     };
     let tags = match failure.trouble {
-        Trouble::MayHaveTagged(sent, _) => Change::Set(known.status.tags.clone().into_iter().chain(sent).collect()),
+        Trouble::MayHaveTagged(sent, _) => {
+            let before =
+                failure.read.as_ref().map_or_else(|| known.status.tags.clone(), |read| known.tags_sent_to(read));
+            Change::Set(before.into_iter().chain(sent).collect())
+        }
         _ => Change::Keep,
     };
     let may_have_switched = error.operation == Operation::UpdateConnectionGroup && error.class.leaves_doubt();
@@ -150,6 +154,14 @@ fn next_status<C>(
 ) -> ConnectionGroupStatus {
     let now = stored(around.clock.wall()).0;
     let mut next = known.status.clone();
+    if let (Sight::Group(group), Some(id)) = (&conclusion.sight, known.id())
+        && group.id != id
+    {
+        // They were sent to another group, and refused for it.
+        next.tags.clear();
+        next.attached_anycast_ip_list_id = None;
+        next.refused.clear();
+    }
     show(&mut next, &conclusion.sight);
     if matches!(conclusion.sight, Sight::Group(_)) {
         next.owner = Some(known.claim.owner.to_string());

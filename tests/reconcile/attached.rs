@@ -13,7 +13,7 @@ use connection_group_operator::{
 
 use crate::{
     port::Fault,
-    world::{World, spec},
+    world::{World, marks, spec},
 };
 
 fn list(world: &World) -> String {
@@ -43,6 +43,37 @@ fn attached_by_somebody() -> (World, String) {
     world.calls();
     world.settle();
     (world, id)
+}
+
+#[test]
+fn what_was_sent_to_a_group_that_another_one_took_the_place_of_is_not_taken_off_that_one() {
+    let mut world = World::new(spec());
+    let id = list(&world);
+    let tags = || [("team".to_owned(), "edge".to_owned())];
+    world.edit(|spec| {
+        spec.anycast_ip_list_id = Some(id.clone());
+        spec.tags = tags().into();
+    });
+    world.settle();
+    world.somebody_deletes_the_group();
+    world.somebody_creates(|group| {
+        group.anycast_ip_list_id = Some(id.clone());
+        group.tags = marks().into_iter().chain(tags()).collect();
+    });
+    world.edit(|spec| {
+        spec.anycast_ip_list_id = None;
+        spec.tags.clear();
+        spec.ipv6_enabled = false;
+    });
+    world.advance(Duration::from_mins(5));
+    world.sweep();
+    world.settle();
+    for at in ["first", "second"] {
+        world.request_reconcile(at);
+        world.settle();
+    }
+    assert_eq!((attached(&world), world.tags().get("team").map(String::as_str)), (Some(id), Some("edge")));
+    assert!(!world.group().unwrap().resource.ipv6_enabled);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub enum Fault {
     AnswerLost,
     /// Takes effect, but the answer shows the group with IPv6 the other way.
     AnsweredWrongly,
+    /// Takes effect, but the answer shows the group switched the other way.
+    AnsweredWithTheOldSwitch,
     /// Answered from the state before the last change.
     Stale,
     /// A page without items, although others follow.
@@ -197,7 +199,14 @@ impl InProcess {
                 inner.account.outside_edit_group(now, &target, patch).unwrap();
             }
             Some(Fault::Lacking) => inner.left_out_once.extend(LeftOut::ALL),
-            Some(Fault::AnswerLost | Fault::AnsweredWrongly | Fault::EmptyPage | Fault::ListLeftOut) | None => {}
+            Some(
+                Fault::AnswerLost
+                | Fault::AnsweredWrongly
+                | Fault::AnsweredWithTheOldSwitch
+                | Fault::EmptyPage
+                | Fault::ListLeftOut,
+            )
+            | None => {}
         }
         let mut answer = inner.account.call_with(now, request, freshness);
         if fault == Some(Fault::EmptyPage) {
@@ -211,6 +220,11 @@ impl InProcess {
         }
         if let (Some(Fault::AnsweredWrongly), Ok(Response::UpdateConnectionGroup(shown))) = (fault, &mut answer) {
             shown.resource.ipv6_enabled = !shown.resource.ipv6_enabled;
+        }
+        if let (Some(Fault::AnsweredWithTheOldSwitch), Ok(Response::UpdateConnectionGroup(shown))) =
+            (fault, &mut answer)
+        {
+            shown.resource.enabled = !shown.resource.enabled;
         }
         if fault == Some(Fault::AnswerLost) {
             return Err(ApiError::new(operation, ErrorClass::TimedOut, None, "the answer was lost", None));

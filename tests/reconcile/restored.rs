@@ -201,6 +201,21 @@ fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_
 }
 
 #[test]
+fn a_switch_that_cloudfront_accepts_and_does_not_make_is_not_sent_again_and_again_in_a_deletion() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.tenant_comes("customer");
+    world.delete();
+    world.at_once();
+    world.edit(|spec| spec.enabled = false);
+    world.calls();
+    world.fail(UpdateConnectionGroup, Fault::AnsweredWithTheOldSwitch);
+    let pause = world.pass().requeue;
+    assert!(!pause.is_zero(), "{}", world.message());
+    assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "Conflict".into()));
+}
+
+#[test]
 fn after_a_disabling_without_an_answer_a_deletion_is_looked_after_every_half_minute_too() {
     let mut world = World::new(spec());
     world.settle();

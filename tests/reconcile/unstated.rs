@@ -113,6 +113,31 @@ fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not
     world.sweep();
     world.settle();
     assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
+
+    world.somebody_edits(GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() });
+    world.sweep();
+    world.edit(|spec| spec.enabled = true);
+    world.settle();
+    assert!(
+        world.group().unwrap().resource.enabled,
+        "what was off in the version before it is switched on: {}",
+        world.message()
+    );
+}
+
+#[test]
+fn a_deletion_puts_a_group_back_up_that_it_disabled_although_no_answer_says_that_it_is_off() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
+    world.delete();
+    world.pass();
+    assert!(!world.group().unwrap().resource.enabled);
+    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
+    world.tenant_comes("late");
+    world.sweep();
+    world.at_once();
+    assert!(world.group().unwrap().resource.enabled, "{}", world.message());
 }
 
 #[test]

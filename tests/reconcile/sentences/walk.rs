@@ -254,6 +254,7 @@ const fn is_a_lie(trouble: Trouble) -> bool {
         Fault::Error(_)
         | Fault::UnknownCode
         | Fault::AnsweredWrongly
+        | Fault::AnsweredWithTheOldSwitch
         | Fault::Stale
         | Fault::EmptyPage
         | Fault::Lacking
