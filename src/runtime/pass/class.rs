@@ -89,8 +89,13 @@ impl Traffic {
 
     fn of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>) -> Self {
         let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && !known.deleting;
-        let Some(id) = known.status.id.as_deref().filter(|_| managed) else { return Self::AsTheSpecSays };
-        let row = list.and_then(|list| list.groups.get(&known.name)).filter(|row| row.id.as_str() == id);
+        let row = list.and_then(|list| list.groups.get(&known.name)).filter(|_| managed);
+        let Some(id) = known.status.id.as_deref().filter(|_| managed) else {
+            // Whose it is, the reconcile finds out: until it has, the emergency switch does not wait.
+            let on = row.is_some_and(|row| row.enabled == Some(true));
+            return if on && !object.spec.enabled { Self::OnAgainstSpec(Since::Longer) } else { Self::AsTheSpecSays };
+        };
+        let row = row.filter(|row| row.id.as_str() == id);
         // What the reconcile itself did last may be newer than the list.
         let listed = row.filter(|row| !known.is_on_record(row)).and_then(|row| row.enabled);
         let Some(serves) = listed.or(serves(known)) else { return Self::AsTheSpecSays };

@@ -111,7 +111,16 @@ type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Cl
 #[test]
 fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_and_then_all_that_nobody_waits_for() {
     use LastTry::{CutShort, Done, Refused};
-    let table: [Row; 15] = [
+    let table: [Row; 16] = [
+        (
+            "nothing is on record, and the list shows it in service against the spec",
+            |object, list| {
+                object.spec.enabled = false;
+                object.status.as_mut().unwrap().id = None;
+                list.groups.values_mut().for_each(|row| row.enabled = Some(true));
+            },
+            [(Done, Class::SwitchOff), (CutShort, Class::SwitchOff), (Refused, Class::Rest)],
+        ),
         ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
         (
             "a reconcile was requested",
