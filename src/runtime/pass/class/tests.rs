@@ -111,16 +111,7 @@ type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Cl
 #[test]
 fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_and_then_all_that_nobody_waits_for() {
     use LastTry::{CutShort, Done, Refused};
-    let table: [Row; 16] = [
-        (
-            "nothing is on record, and the list shows it in service against the spec",
-            |object, list| {
-                object.spec.enabled = false;
-                object.status.as_mut().unwrap().id = None;
-                list.groups.values_mut().for_each(|row| row.enabled = Some(true));
-            },
-            [(Done, Class::SwitchOff), (CutShort, Class::SwitchOff), (Refused, Class::Rest)],
-        ),
+    let table: [Row; 15] = [
         ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
         (
             "a reconcile was requested",
@@ -237,6 +228,18 @@ fn a_group_that_somebody_else_switched_on_again_is_switched_off_before_anything_
         let mut object = object.clone();
         change(&mut object);
         assert_ne!(class(&object, &list, LastTry::Done, NOW), Class::SwitchOff);
+    }
+}
+
+#[test]
+fn where_nothing_is_on_record_a_group_in_service_against_the_spec_goes_first_until_a_try_was_refused() {
+    let (mut object, list) = in_sync();
+    off(&mut object);
+    status(&mut object).id = None;
+    for (last, expected) in
+        [(LastTry::Done, Class::SwitchOff), (LastTry::CutShort, Class::SwitchOff), (LastTry::Refused, Class::Rest)]
+    {
+        assert_eq!(class(&object, &list, last, NOW + INTERVAL), expected, "{last:?}");
     }
 }
 
