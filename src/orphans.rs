@@ -175,7 +175,7 @@ impl Orphans {
         for group in due {
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
             if owner.as_ref().is_some_and(|owner| !objects.are_known_where(owner)) {
-                // Its namespace may be readable soon; what was found out before still holds.
+                // The namespace may be readable again soon, so what is known of the group stays.
                 self.read.entry(group.id.clone()).or_default().again_at = now + scope.settle_window.saturating_mul(5);
                 continue;
             }

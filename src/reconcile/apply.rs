@@ -267,8 +267,7 @@ async fn update_members<C: CloudFront>(
     };
     write.carried_out(known);
     let switches_off = read.config.enabled != Some(false) && config.enabled == Some(false);
-    let tenants =
-        if switches_off || known.may_have_switched_off(read) { Some(port.tenants(&group.id).await) } else { None };
+    let went_off = (switches_off || known.may_have_switched_off(read)).then(|| group.id.clone());
     let kept = contradictions(&group.config, config);
     let is_kept = |change: &&Drift| kept.iter().any(|member| member.as_str() == change.field);
     let made = changes.iter().filter(|change| !is_kept(change)).cloned().collect::<Vec<_>>();
@@ -290,8 +289,8 @@ async fn update_members<C: CloudFront>(
     } else {
         conclusion.tell(Reason::Updated, "Update", format!("{text}."))
     };
-    Ok(match tenants {
-        Some(tenants) => with_tenants_off_air(conclusion, tenants),
+    Ok(match went_off {
+        Some(id) => with_tenants_off_air(conclusion, port.tenants(&id).await),
         None => conclusion,
     })
 }

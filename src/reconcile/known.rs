@@ -159,11 +159,16 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// Whether nothing says if the group on record is in service, because an update of ours was not answered.
+    #[must_use]
+    pub const fn service_is_in_doubt(&self) -> bool {
+        self.unanswered && self.status.id.is_some() && self.status.enabled.is_none()
+    }
+
     /// Whether the group on record may be out of service against the spec: it was when last read, or an update of ours was not answered.
     #[must_use]
     pub fn may_be_off_against_the_spec(&self) -> bool {
-        let doubtful = self.unanswered && self.status.id.is_some() && self.status.enabled.is_none();
-        self.service() == Service::OffAgainstTheSpec || (doubtful && self.wants_traffic)
+        self.service() == Service::OffAgainstTheSpec || (self.service_is_in_doubt() && self.wants_traffic)
     }
 
     /// The id on record.

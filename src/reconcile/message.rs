@@ -261,7 +261,7 @@ pub fn owner_may_show(name: &GroupName, settle_window: Duration) -> String {
 pub fn owner_unstated(name: &GroupName) -> String {
     format!(
         "CloudFront's answer shows the owner or identity tag of connection group {name} without a value, so it does not say whose the group is. Nothing was \
-         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value, or remove the tag."
+         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value."
     )
 }
 

@@ -127,11 +127,9 @@ fn requeue<C>(
         Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
         // A tenant that comes has no traffic until it is noticed.
         Next::Backoff(pace) if known.deleting && known.may_be_off_against_the_spec() => {
-            let unknown_for = memory.usage_unknown_for(now);
-            let window_ends = unknown_for.map(|time| policy.settle_window.saturating_sub(time));
-            let at_once = |pause: &Duration| !pause.is_zero();
-            let pause = pace.delay(memory.failures, &known.uid).min(TENANTS_RECHECK);
-            window_ends.filter(at_once).map_or(pause, |ends| pause.min(ends))
+            let left = memory.usage_unknown_for(now).map(|time| policy.settle_window.saturating_sub(time));
+            let longest = left.filter(|left| !left.is_zero()).map_or(TENANTS_RECHECK, |left| left.min(TENANTS_RECHECK));
+            pace.delay(memory.failures, &known.uid).min(longest)
         }
         Next::Backoff(pace) => pace.delay(memory.failures, &known.uid),
         Next::DeepCheck => {
@@ -157,7 +155,7 @@ fn next_status<C>(
     if let (Sight::Group(group), Some(id)) = (&conclusion.sight, known.id())
         && group.id != id
     {
-        // They were sent to another group, and refused for it.
+        // What is on record is about another group.
         next.tags.clear();
         next.attached_anycast_ip_list_id = None;
         next.refused.clear();

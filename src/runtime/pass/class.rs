@@ -64,8 +64,7 @@ enum Traffic {
 
 /// Whether the group serves, as far as is known. Where an update of ours was not answered, the worse case counts.
 fn serves(known: &Known<'_>) -> Option<bool> {
-    let doubtful = known.unanswered && known.status.id.is_some();
-    known.status.enabled.or_else(|| doubtful.then_some(!known.wants_traffic))
+    known.status.enabled.or_else(|| known.service_is_in_doubt().then_some(!known.wants_traffic))
 }
 
 /// Since when that is known.

@@ -102,7 +102,7 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says(
         "CloudFront's answer shows the owner or identity tag of connection group {name} without a value, so it does not say whose the group is. Nothing was \
-         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value, or remove the tag.",
+         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value.",
         |f, places| {
             let is_empty = f.owner_tag() == Some("") || f.identity_tag() == Some("");
             f.is_name(places[0]) && is_empty && f.changed_nothing() && f.is_tried_within(300)
