@@ -297,12 +297,16 @@ impl<'a> Known<'a> {
         group.config.enabled.is_none() && same_group && was_off
     }
 
-    /// Whether people were told of this very version of the group, for this generation of the spec, that it is ready: that is still true, and one read
-    /// that does not show the owner does not change it.
+    /// Whether people were told of this very version of the group, for this generation of the spec, that it is ready, and it states no more now than it did then:
+    /// that is still true, and one read that does not show the owner does not change it.
     #[must_use]
     pub fn was_told_of(&self, group: &Group) -> bool {
         let ready = is_true(&self.status.conditions, "Ready");
-        ready && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
+        let states_the_same = self.status.enabled == group.config.enabled
+            && self.status.ipv6_enabled == group.config.ipv6_enabled
+            && self.status.anycast_ip_list_id.as_deref()
+                == group.config.anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str);
+        ready && states_the_same && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
     }
 
     /// The tags that this object sent to this group, as far as is known; those on record for another one are not on this one by our doing.
