@@ -7,7 +7,7 @@ CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 RULES := desired differences dispute memory ownership plan status
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test test-chart model mutants e2e aws-contract image bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo test test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-chart: tools ## Check the chart without a cluster: templates, schema, docum
 
 model: build ## Explore the reconcile further than `make test` does; takes up to an hour, and 12 GB of memory
 	MODEL_BOUND=wide RUST_TEST_THREADS=2 cargo test --workspace --test model
+
+model-records: build ## Write the number of states of each scenario of the model check anew: tests/model/records.tsv
+	MODEL_RECORDS=write cargo test --workspace --test model explorations
 
 # In place, for a copy would be built from nothing; should it be cut off, `git diff src` shows what it left.
 mutants: ## Break the rules of the reconcile one by one, in src itself: for each, a test must fail; takes hours

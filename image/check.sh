@@ -52,6 +52,10 @@ bytes=$(find "$work/root" -type f -printf '%s\n' | awk '{ sum += $1 } END { prin
 [ "$bytes" -le "$most_bytes" ] || { echo "it has $bytes" >&2; false; }
 kept "$bytes"
 
+promise "no deliberate bug is compiled in"
+same "" "$(cargo tree --locked --package connection-group-operator --edges normal,build --depth 0 --format '{f}')"
+kept
+
 promise "the program is linked statically"
 readelf --program-headers --wide "$work/root/connection-group-operator" >"$work/headers"
 if grep INTERP "$work/headers" >&2; then false; fi

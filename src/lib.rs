@@ -27,6 +27,9 @@
 //!   no call is made.
 //! - The SDK's retries are off: every attempt passes the budget, and the reconcile decides about the next.
 
+#[macro_use]
+pub mod bugs;
+
 pub mod api;
 pub mod cli;
 pub mod clock;

@@ -195,7 +195,7 @@ pub fn set_standing(
     now: Timestamp,
 ) -> Vec<Condition> {
     let build = |type_: &str, status: &str, reason: Reason, message: &str| {
-        let unchanged = condition(previous, type_).filter(|old| old.status == status);
+        let unchanged = condition(previous, type_).filter(|old| old.status == status && !bug!(EachWriteIsATransition));
         Condition {
             type_: type_.to_owned(),
             status: status.to_owned(),

@@ -25,6 +25,9 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
             if let (Intent::Present(desired), true) = (intent, known.tags_are_settled) {
                 tags.retain(|key, value| desired.tags.get(key) == Some(value));
+                if bug!(FoundTagsAreOurs) {
+                    tags.clone_from(&desired.tags);
+                }
             }
             Conclusion { tags: Change::Set(tags), ..in_step(described.group, intent, known) }
         }
@@ -197,8 +200,9 @@ fn listed(summary: Summary, intent: &Intent, known: &Known<'_>) -> Conclusion {
     Conclusion { drift: Change::Keep, in_step: InStep::AsBefore, ..conclusion }
 }
 
-const fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
+fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
     match (deployment, enabled) {
+        (Some(Deployment::Pending(_)), _) if bug!(ReadyBeforeRollout) => (Standing::Ready, Reason::Deployed),
         (Some(Deployment::Pending(_)) | None, _) => (Standing::Reconciling, Reason::Deploying),
         (Some(Deployment::Deployed), Some(true) | None) => (Standing::Ready, Reason::Deployed),
         (Some(Deployment::Deployed), Some(false)) => (Standing::Ready, Reason::Disabled),

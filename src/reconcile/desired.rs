@@ -140,14 +140,15 @@ impl Intent {
             deletion_protection,
             suspend,
         } = &object.spec;
-        if *suspend {
+        if *suspend && !bug!(SuspensionIsIgnored) {
             return Self::Suspended;
         }
         let name = group_name(object);
         if object.metadata.deletion_timestamp.is_some() {
             let farewell = match (mode, deletion_policy) {
                 (Mode::Observe, _) => Farewell::Leave,
-                (Mode::Manage, _) if *deletion_protection => return Self::Protected,
+                (Mode::Manage, _) if *deletion_protection && !bug!(ProtectionIsIgnored) => return Self::Protected,
+                (Mode::Manage, DeletionPolicy::Retain) if bug!(RetentionIsIgnored) => Farewell::Delete,
                 (Mode::Manage, DeletionPolicy::Retain) => Farewell::Retain,
                 (Mode::Manage, DeletionPolicy::Delete) => Farewell::Delete,
             };
@@ -163,6 +164,7 @@ impl Intent {
         };
         match mode {
             Mode::Manage => Self::Present(desired),
+            Mode::Observe if bug!(ObserveManages) => Self::Present(desired),
             Mode::Observe => Self::Mirrored(desired),
         }
     }

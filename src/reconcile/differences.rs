@@ -18,7 +18,9 @@ use crate::{
 pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
     let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
     let remove = applied.iter().filter(|(key, value)| {
-        !desired.tags.contains_key(*key) && observed.get(*key) == Some(value) && !is_reserved(key)
+        !desired.tags.contains_key(*key)
+            && (observed.get(*key) == Some(value) || bug!(TagsOfAnyValueAreOurs))
+            && !is_reserved(key)
     });
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }

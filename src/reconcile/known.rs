@@ -105,9 +105,10 @@ impl<'a> Known<'a> {
         let read_as_another = status.id.is_some()
             && (status.owner.as_deref() != Some(claim.owner.as_str())
                 || status.installation.as_deref() != Some(claim.installation.as_str()));
-        let look = if requested_at.is_some() && requested_at != status.last_handled_reconcile_at {
+        let is_asked = requested_at != status.last_handled_reconcile_at && !bug!(RequestIsTakenForHandled);
+        let look = if requested_at.is_some() && is_asked {
             Look::Afresh
-        } else if read_as_another || around.clock.moment() >= memory.deep_check_due() {
+        } else if read_as_another || (around.clock.moment() >= memory.deep_check_due() && !bug!(DeepCheckIsNeverDue)) {
             Look::AtCloudFront
         } else {
             Look::AtSnapshot
@@ -204,6 +205,7 @@ impl<'a> Known<'a> {
         let listed = row.and_then(|row| row.deployment.clone());
         // A version that was rolled out stays so: a list that shows it under way is older.
         let deployment = if once == Some(Deployment::Deployed) { once } else { listed.or(once) };
+        let deployment = deployment.filter(|_| !bug!(AbsentStatusIsInProgress));
         let config = Members {
             enabled: group.config.enabled.or(enabled),
             ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
@@ -213,7 +215,9 @@ impl<'a> Known<'a> {
                 .anycast_ip_list_id
                 .or_else(|| row.and_then(|row| row.anycast_ip_list_id.clone())),
         };
-        Described { group: Group { config, deployment: group.deployment.or(deployment), ..group }, tags }
+        let recorded = self.status.e_tag.as_deref().filter(|_| bug!(EtagFromStatus)).map(Etag::new);
+        let etag = recorded.unwrap_or(group.etag);
+        Described { group: Group { etag, config, deployment: group.deployment.or(deployment), ..group }, tags }
     }
 
     /// The reason on record.
@@ -252,7 +256,8 @@ impl<'a> Known<'a> {
     /// How long until it is believed that nobody owns this group; a whole window for one that is seen so for the first time.
     #[must_use]
     pub fn owner_may_show_for(&self, group: &Group) -> Duration {
-        self.unowned.as_ref().filter(|(id, _)| *id == group.id).map_or(self.settle_window, |(_, left)| *left)
+        let seen = self.unowned.as_ref().filter(|(id, _)| *id == group.id || bug!(UnownedWhicheverGroup));
+        seen.map_or(self.settle_window, |(_, left)| *left)
     }
 
     /// Of tags that differ from the spec, those that were as they should be once, as far as is known.
@@ -292,12 +297,16 @@ impl<'a> Known<'a> {
         group.config.enabled.is_none() && same_group && was_off
     }
 
-    /// Whether people were told of this very version of the group, for this generation of the spec, that it is ready: that is still true, and one read
-    /// that does not show the owner does not change it.
+    /// Whether people were told of this very version of the group, for this generation of the spec, that it is ready, and it states no more now than it did then:
+    /// that is still true, and one read that does not show the owner does not change it.
     #[must_use]
     pub fn was_told_of(&self, group: &Group) -> bool {
         let ready = is_true(&self.status.conditions, "Ready");
-        ready && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
+        let states_the_same = self.status.enabled == group.config.enabled
+            && self.status.ipv6_enabled == group.config.ipv6_enabled
+            && self.status.anycast_ip_list_id.as_deref()
+                == group.config.anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str);
+        ready && states_the_same && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
     }
 
     /// The tags that this object sent to this group, as far as is known; those on record for another one are not on this one by our doing.
@@ -328,6 +337,9 @@ impl<'a> Known<'a> {
     /// The Anycast list that this object attached to this group. Where no id is on record, the group may come from a Create without an answer.
     #[must_use]
     pub fn attached_list(&self, group: &Group) -> Option<AnycastIpListId> {
+        if bug!(EveryListIsOurs) {
+            return group.config.anycast_ip_list_id.clone();
+        }
         let same_group = self.id().is_none_or(|id| id == group.id);
         self.status.attached_anycast_ip_list_id.as_deref().filter(|_| same_group).map(AnycastIpListId::new)
     }

@@ -55,7 +55,7 @@ pub fn contradictions(one: &Members, other: &Members) -> MemberSet {
 #[must_use]
 pub fn carrying(members: &MemberSet, wanted: &Config, read: &Members) -> Members {
     let wanted = wanted.clone().into();
-    let from = |member| if members.contains(&member) { &wanted } else { read };
+    let from = |member| if members.contains(&member) || bug!(UpdateCarriesEverything) { &wanted } else { read };
     Members {
         enabled: from(Member::Enabled).enabled,
         ipv6_enabled: from(Member::Ipv6Enabled).ipv6_enabled,
@@ -127,10 +127,13 @@ impl Trial {
             Round::Together | Round::Apart(_) | Round::Over(_) => MemberSet::new(),
         };
         let due = open - &tried;
+        if !refused.is_empty() && bug!(RefusedMemberHoldsUpOthers) {
+            return None;
+        }
         let first = *due.first()?;
         let switches_off = first == Member::Enabled && !wanted.enabled;
-        let members =
-            if switches_off || matches!(self.round, Round::Apart(_)) { MemberSet::from([first]) } else { due };
+        let alone = switches_off || matches!(self.round, Round::Apart(_)) || bug!(EachMemberAlone);
+        let members = if alone { MemberSet::from([first]) } else { due };
         Some(Selection { members, tried })
     }
 

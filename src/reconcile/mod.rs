@@ -35,7 +35,7 @@ pub use memory::Memory;
 use self::{
     apply::{apply, with_tenants_off_air},
     conclude::conclude,
-    conclusion::Conclusion,
+    conclusion::{Conclusion, Next},
     desired::Intent,
     observe::{Look, Observed, Usage, observe},
     ownership::{Installation, OwnerTag},
@@ -196,6 +196,9 @@ pub async fn reconcile<C: CloudFront>(
         };
         match (ended.as_ref().err().and_then(Failure::unexplained), &permit) {
             (Some(error), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
+            _ if bug!(TwoMutationsInAPass) && tries < TRIES && ended.as_ref().is_ok_and(|it| it.next == Next::Now) => {
+                tries += 1;
+            }
             (Some(error), Permit::Mutate) if may_hide_our_own(error) => permit = Permit::LookAfter(error.clone()),
             _ => break ended,
         }
@@ -326,4 +329,5 @@ fn unlisted() -> ApiError {
 fn may_hide_our_own(error: &ApiError) -> bool {
     error.operation == Operation::CreateConnectionGroup
         && matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded)
+        && !bug!(NameTakenIsTerminal)
 }

@@ -128,7 +128,7 @@ pub async fn observe<C: CloudFront>(
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
     let owner = match whose(&described, known, around) {
         // An adoption of ours may not show yet, and a Create may land once the name is free again.
-        Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() => {
+        Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() && !bug!(GroupOfOthersEndsTheWait) => {
             return Ok(Observed::Unsettled(unsettled_for, None));
         }
         Owner::Elsewhere(installation) if deleting && !unsettled_for.is_zero() => {
@@ -174,7 +174,7 @@ fn absence<C>(
     let without_lists = around.list_trouble.is_some() || around.list_is_stale();
     let twice = memory.absent_for(around.clock.moment()).is_some_and(|time| time >= around.policy.settle_window);
     match fresh.filter(|list| !list.groups.contains_key(name)) {
-        Some(list) if list.began > settled_at => Absence::Proven,
+        Some(list) if list.began > settled_at || bug!(EarlyListIsProof) => Absence::Proven,
         Some(_) => Absence::Confirmed,
         None if without_lists && twice => Absence::Confirmed,
         None => Absence::Reported,
@@ -219,7 +219,7 @@ async fn before_leaving<C: CloudFront>(
 ) -> Observed {
     let settled_at = memory.claims_settled_at(around.policy.settle_window);
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
-    if !unsettled_for.is_zero() {
+    if !unsettled_for.is_zero() && !bug!(ObserveReleasesAtOnce) {
         return Observed::Unsettled(unsettled_for, None);
     }
     let newest = around.snapshot.filter(|list| list.began > settled_at && !around.list_is_stale());
@@ -238,6 +238,9 @@ async fn before_leaving<C: CloudFront>(
 fn whose<C>(described: &Described, known: &Known<'_>, around: &Surroundings<'_, C>) -> Owner {
     // Or a deletion would never end where the other installation creates the group again each time.
     let predecessor = around.policy.predecessor.as_ref().filter(|_| known.may_take_over(&described.group));
+    if bug!(StatusProvesOwnership) && known.id().as_ref() == Some(&described.group.id) {
+        return Owner::Ours;
+    }
     owner(described, &known.claim, predecessor, around.clock.wall())
 }
 
@@ -258,7 +261,10 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
     if let (Some(id), Some(arn), false) = (known.id(), known.arn(), deleted) {
         // Status is only a hint: a forged or outdated id may lead to another group, or to one that may not be read, or be no id at all.
         match port.describe(&Lookup::Known { id, arn }).await {
-            Ok(Some(described)) if described.group.name == *name => return Ok(Some(described)),
+            Ok(Some(described)) if described.group.name == *name || bug!(RecordedIdIsBelieved) => {
+                return Ok(Some(described));
+            }
+            Ok(None) if bug!(OneNotFoundIsGone) => return Ok(None),
             Ok(_) => {}
             Err(error)
                 if matches!(
@@ -270,7 +276,7 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
     }
     let described = port.describe(&Lookup::Name(name.clone())).await?;
     // Get takes names, ids and ARNs alike, so a name that reads as another group's id finds that group.
-    Ok(described.filter(|described| described.group.name == *name))
+    Ok(described.filter(|described| described.group.name == *name || bug!(NameMayBeAnId)))
 }
 
 /// The row of the list that proves that nothing but the deployment status changed since the last full read.
@@ -278,7 +284,7 @@ fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a S
     let summary = list.groups.get(name)?;
     // A row that does not state its status is no news of the roll-out that is waited for: then the group itself is read.
     let deployed = known.status.status.as_deref() == Some(Deployment::Deployed.as_str());
-    let told = summary.deployment.is_some() || deployed;
+    let told = summary.deployment.is_some() || deployed || bug!(UnstatedRolloutIsAwaited);
     let in_step = match intent {
         Intent::Present(desired) => {
             summary.enabled == Some(desired.enabled)
@@ -306,7 +312,7 @@ fn list_is_in_step(desired: &Desired, attached: Option<&AnycastIpListId>, known:
 fn own_write_is_newest<C>(memory: &Memory, around: &Surroundings<'_, C>) -> bool {
     let recent = |write| around.clock.moment().since(write) < around.policy.sweep_interval;
     let unlisted = around.snapshot.is_none_or(|list| !memory.is_covered_by(list));
-    memory.last_write.is_some_and(recent) && unlisted
+    memory.last_write.is_some_and(|write| (recent(write) && unlisted) || bug!(OwnWriteStaysNewest))
 }
 
 /// Whether status, as of the last full read or our own write, is where the intent wants it, for this generation of the spec.

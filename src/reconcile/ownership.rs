@@ -160,11 +160,13 @@ pub fn owner(described: &Described, us: &Claim, predecessor: Option<&Installatio
         };
     };
     match Installation::in_tags(&described.tags) {
-        _ if owner.as_str().is_empty() => Owner::Unstated,
-        _ if owner != us.owner => Owner::Other(owner),
+        _ if owner.as_str().is_empty() && !bug!(EmptyOwnerIsAnother) => Owner::Unstated,
+        _ if owner != us.owner && !bug!(EveryOwnerIsUs) => Owner::Other(owner),
         Some(installation) if installation.as_str().is_empty() => Owner::Unstated,
+        None if bug!(UnmarkedIsOurs) => Owner::Ours,
         None => Owner::Unmarked,
-        Some(installation) if installation == us.installation => Owner::Ours,
+        Some(installation) if installation == us.installation || bug!(IdentityIsIgnored) => Owner::Ours,
+        Some(installation) if Some(&installation) == predecessor && bug!(PredecessorIsUs) => Owner::Ours,
         Some(installation) if Some(&installation) == predecessor => Owner::ToTakeOver(installation),
         Some(installation) => Owner::Elsewhere(installation),
     }

@@ -339,19 +339,23 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
         (_, Observed::Settled(summary)) => Finding::Listed(summary).into(),
 
         (Intent::Present(_) | Intent::Mirrored(_), Observed::NotFound(Absence::Reported))
-            if known.status.id.is_some() =>
+            if known.status.id.is_some() && !bug!(OneNotFoundIsGone) =>
         {
             Finding::ConfirmAbsence.into()
         }
         (Intent::Present(_), Observed::NotFound(_)) if known.status.id.is_some() => Finding::DeletedOutside.into(),
         (Intent::Present(desired), Observed::NeverThere | Observed::NotFound(_)) => create(desired, known),
         (Intent::Present(desired), Observed::Found { described, owner, usage: _ }) => match owner {
-            _ if described.group.is_default => Finding::Refuse(described, Refusal::DefaultGroup).into(),
+            _ if described.group.is_default && !bug!(DefaultGroupIsManaged) => {
+                Finding::Refuse(described, Refusal::DefaultGroup).into()
+            }
             Owner::Ours => manage(desired, described, known),
             Owner::Unmarked => Mutation::Mark(described).into(),
             Owner::ToTakeOver(from) => Mutation::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Refuse(described, Refusal::Elsewhere(installation)).into(),
-            Owner::Unowned if known.may_still_be_ours(&described.group) => owner_tag_missing(described, known),
+            Owner::Unowned if known.may_still_be_ours(&described.group) && !bug!(OneReadWithoutTagsIsLost) => {
+                owner_tag_missing(described, known)
+            }
             Owner::Unowned => adopt(desired, described, known, policy),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(known.tags_show_in(&described.group))).into(),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
@@ -366,6 +370,9 @@ pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Pol
 
         (Intent::Absent { .. }, Observed::NeverThere) => Finding::ConfirmGone(Absence::Reported).into(),
         (Intent::Absent { .. }, Observed::NotFound(absence @ (Absence::Reported | Absence::Confirmed))) => {
+            if bug!(ReleasedOnOneNotFound) {
+                return Finding::Release(Release::Gone).into();
+            }
             Finding::ConfirmGone(absence).into()
         }
         (Intent::Absent { .. }, Observed::NotFound(Absence::Proven)) => Finding::Release(Release::Gone).into(),
@@ -427,13 +434,14 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
         let config = members::carrying(&selection.members, &wanted, read);
         let changes = member_differences(&selection.members, &wanted, read);
         // A group is never left in service against the spec for the sake of peace.
-        let may_wait = !selection.only_switches_off(&wanted) && known.was_changed_by_others(&described.group);
+        let may_wait = (!selection.only_switches_off(&wanted) || bug!(SwitchingOffIsPaused))
+            && known.was_changed_by_others(&described.group);
         if let Some(pause) = known.pause.filter(|_| may_wait) {
             return Finding::Blocked(Block::Flapping(Box::new(described), changes, pause)).into();
         }
         let left = if selection.members != open {
             Left::Members
-        } else if tags == TagsLeft::Some {
+        } else if tags == TagsLeft::Some && !bug!(SettledWithoutTags) {
             Left::Tags
         } else {
             left(ignored)
@@ -464,7 +472,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
 fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedMember>, MemberSet) {
     let is_detach = |refused: &RefusedMember| refused.member == Member::AnycastIpListId && refused.desired.is_empty();
     let ignored = refused.iter().filter(|refused| refused.cause == RefusalCause::DetachIgnored && is_detach(refused));
-    let ignored = ignored.cloned().collect::<Vec<_>>();
+    let ignored = ignored.filter(|_| !bug!(IgnoredDetachIsRepeated)).cloned().collect::<Vec<_>>();
     let open = differing.iter().filter(|member| ignored.iter().all(|ignored| ignored.member != **member)).copied();
     let open = open.collect();
     (ignored, open)
@@ -482,10 +490,10 @@ fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Po
     };
     let object_agrees = match desired.adoption {
         AdoptionPolicy::Never => false,
-        AdoptionPolicy::IfUnchanged => obstacle.differences.is_empty(),
+        AdoptionPolicy::IfUnchanged => obstacle.differences.is_empty() || bug!(DifferencesAreAdopted),
         AdoptionPolicy::Always => true,
     };
-    if object_agrees && policy.allow_adoption {
+    if object_agrees && (policy.allow_adoption || bug!(AdministratorIsNotAsked)) {
         let left = known.owner_may_show_for(&described.group);
         if !left.is_zero() {
             return Finding::Blocked(Block::OwnerMayShow(left)).into();
@@ -514,7 +522,7 @@ fn protect(observed: Observed, known: &Known<'_>) -> Plan {
     let on = is_on_against_the_spec(&described, known);
     match owner {
         _ if described.group.is_default => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
-        Owner::Ours if off => Mutation::Enable(described, Blocker::Protection).into(),
+        Owner::Ours if off && !bug!(ProtectionLeavesItOff) => Mutation::Enable(described, Blocker::Protection).into(),
         Owner::Ours if on => Mutation::Disable(described).into(),
         Owner::Unmarked if off || on => Mutation::Mark(described).into(),
         Owner::ToTakeOver(from) if off || on => Mutation::TakeOver(described, from).into(),
@@ -537,14 +545,18 @@ fn part(farewell: Farewell, described: Described, usage: Usage, known: &Known<'_
         (Farewell::Leave, _) => {
             Finding::Release(Release::Observed(Remains::MarkedGroup(described.group.config.enabled))).into()
         }
-        (Farewell::Retain, _) if off => Mutation::Enable(described, Blocker::Retention).into(),
+        (Farewell::Retain, _) if off && !bug!(RetainedWhileOff) => {
+            Mutation::Enable(described, Blocker::Retention).into()
+        }
         (Farewell::Retain, _) if is_on_against_the_spec(&described, known) => Mutation::Disable(described).into(),
         (Farewell::Retain, _) => Mutation::Disown(described).into(),
         (Farewell::Delete, Usage::NotRead) => Finding::AwaitDisabled(described).into(),
         (Farewell::Delete, Usage::Unknown) if off => Mutation::Enable(described, Blocker::UnknownUse).into(),
         (Farewell::Delete, Usage::Unknown) => Mutation::Disable(described).into(),
-        (Farewell::Delete, Usage::Tenants(tenants)) if tenants.any() || known.in_use_unlisted => {
-            if off {
+        (Farewell::Delete, Usage::Tenants(tenants))
+            if (tenants.any() || known.in_use_unlisted) && !bug!(TenantsAreIgnored) =>
+        {
+            if off && !bug!(BlockedDeletionLeavesItOff) {
                 return Mutation::Enable(described, Blocker::Tenants).into();
             }
             // The emergency switch works until the object is gone.

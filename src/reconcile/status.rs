@@ -67,6 +67,7 @@ fn of_failure<C>(
     let next = match failure.trouble.error().class {
         // The group is put back into service.
         ErrorClass::HasTenants if memory.is_in_use_unlisted(known.now, known.settle_window) => Next::Now,
+        ErrorClass::AlreadyExists if bug!(NameTakenIsTerminal) => Next::After(Duration::MAX),
         _ => Next::Backoff(pace),
     };
     // A pass that was about to change something has read that the group is not as it should be.
@@ -77,7 +78,10 @@ fn of_failure<C>(
     {
         return Conclusion::unchanged().then(next).failed(failure.trouble.error().clone());
     }
-    let text = failure.message(intent, known, around.snapshot);
+    let mut text = failure.message(intent, known, around.snapshot);
+    if bug!(MessageTellsTheTime) {
+        text += &around.clock.wall().to_string();
+    }
     let error = failure.trouble.error().clone();
     let attached = match failure.may_have_attached {
         Some(list) => Change::Set(Some(list.to_string())),
@@ -131,6 +135,7 @@ fn requeue<C>(
             let longest = left.filter(|left| !left.is_zero()).map_or(TENANTS_RECHECK, |left| left.min(TENANTS_RECHECK));
             pace.delay(memory.failures, &known.uid).min(longest)
         }
+        Next::Backoff(_) if conclusion.error.is_some() && bug!(FailureIsFinal) => Duration::MAX,
         Next::Backoff(pace) => pace.delay(memory.failures, &known.uid),
         Next::DeepCheck => {
             let due = memory.deep_check_due().since(now).max(Duration::from_secs(1));
@@ -165,7 +170,9 @@ fn next_status<C>(
         next.owner = Some(known.claim.owner.to_string());
         next.installation = Some(known.claim.installation.to_string());
     }
-    set(&mut next.tags, &conclusion.tags);
+    if !bug!(SentTagsAreForgotten) {
+        set(&mut next.tags, &conclusion.tags);
+    }
     set(&mut next.refused, &conclusion.refused);
     if known.deleting || (conclusion.standing.is_some() && conclusion.refused == Change::Keep && known.is_asked_anew())
     {

@@ -135,12 +135,15 @@ impl Trouble {
 
     /// Reason, standing and pace.
     #[must_use]
-    pub const fn verdict(&self) -> (Reason, Standing, Pace) {
+    pub fn verdict(&self) -> (Reason, Standing, Pace) {
         match self {
             Self::AnycastIpListNotFound(..) => (Reason::AnycastIpListNotFound, Standing::Reconciling, Pace::Slow),
             Self::Ipv4OnlyList(..) => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
             Self::Api(error) | Self::MayHaveTagged(_, error) => match error.class {
                 ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Budget),
+                ErrorClass::ServiceUnavailable if bug!(OutageIsStalled) => {
+                    (Reason::ServiceUnavailable, Standing::Stalled, Pace::Slow)
+                }
                 ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable => {
                     (Reason::ServiceUnavailable, Standing::Reconciling, Pace::Quick)
                 }
@@ -170,7 +173,7 @@ impl Trouble {
     pub fn with_tags(self, tags: &Tags) -> Self {
         let own = || tags.iter().filter(|(key, _)| !is_reserved(key));
         match self {
-            Self::Api(error) if error.class.leaves_doubt() => {
+            Self::Api(error) if error.class.leaves_doubt() && !bug!(DoubtfulTagsAreForgotten) => {
                 Self::MayHaveTagged(own().map(|(key, value)| (key.clone(), value.clone())).collect(), error)
             }
             other => other,

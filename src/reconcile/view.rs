@@ -100,6 +100,7 @@ impl Mutation {
     #[must_use]
     pub fn evidence(&self, known: &Known<'_>) -> Evidence {
         match self {
+            _ if bug!(EventsAreEvidence) => Evidence::RecentEvent,
             Self::Update(described, update) if takes_away(&described.group.config, &update.config) => Evidence::Read,
             // The finalizer of a new object has just been stored; one that was reconciled before may be gone by now.
             Self::Create(_) if known.was_reconciled() => Evidence::Read,

@@ -5,7 +5,6 @@ use connection_group_operator::cloudfront::{ErrorClass, Operation};
 
 use crate::{
     account::{A_MINUTE, perform},
-    mutants::Mutant,
     outside::{Outside, interfere},
     passes::{answer, crash, error, remember, start, store},
     people::{delete, edit, request},
@@ -167,24 +166,19 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
 }
 
 /// What an action leads to; nothing, if it cannot happen after all.
-pub fn act(
-    scenario: &Scenario,
-    before: &State,
-    action: Action,
-    mutant: Option<Mutant>,
-) -> Result<Option<State>, Violation> {
+pub fn act(scenario: &Scenario, before: &State, action: Action) -> Result<Option<State>, Violation> {
     let mut state = before.clone();
     state.just_ended = None;
     let happens = match action {
-        Action::Start(operator, cache) => start(scenario, &mut state, operator, cache, mutant)?,
-        Action::Answer(operator, struck) => answer(scenario, &mut state, operator, struck, mutant)?,
-        Action::Store(operator) => store(scenario, &mut state, operator, mutant)?,
+        Action::Start(operator, cache) => start(scenario, &mut state, operator, cache)?,
+        Action::Answer(operator, struck) => answer(scenario, &mut state, operator, struck)?,
+        Action::Store(operator) => store(scenario, &mut state, operator)?,
         Action::StoreFails(operator) => {
             state.left.faults -= 1;
             remember(&mut state, operator);
             true
         }
-        Action::Crash(operator, dying) => crash(scenario, &mut state, operator, dying, mutant),
+        Action::Crash(operator, dying) => crash(scenario, &mut state, operator, dying),
         Action::Sweep(operator, struck) => swept(&mut state, operator, struck),
         Action::Edit(object, spec) => {
             state.left.edits -= 1;

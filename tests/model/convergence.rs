@@ -10,14 +10,12 @@ use connection_group_operator::{
     api::{ConnectionGroup, Mode, condition},
     cloudfront::Tags,
     reconcile::ownership::{OwnerTag, is_reserved},
-    sweep::is_out_of_date,
 };
 
 use crate::{
     actions::{Action, Cache, Struck, act},
     canon::key_without_budget,
     goal::{distance_of, expected},
-    mutants::Mutant,
     outside::Outside,
     properties::{Property, Violation},
     replay::{Entry, Stage},
@@ -30,13 +28,12 @@ const ROUNDS: usize = 24;
 /// Passes in a round that follow each other at once, at the most.
 const PASSES: usize = 6;
 
-/// Longer than the longest pause before something is tried again.
+/// Longer than the longest pause before something is tried again (L3), so that a pass is due in each round.
 const LONG: Duration = TICK.saturating_mul(6);
 
 /// What was found out about states so far.
 pub struct Convergence<'a> {
     scenario: &'a Scenario,
-    mutant: Option<Mutant>,
     /// Of a state, before or after the deep check: the changes made on the way to rest.
     known: HashMap<(u64, Stretch), usize>,
     ends: HashMap<(u8, String, History), String>,
@@ -66,8 +63,8 @@ struct Round {
 }
 
 impl<'a> Convergence<'a> {
-    pub fn new(scenario: &'a Scenario, mutant: Option<Mutant>) -> Self {
-        Self { scenario, mutant, known: HashMap::new(), ends: HashMap::new() }
+    pub fn new(scenario: &'a Scenario) -> Self {
+        Self { scenario, known: HashMap::new(), ends: HashMap::new() }
     }
 
     pub fn states(&self) -> usize {
@@ -116,25 +113,13 @@ impl<'a> Convergence<'a> {
         }
     }
 
-    /// Sweep, pass, roll-out, time; the pass only if something calls for it.
+    /// Sweep, pass, roll-out, time.
     fn round(&self, before: &State) -> Result<Round, Violation> {
         let mut state = before.clone();
         let (mut changes, mut quiet) = (0, true);
         for operator in 0..state.operators.len() {
-            let previous = state.operators[operator].snapshot.clone();
             state = self.step(&state, Action::Sweep(operator, Struck::No))?;
             let Some(object) = state.object_of(operator).current.clone() else { continue };
-            let it = &state.operators[operator];
-            let new_to_it = it.remembered.incarnation != state.object_of(operator).incarnation
-                || it
-                    .remembered
-                    .status
-                    .as_ref()
-                    .is_none_or(|status| Some(status.observed_generation) != object.metadata.generation);
-            let woken = it.snapshot.as_ref().is_some_and(|now| is_out_of_date(&object, previous.as_deref(), now));
-            if it.remembered.gave_up && !woken && !new_to_it {
-                continue;
-            }
             // What is left to do at once is done in the same round.
             for _ in 0..PASSES {
                 state = self.step(&state, Action::Start(operator, Cache::UpToDate))?;
@@ -162,7 +147,7 @@ impl<'a> Convergence<'a> {
     }
 
     fn step(&self, state: &State, action: Action) -> Result<State, Violation> {
-        act(self.scenario, state, action, self.mutant).map(|next| next.unwrap_or_else(|| state.clone()))
+        act(self.scenario, state, action).map(|next| next.unwrap_or_else(|| state.clone()))
     }
 
     fn goal(&mut self, state: &State, deep: bool) -> Result<(), Violation> {

@@ -7,11 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use connection_group_operator::bugs::{Bug, Switched};
+
 use crate::{
     actions::{Action, act, enabled},
     canon::key,
     convergence::Convergence,
-    mutants::Mutant,
     properties::{Property, Violation},
     seen::Seen,
     state::Scenario,
@@ -37,9 +38,10 @@ pub struct Counterexample {
 }
 
 /// Explores all of it.
-pub fn explore(scenario: &Scenario, mutant: Option<Mutant>) -> Result<Report, Counterexample> {
+pub fn explore(scenario: &Scenario, bug: Option<Bug>) -> Result<Report, Counterexample> {
+    let _bug = Switched::on(bug);
     let began = Instant::now();
-    let mut convergence = Convergence::new(scenario, mutant);
+    let mut convergence = Convergence::new(scenario);
     let mut report = Report::default();
     let start = scenario.start();
     let first = key(scenario, &start);
@@ -47,7 +49,7 @@ pub fn explore(scenario: &Scenario, mutant: Option<Mutant>) -> Result<Report, Co
     let mut frontier = vec![(first, start)];
     let broken = |ways: &HashMap<u64, (u64, Action)>, from: u64, action: Option<Action>, violation: Violation| {
         let actions = way_to(ways, first, from).into_iter().chain(action).collect::<Vec<_>>();
-        let story = story::tell(scenario, mutant, &actions, &violation);
+        let story = story::tell(scenario, &actions, &violation);
         Counterexample { violation, steps: actions.len(), story }
     };
     while !frontier.is_empty() {
@@ -57,7 +59,7 @@ pub fn explore(scenario: &Scenario, mutant: Option<Mutant>) -> Result<Report, Co
                 convergence.check(&state).map_err(|violation| broken(&ways, from, None, violation))?;
             }
             for action in enabled(scenario, &state) {
-                let next = act(scenario, &state, action, mutant);
+                let next = act(scenario, &state, action);
                 let next = next.map_err(|violation| broken(&ways, from, Some(action), violation))?;
                 let Some(next) = next else { continue };
                 report.transitions += 1;
@@ -104,9 +106,9 @@ pub fn holds(scenario: &Scenario) -> Report {
 }
 
 /// The promise that the bug breaks first.
-pub fn caught(scenario: &Scenario, mutant: Mutant) -> Option<Property> {
-    explore(scenario, Some(mutant)).err().map(|found| {
-        println!("{mutant:?} in {}: {:?} after {} steps", scenario.name, found.violation.property, found.steps);
+pub fn caught(scenario: &Scenario, bug: Bug) -> Option<Property> {
+    explore(scenario, Some(bug)).err().map(|found| {
+        println!("{bug:?} in {}: {:?} after {} steps", scenario.name, found.violation.property, found.steps);
         found.violation.property
     })
 }

@@ -5,14 +5,13 @@
 
 mod account;
 mod actions;
+mod bugs;
 mod canon;
 mod checker;
 mod convergence;
 mod explorations;
 mod explore;
 mod goal;
-mod holes;
-mod mutants;
 mod outside;
 mod passes;
 mod people;

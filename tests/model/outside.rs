@@ -30,6 +30,8 @@ pub enum Outside {
     AttachesList,
     /// Puts a tag of the spec on, with its value.
     PutsTheTag,
+    /// Gives that tag another value.
+    ChangesTheTag,
     /// Restores the first object, with its status, into the second cluster.
     RestoresBackup,
     ReplacesByUnowned,
@@ -66,6 +68,10 @@ pub fn interfere(state: &mut State, what: Outside) -> bool {
         }
         (Outside::PutsTheTag, Some(group)) if !group.tags.clone().unwrap_or_default().contains_key("team") => {
             let set_tags = [("team".to_owned(), "edge".to_owned())].into();
+            edit_outside(state, now, GroupPatch { set_tags, ..patch() })
+        }
+        (Outside::ChangesTheTag, Some(group)) if group.tags.clone().unwrap_or_default().contains_key("team") => {
+            let set_tags = [("team".to_owned(), "theirs".to_owned())].into();
             edit_outside(state, now, GroupPatch { set_tags, ..patch() })
         }
         (Outside::RestoresBackup, _) => {

@@ -16,7 +16,6 @@ use connection_group_operator::{
 use crate::{
     account::{A_MINUTE, perform},
     actions::{Cache, Dying, Struck},
-    mutants::Mutant,
     outside::Outside,
     port::{Fault, LeftOut},
     properties::{self, Violation},
@@ -27,13 +26,7 @@ use crate::{
 };
 
 /// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
-pub fn start(
-    scenario: &Scenario,
-    state: &mut State,
-    operator: usize,
-    cache: Cache,
-    mutant: Option<Mutant>,
-) -> Result<bool, Violation> {
+pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cache) -> Result<bool, Violation> {
     let index = state.operators[operator].object;
     let seen = match cache {
         Cache::UpToDate => state.objects[index].latest(),
@@ -47,7 +40,7 @@ pub fn start(
     let mut object = ConnectionGroup::clone(&object);
     if object.metadata.finalizers.is_none() {
         let stored = store_finalizer(&mut state.objects[index], incarnation, scenario.cast.owner_id(index));
-        if !stored && mutant != Some(Mutant::FinalizerTakenForStored) {
+        if !stored {
             return Ok(false);
         }
         object.metadata.finalizers = Some(vec![finalizer(scenario.cast.owner_id(index))]);
@@ -67,10 +60,10 @@ pub fn start(
         process_start: it.process_start,
         started: state.now,
     };
-    let first = run(&input, &[], Views::default(), &scenario.policy(index), mutant);
+    let first = run(&input, &[], Views::default(), &scenario.policy(index));
     let pass =
         Pass { input: Arc::new(input), incarnation, variant, log: Vec::new(), views: Views::default(), stage: first };
-    proceed(scenario, state, operator, pass, mutant)?;
+    proceed(scenario, state, operator, pass)?;
     Ok(true)
 }
 
@@ -82,13 +75,7 @@ fn store_finalizer(slot: &mut Object, incarnation: u32, owner_id: &str) -> bool 
     true
 }
 
-pub fn answer(
-    scenario: &Scenario,
-    state: &mut State,
-    operator: usize,
-    struck: Struck,
-    mutant: Option<Mutant>,
-) -> Result<bool, Violation> {
+pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: Struck) -> Result<bool, Violation> {
     let pass = Arc::clone(state.operators[operator].pass.as_ref().unwrap());
     let Stage::Asking(call) = &pass.stage else { return Ok(false) };
     properties::of_call(scenario, state, operator, &pass, call)?;
@@ -149,23 +136,17 @@ pub fn answer(
     let mut log = pass.log.clone();
     log.push(Arc::new(Entry { call: call.clone(), answer, at: state.now }));
     let (views, policy) = (pass.views, scenario.policy(state.operators[operator].object));
-    let reached = run(&pass.input, &log, views, &policy, mutant);
+    let reached = run(&pass.input, &log, views, &policy);
     let (input, incarnation, variant) = (Arc::clone(&pass.input), pass.incarnation, pass.variant);
     let pass = Pass { input, incarnation, variant, log, views, stage: reached };
-    proceed(scenario, state, operator, pass, mutant)?;
+    proceed(scenario, state, operator, pass)?;
     Ok(true)
 }
 
 /// A pass that has ended without news is over; with news, they have yet to be stored. One that is about to change something goes on only if the object is
 /// still what it began with.
-fn proceed(
-    scenario: &Scenario,
-    state: &mut State,
-    operator: usize,
-    pass: Pass,
-    mutant: Option<Mutant>,
-) -> Result<(), Violation> {
-    let pass = confirmed(scenario, state, operator, pass, mutant);
+fn proceed(scenario: &Scenario, state: &mut State, operator: usize, pass: Pass) -> Result<(), Violation> {
+    let pass = confirmed(scenario, state, operator, pass);
     if let Some((Outcome { withheld: Some(_), .. }, memory)) = pass.ended() {
         state.operators[operator].remembered.memory = memory.clone();
         state.operators[operator].pass = None;
@@ -178,9 +159,7 @@ fn proceed(
         None => true,
         Some((outcome, _)) => {
             properties::of_outcome(scenario, state, operator, &pass, outcome)?;
-            let written = state.operators[operator].remembered.status.as_deref();
             let stored = pass_object(state, operator, &pass).and_then(|object| object.status.as_ref());
-            let stored = if mutant == Some(Mutant::OnlyOwnWritesAreCompared) { written } else { stored };
             outcome.finalizer == Finalizer::Release
                 || stored.is_none_or(|stored| !says_the_same(stored, &outcome.status))
         }
@@ -188,27 +167,25 @@ fn proceed(
     let pass = Arc::new(pass);
     state.just_ended = pass.ended().map(|_| Arc::clone(&pass));
     state.operators[operator].pass = Some(pass);
-    if !news && mutant == Some(Mutant::OnlyOwnWritesAreCompared) {
-        remember(state, operator);
-    } else if !news {
-        store(scenario, state, operator, mutant)?;
+    if !news {
+        store(scenario, state, operator)?;
     }
     Ok(())
 }
 
 /// The pass, once it knows whether its object is up to date, as often as it asks.
-fn confirmed(scenario: &Scenario, state: &State, operator: usize, mut pass: Pass, mutant: Option<Mutant>) -> Pass {
+fn confirmed(scenario: &Scenario, state: &State, operator: usize, mut pass: Pass) -> Pass {
     let policy = scenario.policy(state.operators[operator].object);
     while let Stage::Confirming(evidence) = pass.stage {
         // An event may have been delayed on its way, however lately it has arrived.
-        let enough = evidence == Evidence::RecentEvent || mutant == Some(Mutant::EventsAreEvidence);
+        let enough = evidence == Evidence::RecentEvent;
         let current = state.object_of(operator).current.as_deref();
         if !enough && current.is_none_or(|current| Basis::of(current) != Basis::of(&pass.input.object)) {
             pass.views.then = Some(current.map_or(Withheld::Gone, |_| Withheld::Changed));
         } else {
             pass.views.confirmed += 1;
         }
-        pass.stage = run(&pass.input, &pass.log, pass.views, &policy, mutant);
+        pass.stage = run(&pass.input, &pass.log, pass.views, &policy);
     }
     pass
 }
@@ -233,12 +210,7 @@ pub fn says_the_same(one: &ConnectionGroupStatus, other: &ConnectionGroupStatus)
     wordless(one) == wordless(other)
 }
 
-pub fn store(
-    scenario: &Scenario,
-    state: &mut State,
-    operator: usize,
-    mutant: Option<Mutant>,
-) -> Result<bool, Violation> {
+pub fn store(scenario: &Scenario, state: &mut State, operator: usize) -> Result<bool, Violation> {
     let pass = Arc::clone(state.operators[operator].pass.as_ref().unwrap());
     let Some((outcome, _)) = pass.ended() else { return Ok(false) };
     remember(state, operator);
@@ -255,12 +227,11 @@ pub fn store(
         state.objects[index].current = (!gone).then(|| Arc::new(object));
         return Ok(true);
     }
-    let mut status = outcome.status.clone();
-    if mutant == Some(Mutant::GenerationReadAnew) {
-        status.observed_generation = object.metadata.generation.unwrap_or_default();
-    }
-    ready::of_write(scenario, state, index, &pass, &status)?;
-    let former = object.status.replace(status).filter(|_| scenario.outside.contains(&Outside::PutsOldStatusBack));
+    ready::of_write(scenario, state, index, &pass, &outcome.status)?;
+    let former = object
+        .status
+        .replace(outcome.status.clone())
+        .filter(|_| scenario.outside.contains(&Outside::PutsOldStatusBack));
     if let Some(former) = former.filter(|former| !says_the_same(former, &outcome.status)) {
         state.objects[index].former_status = Some(Arc::new(former));
     }
@@ -277,13 +248,12 @@ pub fn remember(state: &mut State, operator: usize) {
         incarnation: pass.incarnation,
         memory: memory.clone(),
         status: Some(Arc::new(outcome.status.clone())),
-        gave_up: outcome.requeue == crate::state::NEVER,
         again: outcome.requeue.is_zero(),
     };
 }
 
 /// The process that takes over has stood by, its cache as old as it may be, and lists all objects anew first.
-pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dying, mutant: Option<Mutant>) -> bool {
+pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dying) -> bool {
     state.left.faults -= 1;
     let pass = state.operators[operator].pass.take();
     let call = pass.as_deref().and_then(|pass| match &pass.stage {
@@ -304,7 +274,7 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
     it.process_start = state.now;
     it.snapshot = None;
     it.list_trouble = None;
-    it.seen = if mutant == Some(Mutant::NewTermBelievesItsCache) { 0 } else { listed };
+    it.seen = listed;
     state.renew_memory(scenario, operator, state.object_of(operator).incarnation);
     true
 }

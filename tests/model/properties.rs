@@ -1,7 +1,7 @@
-//! What must hold whatever happens: the safety properties S1 to S8 (S6 is in [`ready`]), and L3. In: a call about to be made, an outcome, a status about to be
+//! What must hold whatever happens: the safety properties S1 to S8 (S6 is in [`ready`]), S18, and L3. In: a call about to be made, an outcome, a status about to be
 //! written, or a state. Out: nothing, or the [`Violation`]. Pure.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use cloudfront_simulator::model::ConnectionGroup as Shown;
 use connection_group_operator::{
@@ -23,7 +23,7 @@ use crate::{
     ready,
     replay::{Answer, Call},
     reviewed::{self, list_matches},
-    state::{NEVER, OWNER_TAGS, Pass, Scenario, State},
+    state::{OWNER_TAGS, Pass, Scenario, State},
 };
 
 /// A promise that was broken.
@@ -52,6 +52,7 @@ pub enum Property {
     S15,
     S16,
     S17,
+    S18,
     L1,
     L2,
     L3,
@@ -89,6 +90,9 @@ impl Property {
             Self::S15 => "no group is adopted before its tags have had the time to show",
             Self::S16 => "a group that the spec wants in service is not let go of while it is off",
             Self::S17 => "what an answer leaves out says nothing",
+            Self::S18 => {
+                "nothing is changed in mode Observe or while suspended, and nothing is deleted that is protected or is to stay"
+            }
             Self::L1 => {
                 "once the faults stop, the group matches, the object is Ready, and nothing is called or written any more"
             }
@@ -115,7 +119,7 @@ pub fn hold(property: Property, holds: bool, what: impl FnOnce() -> String) -> R
     if holds { Ok(()) } else { Err(property.broken(what())) }
 }
 
-/// S1 to S5: of a call just before it is made.
+/// S1 to S5, and S18: of a call just before it is made.
 pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, call: &Call) -> Result<(), Violation> {
     if !call.operation().is_mutation() {
         return Ok(());
@@ -123,6 +127,8 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
     hold(Property::S2, !pass.log.iter().any(|entry| had_its_effect(entry)), || {
         format!("{} is a second change", call.operation())
     })?;
+    let spec = &pass.input.object.spec;
+    hold(Property::S18, spec_allows(spec, call), || format!("{} against {spec:?}", call.operation()))?;
     let ours = state.owner_tag(operator);
     let owned = match call {
         Call::Create(new) => {
@@ -153,6 +159,12 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
     };
     owned?;
     reviewed::of_call(scenario, state, operator, pass, call)
+}
+
+/// Whether the spec of an object allows a change for it.
+fn spec_allows(spec: &ConnectionGroupSpec, change: &Call) -> bool {
+    let may_delete = spec.deletion_policy == DeletionPolicy::Delete && !spec.deletion_protection;
+    spec.mode == Mode::Manage && !spec.suspend && (may_delete || !matches!(change, Call::Delete(_)))
 }
 
 /// Whether a call of the log was a change that CloudFront has not refused for its ETag.
@@ -254,8 +266,7 @@ pub fn of_outcome(
     let was_stalled = object.status.as_ref().is_some_and(|status| is_true(&status.conditions, "Stalled"));
     let stalled = is_true(&outcome.status.conditions, "Stalled") && !was_stalled;
     hold(Property::L3, !(transient && stalled), || "a transient error ended in Stalled".to_owned())?;
-    // A bug that gives up is to be caught by what comes of it.
-    let due = outcome.requeue <= std::time::Duration::from_mins(5) || outcome.requeue == NEVER;
+    let due = outcome.requeue <= Duration::from_mins(5);
     hold(Property::L3, due, || format!("the next pass is due in {:?}", outcome.requeue))
 }
 

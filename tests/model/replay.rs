@@ -23,8 +23,6 @@ use connection_group_operator::{
     },
 };
 
-use crate::mutants::{Flawed, Mutant};
-
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub const EPOCH_MS: i64 = 1_800_000_000_000;
@@ -163,10 +161,6 @@ impl<'a> Replay<'a> {
         Self { input, log, views, cursor: Mutex::default() }
     }
 
-    pub const fn input(&self) -> &Input {
-        self.input
-    }
-
     fn cursor(&self) -> MutexGuard<'_, Cursor> {
         self.cursor.lock().unwrap()
     }
@@ -222,30 +216,24 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(elapsed.as_millis()).unwrap()).unwrap()
 }
 
-/// Runs a pass over its log. `mutant` is the deliberate bug that is to be caught, if any.
-pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy, mutant: Option<Mutant>) -> Stage {
+/// Runs a pass over its log.
+pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> Stage {
     let replay = Replay::new(input, log, views);
-    let flawed = Flawed { port: &replay, mutant };
-    let object = flawed.object();
-    let mut memory = flawed.memory();
-    let snapshot = flawed.snapshot();
+    let mut memory = input.memory.clone();
     let around = Surroundings {
-        port: &flawed,
+        port: &replay,
         policy,
-        snapshot: snapshot.as_deref(),
+        snapshot: input.snapshot.as_deref(),
         list_trouble: input.list_trouble.as_ref(),
         clock: &replay,
         view: &replay,
     };
     let ended = {
-        let future = pin!(reconcile(&object, &mut memory, &around));
+        let future = pin!(reconcile(&input.object, &mut memory, &around));
         future.poll(&mut Context::from_waker(Waker::noop()))
     };
     match ended {
-        Poll::Ready(outcome) => {
-            let outcome = flawed.outcome(outcome, log);
-            Stage::Ended(Box::new(outcome), memory)
-        }
+        Poll::Ready(outcome) => Stage::Ended(Box::new(outcome), memory),
         Poll::Pending => {
             let asked = replay.cursor().asked.take();
             asked.expect("reconcile waits for something else than the port and the view")

@@ -27,6 +27,11 @@ pub const fn budget(faults: u8, edits: u8, outside: u8) -> Budget {
     Budget { faults, edits, outside }
 }
 
+/// Room for no more than that.
+pub fn within(budget: Budget, scenario: Scenario) -> Scenario {
+    Scenario { budget, ..scenario }
+}
+
 pub fn spec() -> ConnectionGroupSpec {
     ConnectionGroupSpec::default()
 }
@@ -268,6 +273,22 @@ pub fn default_group() -> Scenario {
     }
 }
 
+/// The name is the id of somebody else's group, to which Get leads by names and ids alike.
+pub fn aliased() -> Scenario {
+    let other = Account::new(switches()).outside_create_group(Timestamp(EPOCH_MS), NewGroup::named("other")).unwrap();
+    let name = Some(other.resource.id);
+    Scenario {
+        specs: vec![ConnectionGroupSpec { name, adoption_policy: AdoptionPolicy::Always, ..spec() }],
+        allow_adoption: true,
+        prelude: |state| {
+            state.account.outside_create_group(state.timestamp(), NewGroup::named("other")).unwrap();
+            state.account.propagate(state.timestamp());
+        },
+        harsh: false,
+        ..scenario("aliased", budget(1, 1, 0), budget(2, 1, 0))
+    }
+}
+
 /// Somebody has the right to write status, and makes it point at another's group, or puts an older one back.
 pub fn forgeries() -> Scenario {
     Scenario {
@@ -342,7 +363,7 @@ pub fn tags() -> Scenario {
     let plain = ConnectionGroupSpec { ipv6_enabled: false, ..spec() };
     Scenario {
         specs: vec![plain, tagged()],
-        outside: &[Outside::PutsTheTag],
+        outside: &[Outside::PutsTheTag, Outside::ChangesTheTag],
         harsh: false,
         deletions: false,
         ..scenario("tags", budget(0, 2, 1), budget(1, 2, 1))

@@ -27,8 +27,6 @@ use crate::{
 pub const TICK: Duration = Duration::from_secs(61);
 /// A little longer than the time between two deep checks.
 pub const DEEP_TICK: Duration = Duration::from_secs(61 * 1150);
-/// A requeue that never comes.
-pub const NEVER: Duration = Duration::MAX;
 /// The name of every object and its group.
 pub const NAME: &str = "edge";
 
@@ -199,9 +197,7 @@ pub struct Remembered {
     pub incarnation: u32,
     pub memory: Memory,
     pub status: Option<Arc<ConnectionGroupStatus>>,
-    /// The last pass asked for no other one.
-    pub gave_up: bool,
-    /// It asked for another one at once.
+    /// The last pass asked for another one at once.
     pub again: bool,
 }
 

@@ -4,19 +4,18 @@ use std::fmt::Write;
 
 use crate::{
     actions::{Action, Cache, Dying, Struck, act},
-    mutants::Mutant,
     outside::Outside,
     properties::Violation,
     replay::{Answer, Call, Stage},
     state::{Scenario, State},
 };
 
-pub fn tell(scenario: &Scenario, mutant: Option<Mutant>, actions: &[Action], violation: &Violation) -> String {
+pub fn tell(scenario: &Scenario, actions: &[Action], violation: &Violation) -> String {
     let mut text = format!("\nIn scenario \"{}\":\n", scenario.name);
     let mut state = scenario.start();
     for (number, action) in actions.iter().enumerate() {
         let _ = write!(text, "{:>3}. {}", number + 1, sentence(&state, *action));
-        match act(scenario, &state, *action, mutant) {
+        match act(scenario, &state, *action) {
             Ok(Some(next)) => {
                 text += &came_of_it(*action, &next);
                 state = next;
@@ -77,6 +76,7 @@ fn sentence(state: &State, action: Action) -> String {
             Outside::PutsOldStatusBack => "somebody puts the status before back",
             Outside::AttachesList => "somebody attaches an Anycast list",
             Outside::PutsTheTag => "somebody puts the tag \"team\" on, with the value of the spec",
+            Outside::ChangesTheTag => "somebody gives the tag \"team\" another value",
             Outside::RestoresBackup => "the second cluster's object is given the status that the first one's has",
             Outside::ReplacesByUnowned => "somebody deletes the group and creates another without an owner",
         }

@@ -91,6 +91,27 @@ fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_unti
 }
 
 #[test]
+fn a_group_that_is_first_stated_to_differ_is_not_ready_although_that_read_does_not_say_whose_it_is() {
+    let mut world = World::new(spec());
+    world.somebody_creates(|group| {
+        group.tags = marks();
+        group.ipv6_enabled = false;
+    });
+    world.port.leave_out([LeftOut::Ipv6Enabled]);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
+
+    world.port.leave_nothing_out();
+    let set_tags = marks().into_keys().map(|key| (key, String::new())).collect();
+    world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+    world.request_reconcile("now");
+    world.pass();
+    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+    assert_eq!(world.mutations(), []);
+}
+
+#[test]
 fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not_say_whether_it_is() {
     let mut world = World::new(spec());
     world.settle();

@@ -24,7 +24,7 @@ impl<'a> Canon<'a> {
     pub(super) fn operator(&mut self, operator: &'a Operator) {
         let remembered = &operator.remembered;
         let uid = token(&mut self.uids, remembered.incarnation);
-        self.put((uid, remembered.gave_up));
+        self.put(uid);
         self.optional(remembered.status.as_deref(), |canon, status| canon.status(status, remembered.incarnation));
         self.memory(&remembered.memory, operator.snapshot.as_deref(), operator, self.state.now);
         self.optional(operator.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
@@ -98,7 +98,7 @@ impl<'a> Canon<'a> {
         let latest = operator.snapshot.as_deref();
         if let Some((outcome, memory)) = pass.ended() {
             self.status(&outcome.status, pass.incarnation);
-            self.put((outcome.finalizer, outcome.requeue == crate::state::NEVER, pass.variant));
+            self.put((outcome.finalizer, pass.variant));
             self.generation(pass.incarnation, input.object.metadata.generation.unwrap_or_default());
             self.memory(memory, latest, operator, self.state.now);
             return;
