@@ -4,7 +4,7 @@ use cloudfront_simulator::Millis;
 use connection_group_operator::cloudfront::{ErrorClass, Operation};
 
 use crate::{
-    account::{A_MINUTE, perform},
+    account::A_MINUTE,
     mutants::Mutant,
     outside::{Outside, interfere},
     passes::{answer, crash, error, remember, start, store},
@@ -220,7 +220,7 @@ pub fn act(
         }
         Action::Land(index) => {
             let call = state.late.remove(index);
-            state.call(|port| perform(port, &call));
+            state.call(|port| port.answer_directly(&call));
             true
         }
         Action::Tick => {

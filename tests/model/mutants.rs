@@ -20,6 +20,7 @@ use connection_group_operator::{
 };
 
 use kube::ResourceExt;
+use port::AnsweredBy;
 
 use crate::{
     replay::{Answer, Call, Entry, Replay},
@@ -99,7 +100,7 @@ pub enum Mutant {
 
 /// The port of a pass, with that bug.
 pub struct Flawed<'a> {
-    pub port: &'a Replay<'a>,
+    pub port: AnsweredBy<&'a Replay<'a>>,
     pub mutant: Option<Mutant>,
 }
 
