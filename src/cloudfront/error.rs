@@ -94,39 +94,55 @@ impl fmt::Display for Operation {
     }
 }
 
-/// What kind of trouble it is. One variant for each way of reacting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ErrorClass {
-    /// Too many calls of this operation; the call queue slows it down.
-    Throttled,
-    /// CloudFront failed on its side.
-    ServiceUnavailable,
-    /// No answer within the call time-out.
-    TimedOut,
-    /// No connection, or it broke before an answer came.
-    Unreachable,
-    /// Credentials are missing, expired or not accepted.
-    Credentials,
-    /// IAM refused the action.
-    AccessDenied,
-    /// The entity does not exist.
-    NotFound,
-    /// The name is taken.
-    AlreadyExists,
-    /// A quota is used up.
-    LimitExceeded,
-    /// A value was refused.
-    InvalidArgument,
-    /// The version in If-Match is not the current one.
-    StaleEtag,
-    /// The group is in use, which forbids this update.
-    InUse,
-    /// The group must be disabled before it is deleted.
-    NotDisabled,
-    /// Tenants use the group, which forbids its deletion.
-    HasTenants,
-    /// An answer that cannot be read, or a code that is not known.
-    Unexpected,
+macro_rules! classes {
+    ($(#[$about:meta])* pub enum ErrorClass { $($(#[$doc:meta])* $class:ident),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum ErrorClass {
+            $($(#[$doc])* $class),+
+        }
+
+        impl ErrorClass {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$class),+];
+        }
+    };
+}
+
+classes! {
+    /// What kind of trouble it is. One variant for each way of reacting.
+    pub enum ErrorClass {
+        /// Too many calls of this operation; the call queue slows it down.
+        Throttled,
+        /// CloudFront failed on its side.
+        ServiceUnavailable,
+        /// No answer within the call time-out.
+        TimedOut,
+        /// No connection, or it broke before an answer came.
+        Unreachable,
+        /// Credentials are missing, expired or not accepted.
+        Credentials,
+        /// IAM refused the action.
+        AccessDenied,
+        /// The entity does not exist.
+        NotFound,
+        /// The name is taken.
+        AlreadyExists,
+        /// A quota is used up.
+        LimitExceeded,
+        /// A value was refused.
+        InvalidArgument,
+        /// The version in If-Match is not the current one.
+        StaleEtag,
+        /// The group is in use, which forbids this update.
+        InUse,
+        /// The group must be disabled before it is deleted.
+        NotDisabled,
+        /// Tenants use the group, which forbids its deletion.
+        HasTenants,
+        /// An answer that cannot be read, or a code that is not known.
+        Unexpected,
+    }
 }
 
 impl ErrorClass {

@@ -1,44 +1,22 @@
-//! The account as calls reach it: by the in-process adapter of `tests/reconcile`, at the state's time, and at times from its past. In: a [`Call`]. Out: its
+//! The account as calls reach it: by the direct port of `tests/port`, at the state's time, and at times from its past. In: a [`Call`]. Out: its
 //! [`Answer`].
 
 use std::{sync::Arc, time::Duration};
 
 use cloudfront_simulator::{Account, Millis, Switches};
-use connection_group_operator::{
-    clock::Moment,
-    cloudfront::{CloudFront, Snapshot},
-};
+use connection_group_operator::{clock::Moment, cloudfront::Snapshot};
+use port::{Answer, Call, InProcess, Way};
 
-use crate::{
-    port::InProcess,
-    replay::{Answer, Call},
-    state::{State, TICK},
-};
+use crate::state::{State, TICK};
 
 /// As far back as lists and tags may lag.
 pub const A_MINUTE: Millis = Millis::seconds(60);
 
-/// Carries a call out.
-pub fn perform(port: &InProcess, call: &Call) -> Answer {
-    match call {
-        Call::Describe(lookup) => Answer::Described(now(port.describe(lookup))),
-        Call::Tags(arn) => Answer::Tags(now(port.tags(arn))),
-        Call::Create(new) => Answer::Group(now(port.create(new))),
-        Call::Update(read, config) => Answer::Group(now(port.update(read, config))),
-        Call::Delete(read) => Answer::Done(now(port.delete(read))),
-        Call::Tag(arn, tags) => Answer::Done(now(port.tag(arn, tags))),
-        Call::Untag(arn, keys) => Answer::Done(now(port.untag(arn, keys))),
-        Call::Tenants(id) => Answer::Tenants(now(port.tenants(id))),
-        Call::AnycastIpList(id) => Answer::AnycastIpList(now(port.anycast_ip_list(id))),
-        Call::List => Answer::Listed(now(port.list())),
-    }
-}
-
 impl State {
-    /// One call, carried out by the in-process adapter.
+    /// One call, carried out by the direct port.
     pub fn call<T>(&mut self, act: impl FnOnce(&InProcess) -> T) -> T {
         let account = std::mem::replace(&mut self.account, Account::new(Switches::DEFAULT));
-        let port = InProcess::new(account, self.timestamp());
+        let port = InProcess::new(Way::Direct, account, self.timestamp());
         port.leave_out(self.left_out.iter().copied());
         let answer = act(&port);
         self.account = port.account(|account, _| std::mem::replace(account, Account::new(Switches::DEFAULT)));
@@ -64,19 +42,13 @@ impl State {
     pub fn sweep(&mut self, operator: usize) {
         self.now += Duration::from_millis(1);
         let began = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
-        let groups = self.call(|port| now(port.list())).unwrap_or_default();
+        let groups = match self.call(|port| port.answer_directly(&Call::List)) {
+            Answer::Listed(groups) => groups.unwrap_or_default(),
+            other => unreachable!("{other:?}"),
+        };
         let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect();
         self.operators[operator].snapshot = Some(Arc::new(Snapshot { began, groups }));
         self.operators[operator].list_trouble = None;
         self.now += Duration::from_millis(1);
-    }
-}
-
-/// Runs a future of the in-process adapter, which never waits.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("the in-process adapter never waits"),
     }
 }

@@ -4,7 +4,7 @@ use cloudfront_simulator::Millis;
 use connection_group_operator::cloudfront::{ErrorClass, Operation};
 
 use crate::{
-    account::{A_MINUTE, perform},
+    account::A_MINUTE,
     outside::{Outside, interfere},
     passes::{answer, crash, error, remember, start, store},
     people::{delete, edit, request},
@@ -214,7 +214,7 @@ pub fn act(scenario: &Scenario, before: &State, action: Action) -> Result<Option
         }
         Action::Land(index) => {
             let call = state.late.remove(index);
-            state.call(|port| perform(port, &call));
+            state.call(|port| port.answer_directly(&call));
             true
         }
         Action::Tick => {

@@ -16,9 +16,6 @@ mod outside;
 mod passes;
 mod people;
 mod plans;
-#[path = "../reconcile/port.rs"]
-#[allow(dead_code, reason = "the checker needs a part of it")]
-mod port;
 mod properties;
 mod ready;
 mod records;

@@ -12,15 +12,15 @@ use connection_group_operator::{
         view::{Basis, Evidence, Withheld},
     },
 };
+use port::{Answer, Fault, LeftOut};
 
 use crate::{
-    account::{A_MINUTE, perform},
+    account::A_MINUTE,
     actions::{Cache, Dying, Struck},
     outside::Outside,
-    port::{Fault, LeftOut},
     properties::{self, Violation},
     ready,
-    replay::{Answer, Entry, Input, Stage, Views, run},
+    replay::{Entry, Input, Stage, Views, run},
     reviewed,
     state::{Object, Pass, Remembered, Scenario, State, Version},
 };
@@ -81,10 +81,10 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
     properties::of_call(scenario, state, operator, &pass, call)?;
     state.left.faults -= u8::from(struck != Struck::No);
     let answer = match struck {
-        Struck::No => state.call(|port| perform(port, call)),
+        Struck::No => state.call(|port| port.answer_directly(call)),
         Struck::Refused(class) => call.failed(error(call.operation(), class)),
         Struck::AnswerLost => {
-            state.call(|port| perform(port, call));
+            state.call(|port| port.answer_directly(call));
             call.failed(error(call.operation(), ErrorClass::TimedOut))
         }
         Struck::LandsLater => {
@@ -92,14 +92,14 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
             call.failed(error(call.operation(), ErrorClass::TimedOut))
         }
         Struck::Stale | Struck::StaleGroup | Struck::StaleTags => {
-            let fresh = state.call(|port| perform(port, call));
+            let fresh = state.call(|port| port.answer_directly(call));
             let tag_lag = if struck == Struck::StaleGroup { Millis(0) } else { A_MINUTE };
             let outdated = state.lagging((Millis(0), tag_lag), |state| {
                 state.call(|port| {
                     if struck != Struck::StaleTags {
                         port.fail(Operation::GetConnectionGroup, Fault::Stale);
                     }
-                    perform(port, call)
+                    port.answer_directly(call)
                 })
             });
             if outdated == fresh {
@@ -107,17 +107,17 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
             }
             outdated
         }
-        Struck::NotThere => match state.call(|port| perform(port, call)) {
+        Struck::NotThere => match state.call(|port| port.answer_directly(call)) {
             Answer::Described(Ok(Some(_))) => Answer::Described(Ok(None)),
             _ => return Ok(false),
         },
-        Struck::WithoutTags => match state.call(|port| perform(port, call)) {
+        Struck::WithoutTags => match state.call(|port| port.answer_directly(call)) {
             Answer::Described(Ok(Some(described))) if !described.tags.is_empty() => {
                 Answer::Described(Ok(Some(Described { tags: Tags::new(), ..described })))
             }
             _ => return Ok(false),
         },
-        Struck::WithoutValues => match state.call(|port| perform(port, call)) {
+        Struck::WithoutValues => match state.call(|port| port.answer_directly(call)) {
             Answer::Described(Ok(Some(described))) if !described.tags.is_empty() => {
                 let tags = described.tags.keys().map(|key| (key.clone(), String::new())).collect();
                 Answer::Described(Ok(Some(Described { tags, ..described })))
@@ -126,7 +126,7 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
         },
         Struck::Lacking => state.call(|port| {
             port.leave_out(LeftOut::ALL);
-            perform(port, call)
+            port.answer_directly(call)
         }),
     };
     // A refusal that leaves a doubt may have come after the effect.
@@ -264,7 +264,7 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
         state.sends(operator, pass, call);
     }
     match (dying, call) {
-        (Dying::AfterTheCall, Some(call)) => drop(state.call(|port| perform(port, &call))),
+        (Dying::AfterTheCall, Some(call)) => drop(state.call(|port| port.answer_directly(&call))),
         (Dying::CallLandsLater, Some(call)) => state.late.push(call),
         (Dying::BeforeTheCall, _) | (_, None) => {}
     }

@@ -12,6 +12,7 @@ use connection_group_operator::reconcile::{
     plan::{Block, Finding, Mutation, Plan, Refusal, Release, plan},
     view::UpToDate,
 };
+use port::AnsweredBy;
 
 use crate::{
     replay::{Replay, Views},
@@ -22,7 +23,7 @@ use crate::{
 pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
     let port = Replay::new(&pass.input, &pass.log, Views::default());
     let around = Surroundings {
-        port: &port,
+        port: &AnsweredBy(&port),
         policy,
         snapshot: pass.input.snapshot.as_deref(),
         list_trouble: pass.input.list_trouble.as_ref(),

@@ -2,7 +2,6 @@
 //! that is not answered yet. In: input, log. Out: the next [`Call`], or the outcome. Pure: nothing else is asked, no time passes.
 
 use std::{
-    collections::BTreeSet,
     future::{pending, ready},
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard},
@@ -13,91 +12,20 @@ use std::{
 use connection_group_operator::{
     api::ConnectionGroup,
     clock::{Clock, Moment},
-    cloudfront::{
-        AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Group, GroupId, Lookup, Members,
-        NewGroup, Operation, Snapshot, Summary, Tags, Tenants,
-    },
+    cloudfront::{ApiError, Operation, Snapshot},
     reconcile::{
         Memory, Outcome, Policy, Surroundings, reconcile,
         view::{Evidence, View, Withheld},
     },
 };
 
+use port::{AnsweredBy, Answering};
+
+pub use port::{Answer, Call};
+
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub const EPOCH_MS: i64 = 1_800_000_000_000;
-
-/// A call of the port, as it was asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Call {
-    Describe(Lookup),
-    Tags(Arn),
-    Create(NewGroup),
-    Update(Group, Members),
-    Delete(Group),
-    Tag(Arn, Tags),
-    Untag(Arn, BTreeSet<String>),
-    Tenants(GroupId),
-    AnycastIpList(AnycastIpListId),
-    List,
-}
-
-impl Call {
-    /// The operation whose failure fails the call.
-    pub const fn operation(&self) -> Operation {
-        match self {
-            Self::Describe(_) => Operation::GetConnectionGroup,
-            Self::Tags(_) => Operation::ListTagsForResource,
-            Self::Create(_) => Operation::CreateConnectionGroup,
-            Self::Update(..) => Operation::UpdateConnectionGroup,
-            Self::Delete(_) => Operation::DeleteConnectionGroup,
-            Self::Tag(..) => Operation::TagResource,
-            Self::Untag(..) => Operation::UntagResource,
-            Self::Tenants(_) => Operation::ListDistributionTenants,
-            Self::AnycastIpList(_) => Operation::GetAnycastIpList,
-            Self::List => Operation::ListConnectionGroups,
-        }
-    }
-
-    /// The same call, failed.
-    pub fn failed(&self, error: ApiError) -> Answer {
-        match self {
-            Self::Describe(_) => Answer::Described(Err(error)),
-            Self::Tags(_) => Answer::Tags(Err(error)),
-            Self::Create(_) | Self::Update(..) => Answer::Group(Err(error)),
-            Self::Delete(_) | Self::Tag(..) | Self::Untag(..) => Answer::Done(Err(error)),
-            Self::Tenants(_) => Answer::Tenants(Err(error)),
-            Self::AnycastIpList(_) => Answer::AnycastIpList(Err(error)),
-            Self::List => Answer::Listed(Err(error)),
-        }
-    }
-}
-
-/// What the port answered.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    Described(Result<Option<Described>, ApiError>),
-    Tags(Result<Option<Tags>, ApiError>),
-    Group(Result<Group, ApiError>),
-    Done(Result<(), ApiError>),
-    Tenants(Result<Tenants, ApiError>),
-    AnycastIpList(Result<Option<AddressFamily>, ApiError>),
-    Listed(Result<Vec<Summary>, ApiError>),
-}
-
-impl Answer {
-    pub fn error(&self) -> Option<&ApiError> {
-        match self {
-            Self::Described(answer) => answer.as_ref().err(),
-            Self::Tags(answer) => answer.as_ref().err(),
-            Self::Group(answer) => answer.as_ref().err(),
-            Self::Done(answer) => answer.as_ref().err(),
-            Self::Tenants(answer) => answer.as_ref().err(),
-            Self::AnycastIpList(answer) => answer.as_ref().err(),
-            Self::Listed(answer) => answer.as_ref().err(),
-        }
-    }
-}
 
 /// What a pass was started with.
 #[derive(Clone, Debug)]
@@ -165,14 +93,6 @@ impl<'a> Replay<'a> {
         self.cursor.lock().unwrap()
     }
 
-    async fn ask(&self, call: Call) -> Answer {
-        if let Some(answer) = self.recorded(&call) {
-            return answer;
-        }
-        self.cursor().asked = Some(Stage::Asking(call));
-        pending().await
-    }
-
     fn recorded(&self, call: &Call) -> Option<Answer> {
         let mut cursor = self.cursor();
         let entry = self.log.get(cursor.answered)?;
@@ -184,6 +104,16 @@ impl<'a> Replay<'a> {
     fn now(&self) -> Duration {
         let answered = self.cursor().answered;
         answered.checked_sub(1).map_or(self.input.started, |last| self.log[last].at)
+    }
+}
+
+impl Answering for Replay<'_> {
+    async fn answer(&self, call: Call) -> Answer {
+        if let Some(answer) = self.recorded(&call) {
+            return answer;
+        }
+        self.cursor().asked = Some(Stage::Asking(call));
+        pending().await
     }
 }
 
@@ -219,9 +149,10 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
 /// Runs a pass over its log.
 pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> Stage {
     let replay = Replay::new(input, log, views);
+    let port = AnsweredBy(&replay);
     let mut memory = input.memory.clone();
     let around = Surroundings {
-        port: &replay,
+        port: &port,
         policy,
         snapshot: input.snapshot.as_deref(),
         list_trouble: input.list_trouble.as_ref(),
@@ -238,56 +169,5 @@ pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> 
             let asked = replay.cursor().asked.take();
             asked.expect("reconcile waits for something else than the port and the view")
         }
-    }
-}
-
-macro_rules! answered {
-    ($self:ident, $call:expr, $kind:path) => {
-        match $self.ask($call).await {
-            $kind(answer) => answer,
-            other => unreachable!("another call's answer: {other:?}"),
-        }
-    };
-}
-
-impl CloudFront for Replay<'_> {
-    async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
-        answered!(self, Call::Describe(lookup.clone()), Answer::Described)
-    }
-
-    async fn tags(&self, arn: &Arn) -> Result<Option<Tags>, ApiError> {
-        answered!(self, Call::Tags(arn.clone()), Answer::Tags)
-    }
-
-    async fn create(&self, new: &NewGroup) -> Result<Group, ApiError> {
-        answered!(self, Call::Create(new.clone()), Answer::Group)
-    }
-
-    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
-        answered!(self, Call::Update(read.clone(), members.clone()), Answer::Group)
-    }
-
-    async fn delete(&self, read: &Group) -> Result<(), ApiError> {
-        answered!(self, Call::Delete(read.clone()), Answer::Done)
-    }
-
-    async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
-        answered!(self, Call::Tag(arn.clone(), tags.clone()), Answer::Done)
-    }
-
-    async fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> Result<(), ApiError> {
-        answered!(self, Call::Untag(arn.clone(), keys.clone()), Answer::Done)
-    }
-
-    async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
-        answered!(self, Call::Tenants(id.clone()), Answer::Tenants)
-    }
-
-    async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
-        answered!(self, Call::AnycastIpList(id.clone()), Answer::AnycastIpList)
-    }
-
-    async fn list(&self) -> Result<Vec<Summary>, ApiError> {
-        answered!(self, Call::List, Answer::Listed)
     }
 }

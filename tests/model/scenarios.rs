@@ -14,10 +14,10 @@ use connection_group_operator::{
     cloudfront::ErrorClass,
     reconcile::ownership::{Installation, OwnerTag},
 };
+use port::LeftOut;
 
 use crate::{
     outside::Outside,
-    port::LeftOut,
     replay::EPOCH_MS,
     state::{Budget, Cast, INSTALLATION, NAME, OWNER_TAGS, Scenario, State},
 };

@@ -16,10 +16,10 @@ use connection_group_operator::{
         ownership::{Claim, Installation, OwnerTag},
     },
 };
+use port::LeftOut;
 
 use crate::{
     outside::Outside,
-    port::LeftOut,
     replay::{Call, EPOCH_MS, Entry, Input, Stage, Views},
 };
 

@@ -9,11 +9,9 @@ use connection_group_operator::cloudfront::{
     ErrorClass,
     Operation::{GetAnycastIpList, UpdateConnectionGroup},
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{World, spec},
-};
+use crate::world::{World, spec};
 
 fn list(world: &World, family: IpAddressType) -> String {
     let new = NewList::named("static", family);

@@ -10,11 +10,9 @@ use connection_group_operator::{
     api::AdoptionPolicy,
     cloudfront::Operation::{TagResource, UpdateConnectionGroup},
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{World, marks, spec},
-};
+use crate::world::{World, marks, spec};
 
 fn list(world: &World) -> String {
     let new = NewList::named("static", IpAddressType::Dualstack);

@@ -8,11 +8,9 @@ use connection_group_operator::{
     cloudfront::{ErrorClass, Operation::CreateConnectionGroup},
     reconcile::Finalizer,
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, marks, spec},
-};
+use crate::world::{PROPAGATION, World, marks, spec};
 
 fn cost() -> BTreeMap<String, String> {
     [("CostCenter".to_owned(), "42".to_owned())].into()

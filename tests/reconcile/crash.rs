@@ -14,10 +14,10 @@ use connection_group_operator::{
     },
     reconcile::{Finalizer, Memory},
 };
+use port::Fault;
 
 use crate::{
     ownership::beside_an_unowned_group,
-    port::Fault,
     world::{World, marks, spec},
 };
 

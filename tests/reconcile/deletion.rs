@@ -11,11 +11,9 @@ use connection_group_operator::{
     },
     reconcile::Finalizer,
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, spec},
-};
+use crate::world::{PROPAGATION, World, spec};
 
 fn deployed() -> World {
     let mut world = World::new(spec());

@@ -10,11 +10,9 @@ use connection_group_operator::{
         Operation::{GetConnectionGroup, TagResource, UpdateConnectionGroup},
     },
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{World, spec},
-};
+use crate::world::{World, spec};
 
 fn disable() -> GroupPatch {
     GroupPatch { enabled: Some(false), ..GroupPatch::default() }

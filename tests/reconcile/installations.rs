@@ -17,11 +17,9 @@ use connection_group_operator::{
     orphans::{Objects, Orphans, Scope},
     reconcile::{Finalizer, Memory, Policy, ownership::Installation},
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{HERE, IDENTITY, OWNER, PROPAGATION, World, marks, now, spec},
-};
+use crate::world::{HERE, IDENTITY, OWNER, PROPAGATION, World, marks, now, spec};
 
 const COPY: &str = "uid-of-the-copy";
 

@@ -23,7 +23,7 @@ mod odd;
 mod orphans;
 mod ownership;
 mod pace;
-mod port;
+mod ports;
 mod proofs;
 mod properties;
 mod restored;

@@ -10,11 +10,9 @@ use connection_group_operator::cloudfront::{
         UpdateConnectionGroup,
     },
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, marks, spec},
-};
+use crate::world::{PROPAGATION, World, marks, spec};
 
 #[test]
 fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() {

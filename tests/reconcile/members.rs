@@ -11,11 +11,9 @@ use connection_group_operator::cloudfront::{
     ErrorClass,
     Operation::{GetAnycastIpList, TagResource, UpdateConnectionGroup},
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{World, spec},
-};
+use crate::world::{World, spec};
 
 const UNKNOWN_LIST: &str = "aip_unknown";
 

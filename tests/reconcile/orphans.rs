@@ -12,11 +12,9 @@ use connection_group_operator::{
     orphans::{Namespaces, Object, Objects, Orphan, Orphans, Scope},
     reconcile::ownership::Installation,
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{HERE, OWNER, World, now, spec},
-};
+use crate::world::{HERE, OWNER, World, now, spec};
 
 fn scope() -> Scope {
     Scope {

@@ -45,6 +45,21 @@ fn another_owners_group_is_never_touched_and_the_owner_is_named() {
 }
 
 #[test]
+fn an_owner_that_differs_in_the_case_of_its_letters_is_another_owner() {
+    for owner in ["PROD/platform/edge", "prod/Platform/edge", "prod/platform/Edge"] {
+        let mut world = World::new(spec());
+        world.edit(|spec| spec.enabled = false);
+        world.somebody_creates(|group| {
+            group.tags.insert(OWNER.into(), owner.into());
+        });
+        world.advance(std::time::Duration::from_hours(1));
+        world.sweep();
+        world.settle();
+        assert_eq!((world.mutations(), world.ready().1), (vec![], "NotOwned".into()), "{owner}");
+    }
+}
+
+#[test]
 fn a_changed_owner_id_is_noticed_with_the_first_pass_although_nothing_else_differs() {
     let mut world = World::new(spec());
     world.settle();

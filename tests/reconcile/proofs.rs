@@ -10,11 +10,9 @@ use connection_group_operator::{
         Operation::{CreateConnectionGroup, GetConnectionGroup, ListConnectionGroups, ListTagsForResource},
     },
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{World, spec},
-};
+use crate::world::{World, spec};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 

@@ -16,12 +16,10 @@ use connection_group_operator::{
     api::ConnectionGroupSpec,
     cloudfront::{ErrorClass, Operation},
 };
+use port::{Fault, Way};
 use proptest::{prelude::*, sample::select};
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, spec},
-};
+use crate::world::{PROPAGATION, World, spec};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -114,6 +112,11 @@ fn take(world: &mut World, step: Step, theirs: &mut BTreeMap<String, String>) {
     }
 }
 
+/// Some of the cases run over the shipping adapter; what fails over both is shown over the direct port.
+fn way() -> impl Strategy<Value = Way> {
+    prop_oneof![24 => Just(Way::Direct), 1 => Just(Way::Adapter)]
+}
+
 /// That many random cases. A failure is shrunk and shown, and not stored.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, max_shrink_iters: 5000, failure_persistence: None, ..ProptestConfig::default() }
@@ -123,8 +126,11 @@ proptest! {
     #![proptest_config(cases(1500))]
 
     #[test]
-    fn once_the_faults_stop_the_group_matches_and_stays_so_without_a_call(steps in prop::collection::vec(step(), 0..30)) {
-        let mut world = World::new(spec());
+    fn once_the_faults_stop_the_group_matches_and_stays_so_without_a_call(
+        way in way(),
+        steps in prop::collection::vec(step(), 0..30),
+    ) {
+        let mut world = World::via(way, spec());
         let mut theirs = BTreeMap::new();
         for step in steps {
             take(&mut world, step, &mut theirs);
@@ -154,8 +160,11 @@ proptest! {
     }
 
     #[test]
-    fn once_the_faults_stop_a_deleted_object_is_gone_and_so_is_its_group(steps in prop::collection::vec(step(), 0..20)) {
-        let mut world = World::new(spec());
+    fn once_the_faults_stop_a_deleted_object_is_gone_and_so_is_its_group(
+        way in way(),
+        steps in prop::collection::vec(step(), 0..20),
+    ) {
+        let mut world = World::via(way, spec());
         for step in steps {
             take(&mut world, step, &mut BTreeMap::new());
         }

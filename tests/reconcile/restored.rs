@@ -12,11 +12,9 @@ use connection_group_operator::{
     },
     reconcile::Finalizer,
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, spec},
-};
+use crate::world::{PROPAGATION, World, spec};
 
 /// Deployed, then deleted, and disabled for that; not rolled out yet.
 fn being_disabled() -> World {

@@ -17,30 +17,12 @@ use self::{
     stories::STORIES,
     walk::{Check, Plan, Trouble, Walk},
 };
+use port::Fault;
+
 use crate::{
-    port::Fault,
     table::{axes::Case, worlds::world},
     world::World,
 };
-
-/// Every class of error.
-const CLASSES: [ErrorClass; 15] = [
-    ErrorClass::Throttled,
-    ErrorClass::ServiceUnavailable,
-    ErrorClass::TimedOut,
-    ErrorClass::Unreachable,
-    ErrorClass::Credentials,
-    ErrorClass::AccessDenied,
-    ErrorClass::NotFound,
-    ErrorClass::AlreadyExists,
-    ErrorClass::LimitExceeded,
-    ErrorClass::InvalidArgument,
-    ErrorClass::StaleEtag,
-    ErrorClass::InUse,
-    ErrorClass::NotDisabled,
-    ErrorClass::HasTenants,
-    ErrorClass::Unexpected,
-];
 
 /// Reconciles of each combination of the table.
 const PASSES: usize = 4;
@@ -111,7 +93,7 @@ fn under_every_fault(
 
 /// What can happen to that call.
 fn faults(operation: Operation) -> Vec<Fault> {
-    let errors = CLASSES.into_iter().map(Fault::Error);
+    let errors = ErrorClass::ALL.iter().copied().map(Fault::Error);
     let others: &[Fault] = match operation {
         Operation::CreateConnectionGroup | Operation::TagResource | Operation::UntagResource => &[Fault::AnswerLost],
         Operation::UpdateConnectionGroup => {

@@ -15,11 +15,9 @@ use connection_group_operator::{
         Operation::{CreateConnectionGroup, GetConnectionGroup, UpdateConnectionGroup},
     },
 };
+use port::Fault;
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, spec},
-};
+use crate::world::{PROPAGATION, World, spec};
 
 /// A situation, the `Ready` condition's status and reason, and the conditions beside it.
 type Row = (&'static str, fn() -> World, &'static str, &'static str, &'static [&'static str]);

@@ -9,12 +9,10 @@ use connection_group_operator::{
     sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
+use port::Fault;
 use tokio::{sync::watch, time::Instant};
 
-use crate::{
-    port::Fault,
-    world::{World, spec},
-};
+use crate::world::{World, spec};
 
 /// A cache of one object, which changes at a given time.
 struct Cache {

@@ -13,10 +13,10 @@ use connection_group_operator::{
         },
     },
 };
+use port::Fault;
 
 use crate::{
     ownership::beside_an_unowned_group,
-    port::Fault,
     world::{World, spec},
 };
 

@@ -13,14 +13,12 @@ use connection_group_operator::{
     cloudfront::Operation,
     reconcile::Finalizer,
 };
-
-use crate::{
-    port::{
-        Fault,
-        LeftOut::{self, RowStatus, Status},
-    },
-    world::{World, marks, spec},
+use port::{
+    Fault,
+    LeftOut::{self, RowStatus, Status},
 };
+
+use crate::world::{World, marks, spec};
 
 /// Each member alone, those that say the same in two answers, and all at once.
 fn cases() -> Vec<Vec<LeftOut>> {

@@ -22,7 +22,9 @@ use connection_group_operator::{
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::port::{Fault, InProcess};
+use port::{AnsweredBy, Fault, InProcess, Way};
+
+pub use port::now;
 
 /// Keys of the tags that mark a group as ours.
 pub const OWNER: &str = "cloudfront.kube-operators.dev/owner";
@@ -39,7 +41,7 @@ pub const PROPAGATION: Duration = Duration::from_secs(150);
 const EPOCH_MS: i64 = 1_800_000_000_000;
 
 pub struct World {
-    pub port: InProcess,
+    pub port: AnsweredBy<InProcess>,
     pub object: ConnectionGroup,
     pub policy: Policy,
     pub memory: Memory,
@@ -70,12 +72,23 @@ impl Clock for FrozenClock {
 }
 
 impl World {
+    /// The shipping reconcile over the shipping adapter.
     pub fn new(spec: ConnectionGroupSpec) -> Self {
-        Self::with_switches(spec, Switches::default())
+        Self::via(Way::Adapter, spec)
+    }
+
+    /// For tests that need thousands of worlds: the adapter is too slow for more than a sample of them.
+    pub fn via(way: Way, spec: ConnectionGroupSpec) -> Self {
+        Self::at(InProcess::new(way, Account::new(Switches::default()), Timestamp(EPOCH_MS)), spec)
+    }
+
+    /// Over the adapter, at an account that behaves otherwise.
+    pub fn with_switches(spec: ConnectionGroupSpec, switches: Switches) -> Self {
+        Self::at(InProcess::new(Way::Adapter, Account::new(switches), Timestamp(EPOCH_MS)), spec)
     }
 
     /// The operator has been running for two minutes and has just swept.
-    pub fn with_switches(spec: ConnectionGroupSpec, switches: Switches) -> Self {
+    fn at(port: InProcess, spec: ConnectionGroupSpec) -> Self {
         let mut object = ConnectionGroup::new("edge", spec);
         object.metadata.namespace = Some("platform".into());
         object.metadata.uid = Some("uid-1".into());
@@ -90,9 +103,8 @@ impl World {
             deep_check_interval: Duration::from_hours(6),
             settle_window: Duration::from_mins(1),
         };
-        let port = InProcess::new(Account::new(switches), Timestamp(EPOCH_MS));
         let mut world = Self {
-            port,
+            port: AnsweredBy(port),
             object,
             policy,
             memory: Memory::default(),
@@ -128,7 +140,7 @@ impl World {
     /// The same world once more, with an account of its own.
     pub fn fork(&self) -> Self {
         Self {
-            port: self.port.fork(),
+            port: AnsweredBy(self.port.fork()),
             object: self.object.clone(),
             policy: self.policy.clone(),
             memory: self.memory.clone(),
@@ -282,6 +294,13 @@ impl World {
         self.port.take_calls()
     }
 
+    /// The same in order of their names: a group and its tags are asked for together.
+    pub fn sorted_calls(&self) -> Vec<Operation> {
+        let mut calls = self.calls();
+        calls.sort_by_key(|call| call.as_str());
+        calls
+    }
+
     /// The mutations among the calls since the last time calls were asked for.
     pub fn mutations(&self) -> Vec<Operation> {
         self.calls().into_iter().filter(|call| call.is_mutation()).collect()
@@ -365,13 +384,4 @@ fn without_messages(mut status: ConnectionGroupStatus) -> ConnectionGroupStatus 
 
 pub fn spec() -> ConnectionGroupSpec {
     ConnectionGroupSpec::default()
-}
-
-/// Runs a future that never waits.
-pub fn now<T>(future: impl Future<Output = T>) -> T {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("the reconcile waited for something else than the port"),
-    }
 }

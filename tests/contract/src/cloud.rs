@@ -1,16 +1,16 @@
 //! CloudFront through the operator's own adapter, guarded: AWS, or the simulator as a rehearsal. In: an endpoint. Out: a target. Talks to both.
 
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudfront::config::Credentials;
 use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, ErrorClass, Group, GroupId, GroupName,
-    Lookup, Members, NewGroup, Summary, Tags, Tenants,
+    CloudFront, ErrorClass, GroupName, Operation,
     fence::Fence,
     queue::CallQueue,
-    sdk::{Call, Meter, Sdk},
+    sdk::{Call as EndedCall, Meter, Sdk},
 };
+use port::{Answer, AnsweredBy, Answering, Call};
 
 use crate::{guard::Gate, target::Target};
 
@@ -18,7 +18,7 @@ use crate::{guard::Gate, target::Target};
 struct Silent;
 
 impl Meter for Silent {
-    fn call_ended(&self, _: &Call<'_>) {}
+    fn call_ended(&self, _: &EndedCall<'_>) {}
 
     fn unknown_element(&self, _: &str) {}
 
@@ -48,7 +48,7 @@ const BURST: u32 = 10;
 /// A target that can be interrupted between two calls.
 pub struct Cloud {
     /// Its port.
-    pub port: Guarded<Sdk>,
+    pub port: AnsweredBy<Guarded<Sdk>>,
     /// The group.
     pub name: GroupName,
     /// Between two looks at the same thing.
@@ -58,9 +58,9 @@ pub struct Cloud {
 }
 
 impl Target for Cloud {
-    type Port = Guarded<Sdk>;
+    type Port = AnsweredBy<Guarded<Sdk>>;
 
-    fn port(&self) -> &Guarded<Sdk> {
+    fn port(&self) -> &AnsweredBy<Guarded<Sdk>> {
         &self.port
     }
 
@@ -77,7 +77,7 @@ impl Target for Cloud {
     }
 }
 
-/// A port whose calls pass a gate, and that waits its turn when it is throttled: others share the account.
+/// Calls that pass a gate, and wait their turn when they are throttled: others share the account.
 pub struct Guarded<P> {
     port: P,
     gate: Gate,
@@ -87,68 +87,31 @@ const THROTTLED_AT_MOST: usize = 8;
 
 impl<P: CloudFront> Guarded<P> {
     /// Guards a port.
-    pub fn new(port: P, gate: Gate) -> Self {
-        Self { port, gate }
+    pub const fn new(port: P, gate: Gate) -> AnsweredBy<Self> {
+        AnsweredBy(Self { port, gate })
     }
 
-    async fn call<T, F>(&self, call: impl Fn() -> F + Send) -> Result<T, ApiError>
-    where
-        F: Future<Output = Result<T, ApiError>> + Send,
-    {
-        for _ in 1..THROTTLED_AT_MOST {
-            match self.gate.pass(Box::pin(call())).await {
-                // The budget slows down by itself.
-                Err(error) if error.class == ErrorClass::Throttled => {}
-                answer => return answer,
-            }
-        }
-        self.gate.pass(Box::pin(call())).await
+    async fn pass(&self, call: &Call) -> Answer {
+        self.gate.pass(Box::pin(call.made_at(&self.port))).await
     }
 }
 
-impl<P: CloudFront> CloudFront for Guarded<P> {
-    async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
-        self.call(|| self.port.describe(lookup)).await
-    }
-
-    async fn tags(&self, arn: &Arn) -> Result<Option<Tags>, ApiError> {
-        self.call(|| self.port.tags(arn)).await
-    }
-
-    async fn create(&self, group: &NewGroup) -> Result<Group, ApiError> {
-        self.gate.group_comes();
-        self.call(|| self.port.create(group)).await
-    }
-
-    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
-        self.call(|| self.port.update(read, members)).await
-    }
-
-    async fn delete(&self, read: &Group) -> Result<(), ApiError> {
-        let answer = self.call(|| self.port.delete(read)).await;
-        if answer.is_ok() {
+impl<P: CloudFront> Answering for Guarded<P> {
+    async fn answer(&self, call: Call) -> Answer {
+        if call.operation() == Operation::CreateConnectionGroup {
+            self.gate.group_comes();
+        }
+        let mut answer = self.pass(&call).await;
+        for _ in 1..THROTTLED_AT_MOST {
+            if answer.error().is_none_or(|error| error.class != ErrorClass::Throttled) {
+                break;
+            }
+            // The budget slows down by itself.
+            answer = self.pass(&call).await;
+        }
+        if call.operation() == Operation::DeleteConnectionGroup && answer.error().is_none() {
             self.gate.group_is_gone();
         }
         answer
-    }
-
-    async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
-        self.call(|| self.port.tag(arn, tags)).await
-    }
-
-    async fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> Result<(), ApiError> {
-        self.call(|| self.port.untag(arn, keys)).await
-    }
-
-    async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
-        self.call(|| self.port.tenants(id)).await
-    }
-
-    async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
-        self.call(|| self.port.anycast_ip_list(id)).await
-    }
-
-    async fn list(&self) -> Result<Vec<Summary>, ApiError> {
-        self.call(|| self.port.list()).await
     }
 }

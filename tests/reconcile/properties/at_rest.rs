@@ -11,11 +11,12 @@ proptest! {
 
     #[test]
     fn whatever_it_asks_for_an_object_at_rest_costs_no_call_and_no_write(
+        way in super::way(),
         mode in select(vec![Mode::Manage, Mode::Observe]),
         asked in shape(),
         exists in prop::option::of(shape()),
     ) {
-        let mut world = World::new(spec());
+        let mut world = World::via(way, spec());
         let list = new_list(&world);
         if let Some(mut shape) = exists {
             // With forty of ours and the two that mark it, a group has room for eight more.

@@ -8,6 +8,7 @@ use connection_group_operator::{
     },
     reconcile::{Memory, Outcome, Surroundings, ownership::OwnerTag, reconcile, view::UpToDate},
 };
+use port::{AnsweredBy, Way};
 use proptest::{prelude::*, sample::select};
 
 use super::anything;
@@ -43,23 +44,7 @@ fn words(longest: usize) -> impl Strategy<Value = String> {
 
 /// How CloudFront refuses a call.
 fn refusal(longest: usize) -> impl Strategy<Value = (Operation, ApiError)> {
-    let class = select(vec![
-        ErrorClass::Throttled,
-        ErrorClass::ServiceUnavailable,
-        ErrorClass::TimedOut,
-        ErrorClass::Unreachable,
-        ErrorClass::Credentials,
-        ErrorClass::AccessDenied,
-        ErrorClass::NotFound,
-        ErrorClass::AlreadyExists,
-        ErrorClass::LimitExceeded,
-        ErrorClass::InvalidArgument,
-        ErrorClass::StaleEtag,
-        ErrorClass::InUse,
-        ErrorClass::NotDisabled,
-        ErrorClass::HasTenants,
-        ErrorClass::Unexpected,
-    ]);
+    let class = select(ErrorClass::ALL);
     let texts = (prop::option::of(words(longest)), words(longest), prop::option::of(words(longest)));
     (select(Operation::ALL.to_vec()), class, texts).prop_map(|(operation, class, (code, message, request_id))| {
         (operation, ApiError::new(operation, class, code, &message, request_id))
@@ -111,15 +96,16 @@ fn odd(
 }
 
 /// Some passes in a row, each from the status of the one before.
-fn passes(asked: ConnectionGroupSpec, odd: &Odd, mut memory: Memory, being_deleted: bool) -> Vec<Outcome> {
-    let mut world = World::new(spec());
+fn passes(asked: ConnectionGroupSpec, odd: Odd, mut memory: Memory, being_deleted: bool) -> Vec<Outcome> {
+    let mut world = World::via(Way::Direct, spec());
     world.object.spec = asked;
     if being_deleted {
         world.delete();
     }
     let clock = world.clock();
+    let odd = AnsweredBy(odd);
     let around = Surroundings {
-        port: odd,
+        port: &odd,
         policy: &world.policy,
         snapshot: None,
         list_trouble: odd.refused.get(&Operation::ListConnectionGroups),
@@ -154,7 +140,7 @@ proptest! {
         memory in anything::memory(),
         being_deleted in any::<bool>(),
     ) {
-        judge(&passes(asked, &odd, memory, being_deleted), 1_024)?;
+        judge(&passes(asked, odd, memory, being_deleted), 1_024)?;
     }
 }
 
@@ -171,6 +157,6 @@ proptest! {
         let config = &odd.described.group.config;
         let (enabled, ipv6_enabled) = (config.enabled.unwrap(), config.ipv6_enabled.unwrap());
         let asked = ConnectionGroupSpec { enabled, ipv6_enabled, ..asked };
-        judge(&passes(asked, &odd, memory, being_deleted), WORDIEST)?;
+        judge(&passes(asked, odd, memory, being_deleted), WORDIEST)?;
     }
 }

@@ -16,6 +16,7 @@ use connection_group_operator::{
         ownership::{Claim, Installation, OwnerTag, is_reserved},
     },
 };
+use port::Way;
 use proptest::{prelude::*, sample::Index};
 
 use super::anything;
@@ -61,7 +62,7 @@ pub fn somebody_creates(world: &mut World, shape: &Shape, list: &str) {
 
 /// A world with such a group, and the group as CloudFront shows it.
 fn beside(shape: &Shape) -> (World, Described) {
-    let mut world = World::new(spec());
+    let mut world = World::via(Way::Direct, spec());
     let list = new_list(&world);
     somebody_creates(&mut world, shape, &list);
     let described = describe(&world);

@@ -11,12 +11,10 @@ use connection_group_operator::{
         ownership::{OwnerTag, is_reserved},
     },
 };
+use port::Fault;
 use proptest::{prelude::*, sample::select};
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, spec},
-};
+use crate::world::{PROPAGATION, World, spec};
 
 type Tags = BTreeMap<String, String>;
 
@@ -171,11 +169,12 @@ proptest! {
 
     #[test]
     fn no_history_takes_a_tag_of_others(
+        way in super::way(),
         theirs in prop::option::of(tags()),
         tag_lag in any::<bool>(),
         steps in prop::collection::vec(step(), 0..40),
     ) {
-        let mut world = World::new(spec());
+        let mut world = World::via(way, spec());
         world.policy.allow_adoption = true;
         world.edit(|spec| {
             spec.adoption_policy = AdoptionPolicy::Always;

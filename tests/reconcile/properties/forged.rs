@@ -19,10 +19,9 @@ use proptest::{
 };
 
 use super::anything;
-use crate::{
-    port::Fault,
-    world::{HERE, IDENTITY, PROPAGATION, World, spec},
-};
+use port::{Fault, Way};
+
+use crate::world::{HERE, IDENTITY, PROPAGATION, World, spec};
 
 const OURS: &str = "prod/platform/edge";
 const THEIRS: &str = "dev/shop/edge";
@@ -143,8 +142,8 @@ fn is_marked_as_ours(group: &Versioned<Shown>) -> bool {
 }
 
 /// An account with groups of others, of nobody, and of ours under another name, beside what the scene says.
-fn stage(scene: &Scene, list: List) -> World {
-    let mut world = World::new(spec());
+fn stage(way: Way, scene: &Scene, list: List) -> World {
+    let mut world = World::via(way, spec());
     world.port.account(Account::outside_create_default_group);
     let named = [("victim", Some(THEIRS)), ("nobodys", None), ("former", Some(OURS))];
     for (name, owner) in named.into_iter().chain(scene.exists.then_some(("edge", scene.owner))) {
@@ -276,13 +275,14 @@ proptest! {
 
     #[test]
     fn whatever_an_object_says_a_pass_ends_well_and_other_peoples_groups_are_left_alone(
+        way in super::way(),
         scene in scene(),
         list in select(vec![List::Fresh, List::Outdated, List::Missing, List::Refused]),
         forgery in forgery(),
         faults in faults(),
         passes in prop::collection::vec(any::<bool>(), 1..4),
     ) {
-        let mut world = stage(&scene, list);
+        let mut world = stage(way, &scene, list);
         forge(&mut world, forgery);
         let is_stale = |(operation, fault): &&(Operation, Fault)| {
             operation.is_mutation() && *fault == Fault::Error(ErrorClass::StaleEtag)

@@ -9,12 +9,10 @@ use connection_group_operator::{
     api::{Member, NO_LIST},
     cloudfront::{ErrorClass, Operation},
 };
+use port::{Fault, Way};
 use proptest::{prelude::*, sample::select};
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, spec},
-};
+use crate::world::{PROPAGATION, World, spec};
 
 #[derive(Clone, Copy, Debug)]
 enum List {
@@ -72,8 +70,8 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(detach: Detach) -> Self {
-        let mut world = World::new(spec());
+    fn new(way: Way, detach: Detach) -> Self {
+        let mut world = World::via(way, spec());
         world.switch(|switches| switches.detach = detach);
         world.settle();
         let list = |family| {
@@ -139,10 +137,11 @@ proptest! {
 
     #[test]
     fn whatever_came_before_a_switch_off_is_obeyed_by_the_next_reconcile(
+        way in super::way(),
         detach in select(vec![Detach::EmptyElement, Detach::Never, Detach::Rejected]),
         steps in prop::collection::vec(step(), 0..24),
     ) {
-        let mut scene = Scene::new(detach);
+        let mut scene = Scene::new(way, detach);
         for step in &steps {
             scene.take(step);
         }
@@ -155,10 +154,11 @@ proptest! {
 
     #[test]
     fn at_rest_each_member_is_as_the_spec_says_or_is_named_as_refused(
+        way in super::way(),
         detach in select(vec![Detach::EmptyElement, Detach::Never, Detach::Rejected]),
         steps in prop::collection::vec(step(), 0..24),
     ) {
-        let mut scene = Scene::new(detach);
+        let mut scene = Scene::new(way, detach);
         for step in &steps {
             scene.take(step);
         }

@@ -5,12 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use connection_group_operator::cloudfront::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Group, GroupId, Lookup, Members, NewGroup,
-    Operation, Summary, Tags, Tenants,
-};
-
-use crate::port::InProcess;
+use connection_group_operator::cloudfront::{ApiError, Described, Group, Operation, Tags, Tenants};
+use port::{Answer, AnsweredBy, Answering, Call, InProcess};
 
 /// Whether the last answer about the group shows one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,13 +84,13 @@ impl Heard {
 
 /// The port of a world, with a record.
 pub struct Recorded {
-    port: InProcess,
+    port: AnsweredBy<InProcess>,
     heard: Mutex<Heard>,
 }
 
 impl Recorded {
-    pub fn new(port: InProcess) -> Self {
-        Self { port, heard: Mutex::default() }
+    pub fn new(port: AnsweredBy<InProcess>) -> AnsweredBy<Self> {
+        AnsweredBy(Self { port, heard: Mutex::default() })
     }
 
     pub fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -108,106 +104,76 @@ impl Recorded {
         heard.earlier.extend(errors);
         heard.calls.clear();
     }
+}
 
-    fn note<T>(&self, operation: Operation, answer: Result<T, ApiError>) -> Result<T, ApiError> {
-        let mut heard = self.heard();
-        let effect = match &answer {
-            Err(error) if error.message == "the answer was lost" && operation.is_mutation() => {
-                if operation == Operation::UpdateConnectionGroup {
-                    (heard.enabled, heard.enabled_once) = (None, None);
-                }
-                Effect::ChangedWithoutAnswer
-            }
-            Ok(_) if operation.is_mutation() => Effect::Changed,
-            Ok(_) | Err(_) => Effect::None,
-        };
-        heard.calls.push((operation, effect));
-        if effect != Effect::None {
-            heard.done.push(operation);
-        }
-        heard.errors.extend(answer.as_ref().err().cloned());
-        drop(heard);
+impl Answering for Recorded {
+    async fn answer(&self, call: Call) -> Answer {
+        let lost_before = self.port.answers_lost();
+        let answer = call.made_at(&self.port).await;
+        let was_lost = self.port.answers_lost() > lost_before;
+        self.heard().hear(&call, &answer, was_lost);
         answer
     }
 }
 
-impl CloudFront for Recorded {
-    async fn describe(&self, lookup: &Lookup) -> Result<Option<Described>, ApiError> {
-        let answer = self.note(Operation::GetConnectionGroup, self.port.describe(lookup).await);
-        let mut heard = self.heard();
-        match &answer {
-            Ok(Some(Described { group, tags })) => {
-                heard.shown(group);
-                heard.tags.clone_from(tags);
+impl Heard {
+    fn hear(&mut self, call: &Call, answer: &Answer, was_lost: bool) {
+        let operation = call.operation();
+        let effect = match answer.error() {
+            _ if !operation.is_mutation() => Effect::None,
+            Some(_) if was_lost => Effect::ChangedWithoutAnswer,
+            Some(_) => Effect::None,
+            None => Effect::Changed,
+        };
+        self.calls.push((operation, effect));
+        if effect != Effect::None {
+            self.done.push(operation);
+        }
+        self.errors.extend(answer.error().cloned());
+        match call {
+            Call::Create(new) => {
+                self.attached.extend(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
+                if effect == Effect::Changed {
+                    self.tags.clone_from(&new.tags);
+                }
             }
-            Ok(None) => {
-                heard.exists = Exists::No;
-                heard.group = None;
+            Call::Update(read, members) => {
+                if members.anycast_ip_list_id != read.config.anycast_ip_list_id {
+                    self.attached.extend(members.anycast_ip_list_id.as_ref().map(ToString::to_string));
+                }
+                if was_lost {
+                    (self.enabled, self.enabled_once) = (None, None);
+                }
             }
-            Err(_) => {}
+            Call::Tag(_, tags) if effect == Effect::Changed => self.tags.extend(tags.clone()),
+            Call::Untag(_, keys) if effect == Effect::Changed => self.tags.retain(|key, _| !keys.contains(key)),
+            Call::Tag(..)
+            | Call::Untag(..)
+            | Call::Describe(_)
+            | Call::Tags(_)
+            | Call::Delete(_)
+            | Call::Tenants(_)
+            | Call::AnycastIpList(_)
+            | Call::List => {}
         }
-        drop(heard);
-        answer
-    }
-
-    async fn tags(&self, arn: &Arn) -> Result<Option<Tags>, ApiError> {
-        self.note(Operation::ListTagsForResource, self.port.tags(arn).await)
-    }
-
-    async fn create(&self, new: &NewGroup) -> Result<Group, ApiError> {
-        self.heard().attached.extend(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
-        let answer = self.note(Operation::CreateConnectionGroup, self.port.create(new).await);
-        if let Ok(group) = &answer {
-            self.heard().shown(group);
-            self.heard().tags.clone_from(&new.tags);
+        match answer {
+            Answer::Described(Ok(Some(Described { group, tags }))) => {
+                self.shown(group);
+                self.tags.clone_from(tags);
+            }
+            Answer::Described(Ok(None)) => {
+                self.exists = Exists::No;
+                self.group = None;
+            }
+            Answer::Group(Ok(group)) => self.shown(group),
+            Answer::Tenants(Ok(tenants)) => self.tenants = Some(tenants.clone()),
+            Answer::Described(Err(_))
+            | Answer::Group(Err(_))
+            | Answer::Tenants(Err(_))
+            | Answer::Tags(_)
+            | Answer::Done(_)
+            | Answer::AnycastIpList(_)
+            | Answer::Listed(_) => {}
         }
-        answer
-    }
-
-    async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
-        if members.anycast_ip_list_id != read.config.anycast_ip_list_id {
-            self.heard().attached.extend(members.anycast_ip_list_id.as_ref().map(ToString::to_string));
-        }
-        let answer = self.note(Operation::UpdateConnectionGroup, self.port.update(read, members).await);
-        if let Ok(group) = &answer {
-            self.heard().shown(group);
-        }
-        answer
-    }
-
-    async fn delete(&self, read: &Group) -> Result<(), ApiError> {
-        self.note(Operation::DeleteConnectionGroup, self.port.delete(read).await)
-    }
-
-    async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
-        let answer = self.note(Operation::TagResource, self.port.tag(arn, tags).await);
-        if answer.is_ok() {
-            self.heard().tags.extend(tags.clone());
-        }
-        answer
-    }
-
-    async fn untag(&self, arn: &Arn, keys: &BTreeSet<String>) -> Result<(), ApiError> {
-        let answer = self.note(Operation::UntagResource, self.port.untag(arn, keys).await);
-        if answer.is_ok() {
-            self.heard().tags.retain(|key, _| !keys.contains(key));
-        }
-        answer
-    }
-
-    async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
-        let answer = self.note(Operation::ListDistributionTenants, self.port.tenants(id).await);
-        if let Ok(tenants) = &answer {
-            self.heard().tenants = Some(tenants.clone());
-        }
-        answer
-    }
-
-    async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
-        self.note(Operation::GetAnycastIpList, self.port.anycast_ip_list(id).await)
-    }
-
-    async fn list(&self) -> Result<Vec<Summary>, ApiError> {
-        self.note(Operation::ListConnectionGroups, self.port.list().await)
     }
 }

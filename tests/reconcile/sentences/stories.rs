@@ -17,10 +17,9 @@ use connection_group_operator::{
 };
 
 use super::walk::Walk;
-use crate::{
-    port::{Fault, LeftOut},
-    world::{PROPAGATION, World, spec},
-};
+use port::{Fault, LeftOut, Way};
+
+use crate::world::{PROPAGATION, World, spec};
 
 /// How a story is called, how it begins, and how it goes on.
 type Story = (&'static str, &'static dyn Fn() -> World, &'static dyn Fn(&mut Walk<'_>));
@@ -157,18 +156,18 @@ pub const STORIES: &[Story] = &[
 ];
 
 fn new() -> World {
-    World::new(spec())
+    World::via(Way::Direct, spec())
 }
 
 fn at_rest() -> World {
-    let mut world = World::new(spec());
+    let mut world = World::via(Way::Direct, spec());
     world.settle();
     world.sweep();
     world
 }
 
 fn tagged() -> World {
-    let mut world = World::new(spec());
+    let mut world = World::via(Way::Direct, spec());
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
     world.sweep();

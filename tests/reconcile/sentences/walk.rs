@@ -19,10 +19,9 @@ use super::{
     grammar::{Pattern, parse},
     heard::{Exists, Heard, Recorded},
 };
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World},
-};
+use port::{AnsweredBy, Fault};
+
+use crate::world::{PROPAGATION, World};
 
 /// Sentences of a text, and what stands in their places; or what of it is no known sentence.
 type Read = Result<Vec<(usize, Vec<String>)>, String>;
@@ -107,7 +106,7 @@ pub struct Walk<'a> {
     pub world: World,
     check: &'a mut Check,
     name: &'a dyn Fn() -> String,
-    port: Recorded,
+    port: AnsweredBy<Recorded>,
     plan: Option<Plan>,
     reconciles: usize,
     /// The calls of each reconcile.
@@ -252,11 +251,13 @@ const fn is_a_lie(trouble: Trouble) -> bool {
     let Trouble::Call(_, fault) = trouble else { return false };
     match fault {
         Fault::Error(_)
+        | Fault::Code(..)
         | Fault::UnknownCode
         | Fault::AnsweredWrongly
         | Fault::AnsweredWithTheOldSwitch
         | Fault::Stale
         | Fault::EmptyPage
+        | Fault::RepeatedMarker
         | Fault::Lacking
         | Fault::ListLeftOut => true,
         Fault::AnswerLost | Fault::ChangedJustBefore => false,

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use cloudfront_simulator::{
-    Account,
+    Account, Switches,
     admin::{GroupPatch, NewGroup},
     model::{ConnectionGroup as Shown, Versioned},
 };
 use connection_group_operator::{
     api::ConnectionGroupSpec, clock::Moment, cloudfront::GroupId, reconcile::ownership::Installation,
 };
+use port::Way;
 
 use super::axes::{Case, Exists, Record};
 use crate::world::{IDENTITY, OWNER, World, marks, spec};
@@ -24,7 +25,15 @@ pub const FORMER_TAG: &str = "stage";
 
 /// The world of that combination: the list is fresh, and no call has been made.
 pub fn world(case: &Case) -> World {
-    let mut world = World::new(tagged(&["team"]));
+    bring_up(case, World::via(Way::Direct, tagged(&["team"])))
+}
+
+/// The same at the shipping adapter, in pages of one.
+pub fn world_at_the_adapter(case: &Case) -> World {
+    bring_up(case, World::with_switches(tagged(&["team"]), Switches { page_size: 1, ..Switches::default() }))
+}
+
+fn bring_up(case: &Case, mut world: World) -> World {
     let fresh = world.memory.clone();
     for (name, owner) in [("bystander", None), ("their-bystander", Some(THEIRS))] {
         let mut new = NewGroup::named(name);

@@ -8,13 +8,14 @@ use cloudfront_simulator::{
 };
 use connection_group_operator::cloudfront::{AnycastIpListId, GroupName};
 use contract::{suite::neighbours::Neighbourhood, target::Target};
+use port::{AnsweredBy, InProcess, Way};
 use serde_json::{Value, json};
 
-use crate::{doubts, lives, port::InProcess};
+use crate::{doubts, lives};
 
 /// An account whose time goes by only in pauses.
 pub struct InThisProcess {
-    port: InProcess,
+    port: AnsweredBy<InProcess>,
     name: GroupName,
     now: Mutex<Timestamp>,
 }
@@ -24,7 +25,7 @@ const PAUSE: Millis = Millis::seconds(1);
 impl InThisProcess {
     pub fn switched(changes: &Value) -> Self {
         let start = Timestamp(1_750_000_000_000);
-        let port = InProcess::new(Account::new(merged(&Switches::DEFAULT, changes)), start);
+        let port = AnsweredBy(InProcess::new(Way::Direct, Account::new(merged(&Switches::DEFAULT, changes)), start));
         Self { port, name: GroupName::new("contract-test"), now: Mutex::new(start) }
     }
 }
@@ -36,9 +37,9 @@ fn merged(switches: &Switches, changes: &Value) -> Switches {
 }
 
 impl Target for InThisProcess {
-    type Port = InProcess;
+    type Port = AnsweredBy<InProcess>;
 
-    fn port(&self) -> &InProcess {
+    fn port(&self) -> &AnsweredBy<InProcess> {
         &self.port
     }
 

@@ -6,9 +6,6 @@ mod account;
 mod aws_contract;
 mod doubts;
 mod http;
-#[allow(dead_code, reason = "faults are for the tests of the reconcile")]
-#[path = "../../../reconcile/port.rs"]
-mod port;
 
 use contract::suite::{Finding, life};
 use contract::target::Target;

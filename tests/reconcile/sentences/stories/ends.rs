@@ -12,8 +12,9 @@ use connection_group_operator::{
 };
 
 use super::{enabled, without_lists as lists_fail};
+use port::Fault;
+
 use crate::{
-    port::Fault,
     sentences::walk::Walk,
     world::{OWNER, PROPAGATION, World},
 };

@@ -12,9 +12,9 @@ use connection_group_operator::{
     },
     reconcile::ownership::Installation,
 };
+use port::Fault;
 
 use crate::{
-    port::Fault,
     sentences::walk::Walk,
     world::{HERE, IDENTITY, OWNER, World, marks},
 };

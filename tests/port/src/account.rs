@@ -1,0 +1,172 @@
+//! The simulator's account in this process, with the faults that a test has ordered. In: requests. Out: what CloudFront would answer. Synchronous
+//! underneath: no network, no clock of its own.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use cloudfront_simulator::{Account, Freshness, Request, Response, ServiceError, Timestamp, admin::GroupPatch};
+use connection_group_operator::cloudfront::{Operation, sdk::Sdk};
+
+use crate::{
+    adapter,
+    call::{Answer, Answering, Call},
+    fault::{Fault, LeftOut, Refusal},
+};
+
+/// An account that answers the port. All clones are the same account.
+#[derive(Clone)]
+pub struct InProcess {
+    pub(crate) cloud: Cloud,
+    /// Boxed, for it is large, and the model check makes many accounts without it.
+    adapter: Option<Box<Sdk>>,
+}
+
+/// How calls get to the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Directly: fast, and held to the other way by a property of `tests/reconcile`.
+    Direct,
+    /// Through the shipping adapter.
+    Adapter,
+}
+
+/// What is behind the port: the account, and what goes wrong.
+#[derive(Clone)]
+pub(crate) struct Cloud(Arc<Mutex<Inner>>);
+
+#[derive(Clone)]
+struct Inner {
+    account: Account,
+    now: Timestamp,
+    calls: Vec<Operation>,
+    faults: BTreeMap<Operation, Vec<Fault>>,
+    left_out: BTreeSet<LeftOut>,
+    answers_lost: usize,
+}
+
+/// What comes of a request.
+pub(crate) enum Reply {
+    Refused(Refusal),
+    /// It took effect.
+    Lost,
+    Answered {
+        outcome: Result<Response, ServiceError>,
+        left_out: BTreeSet<LeftOut>,
+        /// Whether there is no list where one was asked for.
+        without_list: bool,
+    },
+}
+
+impl InProcess {
+    /// This account, reached in that way.
+    #[must_use]
+    pub fn new(way: Way, account: Account, now: Timestamp) -> Self {
+        Self::behind(way, Cloud::new(account, now))
+    }
+
+    fn behind(way: Way, cloud: Cloud) -> Self {
+        let adapter = match way {
+            Way::Direct => None,
+            Way::Adapter => Some(Box::new(adapter::connected(cloud.clone()))),
+        };
+        Self { cloud, adapter }
+    }
+
+    /// Another account that is like this one now, reached in the same way.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let way = if self.adapter.is_some() { Way::Adapter } else { Way::Direct };
+        Self::behind(way, Cloud(Arc::new(Mutex::new(self.cloud.lock().clone()))))
+    }
+
+    /// The account itself, for what somebody else does to it.
+    pub fn account<T>(&self, act: impl FnOnce(&mut Account, Timestamp) -> T) -> T {
+        let mut inner = self.cloud.lock();
+        let now = inner.now;
+        act(&mut inner.account, now)
+    }
+
+    /// The time at the account.
+    pub fn set_now(&self, now: Timestamp) {
+        self.cloud.lock().now = now;
+    }
+
+    /// Orders a fault for the next call of that operation; several are used up in order.
+    pub fn fail(&self, operation: Operation, fault: Fault) {
+        self.cloud.lock().faults.entry(operation).or_default().push(fault);
+    }
+
+    /// Every fault that was ordered and has not been used up is called off.
+    pub fn faults_stop(&self) {
+        self.cloud.lock().faults.clear();
+    }
+
+    /// From now on, all answers leave these members out.
+    pub fn leave_out(&self, members: impl IntoIterator<Item = LeftOut>) {
+        self.cloud.lock().left_out.extend(members);
+    }
+
+    /// From now on, answers are whole again.
+    pub fn leave_nothing_out(&self) {
+        self.cloud.lock().left_out.clear();
+    }
+
+    /// The calls since the last time this was asked.
+    pub fn take_calls(&self) -> Vec<Operation> {
+        std::mem::take(&mut self.cloud.lock().calls)
+    }
+
+    /// How many calls took effect so far, and their answers were lost.
+    #[must_use]
+    pub fn answers_lost(&self) -> usize {
+        self.cloud.lock().answers_lost
+    }
+}
+
+impl Answering for InProcess {
+    async fn answer(&self, call: Call) -> Answer {
+        match &self.adapter {
+            None => self.answer_directly(&call),
+            Some(adapter) => Box::pin(call.made_at(&**adapter)).await,
+        }
+    }
+}
+
+impl Cloud {
+    fn new(account: Account, now: Timestamp) -> Self {
+        let (calls, faults, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self(Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out, answers_lost: 0 })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap()
+    }
+
+    /// Carries out a request, unless a fault is in the way.
+    pub(crate) fn call(&self, operation: Operation, request: &Request) -> Reply {
+        let mut inner = self.lock();
+        inner.calls.push(operation);
+        let now = inner.now;
+        let fault = inner.faults.get_mut(&operation).filter(|faults| !faults.is_empty()).map(|faults| faults.remove(0));
+        if let Some(refusal) = fault.and_then(Fault::refusal) {
+            return Reply::Refused(refusal);
+        }
+        if fault == Some(Fault::ChangedJustBefore) {
+            let patch = GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() };
+            inner.account.outside_edit_group(now, request.target().unwrap(), patch).unwrap();
+        }
+        let freshness = if fault == Some(Fault::Stale) { Freshness::Stale } else { Freshness::AsSwitched };
+        let mut outcome = inner.account.call_with(now, request, freshness);
+        if fault == Some(Fault::AnswerLost) {
+            inner.answers_lost += 1;
+            return Reply::Lost;
+        }
+        if let (Some(fault), Ok(answer)) = (fault, &mut outcome) {
+            fault.spoil(answer);
+        }
+        let left_out = if fault == Some(Fault::Lacking) { LeftOut::ALL.into() } else { inner.left_out.clone() };
+        Reply::Answered { outcome, left_out, without_list: fault == Some(Fault::ListLeftOut) }
+    }
+}
