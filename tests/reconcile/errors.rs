@@ -17,7 +17,7 @@ use connection_group_operator::{
 
 use crate::{
     port::Fault,
-    world::{PROPAGATION, World, spec},
+    world::{BY_ITSELF, PROPAGATION, World, spec},
 };
 
 /// At any operation: any of them may say these, and none of them is in the model.
@@ -152,7 +152,7 @@ fn assert_row(operation: Operation, code: &str, status: u16) {
     assert_eq!(outcome.finalizer, Finalizer::Keep, "{code} at {operation}");
 
     world.faults_stop();
-    let healed = world.settle();
+    let healed = world.settle_within(BY_ITSELF, 24);
     if world.object.metadata.deletion_timestamp.is_some() {
         assert_eq!(world.group(), None, "{code} at {operation}");
     } else if operation == GetAnycastIpList {

@@ -2,7 +2,7 @@
 //! that a test has ordered. Synchronous underneath: no network, no clock of its own.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -107,16 +107,60 @@ struct Inner {
     account: Account,
     now: Timestamp,
     calls: Vec<Operation>,
-    faults: BTreeMap<Operation, Vec<Fault>>,
+    faults: Vec<Ordered>,
     left_out: BTreeSet<LeftOut>,
     left_out_once: BTreeSet<LeftOut>,
 }
 
+/// A fault that waits for its call.
+#[derive(Clone, Copy, Debug)]
+struct Ordered {
+    operation: Operation,
+    fault: Fault,
+    lasts: Lasts,
+}
+
+/// How many calls meet a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lasts {
+    /// One.
+    Once,
+    /// One, or none.
+    OnceAtMost,
+    /// All, until the faults stop.
+    UntilTheyStop,
+}
+
+impl Inner {
+    fn fault_of(&mut self, operation: Operation) -> Option<Fault> {
+        let next = self.faults.iter().position(|ordered| ordered.operation == operation)?;
+        let Ordered { fault, lasts, .. } = self.faults[next];
+        if lasts != Lasts::UntilTheyStop {
+            self.faults.remove(next);
+        }
+        Some(fault)
+    }
+
+    fn faults_left(&self) -> Vec<(Operation, Fault)> {
+        let left = self.faults.iter().filter(|ordered| ordered.lasts == Lasts::Once);
+        left.map(|ordered| (ordered.operation, ordered.fault)).collect()
+    }
+}
+
+/// A test that orders a fault which no call meets does not test what it says.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let left = self.faults_left();
+        assert!(std::thread::panicking() || left.is_empty(), "faults that no call has met: {left:?}");
+    }
+}
+
 impl InProcess {
     pub fn new(account: Account, now: Timestamp) -> Self {
-        let (calls, faults) = (Vec::new(), BTreeMap::new());
+        let (calls, faults) = (Vec::new(), Vec::new());
         let (left_out, left_out_once) = (BTreeSet::new(), BTreeSet::new());
-        Self { inner: Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out, left_out_once })) }
+        let inner = Inner { account, now, calls, faults, left_out, left_out_once };
+        Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// Another account that is like this one now.
@@ -135,9 +179,19 @@ impl InProcess {
         self.lock().now = now;
     }
 
-    /// Orders a fault for the next call of that operation; several are used up in order.
+    /// Orders a fault for the next call of that operation; several are used up in order. One that no call meets is an error of the test.
     pub fn fail(&self, operation: Operation, fault: Fault) {
-        self.lock().faults.entry(operation).or_default().push(fault);
+        self.lock().faults.push(Ordered { operation, fault, lasts: Lasts::Once });
+    }
+
+    /// The same, where there may be no such call.
+    pub fn may_fail(&self, operation: Operation, fault: Fault) {
+        self.lock().faults.push(Ordered { operation, fault, lasts: Lasts::OnceAtMost });
+    }
+
+    /// From now on, every call of that operation goes wrong so, until the faults stop.
+    pub fn keep_failing(&self, operation: Operation, fault: Fault) {
+        self.lock().faults.push(Ordered { operation, fault, lasts: Lasts::UntilTheyStop });
     }
 
     /// From now on, all answers leave these members out.
@@ -164,9 +218,19 @@ impl InProcess {
         row
     }
 
-    /// Every fault that was ordered and has not been used up is called off.
+    /// Every fault that was ordered and that no call has met is called off.
     pub fn faults_stop(&self) {
         self.lock().faults.clear();
+    }
+
+    /// The faults that were ordered and that no call has met.
+    pub fn faults_left(&self) -> Vec<(Operation, Fault)> {
+        self.lock().faults_left()
+    }
+
+    /// How many of the calls since the last time they were taken are no lists of groups.
+    pub fn calls_besides_lists(&self) -> usize {
+        self.lock().calls.iter().filter(|call| **call != Operation::ListConnectionGroups).count()
     }
 
     /// The calls since the last time this was asked.
@@ -182,7 +246,7 @@ impl InProcess {
         let mut inner = self.lock();
         inner.calls.push(operation);
         let now = inner.now;
-        let fault = inner.faults.get_mut(&operation).filter(|faults| !faults.is_empty()).map(|faults| faults.remove(0));
+        let fault = inner.fault_of(operation);
         let mut freshness = Freshness::AsSwitched;
         match fault {
             Some(Fault::Error(class)) => {
