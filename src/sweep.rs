@@ -73,11 +73,12 @@ async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
             sweep(&port, clock, objects.as_ref(), lists).await;
         };
         list.instrument(span).await;
-        let mut rested = Duration::ZERO;
-        while rested < policy.sweep_interval && !(rested >= policy.sweep_interval_active && hurried(objects, lists)) {
-            let step = policy.sweep_interval_active.min(policy.sweep_interval.saturating_sub(rested));
+        let mut rest = Rest::default();
+        while let Some(step) = rest.next(policy, || {
+            let trouble = lists.borrow().trouble.clone();
+            is_hurried(trouble.as_ref(), objects.all().iter().map(AsRef::as_ref))
+        }) {
             tokio::time::sleep(step).await;
-            rested += step;
         }
     }
 }
@@ -119,8 +120,27 @@ async fn look_for_orphans<C: CloudFront>(
     }
 }
 
-fn hurried(objects: &Arc<dyn Objects>, lists: &watch::Sender<Lists>) -> bool {
-    waits_for_a_list(&lists.borrow()) || objects.all().iter().any(|object| is_under_way(object))
+/// The rest between two lists.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rest(Duration);
+
+impl Rest {
+    /// How long to sleep before this is asked again; `None` once the next list is due: after the long interval, or after the short one where a list is
+    /// wanted sooner.
+    pub fn next(&mut self, policy: &Policy, is_hurried: impl FnOnce() -> bool) -> Option<Duration> {
+        let Self(rested) = self;
+        if *rested >= policy.sweep_interval || (*rested >= policy.sweep_interval_active && is_hurried()) {
+            return None;
+        }
+        let step = policy.sweep_interval_active.min(policy.sweep_interval.saturating_sub(*rested));
+        *rested += step;
+        Some(step)
+    }
+}
+
+/// Whether the next list is wanted soon: something is under way for one of these objects, or the last list failed.
+pub fn is_hurried<'a>(trouble: Option<&ApiError>, objects: impl IntoIterator<Item = &'a ConnectionGroup>) -> bool {
+    waits_for_a_list(trouble) || objects.into_iter().any(is_under_way)
 }
 
 async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects, lists: &watch::Sender<Lists>) {
@@ -148,8 +168,8 @@ async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects
 }
 
 /// Whether the last list failed in a way that may be over soon; missing rights are not.
-fn waits_for_a_list(lists: &Lists) -> bool {
-    lists.trouble.as_ref().is_some_and(|error| error.class != ErrorClass::AccessDenied)
+fn waits_for_a_list(trouble: Option<&ApiError>) -> bool {
+    trouble.is_some_and(|error| error.class != ErrorClass::AccessDenied)
 }
 
 /// Whether CloudFront is rolling something out for an object, or it is being deleted; a suspended one waits for neither.

@@ -358,7 +358,8 @@ fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
 
 fn postponed(read: Group) -> Conclusion {
     let text = message::waits_for_rollout(read.deployment.as_ref());
-    reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::WithTheList)
+    // The list that shows the end of the roll-out wakes the object.
+    reconciling(Sight::Group(read), Reason::Deploying, text).then(Next::DeepCheck)
 }
 
 /// What CloudFront answered to an update, against what was asked for.

@@ -11,7 +11,7 @@ use connection_group_operator::cloudfront::{
 };
 use port::Fault;
 
-use crate::world::{World, spec};
+use crate::world::{BY_ITSELF, SOON, World, spec};
 
 fn list(world: &World, family: IpAddressType) -> String {
     let new = NewList::named("static", family);
@@ -53,7 +53,6 @@ fn a_list_that_cloudfront_keeps_is_said_and_a_detach_that_it_accepted_is_asked_f
         let (mut world, id) = attached(detach);
         world.edit(|spec| spec.anycast_ip_list_id = None);
         world.settle();
-        world.settle();
         assert_eq!(
             world.ready(),
             ("False".into(), "AnycastDetachRejected".into(), vec!["Stalled".into()]),
@@ -65,7 +64,7 @@ fn a_list_that_cloudfront_keeps_is_said_and_a_detach_that_it_accepted_is_asked_f
             // Each further one would be a roll-out.
             Detach::Never => assert_eq!(updates, 1),
             // What is refused costs nothing but the call, and is tried again with the slow backoff.
-            _ => assert!((2..=4).contains(&updates), "{updates}"),
+            _ => assert!((2..=5).contains(&updates), "{updates}"),
         }
     }
 }
@@ -91,7 +90,6 @@ fn a_list_that_cloudfront_keeps_does_not_hold_up_the_emergency_switch() {
             spec.anycast_ip_list_id = None;
             spec.enabled = false;
         });
-        world.settle();
         world.settle();
         assert!(!world.group().unwrap().resource.enabled, "{detach:?}");
         assert_eq!(world.ready().1, "AnycastDetachRejected", "{detach:?}");
@@ -123,9 +121,8 @@ fn a_rejected_detach_heals_on_request_by_a_spec_edit_or_from_outside() {
         let (mut world, _) = attached(Detach::Never);
         world.edit(|spec| spec.anycast_ip_list_id = None);
         world.settle();
-        world.settle();
         heal(&mut world);
-        world.settle();
+        world.settle_within(SOON, 8);
         assert_eq!(world.ready().1, "Deployed", "{}", world.message());
     }
 }
@@ -143,7 +140,7 @@ fn an_unknown_list_is_said_and_heals_when_it_exists() {
 
     let other = list(&world, IpAddressType::Dualstack);
     world.edit(|spec| spec.anycast_ip_list_id = Some(other));
-    world.settle();
+    world.settle_within(SOON, 4);
     assert_eq!(world.ready().1, "Deployed");
 }
 
@@ -174,7 +171,7 @@ fn an_ipv4_only_list_with_ipv6_on_is_explained_and_heals_from_either_side() {
             let patch = ListPatch { ip_address_type: IpAddressType::Dualstack };
             world.port.account(|account, now| account.outside_edit_list(now, &id, &patch)).unwrap();
         }
-        world.settle();
+        world.settle_within(if heal_by_spec { SOON } else { BY_ITSELF }, 8);
         assert_eq!(world.ready().1, "Deployed");
     }
 }
@@ -206,7 +203,7 @@ fn the_sixth_group_on_a_list_meets_the_quota_and_heals_when_a_place_is_free() {
     assert!(world.message().contains("5 use it now"), "{}", world.message());
 
     world.port.account(|account, now| account.outside_delete_group(now, "other-0")).unwrap();
-    world.settle();
+    world.settle_within(BY_ITSELF, 6);
     assert_eq!(world.ready().1, "Deployed");
 }
 

@@ -1,5 +1,7 @@
 //! Deletion: tenants first, then disable, wait, delete, and two proofs before the object goes.
 
+use std::time::Duration;
+
 use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::{
@@ -48,13 +50,11 @@ fn a_group_is_disabled_rolled_out_deleted_and_proven_gone_before_the_object_goes
 }
 
 #[test]
-fn a_deletion_takes_at_most_twelve_calls() {
+fn a_deletion_takes_little_longer_than_the_rollout_and_at_most_fourteen_calls_besides_the_lists() {
     let mut world = deployed();
     world.delete();
-    world.settle();
+    world.settle_within(PROPAGATION + Duration::from_secs(30), 14);
     assert_eq!(world.group(), None);
-    let calls = world.calls();
-    assert!(calls.len() <= 12, "{calls:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use connection_group_operator::{
 };
 use port::{CODES, Fault};
 
-use crate::world::{PROPAGATION, World, spec};
+use crate::world::{BY_ITSELF, PROPAGATION, World, spec};
 
 /// At any operation: any of them may say these, and none of them is in the model. One of each class is enough: that the others mean the same is held
 /// in `ports.rs`.
@@ -138,7 +138,7 @@ fn assert_row(operation: Operation, code: &'static str, status: u16) {
     assert_eq!(outcome.finalizer, Finalizer::Keep, "{code} at {operation}");
 
     world.faults_stop();
-    let healed = world.settle();
+    let healed = world.settle_within(BY_ITSELF, 24);
     if world.object.metadata.deletion_timestamp.is_some() {
         assert_eq!(world.group(), None, "{code} at {operation}");
     } else if operation == GetAnycastIpList {

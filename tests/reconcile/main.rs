@@ -28,6 +28,7 @@ mod proofs;
 mod properties;
 mod restored;
 mod sentences;
+mod stale;
 mod states;
 mod sweep;
 mod table;

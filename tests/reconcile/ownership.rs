@@ -1,5 +1,7 @@
 //! Whose group is it: owner tags, adoption, and two objects for one name.
 
+use std::time::Duration;
+
 use cloudfront_simulator::{Account, admin::GroupPatch};
 use connection_group_operator::{
     api::{AdoptionPolicy, DeletionPolicy},
@@ -17,7 +19,7 @@ pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
     world.policy.allow_adoption = allowed;
     world.edit(|spec| spec.adoption_policy = policy);
     world.somebody_creates(|_| {});
-    world.advance(std::time::Duration::from_hours(1));
+    world.advance(Duration::from_hours(1));
     world.sweep();
     world.calls();
     world
@@ -128,7 +130,7 @@ fn a_refusal_heals_when_its_cause_goes() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Never, true);
     world.settle();
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.settle();
+    world.settle_within(world.policy.settle_window + Duration::from_secs(5), 10);
     assert_eq!(world.ready().1, "Deployed");
 }
 
@@ -151,7 +153,7 @@ fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
     world.somebody_creates(|group| {
         group.tags.insert("cost".into(), "42".into());
     });
-    world.advance(std::time::Duration::from_hours(1));
+    world.advance(Duration::from_hours(1));
     world.sweep();
     world.settle();
     assert_eq!(world.tags()["cost"], "42");
@@ -253,7 +255,7 @@ fn the_default_group_is_never_managed() {
         spec.adoption_policy = AdoptionPolicy::Always;
         spec.enabled = false;
     });
-    world.advance(std::time::Duration::from_hours(1));
+    world.advance(Duration::from_hours(1));
     world.sweep();
     world.calls();
     world.settle();

@@ -185,8 +185,8 @@ fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_
     let mut world = being_disabled();
     world.advance(PROPAGATION);
     world.sweep();
+    world.keep_failing(DeleteConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     for _ in 0..12 {
-        world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
         let pause = world.pass().requeue;
         assert!(pause <= Duration::from_secs(30), "{pause:?}");
         assert_eq!(world.ready().1, "AccessDenied");
@@ -220,9 +220,8 @@ fn after_a_disabling_without_an_answer_a_deletion_is_looked_after_every_half_min
     world.delete();
     world.fail(UpdateConnectionGroup, Fault::AnswerLost);
     world.pass();
+    world.keep_failing(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     for _ in 0..8 {
-        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
-        world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
         let pause = world.pass().requeue;
         assert!(pause <= Duration::from_secs(30), "{pause:?}: {}", world.message());
         world.advance(pause);
@@ -253,9 +252,7 @@ fn a_group_whose_tenants_cannot_be_read_for_a_settle_window_is_served_again_and_
             world.advance(PROPAGATION);
         }
         world.sweep();
-        for _ in 0..64 {
-            world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
-        }
+        world.keep_failing(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
         let mut off_for = Duration::ZERO;
         while !world.group().unwrap().resource.enabled {
             let pause = world.pass().requeue;

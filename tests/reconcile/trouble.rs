@@ -17,7 +17,7 @@ use port::Fault;
 
 use crate::{
     ownership::beside_an_unowned_group,
-    world::{World, spec},
+    world::{BY_ITSELF, World, spec},
 };
 
 /// Class, reason, the condition beside Ready, the longest first pause in seconds.
@@ -44,7 +44,7 @@ fn assert_row(world: &mut World, row: (ErrorClass, &str, &str, u64), operation: 
     let pause = outcome.requeue;
     assert!(!pause.is_zero() && pause <= Duration::from_secs(first_pause), "{class:?}: {pause:?}");
     assert!(!world.message().contains("r-1"), "each try has another request id: {}", world.message());
-    world.settle();
+    world.settle_within(BY_ITSELF, 16);
     assert_eq!(world.ready().0, "True", "{class:?} at {operation} must heal by itself");
 }
 
@@ -144,10 +144,9 @@ fn throttled_again_and_again_an_object_waits_for_the_budget_and_not_for_minutes(
 /// What the object says once IAM refuses the operation that its next pass calls.
 fn refused_by_iam(world: &mut World, operation: Operation) -> String {
     // Where an id may not be read, the name is tried too.
-    for _ in 0..2 {
-        world.fail(operation, Fault::Error(ErrorClass::AccessDenied));
-    }
+    world.keep_failing(operation, Fault::Error(ErrorClass::AccessDenied));
     world.pass();
+    world.faults_stop();
     assert_eq!(world.ready().1, "AccessDenied", "{}", world.message());
     world.message()
 }
@@ -227,7 +226,7 @@ fn the_quota_of_groups_is_named_with_its_use_and_heals_when_raised() {
         world.message()
     );
     world.switch(|switches| switches.groups_per_account = 100);
-    world.settle();
+    world.settle_within(BY_ITSELF, 4);
     assert_eq!(world.ready().1, "Deployed");
 }
 

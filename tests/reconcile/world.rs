@@ -1,5 +1,6 @@
 //! A small world around the shipping reconcile: one object, one account, one operator that remembers, sweeps and may crash; time stands still
-//! unless it is moved. In: what people and others do. Out: the object's status, the account, and the calls that were made.
+//! unless it is moved, or the object is left to settle: then reconciles and lists come when the shipping code has them come.
+//! In: what people and others do. Out: the object's status, the account, and the calls that were made.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,6 +19,7 @@ use connection_group_operator::{
         reconcile,
         view::{UpToDate, View},
     },
+    sweep::{Rest, is_hurried, is_out_of_date},
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -38,7 +40,18 @@ pub fn marks() -> BTreeMap<String, String> {
 }
 
 pub const PROPAGATION: Duration = Duration::from_secs(150);
+/// A roll-out, and beside it a list, a short backoff or the first pause of a slow one.
+pub const SOON: Duration = Duration::from_secs(150 + 45);
+/// A roll-out, and before it the longest pause of a backoff.
+pub const BY_ITSELF: Duration = Duration::from_mins(8);
 const EPOCH_MS: i64 = 1_800_000_000_000;
+
+/// Between two reconciles that follow at once, as in the runtime.
+const LEAST_PAUSE: Duration = Duration::from_millis(5);
+/// How long a new process waits for its first list before it reconciles, as in the runtime.
+const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
+/// Nothing changes for so long only where nothing is left to do but to wait for somebody: longer than any pause of a reconcile that has more to do.
+const QUIET: Duration = Duration::from_mins(6);
 
 pub struct World {
     pub port: AnsweredBy<InProcess>,
@@ -54,6 +67,13 @@ pub struct World {
     pub wall_ahead: SignedDuration,
     elapsed: Duration,
     process_start: Duration,
+    /// When the next reconcile is due.
+    due: Duration,
+    /// Since the last list; before the first one of a process there is none.
+    rest: Option<Rest>,
+    /// When it is decided next whether a list is due.
+    list_asked_at: Duration,
+    released: bool,
 }
 
 pub struct FrozenClock {
@@ -115,6 +135,10 @@ impl World {
             wall_ahead: SignedDuration::ZERO,
             elapsed: Duration::ZERO,
             process_start: Duration::ZERO,
+            due: Duration::ZERO,
+            rest: None,
+            list_asked_at: Duration::ZERO,
+            released: false,
         };
         world.memory.deep_check_at = Some(Moment::START + world.policy.deep_check_interval);
         world.advance(Duration::from_mins(2));
@@ -151,22 +175,39 @@ impl World {
             wall_ahead: self.wall_ahead,
             elapsed: self.elapsed,
             process_start: self.process_start,
+            due: self.due,
+            rest: self.rest,
+            list_asked_at: self.list_asked_at,
+            released: self.released,
         }
     }
 
-    /// One complete list, a moment after everything so far.
+    /// One complete list, a moment after everything so far. It wakes the object as the shipping sweep does.
     pub fn sweep(&mut self) {
         self.advance(Duration::from_millis(1));
         let began = self.clock().moment();
-        match now(self.port.list()) {
+        let listed = now(self.port.list());
+        self.advance(Duration::from_millis(1));
+        match listed {
             Ok(groups) => {
                 let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect::<BTreeMap<_, _>>();
-                self.snapshot = Some(Snapshot { began, groups });
+                let current = Snapshot { began, groups };
+                let previous = self.snapshot.as_ref();
+                if previous.is_none() || is_out_of_date(&self.object, previous, &current) {
+                    self.wake();
+                }
+                self.snapshot = Some(current);
                 self.list_trouble = None;
             }
             Err(error) => self.list_trouble = Some(error),
         }
-        self.advance(Duration::from_millis(1));
+        self.rest = Some(Rest::default());
+        self.list_asked_at = self.elapsed;
+    }
+
+    /// The next reconcile is due at once.
+    pub fn wake(&mut self) {
+        self.due = self.due.min(self.elapsed);
     }
 
     /// One pass; its outcome is stored, as the runtime does it.
@@ -180,6 +221,8 @@ impl World {
         self.object.status = Some(stored);
         self.events.extend(outcome.events.clone());
         self.drift.extend(outcome.drift.iter().map(|drift| drift.field.clone()));
+        self.due = self.elapsed + outcome.requeue.max(LEAST_PAUSE);
+        self.released |= outcome.finalizer == Finalizer::Release;
         outcome
     }
 
@@ -218,25 +261,53 @@ impl World {
         now(reconcile(&self.object, &mut self.memory, &around))
     }
 
-    /// Passes, sweeps and propagation until nothing is left to do at once: the object is at rest, or waits for somebody else.
+    /// The same as [`Self::settle_within`], within bounds that hold for whatever needs no longer wait than a roll-out or two.
     pub fn settle(&mut self) -> ConnectionGroupStatus {
-        let mut quiet = 0;
-        for _ in 0..24 {
-            if quiet == 2 {
-                return self.status();
-            }
-            let before = self.object.status.clone().map(without_messages);
-            let outcome = self.pass();
-            if outcome.finalizer == Finalizer::Release {
-                return self.status();
-            }
-            quiet = if self.object.status.clone().map(without_messages) == before { quiet + 1 } else { 0 };
-            if outcome.requeue > Duration::ZERO {
-                self.advance(PROPAGATION);
-                self.sweep();
+        self.settle_within(Duration::from_mins(10), 40)
+    }
+
+    /// Lets time go by until nothing is left to do but to wait for somebody, or the object is released. The reconciles and the lists come when the
+    /// shipping code has them come, and at no other time. The last change must come within that time, after no more than that many calls besides
+    /// the lists, and every fault that was ordered must have been met.
+    pub fn settle_within(&mut self, time: Duration, calls: usize) -> ConnectionGroupStatus {
+        let (start, calls_before) = (self.elapsed, self.port.calls_besides_lists());
+        let mut changed_at = start;
+        while !self.released && self.elapsed - changed_at < QUIET {
+            let before = (self.object.status.clone().map(without_messages), self.groups());
+            self.go_on();
+            if (self.object.status.clone().map(without_messages), self.groups()) != before {
+                changed_at = self.elapsed;
+                let (took, calls_made) = (changed_at - start, self.port.calls_besides_lists() - calls_before);
+                assert!(took <= time, "not at rest after {took:?}: {}", self.message());
+                assert!(calls_made <= calls, "not at rest after {calls_made} calls: {}", self.message());
             }
         }
-        panic!("still not at rest after 24 rounds: {}", self.message())
+        assert_eq!(self.port.faults_left(), [], "faults that no call has met: {}", self.message());
+        self.status()
+    }
+
+    /// Lets that much time go by, or as much as it takes until the object is released, and has a look after each reconcile and list.
+    pub fn go_on_for(&mut self, time: Duration, mut look: impl FnMut(&Self)) {
+        let end = self.elapsed + time;
+        while !self.released && self.elapsed < end {
+            self.go_on();
+            look(self);
+        }
+    }
+
+    /// To the next moment at which a reconcile is due, or may be a list, and through that.
+    fn go_on(&mut self) {
+        let next = self.due.min(self.list_asked_at);
+        self.advance(next.saturating_sub(self.elapsed));
+        if self.due < self.list_asked_at {
+            self.pass();
+            return;
+        }
+        let hurried = || is_hurried(self.list_trouble.as_ref(), [&self.object]);
+        match self.rest.as_mut().and_then(|rest| rest.next(&self.policy, hurried)) {
+            Some(pause) => self.list_asked_at += pause,
+            None => self.sweep(),
+        }
     }
 
     /// Passes for as long as the next one is due at once; the outcome of the last one.
@@ -257,6 +328,9 @@ impl World {
         self.snapshot = None;
         self.advance(Duration::from_secs(5));
         self.process_start = self.elapsed;
+        self.rest = None;
+        self.list_asked_at = self.elapsed;
+        self.due = self.elapsed + FIRST_LIST_PATIENCE;
     }
 
     /// A pass, and a settle window: nobody owns the group, as far as the operator can tell.
@@ -271,19 +345,30 @@ impl World {
     pub fn edit(&mut self, change: impl FnOnce(&mut ConnectionGroupSpec)) {
         change(&mut self.object.spec);
         *self.object.metadata.generation.as_mut().unwrap() += 1;
+        self.wake();
     }
 
     pub fn delete(&mut self) {
         self.object.metadata.deletion_timestamp = Some(Time(self.clock().wall));
+        self.wake();
     }
 
     pub fn request_reconcile(&mut self, at: &str) {
         let annotations = self.object.metadata.annotations.get_or_insert_default();
         annotations.insert(RECONCILE_REQUESTED_AT.to_owned(), at.to_owned());
+        self.wake();
     }
 
     pub fn fail(&self, operation: Operation, fault: Fault) {
         self.port.fail(operation, fault);
+    }
+
+    pub fn may_fail(&self, operation: Operation, fault: Fault) {
+        self.port.may_fail(operation, fault);
+    }
+
+    pub fn keep_failing(&self, operation: Operation, fault: Fault) {
+        self.port.keep_failing(operation, fault);
     }
 
     pub fn faults_stop(&self) {
@@ -304,6 +389,11 @@ impl World {
     /// The mutations among the calls since the last time calls were asked for.
     pub fn mutations(&self) -> Vec<Operation> {
         self.calls().into_iter().filter(|call| call.is_mutation()).collect()
+    }
+
+    /// Whether the object was let go of.
+    pub const fn is_released(&self) -> bool {
+        self.released
     }
 
     pub fn status(&self) -> ConnectionGroupStatus {

@@ -2,7 +2,7 @@
 //! underneath: no network, no clock of its own.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -41,9 +41,52 @@ struct Inner {
     account: Account,
     now: Timestamp,
     calls: Vec<Operation>,
-    faults: BTreeMap<Operation, Vec<Fault>>,
+    faults: Vec<Ordered>,
     left_out: BTreeSet<LeftOut>,
     answers_lost: usize,
+}
+
+/// A fault that waits for its call.
+#[derive(Clone, Copy, Debug)]
+struct Ordered {
+    operation: Operation,
+    fault: Fault,
+    lasts: Lasts,
+}
+
+/// How many calls meet a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lasts {
+    /// One.
+    Once,
+    /// One, or none.
+    OnceAtMost,
+    /// All, until the faults stop.
+    UntilTheyStop,
+}
+
+impl Inner {
+    fn fault_of(&mut self, operation: Operation) -> Option<Fault> {
+        let next = self.faults.iter().position(|ordered| ordered.operation == operation)?;
+        let Ordered { fault, lasts, .. } = self.faults[next];
+        if lasts != Lasts::UntilTheyStop {
+            self.faults.remove(next);
+        }
+        Some(fault)
+    }
+
+    fn faults_left(&self) -> Vec<(Operation, Fault)> {
+        let left = self.faults.iter().filter(|ordered| ordered.lasts == Lasts::Once);
+        left.map(|ordered| (ordered.operation, ordered.fault)).collect()
+    }
+}
+
+/// A test that orders a fault which no call meets does not test what it says.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let left = self.faults_left();
+        assert!(std::thread::panicking() || left.is_empty(), "faults that no call has met: {left:?}");
+    }
 }
 
 /// What comes of a request.
@@ -93,14 +136,34 @@ impl InProcess {
         self.cloud.lock().now = now;
     }
 
-    /// Orders a fault for the next call of that operation; several are used up in order.
+    /// Orders a fault for the next call of that operation; several are used up in order. One that no call meets is an error of the test.
     pub fn fail(&self, operation: Operation, fault: Fault) {
-        self.cloud.lock().faults.entry(operation).or_default().push(fault);
+        self.order(operation, fault, Lasts::Once);
     }
 
-    /// Every fault that was ordered and has not been used up is called off.
+    /// The same, where there may be no such call.
+    pub fn may_fail(&self, operation: Operation, fault: Fault) {
+        self.order(operation, fault, Lasts::OnceAtMost);
+    }
+
+    /// From now on, every call of that operation goes wrong so, until the faults stop.
+    pub fn keep_failing(&self, operation: Operation, fault: Fault) {
+        self.order(operation, fault, Lasts::UntilTheyStop);
+    }
+
+    fn order(&self, operation: Operation, fault: Fault, lasts: Lasts) {
+        self.cloud.lock().faults.push(Ordered { operation, fault, lasts });
+    }
+
+    /// Every fault that was ordered and that no call has met is called off.
     pub fn faults_stop(&self) {
         self.cloud.lock().faults.clear();
+    }
+
+    /// The faults that were ordered and that no call has met.
+    #[must_use]
+    pub fn faults_left(&self) -> Vec<(Operation, Fault)> {
+        self.cloud.lock().faults_left()
     }
 
     /// From now on, all answers leave these members out.
@@ -116,6 +179,12 @@ impl InProcess {
     /// The calls since the last time this was asked.
     pub fn take_calls(&self) -> Vec<Operation> {
         std::mem::take(&mut self.cloud.lock().calls)
+    }
+
+    /// How many of the calls since the last time they were taken are no lists of groups.
+    #[must_use]
+    pub fn calls_besides_lists(&self) -> usize {
+        self.cloud.lock().calls.iter().filter(|call| **call != Operation::ListConnectionGroups).count()
     }
 
     /// How many calls took effect so far, and their answers were lost.
@@ -136,7 +205,7 @@ impl Answering for InProcess {
 
 impl Cloud {
     fn new(account: Account, now: Timestamp) -> Self {
-        let (calls, faults, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        let (calls, faults, left_out) = (Vec::new(), Vec::new(), BTreeSet::new());
         Self(Arc::new(Mutex::new(Inner { account, now, calls, faults, left_out, answers_lost: 0 })))
     }
 
@@ -149,7 +218,7 @@ impl Cloud {
         let mut inner = self.lock();
         inner.calls.push(operation);
         let now = inner.now;
-        let fault = inner.faults.get_mut(&operation).filter(|faults| !faults.is_empty()).map(|faults| faults.remove(0));
+        let fault = inner.fault_of(operation);
         if let Some(refusal) = fault.and_then(Fault::refusal) {
             return Reply::Refused(refusal);
         }

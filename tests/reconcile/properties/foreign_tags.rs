@@ -123,7 +123,7 @@ impl Told {
             | Step::SomebodyDeletes
             | Step::SomebodyCreates(_)
             | Step::SomebodyReplacesIt(_) => {}
-            Step::Fail(operation, fault) => world.fail(operation, fault),
+            Step::Fail(operation, fault) => world.may_fail(operation, fault),
             Step::Pass => self.pass(|world| drop(world.pass())),
             Step::PassAndCrash => self.pass(|world| {
                 world.pass_without_storing();

@@ -119,7 +119,7 @@ impl Scene {
                 let anycast_ip_list_id = Some(self.dualstack.clone());
                 self.world.somebody_edits(GroupPatch { anycast_ip_list_id, ..GroupPatch::default() });
             }
-            Step::Refuse(class) => self.world.fail(Operation::UpdateConnectionGroup, Fault::Error(*class)),
+            Step::Refuse(class) => self.world.may_fail(Operation::UpdateConnectionGroup, Fault::Error(*class)),
             Step::Request(at) => self.world.request_reconcile(&at.to_string()),
             Step::Pass => drop(self.world.pass()),
             Step::Crash => {

@@ -190,8 +190,6 @@ fn left_out(walk: &mut Walk<'_>, members: &[LeftOut]) {
 
 /// From here on, the account's groups cannot be listed.
 fn without_lists(walk: &mut Walk<'_>) {
-    for _ in 0..20 {
-        walk.world.fail(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
-    }
+    walk.world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
     walk.world.sweep();
 }

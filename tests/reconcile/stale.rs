@@ -1,0 +1,152 @@
+//! Reads that lag: whatever they still show, no second group is made, and nothing that was done is undone.
+
+use std::time::Duration;
+
+use cloudfront_simulator::{Millis, admin::GroupPatch};
+use connection_group_operator::{
+    api::ConnectionGroup,
+    cloudfront::Operation::{CreateConnectionGroup, DeleteConnectionGroup, GetConnectionGroup, UpdateConnectionGroup},
+};
+
+use port::Fault;
+
+use crate::world::{World, spec};
+
+/// How long a kind of read lags: not at all, for less than the settle window, and for much longer.
+const LAGS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(45), Duration::from_mins(3)];
+
+/// What happens while reads lag.
+struct Scene {
+    what: &'static str,
+    /// Before that, the object is at rest with a group that has been changed before.
+    at_rest: bool,
+    happens: fn(&mut World),
+}
+
+const SCENES: [Scene; 9] = [
+    Scene { what: "it is created", at_rest: false, happens: |_| {} },
+    Scene {
+        what: "it is created, and the answer is lost",
+        at_rest: false,
+        happens: |world| world.fail(CreateConnectionGroup, Fault::AnswerLost),
+    },
+    Scene {
+        what: "it is created, and the process ends",
+        at_rest: false,
+        happens: |world| {
+            world.pass_without_storing();
+            world.crash();
+        },
+    },
+    Scene { what: "it is switched off", at_rest: true, happens: |world| world.edit(|spec| spec.enabled = false) },
+    Scene {
+        what: "it is switched off and on",
+        at_rest: true,
+        happens: |world| {
+            world.edit(|spec| spec.enabled = false);
+            world.at_once();
+            world.edit(|spec| spec.enabled = true);
+        },
+    },
+    Scene {
+        what: "it is switched off, and the answer is lost",
+        at_rest: true,
+        happens: |world| {
+            world.edit(|spec| spec.enabled = false);
+            world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+        },
+    },
+    Scene {
+        what: "a tag is added",
+        at_rest: true,
+        happens: |world| world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into()))),
+    },
+    Scene {
+        what: "somebody else switches it off",
+        at_rest: true,
+        happens: |world| world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() }),
+    },
+    Scene { what: "it is deleted", at_rest: true, happens: World::delete },
+];
+
+impl Scene {
+    fn begin(&self, reads: Duration, tags: Duration, lists: Duration) -> World {
+        let mut world = World::new(spec());
+        if self.at_rest {
+            world.settle();
+            world.edit(|spec| spec.ipv6_enabled = false);
+            world.settle();
+            world.advance(Duration::from_hours(1));
+            world.sweep();
+        }
+        let millis = |lag: Duration| Millis(u64::try_from(lag.as_millis()).unwrap());
+        world.switch(|switches| {
+            (switches.read_lag, switches.tag_lag) = (millis(reads), millis(tags));
+            switches.list_lag = millis(lists);
+        });
+        world.calls();
+        (self.happens)(&mut world);
+        world
+    }
+}
+
+/// Whether the group is as the object says: as its spec, or gone.
+fn is_done(world: &World) -> bool {
+    let ConnectionGroup { metadata, spec, .. } = &world.object;
+    let Some(group) = world.group() else { return metadata.deletion_timestamp.is_some() };
+    let as_asked = (group.resource.enabled, group.resource.ipv6_enabled) == (spec.enabled, spec.ipv6_enabled);
+    as_asked && spec.tags.iter().all(|(key, value)| world.tags().get(key) == Some(value))
+}
+
+/// Lets twenty minutes go by, through every reconcile and list: longer than all of these reads lag.
+fn watch(world: &mut World, case: &str) {
+    let (mut was_done, mut ids) = (false, world.groups().into_keys().collect::<Vec<_>>());
+    world.go_on_for(Duration::from_mins(20), |world| {
+        let done = is_done(world);
+        assert!(done || !was_done, "{case}: what was done is undone: {}", world.message());
+        was_done = done;
+        let now = world.groups().into_keys().collect::<Vec<_>>();
+        assert!(now.len() <= 1 && (now == ids || now.is_empty() || ids.is_empty()), "{case}: {ids:?} became {now:?}");
+        ids = now;
+    });
+    assert!(was_done, "{case}: it is not done after twenty minutes: {}", world.message());
+}
+
+#[test]
+fn however_long_reads_tags_and_lists_lag_no_second_group_is_made_and_nothing_that_was_done_is_undone() {
+    for scene in &SCENES {
+        for reads in LAGS {
+            for (tags, lists) in LAGS.into_iter().flat_map(|tags| LAGS.map(|lists| (tags, lists))) {
+                let mut world = scene.begin(reads, tags, lists);
+                let case = format!("{}; reads lag for {reads:?}, tags for {tags:?}, lists for {lists:?}", scene.what);
+                watch(&mut world, &case);
+                let calls = world.calls();
+                let sent = |operation| calls.iter().filter(|call| **call == operation).count();
+                assert_eq!(sent(DeleteConnectionGroup) > 0, world.group().is_none(), "{case}");
+                if scene.at_rest {
+                    assert_eq!(sent(CreateConnectionGroup), 0, "{case}: the group is on record");
+                }
+                assert!(calls.len() <= 200, "{case}: {} calls", calls.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn however_many_reads_in_a_row_are_stale_an_edit_is_carried_out_once() {
+    for stale in 1..=4 {
+        let mut world = SCENES[3].begin(Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        for _ in 0..stale {
+            world.fail(GetConnectionGroup, Fault::Stale);
+        }
+        let before = world.group().unwrap().etag;
+        world.pass();
+        world.settle_within(Duration::from_mins(4), 20);
+        assert_eq!(world.ready().1, "Disabled", "{stale}");
+        assert_ne!(world.group().unwrap().etag, before);
+        assert_eq!(
+            world.port.account(|account, now| account.histories(now).next().unwrap().current.unwrap().number),
+            2
+        );
+    }
+}
