@@ -171,8 +171,11 @@ impl Orphans {
             let is_read = self.read.get(&group.id).is_none_or(|read| read.again_at <= now);
             is_read && !(claimed.contains(&group.name) && is_young(group))
         };
-        let due = unmanaged.iter().filter(is_due).take(READS_AT_ONCE).copied().collect::<Vec<_>>();
-        for group in due {
+        let mut due = unmanaged.iter().filter(is_due).copied().collect::<Vec<_>>();
+        // However many there are, each has its turn: what has been due for the longest time comes first.
+        due.sort_by_key(|group| self.read.get(&group.id).map(|read| read.again_at));
+        for group in due.into_iter().take(READS_AT_ONCE) {
+            self.read.entry(group.id.clone()).or_default().again_at = now;
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
             if owner.as_ref().is_some_and(|owner| !objects.are_known_where(owner)) {
                 // The namespace may be readable again soon, so what is known of the group stays.

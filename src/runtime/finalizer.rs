@@ -113,8 +113,49 @@ async fn change(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::http::Method;
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::api::finalizer;
+    use crate::{
+        api::finalizer,
+        runtime::testing::{client, conflict},
+    };
+
+    #[tokio::test]
+    async fn a_finalizer_that_others_add_at_the_same_moment_stays() {
+        const THEIRS: &str = "example.com/theirs";
+        let own = finalizer("prod");
+        let object = |version: &str, finalizers: &[&str]| {
+            json!({
+                "metadata": { "name": "edge", "uid": "a", "resourceVersion": version, "finalizers": finalizers },
+                "spec": {},
+            })
+        };
+        for (wanted, before, after) in
+            [(Presence::Present, vec![], vec![THEIRS, &own]), (Presence::Absent, vec![own.as_str()], vec![THEIRS])]
+        {
+            let patches = Arc::<Mutex<Vec<Value>>>::default();
+            let sent = Arc::clone(&patches);
+            let meanwhile = object("2", &[&[THEIRS], &before[..]].concat());
+            let client = client(move |method, patch| {
+                if *method == Method::GET {
+                    return (200, meanwhile.clone());
+                }
+                let mut patches = sent.lock().unwrap();
+                patches.push(patch);
+                if patches.len() == 1 { conflict() } else { (200, meanwhile.clone()) }
+            });
+            let seen = serde_json::from_value(object("1", &before)).unwrap();
+            change(&Api::namespaced(client, "platform"), &seen, &own, wanted).await.unwrap();
+            let patches = patches.lock().unwrap();
+            let versions = patches.iter().map(|patch| &patch["metadata"]["resourceVersion"]).collect::<Vec<_>>();
+            assert_eq!(versions, ["1", "2"], "each holds for the version that was seen alone");
+            assert_eq!(patches[1]["metadata"]["finalizers"], json!(after));
+        }
+    }
 
     #[test]
     fn an_installation_holds_an_object_by_its_own_finalizer_alone() {

@@ -145,3 +145,97 @@ impl View for Fresh<'_> {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::http::StatusCode;
+    use kube::runtime::watcher;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::runtime::{
+        objects::Objects,
+        pass::agreeable::{context, filled, managed},
+        scope::Feed,
+        testing::client,
+    };
+
+    /// A cache that has just shown an object, an API server that has this version of it, and how often that was asked.
+    struct World {
+        context: Context,
+        scope: Arc<Scope>,
+        feed: Feed,
+        reads: Arc<AtomicUsize>,
+    }
+
+    fn generation(generation: i64) -> ConnectionGroup {
+        let mut object = managed();
+        object.metadata.generation = Some(generation);
+        object
+    }
+
+    fn world(shown: &ConnectionGroup, stored: &ConnectionGroup) -> World {
+        let reads = Arc::<AtomicUsize>::default();
+        let (asked, answer) = (Arc::clone(&reads), serde_json::to_value(stored).unwrap());
+        let client = client(move |_, _| {
+            asked.fetch_add(1, Ordering::SeqCst);
+            (200, answer.clone())
+        });
+        let (scope, feed) = filled(shown);
+        let objects = Arc::new(Objects::new(vec![Arc::clone(&scope)]));
+        World { context: Context { objects, ..context(client, shown) }, scope, feed, reads }
+    }
+
+    impl World {
+        /// What is said of this version, and how often the API server was asked for that.
+        async fn check(&self, version: &Version, evidence: Evidence) -> (Result<(), Withheld>, usize) {
+            let api = Api::namespaced(self.context.client.clone(), "platform");
+            let said = Fresh::new(&api, version, &self.context, &self.context.port).check(evidence).await;
+            (said, self.reads.swap(0, Ordering::SeqCst))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_or_a_read_is_evidence_for_two_seconds_and_no_longer() {
+        let object = generation(1);
+        let world = world(&object, &object);
+        let read = Version::read(object.clone(), Instant::now());
+        let cached = Version::cached(Arc::new(object));
+        for (then, reads) in [(Duration::ZERO, 0), (Duration::from_secs(2), 0), (Duration::from_secs(1), 1)] {
+            advance(then).await;
+            assert_eq!(world.check(&cached, Evidence::RecentEvent).await, (Ok(()), reads), "{then:?} later");
+            assert_eq!(world.check(&read, Evidence::Read).await, (Ok(()), reads), "{then:?} later");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_a_read_is_called_for_no_event_is_evidence() {
+        let object = generation(1);
+        let world = world(&object, &object);
+        assert_eq!(world.check(&Version::cached(Arc::new(object)), Evidence::Read).await, (Ok(()), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_event_of_an_edit_is_no_evidence_for_the_version_before_it() {
+        let (before, edited) = (generation(1), generation(2));
+        let mut world = world(&before, &edited);
+        let event = watcher::Event::Apply(edited);
+        world.feed.writer.apply_watcher_event(&event);
+        world.scope.saw(&event);
+        let version = Version::cached(Arc::new(before));
+        assert_eq!(world.check(&version, Evidence::RecentEvent).await, (Err(Withheld::Changed), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_objects_may_not_be_listed_nothing_is_confirmed_although_a_single_one_may_be_read() {
+        let object = generation(1);
+        let world = world(&object, &object);
+        world.scope.answered(StatusCode::FORBIDDEN);
+        let version = Version::cached(Arc::new(object));
+        for evidence in [Evidence::RecentEvent, Evidence::Read] {
+            assert_eq!(world.check(&version, evidence).await, (Err(Withheld::Unreadable), 0), "{evidence:?}");
+        }
+    }
+}

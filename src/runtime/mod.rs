@@ -23,6 +23,8 @@ mod slim;
 mod status;
 mod stream;
 mod term;
+#[cfg(test)]
+mod testing;
 
 use std::{
     future::{Future, pending},
@@ -386,11 +388,55 @@ fn scope(policy: &Policy) -> Scope {
 
 #[cfg(test)]
 mod tests {
+    use axum::{Json, Router, extract, response::IntoResponse};
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::api::{ListParams, Patch, PatchParams};
-    use tokio::time::Instant;
+    use serde_json::json;
+    use tokio::{sync::mpsc, time::Instant};
 
     use super::*;
+
+    /// An API server that begins each answer of this kind and says no more; when it was asked for one, and how.
+    async fn frozen(watches: bool) -> (Config, mpsc::UnboundedReceiver<(Instant, String)>) {
+        let (asked, requests) = mpsc::unbounded_channel();
+        let answer = move |request: extract::Request| async move {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            if query.contains("watch=true") != watches {
+                return Json(json!({ "metadata": { "resourceVersion": "1" }, "items": [] })).into_response();
+            }
+            // Nobody listens once enough was heard.
+            let _ = asked.send((Instant::now(), query));
+            let silence = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+            axum::body::Body::from_stream(silence).into_response()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
+        (Config::new(url), requests)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_or_a_watch_that_froze_is_begun_anew_within_about_a_minute_and_a_watch_not_before_its_end() {
+        for watches in [false, true] {
+            let (config, mut requests) = frozen(watches).await;
+            let (scope, feed) = Watched::new(None);
+            let stream = stream::watch(Api::all(watch_client(config, &scope).unwrap()), feed.writer, &scope);
+            tokio::spawn(stream.for_each(|_| std::future::ready(())));
+            let (mut before, mut query) = requests.recv().await.unwrap();
+            let mut longest = Duration::ZERO;
+            for _ in 0..3 {
+                let (at, again) = requests.recv().await.unwrap();
+                longest = longest.max(at - before);
+                (before, query) = (at, again);
+            }
+            assert!(longest <= Duration::from_secs(75), "watches: {watches}, {longest:?}");
+            if watches {
+                let seconds = query.split('&').find_map(|part| part.strip_prefix("timeoutSeconds=")).unwrap();
+                let ends = Duration::from_secs(seconds.parse().unwrap());
+                assert!(ends < longest, "the API server ends it after {ends:?}; given up after {longest:?}");
+            }
+        }
+    }
 
     fn maps(server: &TcpListener, fence: &Fence) -> Api<ConfigMap> {
         let url = format!("http://{}", server.local_addr().unwrap());

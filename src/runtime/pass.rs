@@ -3,7 +3,7 @@
 //! In: the object from the cache. Out: when to come back. Nothing is asked of CloudFront before the finalizer is stored.
 
 #[cfg(test)]
-mod agreeable;
+pub(in crate::runtime) mod agreeable;
 mod class;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};

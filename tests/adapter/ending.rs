@@ -1,6 +1,12 @@
 //! Calls when the process is to end: what is sent, and which answers are used.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::HttpRequest,
+};
 use cloudfront_simulator::admin::{Moment, Operation};
 use connection_group_operator::cloudfront::CloudFront;
 use futures::future::{Either, select};
@@ -49,6 +55,43 @@ async fn a_change_whose_credentials_come_after_the_process_was_told_to_end_is_no
         Either::Right(_) => {}
     }
     assert_eq!(admin.requests(0).await.unwrap(), []);
+}
+
+/// Counts what is sent, and answers nothing.
+#[derive(Clone, Debug, Default)]
+struct Wire(Arc<AtomicUsize>);
+
+impl HttpConnector for Wire {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        HttpConnectorFuture::new(pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_credentials_come_after_the_right_to_act_has_lapsed_is_not_sent() {
+    let (fence, slow, wire) = (Fence::default(), Slow::default(), Wire::default());
+    fence.open();
+    let connector = SharedHttpConnector::new(wire.clone());
+    let aws = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(slow.clone()))
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .build();
+    let sdk = Sdk::configured(&aws, PATIENCE, unlimited(), Arc::new(Silent), fence.clone());
+    let group = calls::new_group();
+    let mut change = Box::pin(sdk.create(&group));
+    timeout(PATIENCE, select(&mut change, Box::pin(slow.asked.notified()))).await.expect("credentials are asked for");
+    fence.close();
+    slow.come.notify_one();
+    // The clock goes on once nothing else does.
+    timeout(PATIENCE / 2, &mut change).await.expect_err("nothing is reported without the right to act");
+    assert_eq!(wire.0.load(Ordering::SeqCst), 0);
+    fence.open();
+    let error = timeout(PATIENCE, change).await.expect("it goes on").unwrap_err();
+    assert!(error.to_string().contains("does not hold the right to act"), "{error}");
+    assert_eq!(wire.0.load(Ordering::SeqCst), 0, "it is the next reconcile that tries again");
 }
 
 #[tokio::test]

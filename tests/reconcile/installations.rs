@@ -305,6 +305,28 @@ fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
 }
 
 #[test]
+fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or_lets_the_object_go() {
+    for (key, deletion_policy) in [OWNER, IDENTITY]
+        .into_iter()
+        .flat_map(|key| [DeletionPolicy::Delete, DeletionPolicy::Retain].map(|it| (key, it)))
+    {
+        let mut world = World::new(spec());
+        world.edit(|spec| spec.deletion_policy = deletion_policy);
+        world.settle();
+        let emptied = GroupPatch { set_tags: [(key.to_owned(), String::new())].into(), ..GroupPatch::default() };
+        world.somebody_edits(emptied);
+        world.delete();
+        world.calls();
+        for _ in 0..10 {
+            world.advance(world.policy.settle_window);
+            world.sweep();
+            assert_eq!(world.pass().finalizer, Finalizer::Keep, "{key}, {deletion_policy:?}: {}", world.message());
+        }
+        assert_eq!(world.mutations(), [], "{key}, {deletion_policy:?}");
+    }
+}
+
+#[test]
 fn an_owner_tag_that_stays_without_a_value_is_told_after_a_settle_window_or_with_the_next_edit() {
     type Then = fn(&mut World);
     let thens: [(&str, Then); 3] = [

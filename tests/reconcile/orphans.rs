@@ -117,6 +117,43 @@ fn groups_whose_tags_cannot_be_read_do_not_hide_the_others() {
     assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
 }
 
+/// A group that carries these tags.
+fn somebody_makes(world: &World, name: &str, owner: Option<&str>) {
+    let tags = owner.map(|owner| (OWNER.into(), owner.into())).into_iter().collect();
+    let new = NewGroup { tags, ..NewGroup::named(name) };
+    world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
+}
+
+#[test]
+fn however_many_groups_cannot_be_decided_about_the_others_have_their_turn() {
+    let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
+    somebody_makes(&world, "z", Some("prod/platform/edge"));
+    for n in 0..30 {
+        // By name, they come before the orphan.
+        somebody_makes(&world, &format!("a-{n}"), Some("prod/unreadable/x"));
+    }
+    let in_platform = Objects::of(Namespaces::Only(["platform".to_owned()].into()), [], []);
+    let found = (0..20).map(|_| look_beside(&mut world, &mut orphans, &in_platform)).collect::<Vec<_>>();
+    assert_eq!(found[19], ["prod/platform/edge"]);
+}
+
+#[test]
+fn groups_that_are_too_young_to_show_their_tags_take_no_turn_from_the_others() {
+    let (mut world, mut orphans) = beside_an_orphan();
+    world.advance(Duration::from_hours(1));
+    for n in 0..6 {
+        somebody_makes(&world, &format!("a-{n}"), None);
+    }
+    let scope = Scope { settle_window: Duration::from_secs(5), ..scope() };
+    let found = (0..5).map(|_| {
+        world.advance(Duration::from_secs(10));
+        world.sweep();
+        let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
+        now(orphans.look(list, &Objects::default(), &scope, &clock, &world.port)).len()
+    });
+    assert_eq!(found.last(), Some(1), "before a minute has gone by");
+}
+
 #[test]
 fn tags_that_may_not_be_read_are_read_an_hour_later_as_rights_may_have_come() {
     let (mut world, mut orphans) = beside_an_orphan();

@@ -4,15 +4,22 @@ use std::time::Duration;
 
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
-    api::Mode,
+    api::{AdoptionPolicy, Mode},
     cloudfront::{
         ErrorClass,
-        Operation::{CreateConnectionGroup, GetConnectionGroup, ListConnectionGroups, ListTagsForResource},
+        Operation::{
+            CreateConnectionGroup, GetConnectionGroup, ListConnectionGroups, ListDistributionTenants,
+            ListTagsForResource,
+        },
     },
+    reconcile::Finalizer,
 };
 use port::Fault;
 
-use crate::world::{World, spec};
+use crate::{
+    ownership::beside_an_unowned_group,
+    world::{World, spec},
+};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
@@ -142,4 +149,64 @@ fn an_owner_tag_that_stays_away_for_a_settle_window_is_lost() {
     world.pass();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "AdoptionRefused"));
     assert_eq!(world.status().id, None);
+}
+
+/// At rest, until somebody takes the owner tag off.
+fn without_owner_tag() -> World {
+    let world = at_rest(Mode::Manage);
+    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world
+}
+
+/// A wait for the settle window: how it is begun, up to before its first read; and whether it is over, after a pass that ended so.
+type Wait = (&'static str, fn() -> World, fn(&World, Finalizer) -> bool);
+
+#[test]
+fn what_waits_for_a_settle_window_does_not_happen_a_second_before_its_end_and_does_at_its_end() {
+    let waits: [Wait; 4] = [
+        (
+            "an adoption",
+            || beside_an_unowned_group(AdoptionPolicy::Always, true),
+            |world, _| !world.mutations().is_empty(),
+        ),
+        (
+            "the release of an object whose group shows no owner tag",
+            || {
+                let mut world = without_owner_tag();
+                world.delete();
+                world
+            },
+            |_, finalizer| finalizer == Finalizer::Release,
+        ),
+        (
+            "the end of what is known of a group that shows no owner tag",
+            || {
+                let mut world = without_owner_tag();
+                world.request_reconcile("now");
+                world
+            },
+            |world, _| world.status().id.is_none(),
+        ),
+        (
+            "the disabling of a group of which no answer lists the tenants",
+            || {
+                let mut world = at_rest(Mode::Manage);
+                world.delete();
+                for _ in 0..3 {
+                    world.fail(ListDistributionTenants, Fault::ListLeftOut);
+                }
+                world
+            },
+            |world, _| !world.mutations().is_empty(),
+        ),
+    ];
+    for (what, begin, is_over) in waits {
+        let mut world = begin();
+        let (second, window) = (Duration::from_secs(1), world.policy.settle_window);
+        for (then, over) in [(Duration::ZERO, false), (window - second, false), (second, true)] {
+            world.advance(then);
+            let finalizer = world.pass().finalizer;
+            assert_eq!(is_over(&world, finalizer), over, "{what}: {}", world.message());
+        }
+    }
 }

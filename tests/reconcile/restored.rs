@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::{
@@ -394,6 +395,23 @@ fn retain_set_in_the_middle_of_a_deletion_puts_the_group_back_up_before_it_lets_
     assert_eq!(restored(&world), 1);
     let released = world.events.iter().find(|event| event.reason.as_str() == "Released").unwrap();
     assert!(!released.note.contains("stays disabled"), "{}", released.note);
+}
+
+#[test]
+fn retain_takes_a_group_that_others_enabled_against_the_spec_out_of_service_before_it_lets_go() {
+    let mut world = World::new(spec());
+    world.edit(|spec| (spec.enabled, spec.deletion_policy) = (false, DeletionPolicy::Retain));
+    world.settle();
+    world.somebody_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
+    world.delete();
+    world.sweep();
+    world.calls();
+    let outcome = world.at_once();
+    assert_eq!(
+        (outcome.finalizer, world.mutations()),
+        (Finalizer::Release, vec![UpdateConnectionGroup, UntagResource])
+    );
+    assert!(!world.group().unwrap().resource.enabled);
 }
 
 #[test]

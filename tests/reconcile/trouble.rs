@@ -5,6 +5,7 @@ use std::time::Duration;
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
     api::{AdoptionPolicy, DeletionPolicy},
+    clock::Clock,
     cloudfront::{
         ErrorClass, Operation,
         Operation::{
@@ -103,6 +104,28 @@ fn a_throttled_read_does_not_make_a_healthy_front_unhealthy() {
         assert_eq!(outcome.status, before, "{class:?}");
         assert!(outcome.requeue <= Duration::from_secs(1), "and is tried again soon");
         assert!(outcome.error.is_some(), "and is logged");
+    }
+}
+
+#[test]
+fn reads_that_fail_are_shown_once_a_full_read_has_been_due_for_another_interval_and_not_before() {
+    use ErrorClass::{ServiceUnavailable, Throttled, TimedOut, Unexpected, Unreachable};
+    for class in [Throttled, ServiceUnavailable, TimedOut, Unreachable, Unexpected] {
+        let mut world = World::new(spec());
+        world.settle();
+        let until_due = world.memory.deep_check_due().since(world.clock().moment());
+        let (interval, second) = (world.policy.deep_check_interval, Duration::from_secs(1));
+        for (then, ready) in [(until_due + interval - second, "True"), (second * 2, "False")] {
+            world.advance(then);
+            world.sweep();
+            // Where an id leads nowhere, the name is tried too.
+            for _ in 0..2 {
+                world.fail(GetConnectionGroup, Fault::Error(class));
+            }
+            assert!(world.pass().error.is_some(), "{class:?}: the group is read");
+            world.faults_stop();
+            assert_eq!(world.ready().0, ready, "{class:?}: {}", world.message());
+        }
     }
 }
 

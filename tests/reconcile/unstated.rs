@@ -271,3 +271,22 @@ fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_
     world.settle();
     assert_eq!(world.group(), None);
 }
+
+#[test]
+fn a_group_that_is_off_is_not_deleted_either_before_its_tenants_have_been_left_out_for_a_settle_window() {
+    let mut world = World::new(ConnectionGroupSpec { enabled: false, ..spec() });
+    world.settle();
+    world.delete();
+    world.calls();
+    for _ in 0..3 {
+        world.fail(Operation::ListDistributionTenants, Fault::ListLeftOut);
+    }
+    let (second, window) = (Duration::from_secs(1), world.policy.settle_window);
+    for (then, mutations) in
+        [(Duration::ZERO, vec![]), (window - second, vec![]), (second, vec![Operation::DeleteConnectionGroup])]
+    {
+        world.advance(then);
+        world.pass();
+        assert_eq!(world.mutations(), mutations, "{}", world.message());
+    }
+}

@@ -8,19 +8,26 @@ use std::{
     time::Duration,
 };
 
-use cloudfront_simulator::admin::GroupPatch;
+use cloudfront_simulator::{
+    admin::{GroupPatch, NewList},
+    switches::IpAddressType,
+};
 use connection_group_operator::{
-    api::{ConnectionGroupSpec, DeletionPolicy},
+    api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy},
     clock::{Clock, Moment},
     cloudfront::Operation,
     reconcile::{
         Finalizer,
+        ownership::Installation,
         view::{Evidence, RECHECK, View, Withheld},
     },
 };
 use futures::future::{BoxFuture, ready};
 
-use crate::world::{PROPAGATION, World};
+use crate::{
+    ownership::beside_an_unowned_group,
+    world::{HERE, IDENTITY, PROPAGATION, World},
+};
 
 /// A view that always answers the same, and hears what it is asked for.
 struct Says(Result<(), Withheld>, Mutex<Vec<(Operation, Evidence)>>);
@@ -73,7 +80,46 @@ fn worlds() -> Vec<(Operation, Evidence, World)> {
     gone.sweep();
     gone.pass();
     assert_eq!(gone.ready().1, "DeletedOutside");
+    let mut unowned = beside_an_unowned_group(AdoptionPolicy::Always, true);
+    unowned.look_for_an_owner();
+    let mut unmarked = rest();
+    unmarked.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    unmarked.request_reconcile("now");
+    let mut to_take_over = rest();
+    to_take_over.policy.predecessor = Some(Installation::new(HERE));
+    to_take_over.policy.installation = Installation::new("uid-of-the-copy");
+    let mut in_use = rest();
+    in_use.delete();
+    in_use.pass();
+    in_use.tenant_comes("late");
+    let list = |world: &World| {
+        let new = NewList::named("static", IpAddressType::Dualstack);
+        world.port.account(|account, now| account.outside_create_list(now, new)).id
+    };
+    let attach = |world: &mut World| {
+        let list = list(world);
+        world.edit(|spec| spec.anycast_ip_list_id = Some(list));
+    };
+    let attached = || {
+        let mut world = rest();
+        attach(&mut world);
+        world.settle();
+        world
+    };
+    let mut attaching = rest();
+    attach(&mut attaching);
+    let mut swapping = attached();
+    attach(&mut swapping);
+    let mut detaching = attached();
+    detaching.edit(|spec| spec.anycast_ip_list_id = None);
     let worlds = vec![
+        (Operation::TagResource, Evidence::Read, unowned),
+        (Operation::TagResource, Evidence::Read, unmarked),
+        (Operation::TagResource, Evidence::Read, to_take_over),
+        (Operation::UpdateConnectionGroup, Evidence::RecentEvent, in_use),
+        (Operation::UpdateConnectionGroup, Evidence::RecentEvent, attaching),
+        (Operation::UpdateConnectionGroup, Evidence::Read, swapping),
+        (Operation::UpdateConnectionGroup, Evidence::Read, detaching),
         (Operation::CreateConnectionGroup, Evidence::RecentEvent, World::new(ConnectionGroupSpec::default())),
         (Operation::CreateConnectionGroup, Evidence::Read, gone),
         (Operation::UpdateConnectionGroup, Evidence::Read, edited(|spec| spec.enabled = false)),

@@ -201,8 +201,9 @@ fn encode(registry: &Registry) -> String {
 }
 
 #[cfg(test)]
-mod testing {
+pub(super) mod testing {
     use super::*;
+    use crate::{api::ConnectionGroupSpec, cloudfront::queue::CallQueue};
 
     /// What a scrape shows after this.
     pub fn text_of(happens: impl FnOnce(&Registry)) -> String {
@@ -210,20 +211,20 @@ mod testing {
         happens(&registry);
         encode(&registry)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{api::ConnectionGroupSpec, cloudfront::queue::CallQueue};
-
-    fn scraped(metrics: &Metrics) -> String {
+    /// What a scrape of these metrics shows, while there is one object.
+    pub fn scraped(metrics: &Metrics) -> String {
         let objects = vec![Arc::new(ConnectionGroup::new("edge", ConnectionGroupSpec::default()))];
         let swept = Swept { list: None, orphans: 0 };
         let views = vec![("a".to_owned(), None), ("b".to_owned(), Some(Blind::NotListed))];
         let calls = Calls { rate: 2.0, slowed: Vec::new(), depths: CallQueue::new(2.0, 10).depths() };
         metrics.text(&AtScrape { objects, views, swept, calls, now: Timestamp::UNIX_EPOCH })
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{testing::scraped, *};
 
     const LEADER: &str = "leader_election_master_status{name=\"lease\"} 1\n";
     const STANDBY: &str = "leader_election_master_status{name=\"lease\"} 0\n";

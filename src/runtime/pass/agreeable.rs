@@ -15,6 +15,7 @@ use crate::{
     cloudfront::{Operation, Snapshot},
     reconcile::ownership::Installation,
     runtime::{
+        metrics::testing::scraped,
         scope::{Feed, Scope},
         term::Term,
     },
@@ -35,7 +36,7 @@ async fn agreeable() -> (Client, Arc<Mutex<Vec<String>>>) {
 }
 
 /// A scope whose cache shows this object.
-fn filled(shown: &ConnectionGroup) -> (Arc<Scope>, Feed) {
+pub fn filled(shown: &ConnectionGroup) -> (Arc<Scope>, Feed) {
     let (scope, mut feed) = Scope::new(None);
     for event in [watcher::Event::Init, watcher::Event::InitApply(shown.clone()), watcher::Event::InitDone] {
         feed.writer.apply_watcher_event(&event);
@@ -45,7 +46,7 @@ fn filled(shown: &ConnectionGroup) -> (Arc<Scope>, Feed) {
 }
 
 /// What passes share; the cache shows this object, whatever becomes of it.
-fn context(client: Client, shown: &ConnectionGroup) -> Context {
+pub fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let (scope, _) = filled(shown);
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(Metrics::new(false));
@@ -90,7 +91,7 @@ fn leaving() -> ConnectionGroup {
 }
 
 /// An object that is to have a group, so that CloudFront is asked.
-fn managed() -> ConnectionGroup {
+pub fn managed() -> ConnectionGroup {
     let mut object = leaving();
     object.spec.mode = Mode::Manage;
     object.metadata.deletion_timestamp = None;
@@ -201,4 +202,29 @@ async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_i
     let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
     let events = "/apis/events.k8s.io/v1/namespaces/platform/events";
     assert_eq!(*asked.lock().unwrap(), [format!("PATCH {group}"), format!("POST {events}")]);
+}
+
+/// A clock that a pass does not survive.
+struct Broken;
+
+impl Clock for Broken {
+    fn moment(&self) -> Moment {
+        panic!("the clock is broken")
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+#[tokio::test]
+async fn a_pass_that_panics_is_counted_and_tried_again() {
+    let object = Arc::new(managed());
+    let (client, _) = agreeable().await;
+    let context = Arc::new(Context { clock: Arc::new(Broken), ..context(client, &object) });
+    let error = run(Arc::clone(&object), Arc::clone(&context)).await.unwrap_err();
+    assert_eq!(error.to_string(), "it panicked: the clock is broken");
+    let text = scraped(&context.metrics);
+    assert!(text.contains("controller_runtime_reconcile_panics_total{controller=\"connectiongroup\"} 1\n"), "{text}");
+    assert_ne!(after_error(object, &error, context), Action::await_change());
 }

@@ -47,6 +47,8 @@ axis! {
         OursDisabled,
         /// Ours, and disabled, as the spec says.
         OursDisabledAsAsked,
+        /// Ours, and enabled, although the spec says disabled.
+        OursEnabledAgainstTheSpec,
         /// Ours, and disabled, although the spec says enabled; that is not rolled out yet.
         OursBeingDisabled,
         /// Ours, as the spec says, and not rolled out yet.

@@ -73,9 +73,10 @@ fn managed(case: &Case) -> Expected {
         // Nothing to do, but not ready before CloudFront has rolled it out.
         Exists::OursInProgress => reconciling(Name::UpToDate, "Deploying"),
         // Whatever differs is put right by one update, also while an earlier change is being rolled out.
-        Exists::OursOtherwise | Exists::OursDisabled | Exists::OursBeingDisabled => {
-            reconciling(Name::Update, "Deploying")
-        }
+        Exists::OursOtherwise
+        | Exists::OursDisabled
+        | Exists::OursEnabledAgainstTheSpec
+        | Exists::OursBeingDisabled => reconciling(Name::Update, "Deploying"),
         // A tag that the spec names is set; tags need no rollout.
         Exists::OursTaggedOtherwise => ready(Name::Tag, "Deployed"),
         Exists::OursWithFormerTag => match case.record {
@@ -147,6 +148,7 @@ fn mirrored(case: &Case) -> Expected {
         // Where it differs from the spec, that is said and left so; the default group lacks the spec's tag.
         Exists::OursOtherwise
         | Exists::OursTaggedOtherwise
+        | Exists::OursEnabledAgainstTheSpec
         | Exists::OursElsewhere
         | Exists::UnownedOtherwise
         | Exists::Another
@@ -168,6 +170,8 @@ fn protected(case: &Case) -> Expected {
     match case.exists {
         // What is ours and off against the spec is put back into service, whoever took it out.
         Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
+        // What is ours and on against the spec is taken out of it.
+        Exists::OursEnabledAgainstTheSpec => reconciling(Name::Disable, "Updating"),
         // Protection holds every deletion, also one that would leave the group.
         Exists::Nothing
         | Exists::Ours
@@ -200,6 +204,8 @@ fn deleted(case: &Case) -> Expected {
         | Exists::OursTaggedOtherwise
         | Exists::OursWithFormerTag
         | Exists::OursInProgress => reconciling(Name::Disable, "Disabling"),
+        // And if the spec says disabled, that is why.
+        Exists::OursEnabledAgainstTheSpec => reconciling(Name::Disable, "Updating"),
         // What serves tenants is not even disabled.
         Exists::OursWithTenants => reconciling(Name::InUse, "InUse"),
         // What is disabled everywhere is deleted, whoever disabled it.
@@ -231,8 +237,9 @@ fn retained(case: &Case) -> Expected {
         | Exists::OursWithTenants
         | Exists::OursDisabledAsAsked
         | Exists::OursInProgress => reconciling(Name::Disown, "Released"),
-        // But nothing is left off against the spec.
+        // But nothing is left off or on against the spec.
         Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
+        Exists::OursEnabledAgainstTheSpec => reconciling(Name::Disable, "Updating"),
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
         Exists::OursOfPredecessor | Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),

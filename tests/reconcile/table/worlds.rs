@@ -89,7 +89,7 @@ fn decide(world: &mut World, case: &Case) {
         spec.deletion_policy = deletion;
         spec.deletion_protection = protected;
         spec.suspend = suspended;
-        spec.enabled = exists != Exists::OursDisabledAsAsked;
+        spec.enabled = !matches!(exists, Exists::OursDisabledAsAsked | Exists::OursEnabledAgainstTheSpec);
     });
     if being_deleted {
         world.delete();
@@ -105,7 +105,8 @@ fn bring_about(world: &mut World, exists: Exists) {
     };
     match exists {
         Exists::Nothing => clear(world),
-        Exists::Ours => own(world),
+        // What the spec says of its switch is decided last.
+        Exists::Ours | Exists::OursEnabledAgainstTheSpec => own(world),
         Exists::OursOtherwise => changed(world, ipv6_off()),
         Exists::OursTaggedOtherwise => changed(world, tag("team", "shop")),
         Exists::OursWithFormerTag => changed(world, tag(FORMER_TAG, "edge")),
