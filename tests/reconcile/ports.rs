@@ -209,9 +209,9 @@ proptest! {
     }
 }
 
-/// The adapter in front of the account, with three groups in pages of that size.
+/// The adapter in front of the account, with three groups in pages of that size, once their tags show.
 fn adapter(page_size: u32) -> AnsweredBy<InProcess> {
-    AnsweredBy(InProcess::new(Way::Adapter, account(page_size).0, START))
+    AnsweredBy(InProcess::new(Way::Adapter, account(page_size).0, Timestamp(START.0 + 60_000)))
 }
 
 fn names(answer: Result<Vec<Summary>, ApiError>) -> Vec<String> {
