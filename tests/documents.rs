@@ -209,6 +209,7 @@ fn the_list_of_dependencies_is_that_of_the_manifests() {
         ("### Simulator", "simulator/Cargo.toml"),
         ("### Contract", "tests/contract/Cargo.toml"),
         ("### Model", "tests/model/Cargo.toml"),
+        ("### Port", "tests/port/Cargo.toml"),
         ("### Testbed", "tests/testbed/Cargo.toml"),
     ] {
         let table = rows(&section("CONTRIBUTING.md", heading));

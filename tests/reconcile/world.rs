@@ -143,7 +143,7 @@ impl World {
         world.memory.deep_check_at = Some(Moment::START + world.policy.deep_check_interval);
         world.advance(Duration::from_mins(2));
         world.sweep();
-        world.port.take_calls();
+        world.calls();
         world
     }
 

@@ -90,6 +90,7 @@ impl Drop for Inner {
 }
 
 /// What comes of a request.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and the model check makes millions")]
 pub(crate) enum Reply {
     Refused(Refusal),
     /// It took effect.
@@ -177,6 +178,7 @@ impl InProcess {
     }
 
     /// The calls since the last time this was asked.
+    #[must_use]
     pub fn take_calls(&self) -> Vec<Operation> {
         std::mem::take(&mut self.cloud.lock().calls)
     }
