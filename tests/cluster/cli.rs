@@ -57,7 +57,7 @@ async fn it_tells_its_version() -> Result<()> {
 #[tokio::test]
 async fn every_setting_can_come_from_the_environment() -> Result<()> {
     let bed = steps::bed().await?;
-    let (plane, port) = (&bed.control_plane, steps::free_port());
+    let (plane, port) = (&bed.control_plane, testbed::free_port()?);
     let program = testbed::find("connection-group-operator")?;
     let name = format!("operator-by-environment-{}", bed.namespace);
     let mut launch = Launch::new(name, program, plane.folder()).args(["run"]);

@@ -39,7 +39,7 @@ async fn neither_liveness_nor_readiness_depends_on_aws() -> Result<()> {
 #[tokio::test]
 async fn without_the_api_server_it_is_alive_and_not_ready() -> Result<()> {
     let bed = steps::bed().await?;
-    let (folder, port) = (bed.control_plane.folder(), steps::free_port());
+    let (folder, port) = (bed.control_plane.folder(), testbed::free_port()?);
     let kubeconfig = folder.join(format!("nowhere-{}.yaml", bed.namespace));
     let text = json!({
         "apiVersion": "v1",

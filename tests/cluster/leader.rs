@@ -15,10 +15,10 @@ use crate::{steps, steps::PATIENCE};
 
 const LEASE: &str = "connection-group-operator";
 
-/// A Lease that is over soon, for tests that wait for its end.
+/// A Lease that is over soon, for tests that wait for its end; no busy machine stands still for as long.
 pub const SHORT: [&str; 3] = [
-    "--leader-election-lease-duration=3s",
-    "--leader-election-renew-deadline=2s",
+    "--leader-election-lease-duration=10s",
+    "--leader-election-renew-deadline=8s",
     "--leader-election-retry-period=200ms",
 ];
 
@@ -47,7 +47,7 @@ fn turns(calls: &[LoggedCall]) -> Vec<&str> {
 /// Waits until CloudFront hears of somebody else than those who led before; returns who it is.
 pub async fn successor(bed: &Testbed, former: &[&str]) -> Result<String> {
     let what = format!("a call of another than {former:?}");
-    wait_until(PATIENCE, &what, async || {
+    wait_until(PATIENCE * 2, &what, async || {
         let calls = bed.simulator.admin.requests(0).await.map_err(|error| error.to_string())?;
         let other = calls.iter().map(key).find(|name| !former.contains(name));
         other.map(str::to_owned).ok_or_else(|| format!("{:?}", turns(&calls)))
@@ -119,7 +119,7 @@ async fn after_a_leader_is_killed_a_standby_finishes_what_it_left() -> Result<()
     // The standbys saw the object as it was; the one that takes over must see this.
     steps::patch(&bed, "edge", json!({ "spec": { "enabled": false } })).await?;
     let next = successor(&bed, &["first"]).await?;
-    println!("taken over {} ms after SIGKILL, with a Lease of 3 s", killed.elapsed().as_millis());
+    println!("taken over {} ms after SIGKILL, with a Lease of 10 s", killed.elapsed().as_millis());
     steps::settled(&bed, "edge", "Disabled").await?;
     assert_eq!(turns(&bed.simulator.admin.requests(0).await?), ["first", &next]);
     assert_eq!(writes(&bed).await?, 2, "one create, one update");
@@ -192,21 +192,23 @@ async fn while_the_api_server_stands_still_the_leader_gives_up_and_one_standby_f
 
 #[tokio::test]
 async fn a_leader_whose_clock_is_wrong_is_left_alone_as_long_as_it_renews() -> Result<()> {
-    for (name, skew) in [("behind", SignedDuration::from_hours(-1)), ("ahead", SignedDuration::from_hours(1))] {
+    let left_alone = async |name: &'static str, skew| -> Result<()> {
         let bed = steps::bed().await?;
         let leases = bed.api::<Lease>().await?;
         let mut held = leases.create(&PostParams::default(), &renewed(&Lease::default(), skew)).await?;
         let _standby = replica(&bed, name, &SHORT).start().await?;
-        // Three times as long as its Lease lasts.
+        // Twice as long as its Lease lasts.
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(6) {
+        while start.elapsed() < Duration::from_secs(20) {
             tokio::time::sleep(Duration::from_millis(500)).await;
             held = leases.replace(LEASE, &PostParams::default(), &renewed(&held, skew)).await?;
         }
         assert!(bed.simulator.admin.requests(0).await?.is_empty(), "{name}: taken from a leader that renews");
         assert_eq!(successor(&bed, &[]).await?, name, "nobody renews any more");
-    }
-    Ok(())
+        Ok(())
+    };
+    let hour = SignedDuration::from_hours(1);
+    tokio::try_join!(left_alone("behind", -hour), left_alone("ahead", hour)).map(drop)
 }
 
 /// The Lease of somebody whose clock is off by `skew`.
@@ -215,7 +217,7 @@ fn renewed(lease: &Lease, skew: SignedDuration) -> Lease {
     lease.metadata = ObjectMeta { name: Some(LEASE.to_owned()), ..lease.metadata };
     lease.spec = Some(LeaseSpec {
         holder_identity: Some("somebody".to_owned()),
-        lease_duration_seconds: Some(2),
+        lease_duration_seconds: Some(10),
         renew_time: Some(MicroTime(Timestamp::now() + skew)),
         ..LeaseSpec::default()
     });

@@ -1,7 +1,6 @@
 //! The steps that tests are told in. In: a test bed. Out: operators that sweep often, objects, and what CloudFront was asked.
 //! Talks to kube-apiserver and to the simulator's admin path.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use cloudfront_simulator::admin::{LoggedCall, Operation, Request};
@@ -13,11 +12,6 @@ use testbed::{OperatorBuilder, Result, Testbed, wait_for, wait_until};
 
 /// For what takes a second or two on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A port that nobody listens on now.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("there is a free port").port()
-}
 
 /// A bed whose CloudFront rolls changes out in no time.
 pub async fn bed() -> Result<Testbed> {
@@ -78,7 +72,8 @@ pub async fn settled(bed: &Testbed, name: &str, reason: &str) -> Result<Connecti
     wait_for(&bed.api().await?, name, PATIENCE, &format!("{name} to be {reason}"), met).await
 }
 
-fn is_current(object: &ConnectionGroup) -> bool {
+/// Whether the status of an object speaks of its newest spec.
+pub fn is_current(object: &ConnectionGroup) -> bool {
     object.status.as_ref().is_some_and(|status| {
         Some(status.observed_generation) == object.metadata.generation && !status.conditions.is_empty()
     })

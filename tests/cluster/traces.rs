@@ -169,7 +169,7 @@ async fn works_and_ends(endpoint: &str) -> Result<(Operator, Duration)> {
 
 #[tokio::test]
 async fn a_collector_that_is_not_there_harms_nothing_and_is_told_of_once() -> Result<()> {
-    let (operator, _) = works_and_ends(&format!("http://127.0.0.1:{}", steps::free_port())).await?;
+    let (operator, _) = works_and_ends(&format!("http://127.0.0.1:{}", testbed::free_port()?)).await?;
     assert_eq!(journal::text(&operator).matches("takes no traces").count(), 1);
     Ok(())
 }

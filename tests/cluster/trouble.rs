@@ -21,7 +21,7 @@ fn raw(status: u16, content_type: &str, body: &str) -> Fault {
 #[tokio::test]
 async fn without_cloudfront_it_starts_stays_ready_says_why_and_goes_on_when_it_is_there() -> Result<()> {
     let bed = steps::bed().await?;
-    let port = steps::free_port();
+    let port = testbed::free_port()?;
     let (folder, kubeconfig) = (bed.control_plane.folder(), bed.control_plane.kubeconfig());
     let operator = Operator::builder(folder, kubeconfig, format!("http://127.0.0.1:{port}"));
     let operator = operator.owner_id(&bed.namespace).watch_namespace(&bed.namespace);

@@ -72,9 +72,33 @@ func (s scrape) checkQuery(query string) error {
 				faults.add("%s has no label %s", selector.Name, matcher.Name)
 			case matcher.Type == labels.MatchEqual && !slices.Contains(values, matcher.Value):
 				faults.add("%s never has %s=%q", selector.Name, matcher.Name, matcher.Value)
+			default:
+				for _, value := range named(matcher) {
+					if !s.everHas(matcher.Name, value) {
+						faults.add("%s is selected by %s, but no metric ever has %s=%q", selector.Name, matcher, matcher.Name, value)
+					}
+				}
 			}
 		}
 		return nil
 	})
 	return faults.error()
+}
+
+// named: the values that a matcher names one by one, to select them or to leave them out. A name that nothing has is a mistake in either case.
+func named(matcher *labels.Matcher) []string {
+	if matcher.Type == labels.MatchNotEqual {
+		return []string{matcher.Value}
+	}
+	return matcher.SetMatches()
+}
+
+// everHas: whether some metric has this label with this value. What a query leaves out, or waits for, need not have happened to the metric that it asks for.
+func (s scrape) everHas(label, value string) bool {
+	for _, known := range s {
+		if slices.Contains(known[label], value) {
+			return true
+		}
+	}
+	return false
 }
