@@ -66,7 +66,7 @@ async fn a_fallback_that_cloudfront_refuses_does_not_hold_up_the_emergency_switc
     let code = "InvalidArgument".to_owned();
     let fault = Fault::Error { status: 400, code, message: String::new(), when: Moment::Before };
     let operation = Operation::UpdateConnectionGroup.into();
-    let refused = |times| FaultRule { operation, target: None, skip: 0, times, fault: fault.clone() };
+    let refused = |times| FaultRule { times, ..FaultRule::new(operation, fault.clone()) };
     admin.add_fault(&refused(Some(1))).await?;
     port.update(&group, &off(&group)).await.unwrap();
     assert!(!admin.group("edge").await?.unwrap().resource.enabled);

@@ -64,7 +64,7 @@ async fn killed_at_any_call_of_a_deletion_it_ends_the_deletion_after_a_restart()
         steps::create(&bed, name, json!({})).await?;
         let fault = Fault::Hold { when: moment };
         let target = Some(name.to_owned());
-        let rule = FaultRule { operation: operation.into(), target, skip: 0, times: Some(1), fault };
+        let rule = FaultRule { target, times: Some(1), ..FaultRule::new(operation, fault) };
         faults.push(admin.add_fault(&rule).await?);
     }
     for (name, ..) in cases {

@@ -192,7 +192,7 @@ impl InProcess {
                 let (class, code) = (ErrorClass::Unexpected, Some("LaterException".to_owned()));
                 return Err(ApiError::new(operation, class, code, "ordered by the test", Some("r-1".to_owned())));
             }
-            Some(Fault::Stale) => freshness = Freshness::Stale,
+            Some(Fault::Stale) => freshness = Freshness::Stale { versions: 1 },
             Some(Fault::ChangedJustBefore) => {
                 let target = request.target().unwrap().to_owned();
                 let patch = cloudfront_simulator::admin::GroupPatch { ipv6_enabled: Some(false), ..Default::default() };

@@ -24,11 +24,14 @@ fn answers(said: &str) -> BTreeMap<String, String> {
 }
 
 /// Switches that one group cannot settle, nor a few neighbours.
-const NOT_TRIED: [&str; 13] = [
+const NOT_TRIED: [&str; 21] = [
     "left_out",
     "seed",
+    "status_flap",
     "list_lag",
     "tenant_lag",
+    "past_versions",
+    "name_reuse_delay",
     "groups_per_account",
     "groups_per_list",
     "lists_per_account",
@@ -37,7 +40,12 @@ const NOT_TRIED: [&str; 13] = [
     "disable_with_tenants",
     "omission_clears",
     "default_group_deletion",
+    "unknown_list",
+    "full_list",
+    "ipv6_on_ipv4_list",
+    "done_answer",
     "rate",
+    "throttling",
 ];
 
 async fn reported(switches: &Value) -> BTreeMap<String, String> {
