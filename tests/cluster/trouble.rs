@@ -79,7 +79,7 @@ async fn an_answer_that_cannot_be_read_is_said_so_and_heals() -> Result<()> {
     let bed = steps::bed().await?;
     let _operator = steps::operator(&bed).start().await?;
     for (name, fault, ..) in &table {
-        let operation = Operation::CreateConnectionGroup.into();
+        let operation = Operation::CreateConnectionGroup;
         let target = Some((*name).to_owned());
         let rule = FaultRule { target, ..FaultRule::new(operation, fault.clone()) };
         bed.simulator.admin.add_fault(&rule).await?;
