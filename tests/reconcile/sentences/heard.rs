@@ -1,16 +1,20 @@
 //! What the operator reads and changes at CloudFront, written down on the way. In: the port's calls. Out: the last answers, and which changes took effect.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard},
 };
 
+use cloudfront_simulator::{Millis, Timestamp};
 use connection_group_operator::cloudfront::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Group, GroupId, Lookup, Members, NewGroup,
     Operation, Summary, Tags, Tenants,
 };
 
 use crate::port::InProcess;
+
+/// That of the world's policy.
+const SETTLE_WINDOW: Millis = Millis::seconds(60);
 
 /// Whether the last answer about the group shows one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +49,10 @@ pub struct Heard {
     pub calls: Vec<(Operation, Effect)>,
     /// Changes that took effect, of this and earlier reconciles.
     pub done: Vec<Operation>,
+    /// Versions that answered changes of this process have replaced, and when: an answer that shows one of them within a settle window is no news.
+    pub replaced: BTreeMap<(String, String), Timestamp>,
+    /// Whether this reconcile had such an answer.
+    pub outdated: bool,
     /// Anycast lists that were sent, and may have been attached.
     pub attached: BTreeSet<String>,
 }
@@ -72,9 +80,13 @@ impl Heard {
         self.calls.iter().any(|(_, effect)| *effect != Effect::None)
     }
 
+    fn is_replaced(&self, group: &Group, now: Timestamp) -> bool {
+        self.replaced.get(&version(group)).is_some_and(|at| now < at.after(SETTLE_WINDOW))
+    }
+
     /// What an answer leaves out of the same version is as it was stated before.
     fn shown(&mut self, group: &Group) {
-        let version = Some((group.id.to_string(), group.etag.to_string()));
+        let version = Some(version(group));
         let same_version = self.version == version;
         self.enabled = group.config.enabled.or(self.enabled.filter(|_| same_version));
         self.enabled_once = self.enabled.or(self.enabled_once);
@@ -84,6 +96,10 @@ impl Heard {
         self.group = Some(group.clone());
         self.exists = Exists::Yes;
     }
+}
+
+fn version(group: &Group) -> (String, String) {
+    (group.id.to_string(), group.etag.to_string())
 }
 
 /// The port of a world, with a record.
@@ -107,6 +123,11 @@ impl Recorded {
         let errors = std::mem::take(&mut heard.errors);
         heard.earlier.extend(errors);
         heard.calls.clear();
+        heard.outdated = false;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.port.account(|_, now| now)
     }
 
     fn note<T>(&self, operation: Operation, answer: Result<T, ApiError>) -> Result<T, ApiError> {
@@ -136,6 +157,7 @@ impl CloudFront for Recorded {
         let answer = self.note(Operation::GetConnectionGroup, self.port.describe(lookup).await);
         let mut heard = self.heard();
         match &answer {
+            Ok(Some(Described { group, .. })) if heard.is_replaced(group, self.now()) => heard.outdated = true,
             Ok(Some(Described { group, tags })) => {
                 heard.shown(group);
                 heard.tags.clone_from(tags);
@@ -171,12 +193,17 @@ impl CloudFront for Recorded {
         let answer = self.note(Operation::UpdateConnectionGroup, self.port.update(read, members).await);
         if let Ok(group) = &answer {
             self.heard().shown(group);
+            self.heard().replaced.insert(version(read), self.now());
         }
         answer
     }
 
     async fn delete(&self, read: &Group) -> Result<(), ApiError> {
-        self.note(Operation::DeleteConnectionGroup, self.port.delete(read).await)
+        let answer = self.note(Operation::DeleteConnectionGroup, self.port.delete(read).await);
+        if answer.is_ok() {
+            self.heard().replaced.insert(version(read), self.now());
+        }
+        answer
     }
 
     async fn tag(&self, arn: &Arn, tags: &Tags) -> Result<(), ApiError> {
