@@ -91,7 +91,7 @@ async fn told_to_end_it_finishes_the_call_under_way_begins_no_other_and_exits_wi
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await?;
-    let mut operator = steps::operator(&bed).start().await?;
+    let mut operator = steps::calm_operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     admin.wait_until_held(held, PATIENCE).await?;
 
