@@ -12,14 +12,14 @@ pub enum Pace {
     Quick,
     /// Somebody outside has to do something: from 30 s to 5 min.
     Slow,
-    /// A throttled operation is what is waited for, and the call queue knows when it may be called again: from 1 s to 10 s.
-    Budget,
+    /// The end is certain and near: the call queue knows when a throttled operation may be called again, and reads catch up within a minute: from 1 s to 10 s.
+    Soon,
 }
 
 impl Pace {
     const fn first(self) -> Duration {
         match self {
-            Self::Quick | Self::Budget => Duration::from_secs(1),
+            Self::Quick | Self::Soon => Duration::from_secs(1),
             Self::Slow => Duration::from_secs(30),
         }
     }
@@ -27,7 +27,7 @@ impl Pace {
     const fn longest(self) -> Duration {
         match self {
             Self::Quick | Self::Slow => Duration::from_mins(5),
-            Self::Budget => Duration::from_secs(10),
+            Self::Soon => Duration::from_secs(10),
         }
     }
 
@@ -76,8 +76,8 @@ mod tests {
             (Pace::Slow, 0, 30),
             (Pace::Slow, 1, 60),
             (Pace::Slow, 31, 300),
-            (Pace::Budget, 2, 4),
-            (Pace::Budget, 31, 10),
+            (Pace::Soon, 2, 4),
+            (Pace::Soon, 31, 10),
         ] {
             let delay = pace.delay(failures, "uid").as_secs_f64();
             let nominal = f64::from(nominal);

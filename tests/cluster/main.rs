@@ -22,6 +22,7 @@ mod memory;
 mod metrics;
 mod namespaces;
 mod queue;
+mod ratios;
 mod relay;
 mod resource;
 mod restarts;

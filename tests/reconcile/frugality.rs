@@ -15,10 +15,9 @@ use connection_group_operator::{
     },
 };
 
-use crate::{
-    port::Fault,
-    world::{PROPAGATION, World, spec},
-};
+use port::Fault;
+
+use crate::world::{PROPAGATION, World, spec};
 
 #[test]
 fn a_new_group_costs_one_call_until_ready_besides_the_lists() {

@@ -15,10 +15,9 @@ use connection_group_operator::{
     reconcile::Finalizer,
 };
 
-use crate::{
-    port::Fault,
-    world::{OWNER, PROPAGATION, World, marks, spec},
-};
+use port::Fault;
+
+use crate::world::{OWNER, PROPAGATION, World, marks, spec};
 
 /// An old, unowned group of the object's name.
 pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {

@@ -454,7 +454,7 @@ impl World {
     }
 
     pub fn tenant_goes(&self, name: &str) {
-        self.port.account(|account, _| account.outside_delete_tenant(name)).unwrap();
+        self.port.account(|account, now| account.outside_delete_tenant(now, name)).unwrap();
     }
 
     pub fn switch(&self, change: impl FnOnce(&mut Switches)) {

@@ -228,7 +228,8 @@ impl Cloud {
             let patch = GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() };
             inner.account.outside_edit_group(now, request.target().unwrap(), patch).unwrap();
         }
-        let freshness = if fault == Some(Fault::Stale) { Freshness::Stale } else { Freshness::AsSwitched };
+        let freshness =
+            if fault == Some(Fault::Stale) { Freshness::Stale { versions: 1 } } else { Freshness::AsSwitched };
         let mut outcome = inner.account.call_with(now, request, freshness);
         if fault == Some(Fault::AnswerLost) {
             inner.answers_lost += 1;
