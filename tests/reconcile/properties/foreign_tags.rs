@@ -157,13 +157,12 @@ impl Told {
         if let Some((_, before)) = before.as_ref().filter(|(was, _)| *was == id) {
             for key in before.keys().chain(after.keys()).filter(|key| !is_reserved(key)) {
                 let (was, is) = (before.get(key), after.get(key));
-                let may_change = match wanted.get(key) {
-                    Some(value) => is == Some(value),
+                let may_change = if let Some(value) = wanted.get(key) {
+                    is == Some(value)
+                } else {
                     // The value is the one that we may have sent: with another one, the tag is somebody else's.
-                    None => {
-                        let read = was.into_iter().chain(self.outdated.get(key));
-                        is.is_none() && read.into_iter().any(|read| named.contains(&(key.clone(), read.clone())))
-                    }
+                    let mut read = was.into_iter().chain(self.outdated.get(key));
+                    is.is_none() && read.any(|read| named.contains(&(key.clone(), read.clone())))
                 };
                 assert!(was == is || may_change, "tag {key} was {was:?} and is {is:?}");
             }

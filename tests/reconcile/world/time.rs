@@ -24,12 +24,12 @@ impl World {
     pub fn settle_within(&mut self, time: Duration, calls: usize) -> ConnectionGroupStatus {
         let (start, calls_before) = (self.elapsed, self.port.calls_besides_lists());
         let (mut changed_at, mut calls_at_rest) = (start, calls_before);
-        while !self.released && self.elapsed - changed_at < QUIET {
+        while !self.released && self.elapsed.saturating_sub(changed_at) < QUIET {
             let before = (self.object.status.clone().map(without_messages), self.groups());
             self.go_on();
             if (self.object.status.clone().map(without_messages), self.groups()) != before {
                 (changed_at, calls_at_rest) = (self.elapsed, self.port.calls_besides_lists());
-                let (took, calls_made) = (changed_at - start, calls_at_rest - calls_before);
+                let (took, calls_made) = (changed_at.saturating_sub(start), calls_at_rest - calls_before);
                 assert!(took <= time, "not at rest after {took:?}: {}", self.message());
                 assert!(calls_made <= calls, "not at rest after {calls_made} calls: {}", self.message());
             }
