@@ -99,6 +99,14 @@ impl Told {
         self.adopted.extend(self.group().map(|(id, _)| (id, BTreeSet::new())));
     }
 
+    fn somebody_edits(&mut self, patch: GroupPatch) {
+        let before = self.world.tags();
+        self.world.somebody_edits(patch);
+        if self.world.tags() != before {
+            self.outdated = before;
+        }
+    }
+
     fn take(&mut self, step: Step) {
         let world = &mut self.world;
         let exists = world.group().is_some();
@@ -109,12 +117,10 @@ impl Told {
             }
             Step::EditIpv6(on) => world.edit(|spec| spec.ipv6_enabled = on),
             Step::SomebodyTags(set_tags) if exists => {
-                self.outdated = world.tags();
-                world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+                self.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
             }
             Step::SomebodyUntags(tags) if exists => {
-                self.outdated = world.tags();
-                world.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
+                self.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
             }
             Step::SomebodyDeletes if exists => world.somebody_deletes_the_group(),
             Step::SomebodyCreates(tags) if !exists => self.somebody_creates(tags),
