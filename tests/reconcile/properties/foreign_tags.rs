@@ -97,6 +97,14 @@ impl Told {
         self.adopted.extend(self.group().map(|(id, _)| (id, BTreeSet::new())));
     }
 
+    fn somebody_edits(&mut self, patch: GroupPatch) {
+        let before = self.world.tags();
+        self.world.somebody_edits(patch);
+        if self.world.tags() != before {
+            self.outdated = before;
+        }
+    }
+
     fn take(&mut self, step: Step) {
         let world = &mut self.world;
         let exists = world.group().is_some();
@@ -107,12 +115,10 @@ impl Told {
             }
             Step::EditIpv6(on) => world.edit(|spec| spec.ipv6_enabled = on),
             Step::SomebodyTags(set_tags) if exists => {
-                self.outdated = world.tags();
-                world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+                self.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
             }
             Step::SomebodyUntags(tags) if exists => {
-                self.outdated = world.tags();
-                world.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
+                self.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
             }
             Step::SomebodyDeletes if exists => world.somebody_deletes_the_group(),
             Step::SomebodyCreates(tags) if !exists => self.somebody_creates(tags),
@@ -155,13 +161,12 @@ impl Told {
         if let Some((_, before)) = before.as_ref().filter(|(was, _)| *was == id) {
             for key in before.keys().chain(after.keys()).filter(|key| !is_reserved(key)) {
                 let (was, is) = (before.get(key), after.get(key));
-                let may_change = match wanted.get(key) {
-                    Some(value) => is == Some(value),
+                let may_change = if let Some(value) = wanted.get(key) {
+                    is == Some(value)
+                } else {
                     // The value is the one that we may have sent: with another one, the tag is somebody else's.
-                    None => {
-                        let read = was.into_iter().chain(self.outdated.get(key));
-                        is.is_none() && read.into_iter().any(|read| named.contains(&(key.clone(), read.clone())))
-                    }
+                    let mut read = was.into_iter().chain(self.outdated.get(key));
+                    is.is_none() && read.any(|read| named.contains(&(key.clone(), read.clone())))
                 };
                 assert!(was == is || may_change, "tag {key} was {was:?} and is {is:?}");
             }
