@@ -29,7 +29,15 @@ pub const RECORDS: [Record; 31] = [
     Record {
         scenario: "faults",
         states: 258_323,
-        plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
+        plans: &[
+            "Disable",
+            "AwaitDisabled",
+            "Delete",
+            "ConfirmGone",
+            "Release(Gone)",
+            "Blocked(TagsPending)",
+            "Outdated",
+        ],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
             (Operation::UpdateConnectionGroup, ErrorClass::ServiceUnavailable),
