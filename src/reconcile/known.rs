@@ -145,7 +145,11 @@ impl<'a> Known<'a> {
             in_use_unlisted: !somebody_asks
                 && (memory.is_in_use_unlisted(now, window) || was_in_use_unlisted(status, memory, now)),
             now,
-            absence_confirmed_in: memory.absent_for(now).map_or(window, |time| window.saturating_sub(time)),
+            // Both reads may be older than a group that was only just claimed.
+            absence_confirmed_in: memory
+                .absent_for(now)
+                .map_or(window, |time| window.saturating_sub(time))
+                .max(memory.claims_unsettled_for(window, now)),
             wall: around.clock.wall(),
         }
     }

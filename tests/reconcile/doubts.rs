@@ -1,7 +1,10 @@
 //! Whichever way CloudFront behaves where AWS does not say, a group lives its whole life, and its neighbours are left alone: `docs/safety.md` lists
 //! the doubts. In: every switch of the simulator, set otherwise than by default.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use cloudfront_simulator::{
     Switches,
@@ -178,11 +181,11 @@ fn rests(world: &mut World, setting: &Value, reason: &str) {
     assert_eq!(world.group_count(), 3, "{setting}");
 }
 
-/// However long a roll-out takes, half an hour is enough.
+/// However long a roll-out takes, and however late reads follow, half an hour is enough.
 #[track_caller]
 fn until(world: &mut World, setting: &Value, reached: impl Fn(&World) -> bool) {
     for _ in 0..12 {
-        world.settle();
+        world.settle_within(Duration::from_mins(30), 80);
         if reached(world) {
             return;
         }

@@ -126,7 +126,8 @@ fn however_long_reads_tags_and_lists_lag_no_second_group_is_made_and_nothing_tha
                 if scene.at_rest {
                     assert_eq!(sent(CreateConnectionGroup), 0, "{case}: the group is on record");
                 }
-                assert!(calls.len() <= 200, "{case}: {} calls", calls.len());
+                // A list each 10 s at the most, and while lists lag each of them calls for a full read.
+                assert!(calls.len() <= 250, "{case}: {} calls", calls.len());
             }
         }
     }

@@ -83,8 +83,8 @@ struct Told {
     /// that we made, any tag may be ours that the object ever named: nobody may remember the Create that made it.
     adopted: BTreeMap<String, BTreeSet<Tag>>,
     ever_named: BTreeSet<Tag>,
-    /// The tags before their last change: a stale read shows them, and nothing keeps a change of tags from resting on it.
-    outdated: Tags,
+    /// The tags before each change that reads may not show yet: nothing keeps a change of tags from resting on such a read.
+    outdated: Vec<Tags>,
 }
 
 impl Told {
@@ -101,7 +101,7 @@ impl Told {
         let before = self.world.tags();
         self.world.somebody_edits(patch);
         if self.world.tags() != before {
-            self.outdated = before;
+            self.outdated.push(before);
         }
     }
 
@@ -145,10 +145,19 @@ impl Told {
             Step::TimeGoesBy => {
                 world.advance(PROPAGATION);
                 world.sweep();
+                self.reads_catch_up();
                 self.pass(|world| drop(world.pass()));
             }
-            Step::DeepCheckIsDue => world.advance(world.policy.deep_check_interval * 2),
+            Step::DeepCheckIsDue => {
+                world.advance(world.policy.deep_check_interval * 2);
+                self.reads_catch_up();
+            }
         }
+    }
+
+    /// From now on only a read that is ordered to be stale shows the tags before the last change.
+    fn reads_catch_up(&mut self) {
+        self.outdated.drain(..self.outdated.len().saturating_sub(1));
     }
 
     /// One pass, before and after which the tags of the group are compared.
@@ -165,15 +174,13 @@ impl Told {
                     is == Some(value)
                 } else {
                     // The value is the one that we may have sent: with another one, the tag is somebody else's.
-                    let mut read = was.into_iter().chain(self.outdated.get(key));
+                    let mut read = was.into_iter().chain(self.outdated.iter().filter_map(|tags| tags.get(key)));
                     is.is_none() && read.any(|read| named.contains(&(key.clone(), read.clone())))
                 };
                 assert!(was == is || may_change, "tag {key} was {was:?} and is {is:?}");
             }
         }
-        if before.as_ref().is_some_and(|(_, before)| *before != after) {
-            self.outdated = before.map(|(_, before)| before).unwrap_or_default();
-        }
+        self.outdated.extend(before.map(|(_, before)| before).filter(|before| *before != after));
         let is_ours = after.contains_key(OwnerTag::KEY);
         if let Some(named) = self.adopted.get_mut(&id).filter(|_| is_ours) {
             named.extend(wanted.clone());
@@ -200,7 +207,7 @@ proptest! {
         if tag_lag {
             world.switch(|switches| switches.tag_lag = cloudfront_simulator::Millis::seconds(30));
         }
-        let mut told = Told { world, adopted: BTreeMap::new(), ever_named: BTreeSet::new(), outdated: Tags::new() };
+        let mut told = Told { world, adopted: BTreeMap::new(), ever_named: BTreeSet::new(), outdated: Vec::new() };
         if let Some(theirs) = theirs {
             told.somebody_creates(theirs);
         }

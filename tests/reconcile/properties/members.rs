@@ -1,6 +1,8 @@
 //! Whatever people, other tools and CloudFront's refusals do to the members of a group: switching off is obeyed by the next reconcile, and at
 //! rest each member is as the spec says, or is named as refused.
 
+use std::time::Duration;
+
 use cloudfront_simulator::{
     admin::{GroupPatch, NewGroup, NewList},
     switches::{Detach, IpAddressType},
@@ -73,7 +75,7 @@ impl Scene {
     fn new(way: Way, detach: Detach) -> Self {
         let mut world = World::via(way, spec());
         world.switch(|switches| switches.detach = detach);
-        world.settle();
+        world.settle_within(Duration::from_mins(20), 80);
         let list = |family| {
             world.port.account(|account, now| account.outside_create_list(now, NewList::named("static", family))).id
         };
@@ -166,7 +168,7 @@ proptest! {
         world.faults_stop();
         world.advance(world.policy.deep_check_interval * 2);
         world.sweep();
-        world.settle();
+        world.settle_within(Duration::from_mins(20), 80);
 
         let (group, spec, status) = (world.group().unwrap().resource, &world.object.spec, world.status());
         let is_refused = |member| status.refused.iter().any(|refused| refused.member == member);
