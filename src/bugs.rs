@@ -163,19 +163,20 @@ mod switch {
 
     /// A bug is switched on in this thread for as long as this lives.
     #[must_use]
-    pub struct Switched(());
+    pub struct Switched {
+        before: Option<Bug>,
+    }
 
     impl Switched {
-        /// Switches this bug on, or none.
+        /// Switches this bug on in place of any other, or none.
         pub fn on(bug: Option<Bug>) -> Self {
-            assert_eq!(ON.replace(bug), None, "one bug at a time");
-            Self(())
+            Self { before: ON.replace(bug) }
         }
     }
 
     impl Drop for Switched {
         fn drop(&mut self) {
-            ON.set(None);
+            ON.set(self.before);
         }
     }
 }

@@ -139,6 +139,7 @@ impl Rest {
 }
 
 /// Whether the next list is wanted soon: something is under way for one of these objects, or the last list failed.
+#[must_use]
 pub fn is_hurried<'a>(trouble: Option<&ApiError>, objects: impl IntoIterator<Item = &'a ConnectionGroup>) -> bool {
     waits_for_a_list(trouble) || objects.into_iter().any(is_under_way)
 }

@@ -55,7 +55,11 @@ pub enum ErrorCode {
     /// CloudFront is out of order for the moment.
     ServiceUnavailable,
     /// Too many calls.
+    SlowDown,
+    /// Too many calls.
     Throttling,
+    /// Too many calls.
+    TooManyRequests,
     /// No operation answers this method and path.
     UnknownOperation,
     /// The operation exists, but not for this input.
@@ -82,7 +86,8 @@ impl ErrorCode {
             | Self::ResourceInUse
             | Self::ResourceNotDisabled => 409,
             Self::PreconditionFailed => 412,
-            Self::ServiceUnavailable => 503,
+            Self::TooManyRequests => 429,
+            Self::ServiceUnavailable | Self::SlowDown => 503,
         }
     }
 
@@ -106,7 +111,9 @@ impl ErrorCode {
             Self::ResourceInUse => "ResourceInUse",
             Self::ResourceNotDisabled => "ResourceNotDisabled",
             Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::SlowDown => "SlowDown",
             Self::Throttling => "Throttling",
+            Self::TooManyRequests => "TooManyRequests",
             Self::UnknownOperation => "UnknownOperation",
             Self::UnsupportedOperation => "UnsupportedOperation",
         }

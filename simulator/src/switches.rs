@@ -29,18 +29,27 @@ pub struct Switches {
     /// How long a group or list stays `InProgress` after a change (observed: 2 to 5 minutes)
     #[arg(long, default_value_t = Switches::DEFAULT.propagation)]
     pub propagation: Millis,
-    /// How long reads still show the state before the last change (unknown)
+    /// `Deployed` may not last: after this long a change is `InProgress` for as long once more; 0 for a status that never goes back (unknown)
+    #[arg(long, default_value_t = Switches::DEFAULT.status_flap)]
+    pub status_flap: Millis,
+    /// `GetConnectionGroup` shows a group as it was this long ago, however many changes have been made since (unknown)
     #[arg(long, default_value_t = Switches::DEFAULT.read_lag)]
     pub read_lag: Millis,
-    /// How long `ListTagsForResource` still shows the tags before the last change (unknown)
+    /// `ListTagsForResource` shows the tags as they were this long ago (unknown)
     #[arg(long, default_value_t = Switches::DEFAULT.tag_lag)]
     pub tag_lag: Millis,
-    /// How long `ListConnectionGroups` still shows the state before the last change, where that is longer than for other reads (unknown)
+    /// `ListConnectionGroups` shows the groups as they were this long ago (unknown)
     #[arg(long, default_value_t = Switches::DEFAULT.list_lag)]
     pub list_lag: Millis,
-    /// How long `ListDistributionTenants` does not show a tenant that came (unknown)
+    /// `ListDistributionTenants` shows the tenants as they were this long ago: not those that came since, but those that left (unknown)
     #[arg(long, default_value_t = Switches::DEFAULT.tenant_lag)]
     pub tenant_lag: Millis,
+    /// How many versions of a group and of its tags are kept in any case for reads that are told to be stale; the lags keep what they need
+    #[arg(long, default_value_t = Switches::DEFAULT.past_versions)]
+    pub past_versions: u32,
+    /// How long the name of a deleted group stays taken, although the group is not found any more (unknown)
+    #[arg(long, default_value_t = Switches::DEFAULT.name_reuse_delay)]
+    pub name_reuse_delay: Millis,
     /// Connection groups per account (documented quota)
     #[arg(long, default_value_t = Switches::DEFAULT.groups_per_account)]
     pub groups_per_account: u32,
@@ -104,6 +113,18 @@ pub struct Switches {
     /// Deleting the default group: documented as impossible, the code is unknown
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.default_group_deletion)]
     pub default_group_deletion: DefaultGroupDeletion,
+    /// The error of a group on an Anycast IP list that does not exist (inferred)
+    #[arg(long, value_enum, default_value_t = Switches::DEFAULT.unknown_list)]
+    pub unknown_list: UnknownList,
+    /// The error of a group too many on an Anycast IP list (inferred)
+    #[arg(long, value_enum, default_value_t = Switches::DEFAULT.full_list)]
+    pub full_list: FullList,
+    /// The error of a group with IPv6 on an IPv4-only Anycast IP list (inferred)
+    #[arg(long, value_enum, default_value_t = Switches::DEFAULT.ipv6_on_ipv4_list)]
+    pub ipv6_on_ipv4_list: Ipv6OnIpv4List,
+    /// How a call is answered that was done and has nothing to say: a deletion, or a change of tags (documented)
+    #[arg(long, value_enum, default_value_t = Switches::DEFAULT.done_answer)]
+    pub done_answer: DoneAnswer,
     /// Which error an update or deletion gives that is both outdated (412) and in conflict (409) (unknown)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.write_precedence)]
     pub write_precedence: WritePrecedence,
@@ -125,12 +146,15 @@ pub struct Switches {
     /// Members that answers about groups leave out, in lists too (unknown; the API's model calls each of them optional)
     #[arg(long, value_enum, default_value_t = Switches::DEFAULT.left_out)]
     pub left_out: LeftOut,
-    /// Calls per second before `Throttling`; 0 for no limit (unpublished)
+    /// Calls per second before calls are throttled; 0 for no limit (unpublished)
     #[arg(long, default_value_t = Switches::DEFAULT.rate)]
     pub rate: u32,
     /// Calls that may come at once before the rate counts (unpublished)
     #[arg(long, default_value_t = Switches::DEFAULT.burst)]
     pub burst: u32,
+    /// The error of a call too many (observed)
+    #[arg(long, value_enum, default_value_t = Switches::DEFAULT.throttling)]
+    pub throttling: Throttling,
 }
 
 impl Switches {
@@ -139,10 +163,13 @@ impl Switches {
         account_id: AccountId(123_456_789_012),
         seed: 0,
         propagation: Millis::seconds(150),
+        status_flap: Millis(0),
         read_lag: Millis(0),
         tag_lag: Millis(0),
         list_lag: Millis(0),
         tenant_lag: Millis(0),
+        past_versions: 1,
+        name_reuse_delay: Millis(0),
         groups_per_account: 100,
         groups_per_list: 5,
         lists_per_account: 10,
@@ -164,6 +191,10 @@ impl Switches {
         omission_detaches: false,
         omission_clears: false,
         default_group_deletion: DefaultGroupDeletion::CannotDeleteEntityWhileInUse,
+        unknown_list: UnknownList::EntityNotFound,
+        full_list: FullList::EntityLimitExceeded,
+        ipv6_on_ipv4_list: Ipv6OnIpv4List::InvalidArgument,
+        done_answer: DoneAnswer::NoContent,
         write_precedence: WritePrecedence::VersionFirst,
         if_match_star: Tolerance::Refuse,
         implausible_if_match: ImplausibleIfMatch::PreconditionFailed,
@@ -173,6 +204,7 @@ impl Switches {
         left_out: LeftOut::Nothing,
         rate: 0,
         burst: 10,
+        throttling: Throttling::Throttling,
     };
 }
 

@@ -16,6 +16,12 @@ impl Timestamp {
     pub fn after(self, span: Millis) -> Self {
         Self(self.0.saturating_add_unsigned(span.0))
     }
+
+    /// The point in time `span` earlier.
+    #[must_use]
+    pub fn before(self, span: Millis) -> Self {
+        Self(self.0.saturating_sub_unsigned(span.0))
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -168,6 +168,14 @@ impl Fence {
         calls.in_flight.values().map(|(operation, began)| (*operation, began.elapsed())).max_by_key(|(_, age)| *age)
     }
 
+    /// Whether the call that this is about to be sent for may be: credentials may have taken long to come.
+    fn admits_call(&self, bag: &ConfigBag) -> Result<(), Refused> {
+        let name = bag.load::<Metadata>().map(Metadata::name);
+        // A call that is not known is taken for a change.
+        let operation = Operation::ALL.into_iter().find(|operation| Some(operation.as_str()) == name);
+        self.admits(operation.unwrap_or(Operation::DeleteConnectionGroup))
+    }
+
     fn grant(&self, right: Right) {
         self.state.send_modify(|state| state.right = right);
     }
@@ -246,7 +254,7 @@ impl CallScope {
     }
 }
 
-/// Credentials may have taken long to come; this is the last step before a call leaves.
+/// The last step before a call leaves.
 impl Intercept for Fence {
     fn name(&self) -> &'static str {
         "Fence"
@@ -258,15 +266,13 @@ impl Intercept for Fence {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let name = bag.load::<Metadata>().map(Metadata::name);
-        // A call that is not known is taken for a change.
-        let operation = Operation::ALL.into_iter().find(|operation| Some(operation.as_str()) == name);
-        Ok(self.admits(operation.unwrap_or(Operation::DeleteConnectionGroup))?)
+        Ok(self.admits_call(bag)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_cloudfront::config::Layer;
     use futures::{FutureExt, poll};
 
     use super::*;
@@ -352,14 +358,29 @@ mod tests {
         assert_eq!(fence.oldest_call(), None);
     }
 
+    /// What the SDK knows of a call of that name just before it is sent.
+    fn call(name: &str) -> ConfigBag {
+        let mut layer = Layer::new("call");
+        layer.store_put(Metadata::new(name.to_owned(), "CloudFront"));
+        ConfigBag::of_layers(vec![layer])
+    }
+
+    #[tokio::test]
+    async fn just_before_it_is_sent_every_call_is_refused_without_the_right_to_act() {
+        let fence = Fence::default();
+        let refused = |name: &str| fence.admits_call(&call(name)).err() == Some(Refused::NotLeading);
+        assert!(Operation::ALL.iter().all(|operation| refused(operation.as_str())) && refused("ALaterOne"));
+    }
+
     #[tokio::test]
     async fn just_before_it_is_sent_a_change_is_refused_if_the_process_drains_and_a_read_is_not() {
         let fence = open();
         fence.drain();
         for operation in Operation::ALL {
             let refused = operation.is_mutation().then_some(Refused::Draining);
-            assert_eq!(fence.admits(operation).err(), refused, "{operation}");
+            assert_eq!(fence.admits_call(&call(operation.as_str())).err(), refused, "{operation}");
         }
+        assert_eq!(fence.admits_call(&call("ALaterOne")), Err(Refused::Draining), "it may be a change");
     }
 
     #[tokio::test(start_paused = true)]

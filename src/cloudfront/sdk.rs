@@ -142,10 +142,10 @@ impl Sdk {
         self.scope.abandoned().await;
     }
 
-    /// The same adapter; whatever it is asked for waits for a turn of its own, in this class.
+    /// The same adapter for what nobody waits for; whatever it is asked for waits for a turn of its own.
     #[must_use]
-    pub fn in_class(&self, class: Class) -> Self {
-        Self { turns: Turns::Each(class), scope: self.fence.scope(), ..self.clone() }
+    pub fn in_background(&self) -> Self {
+        Self { turns: Turns::Each(Class::Rest), scope: self.fence.scope(), ..self.clone() }
     }
 
     /// The same adapter for one reconcile, or whatever else ends as a whole; all its calls are made in this reservation.

@@ -98,7 +98,7 @@ pub async fn apply<C: CloudFront>(
         Mutation::Disable(Described { group: read, tags: _ }) => disable(read, known, &mut write).await?,
         Mutation::Enable(Described { group: read, tags: _ }, blocker) => {
             let on = Members { enabled: Some(true), ..read.config.clone() };
-            let group = match write.updated(port.update(&read, &on).await) {
+            let group = match write.updated(&read, port.update(&read, &on).await) {
                 Ok(group) => group,
                 Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
                 Err(error) => return Err(error.into()),
@@ -118,6 +118,7 @@ pub async fn apply<C: CloudFront>(
                 }
                 return Err(error.into());
             }
+            write.memory.replaced.add(&group, None, around.clock.moment());
             let text = format!("Connection group {} was deleted; waiting for proof that it is gone.", known.name);
             if bug!(ReleasedAfterTheDelete) {
                 return Ok(release(&Release::Gone, None, known));
@@ -146,9 +147,10 @@ impl<C: CloudFront> Write<'_, '_, C> {
     }
 
     /// Of an update, which is answered with the version that it made.
-    fn updated(&mut self, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
+    fn updated(&mut self, read: &Group, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
         if let Ok(group) = &result {
             self.memory.made = Some(group.etag.clone());
+            self.memory.replaced.add(read, Some(&group.etag), self.around.clock.moment());
         }
         self.note(result)
     }
@@ -220,7 +222,7 @@ async fn disable<C: CloudFront>(
     write: &mut Write<'_, '_, C>,
 ) -> Result<Conclusion, Trouble> {
     let off = Members { enabled: Some(false), ..read.config.clone() };
-    let group = match write.updated(write.around.port.update(&read, &off).await) {
+    let group = match write.updated(&read, write.around.port.update(&read, &off).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
         Err(error) => return Err(error.into()),
@@ -262,7 +264,7 @@ async fn update_members<C: CloudFront>(
 ) -> Result<Conclusion, Trouble> {
     let port = write.around.port;
     let Update { config, selection: _, open: _, refused: _, changes, left: _, tags: _ } = update;
-    let group = match write.updated(port.update(read, config).await) {
+    let group = match write.updated(read, port.update(read, config).await) {
         Ok(group) => group,
         Err(error) if waits_for_rollout(&error, read) => return Ok(postponed(read.clone())),
         Err(error) if error.class == ErrorClass::StaleEtag && bug!(OutdatedUpdateIsDone) => {

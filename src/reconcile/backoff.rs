@@ -12,14 +12,14 @@ pub enum Pace {
     Quick,
     /// Somebody outside has to do something: from 30 s to 5 min.
     Slow,
-    /// A throttled operation is what is waited for, and the call queue knows when it may be called again: from 1 s to 10 s.
-    Budget,
+    /// The end is certain and near: the call queue knows when a throttled operation may be called again, and reads catch up within a minute: from 1 s to 10 s.
+    Soon,
 }
 
 impl Pace {
     const fn first(self) -> Duration {
         match self {
-            Self::Quick | Self::Budget => Duration::from_secs(1),
+            Self::Quick | Self::Soon => Duration::from_secs(1),
             Self::Slow => Duration::from_secs(30),
         }
     }
@@ -27,7 +27,7 @@ impl Pace {
     const fn longest(self) -> Duration {
         match self {
             Self::Quick | Self::Slow => Duration::from_mins(5),
-            Self::Budget => Duration::from_secs(10),
+            Self::Soon => Duration::from_secs(10),
         }
     }
 
@@ -76,8 +76,8 @@ mod tests {
             (Pace::Slow, 0, 30),
             (Pace::Slow, 1, 60),
             (Pace::Slow, 31, 300),
-            (Pace::Budget, 2, 4),
-            (Pace::Budget, 31, 10),
+            (Pace::Soon, 2, 4),
+            (Pace::Soon, 31, 10),
         ] {
             let delay = pace.delay(failures, "uid").as_secs_f64();
             let nominal = f64::from(nominal);
@@ -87,8 +87,20 @@ mod tests {
 
     #[test]
     fn objects_that_failed_together_do_not_come_back_together() {
-        let delays = ["a", "b", "c", "d"].map(|uid| Pace::Slow.delay(2, uid));
-        assert!(delays.iter().any(|delay| *delay != delays[0]));
+        let delays = (0..200).map(|n| Pace::Slow.delay(2, &format!("uid-{n}")).as_secs_f64()).collect::<Vec<_>>();
+        // A fifth of two minutes, in four parts: each has about a quarter of the objects.
+        for part in 0..4 {
+            let (from, to) = (96.0 + 6.0 * f64::from(part), 102.0 + 6.0 * f64::from(part));
+            let many = delays.iter().filter(|delay| **delay > from && **delay <= to).count();
+            assert!((25..=75).contains(&many), "{many} of 200 after {from} to {to} s");
+        }
+    }
+
+    #[test]
+    fn an_object_that_fails_again_is_not_early_or_late_each_time_alike() {
+        let early = |failures| Pace::Quick.delay(failures, "uid").as_secs_f64() / f64::from(1 << failures);
+        assert_eq!(early(3).to_bits(), early(3).to_bits(), "a reconcile is a function of its inputs");
+        assert!((1..8).any(|failures| (early(failures) - early(0)).abs() > 0.02));
     }
 
     #[test]

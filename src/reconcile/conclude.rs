@@ -19,17 +19,25 @@ use crate::{
 pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_trouble: Option<&ApiError>) -> Conclusion {
     match finding {
         Finding::NotLooked => unchanged(known),
+        Finding::Outdated => Conclusion::unchanged().then(Next::ReadAgain),
         Finding::Listed(summary) => listed(summary, intent, known),
         Finding::UpToDate(described) => {
             let mut tags = known.tags_sent_to(&described.group);
             // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
-            if let (Intent::Present(desired), true) = (intent, known.tags_are_settled) {
+            if let (Intent::Present(desired), true) = (intent, known.tags_are_settled()) {
                 tags.retain(|key, value| desired.tags.get(key) == Some(value));
                 if bug!(FoundTagsAreOurs) {
                     tags.clone_from(&desired.tags);
                 }
             }
-            Conclusion { tags: Change::Set(tags), ..in_step(described.group, intent, known) }
+            let shows_all = shows_all_tags(&described, intent);
+            let conclusion = Conclusion { tags: Change::Set(tags), ..in_step(described.group, intent, known) };
+            if shows_all {
+                conclusion
+            } else {
+                // Only another full read tells whether they are really there.
+                Conclusion { in_step: InStep::No, ..conclusion }.then(Next::After(known.tags_settle_in))
+            }
         }
         Finding::Mirrored(described, drift) => {
             let mut conclusion = in_step(described.group, intent, known);
@@ -102,6 +110,14 @@ pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
     let conclusion = Conclusion::new(Sight::Group(group), standing, reason, text);
     Conclusion { refused: Change::Set(Vec::new()), in_step: InStep::Yes, ..conclusion }
+}
+
+/// Whether a read shows every tag of the spec; one that was sent a moment ago may not show yet.
+fn shows_all_tags(read: &Described, intent: &Intent) -> bool {
+    match intent {
+        Intent::Present(desired) => desired.tags.iter().all(|(key, value)| read.tags.get(key) == Some(value)),
+        Intent::Suspended | Intent::Protected | Intent::Mirrored(_) | Intent::Absent { .. } => true,
+    }
 }
 
 /// Whether the group is as the spec asks for, as far as it was stated. One that is to go is not.

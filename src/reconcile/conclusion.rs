@@ -50,6 +50,8 @@ pub enum Next {
     WithTheList,
     /// When the tenants of a group that is being disabled are to be read again.
     Tenants,
+    /// Soon: what was read is older than what is known.
+    ReadAgain,
     /// After a growing pause.
     Backoff(Pace),
     /// After this pause.

@@ -40,8 +40,8 @@ pub struct Known<'a> {
     pub look: Look,
     /// Whether this pass has tried to change something, because what it read was not as it should be.
     pub found_amiss: bool,
-    /// Whether tags that we sent have had the time to show.
-    pub tags_are_settled: bool,
+    /// How long until all tags that we sent have had the time to show.
+    pub tags_settle_in: Duration,
     /// A group that was read without an owner, and how long until it is believed that it has none.
     pub unowned: Option<(GroupId, Duration)>,
     /// How long every read must show a group without an owner before that is believed.
@@ -128,7 +128,7 @@ impl<'a> Known<'a> {
             status,
             look,
             found_amiss: false,
-            tags_are_settled: now.since(last_write) >= TAGS_SETTLE,
+            tags_settle_in: TAGS_SETTLE.saturating_sub(now.since(last_write)),
             unowned: memory
                 .unowned
                 .as_ref()
@@ -258,6 +258,21 @@ impl<'a> Known<'a> {
     pub fn owner_may_show_for(&self, group: &Group) -> Duration {
         let seen = self.unowned.as_ref().filter(|(id, _)| *id == group.id || bug!(UnownedWhicheverGroup));
         seen.map_or(self.settle_window, |(_, left)| *left)
+    }
+
+    /// Whether tags that we sent have had the time to show.
+    #[must_use]
+    pub const fn tags_are_settled(&self) -> bool {
+        self.tags_settle_in.is_zero()
+    }
+
+    /// Of tags that differ from the spec, those that need not be waited for: each that was sent a moment ago is on the group, and may not show yet.
+    #[must_use]
+    pub fn tags_to_set(&self, differing: Tags, group: &Group) -> Tags {
+        let sent = self.tags_sent_to(group);
+        let may_show =
+            |key: &String, value: &String| !self.tags_are_settled() && !self.unanswered && sent.get(key) == Some(value);
+        differing.into_iter().filter(|(key, value)| !may_show(key, value)).collect()
     }
 
     /// Of tags that differ from the spec, those that were as they should be once, as far as is known.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, Etag, GroupId, Listing, Operation, Snapshot, Tenants},
+    cloudfront::{ApiError, Etag, Group, GroupId, Listing, Operation, Snapshot, Tenants},
 };
 
 /// Memory of one object, kept by uid.
@@ -25,6 +25,8 @@ pub struct Memory {
     pub unanswered: bool,
     /// The version of the group that the last answered change of this process made.
     pub made: Option<Etag>,
+    /// The versions of the group that answered changes of this process have replaced.
+    pub replaced: Replaced,
     /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
     pub last_claim: Moment,
     /// When the group is to be read in full again.
@@ -71,6 +73,45 @@ impl DeleteRefused {
 /// How long a group that is in use without a listed tenant is kept in service at first.
 pub const FIRST_PAUSE: Duration = Duration::from_hours(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
+/// Versions of one group that changes of this process have replaced. A read that shows one of them within a settle window is older than that change; later,
+/// it is somebody else's doing.
+///
+/// Without the group's id an `ETag` says nothing: all groups have the same ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Replaced {
+    id: Option<GroupId>,
+    versions: Vec<(Etag, Moment)>,
+}
+
+/// More changes than one object can have within a settle window.
+const REPLACED_KEPT: usize = 16;
+
+impl Replaced {
+    /// Takes note of an answered change of the version that was read. It made the other one; a Delete makes none.
+    pub fn add(&mut self, read: &Group, made: Option<&Etag>, now: Moment) {
+        if self.id.as_ref() != Some(&read.id) {
+            *self = Self { id: Some(read.id.clone()), versions: Vec::new() };
+        }
+        self.versions.push((read.etag.clone(), now));
+        self.versions.retain(|(etag, _)| Some(etag) != made);
+        if self.versions.len() > REPLACED_KEPT {
+            self.versions.remove(0);
+        }
+    }
+
+    /// Whether a read shows one of them.
+    #[must_use]
+    pub fn shows_in(&self, read: &Group, settle_window: Duration, now: Moment) -> bool {
+        let is_it = |(etag, at): &(Etag, Moment)| *etag == read.etag && now.since(*at) < settle_window;
+        self.id.as_ref() == Some(&read.id) && self.versions.iter().any(is_it)
+    }
+
+    /// Group and version of each, and when it was replaced.
+    pub fn versions(&self) -> impl Iterator<Item = (&GroupId, &Etag, Moment)> {
+        self.id.iter().flat_map(|id| self.versions.iter().map(move |(etag, at)| (id, etag, *at)))
+    }
+}
 
 /// A group that every read so far has shown without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -224,6 +265,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::testing::described;
 
     fn at(seconds: u64) -> Moment {
         Moment::after_start(Duration::from_secs(seconds))
@@ -256,6 +298,32 @@ mod tests {
             let id = seen.unwrap_or_else(|| GroupId::new("cg_1"));
             assert_eq!(memory.unowned_for(&id, at(second)), Duration::from_secs(unowned_for), "at {second} s");
         }
+    }
+
+    #[test]
+    fn a_version_that_was_replaced_is_outdated_for_a_settle_window_and_in_no_other_group() {
+        let window = Duration::from_mins(1);
+        let group = |id: &str, etag: &str| {
+            let group = described("edge").group;
+            Group { id: GroupId::new(id), etag: Etag::new(etag), ..group }
+        };
+        let mut replaced = Replaced::default();
+        replaced.add(&group("cg_1", "E1"), Some(&Etag::new("E2")), at(100));
+        replaced.add(&group("cg_1", "E2"), Some(&Etag::new("E3")), at(110));
+        let shows = |replaced: &Replaced, id, etag, second| replaced.shows_in(&group(id, etag), window, at(second));
+        for (id, etag, second, is_outdated) in [
+            ("cg_1", "E1", 111, true),
+            ("cg_1", "E2", 169, true),
+            ("cg_1", "E1", 160, false),
+            ("cg_1", "E3", 111, false),
+            ("cg_2", "E1", 111, false),
+        ] {
+            assert_eq!(shows(&replaced, id, etag, second), is_outdated, "{id} {etag} at {second} s");
+        }
+        replaced.add(&group("cg_1", "E3"), Some(&Etag::new("E1")), at(120));
+        assert!(!shows(&replaced, "cg_1", "E1", 121), "made once more");
+        replaced.add(&group("cg_2", "E1"), None, at(130));
+        assert!(shows(&replaced, "cg_2", "E1", 131) && !shows(&replaced, "cg_1", "E3", 131));
     }
 
     #[test]

@@ -296,6 +296,7 @@ fn decide<C>(
             memory.found(false, now);
         }
         Observed::NotLooked
+        | Observed::Outdated
         | Observed::Settled(_)
         | Observed::NeverThere
         | Observed::Unsettled(..)

@@ -26,6 +26,8 @@ use crate::{
 pub enum Observed {
     /// The intent asks for no look, or nothing but the next list can bring news of our own last write.
     NotLooked,
+    /// The group, by a read that is older than a change of ours that was answered: it says nothing about what is so now.
+    Outdated,
     /// Unchanged since the last full read, but for the deployment status.
     Settled(Summary),
     /// No group of that name, and none was ever recorded: nobody needed to ask CloudFront.
@@ -122,8 +124,19 @@ pub async fn observe<C: CloudFront>(
     let settled_at = memory.claims_settled_at(around.policy.settle_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, known, around.port).await? else {
-        return Ok(Observed::NotFound(absence(name, fresh, settled_at, memory, around)));
+        let may_be_new = !deleting && around.clock.moment() < settled_at;
+        if may_be_new && known.id().is_some() && memory.last_claim > Moment::START {
+            return Ok(Observed::Outdated);
+        }
+        return Ok(Observed::NotFound(match absence(name, fresh, settled_at, memory, around) {
+            // Both answers may be older than the group, if an earlier process created it just before it ended.
+            Absence::Confirmed if may_be_new => Absence::Reported,
+            absence => absence,
+        }));
     };
+    if memory.replaced.shows_in(&described.group, around.policy.settle_window, around.clock.moment()) {
+        return Ok(Observed::Outdated);
+    }
     let described = known.completed(described, around.snapshot);
     let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
     let owner = match whose(&described, known, around) {

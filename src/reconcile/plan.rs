@@ -57,6 +57,8 @@ pub enum Mutation {
 pub enum Finding {
     /// Nothing was looked at.
     NotLooked,
+    /// What was read is older than a change of ours, and no basis for anything.
+    Outdated,
     /// Nothing but the deployment status can be news.
     Listed(Summary),
     /// Equal to the spec; whether it is rolled out is CloudFront's business.
@@ -329,6 +331,7 @@ pub struct AdoptionObstacle {
 pub fn plan(intent: &Intent, observed: Observed, known: &Known<'_>, policy: &Policy) -> Plan {
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
+        (_, Observed::Outdated) => Finding::Outdated.into(),
         (Intent::Protected, observed) => protect(observed, known),
         (_, Observed::Unsettled(left, elsewhere)) => Finding::Blocked(Block::ClaimMayLand(left, elsewhere)).into(),
         (Intent::Absent { farewell: Farewell::Leave, .. }, observed) => {
@@ -406,7 +409,11 @@ fn remains(observed: &Observed) -> Remains {
             Remains::MarkedGroup(described.group.config.enabled)
         }
         Observed::Found { .. } => Remains::Group,
-        Observed::NotLooked | Observed::Settled(_) | Observed::Unsettled(..) | Observed::Unreadable => Remains::Unknown,
+        Observed::NotLooked
+        | Observed::Outdated
+        | Observed::Settled(_)
+        | Observed::Unsettled(..)
+        | Observed::Unreadable => Remains::Unknown,
     }
 }
 
@@ -427,6 +434,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     let refused = members::still_refused(known.refused(), &wanted, &differing);
     let (ignored, open) = tried_once(&refused, &differing);
     let (set, remove) = tag_changes(desired, &described.tags, &known.tags_sent_to(&described.group));
+    let set = known.tags_to_set(set, &described.group);
     let tags = if set.is_empty() && remove.is_empty() { TagsLeft::None } else { TagsLeft::Some };
 
     let names = refused.iter().map(|refused| refused.member).collect();

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     Event, Known, Outcome, Severity, Surroundings,
-    backoff::jitter,
+    backoff::{Pace, jitter},
     conclude::kept_list,
     conclusion::{Change, Conclusion, InStep, Next, Sight},
     desired::Intent,
@@ -43,7 +43,7 @@ pub fn outcome<C>(
     events.extend(news(&conclusion, &events, known));
     events.extend(kept_list_is_new(&conclusion, &status, intent, known));
     let drift = new_drift(&conclusion, known);
-    let failed = matches!(conclusion.next, Next::Backoff(_));
+    let failed = matches!(conclusion.next, Next::Backoff(_) | Next::ReadAgain);
     memory.failures = match (failed, &conclusion.error) {
         (true, _) => memory.failures.saturating_add(1),
         // Refused, and something else is tried at once: nothing has succeeded yet.
@@ -120,13 +120,15 @@ fn requeue<C>(
 ) -> Duration {
     let (policy, now) = (around.policy, around.clock.moment());
     let was_due = memory.deep_check_due() <= now;
-    if conclusion.error.is_none() && (was_due || matches!(conclusion.sight, Sight::Group(_))) {
+    let was_read = conclusion.error.is_none() && conclusion.next != Next::ReadAgain;
+    if was_read && (was_due || matches!(conclusion.sight, Sight::Group(_))) {
         let interval = policy.deep_check_interval;
         memory.deep_check_at = Some(now + interval.mul_f64(0.9 + 0.2 * jitter(&(&known.uid, now))));
     }
     match conclusion.next {
         Next::Now => Duration::ZERO,
         Next::After(pause) => pause,
+        Next::ReadAgain => Pace::Soon.delay(memory.failures, &known.uid),
         Next::WithTheList => policy.sweep_interval_active,
         Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
         // A tenant that comes has no traffic until it is noticed.
@@ -179,7 +181,7 @@ fn next_status<C>(
         next.refused.clear();
     }
     set(&mut next.attached_anycast_ip_list_id, &conclusion.attached);
-    if conclusion.attached == Change::Keep && known.tags_are_settled && matches!(conclusion.sight, Sight::Group(_)) {
+    if conclusion.attached == Change::Keep && known.tags_are_settled() && matches!(conclusion.sight, Sight::Group(_)) {
         // Others detached it, or put theirs in its place.
         let attached = next.anycast_ip_list_id.as_ref();
         next.attached_anycast_ip_list_id = next.attached_anycast_ip_list_id.filter(|ours| Some(ours) == attached);

@@ -140,7 +140,7 @@ impl Trouble {
             Self::AnycastIpListNotFound(..) => (Reason::AnycastIpListNotFound, Standing::Reconciling, Pace::Slow),
             Self::Ipv4OnlyList(..) => (Reason::InvalidArgument, Standing::Stalled, Pace::Slow),
             Self::Api(error) | Self::MayHaveTagged(_, error) => match error.class {
-                ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Budget),
+                ErrorClass::Throttled => (Reason::Throttled, Standing::Reconciling, Pace::Soon),
                 ErrorClass::ServiceUnavailable if bug!(OutageIsStalled) => {
                     (Reason::ServiceUnavailable, Standing::Stalled, Pace::Slow)
                 }

@@ -67,7 +67,7 @@ use crate::{
     clock::Clock,
     cloudfront::{
         fence::{Fence, Refused},
-        queue::{CallQueue, Class},
+        queue::CallQueue,
         sdk::{Endpoint, Sdk},
     },
     orphans::Scope,
@@ -144,8 +144,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let installation = tokio::select! {
         () = &mut stop => return Ok(()),
         died = background.ended() => return Err(RunError::Died(died)),
-        installation = identity::read(client.clone(), &args.identity_namespace) => installation,
-        never = pulse.beat() => match never {},
+        installation = pulse.beside(identity::read(client.clone(), &args.identity_namespace)) => installation,
     };
     let policy = policy(&args, installation);
     let context = Arc::new(Context {
@@ -164,7 +163,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         gate: gate(term.clone(), lists.clone(), draining.clone()).boxed().shared(),
     });
     let scope = scope(&policy);
-    let (for_lists, for_orphans) = (port.clone(), port.in_class(Class::Rest));
+    let (for_lists, for_orphans) = (port.clone(), port.in_background());
     let for_one_list = move || {
         let port = for_lists.clone();
         async move { port.for_one_list().await }
@@ -178,13 +177,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
             () = begun.begun().then(|()| sweep) => {}
         }
     });
-    let passes = async {
-        let passes = controllers::run(watches, &context, draining);
-        tokio::select! {
-            () = passes => {}
-            never = pulse.beat() => match never {},
-        }
-    };
+    let passes = pulse.beside(controllers::run(watches, &context, draining));
     let mut election = election(&args, config, &fence)?;
     let ended = {
         let passes = passes.shared();

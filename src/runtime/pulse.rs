@@ -7,6 +7,7 @@
 
 use std::{
     convert::Infallible,
+    future::Future,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -52,8 +53,15 @@ impl Pulse {
         Self { last: Mutex::new(Instant::now()), fence, call_timeout }
     }
 
-    /// Beats for as long as the task that awaits it turns.
-    pub async fn beat(&self) -> Infallible {
+    /// Does this work, and beats for as long as the task that awaits it turns: a work that blocks it silences the pulse as well.
+    pub async fn beside<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.beat() => match never {},
+        }
+    }
+
+    async fn beat(&self) -> Infallible {
         loop {
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             sleep(INTERVAL).await;
@@ -72,6 +80,8 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use futures::FutureExt;
     use tokio::time::advance;
 
@@ -82,13 +92,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_task_that_stands_still_is_noticed_and_one_that_turns_is_not() {
         let pulse = Pulse::new(Fence::default(), CALL_TIMEOUT);
-        let mut beats = Box::pin(pulse.beat());
+        let mut work = Box::pin(pulse.beside(pending::<()>()));
         for _ in 0..100 {
-            assert!(beats.as_mut().now_or_never().is_none());
+            assert!(work.as_mut().now_or_never().is_none());
             assert_eq!(pulse.stuck(), None);
             advance(INTERVAL).await;
         }
-        advance(LOST_AFTER + INTERVAL).await;
+        // Nobody turns to it any more, while the other tasks of the process go on.
+        for _ in 0..40 {
+            advance(INTERVAL).await;
+            tokio::task::yield_now().await;
+        }
         assert!(matches!(pulse.stuck(), Some(Stuck::Controllers(_))));
     }
 
@@ -97,7 +111,7 @@ mod tests {
         let fence = Fence::default();
         fence.open();
         let pulse = Pulse::new(fence.clone(), CALL_TIMEOUT);
-        let mut beats = Box::pin(pulse.beat());
+        let mut beats = Box::pin(pulse.beside(pending::<()>()));
         let operation = Operation::GetConnectionGroup;
         let ((), call) = fence.scope().begin(operation, std::future::ready(())).await;
         let (mut elapsed, longest) = (Duration::ZERO, CALL_TIMEOUT + STUCK_AFTER);

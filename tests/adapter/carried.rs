@@ -65,8 +65,8 @@ async fn a_fallback_that_cloudfront_refuses_does_not_hold_up_the_emergency_switc
     let group = group_with_a_fallback(&admin, &port).await?;
     let code = "InvalidArgument".to_owned();
     let fault = Fault::Error { status: 400, code, message: String::new(), when: Moment::Before };
-    let operation = Operation::UpdateConnectionGroup.into();
-    let refused = |times| FaultRule { operation, target: None, skip: 0, times, fault: fault.clone() };
+    let operation = Operation::UpdateConnectionGroup;
+    let refused = |times| FaultRule { times, ..FaultRule::new(operation, fault.clone()) };
     admin.add_fault(&refused(Some(1))).await?;
     port.update(&group, &off(&group)).await.unwrap();
     assert!(!admin.group("edge").await?.unwrap().resource.enabled);

@@ -95,6 +95,25 @@ async fn a_change_whose_credentials_come_after_the_right_to_act_has_lapsed_is_no
 }
 
 #[tokio::test]
+async fn a_call_is_known_to_be_in_flight_until_it_is_answered() {
+    let (admin, url) = simulator(Switches::default()).await;
+    let fence = Fence::default();
+    fence.open();
+    let sdk = fenced(unlimited(), &url, credentials(), &fence);
+    let held = admin.hold_once(Operation::ListConnectionGroups, Moment::Before).await.unwrap();
+    let list = tokio::spawn({
+        let sdk = sdk.clone();
+        async move { sdk.list().await }
+    });
+    admin.wait_until_held(held, PATIENCE).await.unwrap();
+    let in_flight = fence.oldest_call().map(|(operation, _)| operation.as_str());
+    assert_eq!(in_flight, Some("ListConnectionGroups"));
+    admin.release(held).await.unwrap();
+    timeout(PATIENCE, list).await.expect("it is answered").unwrap().unwrap();
+    assert_eq!(fence.oldest_call(), None);
+}
+
+#[tokio::test]
 async fn the_answer_to_a_change_is_used_although_the_process_was_told_to_end_meanwhile() {
     let (admin, url) = simulator(Switches::default()).await;
     let fence = Fence::default();

@@ -160,8 +160,8 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     admin.edit_group("first", &off).await?;
     let code = "ServiceUnavailable".to_owned();
     let fault = Fault::Error { status: 503, code, message: String::new(), when: Moment::Before };
-    let operation = Operation::ListConnectionGroups.into();
-    admin.add_fault(&FaultRule { operation, target: None, skip: 1, times: Some(1), fault }).await?;
+    let operation = Operation::ListConnectionGroups;
+    admin.add_fault(&FaultRule { skip: 1, times: Some(1), ..FaultRule::new(operation, fault) }).await?;
     let failed = next(&mut sweeps, &mut lists).await;
     assert!(failed.trouble.is_some(), "the second page failed");
     assert!(Arc::ptr_eq(&failed.snapshot.unwrap(), &complete), "the last complete list stays");

@@ -7,6 +7,7 @@ mod answers;
 mod calls;
 mod carried;
 mod describe;
+mod done;
 mod ending;
 mod list;
 mod remote;

@@ -7,10 +7,10 @@ use cloudfront_simulator::{
     admin::{Fault, NewGroup, Operation},
 };
 use connection_group_operator::cloudfront::{
-    self, CloudFront, ErrorClass, GroupName, Lookup, Members,
+    self, Arn, CloudFront, ErrorClass, GroupName, Lookup, Members,
     queue::{CallQueue, Class},
 };
-use futures::FutureExt;
+use futures::{FutureExt, poll};
 use testbed::Result;
 
 use crate::connected_through;
@@ -43,6 +43,26 @@ async fn the_reads_of_a_change_and_the_change_are_made_in_one_turn() -> Result<(
     let next = queue.reserve(Class::SwitchOff);
     assert!(next.turn(cloudfront::Operation::GetConnectionGroup).now_or_never().is_none());
     Ok(())
+}
+
+/// The classes of those that wait.
+fn waiting(queue: &CallQueue) -> Vec<Class> {
+    queue.depths().into_iter().filter(|depth| depth.waiting > 0).map(|depth| depth.class).collect()
+}
+
+#[tokio::test]
+async fn a_list_waits_among_lists_and_what_nobody_waits_for_behind_everything() {
+    let queue = slow();
+    queue.reserve(Class::Asked).admit(cloudfront::Operation::GetConnectionGroup).await.unwrap();
+    let (_admin, port) = connected_through(queue.clone(), Switches::default()).await;
+    let mut list = Box::pin(port.for_one_list());
+    assert!(poll!(&mut list).is_pending());
+    assert_eq!(waiting(&queue), [Class::Inventory]);
+    drop(list);
+    let (in_background, arn) = (port.in_background(), Arn::new("arn"));
+    let mut tags = Box::pin(in_background.tags(&arn));
+    assert!(poll!(&mut tags).is_pending());
+    assert_eq!(waiting(&queue), [Class::Rest]);
 }
 
 #[tokio::test]

@@ -63,8 +63,8 @@ async fn many_calls_under_way_in_several_namespaces_are_finished_after_sigterm_a
     let other = Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &other).await?;
     let other = other.metadata.name.expect("a name was generated");
     let held = Fault::Hold { when: Moment::After };
-    let operation = Operation::CreateConnectionGroup.into();
-    let rule = FaultRule { operation, target: None, skip: 0, times: None, fault: held };
+    let operation = Operation::CreateConnectionGroup;
+    let rule = FaultRule::new(operation, held);
     let held = bed.simulator.admin.add_fault(&rule).await?;
     let patient = ["--aws-call-timeout=30s", "--create-settle-window=30s"];
     let mut operator = steps::operator(&bed).args(patient).args(["--watch-namespace", &other]).start().await?;

@@ -60,7 +60,7 @@ async fn what_a_pass_finds_late_about_an_object_that_is_gone_is_not_told_of_the_
     for (name, operation) in table {
         let fault = Fault::Hold { when: Moment::After };
         let target = Some(name.to_owned());
-        let rule = FaultRule { operation: operation.into(), target, skip: 0, times: Some(1), fault };
+        let rule = FaultRule { target, times: Some(1), ..FaultRule::new(operation, fault) };
         let fault = admin.add_fault(&rule).await?;
         steps::create(&bed, name, json!({ "tags": { "of": "the old" } })).await?;
         if operation != Operation::CreateConnectionGroup {

@@ -137,7 +137,7 @@ async fn run(disturbance: Disturbance) -> Result<usize> {
     for Point { name, operation, moment: when, .. } in points() {
         if disturbance == Disturbance::Killed {
             let fault = Fault::Hold { when };
-            let rule = FaultRule { operation: operation.into(), target: Some(name), skip: 0, times: Some(1), fault };
+            let rule = FaultRule { target: Some(name), times: Some(1), ..FaultRule::new(operation, fault) };
             held.push(admin.add_fault(&rule).await?);
         }
     }

@@ -67,7 +67,7 @@ async fn an_object_without_room_is_told_of_tried_ever_slower_and_holds_up_no_oth
     for (name, annotation) in [("full", longest), ("room", longest - 400)] {
         objects.create(&PostParams::default(), &padded(name, LABELS, annotation)).await?;
     }
-    let operator = steps::operator(&bed).start().await?;
+    let operator = steps::calm_operator(&bed).start().await?;
     steps::create(&bed, "plain", json!({})).await?;
     steps::ready(&bed, "plain").await?;
     refusals(&operator, "room", 1).await?;

@@ -11,7 +11,7 @@ use crate::steps::{self, PATIENCE};
 #[tokio::test]
 async fn an_applied_object_becomes_ready_with_one_create_and_otherwise_only_lists() -> Result<()> {
     let bed = steps::bed().await?;
-    let _operator = steps::operator(&bed).start().await?;
+    let _operator = steps::calm_operator(&bed).start().await?;
     bed.apply(&steps::manifest("edge", &json!({ "tags": { "team": "edge" } })).to_string()).await?;
     bed.kubectl(&["wait", "--for=condition=Ready", "--timeout=30s", "cfcg/edge"]).await?;
 
@@ -28,7 +28,7 @@ async fn an_applied_object_becomes_ready_with_one_create_and_otherwise_only_list
 async fn each_edit_is_one_update_with_the_etag_before_it_that_says_how_the_whole_group_is_to_be() -> Result<()> {
     let bed = steps::bed().await?;
     let list = bed.simulator.admin.create_list(&NewList::named("ips", IpAddressType::Dualstack)).await?.id;
-    let _operator = steps::operator(&bed).start().await?;
+    let _operator = steps::calm_operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     let mut before = steps::ready(&bed, "edge").await?.status.expect("a status");
     let edits = [
@@ -112,7 +112,7 @@ async fn a_deletion_waits_for_tenants_and_then_takes_group_and_object_away() -> 
 async fn the_finalizer_is_stored_before_cloudfront_is_asked_to_create() -> Result<()> {
     let bed = steps::bed().await?;
     let held = bed.simulator.admin.hold_once(Operation::CreateConnectionGroup, Moment::Before).await?;
-    let _operator = steps::operator(&bed).start().await?;
+    let _operator = steps::calm_operator(&bed).start().await?;
     let created = steps::create(&bed, "edge", json!({})).await?;
     assert_eq!(created.finalizers(), Vec::<String>::new());
     bed.simulator.admin.wait_until_held(held, PATIENCE).await?;
@@ -143,7 +143,7 @@ async fn the_finalizers_of_others_survive_ours() -> Result<()> {
 #[tokio::test]
 async fn a_requested_reconcile_reads_the_group_and_is_acknowledged_in_status() -> Result<()> {
     let bed = steps::bed().await?;
-    let _operator = steps::operator(&bed).start().await?;
+    let _operator = steps::calm_operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     let generation = steps::ready(&bed, "edge").await?.metadata.generation;
     // What no list shows.

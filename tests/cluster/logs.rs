@@ -8,7 +8,7 @@ use crate::{journal, steps, steps::PATIENCE};
 #[tokio::test]
 async fn every_log_line_is_json_and_those_of_a_pass_say_which_object_and_which_call() -> Result<()> {
     let bed = steps::bed().await?;
-    let operator = steps::operator(&bed).args(["--log-level=debug"]).start().await?;
+    let operator = steps::calm_operator(&bed).args(["--log-level=debug"]).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     steps::ready(&bed, "edge").await?;
     let created = wait_until(PATIENCE, "the line of the Create", async || {

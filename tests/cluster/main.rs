@@ -23,6 +23,7 @@ mod memory;
 mod metrics;
 mod namespaces;
 mod queue;
+mod ratios;
 mod relay;
 mod resource;
 mod restarts;

@@ -186,8 +186,8 @@ async fn calls_are_refused(bed: &Testbed, operator: &Operator) -> Result<()> {
     ];
     for (name, fault, reason, metric) in table {
         let before = scrape(operator).await?;
-        let (operation, target) = (Operation::CreateConnectionGroup.into(), Some(name.to_owned()));
-        bed.simulator.admin.add_fault(&FaultRule { operation, target, skip: 0, times: None, fault }).await?;
+        let (operation, target) = (Operation::CreateConnectionGroup, Some(name.to_owned()));
+        bed.simulator.admin.add_fault(&FaultRule { target, ..FaultRule::new(operation, fault) }).await?;
         steps::create(bed, name, json!({})).await?;
         steps::settled(bed, name, reason).await?;
         let state = format!("type=Ready,status=False,reason={reason}");

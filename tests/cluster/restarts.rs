@@ -64,7 +64,7 @@ async fn killed_at_any_call_of_a_deletion_it_ends_the_deletion_after_a_restart()
         steps::create(&bed, name, json!({})).await?;
         let fault = Fault::Hold { when: moment };
         let target = Some(name.to_owned());
-        let rule = FaultRule { operation: operation.into(), target, skip: 0, times: Some(1), fault };
+        let rule = FaultRule { target, times: Some(1), ..FaultRule::new(operation, fault) };
         faults.push(admin.add_fault(&rule).await?);
     }
     for (name, ..) in cases {
@@ -91,7 +91,7 @@ async fn told_to_end_it_finishes_the_call_under_way_begins_no_other_and_exits_wi
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await?;
-    let mut operator = steps::operator(&bed).start().await?;
+    let mut operator = steps::calm_operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     admin.wait_until_held(held, PATIENCE).await?;
 

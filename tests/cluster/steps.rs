@@ -23,6 +23,12 @@ pub fn operator(bed: &Testbed) -> OperatorBuilder {
     hurried(bed.operator())
 }
 
+/// An operator that lists while something is rolled out, and else not again: at rest, time alone brings no call. Not started yet.
+pub fn calm_operator(bed: &Testbed) -> OperatorBuilder {
+    let args = ["--sweep-interval=1h", "--sweep-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"];
+    bed.operator().args(args)
+}
+
 /// The same operator, but in a hurry.
 pub fn hurried(operator: OperatorBuilder) -> OperatorBuilder {
     operator.args(["--sweep-interval=1s", "--sweep-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"])
@@ -62,14 +68,24 @@ pub async fn get(bed: &Testbed, name: &str) -> Result<ConnectionGroup> {
 
 /// Waits until the newest spec of an object is Ready.
 pub async fn ready(bed: &Testbed, name: &str) -> Result<ConnectionGroup> {
+    ready_within(bed, name, PATIENCE).await
+}
+
+/// The same, with another patience.
+pub async fn ready_within(bed: &Testbed, name: &str, patience: Duration) -> Result<ConnectionGroup> {
     let is_ready = |object: &ConnectionGroup| is_current(object) && ready_condition(object).status == "True";
-    wait_for(&bed.api().await?, name, PATIENCE, &format!("{name} to be Ready"), is_ready).await
+    wait_for(&bed.api().await?, name, patience, &format!("{name} to be Ready"), is_ready).await
 }
 
 /// Waits until the newest spec of an object is in the state that has this reason.
 pub async fn settled(bed: &Testbed, name: &str, reason: &str) -> Result<ConnectionGroup> {
+    settled_within(bed, name, reason, PATIENCE).await
+}
+
+/// The same, with another patience.
+pub async fn settled_within(bed: &Testbed, name: &str, reason: &str, patience: Duration) -> Result<ConnectionGroup> {
     let met = |object: &ConnectionGroup| is_current(object) && ready_condition(object).reason == reason;
-    wait_for(&bed.api().await?, name, PATIENCE, &format!("{name} to be {reason}"), met).await
+    wait_for(&bed.api().await?, name, patience, &format!("{name} to be {reason}"), met).await
 }
 
 /// Whether the status of an object speaks of its newest spec.

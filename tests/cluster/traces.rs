@@ -89,7 +89,7 @@ fn parent<'a>(spans: &'a [Span], child: &Span) -> Option<&'a Span> {
 #[tokio::test]
 async fn a_pass_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Result<()> {
     let (bed, collector) = (steps::bed().await?, Collector::start().await);
-    let operator = traced(steps::operator(&bed), &collector.endpoint, "100")
+    let operator = traced(steps::calm_operator(&bed), &collector.endpoint, "100")
         .args(["--log-level=trace"])
         .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         .env("AWS_SESSION_TOKEN", TOKEN)

@@ -79,9 +79,9 @@ async fn an_answer_that_cannot_be_read_is_said_so_and_heals() -> Result<()> {
     let bed = steps::bed().await?;
     let _operator = steps::operator(&bed).start().await?;
     for (name, fault, ..) in &table {
-        let operation = Operation::CreateConnectionGroup.into();
+        let operation = Operation::CreateConnectionGroup;
         let target = Some((*name).to_owned());
-        let rule = FaultRule { operation, target, skip: 0, times: None, fault: fault.clone() };
+        let rule = FaultRule { target, ..FaultRule::new(operation, fault.clone()) };
         bed.simulator.admin.add_fault(&rule).await?;
         steps::create(&bed, name, json!({})).await?;
     }
@@ -158,7 +158,7 @@ async fn tenants_or_tags_that_are_cut_off_on_their_way_let_no_group_be_disabled_
         admin.create_tenant(&NewTenant::behind(name, format!("shop-behind-{name}"))).await?;
         let target = admin.group(name).await?.map(|group| group.resource.id);
         let fault = raw(200, "text/xml", body);
-        admin.add_fault(&FaultRule { operation: operation.into(), target, skip: 0, times: None, fault }).await?;
+        admin.add_fault(&FaultRule { target, ..FaultRule::new(operation, fault) }).await?;
     }
     let before = admin.state().await?.groups;
     for (name, ..) in table {

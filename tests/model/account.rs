@@ -32,7 +32,7 @@ impl State {
     /// Get may be answered from any past; lists and tags from that of the last minute, which is what the operator assumes of them.
     pub fn lagging<T>(&mut self, (read_lag, tag_lag): (Millis, Millis), act: impl FnOnce(&mut Self) -> T) -> T {
         let prompt = *self.account.switches();
-        self.account.set_switches(Switches { read_lag, tag_lag, ..prompt });
+        self.account.set_switches(Switches { read_lag, list_lag: read_lag, tag_lag, ..prompt });
         let done = act(self);
         self.account.set_switches(prompt);
         done

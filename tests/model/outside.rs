@@ -94,7 +94,7 @@ pub fn interfere(state: &mut State, what: Outside) -> bool {
         (Outside::TenantComes, Some(_)) if state.account.tenants().is_empty() => {
             state.account.outside_create_tenant(now, NewTenant::behind(&*state.name, "shop")).is_ok()
         }
-        (Outside::TenantGoes, _) => state.account.outside_delete_tenant("shop").is_ok(),
+        (Outside::TenantGoes, _) => state.account.outside_delete_tenant(now, "shop").is_ok(),
         (Outside::ForgesStatus, _) => forge(state, |status, state| {
             let neighbour = state.neighbours.first()?;
             status.id = Some(neighbour.resource.id.clone());

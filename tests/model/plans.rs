@@ -44,7 +44,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
 }
 
 /// Every plan there is.
-pub const ALL: [&str; 40] = [
+pub const ALL: [&str; 41] = [
     "Create",
     "Adopt",
     "Mark",
@@ -57,6 +57,7 @@ pub const ALL: [&str; 40] = [
     "Delete",
     "Disown",
     "NotLooked",
+    "Outdated",
     "Listed",
     "UpToDate",
     "Mirrored",
@@ -105,6 +106,7 @@ const fn name(plan: &Plan) -> &'static str {
         },
         Plan::Conclude(finding) => match finding {
             Finding::NotLooked => "NotLooked",
+            Finding::Outdated => "Outdated",
             Finding::Listed(_) => "Listed",
             Finding::UpToDate(_) => "UpToDate",
             Finding::Mirrored(..) => "Mirrored",

@@ -292,8 +292,10 @@ impl State {
         &self.objects[self.operators[operator].object]
     }
 
+    /// The group of that name. The account is not asked for the name alone, by which it may find another one, whose id that is.
     pub fn group(&self) -> Option<Shown> {
-        self.account.group(self.timestamp(), &self.name).map(|group| group.resource)
+        let mut groups = self.account.groups(self.timestamp()).into_iter().map(|group| group.resource);
+        groups.find(|group| group.name == *self.name)
     }
 
     /// The last call that the operator's pass, in flight or just ended, had answered.

@@ -69,6 +69,7 @@ fn our_own_group_that_used_up_the_quota_is_found() {
     world.fail(ListConnectionGroups, Fault::Stale);
     world.settle_within(SOON, 5);
     assert_eq!(world.mutations(), [CreateConnectionGroup, CreateConnectionGroup]);
+    assert!(!world.event_reasons().contains(&"QuotaExceeded"), "it is found by the reconcile that was refused");
     assert_eq!((world.ready().1.as_str(), world.group_count()), ("Deployed", 1));
 }
 
@@ -144,9 +145,11 @@ fn a_delete_whose_answer_was_lost_ends_well() {
     let mut world = World::new(spec());
     world.settle();
     world.sweep();
+    world.calls();
     world.delete();
     world.fail(DeleteConnectionGroup, Fault::AnswerLost);
     world.settle_within(SOON, 20);
+    assert_eq!(world.mutations(), [UpdateConnectionGroup, DeleteConnectionGroup], "it is not sent again");
     assert_eq!(world.group(), None);
     assert_eq!(world.event_reasons().last(), Some(&"Deleted"));
 }

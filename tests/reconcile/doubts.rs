@@ -15,14 +15,19 @@ use serde_json::{Map, Value, json};
 use crate::world::{PROPAGATION, World, spec};
 
 /// The first two only give the account its numbers. What answers leave out is told on the wire: `unstated.rs`, here and in `tests/adapter`.
-const NO_DOUBT: [&str; 3] = ["account_id", "seed", "left_out"];
+const NO_DOUBT: [&str; 4] = ["account_id", "seed", "left_out", "done_answer"];
 
 /// Each setting that is not the default, as the admin path takes it.
 fn settings() -> Vec<Value> {
     vec![
         json!({"propagation": "0s"}),
         json!({"propagation": "20m"}),
+        json!({"status_flap": "1m"}),
         json!({"read_lag": "5s"}),
+        // Longer than from one reconcile to the next, and longer than from one edit to the next.
+        json!({"read_lag": "50s", "list_lag": "50s", "tag_lag": "50s", "tenant_lag": "50s"}),
+        json!({"past_versions": 3}),
+        json!({"name_reuse_delay": "5m"}),
         json!({"tag_lag": "30s"}),
         json!({"list_lag": "30s"}),
         json!({"tenant_lag": "30s"}),
@@ -52,6 +57,10 @@ fn settings() -> Vec<Value> {
         json!({"default_group_deletion": "access-denied"}),
         json!({"default_group_deletion": "illegal-delete"}),
         json!({"default_group_deletion": "invalid-argument"}),
+        json!({"unknown_list": "invalid-argument"}),
+        json!({"full_list": "invalid-argument"}),
+        json!({"ipv6_on_ipv4_list": "unsupported-operation"}),
+        json!({"ipv6_on_ipv4_list": "resource-in-use"}),
         json!({"write_precedence": "state-first"}),
         json!({"if_match_star": "accept"}),
         json!({"implausible_if_match": "invalid-if-match-version"}),
@@ -59,6 +68,8 @@ fn settings() -> Vec<Value> {
         json!({"create_echoes_tags": false}),
         json!({"get_echoes_tags": true}),
         json!({"rate": 1, "burst": 5}),
+        json!({"rate": 1, "burst": 5, "throttling": "too-many-requests"}),
+        json!({"rate": 1, "burst": 5, "throttling": "slow-down"}),
     ]
 }
 

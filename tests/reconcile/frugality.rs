@@ -7,8 +7,15 @@ use std::{
 
 use connection_group_operator::{
     clock::Clock,
-    cloudfront::Operation::{CreateConnectionGroup, GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup},
+    cloudfront::{
+        ErrorClass,
+        Operation::{
+            CreateConnectionGroup, GetConnectionGroup, ListConnectionGroups, ListTagsForResource, UpdateConnectionGroup,
+        },
+    },
 };
+
+use port::Fault;
 
 use crate::world::{PROPAGATION, World, spec};
 
@@ -71,9 +78,11 @@ fn without_lists_objects_are_read_one_by_one_now_and_then() {
         }
         world.advance(world.policy.sweep_interval * 4);
         world.calls();
-        let outcome = world.pass();
-        assert_eq!(world.sorted_calls(), [GetConnectionGroup, ListTagsForResource], "{lists_never_came}");
-        assert!(outcome.requeue <= world.policy.sweep_interval * 5);
+        world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
+        world.go_on_for(Duration::from_hours(1), |_| {});
+        let (gets, others) = world.calls().into_iter().partition::<Vec<_>, _>(|call| *call == GetConnectionGroup);
+        assert!((11..=13).contains(&gets.len()), "{lists_never_came}: {} reads in an hour", gets.len());
+        assert!(others.iter().all(|call| [ListTagsForResource, ListConnectionGroups].contains(call)), "{others:?}");
     }
 }
 

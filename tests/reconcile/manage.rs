@@ -12,7 +12,7 @@ use connection_group_operator::cloudfront::{
 };
 use port::Fault;
 
-use crate::world::{PROPAGATION, World, marks, spec};
+use crate::world::{PROPAGATION, SOON, World, marks, spec};
 
 #[test]
 fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() {
@@ -71,10 +71,11 @@ fn an_edit_is_one_update_of_all_members_with_the_etag_of_the_same_pass() {
     });
     world.pass();
     assert_eq!(world.mutations(), [UpdateConnectionGroup]);
-    let group = world.group().unwrap().resource;
-    assert_eq!((group.enabled, group.ipv6_enabled), (true, false));
+    let group = world.group().unwrap();
+    assert_eq!((group.resource.enabled, group.resource.ipv6_enabled), (true, false));
     assert_ne!(world.status().e_tag, before.e_tag);
-    world.settle();
+    assert_eq!(world.status().e_tag, Some(group.etag), "as the answer says");
+    world.settle_within(SOON, 2);
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
 }
 
@@ -139,7 +140,7 @@ fn a_412_is_healed_in_the_same_pass() {
     world.pass();
     assert!(!world.group().unwrap().resource.enabled);
     assert_eq!(world.mutations(), [UpdateConnectionGroup, UpdateConnectionGroup], "one refused, one done");
-    world.settle();
+    world.settle_within(SOON, 8);
     assert!(world.group().unwrap().resource.ipv6_enabled, "the other's change is put right as well");
 }
 
@@ -147,8 +148,10 @@ fn a_412_is_healed_in_the_same_pass() {
 fn a_group_that_was_read_as_different_and_cannot_be_read_again_is_not_called_ready() {
     let mut world = World::new(spec());
     world.settle();
-    world.edit(|spec| spec.ipv6_enabled = false);
-    world.settle();
+    // Somebody else changed it, and changed it back.
+    for ipv6_enabled in [Some(false), Some(true)] {
+        world.somebody_edits(GroupPatch { ipv6_enabled, ..GroupPatch::default() });
+    }
     world.sweep();
     world.request_reconcile("now");
     world.fail(GetConnectionGroup, Fault::Stale);
@@ -164,6 +167,7 @@ fn a_group_that_was_read_as_different_and_cannot_be_read_again_is_not_called_rea
 fn a_group_that_is_changed_again_and_again_is_left_for_later_and_never_given_up() {
     let mut world = World::new(spec());
     world.settle();
+    world.calls();
     world.edit(|spec| spec.enabled = false);
     for _ in 0..3 {
         world.fail(UpdateConnectionGroup, Fault::ChangedJustBefore);
@@ -171,7 +175,8 @@ fn a_group_that_is_changed_again_and_again_is_left_for_later_and_never_given_up(
     let outcome = world.pass();
     assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
     assert!(!outcome.requeue.is_zero());
-    world.settle();
+    assert_eq!(world.mutations(), [UpdateConnectionGroup; 3], "three tries in one reconcile, and no more");
+    world.settle_within(SOON, 12);
     assert_eq!(world.ready().1, "Disabled");
 }
 

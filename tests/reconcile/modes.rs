@@ -26,13 +26,23 @@ fn observing() -> World {
 #[test]
 fn observe_mirrors_a_group_and_never_writes() {
     let mut world = observing();
-    world.somebody_creates(|_| {});
+    world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
+    world.somebody_creates(|group| {
+        (group.enabled, group.ipv6_enabled) = (false, false);
+        group.tags.insert("team".into(), "shop".into());
+    });
+    let (before, tags) = (world.group().unwrap(), world.tags());
     world.sweep();
-    world.settle();
-    assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
-    assert_eq!(world.status().id, Some(world.group().unwrap().resource.id));
+    let status = world.settle();
+    assert_eq!(world.ready(), ("True".into(), "Disabled".into(), vec!["Drifted".into()]));
+    assert_eq!(
+        (status.enabled, status.ipv6_enabled),
+        (Some(false), Some(false)),
+        "as the group is, not as the spec says"
+    );
+    assert_eq!((status.id, status.e_tag), (Some(before.resource.id), Some(before.etag.clone())));
     assert_eq!(world.mutations(), []);
-    assert!(!world.tags().contains_key(OWNER));
+    assert_eq!((world.group().unwrap().etag, world.tags()), (before.etag, tags));
 }
 
 #[test]

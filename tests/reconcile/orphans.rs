@@ -5,13 +5,17 @@ use std::{
     time::Duration,
 };
 
-use cloudfront_simulator::admin::{GroupPatch, NewGroup};
+use cloudfront_simulator::{
+    Millis,
+    admin::{GroupPatch, NewGroup},
+};
 use connection_group_operator::{
     api::ConnectionGroup,
     cloudfront::{ErrorClass, GroupId, GroupName, Operation::ListTagsForResource},
     orphans::{Namespaces, Object, Objects, Orphan, Orphans, Scope},
     reconcile::ownership::Installation,
 };
+use jiff::SignedDuration;
 use port::Fault;
 
 use crate::world::{HERE, OWNER, World, now, spec};
@@ -27,6 +31,10 @@ fn scope() -> Scope {
 /// One sweep, a settle window after the last one, beside these objects.
 pub fn sweep(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
     world.advance(scope().settle_window);
+    sweep_now(world, orphans, objects)
+}
+
+fn sweep_now(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
     world.sweep();
     world.calls();
     let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
@@ -177,6 +185,25 @@ fn a_tag_that_shows_long_after_the_first_look_is_found() {
     world.advance(Duration::from_hours(1));
     look(&mut world, &mut orphans);
     assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+}
+
+#[test]
+fn an_orphan_is_found_within_two_hours_however_late_its_tags_show_and_whatever_the_clock_says() {
+    for lag in [0, 30, 90, 300, 1800].map(Duration::from_secs) {
+        for ahead in [-300, -2, 0, 2, 300].map(SignedDuration::from_mins) {
+            let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
+            world.switch(|switches| switches.tag_lag = Millis(u64::try_from(lag.as_millis()).unwrap()));
+            world.somebody_creates(|group| drop(group.tags.insert(OWNER.into(), "prod/platform/edge".into())));
+            world.wall_ahead = ahead;
+            world.advance(Duration::from_secs(10));
+            assert_eq!(sweep_now(&mut world, &mut orphans, &Objects::default()), BTreeMap::new());
+            let sweeps = (1..=122).find(|_| !look(&mut world, &mut orphans).is_empty());
+            assert!(sweeps.is_some(), "tags lag for {lag:?}, and the clock is {ahead:?} ahead");
+            if lag < scope().settle_window && ahead.is_zero() {
+                assert!(sweeps <= Some(3), "{sweeps:?} sweeps");
+            }
+        }
+    }
 }
 
 /// An object of that name, which names that group.

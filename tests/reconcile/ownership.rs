@@ -1,17 +1,23 @@
 //! Whose group is it: owner tags, adoption, and two objects for one name.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use cloudfront_simulator::{Account, admin::GroupPatch};
+use cloudfront_simulator::{
+    Account,
+    admin::{GroupPatch, NewGroup},
+};
 use connection_group_operator::{
     api::{AdoptionPolicy, DeletionPolicy},
-    cloudfront::Operation::TagResource,
+    cloudfront::{
+        ErrorClass,
+        Operation::{GetConnectionGroup, ListConnectionGroups, TagResource},
+    },
     reconcile::Finalizer,
 };
 
-use crate::world::{PROPAGATION, World, spec};
+use port::Fault;
 
-const OWNER: &str = "cloudfront.kube-operators.dev/owner";
+use crate::world::{OWNER, PROPAGATION, World, marks, spec};
 
 /// An old, unowned group of the object's name.
 pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
@@ -282,12 +288,49 @@ fn a_status_that_points_at_another_group_leads_nowhere() {
 
 #[test]
 fn a_name_that_reads_as_another_groups_id_does_not_reach_that_group() {
-    let mut world = World::new(spec());
-    let victim = cloudfront_simulator::admin::NewGroup::named("victim");
-    let victim = world.port.account(|account, now| account.outside_create_group(now, victim)).unwrap();
-    world.edit(|spec| spec.name = Some(victim.resource.id.clone()));
-    world.snapshot = None;
-    world.pass();
-    let after = world.port.account(|account, now| account.group(now, "victim")).unwrap();
-    assert_eq!(after.etag, victim.etag);
+    // Whatever the other group carries: it may even be one that this object made under another name.
+    for tags in [BTreeMap::new(), marks()] {
+        let mut world = World::new(spec());
+        world.policy.allow_adoption = true;
+        let victim = NewGroup { tags: tags.clone(), ..NewGroup::named("victim") };
+        let victim = world.port.account(|account, now| account.outside_create_group(now, victim)).unwrap().resource.id;
+        world.advance(Duration::from_hours(1));
+        let before = world.groups()[&victim].clone();
+        world.edit(|spec| {
+            spec.name = Some(victim.clone());
+            spec.adoption_policy = AdoptionPolicy::Always;
+            spec.enabled = false;
+            spec.tags.insert("team".into(), "edge".into());
+        });
+        // Without lists, every reconcile asks for the group by its name.
+        world.snapshot = None;
+        world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
+        world.settle_within(Duration::from_mins(10), 60);
+        assert!(world.calls().contains(&GetConnectionGroup));
+        assert_eq!(world.groups()[&victim], before, "{tags:?}");
+        world.faults_stop();
+        world.delete();
+        world.settle_within(Duration::from_mins(10), 60);
+        assert!(world.is_released(), "{}", world.message());
+        assert_eq!(world.groups(), [(victim, before)].into(), "{tags:?}");
+    }
+}
+
+#[test]
+fn an_id_on_record_that_is_refused_leads_to_the_group_of_the_objects_name_and_no_other_trouble_is_passed_over() {
+    let classes = [ErrorClass::AccessDenied, ErrorClass::InvalidArgument, ErrorClass::Unexpected];
+    for (class, passed_over) in classes
+        .map(|class| (class, true))
+        .into_iter()
+        .chain([(ErrorClass::Throttled, false), (ErrorClass::TimedOut, false)])
+    {
+        let mut world = World::new(spec());
+        world.settle();
+        world.object.status.as_mut().unwrap().id = Some("cg_forged".into());
+        world.edit(|spec| spec.enabled = false);
+        world.fail(GetConnectionGroup, Fault::Error(class));
+        world.calls();
+        world.pass();
+        assert_eq!(!world.group().unwrap().resource.enabled, passed_over, "{class:?}: {}", world.message());
+    }
 }

@@ -35,14 +35,14 @@ fn account(page_size: u32) -> (Account, Vec<AnycastIpListId>) {
 }
 
 /// What is asked, of groups and lists by their number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Ask {
     ByName(&'static str),
     /// By the id of one group and the ARN of another, perhaps.
     Known(usize, usize),
     Tags(usize),
     Create(&'static str, Option<usize>),
-    Update(usize, Option<bool>, Option<bool>, Option<Option<usize>>),
+    Update(usize, Option<bool>, Option<bool>, Wanted),
     Delete(usize),
     Tag(usize, &'static str),
     Untag(usize, &'static str),
@@ -51,7 +51,15 @@ enum Ask {
     All,
 }
 
-#[derive(Clone, Debug)]
+/// Which Anycast list an update wants.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    AsRead,
+    Nothing,
+    List(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Ask(Ask),
     Fail(Operation, Fault),
@@ -65,12 +73,14 @@ enum Step {
 fn ask() -> impl Strategy<Value = Ask> {
     let (name, number) = (|| select(&NAMES[..]), || 0..4_usize);
     let key = || select(vec!["team", "stage", ""]);
+    let wanted =
+        prop_oneof![2 => Just(Wanted::AsRead), 1 => Just(Wanted::Nothing), 1 => (0..3_usize).prop_map(Wanted::List)];
     prop_oneof![
         3 => name().prop_map(Ask::ByName),
         3 => (number(), number()).prop_map(|(id, arn)| Ask::Known(id, arn)),
         1 => number().prop_map(Ask::Tags),
         1 => (name(), any::<Option<bool>>()).prop_map(|(name, listed)| Ask::Create(name, listed.map(usize::from))),
-        3 => (number(), any::<Option<bool>>(), any::<Option<bool>>(), prop::option::of(prop::option::of(0..3_usize)))
+        3 => (number(), any::<Option<bool>>(), any::<Option<bool>>(), wanted)
             .prop_map(|(group, enabled, ipv6, list)| Ask::Update(group, enabled, ipv6, list)),
         2 => number().prop_map(Ask::Delete),
         1 => (number(), key()).prop_map(|(group, key)| Ask::Tag(group, key)),
@@ -126,8 +136,11 @@ fn call(ask: Ask, groups: &[Group], lists: &[AnycastIpListId]) -> Option<Call> {
         }
         Ask::Update(group, enabled, ipv6_enabled, list) => {
             let read = groups.get(group)?;
-            let list = list.map(|list| list.map(|list| lists[list].clone()));
-            let anycast_ip_list_id = list.unwrap_or_else(|| read.config.anycast_ip_list_id.clone());
+            let anycast_ip_list_id = match list {
+                Wanted::AsRead => read.config.anycast_ip_list_id.clone(),
+                Wanted::Nothing => None,
+                Wanted::List(list) => Some(lists[list].clone()),
+            };
             let ipv6_enabled = ipv6_enabled.or(read.config.ipv6_enabled);
             Call::Update(read.clone(), Members { enabled, ipv6_enabled, anycast_ip_list_id })
         }
@@ -185,7 +198,9 @@ proptest! {
                 }
                 Step::Time(seconds) => {
                     time = Timestamp(time.0 + i64::from(seconds) * 1000);
-                    ports.iter().for_each(|port| port.set_now(time));
+                    for port in &ports {
+                        port.set_now(time);
+                    }
                 }
                 Step::Ask(ask) => {
                     let Some(call) = call(ask, &groups, &lists) else { continue };
@@ -209,9 +224,9 @@ proptest! {
     }
 }
 
-/// The adapter in front of the account, with three groups in pages of that size.
+/// The adapter in front of the account, with three groups in pages of that size, once their tags show.
 fn adapter(page_size: u32) -> AnsweredBy<InProcess> {
-    AnsweredBy(InProcess::new(Way::Adapter, account(page_size).0, START))
+    AnsweredBy(InProcess::new(Way::Adapter, account(page_size).0, Timestamp(START.0 + 60_000)))
 }
 
 fn names(answer: Result<Vec<Summary>, ApiError>) -> Vec<String> {

@@ -83,7 +83,9 @@ proptest! {
         during in prop::collection::vec(step(), 0..20),
     ) {
         let mut told = Told::new(way);
-        before.into_iter().for_each(|step| told.take(step));
+        for step in before {
+            told.take(step);
+        }
         told.is_asked_for_at_last();
         told.world.edit(|spec| spec.enabled = true);
         told.world.delete();

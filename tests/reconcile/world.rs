@@ -2,6 +2,8 @@
 //! unless it is moved, or the object is left to settle: then reconciles and lists come when the shipping code has them come.
 //! In: what people and others do. Out: the object's status, the account, and the calls that were made.
 
+mod time;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use cloudfront_simulator::{
@@ -19,7 +21,7 @@ use connection_group_operator::{
         reconcile,
         view::{UpToDate, View},
     },
-    sweep::{Rest, is_hurried, is_out_of_date},
+    sweep::{Rest, is_out_of_date},
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -50,8 +52,6 @@ const EPOCH_MS: i64 = 1_800_000_000_000;
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 /// How long a new process waits for its first list before it reconciles, as in the runtime.
 const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
-/// Nothing changes for so long only where nothing is left to do but to wait for somebody: longer than any pause of a reconcile that has more to do.
-const QUIET: Duration = Duration::from_mins(6);
 
 pub struct World {
     pub port: AnsweredBy<InProcess>,
@@ -143,7 +143,7 @@ impl World {
         world.memory.deep_check_at = Some(Moment::START + world.policy.deep_check_interval);
         world.advance(Duration::from_mins(2));
         world.sweep();
-        world.port.take_calls();
+        world.calls();
         world
     }
 
@@ -259,55 +259,6 @@ impl World {
             view,
         };
         now(reconcile(&self.object, &mut self.memory, &around))
-    }
-
-    /// The same as [`Self::settle_within`], within bounds that hold for whatever needs no longer wait than a roll-out or two.
-    pub fn settle(&mut self) -> ConnectionGroupStatus {
-        self.settle_within(Duration::from_mins(10), 40)
-    }
-
-    /// Lets time go by until nothing is left to do but to wait for somebody, or the object is released. The reconciles and the lists come when the
-    /// shipping code has them come, and at no other time. The last change must come within that time, after no more than that many calls besides
-    /// the lists, and every fault that was ordered must have been met.
-    pub fn settle_within(&mut self, time: Duration, calls: usize) -> ConnectionGroupStatus {
-        let (start, calls_before) = (self.elapsed, self.port.calls_besides_lists());
-        let mut changed_at = start;
-        while !self.released && self.elapsed - changed_at < QUIET {
-            let before = (self.object.status.clone().map(without_messages), self.groups());
-            self.go_on();
-            if (self.object.status.clone().map(without_messages), self.groups()) != before {
-                changed_at = self.elapsed;
-                let (took, calls_made) = (changed_at - start, self.port.calls_besides_lists() - calls_before);
-                assert!(took <= time, "not at rest after {took:?}: {}", self.message());
-                assert!(calls_made <= calls, "not at rest after {calls_made} calls: {}", self.message());
-            }
-        }
-        assert_eq!(self.port.faults_left(), [], "faults that no call has met: {}", self.message());
-        self.status()
-    }
-
-    /// Lets that much time go by, or as much as it takes until the object is released, and has a look after each reconcile and list.
-    pub fn go_on_for(&mut self, time: Duration, mut look: impl FnMut(&Self)) {
-        let end = self.elapsed + time;
-        while !self.released && self.elapsed < end {
-            self.go_on();
-            look(self);
-        }
-    }
-
-    /// To the next moment at which a reconcile is due, or may be a list, and through that.
-    fn go_on(&mut self) {
-        let next = self.due.min(self.list_asked_at);
-        self.advance(next.saturating_sub(self.elapsed));
-        if self.due < self.list_asked_at {
-            self.pass();
-            return;
-        }
-        let hurried = || is_hurried(self.list_trouble.as_ref(), [&self.object]);
-        match self.rest.as_mut().and_then(|rest| rest.next(&self.policy, hurried)) {
-            Some(pause) => self.list_asked_at += pause,
-            None => self.sweep(),
-        }
     }
 
     /// Passes for as long as the next one is due at once; the outcome of the last one.
@@ -454,7 +405,7 @@ impl World {
     }
 
     pub fn tenant_goes(&self, name: &str) {
-        self.port.account(|account, _| account.outside_delete_tenant(name)).unwrap();
+        self.port.account(|account, now| account.outside_delete_tenant(now, name)).unwrap();
     }
 
     pub fn switch(&self, change: impl FnOnce(&mut Switches)) {
@@ -464,12 +415,6 @@ impl World {
             account.set_switches(switches);
         });
     }
-}
-
-/// What a message says of the next try changes with each.
-fn without_messages(mut status: ConnectionGroupStatus) -> ConnectionGroupStatus {
-    status.conditions.iter_mut().for_each(|condition| condition.message.clear());
-    status
 }
 
 pub fn spec() -> ConnectionGroupSpec {

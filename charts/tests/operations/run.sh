@@ -27,18 +27,25 @@ build "$root/charts/tools/operations" . check-operations
 [ -x "$tools/helm-unittest" ] || build "$root/charts/tools" github.com/helm-unittest/helm-unittest/cmd/helm-unittest helm-unittest
 [ -x "$tools/helm" ] || build "$root/tests/testbed/tools" helm.sh/helm/v4/cmd/helm helm
 
-# As a Go module promtool comes with all of Prometheus; Debian has it built.
+# As a Go module promtool comes with all of Prometheus; Debian 12 has it built. Versions differ in what they accept, so it is this one.
+version=2.42.0
+package=prometheus=$version+ds-5+deb12u1
+is_pinned() { [ -x "$1" ] && [[ $("$1" --version 2>&1) == "promtool, version $version"[+\ ]* ]]; }
 promtool=$tools/promtool
-if [ ! -x "$promtool" ] && ! promtool=$(command -v promtool); then
-  echo 'fetching promtool'
-  promtool=$tools/promtool
-  (
-    cd "$scratch"
-    download() { apt-get download -qq -o APT::Sandbox::User=root prometheus; }
-    download || { apt-get update -qq && download; }
-    dpkg -x prometheus_*.deb package
-    mv package/usr/bin/promtool "$promtool"
-  )
+if ! is_pinned "$promtool"; then
+  if is_pinned "$(command -v promtool)"; then
+    promtool=$(command -v promtool)
+  else
+    echo "fetching promtool $version"
+    (
+      cd "$scratch"
+      download() { apt-get download -qq -o APT::Sandbox::User=root "$package"; }
+      download || { apt-get update -qq && download; }
+      dpkg -x prometheus_*.deb package
+      mv package/usr/bin/promtool "$promtool"
+    )
+    is_pinned "$promtool"
+  fi
 fi
 
 failed=0

@@ -8,11 +8,12 @@ use crate::ids;
 use crate::model::{ConnectionGroup, ConnectionGroupSummary, Tags, Versioned};
 use crate::request::{CreateConnectionGroup, PageRequest, UpdateConnectionGroup};
 use crate::response::Page;
-use crate::switches::{CreatePrecedence, EmptyUpdate, Switches, UnknownFilter, WriteBy, WritePrecedence};
+use crate::switches::{CreatePrecedence, EmptyUpdate, UnknownFilter, WriteBy, WritePrecedence};
 use crate::tagging;
 use crate::time::Timestamp;
 
 use super::record::{Group, Record};
+use super::rollout::Rollout;
 use super::{Account, Freshness, pages};
 
 pub(super) const PREFIX: &str = "cg_";
@@ -26,7 +27,7 @@ impl Account {
         self.check_name(&input.name)?;
         let tags = tagging::checked(&input.tags)?;
         tagging::check_count(&tags, self.switches.tags_per_resource)?;
-        let (name_free, quota_left) = (self.check_name_free(&input.name), self.check_group_quota());
+        let (name_free, quota_left) = (self.check_name_free(now, &input.name), self.check_group_quota());
         match self.switches.create_precedence {
             CreatePrecedence::NameFirst => name_free.and(quota_left)?,
             CreatePrecedence::QuotaFirst => quota_left.and(name_free)?,
@@ -52,11 +53,10 @@ impl Account {
         freshness: Freshness,
         identifier: &str,
     ) -> Result<Versioned<ConnectionGroup>, ServiceError> {
-        let by_id = self.groups.get(identifier).filter(|record| self.seen(record, now, freshness).is_some());
+        let view = freshness.of_groups(now, self.switches.read_lag);
+        let by_id = self.groups.get(identifier).filter(|record| record.seen(view).is_some());
         let record = by_id.or_else(|| {
-            let answers = |record: &&Arc<Record>| {
-                self.seen(record, now, freshness).is_some_and(|group| group.answers_to(identifier))
-            };
+            let answers = |record: &&Arc<Record>| record.seen(view).is_some_and(|group| group.answers_to(identifier));
             self.groups.values().find(answers)
         });
         self.shown(record, now, freshness).ok_or_else(|| group_not_found(identifier))
@@ -68,9 +68,8 @@ impl Account {
         freshness: Freshness,
         endpoint: &str,
     ) -> Result<Versioned<ConnectionGroup>, ServiceError> {
-        let answers = |record: &&Arc<Record>| {
-            self.seen(record, now, freshness).is_some_and(|group| group.routing_endpoint == endpoint)
-        };
+        let view = freshness.of_groups(now, self.switches.read_lag);
+        let answers = |record: &&Arc<Record>| record.seen(view).is_some_and(|group| group.routing_endpoint == endpoint);
         self.shown(self.groups.values().find(answers), now, freshness).ok_or_else(|| group_not_found(endpoint))
     }
 
@@ -102,7 +101,8 @@ impl Account {
             && next.anycast_ip_list_id == current.anycast_ip_list_id;
         let id = current.id.clone();
         if !unchanged || self.switches.empty_update == EmptyUpdate::NewVersion {
-            self.edit_record(&id, |record| record.replace(Some(next), now));
+            let kept = self.kept(now);
+            self.edit_record(&id, |record| record.replace(Some(next), now, kept));
         }
         self.get_group_now(now, &id)
     }
@@ -133,20 +133,19 @@ impl Account {
         if let (Some(id), UnknownFilter::NotFound) = (unknown, self.switches.unknown_filter) {
             return Err(not_found(&format!("The specified Anycast IP list {id} does not exist.")));
         }
-        let read_lag = self.switches.read_lag.max(self.switches.list_lag);
-        let switches = Switches { read_lag, ..self.switches };
-        let groups = self.groups.values().filter_map(|record| record.seen(now, freshness, &switches));
+        let view = freshness.of_groups(now, self.switches.list_lag);
+        let groups = self.groups.values().filter_map(|record| record.seen(view));
         let wanted = groups
             .filter(|group| list.is_none_or(|id| group.anycast_ip_list_id.as_deref() == Some(id)))
             .map(|group| (group.id.as_str(), group));
-        pages::cut(wanted, PREFIX, page, &self.switches, |group| group.summary(now))
+        pages::cut(wanted, PREFIX, page, &self.switches, |group| group.summary(view.at))
     }
 
     /// The current version of the group that `identifier` means: an id first, then a name or an ARN.
     pub(super) fn current_group(&self, identifier: &str) -> Option<&Group> {
-        let by_id = self.groups.get(identifier).and_then(|record| record.current.as_ref());
+        let by_id = self.groups.get(identifier).and_then(|record| record.current());
         by_id.or_else(|| {
-            let mut all = self.groups.values().filter_map(|record| record.current.as_ref());
+            let mut all = self.groups.values().filter_map(|record| record.current());
             all.find(|group| group.answers_to(identifier))
         })
     }
@@ -167,7 +166,7 @@ impl Account {
             version: 0,
             created_at: now,
             modified_at: now,
-            deployed_at: now.after(self.switches.propagation),
+            rollout: Rollout::begin(now, &self.switches),
         }
     }
 
@@ -175,12 +174,14 @@ impl Account {
         self.groups.insert(group.id.clone(), Arc::new(Record::new(group, tags, now)));
     }
 
-    /// Removes a group. Only the last one removed is remembered, for outdated reads.
+    /// Removes a group. Of those that were removed before, only such are remembered as outdated reads or a name that is held may yet show.
     pub(super) fn remove_group(&mut self, now: Timestamp, id: &str) {
-        self.groups.retain(|_, record| record.current.is_some());
+        let kept = self.kept(now);
+        let gone_since = kept.since.min(now.before(self.switches.name_reuse_delay));
+        self.groups.retain(|_, record| record.current().is_some() || record.group.changed_at() > gone_since);
         self.edit_record(id, |record| {
-            record.replace(None, now);
-            record.replace_tags(Tags::new(), now);
+            record.replace(None, now, kept);
+            record.replace_tags(Tags::new(), now, kept);
         });
     }
 
@@ -192,12 +193,8 @@ impl Account {
 
     pub(super) fn get_group_now(&self, now: Timestamp, id: &str) -> Result<Versioned<ConnectionGroup>, ServiceError> {
         let record = self.groups.get(id).ok_or_else(|| group_not_found(id))?;
-        let group = record.current.as_ref().ok_or_else(|| group_not_found(id))?;
-        Ok(group.shown(now, self.switches.get_echoes_tags.then(|| record.tags.clone())))
-    }
-
-    fn seen<'a>(&self, record: &'a Record, now: Timestamp, freshness: Freshness) -> Option<&'a Group> {
-        record.seen(now, freshness, &self.switches)
+        let group = record.current().ok_or_else(|| group_not_found(id))?;
+        Ok(group.shown(now, self.switches.get_echoes_tags.then(|| record.tags.current().clone())))
     }
 
     fn shown(
@@ -207,8 +204,9 @@ impl Account {
         freshness: Freshness,
     ) -> Option<Versioned<ConnectionGroup>> {
         let record = record?;
-        let tags = self.switches.get_echoes_tags.then(|| record.tags_seen(now, freshness, &self.switches).clone());
-        Some(self.seen(record, now, freshness)?.shown(now, tags))
+        let view = freshness.of_groups(now, self.switches.read_lag);
+        let tags = self.switches.get_echoes_tags.then(|| record.tags_seen(freshness.of_tags(now, &self.switches)));
+        Some(record.seen(view)?.shown(view.at, tags.cloned()))
     }
 
     fn group_to_write(&self, id: &str) -> Result<&Group, ServiceError> {

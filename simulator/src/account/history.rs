@@ -51,12 +51,12 @@ impl Account {
     /// The groups, present and past, in order of creation.
     pub fn histories(&self, now: Timestamp) -> impl Iterator<Item = History<'_>> {
         self.groups.values().map(move |record| History {
-            current: record.current.as_ref().map(|group| group.version_at(now)),
-            previous: record.previous.as_ref().map(|group| group.version_at(now)),
-            changed_at: record.changed_at,
-            tags: &record.tags,
-            previous_tags: &record.previous_tags,
-            tags_changed_at: record.tags_changed_at,
+            current: record.current().map(|group| group.version_at(now)),
+            previous: record.group.previous().as_ref().map(|group| group.version_at(now)),
+            changed_at: record.group.changed_at(),
+            tags: record.tags.current(),
+            previous_tags: record.tags.previous(),
+            tags_changed_at: record.tags.changed_at(),
         })
     }
 }

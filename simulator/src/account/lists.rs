@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{ErrorCode, ServiceError};
 use crate::etag;
-use crate::model::{AnycastIpList, DeploymentStatus, Tags};
+use crate::model::{AnycastIpList, Tags};
 use crate::request::{CreateAnycastIpList, PageRequest};
 use crate::response::Page;
 use crate::switches::IpAddressType;
@@ -12,6 +12,7 @@ use crate::tagging;
 use crate::time::Timestamp;
 
 use super::groups::{limit_exceeded, not_found};
+use super::rollout::Rollout;
 use super::{Account, invalid_argument, pages};
 
 const PREFIX: &str = "aip_";
@@ -28,7 +29,7 @@ pub(super) struct List {
     pub tags: Tags,
     pub version: u32,
     pub modified_at: Timestamp,
-    pub deployed_at: Timestamp,
+    pub rollout: Rollout,
 }
 
 impl Account {
@@ -78,7 +79,7 @@ impl Account {
             tags,
             version: 0,
             modified_at: now,
-            deployed_at: now.after(self.switches.propagation),
+            rollout: Rollout::begin(now, &self.switches),
         };
         Arc::make_mut(&mut self.lists).insert(id.clone(), list);
         id
@@ -111,12 +112,11 @@ impl Account {
     }
 
     pub(super) fn shown_list(&self, list: &List, now: Timestamp) -> AnycastIpList {
-        let deployed = now >= list.deployed_at;
         AnycastIpList {
             id: list.id.clone(),
             name: list.name.clone(),
             arn: self.list_arn(&list.id),
-            status: if deployed { DeploymentStatus::Deployed } else { DeploymentStatus::InProgress },
+            status: list.rollout.status(now),
             ip_address_type: list.ip_address_type,
             anycast_ips: addresses(list),
             ip_count: list.ip_count,

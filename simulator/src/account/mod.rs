@@ -9,28 +9,32 @@ mod lists;
 mod outside;
 mod pages;
 mod record;
+mod rollout;
 mod rules;
 mod tags;
 mod tenants;
 mod throttle;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use history::{History, Version};
 pub use outside::OutsideError;
+pub(crate) use throttle::exceeded;
 
 use crate::error::{ErrorCode, ServiceError};
 use crate::etag;
 use crate::ids;
-use crate::model::DistributionTenant;
 use crate::request::Request;
 use crate::response::Response;
 use crate::switches::{ImplausibleIfMatch, Switches, Tolerance};
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 use lists::List;
 use record::Record;
+use tenants::Tenant;
 use throttle::Bucket;
+use timeline::{Kept, View};
 
 /// Everything one AWS account holds that the simulator knows of.
 ///
@@ -41,7 +45,7 @@ pub struct Account {
     serial: u64,
     groups: BTreeMap<String, Arc<Record>>,
     lists: Arc<BTreeMap<String, List>>,
-    tenants: Arc<BTreeMap<String, DistributionTenant>>,
+    tenants: Arc<BTreeMap<String, Tenant>>,
     bucket: Bucket,
 }
 
@@ -51,10 +55,32 @@ pub enum Freshness {
     /// What the switches say; the current state unless they set a lag.
     #[default]
     AsSwitched,
-    /// The version before the last change of each group, and the tags before their last change.
-    Stale,
+    /// Each group, and its tags, as they were so many changes ago at the least; the oldest version that the account keeps, if it keeps fewer.
+    Stale {
+        /// How many changes it misses.
+        versions: u32,
+    },
     /// The tags before their last change, all else as switched.
     StaleTags,
+}
+
+impl Freshness {
+    fn of_groups(self, now: Timestamp, lag: Millis) -> View {
+        let back = match self {
+            Self::AsSwitched | Self::StaleTags => 0,
+            Self::Stale { versions } => versions,
+        };
+        View { at: now.before(lag), back }
+    }
+
+    fn of_tags(self, now: Timestamp, switches: &Switches) -> View {
+        let back = match self {
+            Self::AsSwitched => 0,
+            Self::Stale { versions } => versions,
+            Self::StaleTags => 1,
+        };
+        View { at: now.before(switches.tag_lag), back }
+    }
 }
 
 impl Account {
@@ -140,16 +166,22 @@ impl Account {
     pub fn propagate(&mut self, now: Timestamp) {
         for record in self.groups.values_mut() {
             // Looked at first, for a record that is shared with another account is copied when it is touched.
-            let waits = record.current.as_ref().is_some_and(|group| group.deployed_at > now);
-            if waits && let Some(group) = &mut Arc::make_mut(record).current {
-                group.deployed_at = now;
+            let waits = record.current().is_some_and(|group| !group.rollout.is_over(now));
+            if waits && let Some(group) = Arc::make_mut(record).group.current_mut() {
+                group.rollout.end(now);
             }
         }
-        if self.lists.values().any(|list| list.deployed_at > now) {
+        if self.lists.values().any(|list| !list.rollout.is_over(now)) {
             for list in Arc::make_mut(&mut self.lists).values_mut() {
-                list.deployed_at = list.deployed_at.min(now);
+                list.rollout.end(now);
             }
         }
+    }
+
+    /// What outdated reads may yet show of a group that changes now.
+    fn kept(&self, now: Timestamp) -> Kept {
+        let Switches { read_lag, tag_lag, list_lag, past_versions, .. } = self.switches;
+        Kept { since: now.before(read_lag.max(tag_lag).max(list_lag)), versions: past_versions }
     }
 
     fn next_serial(&mut self) -> u64 {

@@ -11,6 +11,8 @@ use crate::model::{AnycastIpList, ConnectionGroup, DistributionTenant, Tags, Ver
 use crate::time::Timestamp;
 
 use super::record::Group;
+use super::rollout::Rollout;
+use super::tenants::Tenant;
 use super::{Account, tenants};
 
 /// Why an edit from outside cannot be.
@@ -34,7 +36,7 @@ impl Account {
     #[must_use]
     pub fn groups(&self, now: Timestamp) -> Vec<Versioned<ConnectionGroup>> {
         let shown = |record: &Arc<super::Record>| {
-            record.current.as_ref().map(|group| group.shown(now, Some(record.tags.clone())))
+            record.current().map(|group| group.shown(now, Some(record.tags.current().clone())))
         };
         self.groups.values().filter_map(shown).collect()
     }
@@ -44,7 +46,7 @@ impl Account {
     pub fn group(&self, now: Timestamp, identifier: &str) -> Option<Versioned<ConnectionGroup>> {
         let group = self.current_group(identifier)?;
         let record = self.groups.get(&group.id)?;
-        Some(group.shown(now, Some(record.tags.clone())))
+        Some(group.shown(now, Some(record.tags.current().clone())))
     }
 
     /// All Anycast IP lists as they are now.
@@ -56,7 +58,7 @@ impl Account {
     /// All tenants.
     #[must_use]
     pub fn tenants(&self) -> Vec<DistributionTenant> {
-        self.tenants.values().cloned().collect()
+        self.present_tenants().cloned().collect()
     }
 
     /// Somebody else creates a group.
@@ -68,7 +70,7 @@ impl Account {
         now: Timestamp,
         new: NewGroup,
     ) -> Result<Versioned<ConnectionGroup>, OutsideError> {
-        self.check_name_free(&new.name).map_err(|_| OutsideError::NameTaken(new.name.clone()))?;
+        self.check_name_free(now, &new.name).map_err(|_| OutsideError::NameTaken(new.name.clone()))?;
         let mut group = self.new_group(now, &new.name, new.enabled);
         group.ipv6_enabled = new.ipv6_enabled;
         group.viewer_fallback = new.viewer_fallback;
@@ -97,8 +99,32 @@ impl Account {
         identifier: &str,
         patch: GroupPatch,
     ) -> Result<Versioned<ConnectionGroup>, OutsideError> {
+        let edits_configuration = patch.edits_configuration();
+        self.edit_outside(now, identifier, patch, edits_configuration)
+    }
+
+    /// Somebody else saves a group (id, name or ARN): a new version of it, whether or not it differs.
+    ///
+    /// # Errors
+    /// If there is no such group.
+    pub fn outside_save_group(
+        &mut self,
+        now: Timestamp,
+        identifier: &str,
+        patch: GroupPatch,
+    ) -> Result<Versioned<ConnectionGroup>, OutsideError> {
+        self.edit_outside(now, identifier, patch, true)
+    }
+
+    fn edit_outside(
+        &mut self,
+        now: Timestamp,
+        identifier: &str,
+        patch: GroupPatch,
+        makes_a_version: bool,
+    ) -> Result<Versioned<ConnectionGroup>, OutsideError> {
         let current = self.current_group(identifier).ok_or_else(|| unknown("connection group", identifier))?;
-        let (id, edits_configuration) = (current.id.clone(), patch.edits_configuration());
+        let id = current.id.clone();
         let mut next = current.next_version(now, &self.switches);
         next.enabled = patch.enabled.unwrap_or(next.enabled);
         next.ipv6_enabled = patch.ipv6_enabled.unwrap_or(next.ipv6_enabled);
@@ -109,10 +135,11 @@ impl Account {
         if let Some(list) = patch.anycast_ip_list_id {
             next.anycast_ip_list_id = Some(list).filter(|list| !list.is_empty());
         }
-        if edits_configuration {
-            self.edit_record(&id, |record| record.replace(Some(next), now));
+        if makes_a_version {
+            let kept = self.kept(now);
+            self.edit_record(&id, |record| record.replace(Some(next), now, kept));
         }
-        let mut tags = self.groups.get(&id).map(|record| record.tags.clone()).unwrap_or_default();
+        let mut tags = self.groups.get(&id).map(|record| record.tags.current().clone()).unwrap_or_default();
         tags.extend(patch.set_tags);
         tags.retain(|key, _| !patch.remove_tags.contains(key));
         self.set_group_tags(now, &id, tags);
@@ -146,12 +173,12 @@ impl Account {
         id: &str,
         patch: &ListPatch,
     ) -> Result<AnycastIpList, OutsideError> {
-        let deployed_at = now.after(self.switches.propagation);
+        let rollout = Rollout::begin(now, &self.switches);
         let list = Arc::make_mut(&mut self.lists).get_mut(id).ok_or_else(|| unknown("Anycast IP list", id))?;
         list.ip_address_type = patch.ip_address_type;
         list.version += 1;
         list.modified_at = now;
-        list.deployed_at = deployed_at;
+        list.rollout = rollout;
         Ok(self.shown_list(&self.lists[id], now))
     }
 
@@ -193,7 +220,8 @@ impl Account {
             last_modified_time: now,
             etag: etag::of_version(0),
         };
-        Arc::make_mut(&mut self.tenants).insert(id, tenant.clone());
+        let behind = Tenant { tenant: tenant.clone(), left_at: None };
+        Arc::make_mut(&mut self.tenants).insert(id, behind);
         Ok(tenant)
     }
 
@@ -201,10 +229,10 @@ impl Account {
     ///
     /// # Errors
     /// If there is no such tenant.
-    pub fn outside_delete_tenant(&mut self, identifier: &str) -> Result<(), OutsideError> {
-        let found = self.tenants.values().find(|tenant| tenant.id == identifier || tenant.name == identifier);
+    pub fn outside_delete_tenant(&mut self, now: Timestamp, identifier: &str) -> Result<(), OutsideError> {
+        let found = self.present_tenants().find(|tenant| tenant.id == identifier || tenant.name == identifier);
         let id = found.map(|tenant| tenant.id.clone()).ok_or_else(|| unknown("tenant", identifier))?;
-        Arc::make_mut(&mut self.tenants).remove(&id);
+        self.remove_tenant(now, &id);
         Ok(())
     }
 

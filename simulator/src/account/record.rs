@@ -7,17 +7,15 @@ use crate::model::{ConnectionGroup, ConnectionGroupSummary, DeploymentStatus, Ta
 use crate::switches::Switches;
 use crate::time::Timestamp;
 
-use super::Freshness;
+use super::rollout::Rollout;
+use super::timeline::{Kept, Timeline, View};
 
-/// One connection group over time. A deleted one has no `current`.
+/// One connection group over time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Record {
-    pub current: Option<Group>,
-    pub previous: Option<Group>,
-    pub changed_at: Timestamp,
-    pub tags: Tags,
-    pub previous_tags: Tags,
-    pub tags_changed_at: Timestamp,
+    /// None before its creation and after its deletion.
+    pub group: Timeline<Option<Group>>,
+    pub tags: Timeline<Tags>,
 }
 
 /// One version of a connection group.
@@ -36,64 +34,52 @@ pub(super) struct Group {
     pub version: u32,
     pub created_at: Timestamp,
     pub modified_at: Timestamp,
-    pub deployed_at: Timestamp,
+    pub rollout: Rollout,
 }
 
 impl Record {
     pub fn new(group: Group, tags: Tags, now: Timestamp) -> Self {
-        Self {
-            current: Some(group),
-            previous: None,
-            changed_at: now,
-            tags,
-            previous_tags: Tags::new(),
-            tags_changed_at: now,
-        }
+        Self { group: Timeline::begin(Some(group), None, now), tags: Timeline::begin(tags, Tags::new(), now) }
     }
 
-    /// What a reader sees now.
-    pub fn seen(&self, now: Timestamp, freshness: Freshness, switches: &Switches) -> Option<&Group> {
-        let stale = freshness == Freshness::Stale || now < self.changed_at.after(switches.read_lag);
-        if stale { self.previous.as_ref() } else { self.current.as_ref() }
+    /// The group as it is; none once it is deleted.
+    pub fn current(&self) -> Option<&Group> {
+        self.group.current().as_ref()
     }
 
-    /// The tags a reader sees now.
-    pub fn tags_seen(&self, now: Timestamp, freshness: Freshness, switches: &Switches) -> &Tags {
+    /// The group as a read shows it.
+    pub fn seen(&self, view: View) -> Option<&Group> {
+        self.group.seen(view).as_ref()
+    }
+
+    /// The tags as a read shows them.
+    pub fn tags_seen(&self, view: View) -> &Tags {
         // Whoever still sees a group that is gone sees the tags it had.
-        let stale = freshness != Freshness::AsSwitched
-            || now < self.tags_changed_at.after(switches.tag_lag)
-            || self.current.is_none();
-        if stale { &self.previous_tags } else { &self.tags }
+        let gone = u32::from(self.current().is_none());
+        self.tags.seen(View { back: view.back.max(gone), ..view })
     }
 
     /// Puts another version, or none, in the place of the current one.
-    pub fn replace(&mut self, group: Option<Group>, now: Timestamp) {
-        self.previous = std::mem::replace(&mut self.current, group);
-        self.changed_at = now;
+    pub fn replace(&mut self, group: Option<Group>, now: Timestamp, kept: Kept) {
+        self.group.change(group, now, kept);
     }
 
-    pub fn replace_tags(&mut self, tags: Tags, now: Timestamp) {
-        self.previous_tags = std::mem::replace(&mut self.tags, tags);
-        self.tags_changed_at = now;
+    pub fn replace_tags(&mut self, tags: Tags, now: Timestamp, kept: Kept) {
+        self.tags.change(tags, now, kept);
     }
 }
 
 impl Group {
     /// The next version of this group: changed now, not yet deployed.
     pub fn next_version(&self, now: Timestamp, switches: &Switches) -> Self {
-        Self {
-            version: self.version + 1,
-            modified_at: now,
-            deployed_at: now.after(switches.propagation),
-            ..self.clone()
-        }
+        Self { version: self.version + 1, modified_at: now, rollout: Rollout::begin(now, switches), ..self.clone() }
     }
 
-    pub fn status(&self, now: Timestamp) -> DeploymentStatus {
-        if now < self.deployed_at { DeploymentStatus::InProgress } else { DeploymentStatus::Deployed }
+    pub fn status(&self, at: Timestamp) -> DeploymentStatus {
+        self.rollout.status(at)
     }
 
-    pub fn shown(&self, now: Timestamp, tags: Option<Tags>) -> Versioned<ConnectionGroup> {
+    pub fn shown(&self, at: Timestamp, tags: Option<Tags>) -> Versioned<ConnectionGroup> {
         Versioned {
             etag: etag::of_version(self.version),
             resource: ConnectionGroup {
@@ -108,14 +94,14 @@ impl Group {
                 viewer_fallback: self.viewer_fallback.clone(),
                 further_elements: self.further_elements.clone(),
                 anycast_ip_list_id: self.anycast_ip_list_id.clone(),
-                status: self.status(now),
+                status: self.status(at),
                 enabled: self.enabled,
                 is_default: self.is_default,
             },
         }
     }
 
-    pub fn summary(&self, now: Timestamp) -> ConnectionGroupSummary {
+    pub fn summary(&self, at: Timestamp) -> ConnectionGroupSummary {
         ConnectionGroupSummary {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -127,7 +113,7 @@ impl Group {
             viewer_fallback: self.viewer_fallback.clone(),
             anycast_ip_list_id: self.anycast_ip_list_id.clone(),
             enabled: self.enabled,
-            status: self.status(now),
+            status: self.status(at),
             is_default: self.is_default,
         }
     }

@@ -6,8 +6,8 @@ use crate::request::UpdateConnectionGroup;
 use crate::switches::{Detach, IpAddressType, Names, Tolerance};
 use crate::time::Timestamp;
 
-use super::groups::{limit_exceeded, not_found};
-use super::record::Group;
+use super::groups::limit_exceeded;
+use super::record::{Group, Record};
 use super::{Account, invalid_argument};
 
 impl Account {
@@ -91,34 +91,44 @@ impl Account {
     ) -> Result<(), ServiceError> {
         let Some(id) = list else { return Ok(()) };
         let Some(found) = self.lists.get(id) else {
-            return Err(not_found(&format!("The specified Anycast IP list {id} does not exist.")));
+            let code = self.switches.unknown_list.code();
+            return Err(ServiceError::new(code, format!("The specified Anycast IP list {id} does not exist.")));
         };
         if ipv6 && found.ip_address_type == IpAddressType::Ipv4 {
-            return Err(invalid_argument(format!("IPv6 must be disabled to use the IPv4-only Anycast IP list {id}.")));
+            let code = self.switches.ipv6_on_ipv4_list.code();
+            let message = format!("IPv6 must be disabled to use the IPv4-only Anycast IP list {id}.");
+            return Err(ServiceError::new(code, message));
         }
         let uses_already = before.is_some_and(|group| group.anycast_ip_list_id.as_deref() == Some(id));
         let limit = self.switches.groups_per_list;
         if !uses_already && self.groups_on_list(id) >= limit as usize {
-            return Err(limit_exceeded(&format!("At most {limit} connection groups can use one Anycast IP list.")));
+            let code = self.switches.full_list.code();
+            let message = format!("At most {limit} connection groups can use one Anycast IP list.");
+            return Err(ServiceError::new(code, message));
         }
         Ok(())
     }
 
     pub(super) fn groups_on_list(&self, id: &str) -> usize {
-        let current = self.groups.values().filter_map(|record| record.current.as_ref());
+        let current = self.groups.values().filter_map(|record| record.current());
         current.filter(|group| group.anycast_ip_list_id.as_deref() == Some(id)).count()
     }
 
     pub(super) fn check_group_quota(&self) -> Result<(), ServiceError> {
         let limit = self.switches.groups_per_account;
-        if self.groups.values().filter(|record| record.current.is_some()).count() >= limit as usize {
+        if self.groups.values().filter(|record| record.current().is_some()).count() >= limit as usize {
             return Err(limit_exceeded(&format!("At most {limit} connection groups are allowed in one account.")));
         }
         Ok(())
     }
 
-    pub(super) fn check_name_free(&self, name: &str) -> Result<(), ServiceError> {
-        let taken = self.groups.values().any(|record| record.current.as_ref().is_some_and(|group| group.name == name));
+    pub(super) fn check_name_free(&self, now: Timestamp, name: &str) -> Result<(), ServiceError> {
+        let held_since = now.before(self.switches.name_reuse_delay);
+        let holder = |record: &Record| match (record.current(), record.group.previous()) {
+            (None, Some(gone)) if record.group.changed_at() > held_since => gone.name == name,
+            (current, _) => current.is_some_and(|group| group.name == name),
+        };
+        let taken = self.groups.values().any(|record| holder(record));
         if taken {
             let message = format!("A connection group with the name {name} already exists.");
             return Err(ServiceError::new(ErrorCode::EntityAlreadyExists, message));

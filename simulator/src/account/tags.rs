@@ -41,29 +41,29 @@ impl Account {
         if let Some(list) = self.lists.values().find(|list| self.list_arn(&list.id) == arn) {
             return Ok(list.tags.clone());
         }
+        let view = freshness.of_groups(now, self.switches.read_lag);
         let is_meant = |record: &&Arc<Record>| {
-            let seen = record.seen(now, freshness, &self.switches);
-            arn_of(record) == Some(arn) || seen.is_some_and(|group| group.arn == arn)
+            arn_of(record) == Some(arn) || record.seen(view).is_some_and(|group| group.arn == arn)
         };
         let record = self.groups.values().find(is_meant).ok_or_else(|| no_such_resource(arn))?;
-        Ok(record.tags_seen(now, freshness, &self.switches).clone())
+        Ok(record.tags_seen(freshness.of_tags(now, &self.switches)).clone())
     }
 
     /// Sets the tags of a group to exactly these. Nothing happens if they are these already.
     pub(super) fn set_group_tags(&mut self, now: Timestamp, id: &str, tags: Tags) {
-        let switches = self.switches;
+        let (tags_move_etag, kept) = (self.switches.tags_move_etag, self.kept(now));
         self.edit_record(id, |record| {
-            if record.tags == tags {
+            if *record.tags.current() == tags {
                 return;
             }
-            record.replace_tags(tags, now);
-            if switches.tags_move_etag {
-                let next = record.current.as_ref().map(|group| {
+            record.replace_tags(tags, now, kept);
+            if tags_move_etag {
+                let next = record.current().map(|group| {
                     let mut next = group.clone();
                     next.version += 1;
                     next
                 });
-                record.replace(next, now);
+                record.replace(next, now, kept);
             }
         });
     }
@@ -81,7 +81,7 @@ impl Account {
 
     fn current_tags(&self, resource: &Tagged) -> Tags {
         let tags = match resource {
-            Tagged::Group(id) => self.groups.get(id).map(|record| &record.tags),
+            Tagged::Group(id) => self.groups.get(id).map(|record| record.tags.current()),
             Tagged::List(id) => self.lists.get(id).map(|list| &list.tags),
         };
         tags.cloned().unwrap_or_default()
@@ -98,7 +98,7 @@ impl Account {
 }
 
 fn arn_of(record: &Record) -> Option<&str> {
-    record.current.as_ref().map(|group| group.arn.as_str())
+    record.current().map(|group| group.arn.as_str())
 }
 
 /// `arn:aws(-cn)?:cloudfront::[0-9]+:.*`, as the API model has it.

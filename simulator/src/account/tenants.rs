@@ -1,5 +1,7 @@
 //! Reading distribution tenants. They are made and removed from outside only, see [`super::outside`]. Pure.
 
+use std::sync::Arc;
+
 use crate::error::ServiceError;
 use crate::model::DistributionTenant;
 use crate::request::PageRequest;
@@ -11,6 +13,19 @@ use super::groups::not_found;
 use super::{Account, pages};
 
 pub(super) const PREFIX: &str = "dt_";
+
+/// A tenant, also for as long as lists may still show it after it left.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tenant {
+    pub tenant: DistributionTenant,
+    pub left_at: Option<Timestamp>,
+}
+
+impl Tenant {
+    fn is_there(&self, at: Timestamp) -> bool {
+        at >= self.tenant.created_time && self.left_at.is_none_or(|left_at| at < left_at)
+    }
+}
 
 impl Account {
     pub(super) fn list_tenants(
@@ -26,10 +41,9 @@ impl Account {
         if let (Some(id), UnknownFilter::NotFound) = (unknown, self.switches.unknown_filter) {
             return Err(not_found(&format!("The specified connection group {id} does not exist.")));
         }
-        let wanted = self
-            .tenants
-            .values()
-            .filter(|tenant| now >= tenant.created_time.after(self.switches.tenant_lag))
+        let seen_at = now.before(self.switches.tenant_lag);
+        let seen = self.tenants.values().filter(|tenant| tenant.is_there(seen_at)).map(|seen| &seen.tenant);
+        let wanted = seen
             .filter(|tenant| group.is_none_or(|id| tenant.connection_group_id == id))
             .filter(|tenant| distribution.is_none_or(|id| tenant.distribution_id == id))
             .map(|tenant| (tenant.id.as_str(), tenant));
@@ -37,6 +51,19 @@ impl Account {
     }
 
     pub(super) fn has_tenants(&self, group: &str) -> bool {
-        self.tenants.values().any(|tenant| tenant.connection_group_id == group)
+        self.present_tenants().any(|tenant| tenant.connection_group_id == group)
+    }
+
+    pub(super) fn present_tenants(&self) -> impl Iterator<Item = &DistributionTenant> {
+        self.tenants.values().filter(|tenant| tenant.left_at.is_none()).map(|present| &present.tenant)
+    }
+
+    pub(super) fn remove_tenant(&mut self, now: Timestamp, id: &str) {
+        let tenants = Arc::make_mut(&mut self.tenants);
+        if let Some(tenant) = tenants.get_mut(id) {
+            tenant.left_at = Some(now);
+        }
+        let seen_at = now.before(self.switches.tenant_lag);
+        tenants.retain(|_, tenant| tenant.left_at.is_none_or(|left_at| seen_at < left_at));
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::edits::GroupPatch;
 use crate::operation::Operation;
 
 /// Which fault.
@@ -32,11 +34,21 @@ pub struct FaultRule {
     /// How many such calls go by unharmed first.
     #[serde(default)]
     pub skip: u32,
+    /// Of the others, it strikes every so-manieth; each one if not given.
+    #[serde(default = "each")]
+    pub every: NonZeroU32,
     /// How many calls it strikes; all of them if not given.
     #[serde(default)]
     pub times: Option<u32>,
     /// What happens to them.
     pub fault: Fault,
+}
+
+impl FaultRule {
+    /// What strikes every call of an operation.
+    pub fn new(operation: impl Into<OperationFilter>, fault: Fault) -> Self {
+        Self { operation: operation.into(), target: None, skip: 0, every: each(), times: None, fault }
+    }
 }
 
 /// One operation, or `*`.
@@ -143,12 +155,22 @@ pub enum Fault {
         /// How much later.
         ms: u64,
     },
-    /// It is answered with HTTP 400, `Throttling`, `Rate exceeded`, and has no effect.
+    /// It is answered as a call too many, and has no effect.
     Throttle,
-    /// A read is answered from the version before the last change, and from the tags before the last change.
-    StaleRead,
+    /// A read is answered from an earlier version of each group and of its tags.
+    StaleRead {
+        /// How many changes it misses: 1 if not given.
+        #[serde(default = "one")]
+        versions: u32,
+    },
     /// `ListTagsForResource` is answered from the tags before the last change.
     TagLag,
+    /// Somebody else changes the group just before an update or a deletion, whose `If-Match` is outdated then.
+    Overtaken {
+        /// What they change; if nothing, they save the group as it is, which is a new version all the same.
+        #[serde(default)]
+        edit: GroupPatch,
+    },
     /// It is answered with this, and has no effect.
     Raw {
         /// The HTTP status.
@@ -169,7 +191,16 @@ impl Fault {
     #[must_use]
     pub fn suits(&self, operation: Operation) -> bool {
         match self {
-            Self::StaleRead => operation.is_read(),
+            Self::StaleRead { .. } => matches!(
+                operation,
+                Operation::GetConnectionGroup
+                    | Operation::GetConnectionGroupByRoutingEndpoint
+                    | Operation::ListConnectionGroups
+                    | Operation::ListTagsForResource
+            ),
+            Self::Overtaken { .. } => {
+                matches!(operation, Operation::UpdateConnectionGroup | Operation::DeleteConnectionGroup)
+            }
             Self::TagLag => operation == Operation::ListTagsForResource,
             Self::Error { .. }
             | Self::Delay { .. }
@@ -180,6 +211,14 @@ impl Fault {
             | Self::Raw { .. } => true,
         }
     }
+}
+
+fn each() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// A fault in place.

@@ -207,6 +207,8 @@ async fn create_tenant(
 }
 
 async fn delete_tenant(Shared(sim): Sim, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
-    sim.lock().account.outside_delete_tenant(&id)?;
+    let mut shared = sim.lock();
+    let now = shared.now();
+    shared.account.outside_delete_tenant(now, &id)?;
     Ok(StatusCode::NO_CONTENT)
 }

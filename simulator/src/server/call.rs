@@ -8,7 +8,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, IF_MATCH};
 use hyper::http::request::Parts;
 use tokio::time::sleep;
 
-use crate::account::Freshness;
+use crate::account::{Freshness, exceeded};
 use crate::admin::{Fault, FaultId, Moment};
 use crate::error::{ErrorCode, ServiceError};
 use crate::request::Request;
@@ -59,7 +59,9 @@ impl Call {
     fn carry_out(&self, freshness: Freshness) -> Answer {
         let mut shared = self.simulator.lock();
         let outcome = shared.carry_out(self.seq, &self.request, freshness);
-        wire::leave_out(wire::encode(&outcome, &self.request_id), shared.account.switches().left_out)
+        let switches = shared.account.switches();
+        let answer = wire::leave_out(wire::encode(&outcome, &self.request_id), switches.left_out);
+        wire::done_as(answer, switches.done_answer)
     }
 
     async fn suffer(self, id: FaultId, fault: Fault) -> Option<Answer> {
@@ -92,11 +94,15 @@ impl Call {
                 None
             }
             Fault::Throttle => {
-                let error = ServiceError::new(ErrorCode::Throttling, "Rate exceeded");
+                let error = exceeded(self.simulator.lock().account.switches());
                 Some(wire::encode(&Err(error), &self.request_id))
             }
-            Fault::StaleRead => Some(self.carry_out(Freshness::Stale)),
+            Fault::StaleRead { versions } => Some(self.carry_out(Freshness::Stale { versions })),
             Fault::TagLag => Some(self.carry_out(Freshness::StaleTags)),
+            Fault::Overtaken { edit } => {
+                self.simulator.lock().overtake(&self.request, edit);
+                Some(self.carry_out(Freshness::AsSwitched))
+            }
             Fault::Raw { status, content_type, body, headers } => {
                 let id = [("x-amzn-requestid".to_owned(), self.request_id)];
                 let headers = id.into_iter().chain(headers).collect();

@@ -80,7 +80,9 @@ impl Faults {
 
 impl Entry {
     fn is_due(&self) -> bool {
-        self.matched > self.rule.skip && self.rule.times.is_none_or(|times| self.hits < times)
+        let counted = self.matched.saturating_sub(self.rule.skip);
+        let is_its_turn = counted > 0 && counted.is_multiple_of(self.rule.every.get());
+        is_its_turn && self.rule.times.is_none_or(|times| self.hits < times)
     }
 }
 
@@ -93,17 +95,14 @@ impl FaultRule {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
     use crate::admin::OperationFilter;
 
     fn rule(skip: u32, times: Option<u32>, target: Option<&str>) -> FaultRule {
-        FaultRule {
-            operation: OperationFilter::Any,
-            target: target.map(ToOwned::to_owned),
-            skip,
-            times,
-            fault: Fault::Throttle,
-        }
+        let target = target.map(ToOwned::to_owned);
+        FaultRule { target, skip, times, ..FaultRule::new(OperationFilter::Any, Fault::Throttle) }
     }
 
     fn strikes(faults: &mut Faults, calls: usize) -> Vec<Option<u64>> {
@@ -117,6 +116,16 @@ mod tests {
         faults.add(rule(1, Some(2), None));
         assert_eq!(strikes(&mut faults, 4), [None, Some(1), Some(1), None]);
         assert_eq!((faults.list()[0].matched, faults.list()[0].hits), (4, 2));
+    }
+
+    #[test]
+    fn a_fault_may_strike_every_so_manieth_call_only() {
+        let mut faults = Faults::default();
+        let every = NonZeroU32::new(3).unwrap();
+        faults.add(FaultRule { every, ..rule(1, Some(2), None) });
+        let struck = strikes(&mut faults, 11).iter().map(Option::is_some).collect::<Vec<_>>();
+        let hits = struck.iter().enumerate().filter(|(_, struck)| **struck).map(|(call, _)| call + 1);
+        assert_eq!(hits.collect::<Vec<_>>(), [4, 7]);
     }
 
     #[test]
@@ -146,7 +155,7 @@ mod tests {
     #[test]
     fn a_stale_read_never_strikes_a_write() {
         let mut faults = Faults::default();
-        faults.add(FaultRule { fault: Fault::StaleRead, ..rule(0, None, None) });
+        faults.add(FaultRule { fault: Fault::StaleRead { versions: 1 }, ..rule(0, None, None) });
         assert!(faults.strike(Operation::UpdateConnectionGroup, &[None]).is_none());
         assert!(faults.strike(Operation::GetConnectionGroup, &[None]).is_some());
     }

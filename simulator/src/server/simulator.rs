@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::account::{Account, Freshness};
-use crate::admin::{Fault, FaultId, LoggedCall};
+use crate::admin::{Fault, FaultId, GroupPatch, LoggedCall};
 use crate::error::ServiceError;
 use crate::ids;
 use crate::operation::Operation;
@@ -131,6 +131,15 @@ impl Shared {
             entry.took_effect = outcome.is_ok();
         }
         outcome
+    }
+
+    /// Somebody else changes the group that a call is about.
+    pub fn overtake(&mut self, request: &Request, edit: GroupPatch) {
+        let now = self.now();
+        if let Some(target) = request.target() {
+            // What is not there cannot be overtaken: the call itself says so.
+            let _ = self.account.outside_save_group(now, target, edit);
+        }
     }
 
     /// Notes in the log what the call is answered with.

@@ -84,6 +84,47 @@ choices! {
         /// 400
         InvalidArgument,
     }
+    /// The error of a group on a list that does not exist.
+    UnknownList {
+        /// 404
+        EntityNotFound,
+        /// 400
+        InvalidArgument,
+    }
+    /// The error of a group too many on one list.
+    FullList {
+        /// 400
+        EntityLimitExceeded,
+        /// 400
+        InvalidArgument,
+    }
+    /// The error of a group with IPv6 on an IPv4-only list.
+    Ipv6OnIpv4List {
+        /// 400
+        InvalidArgument,
+        /// 400
+        UnsupportedOperation,
+        /// 409
+        ResourceInUse,
+    }
+    /// The error of a call too many.
+    Throttling {
+        /// 400
+        Throttling,
+        /// 429
+        TooManyRequests,
+        /// 503
+        SlowDown,
+    }
+    /// How a call is answered that was done and has nothing to say: a deletion, or a change of tags.
+    DoneAnswer {
+        /// 204
+        NoContent,
+        /// 200, with an empty body
+        Empty,
+        /// 200, with an XML document
+        Document,
+    }
     /// What is looked at first when a group is updated or deleted.
     WritePrecedence {
         /// 412 before 409
@@ -144,6 +185,52 @@ impl DefaultGroupDeletion {
             Self::AccessDenied => ErrorCode::AccessDenied,
             Self::IllegalDelete => ErrorCode::IllegalDelete,
             Self::InvalidArgument => ErrorCode::InvalidArgument,
+        }
+    }
+}
+
+impl UnknownList {
+    /// The code this stands for.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::EntityNotFound => ErrorCode::EntityNotFound,
+            Self::InvalidArgument => ErrorCode::InvalidArgument,
+        }
+    }
+}
+
+impl FullList {
+    /// The code this stands for.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::EntityLimitExceeded => ErrorCode::EntityLimitExceeded,
+            Self::InvalidArgument => ErrorCode::InvalidArgument,
+        }
+    }
+}
+
+impl Ipv6OnIpv4List {
+    /// The code this stands for.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::InvalidArgument => ErrorCode::InvalidArgument,
+            Self::UnsupportedOperation => ErrorCode::UnsupportedOperation,
+            Self::ResourceInUse => ErrorCode::ResourceInUse,
+        }
+    }
+}
+
+impl Throttling {
+    /// The code this stands for.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::Throttling => ErrorCode::Throttling,
+            Self::TooManyRequests => ErrorCode::TooManyRequests,
+            Self::SlowDown => ErrorCode::SlowDown,
         }
     }
 }

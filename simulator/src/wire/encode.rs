@@ -3,7 +3,7 @@
 use crate::error::ServiceError;
 use crate::model::{AnycastIpList, ConnectionGroup, ConnectionGroupSummary, DistributionTenant, Tags, Versioned};
 use crate::response::{Page, Response};
-use crate::switches::{LeftOut, ServeOn};
+use crate::switches::{DoneAnswer, LeftOut, ServeOn};
 
 use super::Answer;
 use super::xml::Document;
@@ -60,6 +60,18 @@ pub fn leave_out(mut answer: Answer, left_out: LeftOut) -> Answer {
         }
     }
     answer
+}
+
+/// The answer to a call that was done and has nothing to say, as `done` has it; any other stays as it is.
+#[must_use]
+pub fn done_as(answer: Answer, done: DoneAnswer) -> Answer {
+    match done {
+        DoneAnswer::Empty if answer.status == 204 => Answer { status: 200, ..answer },
+        DoneAnswer::Document if answer.status == 204 => {
+            Answer { headers: answer.headers, ..with_body(200, Document::rooted("Done", |_| ())) }
+        }
+        DoneAnswer::NoContent | DoneAnswer::Empty | DoneAnswer::Document => answer,
+    }
 }
 
 /// The answer for any error, in the service's envelope.

@@ -6,7 +6,7 @@ mod encode;
 mod xml;
 
 pub use decode::decode;
-pub use encode::{encode, error_answer, leave_out};
+pub use encode::{done_as, encode, error_answer, leave_out};
 
 use crate::request::Request;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cloudfront_simulator::admin::{FaultCreated, FaultStatus, LoggedCall, State};
+use cloudfront_simulator::admin::{FaultCreated, FaultStatus, GroupState, LoggedCall, State};
 use serde_json::{Value, json};
 
 use super::endpoint::{Endpoint, endpoint, eventually, read};
@@ -113,15 +113,51 @@ fn a_throttled_call_has_no_effect() {
     fault(&endpoint, "CreateConnectionGroup", &json!("throttle"));
     endpoint.call("POST", GROUP, "", CREATE).is_error(400, "Throttling");
     assert!(!exists(&endpoint));
+    endpoint.admin::<Value>("PUT", "switches", &json!({"throttling": "slow-down"}));
+    fault(&endpoint, "CreateConnectionGroup", &json!("throttle"));
+    endpoint.call("POST", GROUP, "", CREATE).is_error(503, "SlowDown");
 }
 
 #[test]
 fn a_stale_read_misses_the_last_change_once() {
     let endpoint = endpoint();
     endpoint.call("POST", GROUP, "", CREATE);
-    fault(&endpoint, "*", &json!("stale_read"));
+    fault(&endpoint, "*", &json!({"stale_read": {}}));
     endpoint.call("GET", &format!("{GROUP}/edge"), "", "").is_error(404, "EntityNotFound");
     assert_eq!(endpoint.call("GET", &format!("{GROUP}/edge"), "", "").status, 200);
+}
+
+#[test]
+fn a_stale_read_goes_as_many_versions_back_as_it_says() {
+    let endpoint = endpoint();
+    endpoint.admin::<Value>("PUT", "switches", &json!({"past_versions": 9}));
+    endpoint.admin::<Value>("POST", "groups", &json!({"name": "edge"}));
+    for ipv6_enabled in [false, true] {
+        endpoint.admin::<Value>("PATCH", "groups/edge", &json!({"ipv6_enabled": ipv6_enabled}));
+    }
+    let seen = [2, 1].map(|versions| {
+        fault(&endpoint, "GetConnectionGroup", &json!({"stale_read": {"versions": versions}}));
+        endpoint.call("GET", &format!("{GROUP}/edge"), "", "").body.contains("<Ipv6Enabled>true")
+    });
+    assert_eq!(seen, [true, false]);
+}
+
+#[test]
+fn somebody_else_comes_before_every_so_manieth_write() {
+    let endpoint = endpoint();
+    let group: GroupState = endpoint.admin("POST", "groups", &json!({"name": "edge"}));
+    let edit = json!({"enabled": false});
+    let rule = json!({"target": "edge", "every": 2, "times": 2, "fault": {"overtaken": {"edit": edit}}});
+    endpoint.admin::<FaultCreated>("POST", "faults", &rule);
+    let current = || endpoint.admin::<State>("GET", "state", &json!(null)).group("edge").unwrap().clone();
+    let write = || {
+        let update = "<UpdateConnectionGroupRequest><Enabled>true</Enabled></UpdateConnectionGroupRequest>";
+        let if_match = format!("If-Match: {}\r\n", current().etag);
+        endpoint.call("PUT", &format!("{GROUP}/{}", group.resource.id), &if_match, update).status
+    };
+    let written = [(); 5].map(|()| (write(), current().resource.enabled));
+    assert_eq!(written, [(200, true), (412, false), (200, true), (412, false), (200, true)]);
+    assert_eq!(endpoint.call("GET", &format!("{GROUP}/edge"), "", "").status, 200, "reads are not concerned");
 }
 
 #[test]

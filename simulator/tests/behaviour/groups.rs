@@ -134,7 +134,7 @@ fn only_a_disabled_group_without_tenants_can_be_deleted() {
     assert_eq!(world.delete(&id, Some(&group.etag)).unwrap_err(), ErrorCode::ResourceNotDisabled);
     let off = world.update(UpdateConnectionGroup { enabled: Some(false), ..update_of(&group) }).unwrap();
     assert_eq!(world.delete(&id, Some(&off.etag)).unwrap_err(), ErrorCode::CannotDeleteEntityWhileInUse);
-    world.account.outside_delete_tenant("customer").unwrap();
+    world.account.outside_delete_tenant(world.now, "customer").unwrap();
     world.delete(&id, Some(&off.etag)).unwrap();
     assert_eq!(world.get(&id).unwrap_err(), ErrorCode::EntityNotFound);
     assert_eq!(world.page(None, PageRequest::default()).unwrap().0, Vec::<String>::new());

@@ -3,8 +3,8 @@
 use cloudfront_simulator::admin::GroupPatch;
 use cloudfront_simulator::request::{CreateConnectionGroup, PageRequest, UpdateConnectionGroup};
 use cloudfront_simulator::switches::{
-    CreatePrecedence, DefaultGroupDeletion, Detach, EmptyUpdate, ImplausibleIfMatch, IpAddressType, Names,
-    OversizedPage, Tolerance, UnknownFilter, WriteBy, WritePrecedence,
+    CreatePrecedence, DefaultGroupDeletion, Detach, EmptyUpdate, FullList, ImplausibleIfMatch, IpAddressType,
+    Ipv6OnIpv4List, Names, OversizedPage, Throttling, Tolerance, UnknownFilter, UnknownList, WriteBy, WritePrecedence,
 };
 use cloudfront_simulator::{ErrorCode, Freshness, Millis, Request, Response, Switches};
 
@@ -96,17 +96,6 @@ fn an_empty_fallback_takes_it_off() {
 }
 
 #[test]
-fn lists_lag_by_the_time_switched_and_other_reads_do_not() {
-    let lag = Millis::seconds(5);
-    let mut world = world_where(|switches| switches.list_lag = lag);
-    world.create(named("edge")).unwrap();
-    assert_eq!(world.page(None, PageRequest::default()).unwrap().0, Vec::<String>::new());
-    assert!(world.get("edge").is_ok());
-    world.wait(lag);
-    assert_eq!(world.page(None, PageRequest::default()).unwrap().0, ["edge"]);
-}
-
-#[test]
 fn omitting_the_list_keeps_it_or_detaches_it() {
     for omission_detaches in [false, true] {
         let mut world = world_where(|switches| switches.omission_detaches = omission_detaches);
@@ -141,6 +130,51 @@ fn the_default_group_can_never_be_deleted() {
         assert_eq!(world.delete(&group.resource.id, Some(&group.etag)).unwrap_err(), code);
         disable(&mut world, &group.resource.id).unwrap();
         assert_eq!(world.delete(&group.resource.id, Some(ETAGS[1])).unwrap_err(), code);
+    }
+}
+
+/// How a creation and an update are refused that put a group with IPv6 on `list`.
+fn refused_on(world: &mut World, list: &str) -> [ErrorCode; 2] {
+    let list = || Some(list.to_owned());
+    let created = world.create(CreateConnectionGroup { anycast_ip_list_id: list(), ..named("refused") });
+    let group = world.deployed("edge");
+    let updated = world.update(UpdateConnectionGroup { anycast_ip_list_id: list(), ..update_of(&group) });
+    [created.unwrap_err(), updated.unwrap_err()]
+}
+
+#[test]
+fn a_group_on_a_list_that_does_not_exist_is_refused_with_the_code_switched() {
+    for (switch, code) in [
+        (UnknownList::EntityNotFound, ErrorCode::EntityNotFound),
+        (UnknownList::InvalidArgument, ErrorCode::InvalidArgument),
+    ] {
+        let mut world = world_where(|switches| switches.unknown_list = switch);
+        assert_eq!(refused_on(&mut world, "aip_none"), [code; 2]);
+    }
+}
+
+#[test]
+fn a_group_too_many_on_a_list_is_refused_with_the_code_switched() {
+    for (switch, code) in [
+        (FullList::EntityLimitExceeded, ErrorCode::EntityLimitExceeded),
+        (FullList::InvalidArgument, ErrorCode::InvalidArgument),
+    ] {
+        let mut world = world_where(|switches| (switches.full_list, switches.groups_per_list) = (switch, 0));
+        let list = world.list("ips", IpAddressType::Dualstack);
+        assert_eq!(refused_on(&mut world, &list), [code; 2]);
+    }
+}
+
+#[test]
+fn ipv6_on_an_ipv4_only_list_is_refused_with_the_code_switched() {
+    for (switch, code) in [
+        (Ipv6OnIpv4List::InvalidArgument, ErrorCode::InvalidArgument),
+        (Ipv6OnIpv4List::UnsupportedOperation, ErrorCode::UnsupportedOperation),
+        (Ipv6OnIpv4List::ResourceInUse, ErrorCode::ResourceInUse),
+    ] {
+        let mut world = world_where(|switches| switches.ipv6_on_ipv4_list = switch);
+        let list = world.list("ips", IpAddressType::Ipv4);
+        assert_eq!(refused_on(&mut world, &list), [code; 2]);
     }
 }
 
@@ -250,7 +284,7 @@ fn filtering_by_what_does_not_exist_gives_nothing_or_an_error() {
 #[test]
 fn reads_lag_behind_every_kind_of_change() {
     let lag = Millis::seconds(5);
-    let mut world = world_where(|switches| switches.read_lag = lag);
+    let mut world = world_where(|switches| (switches.read_lag, switches.list_lag) = (lag, lag));
     let group = world.create(named("edge")).unwrap();
     assert_eq!(world.get("edge").unwrap_err(), ErrorCode::EntityNotFound);
     world.wait(lag);
@@ -271,11 +305,11 @@ fn reads_lag_behind_every_kind_of_change() {
 fn a_stale_read_shows_the_version_before_the_last_change() {
     let mut world = world();
     let group = world.create(named("edge")).unwrap();
-    assert_eq!(world.read("edge", Freshness::Stale).unwrap_err(), ErrorCode::EntityNotFound);
+    assert_eq!(world.read("edge", Freshness::Stale { versions: 1 }).unwrap_err(), ErrorCode::EntityNotFound);
     world.update(UpdateConnectionGroup { enabled: Some(false), ..update_of(&group) }).unwrap();
-    assert!(world.read("edge", Freshness::Stale).unwrap().resource.enabled);
+    assert!(world.read("edge", Freshness::Stale { versions: 1 }).unwrap().resource.enabled);
     world.delete(&group.resource.id, Some(ETAGS[1])).unwrap();
-    assert!(!world.read("edge", Freshness::Stale).unwrap().resource.enabled);
+    assert!(!world.read("edge", Freshness::Stale { versions: 1 }).unwrap().resource.enabled);
     assert_eq!(world.get("edge").unwrap_err(), ErrorCode::EntityNotFound);
 }
 
@@ -303,17 +337,6 @@ fn a_change_of_tags_moves_the_etag_only_if_switched_so() {
 }
 
 #[test]
-fn tags_lag_by_the_time_switched() {
-    let lag = Millis::seconds(5);
-    let mut world = world_where(|switches| switches.tag_lag = lag);
-    let input = CreateConnectionGroup { tags: vec![("k".into(), "v".into())], ..named("edge") };
-    let arn = world.create(input).unwrap().resource.arn;
-    assert_eq!(world.tags_of(&arn), Ok(tags(&[])));
-    world.wait(lag);
-    assert_eq!(world.tags_of(&arn), Ok(tags(&[("k", "v")])));
-}
-
-#[test]
 fn calls_beyond_the_rate_are_throttled_until_time_has_passed() {
     let mut world = world_where(|switches| (switches.rate, switches.burst) = (2, 3));
     let outcomes =
@@ -326,4 +349,17 @@ fn calls_beyond_the_rate_are_throttled_until_time_has_passed() {
     assert_eq!(outcomes(&mut world, 2), [through, throttled]);
     world.wait(Millis::seconds(60));
     assert_eq!(outcomes(&mut world, 4), [through, through, through, throttled]);
+}
+
+#[test]
+fn a_call_too_many_is_refused_with_the_code_switched() {
+    for (switch, code, status) in [
+        (Throttling::Throttling, ErrorCode::Throttling, 400),
+        (Throttling::TooManyRequests, ErrorCode::TooManyRequests, 429),
+        (Throttling::SlowDown, ErrorCode::SlowDown, 503),
+    ] {
+        let mut world = world_where(|s| (s.rate, s.burst, s.throttling) = (1, 0, switch));
+        assert_eq!(world.get("edge").unwrap_err(), code);
+        assert_eq!(code.status(), status);
+    }
 }

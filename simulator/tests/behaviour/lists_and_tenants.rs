@@ -3,7 +3,7 @@
 use cloudfront_simulator::model::DeploymentStatus;
 use cloudfront_simulator::request::{CreateAnycastIpList, CreateConnectionGroup, PageRequest};
 use cloudfront_simulator::switches::IpAddressType;
-use cloudfront_simulator::{AnycastIpList, ErrorCode, Millis, Request, Response};
+use cloudfront_simulator::{AnycastIpList, ErrorCode, Request, Response};
 
 use super::account::{ETAGS, World, named, world, world_where};
 
@@ -131,15 +131,4 @@ fn tenants_are_listed_by_group_and_by_distribution_in_pages() {
     let (first, marker) = tenants_of(&mut world, Some(&edge), None, PageRequest { marker: None, max_items: Some(2) });
     let (second, end) = tenants_of(&mut world, Some(&edge), None, PageRequest { marker, max_items: Some(2) });
     assert_eq!((first.len(), second.len(), end), (2, 1, None));
-}
-
-#[test]
-fn a_tenant_that_came_shows_after_the_time_switched() {
-    let lag = Millis::seconds(5);
-    let mut world = world_where(|switches| switches.tenant_lag = lag);
-    let edge = world.deployed("edge").resource.id;
-    world.tenant("edge", "a");
-    assert_eq!(tenants_of(&mut world, Some(&edge), None, PageRequest::default()).0, Vec::<String>::new());
-    world.wait(lag);
-    assert_eq!(tenants_of(&mut world, Some(&edge), None, PageRequest::default()).0, ["a"]);
 }

@@ -7,6 +7,7 @@ mod endpoint;
 mod faults;
 mod groups;
 mod groups_undocumented;
+mod lags;
 mod lists_and_tenants;
 mod outside;
 mod readme;

@@ -16,7 +16,7 @@ fn an_outside_edit_moves_the_etag_as_any_change_does() {
     let edited = world.account.outside_edit_group(world.now, "edge", patch).unwrap();
     assert_eq!((edited.etag.as_str(), edited.resource.enabled), (ETAGS[1], false));
     assert_eq!(world.get("edge").unwrap().etag, ETAGS[1]);
-    assert!(world.read("edge", Freshness::Stale).unwrap().resource.enabled);
+    assert!(world.read("edge", Freshness::Stale { versions: 1 }).unwrap().resource.enabled);
     assert_eq!(world.delete(&group.resource.id, Some(&group.etag)).unwrap_err(), ErrorCode::PreconditionFailed);
 }
 
@@ -71,7 +71,7 @@ fn what_is_not_there_cannot_be_edited_or_removed() {
     assert!(
         world.account.outside_edit_list(now, "aip_none", &ListPatch { ip_address_type: IpAddressType::Ipv4 }).is_err()
     );
-    assert!(world.account.outside_delete_tenant("dt_none").is_err());
+    assert!(world.account.outside_delete_tenant(world.now, "dt_none").is_err());
     assert!(world.account.outside_create_tenant(now, NewTenant::behind("nobody", "t")).is_err());
 }
 

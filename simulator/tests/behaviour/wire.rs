@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use cloudfront_simulator::admin::GroupState;
+use cloudfront_simulator::switches::DoneAnswer;
+use serde_json::json;
+
 use super::endpoint::{Endpoint, endpoint, endpoint_after, endpoint_where};
 
 const GROUP: &str = "/2020-05-31/connection-group";
@@ -46,6 +50,25 @@ fn a_group_lives_its_life_as_the_sdk_for_rust_sends_it() {
     assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
     assert!(deleted.header("x-amzn-requestid").is_some());
     endpoint.call("GET", &format!("{GROUP}/{id}"), "", "").is_error(404, "EntityNotFound");
+}
+
+#[test]
+fn a_call_with_nothing_to_say_is_answered_with_204_or_with_200_and_a_body_or_none() {
+    for (done_answer, status, body) in
+        [(DoneAnswer::NoContent, 204, ""), (DoneAnswer::Empty, 200, ""), (DoneAnswer::Document, 200, "<Done ")]
+    {
+        let endpoint = endpoint_where(|switches| switches.done_answer = done_answer);
+        let group: GroupState = endpoint.admin("POST", "groups", &json!({ "name": "edge", "enabled": false }));
+        let arn = group.resource.arn.replace('/', "%2F");
+        let tags = format!("<Tags {NS}><Items><Tag><Key>a</Key></Tag></Items></Tags>");
+        let tagged = endpoint.call("POST", &format!("/2020-05-31/tagging?Operation=Tag&Resource={arn}"), "", &tags);
+        let deleted = endpoint.call("DELETE", &format!("{GROUP}/{}", group.resource.id), FIRST, "");
+        for done in [tagged, deleted] {
+            assert_eq!((done.status, done.body.is_empty()), (status, body.is_empty()), "{done:?}");
+            assert!(done.body.contains(body) && done.header("x-amzn-requestid").is_some());
+        }
+        assert_eq!(endpoint.call("POST", GROUPS, "", "").status, 200, "what has something to say says it");
+    }
 }
 
 #[test]

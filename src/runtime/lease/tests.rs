@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use kube::api::ObjectMeta;
+use tokio::time::sleep_until;
 
 use super::{server::Server, *};
 fn election_at(server: &Server) -> Election {
@@ -168,6 +169,32 @@ async fn a_renewal_that_was_not_answered_and_not_stored_is_no_reason_to_take_the
     server.store(held_by("other", LONG_AGO));
     election.release().await;
     assert_eq!(server.holder().as_deref(), Some("other"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_right_to_act_counts_from_before_a_renewal_was_sent_however_late_its_answer_comes() {
+    let (late, start) = (Duration::from_secs(2), Instant::now());
+    let server = Server::default().slow(Duration::ZERO, late);
+    let mut election = election_at(&server);
+    let until = election.win().await;
+    let deadline = election.args.renew_deadline;
+    assert_eq!(until, start + late + deadline, "the answer to the read was late, too");
+    sleep_until(until - Duration::from_millis(1)).await;
+    assert!(election.fence.is_open());
+    sleep_until(until).await;
+    assert!(!election.fence.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_renewal_is_never_answered_gives_up_when_its_right_ends() {
+    let server = Server::default();
+    let mut election = election_at(&server);
+    let until = election.win().await;
+    server.stand_still(Duration::from_hours(1));
+    let lost = election.keep(until).await;
+    assert!(matches!(lost, Lost::NotRenewed(_)), "{lost}");
+    assert!(Instant::now() <= until + Duration::from_millis(1), "{:?} too late", Instant::now() - until);
+    assert!(!election.fence.is_open());
 }
 
 /// What somebody does to the Lease.

@@ -132,6 +132,50 @@ async fn a_pass_that_waits_in_the_call_queue_ends_with_the_process_and_writes_no
     assert!(queue.depths().iter().all(|depth| depth.waiting == 0));
 }
 
+/// An object whose group is on record as ours, and as the spec says; the list does not show it, so that it has to be read.
+fn on_record() -> ConnectionGroup {
+    let mut object = managed();
+    object.metadata.generation = Some(1);
+    object.status = Some(ConnectionGroupStatus {
+        observed_generation: 1,
+        id: Some("cg_1".to_owned()),
+        arn: Some("arn".to_owned()),
+        owner: Some("prod/platform/edge".to_owned()),
+        installation: Some("uid-here".to_owned()),
+        enabled: Some(true),
+        ..ConnectionGroupStatus::UNSEEN
+    });
+    object
+}
+
+#[tokio::test]
+async fn a_pass_waits_in_the_call_queue_in_the_class_of_what_its_object_asks_for() {
+    type Change = fn(&mut ConnectionGroup);
+    let table: [(Class, Change); 3] = [
+        (Class::SwitchOff, |object| {
+            object.spec.enabled = false;
+            object.metadata.generation = Some(2);
+        }),
+        (Class::Asked, |object| object.metadata.generation = Some(2)),
+        (Class::Progress, |_| {}),
+    ];
+    let waits_in = async |object: ConnectionGroup, last_try: LastTry| {
+        let (client, _) = agreeable().await;
+        let queue = closed_queue().await;
+        let context = Arc::new(Context { queue: queue.clone(), ..context(client, &object) });
+        context.objects.remember("uid-1").lock().await.last_try = last_try;
+        let mut pass = Box::pin(run(Arc::new(object), context));
+        until_one_waits(&queue, &mut pass).await;
+        queue.depths().into_iter().filter(|depth| depth.waiting > 0).map(|depth| depth.class).collect::<Vec<_>>()
+    };
+    for (class, change) in table {
+        let mut object = on_record();
+        change(&mut object);
+        assert_eq!(waits_in(object, LastTry::Done).await, [class]);
+    }
+    assert_eq!(waits_in(on_record(), LastTry::Refused).await, [Class::Rest]);
+}
+
 #[tokio::test]
 async fn what_changes_while_a_pass_waits_in_the_call_queue_is_taken_up_at_once() {
     let object = managed();

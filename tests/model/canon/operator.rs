@@ -48,6 +48,13 @@ impl<'a> Canon<'a> {
             canon.put(memory.unowned_for(&seen.id, now) >= policy.settle_window);
         });
         self.put(memory.absent_for(now).map(|time| time >= policy.settle_window));
+        let may_show = |at: &Moment| now.since(*at) < policy.settle_window;
+        let replaced = memory.replaced.versions().filter(|(.., at)| may_show(at)).collect::<Vec<_>>();
+        self.put(replaced.len());
+        for (id, etag, _) in replaced {
+            let id = self.id(id.as_str());
+            self.etag(id, etag.as_str());
+        }
         self.put(memory.delete_refused.is_some());
         self.put(memory.usage_unknown_for(now).map(|time| time >= policy.settle_window));
         self.put(memory.owner_unstated_since.map(|since| now.since(since) >= policy.settle_window));

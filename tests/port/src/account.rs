@@ -90,6 +90,7 @@ impl Drop for Inner {
 }
 
 /// What comes of a request.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and the model check makes millions")]
 pub(crate) enum Reply {
     Refused(Refusal),
     /// It took effect.
@@ -177,6 +178,7 @@ impl InProcess {
     }
 
     /// The calls since the last time this was asked.
+    #[must_use]
     pub fn take_calls(&self) -> Vec<Operation> {
         std::mem::take(&mut self.cloud.lock().calls)
     }
@@ -226,7 +228,8 @@ impl Cloud {
             let patch = GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() };
             inner.account.outside_edit_group(now, request.target().unwrap(), patch).unwrap();
         }
-        let freshness = if fault == Some(Fault::Stale) { Freshness::Stale } else { Freshness::AsSwitched };
+        let freshness =
+            if fault == Some(Fault::Stale) { Freshness::Stale { versions: 1 } } else { Freshness::AsSwitched };
         let mut outcome = inner.account.call_with(now, request, freshness);
         if fault == Some(Fault::AnswerLost) {
             inner.answers_lost += 1;

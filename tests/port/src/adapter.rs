@@ -102,7 +102,8 @@ impl Connector {
                     remove(&mut answer, name);
                 }
                 if without_list {
-                    ["ConnectionGroups", "DistributionTenantList"].iter().for_each(|list| remove(&mut answer, list));
+                    remove(&mut answer, "ConnectionGroups");
+                    remove(&mut answer, "DistributionTenantList");
                 }
                 answer
             }

@@ -10,7 +10,12 @@ use connection_group_operator::{
     },
     clock::Moment,
     cloudfront::GroupId,
-    reconcile::{Memory, dispute::Dispute, members::Trial, memory::Unowned},
+    reconcile::{
+        Memory,
+        dispute::Dispute,
+        members::Trial,
+        memory::{Replaced, Unowned},
+    },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proptest::{prelude::*, sample::select};
@@ -88,6 +93,7 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 last_write,
                 unanswered,
                 made: None,
+                replaced: Replaced::default(),
                 last_claim,
                 deep_check_at,
                 dispute,

@@ -17,6 +17,7 @@ use proptest::{prelude::*, sample::select};
 use crate::world::{PROPAGATION, World, spec};
 
 type Tags = BTreeMap<String, String>;
+type Tag = (String, String);
 
 /// Whoever tags draws from the same few keys.
 fn tags() -> impl Strategy<Value = Tags> {
@@ -78,10 +79,12 @@ fn step() -> impl Strategy<Value = Step> {
 /// A world, and what its object may take for its own.
 struct Told {
     world: World,
-    /// The groups that others made, by id, with the keys that the object named while the group was ours. Of a group
-    /// that we made, any key may be ours that the object ever named: nobody may remember the Create that made it.
-    adopted: BTreeMap<String, BTreeSet<String>>,
-    ever_named: BTreeSet<String>,
+    /// The groups that others made, by id, with the tags that the object named while the group was ours. Of a group
+    /// that we made, any tag may be ours that the object ever named: nobody may remember the Create that made it.
+    adopted: BTreeMap<String, BTreeSet<Tag>>,
+    ever_named: BTreeSet<Tag>,
+    /// The tags before their last change: a stale read shows them, and nothing keeps a change of tags from resting on it.
+    outdated: Tags,
 }
 
 impl Told {
@@ -94,20 +97,28 @@ impl Told {
         self.adopted.extend(self.group().map(|(id, _)| (id, BTreeSet::new())));
     }
 
+    fn somebody_edits(&mut self, patch: GroupPatch) {
+        let before = self.world.tags();
+        self.world.somebody_edits(patch);
+        if self.world.tags() != before {
+            self.outdated = before;
+        }
+    }
+
     fn take(&mut self, step: Step) {
         let world = &mut self.world;
         let exists = world.group().is_some();
         match step {
             Step::Edit(tags) => {
-                self.ever_named.extend(tags.keys().cloned());
+                self.ever_named.extend(tags.clone());
                 world.edit(|spec| spec.tags = tags);
             }
             Step::EditIpv6(on) => world.edit(|spec| spec.ipv6_enabled = on),
             Step::SomebodyTags(set_tags) if exists => {
-                world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+                self.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
             }
             Step::SomebodyUntags(tags) if exists => {
-                world.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
+                self.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
             }
             Step::SomebodyDeletes if exists => world.somebody_deletes_the_group(),
             Step::SomebodyCreates(tags) if !exists => self.somebody_creates(tags),
@@ -147,19 +158,25 @@ impl Told {
         let Some((id, after)) = self.group() else { return };
         let wanted = &self.world.object.spec.tags;
         let named = self.adopted.get(&id).unwrap_or(&self.ever_named);
-        if let Some((_, before)) = before.filter(|(was, _)| *was == id) {
+        if let Some((_, before)) = before.as_ref().filter(|(was, _)| *was == id) {
             for key in before.keys().chain(after.keys()).filter(|key| !is_reserved(key)) {
                 let (was, is) = (before.get(key), after.get(key));
-                let may_change = match wanted.get(key) {
-                    Some(value) => is == Some(value),
-                    None => is.is_none() && named.contains(key),
+                let may_change = if let Some(value) = wanted.get(key) {
+                    is == Some(value)
+                } else {
+                    // The value is the one that we may have sent: with another one, the tag is somebody else's.
+                    let mut read = was.into_iter().chain(self.outdated.get(key));
+                    is.is_none() && read.any(|read| named.contains(&(key.clone(), read.clone())))
                 };
                 assert!(was == is || may_change, "tag {key} was {was:?} and is {is:?}");
             }
         }
+        if before.as_ref().is_some_and(|(_, before)| *before != after) {
+            self.outdated = before.map(|(_, before)| before).unwrap_or_default();
+        }
         let is_ours = after.contains_key(OwnerTag::KEY);
         if let Some(named) = self.adopted.get_mut(&id).filter(|_| is_ours) {
-            named.extend(wanted.keys().cloned());
+            named.extend(wanted.clone());
         }
     }
 }
@@ -183,7 +200,7 @@ proptest! {
         if tag_lag {
             world.switch(|switches| switches.tag_lag = cloudfront_simulator::Millis::seconds(30));
         }
-        let mut told = Told { world, adopted: BTreeMap::new(), ever_named: BTreeSet::new() };
+        let mut told = Told { world, adopted: BTreeMap::new(), ever_named: BTreeSet::new(), outdated: Tags::new() };
         if let Some(theirs) = theirs {
             told.somebody_creates(theirs);
         }

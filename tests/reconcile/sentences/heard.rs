@@ -1,12 +1,16 @@
 //! What the operator reads and changes at CloudFront, written down on the way. In: the port's calls. Out: the last answers, and which changes took effect.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard},
 };
 
+use cloudfront_simulator::{Millis, Timestamp};
 use connection_group_operator::cloudfront::{ApiError, Described, Group, Operation, Tags, Tenants};
 use port::{Answer, AnsweredBy, Answering, Call, InProcess};
+
+/// That of the world's policy.
+const SETTLE_WINDOW: Millis = Millis::seconds(60);
 
 /// Whether the last answer about the group shows one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +45,10 @@ pub struct Heard {
     pub calls: Vec<(Operation, Effect)>,
     /// Changes that took effect, of this and earlier reconciles.
     pub done: Vec<Operation>,
+    /// Versions that answered changes of this process have replaced, and when: an answer that shows one of them within a settle window is no news.
+    pub replaced: BTreeMap<(String, String), Timestamp>,
+    /// Whether this reconcile had such an answer.
+    pub outdated: bool,
     /// Anycast lists that were sent, and may have been attached.
     pub attached: BTreeSet<String>,
 }
@@ -68,9 +76,13 @@ impl Heard {
         self.calls.iter().any(|(_, effect)| *effect != Effect::None)
     }
 
+    fn is_replaced(&self, group: &Group, now: Timestamp) -> bool {
+        self.replaced.get(&version(group)).is_some_and(|at| now < at.after(SETTLE_WINDOW))
+    }
+
     /// What an answer leaves out of the same version is as it was stated before.
     fn shown(&mut self, group: &Group) {
-        let version = Some((group.id.to_string(), group.etag.to_string()));
+        let version = Some(version(group));
         let same_version = self.version == version;
         self.enabled = group.config.enabled.or(self.enabled.filter(|_| same_version));
         self.enabled_once = self.enabled.or(self.enabled_once);
@@ -80,6 +92,10 @@ impl Heard {
         self.group = Some(group.clone());
         self.exists = Exists::Yes;
     }
+}
+
+fn version(group: &Group) -> (String, String) {
+    (group.id.to_string(), group.etag.to_string())
 }
 
 /// The port of a world, with a record.
@@ -103,6 +119,11 @@ impl Recorded {
         let errors = std::mem::take(&mut heard.errors);
         heard.earlier.extend(errors);
         heard.calls.clear();
+        heard.outdated = false;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.port.account(|_, now| now)
     }
 }
 
@@ -111,13 +132,13 @@ impl Answering for Recorded {
         let lost_before = self.port.answers_lost();
         let answer = call.made_at(&self.port).await;
         let was_lost = self.port.answers_lost() > lost_before;
-        self.heard().hear(&call, &answer, was_lost);
+        self.heard().hear(&call, &answer, was_lost, self.now());
         answer
     }
 }
 
 impl Heard {
-    fn hear(&mut self, call: &Call, answer: &Answer, was_lost: bool) {
+    fn hear(&mut self, call: &Call, answer: &Answer, was_lost: bool, now: Timestamp) {
         let operation = call.operation();
         let effect = match answer.error() {
             _ if !operation.is_mutation() => Effect::None,
@@ -144,7 +165,11 @@ impl Heard {
                 if was_lost {
                     (self.enabled, self.enabled_once) = (None, None);
                 }
+                if effect == Effect::Changed {
+                    self.replaced.insert(version(read), now);
+                }
             }
+            Call::Delete(read) if effect == Effect::Changed => drop(self.replaced.insert(version(read), now)),
             Call::Tag(_, tags) if effect == Effect::Changed => self.tags.extend(tags.clone()),
             Call::Untag(_, keys) if effect == Effect::Changed => self.tags.retain(|key, _| !keys.contains(key)),
             Call::Tag(..)
@@ -157,6 +182,9 @@ impl Heard {
             | Call::List => {}
         }
         match answer {
+            Answer::Described(Ok(Some(Described { group, .. }))) if self.is_replaced(group, now) => {
+                self.outdated = true
+            }
             Answer::Described(Ok(Some(Described { group, tags }))) => {
                 self.shown(group);
                 self.tags.clone_from(tags);

@@ -175,6 +175,10 @@ impl<'a> Walk<'a> {
             requeue: outcome.requeue,
         };
         let conditions = outcome.status.conditions.iter().map(|condition| condition.message.as_str());
+        // From an outdated answer nothing is concluded: the sentence is that of an earlier reconcile, and of the generation that it observed.
+        let before = status.iter().flat_map(|status| &status.conditions).map(|condition| condition.message.as_str());
+        let before = before.filter(|_| heard.outdated).collect::<BTreeSet<_>>();
+        let conditions = conditions.filter(|text| !before.contains(text));
         let said = conditions.chain(outcome.events.iter().map(|event| event.note.as_str())).collect::<BTreeSet<_>>();
         let (number, name, plan) = (self.reconciles, self.name, self.plan);
         let place = || format!("{}, reconcile {number}, {plan:?}", name());
@@ -196,6 +200,7 @@ impl<'a> Walk<'a> {
 
     fn restart(&mut self) {
         self.world.crash();
+        self.port.heard().replaced.clear();
         self.world.sweep();
         self.corrected = 0;
     }

@@ -31,6 +31,7 @@ axis! {
         Delete,
         Disown,
         NotLooked,
+        Outdated,
         Listed,
         UpToDate,
         Mirrored,
@@ -63,9 +64,10 @@ axis! {
 }
 
 /// Plans that no row can meet, a row being one pass of a process that has done nothing about the object yet; and why.
-pub const NOT_IN_ONE_PASS: [(Name, &str); 8] = [
+pub const NOT_IN_ONE_PASS: [(Name, &str); 9] = [
     (Name::ClaimMayLand, "whatever an earlier process sent has had the time to land"),
     (Name::NotLooked, "only news of a write of our own is waited for, and nothing was written before"),
+    (Name::Outdated, "no read is older than a change of our own where none was made"),
     (Name::Listed, "the list suffices only where this generation of the spec has been looked at before"),
     (
         Name::ConfirmGone,
@@ -96,6 +98,7 @@ impl Name {
             },
             Plan::Conclude(finding) => match finding {
                 Finding::NotLooked => Self::NotLooked,
+                Finding::Outdated => Self::Outdated,
                 Finding::Listed(_) => Self::Listed,
                 Finding::UpToDate(_) => Self::UpToDate,
                 Finding::Mirrored(..) => Self::Mirrored,
@@ -194,6 +197,7 @@ impl Name {
             | Self::ReleaseRetained
             | Self::ReleaseObserved => Seen { mutation: None, finalizer: Finalizer::Release, group: before },
             Self::NotLooked
+            | Self::Outdated
             | Self::Listed
             | Self::UpToDate
             | Self::Mirrored

@@ -325,7 +325,7 @@ impl AdminClient {
 }
 
 fn rule(operation: impl Into<OperationFilter>, times: Option<u32>, fault: Fault) -> FaultRule {
-    FaultRule { operation: operation.into(), target: None, skip: 0, times, fault }
+    FaultRule { times, ..FaultRule::new(operation, fault) }
 }
 
 async fn read<T: DeserializeOwned>(url: &Url, response: Response) -> Result<T, Error> {

@@ -10,7 +10,7 @@ use cloudfront_simulator::switches::{
     Detach, EmptyUpdate, ImplausibleIfMatch, Names, OversizedPage, Tolerance, UnknownFilter, WriteBy, WritePrecedence,
 };
 use connection_group_operator::cloudfront::{
-    AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, Etag, Group, GroupId, Members,
+    AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, Etag, Group, GroupId, Lookup, Members,
 };
 
 use super::{Answer, Raw, seen, span};
@@ -56,7 +56,11 @@ impl<'a> Probe<'a> {
             Err(refusal) => return Err(refusal.into()),
         };
         let cloud = &*cloud;
-        let there = async || Ok(cloud.port().list().await?.into_iter().any(|item| item.name == cloud.name));
+        // Lists and reads may lag, each by its own time.
+        let there = async || {
+            let is_listed = cloud.port().list().await?.into_iter().any(|item| item.name == cloud.name);
+            Ok(is_listed && cloud.port().describe(&Lookup::Name(cloud.name.clone())).await?.is_some())
+        };
         eventually(cloud, "the new group", there, |there| *there).await?;
         let unclear = |what: &str| Answer::Unclear(format!("the answer did not say {what}"));
         Ok(Self {

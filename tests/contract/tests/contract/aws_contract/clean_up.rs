@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4;
 
 fn at(call: usize, fault: Fault) -> FaultRule {
     let skip = u32::try_from(call).unwrap();
-    FaultRule { operation: OperationFilter::Any, target: None, skip, times: Some(1), fault }
+    FaultRule { skip, times: Some(1), ..FaultRule::new(OperationFilter::Any, fault) }
 }
 
 /// The calls of a run to which nothing happens.

@@ -1,0 +1,345 @@
+//! Reads that lag by most of a settle window, each operation by its own time, and a roll-out of minutes: the ratios of the real CloudFront. Reconciles
+//! and lists come when the operator would have them, second by second. In: an account whose reads lag. Out: what was sent and said.
+
+use std::time::Duration;
+
+use cloudfront_simulator::{
+    Millis, Switches,
+    admin::{GroupPatch, NewList},
+    switches::IpAddressType,
+};
+use connection_group_operator::{
+    cloudfront::Operation::{self, CreateConnectionGroup, DeleteConnectionGroup, TagResource, UpdateConnectionGroup},
+    reconcile::Finalizer,
+    sweep::is_out_of_date,
+};
+
+use crate::world::{World, spec};
+
+/// The ways in which reads may lag, all below the settle window of a minute: Get, lists, tags, tenants.
+const LAGS: [[u64; 4]; 5] = [[40, 50, 50, 50], [50, 20, 5, 55], [0, 50, 0, 0], [50, 0, 0, 0], [5, 5, 55, 5]];
+
+/// Long enough for the slowest life below.
+const LONG: Duration = Duration::from_mins(15);
+
+/// A world with time of its own.
+struct Life {
+    world: World,
+    lags: [u64; 4],
+    /// When the next reconcile is due.
+    due: Duration,
+    /// When the last list was taken.
+    listed: Option<Duration>,
+    elapsed: Duration,
+    gone: bool,
+}
+
+impl Life {
+    fn new(lags: [u64; 4]) -> Self {
+        let [read_lag, list_lag, tag_lag, tenant_lag] = lags.map(Millis::seconds);
+        let switches = Switches { read_lag, list_lag, tag_lag, tenant_lag, ..Switches::default() };
+        let (due, elapsed) = (Duration::ZERO, Duration::ZERO);
+        Self { world: World::with_switches(spec(), switches), lags, due, listed: None, elapsed, gone: false }
+    }
+
+    /// One that has been ready for an hour.
+    fn ready(lags: [u64; 4]) -> Self {
+        let mut life = Self::new(lags);
+        life.until("Ready", |world| world.ready().0 == "True");
+        life.pass_time(Duration::from_hours(1));
+        life.world.calls();
+        life.world.events.clear();
+        life
+    }
+
+    /// Somebody edits the object, or deletes it.
+    fn edit(&mut self, change: impl FnOnce(&mut World)) {
+        change(&mut self.world);
+        self.due = Duration::ZERO;
+    }
+
+    fn second(&mut self) {
+        self.world.advance(Duration::from_secs(1));
+        self.elapsed += Duration::from_secs(1);
+        if self.list_is_due() {
+            let before = self.world.snapshot.clone();
+            self.world.sweep();
+            let list = self.world.snapshot.as_ref().unwrap();
+            if is_out_of_date(&self.world.object, before.as_ref(), list) {
+                self.due = Duration::ZERO;
+            }
+            self.listed = Some(self.elapsed);
+        }
+        while !self.gone && self.elapsed >= self.due {
+            let outcome = self.world.pass();
+            self.gone = outcome.finalizer == Finalizer::Release;
+            self.due = self.elapsed + outcome.requeue;
+            if !outcome.requeue.is_zero() {
+                break;
+            }
+        }
+    }
+
+    fn list_is_due(&self) -> bool {
+        let (policy, object) = (&self.world.policy, &self.world.object);
+        let rolls_out = object.status.as_ref().is_some_and(|status| status.status.as_deref() == Some("InProgress"));
+        let under_way = rolls_out || object.metadata.deletion_timestamp.is_some();
+        let rest = self.listed.map(|listed| self.elapsed.saturating_sub(listed));
+        rest.is_none_or(|rest| rest >= policy.sweep_interval || (under_way && rest >= policy.sweep_interval_active))
+    }
+
+    fn pass_time(&mut self, time: Duration) {
+        let end = self.elapsed + time;
+        while self.elapsed < end {
+            self.second();
+        }
+    }
+
+    #[track_caller]
+    fn until(&mut self, what: &str, reached: impl Fn(&World) -> bool) {
+        let end = self.elapsed + LONG;
+        while self.elapsed < end {
+            self.second();
+            if self.world.object.status.is_some() && reached(&self.world) {
+                return;
+            }
+        }
+        panic!("{:?}: not {what}: {:?} {}", self.lags, self.world.ready(), self.world.message());
+    }
+
+    #[track_caller]
+    fn until_gone(&mut self) {
+        let end = self.elapsed + LONG;
+        while self.elapsed < end && !self.gone {
+            self.second();
+        }
+        assert!(self.gone, "{:?}: not gone: {:?} {}", self.lags, self.world.ready(), self.world.message());
+    }
+
+    /// What was sent, refused or not, since the last time this was asked; and that nothing was said of others, who did nothing, and of no refusal.
+    #[track_caller]
+    fn sent(&mut self) -> Vec<Operation> {
+        let said = self.world.events.iter().find(|event| event.note.contains(" failed: "));
+        assert_eq!(said, None, "{:?}", self.lags);
+        self.sent_or_refused()
+    }
+
+    /// The same of a process that cannot know what the one before has done: calls of it may be refused.
+    #[track_caller]
+    fn sent_or_refused(&mut self) -> Vec<Operation> {
+        for reason in ["DeletedOutside", "DriftCorrected", "DriftFlapping"] {
+            let said = self.world.events.iter().find(|event| event.reason.as_str() == reason);
+            assert_eq!(said, None, "{:?}", self.lags);
+        }
+        assert_eq!(self.world.drift, Vec::<String>::new(), "{:?}", self.lags);
+        self.world.mutations()
+    }
+}
+
+#[test]
+fn a_group_that_was_just_created_is_not_taken_for_gone_and_created_again() {
+    for lags in LAGS {
+        let mut life = Life::new(lags);
+        life.until("Ready", |world| world.ready().0 == "True");
+        assert_eq!(life.sent(), [CreateConnectionGroup], "{lags:?}");
+        assert_eq!(life.world.group_count(), 1);
+    }
+}
+
+#[test]
+fn each_edit_is_one_update_although_reads_show_the_version_before() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.edit(|world| world.edit(|spec| spec.ipv6_enabled = false));
+        life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == 2);
+        assert_eq!(life.sent(), [UpdateConnectionGroup], "{lags:?}");
+        assert!(!life.world.group().unwrap().resource.ipv6_enabled);
+        life.pass_time(LONG);
+        assert_eq!(life.sent(), [], "{lags:?}");
+    }
+}
+
+#[test]
+fn edits_that_come_faster_than_reads_follow_are_all_carried_out() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        for generation in 2..6 {
+            life.edit(|world| world.edit(|spec| spec.ipv6_enabled = generation % 2 == 1));
+            life.pass_time(Duration::from_secs(10));
+        }
+        life.edit(|world| world.edit(|spec| spec.ipv6_enabled = false));
+        life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == 6);
+        let sent = life.sent();
+        assert!(sent.len() <= 5 && sent.iter().all(|call| *call == UpdateConnectionGroup), "{lags:?}: {sent:?}");
+        assert!(!life.world.group().unwrap().resource.ipv6_enabled, "{lags:?}");
+    }
+}
+
+#[test]
+fn a_group_is_switched_off_as_soon_as_a_read_shows_the_newest_version() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.edit(|world| world.edit(|spec| spec.ipv6_enabled = false));
+        life.pass_time(Duration::from_secs(5));
+        life.edit(|world| world.edit(|spec| spec.enabled = false));
+        // The lag, and the pause between two reads.
+        life.pass_time(Duration::from_secs(lags[0] + 10));
+        assert!(!life.world.group().unwrap().resource.enabled, "{lags:?}");
+        life.until("Disabled", |world| world.ready().1 == "Disabled");
+        assert_eq!(life.sent(), [UpdateConnectionGroup, UpdateConnectionGroup], "{lags:?}");
+    }
+}
+
+#[test]
+fn tags_are_set_once_although_reads_show_those_before() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.edit(|world| {
+            world.edit(|spec| {
+                spec.ipv6_enabled = false;
+                spec.tags = [("team".to_owned(), "edge".to_owned())].into();
+            });
+        });
+        life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == 2);
+        assert_eq!(life.sent(), [UpdateConnectionGroup, TagResource], "{lags:?}");
+    }
+}
+
+#[test]
+fn a_list_is_attached_and_detached_once() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        let list = NewList::named("static", IpAddressType::Dualstack);
+        let list = life.world.port.account(|account, now| account.outside_create_list(now, list)).id;
+        for (generation, wanted) in [(2, Some(list)), (3, None)] {
+            life.edit(|world| world.edit(|spec| spec.anycast_ip_list_id.clone_from(&wanted)));
+            life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == generation);
+            assert_eq!(life.sent(), [UpdateConnectionGroup], "{lags:?}");
+            assert_eq!(life.world.group().unwrap().resource.anycast_ip_list_id, wanted);
+        }
+    }
+}
+
+#[test]
+fn a_change_by_others_is_corrected_once_and_told_once() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+        life.until("on again", |world| world.group().unwrap().resource.enabled);
+        life.pass_time(LONG);
+        assert_eq!((life.world.mutations(), life.world.ready().1), (vec![UpdateConnectionGroup], "Deployed".into()));
+        let told = life.world.event_reasons().into_iter().filter(|reason| *reason == "DriftCorrected");
+        assert_eq!(told.count(), 1, "{lags:?}");
+    }
+}
+
+#[test]
+fn a_deletion_disables_and_deletes_once_and_ends() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.edit(World::delete);
+        life.until_gone();
+        assert_eq!(life.sent(), [UpdateConnectionGroup, DeleteConnectionGroup], "{lags:?}");
+        assert_eq!(life.world.group(), None);
+    }
+}
+
+#[test]
+fn an_object_that_is_deleted_right_after_its_group_was_created_takes_it_along() {
+    for lags in LAGS {
+        let mut life = Life::new(lags);
+        life.pass_time(Duration::from_secs(2));
+        life.edit(World::delete);
+        life.until_gone();
+        assert_eq!(life.sent(), [CreateConnectionGroup, UpdateConnectionGroup, DeleteConnectionGroup], "{lags:?}");
+        assert_eq!(life.world.group(), None);
+    }
+}
+
+#[test]
+fn a_deletion_goes_on_once_the_last_tenant_has_left_and_is_listed_no_more() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.world.tenant_comes("shop");
+        life.pass_time(Duration::from_mins(1));
+        life.edit(World::delete);
+        life.until("InUse", |world| world.ready().1 == "InUse");
+        life.world.tenant_goes("shop");
+        life.until_gone();
+        assert_eq!(life.sent(), [UpdateConnectionGroup, DeleteConnectionGroup], "{lags:?}");
+    }
+}
+
+#[test]
+fn a_process_that_dies_after_its_create_finds_its_group_once_reads_show_it() {
+    for lags in LAGS {
+        let mut life = Life::new(lags);
+        life.world.advance(Duration::from_secs(1));
+        life.world.pass_without_storing();
+        assert_eq!(life.world.mutations(), [CreateConnectionGroup]);
+        life.world.crash();
+        (life.due, life.listed) = (Duration::ZERO, None);
+        life.until("Ready", |world| world.ready().0 == "True");
+        assert_eq!(life.world.group_count(), 1, "{lags:?}");
+        life.pass_time(LONG);
+        let sent = life.sent_or_refused();
+        assert_eq!(sent.into_iter().find(|call| *call != CreateConnectionGroup), None, "{lags:?}");
+    }
+}
+
+#[test]
+fn a_process_that_dies_after_its_update_neither_repeats_it_nor_calls_it_somebody_elses() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.world.edit(|spec| spec.ipv6_enabled = false);
+        life.world.pass_without_storing();
+        life.world.crash();
+        (life.due, life.listed) = (Duration::ZERO, None);
+        life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == 2);
+        life.pass_time(LONG);
+        life.sent_or_refused();
+        assert_eq!(life.world.group().unwrap().etag, "ETVPDKIKX0DER", "{lags:?}: the second version, and no third");
+    }
+}
+
+#[test]
+fn a_group_whose_name_stays_taken_after_somebody_deleted_it_is_created_once_the_name_is_free() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.world.switch(|switches| switches.name_reuse_delay = Millis::seconds(300));
+        life.world.somebody_deletes_the_group();
+        life.until("taken", |world| world.ready().1 == "Conflict");
+        assert_eq!(life.world.group_count(), 0);
+        life.until("Ready", |world| world.ready().0 == "True");
+        assert_eq!(life.world.group_count(), 1, "{lags:?}");
+    }
+}
+
+#[test]
+fn a_group_that_somebody_deleted_is_created_again_once() {
+    for lags in LAGS {
+        let mut life = Life::ready(lags);
+        life.world.somebody_deletes_the_group();
+        life.until("created", |world| world.group().is_some());
+        life.until("Ready", |world| world.ready().0 == "True");
+        assert_eq!(life.world.mutations(), [CreateConnectionGroup], "{lags:?}");
+        let told = life.world.event_reasons().into_iter().filter(|reason| *reason == "DeletedOutside");
+        assert_eq!(told.count(), 1, "{lags:?}");
+    }
+}
+
+#[test]
+fn a_status_that_goes_back_is_shown_and_changes_nothing() {
+    for lags in LAGS {
+        let mut life = Life::new(lags);
+        life.world.switch(|switches| switches.status_flap = Millis::seconds(120));
+        life.until("Ready", |world| world.ready().0 == "True");
+        life.until("not Ready", |world| world.ready().1 == "Deploying");
+        life.until("Ready", |world| world.ready().0 == "True");
+        life.pass_time(LONG);
+        assert_eq!((life.sent(), life.world.ready().1), (vec![CreateConnectionGroup], "Deployed".into()));
+        life.edit(World::delete);
+        life.until_gone();
+        assert_eq!(life.sent(), [UpdateConnectionGroup, DeleteConnectionGroup], "{lags:?}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Time goes by in a [`World`]: reconciles and lists come when the shipping code has them come. Out: the object at rest, within bounds.
+
+use std::time::Duration;
+
+use connection_group_operator::{api::ConnectionGroupStatus, sweep::is_hurried};
+
+use super::World;
+
+/// Nothing changes for so long only where nothing is left to do but to wait for somebody: longer than any pause of a reconcile that has more to do.
+const QUIET: Duration = Duration::from_mins(6);
+
+/// So many calls at the most in that time: what is tried again has a growing pause, and what is waited for is read each half minute.
+const CALLS_AT_REST: usize = 60;
+
+impl World {
+    /// The same as [`Self::settle_within`], within bounds that hold for whatever needs no longer wait than a roll-out or two.
+    pub fn settle(&mut self) -> ConnectionGroupStatus {
+        self.settle_within(Duration::from_mins(10), 40)
+    }
+
+    /// Lets time go by until nothing is left to do but to wait for somebody, or the object is released. The reconciles and the lists come when the
+    /// shipping code has them come, and at no other time. The last change must come within that time, after no more than that many calls besides
+    /// the lists, and every fault that was ordered must have been met.
+    pub fn settle_within(&mut self, time: Duration, calls: usize) -> ConnectionGroupStatus {
+        let (start, calls_before) = (self.elapsed, self.port.calls_besides_lists());
+        let (mut changed_at, mut calls_at_rest) = (start, calls_before);
+        while !self.released && self.elapsed.saturating_sub(changed_at) < QUIET {
+            let before = (self.object.status.clone().map(without_messages), self.groups());
+            self.go_on();
+            if (self.object.status.clone().map(without_messages), self.groups()) != before {
+                (changed_at, calls_at_rest) = (self.elapsed, self.port.calls_besides_lists());
+                let (took, calls_made) = (changed_at.saturating_sub(start), calls_at_rest - calls_before);
+                assert!(took <= time, "not at rest after {took:?}: {}", self.message());
+                assert!(calls_made <= calls, "not at rest after {calls_made} calls: {}", self.message());
+            }
+        }
+        let calls_since = self.port.calls_besides_lists() - calls_at_rest;
+        assert!(calls_since <= CALLS_AT_REST, "{calls_since} calls although nothing changes: {}", self.message());
+        assert_eq!(self.port.faults_left(), [], "faults that no call has met: {}", self.message());
+        self.status()
+    }
+
+    /// Lets that much time go by, or as much as it takes until the object is released, and has a look after each reconcile and list.
+    pub fn go_on_for(&mut self, time: Duration, mut look: impl FnMut(&Self)) {
+        let end = self.elapsed + time;
+        while !self.released && self.elapsed < end {
+            self.go_on();
+            look(self);
+        }
+    }
+
+    /// To the next moment at which a reconcile is due, or may be a list, and through that.
+    fn go_on(&mut self) {
+        let next = self.due.min(self.list_asked_at);
+        self.advance(next.saturating_sub(self.elapsed));
+        if self.due < self.list_asked_at {
+            self.pass();
+            return;
+        }
+        let hurried = || is_hurried(self.list_trouble.as_ref(), [&self.object]);
+        match self.rest.as_mut().and_then(|rest| rest.next(&self.policy, hurried)) {
+            Some(pause) => self.list_asked_at += pause,
+            None => self.sweep(),
+        }
+    }
+}
+
+/// What a message says of the next try changes with each.
+fn without_messages(mut status: ConnectionGroupStatus) -> ConnectionGroupStatus {
+    status.conditions.iter_mut().for_each(|condition| condition.message.clear());
+    status
+}
