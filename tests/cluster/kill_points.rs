@@ -7,7 +7,7 @@ use cloudfront_simulator::admin::{Fault, FaultRule, GroupPatch, LoggedCall, Mome
 use connection_group_operator::api::ConnectionGroup;
 use kube::api::DeleteParams;
 use serde_json::json;
-use testbed::{Operator, Result, Testbed, wait_for, wait_gone};
+use testbed::{Operator, Result, Testbed, wait_gone};
 
 use crate::{steps, steps::PATIENCE};
 
@@ -241,13 +241,7 @@ async fn assert_end(bed: &Testbed) -> Result<()> {
         // A new process cannot know what was sent just before it began: it waits for the settle window.
         match step.reason() {
             None => wait_gone(&objects, &name, A_WINDOW).await?,
-            Some(reason) => {
-                let what = format!("{name} to be {reason}");
-                let met = |object: &ConnectionGroup| {
-                    steps::is_current(object) && steps::ready_condition(object).reason == reason
-                };
-                wait_for(&objects, &name, A_WINDOW, &what, met).await?;
-            }
+            Some(reason) => drop(steps::settled_within(bed, &name, reason, A_WINDOW).await?),
         }
         if step != Step::Delete {
             let team = (step == Step::Tag).then(|| "edge".to_owned());
