@@ -266,13 +266,15 @@ impl<'a> Known<'a> {
         self.tags_settle_in.is_zero()
     }
 
-    /// Of tags that differ from the spec, those that need not be waited for: each that was sent a moment ago is on the group, and may not show yet.
+    /// Of tags that differ from the spec, those that need not be waited for: each that was sent a moment ago is on the group, and may not show yet. Whoever
+    /// asks for a reconcile does not wait either.
     #[must_use]
     pub fn tags_to_set(&self, differing: Tags, group: &Group) -> Tags {
+        if self.tags_are_settled() || self.unanswered || self.look == Look::Afresh {
+            return differing;
+        }
         let sent = self.tags_sent_to(group);
-        let may_show =
-            |key: &String, value: &String| !self.tags_are_settled() && !self.unanswered && sent.get(key) == Some(value);
-        differing.into_iter().filter(|(key, value)| !may_show(key, value)).collect()
+        differing.into_iter().filter(|(key, value)| sent.get(key) != Some(value)).collect()
     }
 
     /// Of tags that differ from the spec, those that were as they should be once, as far as is known.

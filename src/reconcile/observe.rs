@@ -125,11 +125,8 @@ pub async fn observe<C: CloudFront>(
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, known, around.port).await? else {
         let may_be_new = !deleting && around.clock.moment() < settled_at;
-        if may_be_new && known.id().is_some() && memory.last_claim > Moment::START {
-            return Ok(Observed::Outdated);
-        }
         return Ok(Observed::NotFound(match absence(name, fresh, settled_at, memory, around) {
-            // Both answers may be older than the group, if an earlier process created it just before it ended.
+            // Both answers may be older than the group.
             Absence::Confirmed if may_be_new => Absence::Reported,
             absence => absence,
         }));

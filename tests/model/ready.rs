@@ -3,6 +3,7 @@
 
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
+    clock::Moment,
     cloudfront::{Deployment, Described, Group, Members},
     reconcile::Outcome,
 };
@@ -43,7 +44,11 @@ pub fn of_outcome(
     let was_settled = before.is_some_and(|before| before.settled_generation == generation);
     let was_ready = said(object, status.observed_generation);
     let settles = status.settled_generation == generation && !was_settled;
-    let sight = sight(state, pass);
+    let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
+    let (started, window) =
+        (Moment::after_start(started), scenario.policy(state.operators[operator].object).settle_window);
+    let is_outdated = |read: &Group| pass.input.memory.replaced.shows_in(read, window, started);
+    let sight = sight(state, pass, is_outdated);
     let is_in_step = match &sight {
         Sight::None => was_settled,
         Sight::Gone => false,
@@ -86,10 +91,14 @@ fn told(sight: &Sight) -> String {
     }
 }
 
-fn sight(state: &State, pass: &Pass) -> Sight {
+fn sight(state: &State, pass: &Pass, is_outdated: impl Fn(&Group) -> bool) -> Sight {
     let mut sight = Sight::None;
     for entry in &pass.log {
         match (&entry.call, &entry.answer, &mut sight) {
+            // Older than a change of this process that was answered.
+            (Call::Describe(_), Answer::Described(Ok(Some(read))), _) if is_outdated(&read.group) => {
+                sight = Sight::None
+            }
             (Call::Describe(_), Answer::Described(Ok(read)), _) => {
                 let read = read.clone().filter(|read| read.group.name.as_str() == &*state.name);
                 sight = read.map_or(Sight::Gone, |read| Sight::Group(Box::new(read)));

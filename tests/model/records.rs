@@ -28,7 +28,15 @@ pub const RECORDS: [Record; 32] = [
     },
     Record {
         scenario: "faults",
-        plans: &["Disable", "AwaitDisabled", "Delete", "ConfirmGone", "Release(Gone)", "Blocked(TagsPending)"],
+        plans: &[
+            "Disable",
+            "AwaitDisabled",
+            "Delete",
+            "ConfirmGone",
+            "Release(Gone)",
+            "Blocked(TagsPending)",
+            "Outdated",
+        ],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
             (Operation::UpdateConnectionGroup, ErrorClass::ServiceUnavailable),
