@@ -12,6 +12,7 @@ mod health;
 mod interference;
 mod journal;
 mod kill_points;
+mod kill_writes;
 mod large;
 mod leader;
 mod lifecycle;

@@ -88,8 +88,7 @@ pub async fn settled_within(bed: &Testbed, name: &str, reason: &str, patience: D
     wait_for(&bed.api().await?, name, patience, &format!("{name} to be {reason}"), met).await
 }
 
-/// Whether the status of an object speaks of its newest spec.
-pub fn is_current(object: &ConnectionGroup) -> bool {
+fn is_current(object: &ConnectionGroup) -> bool {
     object.status.as_ref().is_some_and(|status| {
         Some(status.observed_generation) == object.metadata.generation && !status.conditions.is_empty()
     })

@@ -203,7 +203,7 @@ fn what_waits_for_a_settle_window_does_not_happen_a_second_before_its_end_and_do
     for (what, begin, is_over) in waits {
         let mut world = begin();
         let (second, window) = (Duration::from_secs(1), world.policy.settle_window);
-        for (then, over) in [(Duration::ZERO, false), (window - second, false), (second, true)] {
+        for (then, over) in [(Duration::ZERO, false), (window.saturating_sub(second), false), (second, true)] {
             world.advance(then);
             let finalizer = world.pass().finalizer;
             assert_eq!(is_over(&world, finalizer), over, "{what}: {}", world.message());
