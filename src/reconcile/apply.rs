@@ -72,8 +72,10 @@ pub async fn apply<C: CloudFront>(
             update_members(&group, &update, intent, known, &mut write).await?
         }
         Mutation::Tag(Described { group, tags: read }, set, left) => {
+            write.memory.tagged.forget(&set.keys().cloned().collect());
             let answer = write.note(port.tag(&group.arn, &set).await);
             answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
+            write.memory.tagged.add(&group.id, &set, around.clock.moment());
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
             let lost = known.lost_tags(&set, &Described { group: group.clone(), tags: read });
             if !lost.is_empty() {
@@ -87,6 +89,7 @@ pub async fn apply<C: CloudFront>(
             conclusion.despite(lost).tell(Reason::Tagged, "Tag", text)
         }
         Mutation::Untag(Described { group, tags: _ }, keys, left) => {
+            write.memory.tagged.forget(&keys);
             write.note(port.untag(&group.arn, &keys).await)?;
             let mut applied = known.tags_sent_to(&group);
             applied.retain(|key, _| !keys.contains(key));
@@ -201,6 +204,7 @@ async fn create<C: CloudFront>(
     let port = write.around.port;
     match write.claim(port.create(new).await) {
         Ok(group) => {
+            write.memory.tagged.add(&group.id, &new.tags, write.around.clock.moment());
             let text = format!("Connection group {} was created as {}.", group.name, group.id);
             let attached = Change::Set(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
             let sent = new.config.clone().into();

@@ -42,6 +42,8 @@ pub struct Known<'a> {
     pub found_amiss: bool,
     /// How long until all tags that we sent have had the time to show.
     pub tags_settle_in: Duration,
+    /// Tags that this process has put on a group, and that reads may not show yet.
+    pub tagged: Option<(GroupId, Tags)>,
     /// A group that was read without an owner, and how long until it is believed that it has none.
     pub unowned: Option<(GroupId, Duration)>,
     /// How long every read must show a group without an owner before that is believed.
@@ -129,6 +131,7 @@ impl<'a> Known<'a> {
             look,
             found_amiss: false,
             tags_settle_in: TAGS_SETTLE.saturating_sub(now.since(last_write)),
+            tagged: memory.tagged.may_not_show(now).map(|(id, tags)| (id.clone(), tags)),
             unowned: memory
                 .unowned
                 .as_ref()
@@ -270,15 +273,13 @@ impl<'a> Known<'a> {
         self.tags_settle_in.is_zero()
     }
 
-    /// Of tags that differ from the spec, those that need not be waited for: each that was sent a moment ago is on the group, and may not show yet. Whoever
-    /// asks for a reconcile does not wait either.
+    /// Of tags that differ from the spec, those that need not be waited for: each that was just sent and answered is on the group, and may not show yet.
+    /// Whoever asks for a reconcile does not wait either.
     #[must_use]
     pub fn tags_to_set(&self, differing: Tags, group: &Group) -> Tags {
-        if self.tags_are_settled() || self.unanswered || self.look == Look::Afresh {
-            return differing;
-        }
-        let sent = self.tags_sent_to(group);
-        differing.into_iter().filter(|(key, value)| sent.get(key) != Some(value)).collect()
+        let may_not_show = self.tagged.as_ref().filter(|(id, _)| *id == group.id && self.look != Look::Afresh);
+        let Some((_, tags)) = may_not_show else { return differing };
+        differing.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect()
     }
 
     /// Of tags that differ from the spec, those that were as they should be once, as far as is known.

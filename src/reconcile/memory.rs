@@ -1,17 +1,20 @@
 //! What the operator remembers of one object between passes. Lost on restart: safety must not depend on it. Pure.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Policy,
     dispute::Dispute,
     members::Trial,
     observe::{Observed, Usage},
-    ownership::Owner,
+    ownership::{Owner, TAGS_SETTLE},
 };
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, Etag, Group, GroupId, Listing, Operation, Snapshot, Tenants},
+    cloudfront::{ApiError, Etag, Group, GroupId, Listing, Operation, Snapshot, Tags, Tenants},
 };
 
 /// Memory of one object, kept by uid.
@@ -27,6 +30,8 @@ pub struct Memory {
     pub made: Option<Etag>,
     /// The versions of the group that answered changes of this process have replaced.
     pub replaced: Replaced,
+    /// The tags that answered changes of this process have put on the group.
+    pub tagged: Tagged,
     /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
     pub last_claim: Moment,
     /// When the group is to be read in full again.
@@ -110,6 +115,37 @@ impl Replaced {
     /// Group and version of each, and when it was replaced.
     pub fn versions(&self) -> impl Iterator<Item = (&GroupId, &Etag, Moment)> {
         self.id.iter().flat_map(|id| self.versions.iter().map(move |(etag, at)| (id, etag, *at)))
+    }
+}
+
+/// Tags that answered changes of this process have put on one group: they are there, although reads may not show them for a while.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tagged {
+    id: Option<GroupId>,
+    tags: BTreeMap<String, (String, Moment)>,
+}
+
+impl Tagged {
+    /// Takes note of tags that a Create or a `TagResource` has set.
+    pub fn add(&mut self, id: &GroupId, tags: &Tags, now: Moment) {
+        if self.id.as_ref() != Some(id) {
+            *self = Self { id: Some(id.clone()), tags: BTreeMap::new() };
+        }
+        self.tags.retain(|_, (_, at)| now.since(*at) < TAGS_SETTLE);
+        self.tags.extend(tags.iter().map(|(key, value)| (key.clone(), (value.clone(), now))));
+    }
+
+    /// Takes note of tags that are about to be changed or removed: until that is answered, nobody knows.
+    pub fn forget(&mut self, keys: &BTreeSet<String>) {
+        self.tags.retain(|key, _| !keys.contains(key));
+    }
+
+    /// Those that may not show yet, and their group.
+    #[must_use]
+    pub fn may_not_show(&self, now: Moment) -> Option<(&GroupId, Tags)> {
+        let recent = self.tags.iter().filter(|(_, (_, at))| now.since(*at) < TAGS_SETTLE);
+        let tags = recent.map(|(key, (value, _))| (key.clone(), value.clone())).collect::<Tags>();
+        self.id.as_ref().filter(|_| !tags.is_empty()).map(|id| (id, tags))
     }
 }
 

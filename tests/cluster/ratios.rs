@@ -28,7 +28,7 @@ const OPERATOR: [&str; 4] =
     ["--aws-call-timeout=3s", "--create-settle-window=3s", "--sweep-interval=3s", "--sweep-interval-active=1s"];
 
 /// For a wait in which all objects share two calls per second.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 async fn bed() -> Result<(Testbed, OperatorBuilder)> {
     let bed = Testbed::start(CLOUDFRONT).await?;
@@ -206,8 +206,9 @@ async fn killed_between_a_change_and_its_status_it_goes_on_once_reads_show_the_c
     let mut operator = operator.start().await?;
     tokio::try_join!(created(&bed, "changed"), created(&bed, "deleted"))?;
 
-    let held = async |operation: Operation| admin.hold_once(operation, Moment::After).await;
-    let holds = [held(Operation::CreateConnectionGroup).await?, held(Operation::UpdateConnectionGroup).await?];
+    let hold_next = async |operation: Operation| admin.hold_once(operation, Moment::After).await;
+    let holds =
+        [hold_next(Operation::CreateConnectionGroup).await?, hold_next(Operation::UpdateConnectionGroup).await?];
     steps::create(&bed, "made", json!({})).await?;
     steps::patch(&bed, "changed", json!({ "spec": { "ipv6Enabled": false } })).await?;
     for hold in holds {
@@ -217,7 +218,7 @@ async fn killed_between_a_change_and_its_status_it_goes_on_once_reads_show_the_c
     admin.delete_faults().await?;
     operator.restart().await?;
     let deletion = async {
-        let hold = held(Operation::DeleteConnectionGroup).await?;
+        let hold = hold_next(Operation::DeleteConnectionGroup).await?;
         delete(&bed, "deleted").await?;
         admin.wait_until_held(hold, PATIENCE).await?;
         Ok::<_, testbed::Error>(hold)

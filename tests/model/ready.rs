@@ -11,7 +11,7 @@ use connection_group_operator::{
 use crate::{
     properties::{Property, Violation, hold, matches, named_owner},
     replay::{Answer, Call},
-    reviewed::list_matches,
+    reviewed::{is_outdated, list_matches},
     state::{Pass, Scenario, State},
 };
 
@@ -45,16 +45,18 @@ pub fn of_outcome(
     let was_ready = said(object, status.observed_generation);
     let settles = status.settled_generation == generation && !was_settled;
     let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
-    let (started, window) =
-        (Moment::after_start(started), scenario.policy(state.operators[operator].object).settle_window);
-    let is_outdated = |read: &Group| pass.input.memory.replaced.shows_in(read, window, started);
-    let sight = sight(state, pass, is_outdated);
+    let started = Moment::after_start(started);
+    let sight = sight(state, pass, |read| is_outdated(scenario, state, operator, pass, read));
     let is_in_step = match &sight {
         Sight::None => was_settled,
         Sight::Gone => false,
         Sight::Group(read) => {
             let group = completed(pass, &read.group);
-            matches(&object.spec, &group, &read.tags)
+            // Tags that an answered change of this process has put there show late.
+            let mut tags = read.tags.clone();
+            let late = pass.input.memory.tagged.may_not_show(started).filter(|(id, _)| **id == group.id);
+            tags.extend(late.into_iter().flat_map(|(_, late)| late));
+            matches(&object.spec, &group, &tags)
                 && (object.spec.anycast_ip_list_id.is_some()
                     || has_none_of_ours(scenario, state, operator, &group, status))
         }
@@ -97,7 +99,7 @@ fn sight(state: &State, pass: &Pass, is_outdated: impl Fn(&Group) -> bool) -> Si
         match (&entry.call, &entry.answer, &mut sight) {
             // Older than a change of this process that was answered.
             (Call::Describe(_), Answer::Described(Ok(Some(read))), _) if is_outdated(&read.group) => {
-                sight = Sight::None
+                sight = Sight::None;
             }
             (Call::Describe(_), Answer::Described(Ok(read)), _) => {
                 let read = read.clone().filter(|read| read.group.name.as_str() == &*state.name);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use connection_group_operator::{
     api::{ConnectionGroup, Member, Mode, NO_LIST, condition, is_true},
+    clock::Moment,
     cloudfront::{Arn, Described, Group, Members, Tags},
     reconcile::{
         Finalizer, Outcome,
@@ -136,13 +137,20 @@ pub fn of_outcome(
     pass: &Pass,
     outcome: &Outcome,
 ) -> Result<(), Violation> {
-    off_at_once(state, operator, pass)?;
+    off_at_once(scenario, state, operator, pass)?;
     keeps_the_living(scenario, state, operator, pass, outcome)?;
     absence_says_nothing(state, operator, pass, outcome)
 }
 
-/// S10, but where CloudFront has refused that very switch, or the pass has had its change already.
-fn off_at_once(state: &State, operator: usize, pass: &Pass) -> Result<(), Violation> {
+/// Whether a read shows a version that an answered change of this process had replaced when the pass began: CloudFront refuses any change of it.
+pub fn is_outdated(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, read: &Group) -> bool {
+    let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
+    let window = scenario.policy(state.operators[operator].object).settle_window;
+    pass.input.memory.replaced.shows_in(read, window, Moment::after_start(started))
+}
+
+/// S10, but where CloudFront has refused that very switch, the pass has had its change already, or what it read is outdated.
+fn off_at_once(scenario: &Scenario, state: &State, operator: usize, pass: &Pass) -> Result<(), Violation> {
     let object = &pass.input.object;
     let spec = &object.spec;
     let refused = object.status.iter().flat_map(|status| &status.refused).any(|one| one.member == Member::Enabled);
@@ -160,6 +168,9 @@ fn off_at_once(state: &State, operator: usize, pass: &Pass) -> Result<(), Violat
     else {
         return Ok(());
     };
+    if is_outdated(scenario, state, operator, pass, &read.group) {
+        return Ok(());
+    }
     let off = pass.log.iter().any(|entry| matches!(&entry.call, Call::Update(_, sent) if is_off_alone(read, sent)));
     hold(Property::S10, off, || format!("it was read as {:?}", read.group.config))
 }

@@ -1,6 +1,6 @@
 //! Reads that lag, each operation by its own time and however many changes are made meanwhile; names that stay taken; a status that goes back.
 
-use cloudfront_simulator::admin::NewGroup;
+use cloudfront_simulator::admin::{GroupPatch, NewGroup};
 use cloudfront_simulator::model::DeploymentStatus::{self, Deployed, InProgress};
 use cloudfront_simulator::request::{CreateConnectionGroup, PageRequest, UpdateConnectionGroup};
 use cloudfront_simulator::{ErrorCode, Freshness, Millis, Request, Response, Switches, Tags};
@@ -117,7 +117,7 @@ fn a_stale_read_misses_as_many_changes_as_it_is_told_to_and_as_the_account_keeps
         let seen = [1, 2].map(|versions| world.read("edge", Freshness::Stale { versions }).unwrap().etag);
         assert_eq!(seen, expected);
         let two_back = world.read_tags(&arn, Freshness::Stale { versions: 2 });
-        assert_eq!(two_back, Ok(numbered(if past_versions == 1 { 1 } else { 0 })));
+        assert_eq!(two_back, Ok(numbered(usize::from(past_versions == 1))));
     }
 }
 
@@ -211,7 +211,7 @@ fn what_is_everywhere_at_once_does_not_go_back() {
 fn somebody_who_saves_a_group_makes_a_new_version_of_it_whether_or_not_it_differs() {
     let mut world = world();
     let group = world.deployed("edge");
-    let saved = world.account.outside_save_group(world.now, "edge", Default::default()).unwrap();
+    let saved = world.account.outside_save_group(world.now, "edge", GroupPatch::default()).unwrap();
     assert_eq!((saved.etag.as_str(), saved.resource.enabled), (ETAGS[1], group.resource.enabled));
     assert_eq!(world.update(update_of(&group)).unwrap_err(), ErrorCode::PreconditionFailed);
 }

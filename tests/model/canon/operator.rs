@@ -55,6 +55,10 @@ impl<'a> Canon<'a> {
             let id = self.id(id.as_str());
             self.etag(id, etag.as_str());
         }
+        self.optional(memory.tagged.may_not_show(now), |canon, (id, tags)| {
+            canon.id(id.as_str());
+            canon.put(tags);
+        });
         self.put(memory.delete_refused.is_some());
         self.put(memory.usage_unknown_for(now).map(|time| time >= policy.settle_window));
         self.put(memory.owner_unstated_since.map(|since| now.since(since) >= policy.settle_window));

@@ -14,7 +14,7 @@ use connection_group_operator::{
         Memory,
         dispute::Dispute,
         members::Trial,
-        memory::{Replaced, Unowned},
+        memory::{Replaced, Tagged, Unowned},
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -94,6 +94,7 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 unanswered,
                 made: None,
                 replaced: Replaced::default(),
+                tagged: Tagged::default(),
                 last_claim,
                 deep_check_at,
                 dispute,

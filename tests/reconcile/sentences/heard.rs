@@ -183,7 +183,7 @@ impl Heard {
         }
         match answer {
             Answer::Described(Ok(Some(Described { group, .. }))) if self.is_replaced(group, now) => {
-                self.outdated = true
+                self.outdated = true;
             }
             Answer::Described(Ok(Some(Described { group, tags }))) => {
                 self.shown(group);
