@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use connection_group_operator::api::NO_LIST;
 use port::Way;
-use proptest::{prelude::*, test_runner::FileFailurePersistence};
+use proptest::{
+    prelude::*,
+    test_runner::{FileFailurePersistence, RngSeed},
+};
 
 use self::history::{Step, Told, step};
 use crate::world::{OWNER, World};
@@ -24,10 +27,16 @@ fn way() -> impl Strategy<Value = Way> {
     prop_oneof![24 => Just(Way::Direct), 1 => Just(Way::Adapter)]
 }
 
-/// That many random cases. The seed of a failure is kept beside the tests, and tried first from then on: commit it.
+/// That many random cases, the same ones in each run unless `PROPTEST_RNG_SEED` says otherwise. The seed of a failure is kept beside the tests, and tried
+/// first from then on: commit it.
 fn cases(cases: u32) -> ProptestConfig {
     let seeds = Box::new(FileFailurePersistence::Direct("tests/reconcile/regressions.txt"));
-    ProptestConfig { cases, max_shrink_iters: 5000, failure_persistence: Some(seeds), ..ProptestConfig::default() }
+    let rng_seed = match ProptestConfig::default().rng_seed {
+        RngSeed::Random => RngSeed::Fixed(12),
+        given @ RngSeed::Fixed(_) => given,
+    };
+    let failure_persistence = Some(seeds as _);
+    ProptestConfig { cases, max_shrink_iters: 5000, failure_persistence, rng_seed, ..ProptestConfig::default() }
 }
 
 /// Whether what people read is short, and in one line.
