@@ -27,7 +27,7 @@ fn way() -> impl Strategy<Value = Way> {
     prop_oneof![24 => Just(Way::Direct), 1 => Just(Way::Adapter)]
 }
 
-/// That many random cases, the same ones in each run unless `PROPTEST_RNG_SEED` says otherwise. The seed of a failure is kept beside the tests, and tried
+/// This many random cases, the same ones in each run unless `PROPTEST_RNG_SEED` says otherwise. The seed of a failure is kept beside the tests, and tried
 /// first from then on: commit it.
 fn cases(cases: u32) -> ProptestConfig {
     let seeds = Box::new(FileFailurePersistence::Direct("tests/reconcile/regressions.txt"));

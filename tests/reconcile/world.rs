@@ -342,7 +342,7 @@ impl World {
         self.calls().into_iter().filter(|call| call.is_mutation()).collect()
     }
 
-    /// Whether the object was let go of.
+    /// Whether the object was released.
     pub const fn is_released(&self) -> bool {
         self.released
     }
