@@ -77,9 +77,12 @@ impl Dispute {
     #[must_use]
     pub fn pause(&self, seed: &str, now: Moment) -> Option<Pause> {
         let rounds = self.rounds(now);
+        if rounds == 0 || self.waived {
+            return None;
+        }
         let length = Pace::Quick.delay(rounds, seed);
         let left = length.saturating_sub(now.since(self.last));
-        (rounds > 0 && !left.is_zero() && !self.waived).then_some(Pause { rounds, length, left })
+        (!left.is_zero()).then_some(Pause { rounds, length, left })
     }
 }
 

@@ -54,7 +54,7 @@ pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cac
     }
     let input = Input {
         object,
-        memory: it.remembered.memory.clone(),
+        memory: Arc::clone(&it.remembered.memory),
         snapshot: it.snapshot.clone(),
         list_trouble: it.list_trouble.clone(),
         process_start: it.process_start,
@@ -148,7 +148,7 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
 fn proceed(scenario: &Scenario, state: &mut State, operator: usize, pass: Pass) -> Result<(), Violation> {
     let pass = confirmed(scenario, state, operator, pass);
     if let Some((Outcome { withheld: Some(_), .. }, memory)) = pass.ended() {
-        state.operators[operator].remembered.memory = memory.clone();
+        state.operators[operator].remembered.memory = Arc::clone(memory);
         state.operators[operator].pass = None;
         return Ok(());
     }
@@ -246,7 +246,7 @@ pub fn remember(state: &mut State, operator: usize) {
     let Some((outcome, memory)) = pass.ended() else { return };
     it.remembered = Remembered {
         incarnation: pass.incarnation,
-        memory: memory.clone(),
+        memory: Arc::clone(memory),
         status: Some(Arc::new(outcome.status.clone())),
         again: outcome.requeue.is_zero(),
     };

@@ -31,7 +31,7 @@ pub const EPOCH_MS: i64 = 1_800_000_000_000;
 #[derive(Clone, Debug)]
 pub struct Input {
     pub object: ConnectionGroup,
-    pub memory: Memory,
+    pub memory: Arc<Memory>,
     pub snapshot: Option<Arc<Snapshot>>,
     pub list_trouble: Option<ApiError>,
     pub process_start: Duration,
@@ -59,7 +59,7 @@ pub enum Stage {
     Asking(Call),
     /// It is about to change something, and wants to know whether its object is up to date.
     Confirming(Evidence),
-    Ended(Box<Outcome>, Memory),
+    Ended(Box<Outcome>, Arc<Memory>),
 }
 
 /// The port and the clock of a pass that is run over its log.
@@ -150,7 +150,7 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
 pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> Stage {
     let replay = Replay::new(input, log, views);
     let port = AnsweredBy(&replay);
-    let mut memory = input.memory.clone();
+    let mut memory = Memory::clone(&input.memory);
     let around = Surroundings {
         port: &port,
         policy,
@@ -164,7 +164,7 @@ pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> 
         future.poll(&mut Context::from_waker(Waker::noop()))
     };
     match ended {
-        Poll::Ready(outcome) => Stage::Ended(Box::new(outcome), memory),
+        Poll::Ready(outcome) => Stage::Ended(Box::new(outcome), Arc::new(memory)),
         Poll::Pending => {
             let asked = replay.cursor().asked.take();
             asked.expect("reconcile waits for something else than the port and the view")

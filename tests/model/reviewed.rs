@@ -1,7 +1,7 @@
 //! What must hold whatever happens, as an independent review asked for it: the safety properties S9 to S17. In: a call about to be made, or an outcome.
 //! Out: nothing, or the [`Violation`]. Pure. What an object really sent is known here from its calls, and not from its status.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use connection_group_operator::{
     api::{ConnectionGroup, Member, Mode, NO_LIST, condition, is_true},
@@ -265,7 +265,8 @@ impl State {
             | Call::AnycastIpList(_)
             | Call::List => return,
         };
-        slot.sent.tags.extend(tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
-        slot.sent.lists.extend(list.map(ToString::to_string));
+        let sent = Arc::make_mut(&mut slot.sent);
+        sent.tags.extend(tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
+        sent.lists.extend(list.map(ToString::to_string));
     }
 }

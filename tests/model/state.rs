@@ -148,7 +148,7 @@ pub struct Object {
     /// What was there before each change of people, and before it went; the oldest first.
     pub history: Vec<Version>,
     /// What was sent to CloudFront for this incarnation, whatever became of it.
-    pub sent: Sent,
+    pub sent: Arc<Sent>,
     /// The status before the last one that said something new.
     pub former_status: Option<Arc<ConnectionGroupStatus>>,
 }
@@ -195,7 +195,7 @@ pub struct Operator {
 #[derive(Clone, Default)]
 pub struct Remembered {
     pub incarnation: u32,
-    pub memory: Memory,
+    pub memory: Arc<Memory>,
     pub status: Option<Arc<ConnectionGroupStatus>>,
     /// The last pass asked for another one at once.
     pub again: bool,
@@ -214,7 +214,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    pub fn ended(&self) -> Option<(&Outcome, &Memory)> {
+    pub fn ended(&self) -> Option<(&Outcome, &Arc<Memory>)> {
         match &self.stage {
             Stage::Asking(_) | Stage::Confirming(_) => None,
             Stage::Ended(outcome, memory) => Some((outcome, memory)),
@@ -346,7 +346,7 @@ impl State {
         let slot = &mut self.objects[object];
         slot.incarnation += 1;
         slot.variants = vec![0];
-        slot.sent = Sent::default();
+        slot.sent = Arc::default();
         slot.former_status = None;
         let mut made = ConnectionGroup::new(NAME, scenario.specs[0].clone());
         made.metadata.namespace = Some("platform".into());
@@ -360,7 +360,7 @@ impl State {
         let object = self.operators[operator].object;
         let moment = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
         let deep_check_at = Some(moment + scenario.policy(object).deep_check_interval);
-        let memory = Memory { deep_check_at, ..Memory::default() };
+        let memory = Arc::new(Memory { deep_check_at, ..Memory::default() });
         self.operators[operator].remembered = Remembered { incarnation, memory, ..Remembered::default() };
     }
 

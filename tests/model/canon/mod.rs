@@ -4,6 +4,7 @@
 mod operator;
 
 use std::{
+    borrow::Cow,
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
@@ -40,7 +41,11 @@ pub fn key_without_budget(scenario: &Scenario, state: &State) -> u64 {
 /// Bytes that are hashed together in the end: in so many small pieces, the hash would take longer than all the rest.
 struct AtOnce(Vec<u8>);
 
+/// More bytes than all but a few states come to.
+const MOST: usize = 4096;
+
 impl Hasher for AtOnce {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -64,7 +69,7 @@ struct Canon<'a> {
     lag_counts: bool,
     requests: Vec<&'a str>,
     ids: Vec<&'a str>,
-    etags: Vec<(usize, String)>,
+    etags: Vec<(usize, Cow<'a, str>)>,
     generations: Vec<(u32, i64)>,
     uids: Vec<u32>,
 }
@@ -78,7 +83,7 @@ fn token<T: PartialEq>(known: &mut Vec<T>, one: T) -> usize {
 
 impl<'a> Canon<'a> {
     fn new(scenario: &'a Scenario, state: &'a State) -> Self {
-        let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(1000)), Vec::new(), Vec::new());
+        let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(MOST)), Vec::new(), Vec::new());
         let (generations, uids, requests) = (Vec::new(), Vec::new(), Vec::new());
         let (past_counts, old_status_counts, lag_counts) = (false, false, false);
         Self {
@@ -128,12 +133,8 @@ impl<'a> Canon<'a> {
         token
     }
 
-    fn etag(&mut self, id: usize, etag: &str) {
-        let known = self.etags.iter().position(|(of, other)| *of == id && *other == etag);
-        let token = known.unwrap_or_else(|| {
-            self.etags.push((id, etag.to_owned()));
-            self.etags.len() - 1
-        });
+    fn etag(&mut self, id: usize, etag: impl Into<Cow<'a, str>>) {
+        let token = token(&mut self.etags, (id, etag.into()));
         self.put(token);
     }
 
@@ -176,7 +177,7 @@ impl<'a> Canon<'a> {
         self.put(version.is_some());
         let Some(version) = version else { return };
         let id = self.id(version.id);
-        self.etag(id, &version.etag());
+        self.etag(id, version.etag());
         self.put((version.name == &*self.state.name, version.is_default, version.enabled, version.ipv6_enabled));
         self.put((version.anycast_ip_list_id, version.status));
     }
@@ -234,7 +235,7 @@ impl<'a> Canon<'a> {
         self.optional(status.id.as_deref(), |canon, id| {
             let id = canon.id(id);
             if let Some(etag) = &status.e_tag {
-                canon.etag(id, etag);
+                canon.etag(id, etag.as_str());
             }
         });
         self.put((&status.status, status.enabled, status.ipv6_enabled, &status.anycast_ip_list_id, &status.tags));
