@@ -75,7 +75,7 @@ pub async fn apply<C: CloudFront>(
             write.memory.tagged.forget(&set.keys().cloned().collect());
             let answer = write.note(port.tag(&group.arn, &set).await);
             answer.map_err(|error| Trouble::from(error).with_tags(&set))?;
-            write.memory.tagged.add(&group.id, &set, around.clock.moment());
+            write.memory.tagged.set(&group.id, &set, around.clock.moment());
             let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
             let lost = known.lost_tags(&set, &Described { group: group.clone(), tags: read });
             if !lost.is_empty() {
@@ -91,6 +91,7 @@ pub async fn apply<C: CloudFront>(
         Mutation::Untag(Described { group, tags: _ }, keys, left) => {
             write.memory.tagged.forget(&keys);
             write.note(port.untag(&group.arn, &keys).await)?;
+            write.memory.tagged.removed(&group.id, &keys, around.clock.moment());
             let mut applied = known.tags_sent_to(&group);
             applied.retain(|key, _| !keys.contains(key));
             let text = format!("Tags were removed: {}.", keys.into_iter().collect::<Vec<_>>().join(", "));
@@ -103,7 +104,7 @@ pub async fn apply<C: CloudFront>(
             let on = Members { enabled: Some(true), ..read.config.clone() };
             let group = match write.updated(&read, port.update(&read, &on).await) {
                 Ok(group) => group,
-                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read)),
+                Err(error) if waits_for_rollout(&error, &read) => return Ok(postponed(read).then(Next::Tenants)),
                 Err(error) => return Err(error.into()),
             };
             if contradicts(&group.config, &on) {
@@ -152,7 +153,7 @@ impl<C: CloudFront> Write<'_, '_, C> {
     /// Of an update, which is answered with the version that it made.
     fn updated(&mut self, read: &Group, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
         if let Ok(group) = &result {
-            self.memory.made = Some(group.etag.clone());
+            self.memory.made = Some((group.id.clone(), group.etag.clone()));
             self.memory.replaced.add(read, Some(&group.etag), self.around.clock.moment());
         }
         self.note(result)
@@ -204,7 +205,7 @@ async fn create<C: CloudFront>(
     let port = write.around.port;
     match write.claim(port.create(new).await) {
         Ok(group) => {
-            write.memory.tagged.add(&group.id, &new.tags, write.around.clock.moment());
+            write.memory.tagged.set(&group.id, &new.tags, write.around.clock.moment());
             let text = format!("Connection group {} was created as {}.", group.name, group.id);
             let attached = Change::Set(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
             let sent = new.config.clone().into();

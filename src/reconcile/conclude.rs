@@ -1,5 +1,7 @@
 //! What a pass concludes where nothing is to be changed. Pure: [`Finding`] -> [`Conclusion`].
 
+use std::time::Duration;
+
 use super::{
     Finalizer, Known,
     backoff::Pace,
@@ -7,6 +9,7 @@ use super::{
     desired::Intent,
     differences::differences,
     message,
+    ownership::TAGS_SETTLE,
     plan::{Block, Finding, Left, Protected, Refusal, Release, Remains},
     refusal::verdict,
 };
@@ -32,12 +35,7 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
             }
             let shows_all = shows_all_tags(&described, intent);
             let conclusion = Conclusion { tags: Change::Set(tags), ..in_step(described.group, intent, known) };
-            if shows_all {
-                conclusion
-            } else {
-                // Only another full read tells whether they are really there.
-                Conclusion { in_step: InStep::No, ..conclusion }.then(Next::After(known.tags_settle_in))
-            }
+            if shows_all { conclusion } else { until_tags_show(conclusion, known.tags_settle_in) }
         }
         Finding::Mirrored(described, drift) => {
             let mut conclusion = in_step(described.group, intent, known);
@@ -115,7 +113,7 @@ pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
 /// Whether a read shows every tag of the spec; one that was sent a moment ago may not show yet.
 fn shows_all_tags(read: &Described, intent: &Intent) -> bool {
     match intent {
-        Intent::Present(desired) => desired.tags.iter().all(|(key, value)| read.tags.get(key) == Some(value)),
+        Intent::Present(desired) => desired.tags_are_in(&read.tags),
         Intent::Suspended | Intent::Protected | Intent::Mirrored(_) | Intent::Absent { .. } => true,
     }
 }
@@ -165,8 +163,14 @@ pub fn after(group: Group, left: Left, intent: &Intent, known: &Known<'_>) -> Co
             let text = "The tags are updated next.".to_owned();
             reconciling(Sight::Group(group), Reason::Updating, text).then(Next::Now)
         }
+        Left::TagsToShow => until_tags_show(in_step(group, intent, known), TAGS_SETTLE),
         Left::Refused(refused) => members_refused(group, refused, known),
     }
+}
+
+/// Tags that were confirmed and not shown: only another full read tells whether they are still there.
+fn until_tags_show(conclusion: Conclusion, time: Duration) -> Conclusion {
+    Conclusion { in_step: InStep::No, ..conclusion }.then(Next::After(time))
 }
 
 /// The group is disabled on its way to being deleted.

@@ -116,6 +116,12 @@ impl Desired {
         read.filter(|list| self.anycast == Anycast::Unnamed && Some(*list) != ours)
     }
 
+    /// Whether these tags have all that the spec asks for.
+    #[must_use]
+    pub fn tags_are_in(&self, tags: &Tags) -> bool {
+        self.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
+    }
+
     /// The tags that a new group gets, those that mark ownership among them.
     #[must_use]
     pub fn all_tags(&self, claim: &Claim) -> Tags {

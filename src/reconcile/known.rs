@@ -7,10 +7,10 @@ use kube::ResourceExt;
 
 use super::{
     Memory, Surroundings,
-    desired::group_name,
+    desired::{Desired, group_name},
     dispute::Pause,
     members::Trial,
-    memory::FIRST_PAUSE,
+    memory::{FIRST_PAUSE, TagChanges},
     observe::Look,
     ownership::{Claim, OwnerTag, TAGS_SETTLE, is_young},
 };
@@ -42,8 +42,8 @@ pub struct Known<'a> {
     pub found_amiss: bool,
     /// How long until all tags that we sent have had the time to show.
     pub tags_settle_in: Duration,
-    /// Tags that this process has put on a group, and that reads may not show yet.
-    pub tagged: Option<(GroupId, Tags)>,
+    /// Changes of a group's tags that CloudFront has confirmed to this process, and that reads may not show yet.
+    pub tagged: Option<(GroupId, TagChanges)>,
     /// A group that was read without an owner, and how long until it is believed that it has none.
     pub unowned: Option<(GroupId, Duration)>,
     /// How long every read must show a group without an owner before that is believed.
@@ -53,7 +53,7 @@ pub struct Known<'a> {
     /// Whether the last change of this process may have taken effect without an answer: what differs since may be our own doing.
     pub unanswered: bool,
     /// The version of the group that the last answered change of this process made. A stale read may show it after an older one.
-    pub made: Option<Etag>,
+    pub made: Option<(GroupId, Etag)>,
     /// How long changes of others are left as they are, if people have not asked for anything since.
     pub pause: Option<Pause>,
     /// Value of the annotation that asks for a reconcile.
@@ -250,7 +250,8 @@ impl<'a> Known<'a> {
     pub fn was_changed_by_others(&self, group: &Group) -> bool {
         let same_id = self.status.id.as_deref() == Some(group.id.as_str());
         let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != group.etag.as_str());
-        let may_be_our_own = self.unanswered || self.made.as_ref() == Some(&group.etag);
+        let made = self.made.as_ref().is_some_and(|(id, etag)| *id == group.id && *etag == group.etag);
+        let may_be_our_own = self.unanswered || made;
         !self.spec_is_new() && ((is_new && !may_be_our_own) || self.in_dispute)
     }
 
@@ -273,13 +274,22 @@ impl<'a> Known<'a> {
         self.tags_settle_in.is_zero()
     }
 
-    /// Of tags that differ from the spec, those that need not be waited for: each that was just sent and answered is on the group, and may not show yet.
-    /// Whoever asks for a reconcile does not wait either.
+    /// The tags of a group as they are: what was read, and what was confirmed since and may not show yet. A tag that was set counts only with the value that
+    /// the spec wants, for with another one shown it may be others' doing by now. Whoever asks for a reconcile has what that read lacks set at once.
     #[must_use]
-    pub fn tags_to_set(&self, differing: Tags, group: &Group) -> Tags {
-        let may_not_show = self.tagged.as_ref().filter(|(id, _)| *id == group.id && self.look != Look::Afresh);
-        let Some((_, tags)) = may_not_show else { return differing };
-        differing.into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect()
+    pub fn tags_of(&self, read: &Described, desired: &Desired) -> Tags {
+        let mut tags = read.tags.clone();
+        let confirmed = self.tagged.iter().filter(|(id, _)| *id == read.group.id).flat_map(|(_, changes)| changes);
+        for (key, value) in confirmed {
+            match value {
+                Some(value) if desired.tags.get(key) == Some(value) && self.look != Look::Afresh => {
+                    tags.insert(key.clone(), value.clone());
+                }
+                Some(_) => {}
+                None => drop(tags.remove(key)),
+            }
+        }
+        tags
     }
 
     /// Of tags that differ from the spec, those that were as they should be once, as far as is known.

@@ -27,11 +27,13 @@ pub struct Memory {
     /// Whether a mutation got no answer, and neither a later one nor a read has shown since what became of it.
     pub unanswered: bool,
     /// The version of the group that the last answered change of this process made.
-    pub made: Option<Etag>,
+    pub made: Option<(GroupId, Etag)>,
     /// The versions of the group that answered changes of this process have replaced.
     pub replaced: Replaced,
-    /// The tags that answered changes of this process have put on the group.
+    /// Changes of tags that reads may not show yet.
     pub tagged: Tagged,
+    /// Reads in a row that were older than what is known.
+    pub rereads: u32,
     /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
     pub last_claim: Moment,
     /// When the group is to be read in full again.
@@ -118,21 +120,31 @@ impl Replaced {
     }
 }
 
-/// Tags that answered changes of this process have put on one group: they are there, although reads may not show them for a while.
+/// Changes of the tags of one group that CloudFront has confirmed to this process: they are made, although reads may not show them for a while.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tagged {
     id: Option<GroupId>,
-    tags: BTreeMap<String, (String, Moment)>,
+    /// The value; `None` of a tag that was removed.
+    tags: BTreeMap<String, (Option<String>, Moment)>,
 }
 
 impl Tagged {
     /// Takes note of tags that a Create or a `TagResource` has set.
-    pub fn add(&mut self, id: &GroupId, tags: &Tags, now: Moment) {
+    pub fn set(&mut self, id: &GroupId, tags: &Tags, now: Moment) {
+        self.add(id, tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))), now);
+    }
+
+    /// Takes note of tags that an `UntagResource` has removed.
+    pub fn removed(&mut self, id: &GroupId, keys: &BTreeSet<String>, now: Moment) {
+        self.add(id, keys.iter().map(|key| (key.clone(), None)), now);
+    }
+
+    fn add(&mut self, id: &GroupId, tags: impl Iterator<Item = (String, Option<String>)>, now: Moment) {
         if self.id.as_ref() != Some(id) {
             *self = Self { id: Some(id.clone()), tags: BTreeMap::new() };
         }
         self.tags.retain(|_, (_, at)| now.since(*at) < TAGS_SETTLE);
-        self.tags.extend(tags.iter().map(|(key, value)| (key.clone(), (value.clone(), now))));
+        self.tags.extend(tags.map(|(key, value)| (key, (value, now))));
     }
 
     /// Takes note of tags that are about to be changed or removed: until that is answered, nobody knows.
@@ -142,12 +154,15 @@ impl Tagged {
 
     /// Those that may not show yet, and their group.
     #[must_use]
-    pub fn may_not_show(&self, now: Moment) -> Option<(&GroupId, Tags)> {
+    pub fn may_not_show(&self, now: Moment) -> Option<(&GroupId, TagChanges)> {
         let recent = self.tags.iter().filter(|(_, (_, at))| now.since(*at) < TAGS_SETTLE);
-        let tags = recent.map(|(key, (value, _))| (key.clone(), value.clone())).collect::<Tags>();
+        let tags = recent.map(|(key, (value, _))| (key.clone(), value.clone())).collect::<TagChanges>();
         self.id.as_ref().filter(|_| !tags.is_empty()).map(|id| (id, tags))
     }
 }
+
+/// Tags as they were set, and `None` for those that were removed.
+pub type TagChanges = BTreeMap<String, Option<String>>;
 
 /// A group that every read so far has shown without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -224,7 +239,7 @@ impl Memory {
             Err(error) if error.operation == Operation::ListDistributionTenants => {
                 self.usage_unknown_since.get_or_insert(now);
             }
-            Ok(Observed::Found { usage: Usage::Unknown, .. }) | Err(_) => {}
+            Ok(Observed::Found { usage: Usage::Unknown, .. } | Observed::Outdated) | Err(_) => {}
             Ok(_) => self.usage_unknown_since = None,
         }
         if let Ok(Observed::Found { usage: Usage::Tenants(tenants), .. }) = observed

@@ -284,6 +284,10 @@ fn decide<C>(
     around: &Surroundings<'_, C>,
 ) -> Result<Plan, ApiError> {
     let now = around.clock.moment();
+    if matches!(observed, Observed::Outdated) {
+        // It says nothing of what is so now.
+        return Ok(plan(intent, observed, known, around.policy));
+    }
     match &observed {
         Observed::Found { described, owner, .. } => {
             memory.saw_owner(owner, now);

@@ -122,6 +122,8 @@ pub enum Left {
     Members,
     /// Tags differ as well.
     Tags,
+    /// Nothing, but what was read does not show all tags that are there.
+    TagsToShow,
     /// Only what CloudFront refused.
     Refused(Vec<RefusedMember>),
 }
@@ -433,8 +435,8 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
     }
     let refused = members::still_refused(known.refused(), &wanted, &differing);
     let (ignored, open) = tried_once(&refused, &differing);
-    let (set, remove) = tag_changes(desired, &described.tags, &known.tags_sent_to(&described.group));
-    let set = known.tags_to_set(set, &described.group);
+    let (set, remove) =
+        tag_changes(desired, &known.tags_of(&described, desired), &known.tags_sent_to(&described.group));
     let tags = if set.is_empty() && remove.is_empty() { TagsLeft::None } else { TagsLeft::Some };
 
     let names = refused.iter().map(|refused| refused.member).collect();
@@ -452,7 +454,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
         } else if tags == TagsLeft::Some && !bug!(SettledWithoutTags) {
             Left::Tags
         } else {
-            left(ignored)
+            left(ignored, &described.tags, desired)
         };
         let refused = refused.into_iter().filter(|refused| !selection.members.contains(&refused.member)).collect();
         return Mutation::Update(described, Box::new(Update { config, selection, open, refused, changes, left, tags }))
@@ -463,11 +465,13 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
         if let Some(pause) = known.pause.filter(|_| !lost.is_empty()) {
             return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
         }
-        let left = if remove.is_empty() { left(refused) } else { Left::Tags };
+        let shown = described.tags.clone().into_iter().chain(set.clone()).collect();
+        let left = if remove.is_empty() { left(refused, &shown, desired) } else { Left::Tags };
         return Mutation::Tag(described, set, left).into();
     }
     if !remove.is_empty() {
-        return Mutation::Untag(described, remove, left(refused)).into();
+        let left = left(refused, &described.tags, desired);
+        return Mutation::Untag(described, remove, left).into();
     }
     if refused.is_empty() {
         Finding::UpToDate(described).into()
@@ -486,8 +490,14 @@ fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedM
     (ignored, open)
 }
 
-fn left(refused: Vec<RefusedMember>) -> Left {
-    if refused.is_empty() { Left::Nothing } else { Left::Refused(refused) }
+fn left(refused: Vec<RefusedMember>, shown: &Tags, desired: &Desired) -> Left {
+    if !refused.is_empty() {
+        Left::Refused(refused)
+    } else if desired.tags_are_in(shown) || bug!(SettledWithoutTags) {
+        Left::Nothing
+    } else {
+        Left::TagsToShow
+    }
 }
 
 fn adopt(desired: &Desired, described: Described, known: &Known<'_>, policy: &Policy) -> Plan {

@@ -43,12 +43,12 @@ pub fn outcome<C>(
     events.extend(news(&conclusion, &events, known));
     events.extend(kept_list_is_new(&conclusion, &status, intent, known));
     let drift = new_drift(&conclusion, known);
-    let failed = matches!(conclusion.next, Next::Backoff(_) | Next::ReadAgain);
-    memory.failures = match (failed, &conclusion.error) {
-        (true, _) => memory.failures.saturating_add(1),
-        // Refused, and something else is tried at once: nothing has succeeded yet.
-        (false, Some(_)) => memory.failures,
-        (false, None) => 0,
+    memory.rereads = if conclusion.next == Next::ReadAgain { memory.rereads.saturating_add(1) } else { 0 };
+    memory.failures = match (&conclusion.next, &conclusion.error) {
+        (Next::Backoff(_), _) => memory.failures.saturating_add(1),
+        // Neither a success nor a failure. Or refused, and something else is tried at once: nothing has succeeded yet.
+        (Next::ReadAgain, _) | (_, Some(_)) => memory.failures,
+        (_, None) => 0,
     };
     let Conclusion { finalizer, refused_now, error, .. } = conclusion;
     Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error, withheld: None }
@@ -128,7 +128,7 @@ fn requeue<C>(
     match conclusion.next {
         Next::Now => Duration::ZERO,
         Next::After(pause) => pause,
-        Next::ReadAgain => Pace::Soon.delay(memory.failures, &known.uid),
+        Next::ReadAgain => Pace::Soon.delay(memory.rereads, &known.uid),
         Next::WithTheList => policy.sweep_interval_active,
         Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
         // A tenant that comes has no traffic until it is noticed.

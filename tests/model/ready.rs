@@ -4,8 +4,8 @@
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
     clock::Moment,
-    cloudfront::{Deployment, Described, Group, Members},
-    reconcile::Outcome,
+    cloudfront::{Deployment, Described, Group, Members, Tags},
+    reconcile::{Outcome, memory::TagChanges},
 };
 
 use crate::{
@@ -47,21 +47,18 @@ pub fn of_outcome(
     let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
     let started = Moment::after_start(started);
     let sight = sight(state, pass, |read| is_outdated(scenario, state, operator, pass, read));
-    let is_in_step = match &sight {
+    let is_in_step = |late: Tags| match &sight {
         Sight::None => was_settled,
         Sight::Gone => false,
         Sight::Group(read) => {
             let group = completed(pass, &read.group);
-            // Tags that an answered change of this process has put there show late.
-            let mut tags = read.tags.clone();
-            let late = pass.input.memory.tagged.may_not_show(started).filter(|(id, _)| **id == group.id);
-            tags.extend(late.into_iter().flat_map(|(_, late)| late));
+            let tags = read.tags.clone().into_iter().chain(late).collect();
             matches(&object.spec, &group, &tags)
                 && (object.spec.anycast_ip_list_id.is_some()
                     || has_none_of_ours(scenario, state, operator, &group, status))
         }
     };
-    hold(Property::S6, is_in_step || !settles, || {
+    hold(Property::S6, is_in_step(Tags::new()) || !settles, || {
         format!("generation {generation:?} is not settled: {}", told(&sight))
     })?;
     if !ready {
@@ -72,8 +69,14 @@ pub fn of_outcome(
         Sight::Gone => false,
         Sight::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
     };
+    // Tags that an answered change of this process has put there show late: it is Ready meanwhile, and not settled.
+    let late = match (&sight, pass.input.memory.tagged.may_not_show(started)) {
+        (Sight::Group(read), Some((id, late))) if *id == read.group.id => late,
+        _ => TagChanges::new(),
+    };
+    let late = late.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect();
     let still = was_ready && (matches!(sight, Sight::None) || !of_this || is_so_but_for_tags(pass, &sight));
-    hold(Property::S6, still || (of_this && is_in_step && deployed), || told(&sight))
+    hold(Property::S6, still || (of_this && is_in_step(late) && deployed), || told(&sight))
 }
 
 /// Whether a group that shows no owner is else as it should be: one such answer proves nothing of its tags.

@@ -95,6 +95,7 @@ pub fn memory() -> impl Strategy<Value = Memory> {
                 made: None,
                 replaced: Replaced::default(),
                 tagged: Tagged::default(),
+                rereads: 0,
                 last_claim,
                 deep_check_at,
                 dispute,

@@ -26,7 +26,7 @@ impl World {
         let (mut changed_at, mut calls_at_rest) = (start, calls_before);
         while !self.released && self.elapsed.saturating_sub(changed_at) < QUIET {
             let before = (self.object.status.clone().map(without_messages), self.groups());
-            self.go_on();
+            self.go_on(Duration::MAX);
             if (self.object.status.clone().map(without_messages), self.groups()) != before {
                 (changed_at, calls_at_rest) = (self.elapsed, self.port.calls_besides_lists());
                 let (took, calls_made) = (changed_at.saturating_sub(start), calls_at_rest - calls_before);
@@ -42,17 +42,31 @@ impl World {
 
     /// Lets that much time go by, or as much as it takes until the object is released, and has a look after each reconcile and list.
     pub fn go_on_for(&mut self, time: Duration, mut look: impl FnMut(&Self)) {
-        let end = self.elapsed + time;
-        while !self.released && self.elapsed < end {
-            self.go_on();
-            look(self);
-        }
+        self.go_on_until(time, |world| {
+            look(world);
+            false
+        });
     }
 
-    /// To the next moment at which a reconcile is due, or may be a list, and through that.
-    fn go_on(&mut self) {
+    /// The same until that is so; whether it was in that time.
+    pub fn go_on_until(&mut self, time: Duration, mut reached: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.elapsed + time;
+        while !self.released && self.elapsed < end {
+            self.go_on(end);
+            if reached(self) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// To the next moment at which a reconcile is due, or may be a list, and through that; not beyond the end.
+    fn go_on(&mut self, end: Duration) {
         let next = self.due.min(self.list_asked_at);
-        self.advance(next.saturating_sub(self.elapsed));
+        self.advance(next.min(end).saturating_sub(self.elapsed));
+        if next > end {
+            return;
+        }
         if self.due < self.list_asked_at {
             self.pass();
             return;
