@@ -12,7 +12,7 @@ use std::{
 use cloudfront_simulator::{Timestamp, account::Version};
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT},
-    reconcile::ownership::OwnerTag,
+    reconcile::{Policy, ownership::OwnerTag},
 };
 
 use kube::ResourceExt;
@@ -58,8 +58,9 @@ impl Hasher for AtOnce {
 }
 
 struct Canon<'a> {
-    scenario: &'a Scenario,
     state: &'a State,
+    /// Of the first object; its times are those of all.
+    policy: Policy,
     hasher: AtOnce,
     /// Whether a read may yet be answered from the past.
     past_counts: bool,
@@ -82,13 +83,13 @@ fn token<T: PartialEq>(known: &mut Vec<T>, one: T) -> usize {
 }
 
 impl<'a> Canon<'a> {
-    fn new(scenario: &'a Scenario, state: &'a State) -> Self {
+    fn new(scenario: &Scenario, state: &'a State) -> Self {
         let (hasher, ids, etags) = (AtOnce(Vec::with_capacity(MOST)), Vec::new(), Vec::new());
         let (generations, uids, requests) = (Vec::new(), Vec::new(), Vec::new());
         let (past_counts, old_status_counts, lag_counts) = (false, false, false);
         Self {
-            scenario,
             state,
+            policy: scenario.policy(0),
             hasher,
             past_counts,
             old_status_counts,

@@ -41,14 +41,14 @@ impl<'a> Canon<'a> {
         self.put(list.map(|list| steps(now) > steps(at(list.began))));
         self.put(list.map(|list| memory.is_covered_by(list)));
         self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
-        let policy = self.scenario.policy(operator.object);
+        let settle_window = self.policy.settle_window;
         let now = Moment::after_start(now.saturating_sub(start));
         self.optional(memory.unowned.as_ref(), |canon, seen| {
             canon.id(seen.id.as_str());
-            canon.put(memory.unowned_for(&seen.id, now) >= policy.settle_window);
+            canon.put(memory.unowned_for(&seen.id, now) >= settle_window);
         });
-        self.put(memory.absent_for(now).map(|time| time >= policy.settle_window));
-        let may_show = |at: &Moment| now.since(*at) < policy.settle_window;
+        self.put(memory.absent_for(now).map(|time| time >= settle_window));
+        let may_show = |at: &Moment| now.since(*at) < settle_window;
         let replaced = memory.replaced.versions().filter(|(.., at)| may_show(at)).collect::<Vec<_>>();
         self.put(replaced.len());
         for (id, etag, _) in replaced {
@@ -60,13 +60,13 @@ impl<'a> Canon<'a> {
             canon.put(tags);
         });
         self.put(memory.delete_refused.is_some());
-        self.put(memory.usage_unknown_for(now).map(|time| time >= policy.settle_window));
-        self.put(memory.owner_unstated_since.map(|since| now.since(since) >= policy.settle_window));
-        self.put(memory.is_in_use_unlisted(now, policy.settle_window));
+        self.put(memory.usage_unknown_for(now).map(|time| time >= settle_window));
+        self.put(memory.owner_unstated_since.map(|since| now.since(since) >= settle_window));
+        self.put(memory.is_in_use_unlisted(now, settle_window));
         self.trial(&memory.trial, operator, now);
         let dispute = &memory.dispute;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
-        self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&policy, now)));
+        self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&self.policy, now)));
     }
 
     /// What the next update comes to: with nothing on record as refused, or everything.
