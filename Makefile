@@ -4,7 +4,6 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/debug
 CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
-RULES := desired differences dispute memory ownership plan status
 
 .DEFAULT_GOAL := help
 .PHONY: help build tools demo test test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean
@@ -39,11 +38,8 @@ model: build ## Explore the reconcile further than `make test` does; takes up to
 model-records: build ## Write the number of states of each scenario of the model check anew: tests/model/records.tsv
 	MODEL_RECORDS=write cargo test --workspace --test model explorations
 
-# In place, for a copy would be built from nothing; should it be cut off, `git diff src` shows what it left.
-mutants: ## Break the rules of the reconcile one by one, in src itself: for each, a test must fail; takes hours
-	cargo install --locked --root $(TARGET)/cargo-tools cargo-mutants@27.1.0
-	PATH="$(abspath $(TARGET))/cargo-tools/bin:$$PATH" cargo mutants --in-place --baseline=skip --timeout=60 --output=$(TARGET) --test-workspace=true \
-		$(RULES:%=--file=src/reconcile/%.rs) -- --lib --test reconcile
+mutants: build ## Change the code in one place at a time: for each change, a test must fail; takes hours; SHARD=k/n, or CHANGED=1 for what a branch changed
+	tests/mutants/run.sh
 
 e2e: ## Try chart and images on a real cluster: KUBECONFIG, IMAGE, SIMULATOR_IMAGE; see docs/e2e.md
 	tests/e2e/run.sh

@@ -10,4 +10,4 @@ if ! cmp --silent image/requirements.txt "$venv/requirements.txt"; then
   cp image/requirements.txt "$venv/requirements.txt"
 fi
 "$venv/bin/hadolint" --failure-threshold style Dockerfile simulator/Dockerfile
-"$venv/bin/shellcheck" --severity warning image/*.sh tests/e2e/run.sh
+"$venv/bin/shellcheck" --severity warning image/*.sh tests/e2e/run.sh tests/mutants/run.sh
