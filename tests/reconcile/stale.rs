@@ -8,7 +8,7 @@ use connection_group_operator::{
     cloudfront::Operation::{CreateConnectionGroup, DeleteConnectionGroup, GetConnectionGroup, UpdateConnectionGroup},
 };
 
-use port::Fault;
+use port::{Fault, Way};
 
 use crate::world::{World, spec};
 
@@ -70,8 +70,8 @@ const SCENES: [Scene; 9] = [
 ];
 
 impl Scene {
-    fn begin(&self, reads: Duration, tags: Duration, lists: Duration) -> World {
-        let mut world = World::new(spec());
+    fn begin(&self, way: Way, reads: Duration, tags: Duration, lists: Duration) -> World {
+        let mut world = World::via(way, spec());
         if self.at_rest {
             world.settle();
             world.edit(|spec| spec.ipv6_enabled = false);
@@ -117,7 +117,8 @@ fn however_long_reads_tags_and_lists_lag_no_second_group_is_made_and_nothing_tha
     for scene in &SCENES {
         for reads in LAGS {
             for (tags, lists) in LAGS.into_iter().flat_map(|tags| LAGS.map(|lists| (tags, lists))) {
-                let mut world = scene.begin(reads, tags, lists);
+                let way = if [tags, lists] == [reads; 2] { Way::Adapter } else { Way::Direct };
+                let mut world = scene.begin(way, reads, tags, lists);
                 let case = format!("{}; reads lag for {reads:?}, tags for {tags:?}, lists for {lists:?}", scene.what);
                 watch(&mut world, &case);
                 let calls = world.calls();
@@ -136,7 +137,7 @@ fn however_long_reads_tags_and_lists_lag_no_second_group_is_made_and_nothing_tha
 #[test]
 fn however_many_reads_in_a_row_are_stale_an_edit_is_carried_out_once() {
     for stale in 1..=4 {
-        let mut world = SCENES[3].begin(Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let mut world = SCENES[3].begin(Way::Adapter, Duration::ZERO, Duration::ZERO, Duration::ZERO);
         for _ in 0..stale {
             world.fail(GetConnectionGroup, Fault::Stale);
         }

@@ -90,6 +90,16 @@ impl Scene {
         Self { world, full, ipv4, dualstack }
     }
 
+    /// After these steps, with no fault left to come.
+    fn after(steps: &[Step], way: Way, detach: Detach) -> Self {
+        let mut scene = Self::new(way, detach);
+        for step in steps {
+            scene.take(step);
+        }
+        scene.world.faults_stop();
+        scene
+    }
+
     fn id(&self, list: List) -> Option<String> {
         match list {
             List::Unnamed => None,
@@ -143,12 +153,7 @@ proptest! {
         detach in select(vec![Detach::EmptyElement, Detach::Never, Detach::Rejected]),
         steps in prop::collection::vec(step(), 0..24),
     ) {
-        let mut scene = Scene::new(way, detach);
-        for step in &steps {
-            scene.take(step);
-        }
-        let world = &mut scene.world;
-        world.faults_stop();
+        let world = &mut Scene::after(&steps, way, detach).world;
         world.edit(|spec| spec.enabled = false);
         world.pass();
         prop_assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
@@ -160,12 +165,7 @@ proptest! {
         detach in select(vec![Detach::EmptyElement, Detach::Never, Detach::Rejected]),
         steps in prop::collection::vec(step(), 0..24),
     ) {
-        let mut scene = Scene::new(way, detach);
-        for step in &steps {
-            scene.take(step);
-        }
-        let world = &mut scene.world;
-        world.faults_stop();
+        let world = &mut Scene::after(&steps, way, detach).world;
         world.advance(world.policy.deep_check_interval * 2);
         world.sweep();
         world.settle_within(Duration::from_mins(20), 80);
