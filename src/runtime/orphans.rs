@@ -58,3 +58,53 @@ fn event(id: &GroupId, Orphan { owner, object }: &Orphan) -> Event {
     let note = format!("Connection group {id} carries our owner tag, '{owner}' (owner id/namespace/name), {so}");
     Event { severity: Severity::Warning, reason: Reason::Orphaned, action: "Sweep", note }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        time::Duration,
+    };
+
+    use serde_json::{Value, json};
+    use tokio::{sync::mpsc, time::timeout};
+
+    use super::*;
+    use crate::{reconcile::ownership::OwnerTag, runtime::testing::client};
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn lists(orphans: &[(&str, &str)]) -> Lists {
+        let orphan = |name: &str| Orphan { owner: OwnerTag::new("prod", "platform", name), object: Object::Gone };
+        let orphans = orphans.iter().map(|(id, name)| (GroupId::new(*id), orphan(name)));
+        Lists { orphans: Arc::new(orphans.collect::<BTreeMap<_, _>>()), ..Lists::default() }
+    }
+
+    #[tokio::test]
+    async fn an_orphan_is_told_of_with_each_list_until_its_event_is_stored_and_then_no_more() {
+        let (sent, mut events) = mpsc::unbounded_channel();
+        let refuses = Arc::new(AtomicBool::new(true));
+        let client = client(move |_, event: Value| {
+            sent.send(event.clone()).unwrap();
+            if refuses.swap(false, Ordering::SeqCst) {
+                (403, json!({ "kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403 }))
+            } else {
+                (201, event)
+            }
+        });
+        let (publish, heard) = watch::channel(Lists::default());
+        let telling = tokio::spawn(tell(heard, client));
+        let (first, second) = (("cg_1", "edge"), ("cg_2", "shop"));
+        for (orphans, told) in [(&[first][..], "cg_1"), (&[first], "cg_1"), (&[first, second], "cg_2")] {
+            publish.send_replace(lists(orphans));
+            let event = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
+            assert_eq!((&event["reason"], &event["regarding"]["kind"]), (&json!("Orphaned"), &json!("Pod")));
+            assert!(event["note"].as_str().unwrap().contains(told), "{told}: {event}");
+        }
+        telling.abort();
+    }
+}

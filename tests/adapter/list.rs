@@ -24,12 +24,13 @@ use tokio::sync::watch;
 
 use crate::{PATIENCE, connected};
 
-/// What does not matter here: no sweep looks at the time.
-struct Still;
+/// A clock that stands still until it is set.
+#[derive(Default)]
+struct Still(Mutex<clock::Moment>);
 
 impl Clock for Still {
     fn moment(&self) -> clock::Moment {
-        clock::Moment::START
+        *self.0.lock().unwrap()
     }
 
     fn wall(&self) -> jiff::Timestamp {
@@ -124,7 +125,8 @@ async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_re
     let hold = admin.hold_once(Operation::ListTagsForResource, Moment::Before).await?;
     let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in: Namespaces::All });
     let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
-    let sweeps = sweep::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::new(Still), cache, publish);
+    let sweeps =
+        sweep::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::<Still>::default(), cache, publish);
     let mut sweeps = Box::pin(sweeps);
     let mut newest = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
     for _ in 0..3 {
@@ -133,6 +135,28 @@ async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_re
         newest = list;
     }
     admin.wait_until_held(hold, PATIENCE).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_is_as_old_as_the_request_for_it_however_late_the_answer_comes() -> Result<()> {
+    let (admin, port) = connected(Switches::default()).await;
+    let hold = admin.hold_once(Operation::ListConnectionGroups, Moment::After).await?;
+    let known_in = Namespaces::Only(BTreeSet::new());
+    let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in });
+    let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
+    let clock = Arc::<Still>::default();
+    let sweeps =
+        sweep::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::clone(&clock) as _, cache, publish);
+    let mut sweeps = Box::pin(sweeps);
+    let answered_later = async {
+        admin.wait_until_held(hold, PATIENCE).await?;
+        *clock.0.lock().unwrap() = clock::Moment::after_start(Duration::from_secs(5));
+        admin.release(hold).await
+    };
+    let (list, released) = tokio::join!(next(&mut sweeps, &mut lists), answered_later);
+    released?;
+    assert_eq!(list.snapshot.unwrap().began, clock::Moment::START, "what was changed since is not in it");
     Ok(())
 }
 
@@ -149,8 +173,15 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     let cache = Arc::new(Cache { objects, woken: Mutex::default(), known_in: Namespaces::Only(BTreeSet::new()) });
     let (publish, mut lists) = watch::channel(Lists::default());
     let for_one_list = || port.for_one_list();
-    let sweeps =
-        sweep::run(for_one_list, port.clone(), policy, scope, Arc::new(Still), Arc::clone(&cache) as _, publish);
+    let sweeps = sweep::run(
+        for_one_list,
+        port.clone(),
+        policy,
+        scope,
+        Arc::<Still>::default(),
+        Arc::clone(&cache) as _,
+        publish,
+    );
     let mut sweeps = Box::pin(sweeps);
     let complete = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
     assert_eq!(complete.groups.keys().map(GroupName::as_str).collect::<Vec<_>>(), ["first", "second"]);

@@ -128,6 +128,18 @@ fn a_rejected_detach_heals_on_request_by_a_spec_edit_or_from_outside() {
 }
 
 #[test]
+fn a_request_to_try_a_rejected_detach_again_holds_although_somebody_changes_the_group_just_then() {
+    let (mut world, _) = attached(Detach::Never);
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.settle();
+    world.switch(|switches| switches.detach = Detach::EmptyElement);
+    world.request_reconcile("now");
+    world.fail(UpdateConnectionGroup, Fault::ChangedJustBefore);
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed", "{}", world.message());
+}
+
+#[test]
 fn an_unknown_list_is_said_and_heals_when_it_exists() {
     let mut world = World::new(spec());
     let id = list(&world, IpAddressType::Dualstack);

@@ -8,7 +8,10 @@ use cloudfront_simulator::{
 };
 use connection_group_operator::{
     api::AdoptionPolicy,
-    cloudfront::Operation::{TagResource, UpdateConnectionGroup},
+    cloudfront::{
+        ErrorClass,
+        Operation::{GetConnectionGroup, TagResource, UpdateConnectionGroup},
+    },
 };
 use port::Fault;
 
@@ -172,6 +175,48 @@ fn a_list_whose_attaching_was_not_answered_may_be_ours_and_goes_with_the_field()
     world.settle();
     assert_eq!(attached(&world), Some(id));
     world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.settle();
+    assert_eq!(attached(&world), None);
+}
+
+#[test]
+fn a_list_whose_attaching_failed_may_be_ours_unless_the_call_was_refused() {
+    use ErrorClass::{Credentials, ServiceUnavailable, Throttled, TimedOut, Unexpected, Unreachable};
+    for (class, may_be_ours) in [
+        (TimedOut, true),
+        (Unreachable, true),
+        (ServiceUnavailable, true),
+        (Unexpected, true),
+        (Throttled, false),
+        (Credentials, false),
+    ] {
+        let mut world = World::new(spec());
+        world.settle();
+        let id = list(&world);
+        world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+        world.fail(UpdateConnectionGroup, Fault::Error(class));
+        world.pass();
+        // By that call, or by somebody else.
+        world.somebody_edits(attach(&id));
+        world.edit(|spec| spec.anycast_ip_list_id = None);
+        world.sweep();
+        world.settle();
+        assert_eq!(attached(&world), Some(id).filter(|_| !may_be_ours), "{class:?}");
+    }
+}
+
+#[test]
+fn a_list_that_a_stale_read_hides_from_a_new_process_goes_with_the_field() {
+    let mut world = World::new(spec());
+    world.settle();
+    let id = list(&world);
+    world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
+    world.pass();
+    assert_eq!(attached(&world), Some(id));
+    world.crash();
+    world.edit(|spec| spec.anycast_ip_list_id = None);
+    world.fail(GetConnectionGroup, Fault::Stale);
+    world.pass();
     world.settle();
     assert_eq!(attached(&world), None);
 }

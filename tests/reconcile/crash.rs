@@ -248,7 +248,8 @@ fn a_tag_that_is_dropped_while_its_group_seems_gone_is_removed_all_the_same() {
 
 #[test]
 fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_adopted_in_its_place() {
-    for lost in [true, false] {
+    // Also where they look like those on record.
+    for (lost, value) in [(true, "theirs"), (false, "theirs"), (true, "edge"), (false, "edge")] {
         let mut world = World::new(spec());
         world.policy.allow_adoption = true;
         world.edit(|spec| {
@@ -266,13 +267,13 @@ fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_
             assert_eq!(world.ready().1, "DeletedOutside");
         }
         assert!(world.status().tags.contains_key("team"), "it is on record");
-        world.somebody_creates(|group| drop(group.tags.insert("team".into(), "theirs".into())));
+        world.somebody_creates(|group| drop(group.tags.insert("team".into(), value.into())));
         world.edit(|spec| spec.tags.clear());
         world.advance(Duration::from_hours(1));
         world.sweep();
         world.settle();
         assert_eq!(world.ready().1, "Deployed", "{}", world.message());
-        assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));
+        assert_eq!(world.tags().get("team").map(String::as_str), Some(value));
     }
 }
 

@@ -60,6 +60,25 @@ fn a_tenant_that_comes_while_the_disable_rolls_out_is_served_again_within_half_a
     }
 }
 
+/// How long the group stays off, where reconciles come as they are due, and this before each of them.
+fn off_for(world: &mut World, before_each: impl Fn(&mut World)) -> Duration {
+    let mut off_for = Duration::ZERO;
+    for _ in 0..100 {
+        if world.group().unwrap().resource.enabled {
+            return off_for;
+        }
+        before_each(world);
+        let pause = world.pass().requeue;
+        world.advance(pause);
+        off_for += pause;
+    }
+    panic!("still off after 100 reconciles: {}", world.message());
+}
+
+fn refuse_the_delete(world: &mut World) {
+    world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
+}
+
 #[test]
 fn a_tenant_that_comes_after_the_roll_out_is_served_again_before_it_is_said_to_be_in_the_way() {
     let mut world = being_disabled();
@@ -77,13 +96,7 @@ fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again
     let mut world = being_disabled();
     world.advance(PROPAGATION);
     world.sweep();
-    let mut off_for = Duration::ZERO;
-    while !world.group().unwrap().resource.enabled {
-        world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
-        let pause = world.pass().requeue;
-        world.advance(pause);
-        off_for += pause;
-    }
+    let off_for = off_for(&mut world, refuse_the_delete);
     assert!(off_for <= Duration::from_secs(100), "{off_for:?}");
     world.faults_stop();
     world.at_once();
@@ -105,11 +118,7 @@ fn in_use_without_a_tenant() -> World {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
     world.sweep();
-    while !world.group().unwrap().resource.enabled {
-        world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
-        let pause = world.pass().requeue;
-        world.advance(pause);
-    }
+    off_for(&mut world, refuse_the_delete);
     world.faults_stop();
     world.advance(PROPAGATION);
     world.sweep();
@@ -254,12 +263,7 @@ fn a_group_whose_tenants_cannot_be_read_for_a_settle_window_is_served_again_and_
         }
         world.sweep();
         world.keep_failing(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
-        let mut off_for = Duration::ZERO;
-        while !world.group().unwrap().resource.enabled {
-            let pause = world.pass().requeue;
-            world.advance(pause);
-            off_for += pause;
-        }
+        let off_for = off_for(&mut world, |_| {});
         assert!(off_for <= Duration::from_mins(2), "{off_for:?}");
         let told = world.events.iter().find(|event| event.reason.as_str() == "EnabledAgain").unwrap();
         assert!(told.note.contains("its distribution tenants cannot be read"), "{}", told.note);
