@@ -148,6 +148,12 @@ mod switch {
         OutageIsStalled,
         /// Tags of a call without an answer are not put on record.
         DoubtfulTagsAreForgotten,
+        /// A reconcile is not repeated, whatever came of it.
+        RequeueIsDropped,
+        /// What a list shows leads to no reconcile.
+        ListWakesNobody,
+        /// What people ask for leads to no reconcile.
+        EditIsNotHeard,
     }
 
     thread_local! {

@@ -3,7 +3,7 @@
 //! A connection group is the front door of thousands of customer domains. So, in this order: never touch what is not ours, never take
 //! traffic down unasked, never lose or duplicate a group in a crash, never wedge, never go blind; then fast and frugal.
 //!
-//! Arrows point one way: `main -> cli -> runtime -> {sweep, orphans} -> reconcile -> {api, cloudfront}`.
+//! Arrows point one way: `main -> cli -> runtime -> {due, sweep, orphans} -> reconcile -> {api, cloudfront}`.
 //!
 //! - [`api`]: the custom resource. Pure data, with defaults and rules in the schema.
 //! - [`reconcile`]: one pass, as a function of (object, memory, port, snapshot, clock) that returns an outcome. Its steps are files:
@@ -11,6 +11,7 @@
 //!   shipping code through every interleaving.
 //! - [`cloudfront`]: the port, its adapter over the AWS SDK, the names of all error codes, and the call budget.
 //! - [`sweep`]: one List of the account every minute instead of a poll for each object; wakes what changed.
+//! - [`due`]: what else makes an object due for a pass: its last outcome, and what people ask of it.
 //! - [`orphans`]: groups with our owner tag that no object names; reported, never deleted.
 //! - [`runtime`]: Kubernetes. Carries an outcome out: finalizer, status, events, requeue, metrics.
 //! - [`telemetry`]: log lines, and traces for those who ask.
@@ -34,6 +35,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod cloudfront;
+pub mod due;
 pub mod orphans;
 pub mod reconcile;
 pub mod runtime;

@@ -43,6 +43,7 @@ use crate::{
         queue::{CallQueue, Class, Reservation},
         sdk::Sdk,
     },
+    due::{self, LEAST_PAUSE},
     reconcile::{
         Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings,
         backoff::{self, Pace},
@@ -310,7 +311,7 @@ async fn with(version: Version, context: &Context, reservation: &Arc<Reservation
         }
     }
     remembered.failures = 0;
-    Ok(With::Ended(PassEnded { how: how(&outcome), next: Some(outcome.requeue.max(LEAST_PAUSE)) }))
+    Ok(With::Ended(PassEnded { how: how(&outcome), next: due::after(&outcome) }))
 }
 
 fn withheld(why: Withheld, newer: Option<Version>) -> With {
@@ -398,9 +399,6 @@ async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
         context.recorder.publish(&regarding, event).await;
     }
 }
-
-/// Between two passes that follow at once; keeps a defect from becoming a busy loop.
-const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The outcome of a reconcile.
 struct Looked {

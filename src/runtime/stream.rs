@@ -4,21 +4,23 @@
 //! warned of once and left out; the others go on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    hash::{DefaultHasher, Hash, Hasher},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures::{Stream, StreamExt, TryStreamExt, stream::unfold};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
-    Api, Resource, ResourceExt,
+    Api, Resource,
     runtime::{WatchStreamExt, reflector::store::Writer, watcher},
 };
 use tokio::sync::watch;
 
 use super::{scope::Scope, slim::Slim};
-use crate::api::{ConnectionGroup, ConnectionGroupSpec, GROUP, RECONCILE_REQUESTED_AT};
+use crate::{
+    api::{ConnectionGroup, ConnectionGroupSpec},
+    due::Asked,
+};
 
 /// After so many seconds the API server ends a watch. One that is silent for a little longer is given up by the client: its connection is dead.
 const WATCH_SECONDS: u32 = 50;
@@ -75,28 +77,18 @@ struct Calls(Mutex<HashMap<String, Said>>);
 /// What one object last said.
 #[derive(Debug)]
 struct Said {
-    /// Generation, deletion and requested reconcile, as a hash.
-    asked: u64,
-    /// The finalizers in our name.
-    finalizers: BTreeSet<String>,
+    asked: Asked,
     /// Whether the list that is being read has shown the object.
     listed: bool,
 }
 
 impl Calls {
-    /// Whether this version of an object calls for a reconcile. Our own writes of status and of our finalizer do not; a finalizer in our name that
-    /// somebody took off does.
+    /// Whether this version of an object calls for a reconcile.
     fn for_a_reconcile(&self, object: &ConnectionGroup) -> bool {
-        let meta = object.meta();
-        let mut hasher = DefaultHasher::new();
-        (meta.generation, meta.deletion_timestamp.is_some()).hash(&mut hasher);
-        object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut hasher);
-        let asked = hasher.finish();
-        let in_our_name = |finalizer: &&String| finalizer.split('/').next() == Some(GROUP);
-        let finalizers = object.finalizers().iter().filter(in_our_name).cloned().collect::<BTreeSet<_>>();
-        let said = Said { asked, finalizers: finalizers.clone(), listed: true };
-        let before = self.lock().insert(meta.uid.clone().unwrap_or_default(), said);
-        before.is_none_or(|before| before.asked != asked || !before.finalizers.is_subset(&finalizers))
+        let asked = Asked::by(object);
+        let said = Said { asked: asked.clone(), listed: true };
+        let before = self.lock().insert(object.meta().uid.clone().unwrap_or_default(), said);
+        asked.calls_for_a_reconcile(before.map(|before| before.asked).as_ref())
     }
 
     /// Forgets the objects that are gone. Of one that went while the watch was down there is no event: only the next list leaves it out.
@@ -208,10 +200,13 @@ fn decoded(event: watcher::Event<Slim>, unreadable: &Unreadable) -> Option<watch
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+    use kube::ResourceExt;
 
     use super::*;
-    use crate::api::ConnectionGroupStatus;
+    use crate::api::{ConnectionGroupStatus, RECONCILE_REQUESTED_AT};
 
     /// Whether a change of an object that carries our finalizer calls for a reconcile.
     fn is_called_for(change: impl FnOnce(&mut ConnectionGroup)) -> bool {

@@ -6,7 +6,7 @@ use connection_group_operator::cloudfront::{ErrorClass, Operation};
 use crate::{
     account::A_MINUTE,
     outside::{Outside, interfere},
-    passes::{answer, crash, error, remember, start, store},
+    passes::{answer, crash, error, start, store, store_fails},
     people::{delete, edit, request},
     properties::{self, Violation},
     replay::{Call, Stage},
@@ -175,7 +175,7 @@ pub fn act(scenario: &Scenario, before: &State, action: Action) -> Result<Option
         Action::Store(operator) => store(scenario, &mut state, operator)?,
         Action::StoreFails(operator) => {
             state.left.faults -= 1;
-            remember(&mut state, operator);
+            store_fails(&mut state, operator);
             true
         }
         Action::Crash(operator, dying) => crash(scenario, &mut state, operator, dying),

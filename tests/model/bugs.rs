@@ -160,6 +160,12 @@ each_bug_is_caught! {
         NameTakenIsTerminal, L3 in within(budget(1, 0, 0), scenarios::faults());
     an_outage_needs_no_person:
         OutageIsStalled, L3 in within(budget(1, 0, 0), scenarios::faults());
+    a_pass_that_nothing_follows_leaves_what_it_began:
+        RequeueIsDropped, L1 in within(budget(1, 0, 0), scenarios::faults());
+    what_a_list_shows_leads_to_a_pass_at_once:
+        ListWakesNobody, L4 in within(budget(0, 0, 1), scenarios::life());
+    what_people_ask_for_leads_to_a_pass_at_once:
+        EditIsNotHeard, L4 in within(budget(0, 1, 0), scenarios::life());
 }
 
 /// With a spec that wants the group off.

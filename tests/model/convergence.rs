@@ -1,41 +1,31 @@
 //! What must come of every state once nothing more goes wrong: fair rounds of sweep, pass, roll-out and time lead to the goal and to rest.
 //! In: a state. Out: nothing, or the [`Violation`]. What was once found to converge is remembered.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use connection_group_operator::{
-    api::{ConnectionGroup, Mode, condition},
+    api::{Mode, condition},
     cloudfront::Tags,
     reconcile::ownership::{OwnerTag, is_reserved},
 };
 
 use crate::{
-    actions::{Action, Cache, Struck, act},
     canon::key_without_budget,
     goal::{distance_of, expected},
     outside::Outside,
     properties::{Property, Violation},
-    replay::{Entry, Stage},
-    state::{DEEP_TICK, Scenario, State, TICK},
+    rounds::{Waits, round, waits},
+    state::{DEEP_TICK, Scenario, State},
 };
 
 /// Rounds within which everything must have settled.
 const ROUNDS: usize = 24;
 
-/// Passes in a round that follow each other at once, at the most.
-const PASSES: usize = 6;
-
-/// Longer than the longest pause before something is tried again (L3), so that a pass is due in each round.
-const LONG: Duration = TICK.saturating_mul(6);
-
 /// What was found out about states so far.
 pub struct Convergence<'a> {
     scenario: &'a Scenario,
     /// Of a state, before or after the deep check: the changes made on the way to rest.
-    known: HashMap<(u64, Stretch), usize>,
+    known: HashMap<(u64, Vec<Waits>, Stretch), usize>,
     ends: HashMap<(u8, String, History), String>,
 }
 
@@ -55,13 +45,6 @@ enum History {
     NothingLost,
 }
 
-/// One fair round and what it came to.
-struct Round {
-    after: State,
-    changes: usize,
-    quiet: bool,
-}
-
 impl<'a> Convergence<'a> {
     pub fn new(scenario: &'a Scenario) -> Self {
         Self { scenario, known: HashMap::new(), ends: HashMap::new() }
@@ -78,7 +61,7 @@ impl<'a> Convergence<'a> {
         let mut path = Vec::new();
         let mut changes = 0;
         loop {
-            let here = (key_without_budget(self.scenario, &state), stretch);
+            let here = (key_without_budget(self.scenario, &state), waits(&state), stretch);
             if let Some(further) = self.known.get(&here) {
                 changes += further;
                 break;
@@ -86,7 +69,7 @@ impl<'a> Convergence<'a> {
             if path.len() >= ROUNDS {
                 return Err(Property::L1.broken(format!("not at rest after {ROUNDS} fair rounds: {}", said(&state))));
             }
-            let round = self.round(&state)?;
+            let round = round(self.scenario, &state)?;
             path.push((here, round.changes));
             state = round.after;
             // The roll-out comes after the pass, so that one quiet round may be followed by news.
@@ -111,43 +94,6 @@ impl<'a> Convergence<'a> {
                 .broken(format!("{changes} changes were made where {distance} were called for: {}", said(start)))),
             _ => Ok(()),
         }
-    }
-
-    /// Sweep, pass, roll-out, time.
-    fn round(&self, before: &State) -> Result<Round, Violation> {
-        let mut state = before.clone();
-        let (mut changes, mut quiet) = (0, true);
-        for operator in 0..state.operators.len() {
-            state = self.step(&state, Action::Sweep(operator, Struck::No))?;
-            let Some(object) = state.object_of(operator).current.clone() else { continue };
-            // What is left to do at once is done in the same round.
-            for _ in 0..PASSES {
-                state = self.step(&state, Action::Start(operator, Cache::UpToDate))?;
-                while let Some(pass) = state.operators[operator].pass.clone() {
-                    match &pass.stage {
-                        Stage::Asking(_) => {
-                            state = self.step(&state, Action::Answer(operator, Struck::No))?;
-                            changes += usize::from(state.last_entry(operator).is_some_and(Entry::changed_something));
-                        }
-                        Stage::Confirming(_) => unreachable!("it is confirmed at once"),
-                        Stage::Ended(..) => state = self.step(&state, Action::Store(operator))?,
-                    }
-                }
-                if state.object_of(operator).current.is_none() || !state.operators[operator].remembered.again {
-                    break;
-                }
-            }
-            let now = state.object_of(operator).current.as_ref();
-            quiet &= now.is_some_and(|now| at_rest(&object, now));
-        }
-        quiet &= changes == 0;
-        state.account.propagate(state.timestamp());
-        state.pass_time(LONG);
-        Ok(Round { after: state, changes, quiet })
-    }
-
-    fn step(&self, state: &State, action: Action) -> Result<State, Violation> {
-        act(self.scenario, state, action).map(|next| next.unwrap_or_else(|| state.clone()))
     }
 
     fn goal(&mut self, state: &State, deep: bool) -> Result<(), Violation> {
@@ -232,12 +178,8 @@ fn records_what_it_sent(state: &State, recorded: &Tags, asked: &Tags) -> Result<
     Err(Property::O2.broken(format!("{recorded:?} are on record as sent, {expected:?} were sent: {}", said(state))))
 }
 
-/// Whether a pass left the object as it was, to the letter.
-fn at_rest(before: &ConnectionGroup, after: &ConnectionGroup) -> bool {
-    after.status.is_some() && before.status == after.status
-}
-
-fn said(state: &State) -> String {
+/// What the objects say, for people.
+pub fn said(state: &State) -> String {
     let objects = state.objects.iter().map(|object| {
         let Some(object) = &object.current else { return "no object".to_owned() };
         let ready = object.status.as_ref().and_then(|status| condition(&status.conditions, "Ready"));

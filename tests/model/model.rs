@@ -21,6 +21,7 @@ mod ready;
 mod records;
 mod replay;
 mod reviewed;
+mod rounds;
 mod scenarios;
 mod seen;
 mod state;

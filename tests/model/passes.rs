@@ -7,8 +7,10 @@ use cloudfront_simulator::Millis;
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, finalizer},
     cloudfront::{ApiError, Described, ErrorClass, Operation, Tags},
+    due,
     reconcile::{
         Finalizer, Outcome,
+        backoff::Pace,
         view::{Basis, Evidence, Withheld},
     },
 };
@@ -22,7 +24,7 @@ use crate::{
     ready,
     replay::{Entry, Input, Stage, Views, run},
     reviewed,
-    state::{Object, Pass, Remembered, Scenario, State, Version},
+    state::{NAME, Object, Pass, Remembered, Scenario, State, Version},
 };
 
 /// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
@@ -37,6 +39,7 @@ pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cac
         Cache::UpToDate => state.objects[index].history.len(),
         Cache::Behind(version) => version,
     };
+    state.operators[operator].heard = Some(Arc::clone(&object));
     let mut object = ConnectionGroup::clone(&object);
     if object.metadata.finalizers.is_none() {
         let stored = store_finalizer(&mut state.objects[index], incarnation, scenario.cast.owner_id(index));
@@ -147,9 +150,12 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
 /// still what it began with.
 fn proceed(scenario: &Scenario, state: &mut State, operator: usize, pass: Pass) -> Result<(), Violation> {
     let pass = confirmed(scenario, state, operator, pass);
-    if let Some((Outcome { withheld: Some(_), .. }, memory)) = pass.ended() {
-        state.operators[operator].remembered.memory = Arc::clone(memory);
-        state.operators[operator].pass = None;
+    if let Some((outcome @ Outcome { withheld: Some(_), .. }, memory)) = pass.ended() {
+        let due = due::after(outcome).map(|pause| state.now + pause);
+        let it = &mut state.operators[operator];
+        it.remembered.memory = Arc::clone(memory);
+        it.due = due;
+        it.pass = None;
         return Ok(());
     }
     if let Stage::Asking(call) = &pass.stage {
@@ -239,8 +245,15 @@ pub fn store(scenario: &Scenario, state: &mut State, operator: usize) -> Result<
     Ok(true)
 }
 
+/// The API server did not take the outcome, and the pass is tried again.
+pub fn store_fails(state: &mut State, operator: usize) {
+    remember(state, operator);
+    state.operators[operator].due = Some(state.now + Pace::Quick.delay(0, NAME));
+}
+
 /// What the process knows once a pass has ended, stored or not.
-pub fn remember(state: &mut State, operator: usize) {
+fn remember(state: &mut State, operator: usize) {
+    let now = state.now;
     let it = &mut state.operators[operator];
     let Some(pass) = it.pass.take() else { return };
     let Some((outcome, memory)) = pass.ended() else { return };
@@ -248,8 +261,8 @@ pub fn remember(state: &mut State, operator: usize) {
         incarnation: pass.incarnation,
         memory: Arc::clone(memory),
         status: Some(Arc::new(outcome.status.clone())),
-        again: outcome.requeue.is_zero(),
     };
+    it.due = due::after(outcome).map(|pause| now + pause);
 }
 
 /// The process that takes over has stood by, its cache as old as it may be, and lists all objects anew first.
@@ -275,6 +288,8 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
     it.snapshot = None;
     it.list_trouble = None;
     it.seen = listed;
+    it.heard = None;
+    it.due = None;
     state.renew_memory(scenario, operator, state.object_of(operator).incarnation);
     true
 }

@@ -56,6 +56,7 @@ pub enum Property {
     L1,
     L2,
     L3,
+    L4,
     O1,
     O2,
     O3,
@@ -98,6 +99,9 @@ impl Property {
             }
             Self::L2 => "once the faults stop, a deleted object goes with its group, or says what holds it",
             Self::L3 => "no transient error leaves a final state, and another pass is always due",
+            Self::L4 => {
+                "what people ask for, and what a list shows to be otherwise than an object says, leads to a pass at once"
+            }
             Self::O1 => "no more changes are made than there are differences",
             Self::O2 => "the same spec leads to the same end, wherever it started from",
             Self::O3 => "who asks for a reconcile gets a full read",

@@ -189,6 +189,10 @@ pub struct Operator {
     pub pass: Option<Arc<Pass>>,
     /// The oldest version of its object's history that its cache may show. A cache never goes back: each process lists anew, and then only follows.
     pub seen: usize,
+    /// The object as it was when the last pass of this process began.
+    pub heard: Option<Arc<ConnectionGroup>>,
+    /// When the object is due again after that pass.
+    pub due: Option<Duration>,
 }
 
 /// What an operator remembers of its object.
@@ -197,8 +201,6 @@ pub struct Remembered {
     pub incarnation: u32,
     pub memory: Arc<Memory>,
     pub status: Option<Arc<ConnectionGroupStatus>>,
-    /// The last pass asked for another one at once.
-    pub again: bool,
 }
 
 /// A pass in flight.
