@@ -58,6 +58,8 @@ mod switch {
         UnstatedRolloutIsAwaited,
         /// A list proves a group gone although a Create of ours may still land after it.
         EarlyListIsProof,
+        /// A list proves a group gone once a Create of ours can no longer land, although it may have landed after the list.
+        WindowEndsByTheClock,
         /// A deletion ends at a group of others, although our own Create may still land once the name is free.
         GroupOfOthersEndsTheWait,
         /// A deletion goes on although tenants use the group.
@@ -148,6 +150,12 @@ mod switch {
         OutageIsStalled,
         /// Tags of a call without an answer are not put on record.
         DoubtfulTagsAreForgotten,
+        /// An answer to a change that cannot be read counts as a refusal: tags that were sent are not put on record.
+        UnreadableAnswerIsARefusal,
+        /// A group that CloudFront calls in use is free as long as no tenant is listed.
+        UnlistedUseIsIgnored,
+        /// The status that the API server has is believed, whatever this process concluded last.
+        StoredStatusIsBelieved,
         /// A reconcile is not repeated, whatever came of it.
         RequeueIsDropped,
         /// What a list shows leads to no reconcile.

@@ -269,8 +269,8 @@ impl Memory {
     /// Whether the group counts as in use although no tenant is listed.
     #[must_use]
     pub fn is_in_use_unlisted(&self, now: Moment, settle_window: Duration) -> bool {
-        self.delete_refused
-            .is_some_and(|series| series.is_proven(settle_window) && now.since(series.last) < series.pause())
+        let refused = self.delete_refused.filter(|_| !bug!(UnlistedUseIsIgnored));
+        refused.is_some_and(|series| series.is_proven(settle_window) && now.since(series.last) < series.pause())
     }
 
     /// For how long every read has shown this very group without an owner.

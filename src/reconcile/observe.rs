@@ -185,6 +185,7 @@ fn absence<C>(
     let twice = memory.absent_for(around.clock.moment()).is_some_and(|time| time >= around.policy.settle_window);
     match fresh.filter(|list| !list.groups.contains_key(name)) {
         Some(list) if list.began > settled_at || bug!(EarlyListIsProof) => Absence::Proven,
+        Some(_) if bug!(WindowEndsByTheClock) && around.clock.moment() > settled_at => Absence::Proven,
         Some(_) => Absence::Confirmed,
         None if without_lists && twice => Absence::Confirmed,
         None => Absence::Reported,

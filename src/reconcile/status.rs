@@ -18,12 +18,22 @@ use super::{
     trouble::{Failure, Trouble},
 };
 use crate::{
-    api::{ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
+    api::{ConnectionGroup, ConnectionGroupStatus, Drift, Reason, Standing, set_standing},
     cloudfront::{AnycastIpListId, ErrorClass, Group, Members, Operation, Tags},
 };
 
 /// While a group is disabled for its deletion, so long at the most a tenant that comes has no traffic before it is noticed.
 const TENANTS_RECHECK: Duration = Duration::from_secs(30);
+
+/// The object with the status of this process's last reconcile, if there was one: the cache may show an older one right after a write, and others may have
+/// forged the one that is stored.
+#[must_use]
+pub fn with_last_status(mut object: ConnectionGroup, last: Option<&ConnectionGroupStatus>) -> ConnectionGroup {
+    if let Some(last) = last.filter(|_| !bug!(StoredStatusIsBelieved)) {
+        object.status = Some(last.clone());
+    }
+    object
+}
 
 /// The outcome of a pass.
 pub fn outcome<C>(

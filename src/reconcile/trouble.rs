@@ -173,6 +173,9 @@ impl Trouble {
     pub fn with_tags(self, tags: &Tags) -> Self {
         let own = || tags.iter().filter(|(key, _)| !is_reserved(key));
         match self {
+            Self::Api(error) if error.class == ErrorClass::Unexpected && bug!(UnreadableAnswerIsARefusal) => {
+                Self::Api(error)
+            }
             Self::Api(error) if error.class.leaves_doubt() && !bug!(DoubtfulTagsAreForgotten) => {
                 Self::MayHaveTagged(own().map(|(key, value)| (key.clone(), value.clone())).collect(), error)
             }

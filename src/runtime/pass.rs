@@ -48,6 +48,7 @@ use crate::{
         Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings,
         backoff::{self, Pace},
         reconcile,
+        status::with_last_status,
         view::{Evidence, RECHECK, Withheld},
     },
     sweep::Lists,
@@ -458,10 +459,7 @@ async fn reconcile_in_turn(
     remembered: &mut Remembered,
     reservation: &Arc<Reservation>,
 ) -> Option<(Outcome, Option<Version>)> {
-    let mut object = ConnectionGroup::clone(&version.object);
-    if remembered.status.is_some() {
-        object.status.clone_from(&remembered.status);
-    }
+    let object = with_last_status(ConnectionGroup::clone(&version.object), remembered.status.as_ref());
     plan_deep_check(&mut remembered.memory, context.clock.moment(), context.policy.deep_check_interval);
     let lists = context.lists.borrow().clone();
     let port = context.port.within(Arc::clone(reservation));

@@ -54,7 +54,8 @@ pub enum Cache {
 pub enum Struck {
     No,
     Refused(ErrorClass),
-    AnswerLost,
+    /// It is done, and the answer is this error.
+    AnswerLost(ErrorClass),
     LandsLater,
     Stale,
     StaleGroup,
@@ -154,7 +155,7 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
             lies.into_iter().filter(|_| scenario.lies).for_each(strike);
         }
         Call::Create(_) | Call::Update(..) | Call::Delete(_) | Call::Tag(..) | Call::Untag(..) => {
-            strike(Struck::AnswerLost);
+            scenario.lost.iter().copied().map(Struck::AnswerLost).for_each(&mut strike);
             if scenario.harsh {
                 strike(Struck::LandsLater);
                 actions.push(Action::Crash(operator, Dying::AfterTheCall));
@@ -238,7 +239,7 @@ fn swept(state: &mut State, operator: usize, struck: Struck) -> bool {
         Struck::Refused(class) => {
             state.operators[operator].list_trouble = Some(error(Operation::ListConnectionGroups, class));
         }
-        Struck::AnswerLost
+        Struck::AnswerLost(_)
         | Struck::LandsLater
         | Struck::StaleGroup
         | Struck::StaleTags

@@ -1,5 +1,7 @@
 //! Deliberate bugs of the shipping code (src/bugs.rs), and what catches each: a named property, in a named scenario, with room for no more than the bug needs.
 
+use std::time::Duration;
+
 use connection_group_operator::bugs::Bug;
 
 use crate::{
@@ -75,6 +77,8 @@ each_bug_is_caught! {
         ReleasedOnOneNotFound, S3 in within(budget(1, 1, 0), scenarios::faults());
     a_list_before_the_end_of_the_settle_window_is_no_proof:
         EarlyListIsProof, S3 in within(budget(1, 1, 0), scenarios::faults());
+    a_create_may_have_landed_after_the_list:
+        WindowEndsByTheClock, S3 in within(budget(1, 0, 0), scenarios::old_lists());
     a_create_may_land_for_a_settle_window:
         SettleWindowIsSkipped, S3 in within(budget(1, 1, 0), scenarios::faults());
     an_earlier_process_may_have_sent_a_create:
@@ -160,6 +164,12 @@ each_bug_is_caught! {
         NameTakenIsTerminal, L3 in within(budget(1, 0, 0), scenarios::faults());
     an_outage_needs_no_person:
         OutageIsStalled, L3 in within(budget(1, 0, 0), scenarios::faults());
+    an_answer_that_cannot_be_read_is_no_refusal:
+        UnreadableAnswerIsARefusal, O2 in within(budget(1, 1, 0), scenarios::errors());
+    a_group_that_is_in_use_by_nobody_who_is_listed_is_put_back_into_service:
+        UnlistedUseIsIgnored, L2 in within(budget(0, 1, 1), scenarios::unlisted());
+    a_status_that_was_not_stored_is_not_lost_to_the_process:
+        StoredStatusIsBelieved, O2 in within(budget(1, 1, 0), scenarios::minds());
     a_pass_that_nothing_follows_leaves_what_it_began:
         RequeueIsDropped, L1 in within(budget(1, 0, 0), scenarios::faults());
     what_a_list_shows_leads_to_a_pass_at_once:
@@ -194,6 +204,22 @@ fn an_event_is_no_evidence_whatever_the_pass_began_with() {
 fn an_event_is_no_evidence_before_a_group_is_made_again() {
     let deleted = Scenario { outside: &[Outside::Deletes], specs: vec![scenarios::spec()], ..scenarios::lag() };
     assert_eq!(caught(&within(budget(0, 1, 1), deleted), Bug::EventsAreEvidence), Some(Property::S9));
+}
+
+#[test]
+fn a_list_that_counts_for_longer_than_the_settle_window_is_what_shows_that_the_clock_proves_nothing() {
+    let often = Scenario { sweep_interval: Duration::from_secs(20), ..scenarios::old_lists() };
+    assert_eq!(caught(&within(budget(1, 0, 0), often), Bug::WindowEndsByTheClock), None);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_what_shows_that_it_is_taken_for_a_refusal() {
+    assert_eq!(caught(&within(budget(1, 1, 0), scenarios::minds()), Bug::UnreadableAnswerIsARefusal), None);
+}
+
+#[test]
+fn tenants_that_are_never_listed_are_what_shows_that_only_the_list_is_asked() {
+    assert_eq!(caught(&within(budget(0, 1, 1), scenarios::deletion()), Bug::UnlistedUseIsIgnored), None);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use connection_group_operator::bugs::Bug;
+use connection_group_operator::{bugs::Bug, cloudfront::ErrorClass};
 
 use crate::{
     actions::Struck,
+    classes::may_hide_an_effect,
     explore::{caught, holds},
     plans::ALL,
     records::{self, RECORDS},
@@ -32,6 +33,12 @@ fn without_faults_or_stale_reads_or_anything_the_exploration_is_known_to_be_too_
     let mut fresh = all;
     fresh.seen.struck.retain(|(_, struck)| !matches!(struck, Struck::Stale | Struck::StaleGroup | Struck::StaleTags));
     assert_ne!(fresh.seen.missing(&full), Vec::<String>::new(), "no stale read");
+}
+
+#[test]
+fn every_error_that_may_hide_an_effect_does_so_in_a_scenario() {
+    let hides = ErrorClass::ALL.iter().copied().filter(|class| may_hide_an_effect(*class));
+    assert_eq!(scenarios::errors().lost, hides.collect::<Vec<_>>());
 }
 
 #[test]

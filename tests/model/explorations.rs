@@ -47,6 +47,21 @@ fn people_change_their_minds_at_any_moment() {
 }
 
 #[test]
+fn every_call_meets_every_error() {
+    explored(scenarios::errors());
+}
+
+#[test]
+fn a_group_in_use_by_nobody_who_is_listed_is_kept_in_service() {
+    explored(scenarios::unlisted());
+}
+
+#[test]
+fn a_list_older_than_the_settle_window_proves_nothing_of_a_late_create() {
+    explored(scenarios::old_lists());
+}
+
+#[test]
 fn a_deletion_waits_for_tenants_and_ends() {
     explored(scenarios::deletion());
 }

@@ -2,6 +2,7 @@
 //! Pure.
 
 use cloudfront_simulator::{
+    Switches,
     model::ConnectionGroup as Shown,
     switches::{Detach, Tolerance},
 };
@@ -133,6 +134,10 @@ pub fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
     let object = state.current(0).filter(|_| state.operators.len() == 1)?;
     let spec = &object.spec;
     if spec.suspend || spec.mode == Mode::Observe || spec.anycast_ip_list_id.is_some() || scenario.allow_adoption {
+        return None;
+    }
+    // Whether the group can go is found out by trying, now and then.
+    if scenario.switches.tenant_lag > Switches::DEFAULT.tenant_lag {
         return None;
     }
     let deleting = object.metadata.deletion_timestamp.is_some();

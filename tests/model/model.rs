@@ -8,6 +8,7 @@ mod actions;
 mod bugs;
 mod canon;
 mod checker;
+mod classes;
 mod convergence;
 mod explorations;
 mod explore;

@@ -11,6 +11,7 @@ use connection_group_operator::{
     reconcile::{
         Finalizer, Outcome,
         backoff::Pace,
+        status::with_last_status,
         view::{Basis, Evidence, Withheld},
     },
 };
@@ -19,6 +20,7 @@ use port::{Answer, Fault, LeftOut};
 use crate::{
     account::A_MINUTE,
     actions::{Cache, Dying, Struck},
+    classes::may_hide_an_effect,
     outside::Outside,
     properties::{self, Violation},
     ready,
@@ -52,11 +54,8 @@ pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cac
         state.renew_memory(scenario, operator, incarnation);
     }
     let it = &state.operators[operator];
-    if let Some(status) = &it.remembered.status {
-        object.status = Some(status.as_ref().clone());
-    }
     let input = Input {
-        object,
+        object: with_last_status(object, it.remembered.status.as_deref()),
         memory: Arc::clone(&it.remembered.memory),
         snapshot: it.snapshot.clone(),
         list_trouble: it.list_trouble.clone(),
@@ -86,9 +85,9 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
     let answer = match struck {
         Struck::No => state.call(|port| port.answer_directly(call)),
         Struck::Refused(class) => call.failed(error(call.operation(), class)),
-        Struck::AnswerLost => {
+        Struck::AnswerLost(class) => {
             state.call(|port| port.answer_directly(call));
-            call.failed(error(call.operation(), ErrorClass::TimedOut))
+            call.failed(error(call.operation(), class))
         }
         Struck::LandsLater => {
             state.late.push(call.clone());
@@ -133,7 +132,7 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
         }),
     };
     // A refusal that leaves a doubt may have come after the effect.
-    if answer.error().is_none_or(|error| error.class.leaves_doubt()) {
+    if answer.error().is_none_or(|error| may_hide_an_effect(error.class)) {
         state.sends(operator, &pass, call);
     }
     let mut log = pass.log.clone();

@@ -19,6 +19,7 @@ use connection_group_operator::{
 use kube::ResourceExt;
 
 use crate::{
+    classes::needs_a_person,
     passes::pass_object,
     ready,
     replay::{Answer, Call},
@@ -261,12 +262,7 @@ pub fn of_outcome(
     let answers = request.is_some() && handled(&outcome.status) && !object.status.as_ref().is_some_and(handled);
     let asked = pass.log.iter().any(|entry| matches!(entry.call, Call::Describe(_)));
     hold(Property::O3, asked || !answers || object.spec.suspend, || format!("{request:?} was answered unasked"))?;
-    let transient = outcome.error.as_ref().is_some_and(|error| {
-        matches!(
-            error.class,
-            ErrorClass::Throttled | ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable
-        )
-    });
+    let transient = outcome.error.as_ref().is_some_and(|error| !needs_a_person(error.class));
     let was_stalled = object.status.as_ref().is_some_and(|status| is_true(&status.conditions, "Stalled"));
     let stalled = is_true(&outcome.status.conditions, "Stalled") && !was_stalled;
     hold(Property::L3, !(transient && stalled), || "a transient error ended in Stalled".to_owned())?;

@@ -14,7 +14,7 @@ pub struct Record {
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
-pub const RECORDS: [Record; 32] = [
+pub const RECORDS: [Record; 35] = [
     Record {
         scenario: "life",
         plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotLooked", "DeletedOutside"],
@@ -50,6 +50,13 @@ pub const RECORDS: [Record; 32] = [
             (Operation::TagResource, ErrorClass::AccessDenied),
             (Operation::UntagResource, ErrorClass::Throttled),
         ],
+    },
+    Record { scenario: "errors", plans: &["Create", "Tag", "Disable", "Delete"], errors: &[] },
+    Record { scenario: "old lists", plans: &["ConfirmGone", "Release(Gone)", "Delete"], errors: &[] },
+    Record {
+        scenario: "unlisted",
+        plans: &["Enable", "Blocked(InUse)"],
+        errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
         scenario: "deletion",

@@ -4,20 +4,23 @@
 //! one fault more, or one change of mind more where faults are many already, or too many states come of them, as of two processes at once: within an
 //! hour, and six gigabytes a scenario or less.
 
+use std::{sync::Arc, time::Duration};
+
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
     admin::{GroupPatch, NewGroup, NewList},
     switches::{CreatePrecedence, Detach, IpAddressType, Tolerance, WritePrecedence},
 };
 use connection_group_operator::{
-    api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST},
-    cloudfront::ErrorClass,
+    api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST, finalizer},
+    cloudfront::{Config, ErrorClass, GroupName, NewGroup as NewGroupOfOurs},
     reconcile::ownership::{Installation, OwnerTag},
 };
-use port::LeftOut;
+use port::{Call, LeftOut};
 
 use crate::{
     outside::Outside,
+    people::delete,
     replay::EPOCH_MS,
     state::{Budget, Cast, INSTALLATION, NAME, OWNER_TAGS, Scenario, State},
 };
@@ -64,7 +67,9 @@ fn scenario(name: &'static str, budget: Budget, wide: Budget) -> Scenario {
         budget,
         wide,
         outside: &[],
+        sweep_interval: Duration::from_secs(20),
         errors: &[ErrorClass::ServiceUnavailable],
+        lost: &[ErrorClass::TimedOut],
         lease: true,
         harsh: true,
         ticks: true,
@@ -97,6 +102,56 @@ pub fn minds() -> Scenario {
         harsh: false,
         errors: &[ErrorClass::Throttled, ErrorClass::AccessDenied],
         ..scenario("minds", budget(1, 2, 0), budget(1, 3, 0))
+    }
+}
+
+/// Each call of a pass may meet each class of error there is. Of a list that failed a pass only asks whether it did.
+pub fn errors() -> Scenario {
+    const LOST: &[ErrorClass] =
+        &[ErrorClass::ServiceUnavailable, ErrorClass::TimedOut, ErrorClass::Unreachable, ErrorClass::Unexpected];
+    Scenario {
+        specs: vec![ConnectionGroupSpec { ipv6_enabled: false, ..spec() }, tagged()],
+        errors: ErrorClass::ALL,
+        lost: LOST,
+        harsh: false,
+        ticks: false,
+        ..scenario("errors", budget(1, 1, 0), budget(1, 2, 0))
+    }
+}
+
+/// CloudFront calls the group in use, and lists no tenant of it, however long one waits.
+pub fn unlisted() -> Scenario {
+    Scenario {
+        switches: Switches {
+            tenant_lag: cloudfront_simulator::Millis::seconds(60 * 60 * 24 * 365 * 100),
+            ..switches()
+        },
+        prelude: |state| ours(state, &[]),
+        outside: &[Outside::TenantComes],
+        harsh: false,
+        ..scenario("unlisted", budget(0, 1, 1), budget(1, 1, 1))
+    }
+}
+
+/// Lists come as seldom as they do by default, so that one that still counts may be older than the settle window. A process died just after it had sent a
+/// Create, and the object is being deleted.
+pub fn old_lists() -> Scenario {
+    Scenario {
+        sweep_interval: Duration::from_mins(1),
+        prelude: |state| {
+            let tags = [(OwnerTag::KEY, OWNER_TAGS[0]), (Installation::KEY, INSTALLATION)];
+            state.late.push(Call::Create(NewGroupOfOurs {
+                name: GroupName::new(NAME),
+                config: Config { enabled: true, ipv6_enabled: true, anycast_ip_list_id: None },
+                tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            }));
+            let object = state.objects[0].current.as_mut().unwrap();
+            Arc::make_mut(object).metadata.finalizers = Some(vec![finalizer(state.cast.owner_id(0))]);
+            delete(state, 0);
+            state.operators[0].process_start = state.now;
+        },
+        harsh: false,
+        ..scenario("old lists", budget(1, 0, 0), budget(2, 0, 0))
     }
 }
 

@@ -179,7 +179,7 @@ impl Seen {
         let mut struck = scenario.errors.iter().copied().map(Struck::Refused).collect::<Vec<_>>();
         let mut dying = vec![Dying::BeforeTheCall];
         if operation.is_mutation() {
-            struck.push(Struck::AnswerLost);
+            struck.extend(scenario.lost.iter().copied().map(Struck::AnswerLost));
             struck.extend(scenario.harsh.then_some(Struck::LandsLater));
             dying.extend([Dying::AfterTheCall, Dying::CallLandsLater]);
         } else if operation == Operation::GetConnectionGroup && self.called.contains(&Operation::UpdateConnectionGroup)

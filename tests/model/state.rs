@@ -10,7 +10,7 @@ use cloudfront_simulator::{
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus},
     clock::Moment,
-    cloudfront::{ApiError, Snapshot},
+    cloudfront::{ApiError, ErrorClass, Snapshot},
     reconcile::{
         Memory, Outcome, Policy,
         ownership::{Claim, Installation, OwnerTag},
@@ -91,8 +91,12 @@ pub struct Scenario {
     pub wide: Budget,
     /// What others may do.
     pub outside: &'static [Outside],
+    /// Time between two lists at rest. After three times that, a list is too old for everything.
+    pub sweep_interval: Duration,
     /// Errors that a call may meet before it has an effect.
-    pub errors: &'static [connection_group_operator::cloudfront::ErrorClass],
+    pub errors: &'static [ErrorClass],
+    /// Errors that a change may meet although it has its effect.
+    pub lost: &'static [ErrorClass],
     /// Whether one operator at a time acts for an object; without the Lease, some promises are not made.
     pub lease: bool,
     /// Whether processes die, and calls that were given up take effect late. What such a call leaves of our tags is not always known as ours.
@@ -235,7 +239,7 @@ impl Scenario {
             installation: self.cast.installation(object),
             predecessor: self.cast.predecessor(object),
             allow_adoption: self.allow_adoption,
-            sweep_interval: Duration::from_secs(20),
+            sweep_interval: self.sweep_interval,
             sweep_interval_active: Duration::from_secs(10),
             deep_check_interval: DEEP_TICK.mul_f64(1.0 / 1.15),
             settle_window: Duration::from_mins(1),

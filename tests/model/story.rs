@@ -92,7 +92,7 @@ const fn fate(struck: Struck) -> &'static str {
     match struck {
         Struck::No => "",
         Struck::Refused(_) => ", and is refused",
-        Struck::AnswerLost => "; it is done, but the answer is lost",
+        Struck::AnswerLost(_) => "; it is done, but the answer is lost",
         Struck::LandsLater => "; no answer comes, and it may take effect yet",
         Struck::Stale => ", and is answered from the past",
         Struck::StaleGroup => ", and the group is from the past",

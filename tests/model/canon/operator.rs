@@ -17,7 +17,7 @@ use kube::ResourceExt;
 use super::{Canon, since_epoch, steps, token};
 use crate::{
     replay::{Answer, Call, Entry},
-    state::{Operator, Pass},
+    state::{Operator, Pass, TICK},
 };
 
 impl<'a> Canon<'a> {
@@ -38,7 +38,8 @@ impl<'a> Canon<'a> {
         let at = |moment: Moment| start + moment.since(Moment::START);
         self.put(memory.last_write.map(|write| steps(now) > steps(at(write))));
         self.put(steps(now) > steps(at(memory.last_claim)));
-        self.put(list.map(|list| steps(now) > steps(at(list.began))));
+        let oldest = self.oldest_list();
+        self.put(list.map(|list| (steps(now) - steps(at(list.began))).min(oldest)));
         self.put(list.map(|list| memory.is_covered_by(list)));
         self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
         let settle_window = self.policy.settle_window;
@@ -91,8 +92,14 @@ impl<'a> Canon<'a> {
         }
     }
 
+    /// The steps after which a list is too old for everything.
+    fn oldest_list(&self) -> u64 {
+        self.policy.sweep_interval.saturating_mul(3).as_secs().div_ceil(TICK.as_secs())
+    }
+
     fn snapshot(&mut self, list: &'a Snapshot, start: Duration) {
-        self.is_past(start + list.began.since(Moment::START));
+        let age = steps(self.state.now) - steps(start + list.began.since(Moment::START));
+        self.put(age.min(self.oldest_list()));
         for (name, row) in &list.groups {
             self.put(name);
             let id = self.id(row.id.as_str());
