@@ -9,6 +9,8 @@ use connection_group_operator::{
     due::{Asked, LEAST_PAUSE},
     sweep::is_out_of_date,
 };
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::{
@@ -91,7 +93,7 @@ fn passes(scenario: &Scenario, round: &mut Round, operator: usize, object: &Conn
         state.now = due;
     }
     let now = round.after.object_of(operator).current.as_ref();
-    round.quiet &= now.is_some_and(|now| at_rest(object, now));
+    round.quiet &= now.is_some_and(|now| at_rest(scenario, object, now));
     Ok(())
 }
 
@@ -99,9 +101,20 @@ fn step(scenario: &Scenario, state: &State, action: Action) -> Result<State, Vio
     act(scenario, state, action).map(|next| next.unwrap_or_else(|| state.clone()))
 }
 
-/// Whether a pass left the object as it was, to the letter.
-fn at_rest(before: &ConnectionGroup, after: &ConnectionGroup) -> bool {
-    after.status.is_some() && before.status == after.status
+/// Whether a pass left the object as it was, to the letter. Of two processes that both act without a Lease, each goes by its own last status: each keeps
+/// the time at which it first said so.
+fn at_rest(scenario: &Scenario, before: &ConnectionGroup, after: &ConnectionGroup) -> bool {
+    let status = |object: &ConnectionGroup| {
+        let mut status = object.status.clone()?;
+        if !scenario.lease {
+            status
+                .conditions
+                .iter_mut()
+                .for_each(|condition| condition.last_transition_time = Time(Timestamp::UNIX_EPOCH));
+        }
+        Some(status)
+    };
+    after.status.is_some() && status(before) == status(after)
 }
 
 /// What the object of each operator waits for.
