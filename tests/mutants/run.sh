@@ -32,7 +32,7 @@ if [[ ! -d $tree/target && -d $target/debug ]]; then
   cp -a "$target/debug" "$tree/target/debug"
   rm -rf "$tree/target/debug/incremental"
 fi
-cargo install --quiet --locked --root "$target/cargo-tools" "cargo-mutants@$version"
+cargo install --quiet --debug --locked --root "$target/cargo-tools" "cargo-mutants@$version"
 export PATH=$target/cargo-tools/bin:$PATH CARGO_TARGET_DIR=$tree/target
 
 limit=()
