@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    api::{ConnectionGroup, Reason, condition, is_true},
+    api::{ConnectionGroup, Reason, condition},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
     orphans::{self, Namespaces, Orphan, Orphans, Scope},
@@ -207,7 +207,7 @@ pub fn is_out_of_date(object: &ConnectionGroup, previous: Option<&Snapshot>, cur
         [Reason::Deployed, Reason::Disabled, Reason::Deploying, Reason::Disabling, Reason::Deleting]
             .iter()
             .any(|reason| reason.as_str() == ready.reason)
-    }) || is_true(&status.conditions, "Ready");
+    });
     if waits_for_the_list { differs } else { previous.and_then(|list| list.groups.get(&name)) != now }
 }
 

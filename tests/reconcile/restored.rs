@@ -134,6 +134,7 @@ fn tried_again_after(world: &mut World) -> Duration {
         world.advance(pause);
         world.sweep();
         waited += pause;
+        assert!(waited < Duration::from_hours(48), "it is not disabled again: {}", world.message());
     }
     world.advance(PROPAGATION);
     world.sweep();

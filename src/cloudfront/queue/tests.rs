@@ -21,7 +21,8 @@ async fn reconcile(queue: &CallQueue, class: Class, calls: &[Operation]) -> Dura
     let reservation = queue.reserve(class);
     let mut waited = None;
     for operation in calls {
-        reservation.admit(*operation).await.expect("nothing is throttled");
+        let admitted = tokio::time::timeout(Duration::from_hours(3), reservation.admit(*operation)).await;
+        admitted.expect("its turn comes").expect("nothing is throttled");
         waited.get_or_insert_with(|| came.elapsed());
         tokio::time::sleep(LATENCY).await;
     }
