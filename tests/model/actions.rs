@@ -148,7 +148,7 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
     }
     let mut strike = |struck| actions.push(Action::Answer(operator, struck));
     scenario.errors.iter().copied().map(Struck::Refused).for_each(&mut strike);
-    match call {
+    match &**call {
         Call::Describe(_) => {
             [Struck::Stale, Struck::StaleGroup, Struck::StaleTags].into_iter().for_each(&mut strike);
             let lies = [Struck::NotThere, Struck::WithoutTags, Struck::WithoutValues, Struck::Lacking];

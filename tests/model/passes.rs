@@ -90,7 +90,7 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
             call.failed(error(call.operation(), class))
         }
         Struck::LandsLater => {
-            state.late.push(call.clone());
+            state.late.push((**call).clone());
             call.failed(error(call.operation(), ErrorClass::TimedOut))
         }
         Struck::Stale | Struck::StaleGroup | Struck::StaleTags => {
@@ -136,7 +136,7 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
         state.sends(operator, &pass, call);
     }
     let mut log = pass.log.clone();
-    log.push(Arc::new(Entry { call: call.clone(), answer, at: state.now }));
+    log.push(Arc::new(Entry { call: (**call).clone(), answer, at: state.now }));
     let (views, policy) = (pass.views, scenario.policy(state.operators[operator].object));
     let reached = run(&pass.input, &log, views, &policy);
     let (input, incarnation, variant) = (Arc::clone(&pass.input), pass.incarnation, pass.variant);
@@ -269,7 +269,7 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
     state.left.faults -= 1;
     let pass = state.operators[operator].pass.take();
     let call = pass.as_deref().and_then(|pass| match &pass.stage {
-        Stage::Asking(call) => Some(call.clone()),
+        Stage::Asking(call) => Some((**call).clone()),
         Stage::Confirming(_) | Stage::Ended(..) => None,
     });
     if let (Some(pass), Some(call), false) = (&pass, &call, dying == Dying::BeforeTheCall) {

@@ -56,7 +56,7 @@ impl Entry {
 /// Where a pass stands.
 #[derive(Clone, Debug)]
 pub enum Stage {
-    Asking(Call),
+    Asking(Arc<Call>),
     /// It is about to change something, and wants to know whether its object is up to date.
     Confirming(Evidence),
     Ended(Box<Outcome>, Arc<Memory>),
@@ -112,7 +112,7 @@ impl Answering for Replay<'_> {
         if let Some(answer) = self.recorded(&call) {
             return answer;
         }
-        self.cursor().asked = Some(Stage::Asking(call));
+        self.cursor().asked = Some(Stage::Asking(Arc::new(call)));
         pending().await
     }
 }
