@@ -14,7 +14,7 @@ use testbed::{ControlPlane, Launch, Process, Result, Signal, Simulator, free_por
 
 pub const CHART: &str = "charts/connection-group-operator";
 pub const CRD: &str = "connectiongroups.cloudfront.kube-operators.dev";
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An installed release.
 pub struct Release<'a> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testbed::{OperatorBuilder, Result, Testbed, wait_for, wait_until};
 
 /// For what takes a second or two on an idle machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A bed whose CloudFront rolls changes out in no time.
 pub async fn bed() -> Result<Testbed> {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator, OperatorBuilder, Result, Simulator, wait_for};
 
 pub const RELEASE: &str = "connection-group-operator";
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A control plane of its own and the operator that runs there, if one is installed.
 pub struct Cluster {

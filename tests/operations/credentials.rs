@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::cluster::hurried;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 const ROLE: &str = "arn:aws:iam::123456789012:role/connection-group-operator";
 
 /// What a source of credentials was asked for: one text for each request.

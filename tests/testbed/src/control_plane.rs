@@ -25,7 +25,7 @@ use crate::tools::{self, Tools};
 use crate::{port, wait};
 
 /// Ready takes 3 s on an idle machine; this is for one that compiles at the same time.
-const START_DEADLINE: Duration = Duration::from_mins(1);
+const START_DEADLINE: Duration = Duration::from_mins(3);
 /// etcd's socket, relative to the working folder of both programs: the length of a socket's path is limited.
 const ETCD: &str = "unix://etcd.sock:0";
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::process::{Launch, Process, Signal};
 use crate::{Error, binaries, port, wait};
 
-const START_DEADLINE: Duration = Duration::from_secs(30);
+const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// What an operator is started with.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use crate::{binaries, random, wait};
 const LISTENING: &str = "listening on ";
 /// Below cargo's target folder: the operations that were ever called of any simulator of any run; `make test` begins and reads it.
 const SEEN: &str = "operations-seen.txt";
-const START_DEADLINE: Duration = Duration::from_secs(20);
+const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// A running simulator; its state lives and dies with it.
 #[derive(Debug)]
