@@ -42,7 +42,7 @@ try() { # try FOLDER OPTION...: the outcome of each change, in FOLDER/mutants.ou
   shift
   rm -rf "$out"
   mkdir -p "$out"
-  "${limit[@]}" cargo mutants --dir "$tree" --in-place --baseline=skip --timeout=120 --build-timeout=900 --test-workspace=true \
+  "${limit[@]}" cargo mutants --dir "$tree" --in-place --baseline=skip --timeout=900 --build-timeout=1800 --test-workspace=true \
     --colors=never --no-times --output "$out" --cargo-arg="--config=profile.dev.package.connection-group-operator.opt-level=0" "$@" || code=$?
   # 2: one was missed, 3: one timed out, 124: the time is up. What was tried counts all the same.
   [[ $code =~ ^(0|2|3|124)$ ]]
