@@ -12,7 +12,7 @@ use connection_group_operator::{
 use kube::ResourceExt;
 
 use crate::{
-    actions::{Action, Cache, Struck, act},
+    actions::{Action, Cache, Struck, happen},
     convergence::said,
     properties::{Property, Violation, hold},
     replay::{Entry, Stage},
@@ -55,7 +55,7 @@ pub fn round(scenario: &Scenario, before: &State) -> Result<Round, Violation> {
 fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violation> {
     for operator in 0..round.after.operators.len() {
         let previous = round.after.operators[operator].snapshot.clone();
-        round.after = step(scenario, &round.after, Action::Sweep(operator, Struck::No))?;
+        round.after.sweep(operator);
         let state = &round.after;
         let Some(object) = state.object_of(operator).current.clone() else { continue };
         let it = &state.operators[operator];
@@ -74,14 +74,14 @@ fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violati
 /// A pass, and those that follow it at once.
 fn passes(scenario: &Scenario, round: &mut Round, operator: usize, object: &ConnectionGroup) -> Result<(), Violation> {
     for _ in 0..PASSES {
-        round.after = step(scenario, &round.after, Action::Start(operator, Cache::UpToDate))?;
+        happen(scenario, &mut round.after, Action::Start(operator, Cache::UpToDate))?;
         while let Some(pass) = round.after.operators[operator].pass.clone() {
             let action = match &pass.stage {
                 Stage::Asking(_) => Action::Answer(operator, Struck::No),
                 Stage::Confirming(_) => unreachable!("it is confirmed at once"),
                 Stage::Ended(..) => Action::Store(operator),
             };
-            round.after = step(scenario, &round.after, action)?;
+            happen(scenario, &mut round.after, action)?;
             let answered = matches!(action, Action::Answer(..)).then(|| round.after.last_entry(operator)).flatten();
             round.changes += usize::from(answered.is_some_and(Entry::changed_something));
         }
@@ -93,10 +93,6 @@ fn passes(scenario: &Scenario, round: &mut Round, operator: usize, object: &Conn
     let now = round.after.object_of(operator).current.as_ref();
     round.quiet &= now.is_some_and(|now| at_rest(object, now));
     Ok(())
-}
-
-fn step(scenario: &Scenario, state: &State, action: Action) -> Result<State, Violation> {
-    act(scenario, state, action).map(|next| next.unwrap_or_else(|| state.clone()))
 }
 
 /// Whether a pass left the object as it was, to the letter.
