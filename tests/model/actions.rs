@@ -169,34 +169,39 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
 /// What an action leads to; nothing, if it cannot happen after all.
 pub fn act(scenario: &Scenario, before: &State, action: Action) -> Result<Option<State>, Violation> {
     let mut state = before.clone();
+    Ok(happen(scenario, &mut state, action)?.then_some(state))
+}
+
+/// Lets an action happen. Whether it could; if not, the state is worth nothing.
+pub fn happen(scenario: &Scenario, state: &mut State, action: Action) -> Result<bool, Violation> {
     state.just_ended = None;
     let happens = match action {
-        Action::Start(operator, cache) => start(scenario, &mut state, operator, cache)?,
-        Action::Answer(operator, struck) => answer(scenario, &mut state, operator, struck)?,
-        Action::Store(operator) => store(scenario, &mut state, operator)?,
+        Action::Start(operator, cache) => start(scenario, state, operator, cache)?,
+        Action::Answer(operator, struck) => answer(scenario, state, operator, struck)?,
+        Action::Store(operator) => store(scenario, state, operator)?,
         Action::StoreFails(operator) => {
             state.left.faults -= 1;
-            store_fails(&mut state, operator);
+            store_fails(state, operator);
             true
         }
-        Action::Crash(operator, dying) => crash(scenario, &mut state, operator, dying),
-        Action::Sweep(operator, struck) => swept(&mut state, operator, struck),
+        Action::Crash(operator, dying) => crash(scenario, state, operator, dying),
+        Action::Sweep(operator, struck) => swept(state, operator, struck),
         Action::Edit(object, spec) => {
             state.left.edits -= 1;
             state.outdate(scenario, object);
-            edit(scenario, &mut state, object, spec);
+            edit(scenario, state, object, spec);
             true
         }
         Action::Request(object) => {
             state.left.edits -= 1;
             state.outdate(scenario, object);
-            request(&mut state, object);
+            request(state, object);
             true
         }
         Action::Delete(object) => {
             state.left.edits -= 1;
             state.outdate(scenario, object);
-            delete(&mut state, object);
+            delete(state, object);
             true
         }
         Action::MakeAgain(object) => {
@@ -207,7 +212,7 @@ pub fn act(scenario: &Scenario, before: &State, action: Action) -> Result<Option
         }
         Action::Outside(what) => {
             state.left.outside -= 1;
-            interfere(&mut state, what)
+            interfere(state, what)
         }
         Action::Propagate => {
             state.account.propagate(state.timestamp());
@@ -227,8 +232,8 @@ pub fn act(scenario: &Scenario, before: &State, action: Action) -> Result<Option
             true
         }
     };
-    properties::of_state(&state)?;
-    Ok(happens.then_some(state))
+    properties::of_state(state)?;
+    Ok(happens)
 }
 
 fn swept(state: &mut State, operator: usize, struck: Struck) -> bool {

@@ -51,7 +51,7 @@ pub const RECORDS: [Record; 35] = [
             (Operation::UntagResource, ErrorClass::Throttled),
         ],
     },
-    Record { scenario: "errors", plans: &["Create", "Tag", "Disable", "Delete"], errors: &[] },
+    Record { scenario: "errors", plans: &["Create", "Tag", "Untag", "Disable", "Delete"], errors: &[] },
     Record { scenario: "old lists", plans: &["ConfirmGone", "Release(Gone)", "Delete"], errors: &[] },
     Record {
         scenario: "unlisted",

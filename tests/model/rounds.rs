@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use connection_group_operator::{
-    api::{ConnectionGroup, RECONCILE_REQUESTED_AT, is_true},
+    api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, is_true},
     cloudfront::{Deployment, Snapshot},
     due::{Asked, LEAST_PAUSE},
     sweep::is_out_of_date,
@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::{
-    actions::{Action, Cache, Struck, act},
+    actions::{Action, Cache, Struck, happen},
     convergence::said,
     properties::{Property, Violation, hold},
     replay::{Entry, Stage},
@@ -57,7 +57,7 @@ pub fn round(scenario: &Scenario, before: &State) -> Result<Round, Violation> {
 fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violation> {
     for operator in 0..round.after.operators.len() {
         let previous = round.after.operators[operator].snapshot.clone();
-        round.after = step(scenario, &round.after, Action::Sweep(operator, Struck::No))?;
+        round.after.sweep(operator);
         let state = &round.after;
         let Some(object) = state.object_of(operator).current.clone() else { continue };
         let it = &state.operators[operator];
@@ -76,14 +76,14 @@ fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violati
 /// A pass, and those that follow it at once.
 fn passes(scenario: &Scenario, round: &mut Round, operator: usize, object: &ConnectionGroup) -> Result<(), Violation> {
     for _ in 0..PASSES {
-        round.after = step(scenario, &round.after, Action::Start(operator, Cache::UpToDate))?;
+        happen(scenario, &mut round.after, Action::Start(operator, Cache::UpToDate))?;
         while let Some(pass) = round.after.operators[operator].pass.clone() {
             let action = match &pass.stage {
                 Stage::Asking(_) => Action::Answer(operator, Struck::No),
                 Stage::Confirming(_) => unreachable!("it is confirmed at once"),
                 Stage::Ended(..) => Action::Store(operator),
             };
-            round.after = step(scenario, &round.after, action)?;
+            happen(scenario, &mut round.after, action)?;
             let answered = matches!(action, Action::Answer(..)).then(|| round.after.last_entry(operator)).flatten();
             round.changes += usize::from(answered.is_some_and(Entry::changed_something));
         }
@@ -97,24 +97,17 @@ fn passes(scenario: &Scenario, round: &mut Round, operator: usize, object: &Conn
     Ok(())
 }
 
-fn step(scenario: &Scenario, state: &State, action: Action) -> Result<State, Violation> {
-    act(scenario, state, action).map(|next| next.unwrap_or_else(|| state.clone()))
-}
-
 /// Whether a pass left the object as it was, to the letter. Of two processes that both act without a Lease, each goes by its own last status: each keeps
 /// the time at which it first said so.
 fn at_rest(scenario: &Scenario, before: &ConnectionGroup, after: &ConnectionGroup) -> bool {
-    let status = |object: &ConnectionGroup| {
-        let mut status = object.status.clone()?;
-        if !scenario.lease {
-            status
-                .conditions
-                .iter_mut()
-                .for_each(|condition| condition.last_transition_time = Time(Timestamp::UNIX_EPOCH));
-        }
-        Some(status)
-    };
-    after.status.is_some() && status(before) == status(after)
+    let (Some(before), Some(after)) = (&before.status, &after.status) else { return false };
+    before == after || (!scenario.lease && without_times(before) == without_times(after))
+}
+
+fn without_times(status: &ConnectionGroupStatus) -> ConnectionGroupStatus {
+    let mut status = status.clone();
+    status.conditions.iter_mut().for_each(|condition| condition.last_transition_time = Time(Timestamp::UNIX_EPOCH));
+    status
 }
 
 /// What the object of each operator waits for.

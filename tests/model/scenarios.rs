@@ -115,7 +115,7 @@ pub fn errors() -> Scenario {
         lost: LOST,
         harsh: false,
         ticks: false,
-        ..scenario("errors", budget(1, 1, 0), budget(1, 2, 0))
+        ..scenario("errors", budget(1, 2, 0), budget(2, 2, 0))
     }
 }
 
