@@ -17,7 +17,7 @@ use crate::{
 /// Between two passes that follow at once; keeps a defect from becoming a busy loop.
 pub const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// When the next reconcile is due after this outcome; none if only a change calls for one.
+/// When the next reconcile is due after this outcome. There always is one, unless a deliberate bug drops it.
 #[must_use]
 pub fn after(outcome: &Outcome) -> Option<Duration> {
     (!bug!(RequeueIsDropped)).then(|| outcome.requeue.max(LEAST_PAUSE))

@@ -56,7 +56,7 @@ pub fn outcome<C>(
     memory.rereads = if conclusion.next == Next::ReadAgain { memory.rereads.saturating_add(1) } else { 0 };
     memory.failures = match (&conclusion.next, &conclusion.error) {
         (Next::Backoff(_), _) => memory.failures.saturating_add(1),
-        // Neither a success nor a failure. Or refused, and something else is tried at once: nothing has succeeded yet.
+        // A read that is too old is neither a success nor a failure. After a refusal, something else is tried at once: nothing has succeeded yet.
         (Next::ReadAgain, _) | (_, Some(_)) => memory.failures,
         (_, None) => 0,
     };

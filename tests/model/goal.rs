@@ -136,7 +136,7 @@ pub fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
     if spec.suspend || spec.mode == Mode::Observe || spec.anycast_ip_list_id.is_some() || scenario.allow_adoption {
         return None;
     }
-    // Whether the group can go is found out by trying, now and then.
+    // The operator learns whether the group can be deleted only by trying, now and then.
     if scenario.switches.tenant_lag > Switches::DEFAULT.tenant_lag {
         return None;
     }

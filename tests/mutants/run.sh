@@ -36,7 +36,7 @@ cargo install --quiet --debug --locked --root "$target/cargo-tools" "cargo-mutan
 export PATH=$target/cargo-tools/bin:$PATH CARGO_TARGET_DIR=$tree/target
 
 limit=()
-# Without optimisation, building takes half the time; it is done once for each change.
+# The operator is built once for each change, so without optimization: that takes half the time.
 try() { # try FOLDER OPTION...: the outcome of each change, in FOLDER/mutants.out
   local out=$1 code=0
   shift
