@@ -33,16 +33,18 @@ pub fn conclude(finding: Finding, intent: &Intent, known: &Known<'_>, list_troub
                     tags.clone_from(&desired.tags);
                 }
             }
-            let shows_all = shows_all_tags(&described, intent);
+            let settles = settles_tags(&described, intent, known);
             let conclusion = Conclusion { tags: Change::Set(tags), ..in_step(described.group, intent, known) };
-            if shows_all { conclusion } else { until_tags_show(conclusion, known.tags_settle_in) }
+            if settles { conclusion } else { until_tags_show(conclusion, known.tags_settle_in) }
         }
         Finding::Mirrored(described, drift) => {
+            let settles = drift.is_empty() || settles_tags(&described, intent, known);
             let mut conclusion = in_step(described.group, intent, known);
             if known.claim.is_in(&described.tags) {
                 conclusion.message += message::KEPT_OWNER_TAG;
             }
-            Conclusion { drift: Change::Set(drift), ..conclusion }
+            let conclusion = Conclusion { drift: Change::Set(drift), ..conclusion };
+            if settles { conclusion } else { until_tags_show(conclusion, known.tags_settle_in) }
         }
         Finding::NothingToMirror => {
             reconciling(Sight::Nothing, Reason::GroupNotFound, message::not_found_to_mirror(&known.name))
@@ -110,11 +112,12 @@ pub fn in_step(group: Group, intent: &Intent, known: &Known<'_>) -> Conclusion {
     Conclusion { refused: Change::Set(Vec::new()), in_step: InStep::Yes, ..conclusion }
 }
 
-/// Whether a read shows every tag of the spec; one that was sent a moment ago may not show yet.
-fn shows_all_tags(read: &Described, intent: &Intent) -> bool {
+/// Whether a read tells how the group's tags compare with the spec; those that were sent a moment ago may not show yet.
+fn settles_tags(read: &Described, intent: &Intent, known: &Known<'_>) -> bool {
     match intent {
-        Intent::Present(desired) => desired.tags_are_in(&read.tags),
-        Intent::Suspended | Intent::Protected | Intent::Mirrored(_) | Intent::Absent { .. } => true,
+        Intent::Present(desired) => desired.tags_are_in(&read.tags) && !known.tags_may_be_old(desired),
+        Intent::Mirrored(desired) => !known.tags_may_be_old(desired),
+        Intent::Suspended | Intent::Protected | Intent::Absent { .. } => true,
     }
 }
 
@@ -168,7 +171,7 @@ pub fn after(group: Group, left: Left, intent: &Intent, known: &Known<'_>) -> Co
     }
 }
 
-/// Tags that were confirmed and not shown: only another full read tells whether they are still there.
+/// Tags that a read may not show as they are: only another full read tells.
 fn until_tags_show(conclusion: Conclusion, time: Duration) -> Conclusion {
     Conclusion { in_step: InStep::No, ..conclusion }.then(Next::After(time))
 }

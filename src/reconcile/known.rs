@@ -274,17 +274,24 @@ impl<'a> Known<'a> {
         self.tags_settle_in.is_zero()
     }
 
-    /// The tags of a group as they are: what was read, and what was confirmed since and may not show yet. A tag that was set counts only with the value that
-    /// the spec wants, for with another one shown it may be others' doing by now. Whoever asks for a reconcile has what that read lacks set at once.
+    /// Whether what a read shows of the group's tags may be older than the last change of the spec that was carried out: then it settles nothing.
+    #[must_use]
+    pub fn tags_may_be_old(&self, desired: &Desired) -> bool {
+        let has_tags = !desired.tags.is_empty() || !self.status.tags.is_empty();
+        let is_settled = self.status.settled_generation == Some(self.generation);
+        has_tags && !is_settled && !self.tags_are_settled()
+    }
+
+    /// The tags of a group as they are: what was read, and what was confirmed since and may not show yet. A tag that was set, and that the spec names no more,
+    /// counts only where it shows, for it may be others' doing by now. Whoever asks for a reconcile has what that read lacks set at once.
     #[must_use]
     pub fn tags_of(&self, read: &Described, desired: &Desired) -> Tags {
         let mut tags = read.tags.clone();
         let confirmed = self.tagged.iter().filter(|(id, _)| *id == read.group.id).flat_map(|(_, changes)| changes);
         for (key, value) in confirmed {
             match value {
-                Some(value) if desired.tags.get(key) == Some(value) && self.look != Look::Afresh => {
-                    tags.insert(key.clone(), value.clone());
-                }
+                Some(value) if desired.tags.get(key) == Some(value) && self.look == Look::Afresh => {}
+                Some(value) if desired.tags.contains_key(key) => drop(tags.insert(key.clone(), value.clone())),
                 Some(_) => {}
                 None => drop(tags.remove(key)),
             }
@@ -292,11 +299,15 @@ impl<'a> Known<'a> {
         tags
     }
 
-    /// Of tags that differ from the spec, those that were as they should be once, as far as is known.
+    /// Of tags that differ from the spec, those that were as they should be once, as far as is known. One whose change was confirmed a moment ago may not show
+    /// yet.
     #[must_use]
     pub fn lost_tags(&self, differing: &Tags, read: &Described) -> Vec<Drift> {
         let sent = self.tags_sent_to(&read.group);
-        let was_there = |key: &String, value: &String| !self.unanswered && sent.get(key) == Some(value);
+        let may_not_show =
+            |key: &String| self.tagged.iter().any(|(id, changes)| *id == read.group.id && changes.contains_key(key));
+        let was_there =
+            |key: &String, value: &String| !self.unanswered && sent.get(key) == Some(value) && !may_not_show(key);
         let lost = differing.iter().filter(|(key, value)| was_there(key, value));
         lost.map(|(key, value)| Drift {
             field: format!("tags[{key}]"),

@@ -122,7 +122,7 @@ pub enum Left {
     Members,
     /// Tags differ as well.
     Tags,
-    /// Nothing, but what was read does not show all tags that are there.
+    /// Nothing, but what was read may not show all tags as they are.
     TagsToShow,
     /// Only what CloudFront refused.
     Refused(Vec<RefusedMember>),
@@ -454,7 +454,7 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
         } else if tags == TagsLeft::Some && !bug!(SettledWithoutTags) {
             Left::Tags
         } else {
-            left(ignored, &described.tags, desired)
+            left(ignored, &described.tags, desired, known)
         };
         let refused = refused.into_iter().filter(|refused| !selection.members.contains(&refused.member)).collect();
         return Mutation::Update(described, Box::new(Update { config, selection, open, refused, changes, left, tags }))
@@ -466,11 +466,11 @@ fn manage(desired: &Desired, described: Described, known: &Known<'_>) -> Plan {
             return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
         }
         let shown = described.tags.clone().into_iter().chain(set.clone()).collect();
-        let left = if remove.is_empty() { left(refused, &shown, desired) } else { Left::Tags };
+        let left = if remove.is_empty() { left(refused, &shown, desired, known) } else { Left::Tags };
         return Mutation::Tag(described, set, left).into();
     }
     if !remove.is_empty() {
-        let left = left(refused, &described.tags, desired);
+        let left = left(refused, &described.tags, desired, known);
         return Mutation::Untag(described, remove, left).into();
     }
     if refused.is_empty() {
@@ -490,10 +490,10 @@ fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedM
     (ignored, open)
 }
 
-fn left(refused: Vec<RefusedMember>, shown: &Tags, desired: &Desired) -> Left {
+fn left(refused: Vec<RefusedMember>, shown: &Tags, desired: &Desired, known: &Known<'_>) -> Left {
     if !refused.is_empty() {
         Left::Refused(refused)
-    } else if desired.tags_are_in(shown) || bug!(SettledWithoutTags) {
+    } else if (desired.tags_are_in(shown) && !known.tags_may_be_old(desired)) || bug!(SettledWithoutTags) {
         Left::Nothing
     } else {
         Left::TagsToShow

@@ -8,9 +8,14 @@ use cloudfront_simulator::{
     admin::{GroupPatch, NewList},
     switches::IpAddressType,
 };
-use connection_group_operator::cloudfront::Operation::{
-    self, CreateConnectionGroup, DeleteConnectionGroup, TagResource, UpdateConnectionGroup,
+use connection_group_operator::{
+    api::Mode,
+    cloudfront::{
+        ErrorClass,
+        Operation::{self, CreateConnectionGroup, DeleteConnectionGroup, TagResource, UpdateConnectionGroup},
+    },
 };
+use port::Fault;
 
 use crate::world::{World, spec};
 
@@ -45,6 +50,16 @@ impl Life {
 
     fn pass_time(&mut self, time: Duration) {
         self.world.go_on_for(time, |_| ());
+    }
+
+    /// Asks for the tag `team` with that value, or for no tag.
+    fn edit_tag(&mut self, value: Option<&str>) {
+        let tags = value.map(|value| ("team".to_owned(), value.to_owned())).into_iter().collect();
+        self.world.edit(|spec| spec.tags = tags);
+    }
+
+    fn tag(&self) -> Option<String> {
+        self.world.tags().get("team").cloned()
     }
 
     #[track_caller]
@@ -152,14 +167,13 @@ fn a_tag_that_is_taken_out_of_the_spec_and_put_back_before_reads_follow_is_there
     for lags in LAGS {
         let mut life = Life::ready(lags);
         for value in [Some("a"), None, Some("a"), Some("b"), Some("a")] {
-            let tags = value.map(|value| ("team".to_owned(), value.to_owned())).into_iter().collect();
-            life.world.edit(|spec| spec.tags = tags);
+            life.edit_tag(value);
             life.pass_time(Duration::from_secs(10));
         }
         life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == 6);
-        assert_eq!(life.world.tags().get("team").map(String::as_str), Some("a"), "{lags:?}");
+        assert_eq!(life.tag().as_deref(), Some("a"), "{lags:?}");
         life.pass_time(LONG);
-        assert_eq!(life.world.tags().get("team").map(String::as_str), Some("a"), "{lags:?}");
+        assert_eq!(life.tag().as_deref(), Some("a"), "{lags:?}");
         assert!(life.sent().len() <= 5, "{lags:?}");
     }
 }
@@ -168,29 +182,101 @@ fn a_tag_that_is_taken_out_of_the_spec_and_put_back_before_reads_follow_is_there
 fn a_tag_that_is_taken_out_of_the_spec_before_reads_show_it_is_gone_in_the_end() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
-        for tag in [Some("team"), None] {
-            let tags = tag.map(|tag| (tag.to_owned(), "edge".to_owned())).into_iter().collect();
-            life.world.edit(|spec| spec.tags = tags);
+        for value in [Some("a"), None] {
+            life.edit_tag(value);
             life.pass_time(Duration::from_secs(10));
         }
         life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == 3);
         life.pass_time(LONG);
-        let tags = life.world.tags();
-        assert!(!tags.contains_key("team"), "{lags:?}: {tags:?}");
+        assert_eq!(life.tag(), None, "{lags:?}");
     }
+}
+
+/// Reads of tags alone lag: what is settled by an old one stays so until the next full read, hours later.
+fn ready_with_tag() -> Life {
+    let mut life = Life::new([0, 0, 50, 0]);
+    life.edit_tag(Some("a"));
+    life.pass_time(Duration::from_hours(1));
+    life.world.calls();
+    life.world.events.clear();
+    life
+}
+
+#[test]
+fn a_tag_that_is_put_back_before_reads_show_that_it_is_gone_is_there_in_the_end_although_another_process_takes_over() {
+    let mut life = ready_with_tag();
+    life.edit_tag(None);
+    life.pass_time(Duration::from_secs(5));
+    life.edit_tag(Some("a"));
+    life.world.crash();
+    life.pass_time(Duration::from_mins(2));
+    assert_eq!(life.tag().as_deref(), Some("a"));
+}
+
+#[test]
+fn a_tag_that_is_put_back_before_reads_show_that_it_is_gone_is_there_in_the_end_although_the_call_is_refused_at_first()
+{
+    let mut life = ready_with_tag();
+    life.edit_tag(None);
+    life.pass_time(Duration::from_secs(5));
+    life.world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
+    life.edit_tag(Some("a"));
+    life.pass_time(Duration::from_mins(2));
+    assert_eq!(life.world.port.faults_left(), []);
+    assert_eq!(life.tag().as_deref(), Some("a"));
+}
+
+#[test]
+fn an_edit_of_a_tag_that_is_taken_back_before_reads_show_it_is_undone_at_once() {
+    let mut life = ready_with_tag();
+    life.edit_tag(Some("b"));
+    life.pass_time(Duration::from_secs(5));
+    life.edit_tag(Some("a"));
+    life.pass_time(Duration::from_secs(5));
+    assert_eq!(life.tag().as_deref(), Some("a"));
+}
+
+#[test]
+fn a_tag_that_is_dropped_before_reads_show_it_is_gone_as_soon_as_they_do() {
+    let mut life = Life::ready([0, 0, 50, 0]);
+    life.edit_tag(Some("a"));
+    life.pass_time(Duration::from_secs(5));
+    life.edit_tag(None);
+    life.pass_time(Duration::from_secs(70));
+    assert_eq!(life.tag(), None);
+}
+
+#[test]
+fn tags_that_were_set_before_the_mode_became_observe_are_no_difference_once_reads_show_them() {
+    let mut life = ready_with_tag();
+    life.edit_tag(Some("b"));
+    life.pass_time(Duration::from_secs(5));
+    life.world.edit(|spec| spec.mode = Mode::Observe);
+    life.pass_time(Duration::from_mins(2));
+    assert_eq!(life.world.status().drift, []);
+}
+
+#[test]
+fn a_reconcile_that_is_requested_before_reads_show_a_tag_does_not_report_it_as_changed_by_others() {
+    let mut life = ready_with_tag();
+    life.edit_tag(Some("b"));
+    life.pass_time(Duration::from_secs(5));
+    life.world.request_reconcile("now");
+    life.pass_time(Duration::from_mins(2));
+    assert_eq!((life.tag().as_deref(), life.sent_or_refused()), (Some("b"), vec![TagResource, TagResource]));
 }
 
 #[test]
 fn a_tag_that_others_take_off_just_after_it_was_set_is_set_again_although_something_else_is_edited_meanwhile() {
     // Where reads lag, one of them may show the tag once more, and the next full read comes hours later.
     let mut life = Life::ready([0; 4]);
-    life.world.edit(|spec| spec.tags = [("team".to_owned(), "edge".to_owned())].into());
+    life.edit_tag(Some("a"));
     life.pass_time(Duration::from_secs(10));
     life.world.somebody_edits(GroupPatch { remove_tags: vec!["team".to_owned()], ..GroupPatch::default() });
     life.pass_time(Duration::from_secs(5));
     life.world.edit(|spec| spec.ipv6_enabled = false);
     life.pass_time(LONG);
-    assert_eq!(life.world.tags().get("team").map(String::as_str), Some("edge"));
+    assert_eq!(life.tag().as_deref(), Some("a"));
     assert!(!life.world.group().unwrap().resource.ipv6_enabled);
 }
 
