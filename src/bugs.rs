@@ -123,7 +123,7 @@ mod switch {
         /// Whatever list is attached was attached by this object.
         EveryListIsOurs,
         /// No group is ever due for a full read.
-        DeepCheckIsNeverDue,
+        ResyncIsNeverDue,
         /// A deployment status that an answer leaves out is taken for a roll-out.
         AbsentStatusIsInProgress,
         /// Tags that were found as the spec asks for them count as sent.

@@ -6,9 +6,9 @@
 //! Arrows point one way: `main -> cli -> runtime -> {due, sweep, orphans} -> reconcile -> {api, cloudfront}`.
 //!
 //! - [`api`]: the custom resource. Pure data, with defaults and rules in the schema.
-//! - [`reconcile`]: one pass, as a function of (object, memory, port, snapshot, clock) that returns an outcome. Its steps are files:
-//!   `desired` -> `observe` -> `ownership` -> `plan` -> `apply` or `conclude` -> `status`. It knows no Kubernetes client, so that a test can run the
-//!   shipping code through every interleaving.
+//! - [`reconcile`]: one reconcile, as a function of (object, state, inputs) that returns an outcome. Its steps are files:
+//!   `desired` -> `observe` -> `plan` -> `execute` -> `report`. It knows no Kubernetes client, so that a test can run the shipping code through every
+//!   interleaving.
 //! - [`cloudfront`]: the port, its adapter over the AWS SDK, the names of all error codes, and the call budget.
 //! - [`sweep`]: one List of the account every minute instead of a poll for each object; wakes what changed.
 //! - [`due`]: what else makes an object due for a pass: its last outcome, and what people ask of it.

@@ -10,11 +10,11 @@ use tokio::sync::watch;
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    api::{ConnectionGroup, Reason, condition},
+    api::{ConnectionGroup, is_true},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
     orphans::{self, Namespaces, Orphan, Orphans, Scope},
-    reconcile::{Policy, group_name},
+    reconcile::{Policy, group_name, object_state::Awaits},
     telemetry::tell_trace_id,
 };
 
@@ -37,7 +37,9 @@ pub trait Objects: Send + Sync {
     fn unreadable(&self) -> Vec<(String, String)>;
     /// The namespaces whose objects can be read now: `all` has every object of them.
     fn known_in(&self) -> Namespaces;
-    /// Asks for a pass over an object.
+    /// What an object waits for; unknown while it is being reconciled.
+    fn awaits(&self, object: &ConnectionGroup) -> Awaits;
+    /// Asks for a reconcile of an object.
     fn wake(&self, object: ObjectRef<ConnectionGroup>);
 }
 
@@ -156,7 +158,7 @@ async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects
                 lists.trouble = None;
             });
             for object in objects.all() {
-                if is_out_of_date(&object, previous.as_deref(), &snapshot) {
+                if is_out_of_date(&object, objects.awaits(&object), previous.as_deref(), &snapshot) {
                     objects.wake(ObjectRef::from_obj(&*object));
                 }
             }
@@ -185,7 +187,12 @@ fn is_under_way(object: &ConnectionGroup) -> bool {
 ///
 /// An object that waits for something else (a quota, a tenant, an owner) is woken only by a change of its group, so that its backoff holds.
 #[must_use]
-pub fn is_out_of_date(object: &ConnectionGroup, previous: Option<&Snapshot>, current: &Snapshot) -> bool {
+pub fn is_out_of_date(
+    object: &ConnectionGroup,
+    awaits: Awaits,
+    previous: Option<&Snapshot>,
+    current: &Snapshot,
+) -> bool {
     let Some(status) = object.status.as_ref().filter(|_| !object.spec.suspend) else { return false };
     if bug!(ListWakesNobody) {
         return false;
@@ -203,23 +210,18 @@ pub fn is_out_of_date(object: &ConnectionGroup, previous: Option<&Snapshot>, cur
                     != group.anycast_ip_list_id.as_ref().map(super::cloudfront::AnycastIpListId::as_str)
         }
     };
-    let waits_for_the_list = condition(&status.conditions, "Ready").is_some_and(|ready| {
-        [Reason::Deployed, Reason::Disabled, Reason::Deploying, Reason::Disabling, Reason::Deleting]
-            .iter()
-            .any(|reason| reason.as_str() == ready.reason)
-    });
-    if waits_for_the_list { differs } else { previous.and_then(|list| list.groups.get(&name)) != now }
+    // Whoever wrote it, a status that shows the object as Ready must not stay if the list shows otherwise.
+    let rests = awaits.the_inventory() || is_true(&status.conditions, "Ready");
+    if rests { differs } else { previous.and_then(|list| list.groups.get(&name)) != now }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use k8s_openapi::jiff::Timestamp;
-
     use super::*;
     use crate::{
-        api::{ConnectionGroupSpec, ConnectionGroupStatus, Standing, set_standing},
+        api::{ConnectionGroupSpec, ConnectionGroupStatus},
         clock::Moment,
         cloudfront::{Arn, Etag, GroupName, Summary},
     };
@@ -243,15 +245,13 @@ mod tests {
         Snapshot { began: Moment::START, groups: BTreeMap::new() }
     }
 
-    fn object(reason: Reason) -> ConnectionGroup {
+    fn object() -> ConnectionGroup {
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
-        let standing = (Standing::Ready, reason, "m");
         object.status = Some(ConnectionGroupStatus {
             id: Some("cg_1".into()),
             e_tag: Some("E1".into()),
             status: Some("Deployed".into()),
             enabled: Some(true),
-            conditions: set_standing(&[], standing, None, 1, Timestamp::UNIX_EPOCH),
             ..ConnectionGroupStatus::UNSEEN
         });
         object
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_object_whose_group_looks_as_its_status_says_sleeps_on() {
-        assert!(!is_out_of_date(&object(Reason::Deployed), None, &listed(|_| {})));
+        assert!(!is_out_of_date(&object(), Awaits::Inventory, None, &listed(|_| {})));
     }
 
     #[test]
@@ -273,29 +273,30 @@ mod tests {
             ("list", |group| group.anycast_ip_list_id = Some(crate::cloudfront::AnycastIpListId::new("aip_1"))),
         ];
         for (what, change) in changes {
-            assert!(is_out_of_date(&object(Reason::Deployed), Some(&listed(|_| {})), &listed(change)), "{what}");
+            assert!(is_out_of_date(&object(), Awaits::Inventory, Some(&listed(|_| {})), &listed(change)), "{what}");
         }
-        assert!(is_out_of_date(&object(Reason::Deployed), Some(&listed(|_| {})), &empty()), "gone");
+        assert!(is_out_of_date(&object(), Awaits::Inventory, Some(&listed(|_| {})), &empty()), "gone");
     }
 
     #[test]
     fn an_object_that_waits_for_somebody_else_is_woken_by_news_only() {
-        let mut refused = object(Reason::NotOwned);
+        let mut refused = object();
         let status = refused.status.as_mut().unwrap();
         status.id = None;
-        status.conditions =
-            set_standing(&[], (Standing::Stalled, Reason::NotOwned, "m"), None, 1, Timestamp::UNIX_EPOCH);
-        assert!(!is_out_of_date(&refused, Some(&listed(|_| {})), &listed(|_| {})), "the same as a minute ago");
+        assert!(
+            !is_out_of_date(&refused, Awaits::Other, Some(&listed(|_| {})), &listed(|_| {})),
+            "the same as a minute ago"
+        );
         let changed = listed(|group| group.etag = Etag::new("E2"));
-        assert!(is_out_of_date(&refused, Some(&listed(|_| {})), &changed));
-        assert!(is_out_of_date(&refused, Some(&listed(|_| {})), &empty()), "the name is free again");
+        assert!(is_out_of_date(&refused, Awaits::Other, Some(&listed(|_| {})), &changed));
+        assert!(is_out_of_date(&refused, Awaits::Other, Some(&listed(|_| {})), &empty()), "the name is free again");
     }
 
     #[test]
     fn a_suspended_object_is_never_woken_and_hurries_nobody() {
-        let mut suspended = object(Reason::Deployed);
+        let mut suspended = object();
         suspended.spec.suspend = true;
-        assert!(!is_out_of_date(&suspended, None, &empty()));
+        assert!(!is_out_of_date(&suspended, Awaits::Inventory, None, &empty()));
         suspended.status.as_mut().unwrap().status = Some("InProgress".into());
         assert!(!is_under_way(&suspended));
         suspended.spec.suspend = false;

@@ -80,6 +80,9 @@ pub struct ConnectionGroupStatus {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["field".into()]))]
     pub drift: Vec<Drift>,
+    /// Whether the group still carries the owner tag that an earlier mode Manage of this object put on it (mode Observe); absent otherwise.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub carries_owner_tag: bool,
     /// Distribution tenants that keep the group from being deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<BlockedBy>,
@@ -102,6 +105,11 @@ fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time
 fn the_readable<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let items = Vec::<Value>::deserialize(deserializer)?;
     Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 const UNSEEN_GENERATION: i64 = -1;
@@ -133,6 +141,7 @@ impl ConnectionGroupStatus {
         refused: Vec::new(),
         tags: BTreeMap::new(),
         drift: Vec::new(),
+        carries_owner_tag: false,
         blocked_by: None,
         last_handled_reconcile_at: None,
         conditions: Vec::new(),

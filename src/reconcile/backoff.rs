@@ -7,7 +7,7 @@ use std::{
 
 /// How fast tries follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pace {
+pub enum Backoff {
     /// The cause is likely to go by itself: from 1 s to 5 min.
     Quick,
     /// Somebody outside has to do something: from 30 s to 5 min.
@@ -16,7 +16,7 @@ pub enum Pace {
     Soon,
 }
 
-impl Pace {
+impl Backoff {
     const fn first(self) -> Duration {
         match self {
             Self::Quick | Self::Soon => Duration::from_secs(1),
@@ -69,15 +69,15 @@ mod tests {
     #[test]
     fn delays_double_up_to_their_longest_and_never_overflow() {
         for (pace, failures, nominal) in [
-            (Pace::Quick, 0, 1),
-            (Pace::Quick, 3, 8),
-            (Pace::Quick, 9, 300),
-            (Pace::Quick, u32::MAX, 300),
-            (Pace::Slow, 0, 30),
-            (Pace::Slow, 1, 60),
-            (Pace::Slow, 31, 300),
-            (Pace::Soon, 2, 4),
-            (Pace::Soon, 31, 10),
+            (Backoff::Quick, 0, 1),
+            (Backoff::Quick, 3, 8),
+            (Backoff::Quick, 9, 300),
+            (Backoff::Quick, u32::MAX, 300),
+            (Backoff::Slow, 0, 30),
+            (Backoff::Slow, 1, 60),
+            (Backoff::Slow, 31, 300),
+            (Backoff::Soon, 2, 4),
+            (Backoff::Soon, 31, 10),
         ] {
             let delay = pace.delay(failures, "uid").as_secs_f64();
             let nominal = f64::from(nominal);
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn objects_that_failed_together_do_not_come_back_together() {
-        let delays = (0..200).map(|n| Pace::Slow.delay(2, &format!("uid-{n}")).as_secs_f64()).collect::<Vec<_>>();
+        let delays = (0..200).map(|n| Backoff::Slow.delay(2, &format!("uid-{n}")).as_secs_f64()).collect::<Vec<_>>();
         // A fifth of two minutes, in four parts: each has about a quarter of the objects.
         for part in 0..4 {
             let (from, to) = (96.0 + 6.0 * f64::from(part), 102.0 + 6.0 * f64::from(part));
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn an_object_that_fails_again_is_not_early_or_late_each_time_alike() {
-        let early = |failures| Pace::Quick.delay(failures, "uid").as_secs_f64() / f64::from(1 << failures);
+        let early = |failures| Backoff::Quick.delay(failures, "uid").as_secs_f64() / f64::from(1 << failures);
         assert_eq!(early(3).to_bits(), early(3).to_bits(), "a reconcile is a function of its inputs");
         assert!((1..8).any(|failures| (early(failures) - early(0)).abs() > 0.02));
     }

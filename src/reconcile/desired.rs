@@ -26,13 +26,13 @@ pub enum Intent {
         /// Name of the group.
         name: GroupName,
         /// How to part with it.
-        farewell: Farewell,
+        action: DeletionAction,
     },
 }
 
 /// How an object that is being deleted parts with its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Farewell {
+pub enum DeletionAction {
     /// Disable and delete it.
     Delete,
     /// Take our owner tag off and leave it.
@@ -151,14 +151,14 @@ impl Intent {
         }
         let name = group_name(object);
         if object.metadata.deletion_timestamp.is_some() {
-            let farewell = match (mode, deletion_policy) {
-                (Mode::Observe, _) => Farewell::Leave,
+            let action = match (mode, deletion_policy) {
+                (Mode::Observe, _) => DeletionAction::Leave,
                 (Mode::Manage, _) if *deletion_protection && !bug!(ProtectionIsIgnored) => return Self::Protected,
-                (Mode::Manage, DeletionPolicy::Retain) if bug!(RetentionIsIgnored) => Farewell::Delete,
-                (Mode::Manage, DeletionPolicy::Retain) => Farewell::Retain,
-                (Mode::Manage, DeletionPolicy::Delete) => Farewell::Delete,
+                (Mode::Manage, DeletionPolicy::Retain) if bug!(RetentionIsIgnored) => DeletionAction::Delete,
+                (Mode::Manage, DeletionPolicy::Retain) => DeletionAction::Retain,
+                (Mode::Manage, DeletionPolicy::Delete) => DeletionAction::Delete,
             };
-            return Self::Absent { name, farewell };
+            return Self::Absent { name, action };
         }
         let desired = Desired {
             name,
@@ -218,14 +218,14 @@ mod tests {
             let spec = ConnectionGroupSpec { mode, deletion_policy, deletion_protection, ..Default::default() };
             Intent::of(&deleted(spec))
         };
-        let absent = |farewell| Intent::Absent { name: GroupName::new("edge"), farewell };
+        let absent = |action| Intent::Absent { name: GroupName::new("edge"), action };
         for (mode, policy, protection, expected) in [
-            (Mode::Manage, DeletionPolicy::Delete, false, absent(Farewell::Delete)),
-            (Mode::Manage, DeletionPolicy::Retain, false, absent(Farewell::Retain)),
+            (Mode::Manage, DeletionPolicy::Delete, false, absent(DeletionAction::Delete)),
+            (Mode::Manage, DeletionPolicy::Retain, false, absent(DeletionAction::Retain)),
             (Mode::Manage, DeletionPolicy::Delete, true, Intent::Protected),
             (Mode::Manage, DeletionPolicy::Retain, true, Intent::Protected),
-            (Mode::Observe, DeletionPolicy::Delete, false, absent(Farewell::Leave)),
-            (Mode::Observe, DeletionPolicy::Retain, true, absent(Farewell::Leave)),
+            (Mode::Observe, DeletionPolicy::Delete, false, absent(DeletionAction::Leave)),
+            (Mode::Observe, DeletionPolicy::Retain, true, absent(DeletionAction::Leave)),
         ] {
             assert_eq!(spec(mode, policy, protection), expected, "{mode:?} {policy:?} {protection}");
         }

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::backoff::Pace;
+use super::backoff::Backoff;
 use crate::{
     api::{Member, RefusedMember},
     clock::Moment,
@@ -83,6 +83,12 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// The member, if it is the only one.
+    #[must_use]
+    pub fn only_member(&self) -> Option<Member> {
+        self.members.first().copied().filter(|_| self.members.len() == 1)
+    }
+
     /// Whether it does nothing but take the group out of service.
     #[must_use]
     pub fn only_switches_off(&self, wanted: &Config) -> bool {
@@ -142,7 +148,7 @@ impl Trial {
         let Selection { members, tried } = selection;
         let tried = if members.len() > 1 { tried.clone() } else { tried | members };
         self.round = if open.is_subset(&tried) {
-            let pause = Pace::Slow.delay(self.rounds, uid);
+            let pause = Backoff::Slow.delay(self.rounds, uid);
             self.rounds = self.rounds.saturating_add(1);
             Round::Over(now + pause)
         } else {

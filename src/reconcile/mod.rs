@@ -1,48 +1,43 @@
 //! One reconcile: from an object and the world to the next status. Its only effect is the CloudFront port; it knows no Kubernetes client.
 //!
-//! In: the object with its newest status, the [`Memory`] of earlier passes, and the [`Surroundings`]. Out: an [`Outcome`] for the runtime to
-//! carry out. The steps, one file each:
-//! `desired` -> `observe` -> (`ownership`) -> `plan` -> `view` and `apply`, or `conclude` -> `status`.
+//! In: the object with its newest status, the [`ObjectState`] of this process, and the [`Inputs`]. Out: an [`Outcome`] for the runtime to carry out.
+//! The steps, one file each: `desired` -> `observe` (and `ownership`) -> `plan` -> `freshness` and `execute` -> `report`.
 
-pub mod apply;
 pub mod backoff;
-mod conclude;
-mod conclusion;
 pub mod desired;
-pub mod differences;
-pub mod dispute;
+pub mod diff;
+pub mod drift_backoff;
+pub mod error;
+pub mod execute;
+pub mod freshness;
 pub mod members;
-pub mod memory;
-mod message;
+pub mod object_state;
 pub mod observe;
 pub mod ownership;
 pub mod plan;
 mod refusal;
-pub mod status;
+pub mod report;
 #[cfg(test)]
 mod testing;
-pub mod trouble;
-pub mod view;
+mod text;
 
-mod known;
+mod object_view;
 
 use std::time::Duration;
 
 pub use desired::group_name;
-pub use known::Known;
-pub use memory::Memory;
+pub use object_state::ObjectState;
+pub use object_view::ObjectView;
+pub use report::with_last_status;
 
 use self::{
-    apply::{apply, with_tenants_off_air},
-    conclude::conclude,
-    conclusion::{Conclusion, Next},
     desired::Intent,
-    observe::{Look, Observed, Usage, observe},
-    ownership::{Installation, OwnerTag},
-    plan::{Mutation, Plan, plan},
-    status::outcome,
-    trouble::Failure,
-    view::{READS_LAST, RECHECK, View, Withheld},
+    execute::{TenantsRead, execute},
+    freshness::{Freshness, READS_LAST, RECHECK, Withheld},
+    observe::observe,
+    ownership::Installation,
+    plan::{Action, Change, Finding, plan},
+    report::{Ended, report},
 };
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, Drift, Member, Reason},
@@ -71,8 +66,8 @@ pub struct Policy {
     pub settle_window: Duration,
 }
 
-/// What a pass can see and use besides the object.
-pub struct Surroundings<'a, C> {
+/// What a reconcile can see and use besides the object.
+pub struct Inputs<'a, C> {
     /// CloudFront.
     pub port: &'a C,
     /// The administrator's decisions.
@@ -80,14 +75,14 @@ pub struct Surroundings<'a, C> {
     /// The last complete list.
     pub snapshot: Option<&'a Snapshot>,
     /// Why the last list failed, if it did.
-    pub list_trouble: Option<&'a ApiError>,
+    pub list_error: Option<&'a ApiError>,
     /// The time.
     pub clock: &'a dyn Clock,
     /// Whether the object is up to date.
-    pub view: &'a dyn View,
+    pub freshness: &'a dyn Freshness,
 }
 
-impl<C> Surroundings<'_, C> {
+impl<C> Inputs<'_, C> {
     /// Whether lists have stopped coming, so that changes would go unnoticed.
     #[must_use]
     pub fn list_is_stale(&self) -> bool {
@@ -96,35 +91,35 @@ impl<C> Surroundings<'_, C> {
     }
 }
 
-/// What the runtime has to do after a pass.
+/// What the runtime has to do after a reconcile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The status to store, if it differs.
     pub status: ConnectionGroupStatus,
     /// Whether the object may go.
     pub finalizer: Finalizer,
-    /// When the next pass is due, if nothing happens before.
+    /// When the next reconcile is due, if nothing happens before.
     pub requeue: Duration,
-    /// What to tell people.
+    /// Events to emit.
     pub events: Vec<Event>,
-    /// What others changed, where this pass is the first to see it.
+    /// What others changed, where this reconcile is the first to see it.
     pub drift: Vec<Drift>,
     /// The member of the configuration that CloudFront refused, if it refused one.
     pub refused: Option<Member>,
-    /// The failed call that ended the pass, if one did.
+    /// The failed call that ended the reconcile, if one did.
     pub error: Option<ApiError>,
     /// Why a change that was called for was not made, if so. Then nothing was learned, and the status is as it was.
     pub withheld: Option<Withheld>,
 }
 
 impl Outcome {
-    fn withheld(why: Withheld, known: &Known<'_>) -> Self {
+    fn withheld(why: Withheld, view: &ObjectView<'_>) -> Self {
         let requeue = match why {
             Withheld::Changed | Withheld::Gone => Duration::ZERO,
             Withheld::Unreadable | Withheld::Late => RECHECK,
         };
         Self {
-            status: known.status.clone(),
+            status: view.status.clone(),
             finalizer: Finalizer::Keep,
             requeue,
             events: Vec::new(),
@@ -145,7 +140,7 @@ pub enum Finalizer {
     Release,
 }
 
-/// Something to tell people.
+/// An event to emit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// How bad it is.
@@ -167,167 +162,97 @@ pub enum Severity {
     Warning,
 }
 
-/// How often a pass reads anew after CloudFront said that the version it had read is not the current one.
+/// How often what is read for one change is read anew: CloudFront called it outdated, or the wait for a turn took too long.
 const TRIES: usize = 3;
 
-/// One pass over one object.
+/// Reconciles one object: reads CloudFront, decides, makes at most one change, and reports what people should see.
 pub async fn reconcile<C: CloudFront>(
     object: &ConnectionGroup,
-    memory: &mut Memory,
-    around: &Surroundings<'_, C>,
+    state: &mut ObjectState,
+    inputs: &Inputs<'_, C>,
 ) -> Outcome {
     let intent = Intent::of(object);
-    let mut known = Known::of(object, memory, around);
-    if known.spec_is_new() {
-        memory.failures = 0;
-    }
-    if known.is_asked_anew() {
-        memory.dispute.somebody_asks();
-        memory.delete_refused = None;
-    }
-    let mut permit = Permit::Mutate;
+    let mut view = ObjectView::of(object, state, inputs);
+    state.begins(&view);
+    let mut permit = Permit::Change;
     let mut tries = 1;
     let ended = loop {
-        let ended = attempt(&intent, &known, memory, around, &permit).await;
-        let ended = match ended {
-            Ok(conclusion) => Ok(conclusion),
-            Err(Stopped::Failed(failure)) => Err(*failure),
-            Err(Stopped::Withheld(why)) => return Outcome::withheld(why, &known),
+        let ended = match attempt(&intent, &view, state, inputs, &permit).await {
+            Ok(ended) => ended,
+            Err(why) => return Outcome::withheld(why, &view),
         };
-        match (ended.as_ref().err().and_then(Failure::unexplained), &permit) {
+        match (ended.unexplained_error(), &permit) {
             (Some(error), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
-            _ if bug!(TwoMutationsInAPass) && tries < TRIES && ended.as_ref().is_ok_and(|it| it.next == Next::Now) => {
-                tries += 1;
-            }
-            (Some(error), Permit::Mutate) if may_hide_our_own(error) => permit = Permit::LookAfter(error.clone()),
+            _ if bug!(TwoMutationsInAPass) && tries < TRIES && ended.leaves_more_to_do() => tries += 1,
+            (Some(error), Permit::Change) if may_hide_our_own(error) => permit = Permit::ReadAfter(error.clone()),
             _ => break ended,
         }
-        known.look = known.look.max(Look::AtCloudFront);
-        known.found_amiss = true;
+        view.read_again();
     };
-    outcome(ended, &intent, &known, memory, around)
+    report(ended, &intent, &view, state, inputs)
 }
 
 /// Whether an attempt may still change something.
 enum Permit {
-    Mutate,
-    /// The pass has had its mutation, and it was refused so: only look.
-    LookAfter(ApiError),
-}
-
-/// Why an attempt came to no conclusion.
-enum Stopped {
-    Failed(Box<Failure>),
-    Withheld(Withheld),
-}
-
-impl<T: Into<Failure>> From<T> for Stopped {
-    fn from(failure: T) -> Self {
-        Self::Failed(Box::new(failure.into()))
-    }
+    Change,
+    /// The reconcile has had its change, a Create, which was refused so: only read.
+    ReadAfter(ApiError),
 }
 
 /// Reads, plans, and makes the change that is called for, if the object is up to date and what was read is not too old for it by then.
 async fn attempt<C: CloudFront>(
     intent: &Intent,
-    known: &Known<'_>,
-    memory: &mut Memory,
-    around: &Surroundings<'_, C>,
+    view: &ObjectView<'_>,
+    state: &mut ObjectState,
+    inputs: &Inputs<'_, C>,
     permit: &Permit,
-) -> Result<Conclusion, Stopped> {
+) -> Result<Ended, Withheld> {
     for _ in 0..TRIES {
-        let observed = observe(intent, known, memory, around).await;
-        let read_at = around.clock.moment();
-        memory.read_usage(observed.as_ref().map_err(|failure| failure.trouble.error()), read_at);
-        let observed = observed?;
-        let mutation = match decide(observed, intent, known, memory, around)? {
-            Plan::Conclude(finding) => {
-                let switched_off = finding.in_step().filter(|group| known.may_have_switched_off(group));
-                let id = switched_off.map(|group| group.id.clone());
-                let conclusion = conclude(finding, intent, known, around.list_trouble);
-                return Ok(match id {
-                    Some(id) => with_tenants_off_air(conclusion, around.port.tenants(&id).await),
-                    None => conclusion,
-                });
+        let observed = match observe(intent, view, state, inputs).await {
+            Ok(observed) => observed,
+            Err(error) => {
+                state.not_observed(&error.error, inputs.clock.moment());
+                return Ok(Ended::Failed(error));
             }
-            Plan::Mutate(mutation) => mutation,
         };
-        match (mutation, permit) {
-            (mutation, Permit::Mutate) => {
-                around.view.confirm(mutation.operation(), mutation.evidence(known)).await.map_err(Stopped::Withheld)?;
-                if around.clock.moment().since(read_at) > READS_LAST {
-                    continue;
-                }
-                let arn = mutation.group().map(|group| group.arn.clone());
-                let read = mutation.group_of_ours().cloned();
-                let attaches = mutation.attaches().cloned();
-                let hint = mutation.hint();
-                let applied = apply(mutation, intent, known, memory, around).await;
-                return applied.map_err(|trouble| {
-                    let may_have_attached = attaches.filter(|_| trouble.error().class.leaves_doubt());
-                    Failure { trouble, arn, read, may_have_attached, hint }.into()
-                });
+        let read_at = inputs.clock.moment();
+        if let Err(error) = state.observed(&observed, view, read_at) {
+            return Ok(Ended::Failed(error.into()));
+        }
+        let by_others = observed.group().is_some_and(|group| view.was_changed_by_others(group));
+        let action = plan(intent, observed, view, inputs.policy);
+        state.planned(&action, by_others);
+        let change = match (action, permit) {
+            (Action::None(finding), _) => {
+                let tenants = tenants_off_air(&finding, view, inputs.port).await;
+                return Ok(Ended::Found(finding, tenants));
             }
-            (Mutation::Create(_), Permit::LookAfter(refused)) => return Err(refused.clone().into()),
-            (mutation, Permit::LookAfter(_)) => return Ok(Conclusion::found(mutation)),
+            (Action::Change(Change::Create(_)), Permit::ReadAfter(refused)) => {
+                return Ok(Ended::Failed(refused.clone().into()));
+            }
+            (Action::Change(change), Permit::ReadAfter(_)) => return Ok(Ended::Discovered(change)),
+            (Action::Change(change), Permit::Change) => change,
+        };
+        inputs.freshness.confirm(change.operation(), change.evidence(view)).await?;
+        if inputs.clock.moment().since(read_at) <= READS_LAST {
+            return Ok(match (execute(&change, view, state, inputs).await, change) {
+                (Ok(effect), _) => Ended::Changed(effect),
+                (Err(failed), Change::Update(read, _))
+                    if failed.error.class == ErrorClass::StaleEtag && bug!(OutdatedUpdateIsDone) =>
+                {
+                    Ended::Found(Finding::UpToDate(read), None)
+                }
+                (Err(failed), change) => Ended::Failed(failed.of(&change)),
+            });
         }
     }
-    Err(Stopped::Withheld(Withheld::Late))
+    Err(Withheld::Late)
 }
 
-/// Plans from what was read, and remembers what that says of others.
-fn decide<C>(
-    observed: Observed,
-    intent: &Intent,
-    known: &Known<'_>,
-    memory: &mut Memory,
-    around: &Surroundings<'_, C>,
-) -> Result<Plan, ApiError> {
-    let now = around.clock.moment();
-    if matches!(observed, Observed::Outdated) {
-        // It says nothing of what is so now.
-        return Ok(plan(intent, observed, known, around.policy));
-    }
-    match &observed {
-        Observed::Found { described, owner, .. } => {
-            memory.saw_owner(owner, now);
-            let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
-            memory.saw_unowned(unowned, now);
-            memory.found(true, now);
-        }
-        Observed::NotFound(_) => {
-            memory.saw_unowned(None, now);
-            memory.found(false, now);
-        }
-        Observed::NotLooked
-        | Observed::Outdated
-        | Observed::Settled(_)
-        | Observed::NeverThere
-        | Observed::Unsettled(..)
-        | Observed::Unreadable => {}
-    }
-    if let Observed::Found { usage: Usage::Tenants(tenants), described, .. } = &observed
-        && !memory.believes(tenants, around.clock.moment(), around.policy.settle_window)
-        // The emergency switch does not depend on who uses the group.
-        && (known.wants_traffic || described.group.config.enabled == Some(false))
-    {
-        return Err(unlisted());
-    }
-    let by_others =
-        matches!(&observed, Observed::Found { described, .. } if known.was_changed_by_others(&described.group));
-    let plan = plan(intent, observed, known, around.policy);
-    let in_step = matches!(&plan, Plan::Conclude(finding) if finding.in_step().is_some());
-    memory.dispute.look(by_others && !in_step);
-    if in_step {
-        memory.is_in_step();
-    }
-    Ok(plan)
-}
-
-/// The answer about tenants has no list of them, so it does not say that there are none.
-fn unlisted() -> ApiError {
-    let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the settle window";
-    ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
+/// Who uses a group that an update of ours without an answer has taken out of service, as the spec says.
+async fn tenants_off_air<C: CloudFront>(finding: &Finding, view: &ObjectView<'_>, port: &C) -> Option<TenantsRead> {
+    let group = finding.in_sync().filter(|group| view.may_have_switched_off(group))?;
+    Some(port.tenants(&group.id).await)
 }
 
 /// A refused Create may mean that an earlier one, whose answer was lost, made the group (docs/cloudfront-api.md, Idempotency).

@@ -6,18 +6,17 @@
 use std::time::Duration;
 
 use super::{
-    Known, Surroundings,
-    desired::{Desired, Farewell, Intent},
-    memory::Memory,
+    Inputs, ObjectView,
+    desired::{DeletionAction, Desired, Intent},
+    error::ReconcileError,
+    object_state::{Awaits, ObjectState},
     ownership::{Installation, Owner, owner},
-    trouble::Failure,
 };
 use crate::{
-    api::Reason,
     clock::Moment,
     cloudfront::{
-        AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, GroupName, Lookup, Snapshot, Summary,
-        Tenants,
+        AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, Group, GroupName, Lookup, Snapshot,
+        Summary, Tenants,
     },
 };
 
@@ -37,7 +36,7 @@ pub enum Observed {
     /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours. And the installation that it is marked with,
     /// if it is this object's in another one.
     Unsettled(Duration, Option<Installation>),
-    /// A farewell without a proof: CloudFront could not be asked.
+    /// A action without a proof: CloudFront could not be asked.
     Unreadable,
     /// The group, read in full.
     Found {
@@ -48,6 +47,23 @@ pub enum Observed {
         /// Who uses it.
         usage: Usage,
     },
+}
+
+impl Observed {
+    /// The group, if it was read in full.
+    #[must_use]
+    pub const fn group(&self) -> Option<&Group> {
+        match self {
+            Self::Found { described, .. } => Some(&described.group),
+            Self::NotLooked
+            | Self::Outdated
+            | Self::Settled(_)
+            | Self::NeverThere
+            | Self::NotFound(_)
+            | Self::Unsettled(..)
+            | Self::Unreadable => None,
+        }
+    }
 }
 
 /// Who uses a group.
@@ -80,34 +96,32 @@ pub enum Absence {
 /// The first read that failed.
 pub async fn observe<C: CloudFront>(
     intent: &Intent,
-    known: &Known<'_>,
-    memory: &Memory,
-    around: &Surroundings<'_, C>,
-) -> Result<Observed, Failure> {
-    let name = &known.name;
-    let fresh = around.snapshot.filter(|list| memory.is_covered_by(list) && !around.list_is_stale());
+    view: &ObjectView<'_>,
+    state: &ObjectState,
+    inputs: &Inputs<'_, C>,
+) -> Result<Observed, ReconcileError> {
+    let name = &view.name;
+    let fresh = inputs.snapshot.filter(|list| state.is_covered_by(list) && !inputs.list_is_stale());
     match intent {
         Intent::Suspended => return Ok(Observed::NotLooked),
-        Intent::Absent { farewell: Farewell::Leave, .. } => {
-            return Ok(before_leaving(name, known, memory, around).await);
+        Intent::Absent { action: DeletionAction::Leave, .. } => {
+            return Ok(before_leaving(name, view, state, inputs).await);
         }
-        Intent::Protected if serves_as_the_spec_says(known, fresh, memory, around) => {
-            let row = fresh.and_then(|list| list.groups.get(name)).filter(|row| known.is_on_record(row));
+        Intent::Protected if serves_as_the_spec_says(view, fresh, state, inputs) => {
+            let row = fresh.and_then(|list| list.groups.get(name)).filter(|row| view.is_on_record(row));
             return Ok(row.map_or(Observed::NotLooked, |row| Observed::Settled(row.clone())));
         }
         Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
     }
-    let at_rest = match fresh.and_then(|snapshot| settled(intent, name, known, snapshot)) {
+    let at_rest = match fresh.and_then(|snapshot| settled(intent, name, view, snapshot)) {
         Some(summary) => Some(Observed::Settled(summary.clone())),
-        None => {
-            (own_write_is_newest(memory, around) && status_is_in_step(intent, known)).then_some(Observed::NotLooked)
-        }
+        None => (own_write_is_newest(state, inputs) && status_is_in_sync(intent, view)).then_some(Observed::NotLooked),
     };
     let usage_is_unknown =
-        memory.usage_unknown_for(around.clock.moment()).is_some_and(|time| time >= around.policy.settle_window);
+        state.usage_unknown_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.settle_window);
     let mut tenants = None;
     if let Some(at_rest) = at_rest {
-        match tenants_of_the_group_on_record(intent, known, around.port).await {
+        match tenants_of_the_group_on_record(intent, view, inputs.port).await {
             Ok(Some(read)) if read.any() => tenants = Some(read),
             Ok(_) => return Ok(at_rest),
             Err(error) if !usage_is_unknown => return Err(error.into()),
@@ -115,28 +129,28 @@ pub async fn observe<C: CloudFront>(
         }
     }
     if let (Intent::Present(_) | Intent::Mirrored(_) | Intent::Protected, None, Some(list)) =
-        (intent, &known.status.id, fresh)
-        && known.look == Look::AtSnapshot
+        (intent, &view.status.id, fresh)
+        && view.depth == ReadDepth::FromInventory
         && !list.groups.contains_key(name)
     {
         return Ok(Observed::NeverThere);
     }
-    let settled_at = memory.claims_settled_at(around.policy.settle_window);
+    let settled_at = state.claims_settled_at(inputs.policy.settle_window);
     let deleting = matches!(intent, Intent::Absent { .. });
-    let Some(described) = find(name, known, around.port).await? else {
-        let may_be_new = !deleting && around.clock.moment() < settled_at;
-        return Ok(Observed::NotFound(match absence(name, fresh, settled_at, memory, around) {
+    let Some(described) = find(name, view, inputs.port).await? else {
+        let may_be_new = !deleting && inputs.clock.moment() < settled_at;
+        return Ok(Observed::NotFound(match absence(name, fresh, settled_at, state, inputs) {
             // Both answers may be older than the group.
             Absence::Confirmed if may_be_new => Absence::Reported,
             absence => absence,
         }));
     };
-    if memory.replaced.shows_in(&described.group, around.policy.settle_window, around.clock.moment()) {
+    if state.replaced.shows_in(&described.group, inputs.policy.settle_window, inputs.clock.moment()) {
         return Ok(Observed::Outdated);
     }
-    let described = known.completed(described, around.snapshot);
-    let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
-    let owner = match whose(&described, known, around) {
+    let described = view.completed(described, inputs.snapshot);
+    let unsettled_for = state.claims_unsettled_for(inputs.policy.settle_window, inputs.clock.moment());
+    let owner = match whose(&described, view, inputs) {
         // An adoption of ours may not show yet, and a Create may land once the name is free again.
         Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() && !bug!(GroupOfOthersEndsTheWait) => {
             return Ok(Observed::Unsettled(unsettled_for, None));
@@ -145,17 +159,17 @@ pub async fn observe<C: CloudFront>(
             return Ok(Observed::Unsettled(unsettled_for, Some(installation)));
         }
         // Nor is it adopted once more.
-        Owner::Unowned if memory.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
+        Owner::Unowned if state.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
         owner => owner,
     };
-    let decides_deletion = matches!(intent, Intent::Absent { farewell: Farewell::Delete, .. });
+    let decides_deletion = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
     let usage = if decides_deletion && owner == Owner::Ours {
         let enabled = described.group.config.enabled != Some(false);
-        let read = match tenants.filter(|_| known.id().as_ref() == Some(&described.group.id)) {
+        let read = match tenants.filter(|_| view.id().as_ref() == Some(&described.group.id)) {
             Some(tenants) => Ok(tenants),
-            None => around.port.tenants(&described.group.id).await,
+            None => inputs.port.tenants(&described.group.id).await,
         };
-        match (read, known.wants_traffic) {
+        match (read, view.wants_traffic) {
             (Ok(tenants), _) => Usage::Tenants(tenants),
             // It is put back into service.
             (Err(_), true) if !enabled && usage_is_unknown => Usage::Unknown,
@@ -163,7 +177,7 @@ pub async fn observe<C: CloudFront>(
             (Err(_), false) if enabled => Usage::Unknown,
             (Err(error), _) => {
                 let (arn, read) = (Some(described.group.arn.clone()), Some(described.group));
-                return Err(Failure { arn, read, ..error.into() });
+                return Err(ReconcileError { arn, read, ..error.into() });
             }
         }
     } else {
@@ -178,14 +192,14 @@ fn absence<C>(
     name: &GroupName,
     fresh: Option<&Snapshot>,
     settled_at: Moment,
-    memory: &Memory,
-    around: &Surroundings<'_, C>,
+    state: &ObjectState,
+    inputs: &Inputs<'_, C>,
 ) -> Absence {
-    let without_lists = around.list_trouble.is_some() || around.list_is_stale();
-    let twice = memory.absent_for(around.clock.moment()).is_some_and(|time| time >= around.policy.settle_window);
+    let without_lists = inputs.list_error.is_some() || inputs.list_is_stale();
+    let twice = state.absent_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.settle_window);
     match fresh.filter(|list| !list.groups.contains_key(name)) {
         Some(list) if list.began > settled_at || bug!(EarlyListIsProof) => Absence::Proven,
-        Some(_) if bug!(WindowEndsByTheClock) && around.clock.moment() > settled_at => Absence::Proven,
+        Some(_) if bug!(WindowEndsByTheClock) && inputs.clock.moment() > settled_at => Absence::Proven,
         Some(_) => Absence::Confirmed,
         None if without_lists && twice => Absence::Confirmed,
         None => Absence::Reported,
@@ -195,27 +209,27 @@ fn absence<C>(
 /// Whether a group whose deletion is held back is known to be in or out of service as the spec says: by a write of our own that nothing newer is known of,
 /// or by a fresh list that shows the version on record.
 fn serves_as_the_spec_says<C>(
-    known: &Known<'_>,
+    view: &ObjectView<'_>,
     fresh: Option<&Snapshot>,
-    memory: &Memory,
-    around: &Surroundings<'_, C>,
+    state: &ObjectState,
+    inputs: &Inputs<'_, C>,
 ) -> bool {
-    let row = fresh.and_then(|list| list.groups.get(&known.name)).filter(|row| known.is_on_record(row));
-    let as_asked = Some(known.wants_traffic);
-    let is_listed_so = row.is_some_and(|row| row.enabled.or(known.status.enabled) == as_asked);
-    known.look == Look::AtSnapshot
-        && known.status.enabled == as_asked
-        && (is_listed_so || own_write_is_newest(memory, around))
+    let row = fresh.and_then(|list| list.groups.get(&view.name)).filter(|row| view.is_on_record(row));
+    let as_asked = Some(view.wants_traffic);
+    let is_listed_so = row.is_some_and(|row| row.enabled.or(view.status.enabled) == as_asked);
+    view.depth == ReadDepth::FromInventory
+        && view.status.enabled == as_asked
+        && (is_listed_so || own_write_is_newest(state, inputs))
 }
 
 /// Who uses a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.
 async fn tenants_of_the_group_on_record<C: CloudFront>(
     intent: &Intent,
-    known: &Known<'_>,
+    view: &ObjectView<'_>,
     port: &C,
 ) -> Result<Option<Tenants>, ApiError> {
-    match (intent, known.id()) {
-        (Intent::Absent { farewell: Farewell::Delete, .. }, Some(id)) => port.tenants(&id).await.map(Some),
+    match (intent, view.id()) {
+        (Intent::Absent { action: DeletionAction::Delete, .. }, Some(id)) => port.tenants(&id).await.map(Some),
         _ => Ok(None),
     }
 }
@@ -224,52 +238,51 @@ async fn tenants_of_the_group_on_record<C: CloudFront>(
 /// still take effect.
 async fn before_leaving<C: CloudFront>(
     name: &GroupName,
-    known: &Known<'_>,
-    memory: &Memory,
-    around: &Surroundings<'_, C>,
+    view: &ObjectView<'_>,
+    state: &ObjectState,
+    inputs: &Inputs<'_, C>,
 ) -> Observed {
-    let settled_at = memory.claims_settled_at(around.policy.settle_window);
-    let unsettled_for = memory.claims_unsettled_for(around.policy.settle_window, around.clock.moment());
+    let settled_at = state.claims_settled_at(inputs.policy.settle_window);
+    let unsettled_for = state.claims_unsettled_for(inputs.policy.settle_window, inputs.clock.moment());
     if !unsettled_for.is_zero() && !bug!(ObserveReleasesAtOnce) {
         return Observed::Unsettled(unsettled_for, None);
     }
-    let newest = around.snapshot.filter(|list| list.began > settled_at && !around.list_is_stale());
+    let newest = inputs.snapshot.filter(|list| list.began > settled_at && !inputs.list_is_stale());
     if newest.is_some_and(|list| !list.groups.contains_key(name)) {
         return Observed::NotFound(Absence::Proven);
     }
-    match find(name, known, around.port).await {
+    match find(name, view, inputs.port).await {
         Ok(Some(described)) => {
-            Observed::Found { owner: whose(&described, known, around), described, usage: Usage::NotRead }
+            Observed::Found { owner: whose(&described, view, inputs), described, usage: Usage::NotRead }
         }
         Ok(None) => Observed::NotFound(Absence::Reported),
         Err(_) => Observed::Unreadable,
     }
 }
 
-fn whose<C>(described: &Described, known: &Known<'_>, around: &Surroundings<'_, C>) -> Owner {
+fn whose<C>(described: &Described, view: &ObjectView<'_>, inputs: &Inputs<'_, C>) -> Owner {
     // Or a deletion would never end where the other installation creates the group again each time.
-    let predecessor = around.policy.predecessor.as_ref().filter(|_| known.may_take_over(&described.group));
-    if bug!(StatusProvesOwnership) && known.id().as_ref() == Some(&described.group.id) {
+    let predecessor = inputs.policy.predecessor.as_ref().filter(|_| view.may_take_over(&described.group));
+    if bug!(StatusProvesOwnership) && view.id().as_ref() == Some(&described.group.id) {
         return Owner::Ours;
     }
-    owner(described, &known.claim, predecessor, around.clock.wall())
+    owner(described, &view.claim, predecessor, inputs.clock.wall())
 }
 
 /// How closely a pass has to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Look {
+pub enum ReadDepth {
     /// The snapshot may do.
-    AtSnapshot,
+    FromInventory,
     /// The group is read in full: due, or needed after a refused call.
-    AtCloudFront,
+    Full,
     /// A person asked for it: read in full, and what CloudFront once refused is tried again.
-    Afresh,
+    Requested,
 }
 
-async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> Result<Option<Described>, ApiError> {
+async fn find<C: CloudFront>(name: &GroupName, view: &ObjectView<'_>, port: &C) -> Result<Option<Described>, ApiError> {
     // After our own Delete the name alone is enough: it is unique, and a group is not expected.
-    let deleted = known.reason() == Some(Reason::Deleting.as_str());
-    if let (Some(id), Some(arn), false) = (known.id(), known.arn(), deleted) {
+    if let (Some(id), Some(arn), false) = (view.id(), view.arn(), view.awaits == Awaits::Absence) {
         // Status is only a hint: a forged or outdated id may lead to another group, or to one that may not be read, or be no id at all.
         match port.describe(&Lookup::Known { id, arn }).await {
             Ok(Some(described)) if described.group.name == *name || bug!(RecordedIdIsBelieved) => {
@@ -291,60 +304,59 @@ async fn find<C: CloudFront>(name: &GroupName, known: &Known<'_>, port: &C) -> R
 }
 
 /// The row of the list that proves that nothing but the deployment status changed since the last full read.
-fn settled<'a>(intent: &Intent, name: &GroupName, known: &Known<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
+fn settled<'a>(intent: &Intent, name: &GroupName, view: &ObjectView<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
     let summary = list.groups.get(name)?;
     // A row that does not state its status is no news of the roll-out that is waited for: then the group itself is read.
-    let deployed = known.status.status.as_deref() == Some(Deployment::Deployed.as_str());
+    let deployed = view.status.status.as_deref() == Some(Deployment::Deployed.as_str());
     let told = summary.deployment.is_some() || deployed || bug!(UnstatedRolloutIsAwaited);
-    let in_step = match intent {
+    let in_sync = match intent {
         Intent::Present(desired) => {
             summary.enabled == Some(desired.enabled)
-                && list_is_in_step(desired, summary.anycast_ip_list_id.as_ref(), known)
-                && status_is_in_step(intent, known)
+                && list_is_in_sync(desired, summary.anycast_ip_list_id.as_ref(), view)
+                && status_is_in_sync(intent, view)
         }
-        Intent::Mirrored(_) => status_is_in_step(intent, known),
+        Intent::Mirrored(_) => status_is_in_sync(intent, view),
         Intent::Absent { .. } => {
             summary.enabled == Some(false)
                 && matches!(summary.deployment, Some(Deployment::Pending(_)))
-                && status_is_in_step(intent, known)
+                && status_is_in_sync(intent, view)
         }
         Intent::Suspended | Intent::Protected => false,
     };
-    (known.is_on_record(summary) && told && in_step).then_some(summary)
+    (view.is_on_record(summary) && told && in_sync).then_some(summary)
 }
 
 /// Whether the list that is attached is the one that the spec wants.
-fn list_is_in_step(desired: &Desired, attached: Option<&AnycastIpListId>, known: &Known<'_>) -> bool {
-    let ours = known.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+fn list_is_in_sync(desired: &Desired, attached: Option<&AnycastIpListId>, view: &ObjectView<'_>) -> bool {
+    let ours = view.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
     desired.anycast.wanted(attached, ours.as_ref()).as_ref() == attached
 }
 
 /// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.
-fn own_write_is_newest<C>(memory: &Memory, around: &Surroundings<'_, C>) -> bool {
-    let recent = |write| around.clock.moment().since(write) < around.policy.sweep_interval;
-    let unlisted = around.snapshot.is_none_or(|list| !memory.is_covered_by(list));
-    memory.last_write.is_some_and(|write| (recent(write) && unlisted) || bug!(OwnWriteStaysNewest))
+fn own_write_is_newest<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
+    let recent = |write| inputs.clock.moment().since(write) < inputs.policy.sweep_interval;
+    let unlisted = inputs.snapshot.is_none_or(|list| !state.is_covered_by(list));
+    state.last_write.is_some_and(|write| (recent(write) && unlisted) || bug!(OwnWriteStaysNewest))
 }
 
 /// Whether status, as of the last full read or our own write, is where the intent wants it, for this generation of the spec.
-fn status_is_in_step(intent: &Intent, known: &Known<'_>) -> bool {
-    let status = known.status;
-    let concluded = |reasons: &[Reason]| known.reason().is_some_and(|now| reasons.iter().any(|r| r.as_str() == now));
-    let at_rest = known.look == Look::AtSnapshot && !known.spec_is_new() && status.id.is_some();
+fn status_is_in_sync(intent: &Intent, view: &ObjectView<'_>) -> bool {
+    let status = view.status;
+    let at_rest = view.depth == ReadDepth::FromInventory && !view.spec_is_new() && status.id.is_some();
     at_rest
         && match intent {
             Intent::Present(desired) => {
                 let attached = status.anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
                 status.enabled == Some(desired.enabled)
                     && status.ipv6_enabled == Some(desired.ipv6_enabled)
-                    && list_is_in_step(desired, attached.as_ref(), known)
-                    && status.settled_generation == Some(known.generation)
+                    && list_is_in_sync(desired, attached.as_ref(), view)
+                    && status.settled_generation == Some(view.generation)
             }
-            Intent::Mirrored(_) => status.settled_generation == Some(known.generation),
+            Intent::Mirrored(_) => status.settled_generation == Some(view.generation),
             Intent::Absent { .. } => {
-                concluded(&[Reason::Disabling])
+                view.awaits == Awaits::DisabledGroup
                     && status.status.as_deref() != Some("Deployed")
-                    && !known.in_use_unlisted
+                    && !view.in_use_unlisted
             }
             Intent::Suspended | Intent::Protected => false,
         }

@@ -16,7 +16,7 @@ use super::{gone::read, pass::Context, scope::Scope, slim::slim};
 use crate::{
     api::ConnectionGroup,
     cloudfront::{Operation, sdk::Sdk},
-    reconcile::view::{Basis, Evidence, View, Withheld},
+    reconcile::freshness::{Basis, Evidence, Freshness, Withheld},
 };
 
 /// So long an event or a read is recent.
@@ -135,7 +135,7 @@ impl<'a> Fresh<'a> {
     }
 }
 
-impl View for Fresh<'_> {
+impl Freshness for Fresh<'_> {
     fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         async move {
             // The wait for a turn may be long, and comes first.

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tokio::time::sleep;
 
-use crate::reconcile::{backoff::Pace, ownership::Installation};
+use crate::reconcile::{backoff::Backoff, ownership::Installation};
 
 /// Reads the identity, with a growing pause between two tries.
 pub async fn read(client: Client, namespace: &str) -> Installation {
@@ -28,7 +28,7 @@ pub async fn read(client: Client, namespace: &str) -> Installation {
             "the identity of this installation cannot be read: {trouble}. Nothing is done until it is known. It is the uid of the namespace that \
              --identity-namespace names; the operator needs the right to get that one namespace"
         );
-        sleep(Pace::Quick.delay(failures, namespace).min(LONGEST_PAUSE)).await;
+        sleep(Backoff::Quick.delay(failures, namespace).min(LONGEST_PAUSE)).await;
         failures = failures.saturating_add(1);
     }
 }

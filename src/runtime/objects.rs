@@ -17,15 +17,15 @@ use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
     cloudfront::{ErrorClass, Operation, queue::Class},
     orphans::Namespaces,
-    reconcile::{Memory, Outcome},
+    reconcile::{ObjectState, Outcome, object_state::Awaits},
     sweep::{self, Objects as _},
 };
 
 /// What is remembered of one object.
 #[derive(Debug, Default)]
-pub struct Remembered {
+pub struct Tracked {
     /// The reconcile's own memory.
-    pub memory: Memory,
+    pub memory: ObjectState,
     /// The status of the last pass: newer than the cache right after a write, and not to be forged by others.
     pub status: Option<ConnectionGroupStatus>,
     /// The status that the API server accepted last, which the cache may not show yet.
@@ -44,7 +44,7 @@ pub struct Remembered {
     pub throttled: BTreeSet<Operation>,
 }
 
-impl Remembered {
+impl Tracked {
     /// Takes note of how a reconcile ended.
     pub fn tried(&mut self, outcome: &Outcome) {
         self.last_try = LastTry::of(self.memory.failures, outcome.error.as_ref());
@@ -55,7 +55,7 @@ impl Remembered {
     }
 }
 
-impl Remembered {
+impl Tracked {
     /// The throttled operations for which a reconcile of that class waits before its first call: a switch-off only for those that it takes.
     pub fn waits_for(&self, class: Class) -> impl Iterator<Item = Operation> {
         let is_taken = move |operation: &Operation| match class {
@@ -92,7 +92,7 @@ impl Drop for News<'_> {
 /// Scopes and memories. Passes of one object never overlap, so a memory's lock is never waited for.
 pub struct Objects {
     scopes: Vec<Arc<Scope>>,
-    remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>,
+    remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>>,
     listening: Mutex<HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>>,
 }
 
@@ -145,7 +145,7 @@ impl Objects {
     }
 
     /// What is remembered of the object with that uid.
-    pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Remembered>> {
+    pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Tracked>> {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())
     }
 
@@ -164,7 +164,7 @@ impl Objects {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -183,6 +183,11 @@ impl sweep::Objects for Objects {
         // One that covers all namespaces has no name.
         let names = readable.map(|scope| scope.namespace().map(str::to_owned)).collect::<Option<_>>();
         names.map_or(Namespaces::All, Namespaces::Only)
+    }
+
+    fn awaits(&self, object: &ConnectionGroup) -> Awaits {
+        let tracked = object.uid().and_then(|uid| self.lock().get(&uid).cloned());
+        tracked.and_then(|tracked| tracked.try_lock().ok().map(|tracked| tracked.memory.awaits)).unwrap_or_default()
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn a_switch_off_waits_for_no_throttled_operation_that_it_does_not_take() {
         let throttled = BTreeSet::from([Operation::TagResource, Operation::UpdateConnectionGroup]);
-        let remembered = Remembered { throttled, ..Remembered::default() };
+        let remembered = Tracked { throttled, ..Tracked::default() };
         let waits = |class| remembered.waits_for(class).collect::<Vec<_>>();
         assert_eq!(waits(Class::SwitchOff), [Operation::UpdateConnectionGroup]);
         assert_eq!(waits(Class::Rest).len(), 2);

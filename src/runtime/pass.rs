@@ -31,7 +31,7 @@ use super::{
     finalizer::{self, Holder},
     fresh::{Fresh, Version},
     metrics::{Ended, Metrics},
-    objects::{News, Objects, Remembered},
+    objects::{News, Objects, Tracked},
     schema, status,
 };
 use crate::{
@@ -45,11 +45,10 @@ use crate::{
     },
     due::{self, LEAST_PAUSE},
     reconcile::{
-        Event, Finalizer, Known, Memory, Outcome, Policy, Severity, Surroundings,
-        backoff::{self, Pace},
-        reconcile,
-        status::with_last_status,
-        view::{Evidence, RECHECK, Withheld},
+        Event, Finalizer, Inputs, ObjectState, ObjectView, Outcome, Policy, Severity,
+        backoff::{self, Backoff},
+        freshness::{Evidence, RECHECK, Withheld},
+        reconcile, with_last_status,
     },
     sweep::Lists,
     telemetry::tell_trace_id,
@@ -191,7 +190,7 @@ pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Con
         remembered.failures = remembered.failures.saturating_add(1);
         remembered.failures - 1
     });
-    let delay = Pace::Quick.delay(failures, &uid);
+    let delay = Backoff::Quick.delay(failures, &uid);
     context.metrics.queue.retry_after(ObjectRef::from_obj(&*object), delay);
     Action::requeue(delay)
 }
@@ -362,7 +361,7 @@ async fn store_status(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
     next: &ConnectionGroupStatus,
-    remembered: &mut Remembered,
+    remembered: &mut Tracked,
     context: &Context,
 ) -> Result<(), PassError> {
     let previous = remembered.written.as_ref().or(object.status.as_ref());
@@ -417,7 +416,7 @@ async fn look(
     version: &Version,
     api: &Api<ConnectionGroup>,
     context: &Context,
-    remembered: &mut Remembered,
+    remembered: &mut Tracked,
     reservation: &Arc<Reservation>,
 ) -> Option<Looked> {
     let news = context.objects.news_of(&version.object);
@@ -456,27 +455,27 @@ async fn reconcile_in_turn(
     version: &Version,
     api: &Api<ConnectionGroup>,
     context: &Context,
-    remembered: &mut Remembered,
+    remembered: &mut Tracked,
     reservation: &Arc<Reservation>,
 ) -> Option<(Outcome, Option<Version>)> {
     let object = with_last_status(ConnectionGroup::clone(&version.object), remembered.status.as_ref());
-    plan_deep_check(&mut remembered.memory, context.clock.moment(), context.policy.deep_check_interval);
+    plan_resync(&mut remembered.memory, context.clock.moment(), context.policy.deep_check_interval);
     let lists = context.lists.borrow().clone();
     let port = context.port.within(Arc::clone(reservation));
-    let view = Fresh::new(api, version, context, &port);
-    let around = Surroundings {
+    let fresh = Fresh::new(api, version, context, &port);
+    let inputs = Inputs {
         port: &port,
         policy: &context.policy,
         snapshot: lists.snapshot.as_deref(),
-        list_trouble: lists.trouble.as_ref(),
+        list_error: lists.trouble.as_ref(),
         clock: context.clock.as_ref(),
-        view: &view,
+        freshness: &fresh,
     };
-    let known = Known::of(&object, &remembered.memory, &around);
-    let class = class_of(&object, &known, around.snapshot, remembered.last_try);
+    let view = ObjectView::of(&object, &remembered.memory, &inputs);
+    let class = class_of(&object, &view, inputs.snapshot, remembered.last_try);
     reservation.ask_for(class, remembered.waits_for(class));
     let outcome = tokio::select! {
-        outcome = Box::pin(reconcile(&object, &mut remembered.memory, &around)) => outcome,
+        outcome = Box::pin(reconcile(&object, &mut remembered.memory, &inputs)) => outcome,
         () = port.abandoned() => return None,
     };
     for event in &outcome.events {
@@ -486,13 +485,13 @@ async fn reconcile_in_turn(
         let retry_in = backoff::in_words(outcome.requeue);
         tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
     }
-    Some((outcome, view.newer()))
+    Some((outcome, fresh.newer()))
 }
 
 /// The first full read by this process. At random: were it the same in each process, and none lived for long, some objects would never have
 /// their turn.
-fn plan_deep_check(memory: &mut Memory, now: Moment, interval: Duration) {
-    memory.deep_check_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
+fn plan_resync(memory: &mut ObjectState, now: Moment, interval: Duration) {
+    memory.resync_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
 }
 
 /// What a panic says.
@@ -511,11 +510,11 @@ mod tests {
     #[test]
     fn the_first_deep_check_of_an_object_comes_at_random_within_one_interval_and_is_planned_once() {
         let planned = [(); 200].map(|()| {
-            let mut memory = Memory::default();
-            plan_deep_check(&mut memory, NOW, INTERVAL);
-            let first = memory.deep_check_due();
-            plan_deep_check(&mut memory, NOW + INTERVAL, INTERVAL);
-            assert_eq!(memory.deep_check_due(), first, "it is not put off");
+            let mut memory = ObjectState::default();
+            plan_resync(&mut memory, NOW, INTERVAL);
+            let first = memory.resync_due();
+            plan_resync(&mut memory, NOW + INTERVAL, INTERVAL);
+            assert_eq!(memory.resync_due(), first, "it is not put off");
             first
         });
         assert!(planned.iter().all(|due| *due >= NOW && *due <= NOW + INTERVAL), "{planned:?}");

@@ -15,7 +15,7 @@ use connection_group_operator::{
     clock::{self, Clock},
     cloudfront::GroupName,
     orphans::{Namespaces, Scope},
-    reconcile::{Policy, ownership::Installation},
+    reconcile::{Policy, object_state::Awaits, ownership::Installation},
     sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
@@ -57,6 +57,10 @@ impl Objects for Cache {
 
     fn known_in(&self) -> Namespaces {
         self.known_in.clone()
+    }
+
+    fn awaits(&self, _: &ConnectionGroup) -> Awaits {
+        Awaits::Inventory
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {

@@ -8,7 +8,9 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupSpec, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
-    reconcile::{Finalizer, Memory, Outcome, Policy, Surroundings, ownership::Installation, reconcile, view::UpToDate},
+    reconcile::{
+        Finalizer, Inputs, ObjectState, Outcome, Policy, freshness::UpToDate, ownership::Installation, reconcile,
+    },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -22,7 +24,7 @@ pub struct Remote {
     pub server: Server,
     pub object: ConnectionGroup,
     sdk: Sdk,
-    memory: Memory,
+    memory: ObjectState,
     snapshot: Option<Snapshot>,
     elapsed: Duration,
 }
@@ -64,7 +66,8 @@ impl Remote {
         object.metadata.uid = Some("uid-1".into());
         object.metadata.generation = Some(1);
         let server = Server::with(Account::new(Switches::default()), NOW, Effects::Kept).await;
-        let memory = Memory { deep_check_at: Some(Moment::START + policy().deep_check_interval), ..Memory::default() };
+        let memory =
+            ObjectState { resync_at: Some(Moment::START + policy().deep_check_interval), ..ObjectState::default() };
         let (sdk, elapsed) = (adapter(&server.url), Duration::ZERO);
         let mut remote = Self { server, object, sdk, memory, snapshot: None, elapsed };
         remote.advance(Duration::from_mins(2)).await;
@@ -85,13 +88,13 @@ impl Remote {
 
     pub async fn pass(&mut self) -> Outcome {
         let (policy, clock) = (policy(), Frozen(self.elapsed));
-        let around = Surroundings {
+        let around = Inputs {
             port: &self.sdk,
             policy: &policy,
             snapshot: self.snapshot.as_ref(),
-            list_trouble: None,
+            list_error: None,
             clock: &clock,
-            view: &UpToDate,
+            freshness: &UpToDate,
         };
         let outcome = Box::pin(reconcile(&self.object, &mut self.memory, &around)).await;
         self.object.status = Some(outcome.status.clone());

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use cloudfront_simulator::admin::{Fault, FaultRule, Moment, Operation, Request};
-use connection_group_operator::api::{ConnectionGroup, ConnectionGroupStatus, finalizer};
+use connection_group_operator::api::{ConnectionGroup, ConnectionGroupStatus, condition, finalizer};
 use futures::{StreamExt, TryStreamExt};
 use kube::api::{DeleteParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::{Api, ResourceExt};
@@ -90,9 +90,16 @@ async fn what_a_pass_finds_late_about_an_object_that_is_gone_is_not_told_of_the_
         let group = admin.group(name).await?.expect("the new object has a group").resource;
         assert_eq!(object.status.expect("a status").id, Some(group.id));
         assert_eq!((group.enabled, group.tags.unwrap_or_default()["of"].as_str()), (false, "the new"), "{name}");
+        let has_come = |status: &ConnectionGroupStatus| {
+            condition(&status.conditions, "Ready").is_some_and(|ready| ready.reason == "Disabled")
+        };
+        wait_until(PATIENCE, "what is now, in the watch", async || {
+            let statuses = seen.statuses.lock().expect("no test panics here").clone();
+            if statuses.iter().any(has_come) { Ok(()) } else { Err(format!("{statuses:?}")) }
+        })
+        .await?;
         seen.watch.abort();
         let statuses = seen.statuses.lock().expect("no test panics here").clone();
-        assert!(!statuses.is_empty(), "the watch saw what is now");
         for status in statuses {
             assert_ne!(status.tags.get("of").map(String::as_str), Some("the old"), "{name}: {status:?}");
         }

@@ -242,7 +242,7 @@ fn swept(state: &mut State, operator: usize, struck: Struck) -> bool {
         Struck::No => state.sweep(operator),
         Struck::Stale => state.lagging((A_MINUTE, Millis(0)), |state| state.sweep(operator)),
         Struck::Refused(class) => {
-            state.operators[operator].list_trouble = Some(error(Operation::ListConnectionGroups, class));
+            state.operators[operator].list_error = Some(error(Operation::ListConnectionGroups, class));
         }
         Struck::AnswerLost(_)
         | Struck::LandsLater

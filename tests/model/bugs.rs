@@ -123,7 +123,7 @@ each_bug_is_caught! {
     our_own_write_is_not_the_newest_for_ever:
         OwnWriteStaysNewest, L1 in within(budget(0, 0, 1), scenarios::life());
     what_no_list_shows_is_read_now_and_then:
-        DeepCheckIsNeverDue, L1 in within(budget(0, 0, 1), scenarios::drift());
+        ResyncIsNeverDue, L1 in within(budget(0, 0, 1), scenarios::drift());
     a_request_that_is_taken_for_handled_leads_to_no_read:
         RequestIsTakenForHandled, O3 in within(budget(0, 1, 0), scenarios::requests());
 

@@ -17,7 +17,7 @@ use crate::{
 #[test]
 fn a_goal_that_is_always_reached_catches_nothing() {
     let scenario = Scenario { blind: true, ..within(budget(0, 0, 1), scenarios::drift()) };
-    assert_eq!(caught(&scenario, Bug::DeepCheckIsNeverDue), None, "so the goal is what notices");
+    assert_eq!(caught(&scenario, Bug::ResyncIsNeverDue), None, "so the goal is what notices");
 }
 
 #[test]

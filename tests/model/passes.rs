@@ -10,9 +10,9 @@ use connection_group_operator::{
     due,
     reconcile::{
         Finalizer, Outcome,
-        backoff::Pace,
-        status::with_last_status,
-        view::{Basis, Evidence, Withheld},
+        backoff::Backoff,
+        freshness::{Basis, Evidence, Withheld},
+        with_last_status,
     },
 };
 use port::{Answer, Fault, LeftOut};
@@ -26,7 +26,7 @@ use crate::{
     ready,
     replay::{Entry, Input, Stage, Views, run},
     reviewed,
-    state::{NAME, Object, Pass, Remembered, Scenario, State, Version},
+    state::{NAME, Object, Pass, Scenario, State, Tracked, Version},
 };
 
 /// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
@@ -58,7 +58,7 @@ pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cac
         object: with_last_status(object, it.remembered.status.as_deref()),
         memory: Arc::clone(&it.remembered.memory),
         snapshot: it.snapshot.clone(),
-        list_trouble: it.list_trouble.clone(),
+        list_error: it.list_error.clone(),
         process_start: it.process_start,
         started: state.now,
     };
@@ -220,7 +220,7 @@ pub fn store(scenario: &Scenario, state: &mut State, operator: usize) -> Result<
     let Some((outcome, _)) = pass.ended() else { return Ok(false) };
     remember(state, operator);
     if outcome.finalizer == Finalizer::Release {
-        state.operators[operator].remembered = Remembered::default();
+        state.operators[operator].remembered = Tracked::default();
     }
     let index = state.operators[operator].object;
     let Some(current) = pass_object(state, operator, &pass) else { return Ok(true) };
@@ -247,7 +247,7 @@ pub fn store(scenario: &Scenario, state: &mut State, operator: usize) -> Result<
 /// The API server did not take the outcome, and the pass is tried again.
 pub fn store_fails(state: &mut State, operator: usize) {
     remember(state, operator);
-    state.operators[operator].due = Some(state.now + Pace::Quick.delay(0, NAME));
+    state.operators[operator].due = Some(state.now + Backoff::Quick.delay(0, NAME));
 }
 
 /// What the process knows once a pass has ended, stored or not.
@@ -256,7 +256,7 @@ fn remember(state: &mut State, operator: usize) {
     let it = &mut state.operators[operator];
     let Some(pass) = it.pass.take() else { return };
     let Some((outcome, memory)) = pass.ended() else { return };
-    it.remembered = Remembered {
+    it.remembered = Tracked {
         incarnation: pass.incarnation,
         memory: Arc::clone(memory),
         status: Some(Arc::new(outcome.status.clone())),
@@ -285,7 +285,7 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
     let it = &mut state.operators[operator];
     it.process_start = state.now;
     it.snapshot = None;
-    it.list_trouble = None;
+    it.list_error = None;
     it.seen = listed;
     it.heard = None;
     it.due = None;

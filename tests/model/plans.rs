@@ -6,11 +6,11 @@ use std::{
 };
 
 use connection_group_operator::reconcile::{
-    Known, Policy, Surroundings,
+    Inputs, ObjectView, Policy,
     desired::Intent,
+    freshness::UpToDate,
     observe::observe,
-    plan::{Block, Finding, Mutation, Plan, Refusal, Release, plan},
-    view::UpToDate,
+    plan::{Action, Block, Change, Finding, Refusal, Release, plan},
 };
 use port::AnsweredBy;
 
@@ -22,16 +22,16 @@ use crate::{
 /// The name of what the pass planned first; none if a failed read kept it from planning.
 pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
     let port = Replay::new(&pass.input, &pass.log, Views::default());
-    let around = Surroundings {
+    let around = Inputs {
         port: &AnsweredBy(&port),
         policy,
         snapshot: pass.input.snapshot.as_deref(),
-        list_trouble: pass.input.list_trouble.as_ref(),
+        list_error: pass.input.list_error.as_ref(),
         clock: &port,
-        view: &UpToDate,
+        freshness: &UpToDate,
     };
     let intent = Intent::of(&pass.input.object);
-    let known = Known::of(&pass.input.object, &pass.input.memory, &around);
+    let known = ObjectView::of(&pass.input.object, &pass.input.memory, &around);
     let looked = pin!(observe(&intent, &known, &pass.input.memory, &around));
     match looked.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(observed)) => {
@@ -89,22 +89,22 @@ pub const ALL: [&str; 41] = [
 ];
 
 /// No wildcard, so that a new plan must be named, and by the test of [`ALL`] be given its scenario.
-const fn name(plan: &Plan) -> &'static str {
+const fn name(plan: &Action) -> &'static str {
     match plan {
-        Plan::Mutate(mutation) => match mutation {
-            Mutation::Create(_) => "Create",
-            Mutation::Adopt(_) => "Adopt",
-            Mutation::Mark(_) => "Mark",
-            Mutation::TakeOver(..) => "TakeOver",
-            Mutation::Update(..) => "Update",
-            Mutation::Tag(..) => "Tag",
-            Mutation::Untag(..) => "Untag",
-            Mutation::Disable(_) => "Disable",
-            Mutation::Enable(..) => "Enable",
-            Mutation::Delete(_) => "Delete",
-            Mutation::Disown(_) => "Disown",
+        Action::Change(mutation) => match mutation {
+            Change::Create(_) => "Create",
+            Change::Adopt(_) => "Adopt",
+            Change::Mark(_) => "Mark",
+            Change::TakeOver(..) => "TakeOver",
+            Change::Update(..) => "Update",
+            Change::Tag(..) => "Tag",
+            Change::Untag(..) => "Untag",
+            Change::Disable(_) => "Disable",
+            Change::Enable(..) => "Enable",
+            Change::Delete(_) => "Delete",
+            Change::Disown(_) => "Disown",
         },
-        Plan::Conclude(finding) => match finding {
+        Action::None(finding) => match finding {
             Finding::NotLooked => "NotLooked",
             Finding::Outdated => "Outdated",
             Finding::Listed(_) => "Listed",

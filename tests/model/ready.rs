@@ -5,7 +5,7 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
     clock::Moment,
     cloudfront::{Deployment, Described, Group, Members, Tags},
-    reconcile::{Outcome, memory::TagChanges},
+    reconcile::{Outcome, object_state::TagChanges},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What a pass knows of the group when it ends.
-enum Sight {
+enum Seen {
     /// It read nothing.
     None,
     /// There is no such group.
@@ -48,9 +48,9 @@ pub fn of_outcome(
     let started = Moment::after_start(started);
     let sight = sight(state, pass, |read| is_outdated(scenario, state, operator, pass, read));
     let is_in_step = |late: Tags| match &sight {
-        Sight::None => was_settled,
-        Sight::Gone => false,
-        Sight::Group(read) => {
+        Seen::None => was_settled,
+        Seen::Gone => false,
+        Seen::Group(read) => {
             let group = completed(pass, &read.group);
             let tags = read.tags.clone().into_iter().chain(late).collect();
             matches(&object.spec, &group, &tags)
@@ -65,60 +65,60 @@ pub fn of_outcome(
         return Ok(());
     }
     let deployed = match &sight {
-        Sight::None => true,
-        Sight::Gone => false,
-        Sight::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
+        Seen::None => true,
+        Seen::Gone => false,
+        Seen::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
     };
     // Tags that an answered change of this process has put there show late: it is Ready meanwhile, and not settled.
     let late = match (&sight, pass.input.memory.tagged.may_not_show(started)) {
-        (Sight::Group(read), Some((id, late))) if *id == read.group.id => late,
+        (Seen::Group(read), Some((id, late))) if *id == read.group.id => late,
         _ => TagChanges::new(),
     };
     let late = late.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect();
-    let still = was_ready && (matches!(sight, Sight::None) || !of_this || is_so_but_for_tags(pass, &sight));
+    let still = was_ready && (matches!(sight, Seen::None) || !of_this || is_so_but_for_tags(pass, &sight));
     hold(Property::S6, still || (of_this && is_in_step(late) && deployed), || told(&sight))
 }
 
 /// Whether a group that shows no owner is else as it should be: one such answer proves nothing of its tags.
-fn is_so_but_for_tags(pass: &Pass, sight: &Sight) -> bool {
-    let Sight::Group(read) = sight else { return false };
+fn is_so_but_for_tags(pass: &Pass, sight: &Seen) -> bool {
+    let Seen::Group(read) = sight else { return false };
     let (spec, group) = (&pass.input.object.spec, completed(pass, &read.group));
     named_owner(&read.tags).is_none()
         && matches(spec, &group, &spec.tags)
         && group.deployment == Some(Deployment::Deployed)
 }
 
-fn told(sight: &Sight) -> String {
+fn told(sight: &Seen) -> String {
     match sight {
-        Sight::None => "nothing was read".to_owned(),
-        Sight::Gone => "no group was found".to_owned(),
-        Sight::Group(read) => format!("the group is {read:?}"),
+        Seen::None => "nothing was read".to_owned(),
+        Seen::Gone => "no group was found".to_owned(),
+        Seen::Group(read) => format!("the group is {read:?}"),
     }
 }
 
-fn sight(state: &State, pass: &Pass, is_outdated: impl Fn(&Group) -> bool) -> Sight {
-    let mut sight = Sight::None;
+fn sight(state: &State, pass: &Pass, is_outdated: impl Fn(&Group) -> bool) -> Seen {
+    let mut sight = Seen::None;
     for entry in &pass.log {
         match (&entry.call, &entry.answer, &mut sight) {
             // Older than a change of this process that was answered.
             (Call::Describe(_), Answer::Described(Ok(Some(read))), _) if is_outdated(&read.group) => {
-                sight = Sight::None;
+                sight = Seen::None;
             }
             (Call::Describe(_), Answer::Described(Ok(read)), _) => {
                 let read = read.clone().filter(|read| read.group.name.as_str() == &*state.name);
-                sight = read.map_or(Sight::Gone, |read| Sight::Group(Box::new(read)));
+                sight = read.map_or(Seen::Gone, |read| Seen::Group(Box::new(read)));
             }
             // One answer that there is no group proves nothing, if the next read fails.
-            (Call::Describe(_), Answer::Described(Err(_)), Sight::Gone) => sight = Sight::None,
+            (Call::Describe(_), Answer::Described(Err(_)), Seen::Gone) => sight = Seen::None,
             (Call::Create(new), Answer::Group(Ok(group)), _) => {
-                sight = Sight::Group(Box::new(Described { group: group.clone(), tags: new.tags.clone() }));
+                sight = Seen::Group(Box::new(Described { group: group.clone(), tags: new.tags.clone() }));
             }
-            (Call::Update(..), Answer::Group(Ok(group)), Sight::Group(read)) => read.group = group.clone(),
-            (Call::Tag(_, tags), Answer::Done(Ok(())), Sight::Group(read)) => read.tags.extend(tags.clone()),
-            (Call::Untag(_, keys), Answer::Done(Ok(())), Sight::Group(read)) => {
+            (Call::Update(..), Answer::Group(Ok(group)), Seen::Group(read)) => read.group = group.clone(),
+            (Call::Tag(_, tags), Answer::Done(Ok(())), Seen::Group(read)) => read.tags.extend(tags.clone()),
+            (Call::Untag(_, keys), Answer::Done(Ok(())), Seen::Group(read)) => {
                 read.tags.retain(|key, _| !keys.contains(key));
             }
-            (Call::Delete(_), Answer::Done(Ok(())), _) => sight = Sight::Gone,
+            (Call::Delete(_), Answer::Done(Ok(())), _) => sight = Seen::Gone,
             _ => {}
         }
     }

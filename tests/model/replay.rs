@@ -14,8 +14,9 @@ use connection_group_operator::{
     clock::{Clock, Moment},
     cloudfront::{ApiError, Operation, Snapshot},
     reconcile::{
-        Memory, Outcome, Policy, Surroundings, reconcile,
-        view::{Evidence, View, Withheld},
+        Inputs, ObjectState, Outcome, Policy,
+        freshness::{Evidence, Freshness, Withheld},
+        reconcile,
     },
 };
 
@@ -31,9 +32,9 @@ pub const EPOCH_MS: i64 = 1_800_000_000_000;
 #[derive(Clone, Debug)]
 pub struct Input {
     pub object: ConnectionGroup,
-    pub memory: Arc<Memory>,
+    pub memory: Arc<ObjectState>,
     pub snapshot: Option<Arc<Snapshot>>,
-    pub list_trouble: Option<ApiError>,
+    pub list_error: Option<ApiError>,
     pub process_start: Duration,
     pub started: Duration,
 }
@@ -59,7 +60,7 @@ pub enum Stage {
     Asking(Arc<Call>),
     /// It is about to change something, and wants to know whether its object is up to date.
     Confirming(Evidence),
-    Ended(Box<Outcome>, Arc<Memory>),
+    Ended(Box<Outcome>, Arc<ObjectState>),
 }
 
 /// The port and the clock of a pass that is run over its log.
@@ -117,7 +118,7 @@ impl Answering for Replay<'_> {
     }
 }
 
-impl View for Replay<'_> {
+impl Freshness for Replay<'_> {
     fn confirm(&self, _: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         let mut cursor = self.cursor();
         if cursor.confirmed < self.views.confirmed {
@@ -150,14 +151,14 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
 pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> Stage {
     let replay = Replay::new(input, log, views);
     let port = AnsweredBy(&replay);
-    let mut memory = Memory::clone(&input.memory);
-    let around = Surroundings {
+    let mut memory = ObjectState::clone(&input.memory);
+    let around = Inputs {
         port: &port,
         policy,
         snapshot: input.snapshot.as_deref(),
-        list_trouble: input.list_trouble.as_ref(),
+        list_error: input.list_error.as_ref(),
         clock: &replay,
-        view: &replay,
+        freshness: &replay,
     };
     let ended = {
         let future = pin!(reconcile(&input.object, &mut memory, &around));

@@ -62,7 +62,7 @@ fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violati
         let Some(object) = state.object_of(operator).current.clone() else { continue };
         let it = &state.operators[operator];
         let list = it.snapshot.as_deref().expect("it has just come");
-        let is_woken = is_out_of_date(&object, previous.as_deref(), list);
+        let is_woken = is_out_of_date(&object, it.remembered.memory.awaits, previous.as_deref(), list);
         let is_due = is_woken || is_called_for(state, operator) || it.due.is_some_and(|due| due <= state.now);
         let ignored = ignored(&object, it.heard.as_deref(), list).filter(|_| !is_due);
         hold(Property::L4, ignored.is_none(), || format!("{}: {}", ignored.unwrap_or_default(), said(state)))?;

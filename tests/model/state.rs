@@ -12,7 +12,7 @@ use connection_group_operator::{
     clock::Moment,
     cloudfront::{ApiError, ErrorClass, Snapshot},
     reconcile::{
-        Memory, Outcome, Policy,
+        ObjectState, Outcome, Policy,
         ownership::{Claim, Installation, OwnerTag},
     },
 };
@@ -188,8 +188,8 @@ pub struct Operator {
     pub object: usize,
     pub process_start: Duration,
     pub snapshot: Option<Arc<Snapshot>>,
-    pub list_trouble: Option<ApiError>,
-    pub remembered: Remembered,
+    pub list_error: Option<ApiError>,
+    pub remembered: Tracked,
     pub pass: Option<Arc<Pass>>,
     /// The oldest version of its object's history that its cache may show. A cache never goes back: each process lists anew, and then only follows.
     pub seen: usize,
@@ -201,9 +201,9 @@ pub struct Operator {
 
 /// What an operator remembers of its object.
 #[derive(Clone, Default)]
-pub struct Remembered {
+pub struct Tracked {
     pub incarnation: u32,
-    pub memory: Arc<Memory>,
+    pub memory: Arc<ObjectState>,
     pub status: Option<Arc<ConnectionGroupStatus>>,
 }
 
@@ -220,7 +220,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    pub fn ended(&self) -> Option<(&Outcome, &Arc<Memory>)> {
+    pub fn ended(&self) -> Option<(&Outcome, &Arc<ObjectState>)> {
         match &self.stage {
             Stage::Asking(_) | Stage::Confirming(_) => None,
             Stage::Ended(outcome, memory) => Some((outcome, memory)),
@@ -365,9 +365,9 @@ impl State {
     pub fn renew_memory(&mut self, scenario: &Scenario, operator: usize, incarnation: u32) {
         let object = self.operators[operator].object;
         let moment = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
-        let deep_check_at = Some(moment + scenario.policy(object).deep_check_interval);
-        let memory = Arc::new(Memory { deep_check_at, ..Memory::default() });
-        self.operators[operator].remembered = Remembered { incarnation, memory, ..Remembered::default() };
+        let resync_at = Some(moment + scenario.policy(object).deep_check_interval);
+        let memory = Arc::new(ObjectState { resync_at, ..ObjectState::default() });
+        self.operators[operator].remembered = Tracked { incarnation, memory, ..Tracked::default() };
     }
 
     pub fn current(&self, object: usize) -> Option<&ConnectionGroup> {

@@ -198,7 +198,7 @@ fn a_tag_that_others_keep_taking_off_is_put_back_no_faster_than_that() {
     world.calls();
     let take_off = |world: &mut World| {
         world.somebody_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
-        world.memory.deep_check_at = Some(Moment::START);
+        world.memory.resync_at = Some(Moment::START);
         world.pass();
     };
     take_off(&mut world);

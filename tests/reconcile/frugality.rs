@@ -145,7 +145,7 @@ fn objects_that_were_read_in_full_at_the_same_moment_do_not_come_due_together_ag
         world.pass();
         assert_eq!(world.sorted_calls(), [GetConnectionGroup, ListTagsForResource]);
         let now = world.clock().moment();
-        world.memory.deep_check_due().since(now)
+        world.memory.resync_due().since(now)
     });
     let due = due.collect::<BTreeSet<_>>();
     let interval = World::new(spec()).policy.deep_check_interval;

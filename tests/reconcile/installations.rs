@@ -15,7 +15,7 @@ use connection_group_operator::{
         Snapshot,
     },
     orphans::{Objects, Orphans, Scope},
-    reconcile::{Finalizer, Memory, Policy, ownership::Installation},
+    reconcile::{Finalizer, ObjectState, Policy, ownership::Installation},
 };
 use port::Fault;
 
@@ -26,7 +26,7 @@ const COPY: &str = "uid-of-the-copy";
 /// What another cluster has of its own; the account is the same.
 struct Cluster {
     object: ConnectionGroup,
-    memory: Memory,
+    memory: ObjectState,
     snapshot: Option<Snapshot>,
     policy: Policy,
 }
@@ -38,7 +38,7 @@ impl Cluster {
         object.metadata.uid = Some("uid-2".into());
         Self {
             object,
-            memory: Memory { deep_check_at: world.memory.deep_check_at, ..Memory::default() },
+            memory: ObjectState { resync_at: world.memory.resync_at, ..ObjectState::default() },
             snapshot: world.snapshot.clone(),
             policy: Policy { installation: Installation::new(COPY), ..world.policy.clone() },
         }

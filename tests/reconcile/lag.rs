@@ -257,6 +257,59 @@ fn tags_that_were_set_before_the_mode_became_observe_are_no_difference_once_read
 }
 
 #[test]
+fn a_tag_is_gone_in_the_end_although_the_call_that_set_it_took_effect_after_it_was_given_up_and_dropped_from_the_spec()
+{
+    let mut life = Life::ready([0, 0, 50, 0]);
+    life.world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
+    life.edit_tag(Some("a"));
+    life.pass_time(Duration::from_millis(500));
+    life.edit_tag(None);
+    life.pass_time(Duration::from_secs(20));
+    let set_tags = [("team".to_owned(), "a".to_owned())].into();
+    life.world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+    life.pass_time(LONG);
+    assert_eq!((life.tag(), life.world.port.faults_left()), (None, vec![]));
+}
+
+#[test]
+fn an_old_read_does_not_hide_from_mode_observe_what_mode_manage_did_just_before() {
+    let mut life = ready_with_tag();
+    life.edit_tag(Some("b"));
+    life.pass_time(Duration::from_secs(5));
+    life.world.edit(|spec| {
+        spec.mode = Mode::Observe;
+        spec.tags = [("team".to_owned(), "a".to_owned())].into();
+    });
+    life.pass_time(Duration::from_mins(2));
+    assert_eq!(life.world.status().drift.len(), 1, "{:?}", life.world.status().drift);
+}
+
+#[test]
+fn an_object_that_is_new_to_the_process_believes_no_read_of_tags_that_may_be_older_than_what_its_predecessor_did() {
+    let mut life = ready_with_tag();
+    life.edit_tag(None);
+    life.pass_time(Duration::from_secs(2));
+    // Deleted and created again, for which the operator need not restart.
+    life.world.forget();
+    life.edit_tag(Some("a"));
+    life.pass_time(Duration::from_mins(2));
+    assert_eq!(life.tag().as_deref(), Some("a"));
+}
+
+#[test]
+fn a_requested_tag_call_that_is_refused_does_not_make_a_lagging_read_a_change_of_others() {
+    let mut life = ready_with_tag();
+    life.edit_tag(Some("b"));
+    life.pass_time(Duration::from_secs(5));
+    life.world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
+    life.world.request_reconcile("now");
+    life.pass_time(Duration::from_mins(2));
+    assert_eq!(life.tag().as_deref(), Some("b"));
+    life.sent_or_refused();
+    assert_eq!(life.world.port.faults_left(), []);
+}
+
+#[test]
 fn a_reconcile_that_is_requested_before_reads_show_a_tag_does_not_report_it_as_changed_by_others() {
     let mut life = ready_with_tag();
     life.edit_tag(Some("b"));

@@ -6,6 +6,7 @@ use connection_group_operator::{
     api::ConnectionGroup,
     cloudfront::{ErrorClass, Operation::ListConnectionGroups},
     orphans::{Namespaces, Scope},
+    reconcile::object_state::Awaits,
     sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
@@ -33,6 +34,10 @@ impl Objects for Cache {
     /// Or the sweep would look for orphans besides.
     fn known_in(&self) -> Namespaces {
         Namespaces::Only(BTreeSet::new())
+    }
+
+    fn awaits(&self, _: &ConnectionGroup) -> Awaits {
+        Awaits::Inventory
     }
 
     fn wake(&self, _: ObjectRef<ConnectionGroup>) {}

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 use cloudfront_simulator::model::{ConnectionGroup as Shown, Versioned};
 use connection_group_operator::{
     api::{AdoptionPolicy, DeletionPolicy, Mode},
-    reconcile::{Finalizer, Known, Surroundings, desired::Intent, observe::observe, plan::plan, view::UpToDate},
+    reconcile::{Finalizer, Inputs, ObjectView, desired::Intent, freshness::UpToDate, observe::observe, plan::plan},
 };
 
 use self::{
@@ -85,16 +85,16 @@ fn meets(case: &Case, mut world: World) {
 /// What the pass is about to do, by the shipping steps.
 fn planned(world: &World) -> Name {
     let clock = world.clock();
-    let around = Surroundings {
+    let around = Inputs {
         port: &world.port,
         policy: &world.policy,
         snapshot: world.snapshot.as_ref(),
-        list_trouble: world.list_trouble.as_ref(),
+        list_error: world.list_error.as_ref(),
         clock: &clock,
-        view: &UpToDate,
+        freshness: &UpToDate,
     };
     let intent = Intent::of(&world.object);
-    let known = Known::of(&world.object, &world.memory, &around);
+    let known = ObjectView::of(&world.object, &world.memory, &around);
     let observed = now(observe(&intent, &known, &world.memory, &around)).unwrap();
     Name::of(&plan(&intent, observed, &known, &world.policy))
 }

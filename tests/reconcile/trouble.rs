@@ -113,7 +113,7 @@ fn reads_that_fail_are_shown_once_a_full_read_has_been_due_for_another_interval_
     for class in [Throttled, ServiceUnavailable, TimedOut, Unreachable, Unexpected] {
         let mut world = World::new(spec());
         world.settle();
-        let until_due = world.memory.deep_check_due().since(world.clock().moment());
+        let until_due = world.memory.resync_due().since(world.clock().moment());
         let (interval, second) = (world.policy.deep_check_interval, Duration::from_secs(1));
         for (then, ready) in [(until_due + interval.saturating_sub(second), "True"), (second * 2, "False")] {
             world.advance(then);

@@ -18,8 +18,8 @@ use connection_group_operator::{
     cloudfront::Operation,
     reconcile::{
         Finalizer,
+        freshness::{Evidence, Freshness, RECHECK, Withheld},
         ownership::Installation,
-        view::{Evidence, RECHECK, View, Withheld},
     },
 };
 use futures::future::{BoxFuture, ready};
@@ -38,7 +38,7 @@ impl Says {
     }
 }
 
-impl View for Says {
+impl Freshness for Says {
     fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         self.1.lock().unwrap().push((operation, evidence));
         Box::pin(ready(self.0))
@@ -187,7 +187,7 @@ impl Clock for Slow<'_> {
     }
 }
 
-impl View for Slow<'_> {
+impl Freshness for Slow<'_> {
     fn confirm(&self, _: Operation, _: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Box::pin(ready(Ok(())))

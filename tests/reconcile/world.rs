@@ -16,10 +16,10 @@ use connection_group_operator::{
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
     reconcile::{
-        Event, Finalizer, Memory, Outcome, Policy, Surroundings,
+        Event, Finalizer, Inputs, ObjectState, Outcome, Policy,
+        freshness::{Freshness, UpToDate},
         ownership::Installation,
         reconcile,
-        view::{UpToDate, View},
     },
     sweep::{Rest, is_out_of_date},
 };
@@ -57,9 +57,9 @@ pub struct World {
     pub port: AnsweredBy<InProcess>,
     pub object: ConnectionGroup,
     pub policy: Policy,
-    pub memory: Memory,
+    pub memory: ObjectState,
     pub snapshot: Option<Snapshot>,
-    pub list_trouble: Option<ApiError>,
+    pub list_error: Option<ApiError>,
     pub events: Vec<Event>,
     /// Fields that others were found to have changed.
     pub drift: Vec<String>,
@@ -127,9 +127,9 @@ impl World {
             port: AnsweredBy(port),
             object,
             policy,
-            memory: Memory::default(),
+            memory: ObjectState::default(),
             snapshot: None,
-            list_trouble: None,
+            list_error: None,
             events: Vec::new(),
             drift: Vec::new(),
             wall_ahead: SignedDuration::ZERO,
@@ -140,7 +140,7 @@ impl World {
             list_asked_at: Duration::ZERO,
             released: false,
         };
-        world.memory.deep_check_at = Some(Moment::START + world.policy.deep_check_interval);
+        world.memory.resync_at = Some(Moment::START + world.policy.deep_check_interval);
         world.advance(Duration::from_mins(2));
         world.sweep();
         world.calls();
@@ -169,7 +169,7 @@ impl World {
             policy: self.policy.clone(),
             memory: self.memory.clone(),
             snapshot: self.snapshot.clone(),
-            list_trouble: self.list_trouble.clone(),
+            list_error: self.list_error.clone(),
             events: self.events.clone(),
             drift: self.drift.clone(),
             wall_ahead: self.wall_ahead,
@@ -193,13 +193,13 @@ impl World {
                 let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect::<BTreeMap<_, _>>();
                 let current = Snapshot { began, groups };
                 let previous = self.snapshot.as_ref();
-                if previous.is_none() || is_out_of_date(&self.object, previous, &current) {
+                if previous.is_none() || is_out_of_date(&self.object, self.memory.awaits, previous, &current) {
                     self.wake();
                 }
                 self.snapshot = Some(current);
-                self.list_trouble = None;
+                self.list_error = None;
             }
-            Err(error) => self.list_trouble = Some(error),
+            Err(error) => self.list_error = Some(error),
         }
         self.rest = Some(Rest::default());
         self.list_asked_at = self.elapsed;
@@ -229,13 +229,13 @@ impl World {
     /// One pass over that port, an account like this world's; its status is stored.
     pub fn pass_on<C: CloudFront>(&mut self, port: &C) -> Outcome {
         let clock = self.clock();
-        let around = Surroundings {
+        let around = Inputs {
             port,
             policy: &self.policy,
             snapshot: self.snapshot.as_ref(),
-            list_trouble: self.list_trouble.as_ref(),
+            list_error: self.list_error.as_ref(),
             clock: &clock,
-            view: &UpToDate,
+            freshness: &UpToDate,
         };
         let outcome = now(reconcile(&self.object, &mut self.memory, &around));
         self.object.status = Some(outcome.status.clone());
@@ -248,15 +248,15 @@ impl World {
         self.pass_with(&UpToDate, &clock)
     }
 
-    /// The same, with this view of the object and this clock.
-    pub fn pass_with(&mut self, view: &dyn View, clock: &dyn Clock) -> Outcome {
-        let around = Surroundings {
+    /// The same, with this answer about the object and this clock.
+    pub fn pass_with(&mut self, freshness: &dyn Freshness, clock: &dyn Clock) -> Outcome {
+        let around = Inputs {
             port: &self.port,
             policy: &self.policy,
             snapshot: self.snapshot.as_ref(),
-            list_trouble: self.list_trouble.as_ref(),
+            list_error: self.list_error.as_ref(),
             clock,
-            view,
+            freshness,
         };
         now(reconcile(&self.object, &mut self.memory, &around))
     }
@@ -275,13 +275,19 @@ impl World {
     /// The process dies and another one starts: its memory is gone, its clock starts anew.
     pub fn crash(&mut self) {
         self.memory =
-            Memory { deep_check_at: Some(Moment::START + self.policy.deep_check_interval), ..Memory::default() };
+            ObjectState { resync_at: Some(Moment::START + self.policy.deep_check_interval), ..ObjectState::default() };
         self.snapshot = None;
         self.advance(Duration::from_secs(5));
         self.process_start = self.elapsed;
         self.rest = None;
         self.list_asked_at = self.elapsed;
         self.due = self.elapsed + FIRST_LIST_PATIENCE;
+    }
+
+    /// What the process remembers of the object is gone, as of one that is deleted and created again.
+    pub fn forget(&mut self) {
+        let resync_at = self.memory.resync_at;
+        self.memory = ObjectState { resync_at, ..ObjectState::default() };
     }
 
     /// A pass, and a settle window: nobody owns the group, as far as the operator can tell.

@@ -3,7 +3,7 @@
 use crate::{
     api::{ConnectionGroup, Mode},
     cloudfront::{ApiError, Snapshot, queue::Class},
-    reconcile::{Known, observe::Look},
+    reconcile::{ObjectView, observe::ReadDepth},
 };
 
 /// How the last reconcile of an object by this process ended.
@@ -30,16 +30,16 @@ impl LastTry {
 }
 
 /// The class of the next reconcile.
-pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
-    let unanswered = known.spec_is_new() || known.look == Look::Afresh;
-    match Traffic::while_deleted(object, known) {
+pub fn class_of(object: &ConnectionGroup, view: &ObjectView<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
+    let unanswered = view.spec_is_new() || view.depth == ReadDepth::Requested;
+    match Traffic::while_deleted(object, view) {
         Traffic::OnAgainstSpec(_) => return Class::SwitchOff,
         // A tenant may have come, also if the last try was refused, so it does not wait among all that nobody waits for. Nor is it news: hundreds of
         // deletions that wait must not hold up an edit.
         Traffic::OffAgainstSpec(_) if !unanswered => return Class::Progress,
         Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
     }
-    match Traffic::of(object, known, list) {
+    match Traffic::of(object, view, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
         Traffic::OnAgainstSpec(Since::Longer) if unanswered || last_try != LastTry::Refused => return Class::SwitchOff,
         Traffic::OffAgainstSpec(Since::TheList) => return Class::Asked,
@@ -49,7 +49,7 @@ pub fn class_of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snaps
     match last_try {
         _ if unanswered => Class::Asked,
         LastTry::Refused => Class::Rest,
-        LastTry::Done if known.is_in_sync(list) => Class::Rest,
+        LastTry::Done if view.is_in_sync(list) => Class::Rest,
         LastTry::Done | LastTry::CutShort => Class::Progress,
     }
 }
@@ -63,8 +63,8 @@ enum Traffic {
 }
 
 /// Whether the group serves, as far as is known. Where an update of ours was not answered, the worse case counts.
-fn serves(known: &Known<'_>) -> Option<bool> {
-    known.status.enabled.or_else(|| known.service_is_in_doubt().then_some(!known.wants_traffic))
+fn serves(view: &ObjectView<'_>) -> Option<bool> {
+    view.status.enabled.or_else(|| view.service_is_in_doubt().then_some(!view.wants_traffic))
 }
 
 /// Since when that is known.
@@ -78,27 +78,27 @@ enum Since {
 
 impl Traffic {
     /// Of a group that is to be deleted: should a tenant come, or the deletion be held back, it is put right.
-    fn while_deleted(object: &ConnectionGroup, known: &Known<'_>) -> Self {
-        let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && known.deleting;
-        match serves(known).filter(|_| managed) {
-            Some(serves) => Self::against(serves, known.wants_traffic, Since::Longer),
+    fn while_deleted(object: &ConnectionGroup, view: &ObjectView<'_>) -> Self {
+        let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && view.deleting;
+        match serves(view).filter(|_| managed) {
+            Some(serves) => Self::against(serves, view.wants_traffic, Since::Longer),
             None => Self::AsTheSpecSays,
         }
     }
 
-    fn of(object: &ConnectionGroup, known: &Known<'_>, list: Option<&Snapshot>) -> Self {
-        let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && !known.deleting;
-        let row = list.and_then(|list| list.groups.get(&known.name)).filter(|_| managed);
-        let Some(id) = known.status.id.as_deref().filter(|_| managed) else {
+    fn of(object: &ConnectionGroup, view: &ObjectView<'_>, list: Option<&Snapshot>) -> Self {
+        let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && !view.deleting;
+        let row = list.and_then(|list| list.groups.get(&view.name)).filter(|_| managed);
+        let Some(id) = view.status.id.as_deref().filter(|_| managed) else {
             // Whose it is, the reconcile finds out: until it has, the emergency switch does not wait.
             let on = row.is_some_and(|row| row.enabled == Some(true));
             return if on && !object.spec.enabled { Self::OnAgainstSpec(Since::Longer) } else { Self::AsTheSpecSays };
         };
         let row = row.filter(|row| row.id.as_str() == id);
         // What the reconcile itself did last may be newer than the list.
-        let listed = row.filter(|row| !known.is_on_record(row)).and_then(|row| row.enabled);
-        let Some(serves) = listed.or(serves(known)) else { return Self::AsTheSpecSays };
-        let since = if listed.is_some() && listed != known.status.enabled { Since::TheList } else { Since::Longer };
+        let listed = row.filter(|row| !view.is_on_record(row)).and_then(|row| row.enabled);
+        let Some(serves) = listed.or(serves(view)) else { return Self::AsTheSpecSays };
+        let since = if listed.is_some() && listed != view.status.enabled { Since::TheList } else { Since::Longer };
         Self::against(serves, object.spec.enabled, since)
     }
 

@@ -8,7 +8,7 @@ use connection_group_operator::{
     clock::Moment,
     cloudfront::{ApiError, Config, Group, Snapshot},
     reconcile::{
-        Memory,
+        ObjectState,
         members::{MemberSet, Trial},
     },
 };
@@ -28,12 +28,12 @@ impl<'a> Canon<'a> {
         self.optional(remembered.status.as_deref(), |canon, status| canon.status(status, remembered.incarnation));
         self.memory(&remembered.memory, operator.snapshot.as_deref(), operator, self.state.now);
         self.optional(operator.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
-        self.error(operator.list_trouble.as_ref());
+        self.error(operator.list_error.as_ref());
         self.optional(operator.pass.as_deref(), |canon, pass| canon.pass(pass, operator));
     }
 
     /// What the rules can tell of the times that an operator remembers.
-    fn memory(&mut self, memory: &'a Memory, list: Option<&Snapshot>, operator: &Operator, now: Duration) {
+    fn memory(&mut self, memory: &'a ObjectState, list: Option<&Snapshot>, operator: &Operator, now: Duration) {
         let start = operator.process_start;
         let at = |moment: Moment| start + moment.since(Moment::START);
         self.put(memory.last_write.map(|write| steps(now) > steps(at(write))));
@@ -60,14 +60,17 @@ impl<'a> Canon<'a> {
             canon.id(id.as_str());
             canon.put(tags);
         });
+        // In whole steps that are left: the last one counts, however short.
+        self.put(memory.tags_settle_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
+        self.put(memory.awaits);
         self.put(memory.delete_refused.is_some());
         self.put(memory.usage_unknown_for(now).map(|time| time >= settle_window));
         self.put(memory.owner_unstated_since.map(|since| now.since(since) >= settle_window));
         self.put(memory.is_in_use_unlisted(now, settle_window));
         self.trial(&memory.trial, operator, now);
-        let dispute = &memory.dispute;
+        let dispute = &memory.drift_backoff;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
-        self.put((now >= memory.deep_check_due(), memory.deep_check_overdue(&self.policy, now)));
+        self.put((now >= memory.resync_due(), memory.resync_overdue(&self.policy, now)));
     }
 
     /// What the next update comes to: with nothing on record as refused, or everything.
@@ -126,7 +129,7 @@ impl<'a> Canon<'a> {
         self.memory(&input.memory, input.snapshot.as_deref(), operator, input.started);
         self.memory(&input.memory, latest, operator, self.state.now);
         self.optional(input.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
-        self.error(input.list_trouble.as_ref());
+        self.error(input.list_error.as_ref());
         self.put((pass.log.len(), steps(self.state.now) - steps(input.started) > 0));
         let mut before = input.started;
         for entry in &pass.log {

@@ -11,10 +11,10 @@ use connection_group_operator::{
     clock::Moment,
     cloudfront::GroupId,
     reconcile::{
-        Memory,
-        dispute::Dispute,
+        ObjectState,
+        drift_backoff::DriftBackoff,
         members::Trial,
-        memory::{Replaced, Tagged, Unowned},
+        object_state::{Awaits, Replaced, Tagged, Unowned},
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -74,31 +74,41 @@ pub fn spec() -> impl Strategy<Value = ConnectionGroupSpec> {
 }
 
 /// Whatever a process may remember of an object, two hours after it began.
-pub fn memory() -> impl Strategy<Value = Memory> {
+pub fn memory() -> impl Strategy<Value = ObjectState> {
     let moment = || (0..7200_u64).prop_map(|seconds| Moment::after_start(Duration::from_secs(seconds)));
     let maybe = || prop::option::of(moment());
     let unowned = (prop::sample::select(vec!["cg_1", "cg_2"]), moment())
         .prop_map(|(id, since)| Unowned { id: GroupId::new(id), since });
     let moments = (maybe(), moment(), maybe(), prop::option::of(unowned), maybe());
     let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
-    (any::<u32>(), any::<bool>(), moments, dispute).prop_map(
-        |(failures, unanswered, (last_write, last_claim, deep_check_at, unowned, absent_since), (rounds, is_open))| {
-            let mut dispute = Dispute::default();
+    let awaits =
+        select(vec![Awaits::Unknown, Awaits::Inventory, Awaits::DisabledGroup, Awaits::Absence, Awaits::Other]);
+    (any::<u32>(), any::<bool>(), awaits, moments, dispute).prop_map(
+        |(
+            failures,
+            unanswered,
+            awaits,
+            (last_write, last_claim, resync_at, unowned, absent_since),
+            (rounds, is_open),
+        )| {
+            let mut dispute = DriftBackoff::default();
             for round in rounds {
-                dispute.put_right(round);
+                dispute.corrected(round);
             }
-            dispute.look(is_open);
-            Memory {
+            dispute.observed(is_open);
+            ObjectState {
                 failures,
+                awaits,
                 last_write,
                 unanswered,
                 made: None,
                 replaced: Replaced::default(),
                 tagged: Tagged::default(),
+                tags_settle_at: last_write,
                 rereads: 0,
                 last_claim,
-                deep_check_at,
-                dispute,
+                resync_at,
+                drift_backoff: dispute,
                 unowned,
                 absent_since,
                 trial: Trial::default(),
@@ -121,7 +131,7 @@ fn time() -> impl Strategy<Value = Time> {
     (-62_135_596_800..=253_402_207_200_i64).prop_map(|second| Time(jiff::Timestamp::from_second(second).unwrap()))
 }
 
-/// The reasons from which a pass draws conclusions, and others.
+/// Reasons that the operator gives, and others.
 fn reason() -> impl Strategy<Value = String> {
     let known = [
         Reason::Deploying,
@@ -184,7 +194,7 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
     );
     let generation = prop_oneof![-1..4_i64, any::<i64>()];
     let installation = prop::option::of(prop_oneof![3 => Just(HERE.to_owned()), 1 => text()]);
-    let identity = (installation, prop::option::of(-1..4_i64));
+    let identity = (installation, prop::option::of(-1..4_i64), any::<bool>());
     (generation, texts, switches, times, tags, prop::option::of(blocked_by()), lists, identity).prop_map(
         |(
             observed_generation,
@@ -196,7 +206,7 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
             lists,
             identity,
         )| {
-            let (installation, settled_generation) = identity;
+            let (installation, settled_generation, carries_owner_tag) = identity;
             let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, attached, last_handled] =
                 texts;
             let [enabled, ipv6_enabled, is_default] = switches;
@@ -222,6 +232,7 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
                 refused,
                 tags,
                 drift,
+                carries_owner_tag,
                 blocked_by,
                 last_handled_reconcile_at: last_handled,
                 conditions,

@@ -6,7 +6,7 @@ use connection_group_operator::{
         AnycastIpListId, ApiError, Arn, Config, Deployment, Described, Elements, ErrorClass, Etag, Group, GroupId,
         GroupName, Operation, Tags, Tenants,
     },
-    reconcile::{Memory, Outcome, Surroundings, ownership::OwnerTag, reconcile, view::UpToDate},
+    reconcile::{Inputs, ObjectState, Outcome, freshness::UpToDate, ownership::OwnerTag, reconcile},
 };
 use port::{AnsweredBy, Way};
 use proptest::{prelude::*, sample::select};
@@ -96,7 +96,7 @@ fn odd(
 }
 
 /// Some passes in a row, each from the status of the one before.
-fn passes(asked: ConnectionGroupSpec, odd: Odd, mut memory: Memory, being_deleted: bool) -> Vec<Outcome> {
+fn passes(asked: ConnectionGroupSpec, odd: Odd, mut memory: ObjectState, being_deleted: bool) -> Vec<Outcome> {
     let mut world = World::via(Way::Direct, spec());
     world.object.spec = asked;
     if being_deleted {
@@ -104,13 +104,13 @@ fn passes(asked: ConnectionGroupSpec, odd: Odd, mut memory: Memory, being_delete
     }
     let clock = world.clock();
     let odd = AnsweredBy(odd);
-    let around = Surroundings {
+    let around = Inputs {
         port: &odd,
         policy: &world.policy,
         snapshot: None,
-        list_trouble: odd.refused.get(&Operation::ListConnectionGroups),
+        list_error: odd.refused.get(&Operation::ListConnectionGroups),
         clock: &clock,
-        view: &UpToDate,
+        freshness: &UpToDate,
     };
     let mut outcomes = Vec::new();
     for _ in 0..3 {

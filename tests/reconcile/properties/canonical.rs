@@ -12,7 +12,7 @@ use connection_group_operator::{
     cloudfront::{AnycastIpListId, CloudFront, Described, GroupName, Lookup, Operation},
     reconcile::{
         desired::{Desired, Intent},
-        differences::differences,
+        diff::differences,
         ownership::{Claim, Installation, OwnerTag, is_reserved},
     },
 };

@@ -11,7 +11,7 @@ use cloudfront_simulator::{
 use connection_group_operator::{
     api::{AdoptionPolicy, ConnectionGroupSpec, ConnectionGroupStatus, Mode, RECONCILE_REQUESTED_AT},
     cloudfront::{ErrorClass, Operation},
-    reconcile::{Finalizer, Memory, group_name, ownership::OwnerTag},
+    reconcile::{Finalizer, ObjectState, group_name, ownership::OwnerTag},
 };
 use proptest::{
     prelude::*,
@@ -42,7 +42,7 @@ struct Forgery {
     /// Id, ARN, name, owner, ETag and deployment status.
     pointers: [Pointer; 6],
     tags: [Pointer; 2],
-    memory: Memory,
+    memory: ObjectState,
 }
 
 fn forgery() -> impl Strategy<Value = Forgery> {

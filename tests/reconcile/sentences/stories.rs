@@ -61,7 +61,7 @@ pub const STORIES: &[Story] = &[
         for _ in 0..3 {
             let patch = GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() };
             walk.world.somebody_edits(patch);
-            walk.world.memory.deep_check_at = Some(Moment::START);
+            walk.world.memory.resync_at = Some(Moment::START);
             walk.passes(2);
         }
     }),

@@ -9,7 +9,7 @@ use connection_group_operator::{
     },
     reconcile::{
         Finalizer,
-        plan::{Block, Finding, Mutation, Plan, Refusal, Release},
+        plan::{Action, Block, Change, Finding, Refusal, Release},
     },
 };
 
@@ -81,22 +81,22 @@ pub const NOT_IN_ONE_PASS: [(Name, &str); 9] = [
 
 impl Name {
     /// No wildcard: a new plan must be named, and then be met by a row.
-    pub const fn of(plan: &Plan) -> Self {
+    pub const fn of(plan: &Action) -> Self {
         match plan {
-            Plan::Mutate(mutation) => match mutation {
-                Mutation::Create(_) => Self::Create,
-                Mutation::Adopt(_) => Self::Adopt,
-                Mutation::Mark(_) => Self::Mark,
-                Mutation::TakeOver(..) => Self::TakeOver,
-                Mutation::Update(..) => Self::Update,
-                Mutation::Tag(..) => Self::Tag,
-                Mutation::Untag(..) => Self::Untag,
-                Mutation::Disable(_) => Self::Disable,
-                Mutation::Enable(..) => Self::Enable,
-                Mutation::Delete(_) => Self::Delete,
-                Mutation::Disown(_) => Self::Disown,
+            Action::Change(mutation) => match mutation {
+                Change::Create(_) => Self::Create,
+                Change::Adopt(_) => Self::Adopt,
+                Change::Mark(_) => Self::Mark,
+                Change::TakeOver(..) => Self::TakeOver,
+                Change::Update(..) => Self::Update,
+                Change::Tag(..) => Self::Tag,
+                Change::Untag(..) => Self::Untag,
+                Change::Disable(_) => Self::Disable,
+                Change::Enable(..) => Self::Enable,
+                Change::Delete(_) => Self::Delete,
+                Change::Disown(_) => Self::Disown,
             },
-            Plan::Conclude(finding) => match finding {
+            Action::None(finding) => match finding {
                 Finding::NotLooked => Self::NotLooked,
                 Finding::Outdated => Self::Outdated,
                 Finding::Listed(_) => Self::Listed,

@@ -71,7 +71,7 @@ impl World {
             self.pass();
             return;
         }
-        let hurried = || is_hurried(self.list_trouble.as_ref(), [&self.object]);
+        let hurried = || is_hurried(self.list_error.as_ref(), [&self.object]);
         match self.rest.as_mut().and_then(|rest| rest.next(&self.policy, hurried)) {
             Some(pause) => self.list_asked_at += pause,
             None => self.sweep(),

@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, Moment},
     cloudfront::{Arn, Deployment, ErrorClass, Etag, GroupId, GroupName, Operation, Summary},
     reconcile::{
-        Memory, Policy, Surroundings,
+        Inputs, ObjectState, Policy,
         ownership::{Installation, OwnerTag},
     },
 };
@@ -82,7 +82,7 @@ fn off_for_its_deletion(object: &mut ConnectionGroup) {
     status(object).enabled = Some(false);
 }
 
-fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_check_at: Moment) -> Class {
+fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, resync_at: Moment) -> Class {
     let policy = Policy {
         owner_id: "prod".to_owned(),
         installation: Installation::new("uid-here"),
@@ -93,16 +93,16 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, deep_chec
         deep_check_interval: INTERVAL,
         settle_window: Duration::from_mins(1),
     };
-    let around = Surroundings {
+    let inputs = Inputs {
         port: &(),
         policy: &policy,
         snapshot: None,
-        list_trouble: None,
+        list_error: None,
         clock: &Still,
-        view: &crate::reconcile::view::UpToDate,
+        freshness: &crate::reconcile::freshness::UpToDate,
     };
-    let memory = Memory { deep_check_at: Some(deep_check_at), ..Memory::default() };
-    class_of(object, &Known::of(object, &memory, &around), Some(list), last_try)
+    let memory = ObjectState { resync_at: Some(resync_at), ..ObjectState::default() };
+    class_of(object, &ObjectView::of(object, &memory, &inputs), Some(list), last_try)
 }
 
 /// A situation, how it comes about, and the class by how the last try ended.
@@ -202,9 +202,9 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
         let (mut object, mut list) = in_sync();
         change(&mut object, &mut list);
         for (last, expected) in expected {
-            for deep_check_at in [NOW + INTERVAL, NOW] {
-                let class = class(&object, &list, last, deep_check_at);
-                assert_eq!(class, expected, "{what}, last try {last:?}, deep check at {deep_check_at:?}");
+            for resync_at in [NOW + INTERVAL, NOW] {
+                let class = class(&object, &list, last, resync_at);
+                assert_eq!(class, expected, "{what}, last try {last:?}, deep check at {resync_at:?}");
             }
         }
     }

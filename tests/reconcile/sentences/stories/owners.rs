@@ -125,7 +125,7 @@ pub fn name_taken(walk: &mut Walk<'_>) {
         walk.world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     }
     walk.world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AlreadyExists));
-    walk.world.memory.deep_check_at = Some(Moment::START);
+    walk.world.memory.resync_at = Some(Moment::START);
     walk.world.edit(|spec| spec.ipv6_enabled = false);
     walk.passes(3);
 }

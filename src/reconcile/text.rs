@@ -11,14 +11,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use failed::{
-    confirming_absence, confirming_gone, invalid, ipv4_only_list, list_not_found, perhaps_off_air, quota, trouble,
+    confirming_absence, confirming_gone, failed, invalid, ipv4_only_list, list_not_found, perhaps_off_air, quota,
     waits_for_rollout, with_request_id,
 };
 pub use refused::{member_refused, members_refused, refused_together};
 
 use super::{
-    dispute::Pause,
-    known::Service,
+    drift_backoff::Pause,
+    object_view::Service,
     ownership::{Installation, OwnerTag},
     plan::{AdoptionObstacle, Blocker, Release, Remains},
 };

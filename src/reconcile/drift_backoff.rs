@@ -1,28 +1,28 @@
-//! How fast the changes of others are put right: the first at once, each further one after a longer pause. Pure.
+//! How fast the changes of others are corrected: the first at once, each further one after a longer pause. Pure.
 //!
 //! A tool that keeps changing a group, a forgotten script or a second source of truth, is told of, and not fought in a tight loop: each round
 //! is a roll-out. Whoever edits the object or asks for a reconcile does not wait.
 
 use std::time::Duration;
 
-use super::backoff::Pace;
+use super::backoff::Backoff;
 use crate::clock::Moment;
 
-/// What is remembered of changes by others that were put right.
+/// What is remembered of changes by others that were corrected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Dispute {
+pub struct DriftBackoff {
     rounds: u32,
     last: Moment,
-    /// Whether a change of others was read, and is not put right yet.
+    /// Whether a change of others was read, and is not corrected yet.
     open: bool,
     /// Whether somebody has asked for something since the last round.
     waived: bool,
 }
 
-/// The time until the next change of others is put right.
+/// The time until the next change of others is corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// Changes that were put right so far, with less than [`PEACE`] between two of them.
+    /// Changes that were corrected so far, with less than [`PEACE`] between two of them.
     pub rounds: u32,
     /// The whole pause.
     pub length: Duration,
@@ -30,38 +30,38 @@ pub struct Pause {
     pub left: Duration,
 }
 
-/// So long after the last round, a dispute is over.
+/// So long after the last round, a series is over.
 const PEACE: Duration = Duration::from_hours(1);
 
 /// From the third round on it is no accident.
 const FLAPPING: u32 = 3;
 
-impl Dispute {
+impl DriftBackoff {
     /// Takes note of whether what was just read is a change of others.
-    pub const fn look(&mut self, changed_by_others: bool) {
+    pub const fn observed(&mut self, changed_by_others: bool) {
         self.open = changed_by_others;
     }
 
-    /// Whether a change of others was read, and is not put right yet.
+    /// Whether a change of others was read, and is not corrected yet.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.open
     }
 
     /// Takes note of an edit, or of a requested reconcile: whoever asks does not wait, and what differs now is not others' doing.
-    pub const fn somebody_asks(&mut self) {
+    pub const fn waive(&mut self) {
         self.open = false;
         self.waived = true;
     }
 
-    /// Takes note of a change of others that was put right.
-    pub fn put_right(&mut self, now: Moment) {
+    /// Takes note of a change of others that was corrected.
+    pub fn corrected(&mut self, now: Moment) {
         self.rounds = self.rounds(now).saturating_add(1);
         self.last = now;
         (self.open, self.waived) = (false, false);
     }
 
-    /// Rounds of the dispute that is going on.
+    /// Rounds of the series that is going on.
     #[must_use]
     pub fn rounds(&self, now: Moment) -> u32 {
         if now.since(self.last) < PEACE { self.rounds } else { 0 }
@@ -80,7 +80,7 @@ impl Dispute {
         if rounds == 0 || self.waived {
             return None;
         }
-        let length = Pace::Quick.delay(rounds, seed);
+        let length = Backoff::Quick.delay(rounds, seed);
         let left = length.saturating_sub(now.since(self.last));
         (!left.is_zero()).then_some(Pause { rounds, length, left })
     }
@@ -94,10 +94,10 @@ mod tests {
         Moment::after_start(Duration::from_secs(seconds))
     }
 
-    fn after_rounds(rounds: u64) -> Dispute {
-        let mut dispute = Dispute::default();
-        (1..=rounds).for_each(|round| dispute.put_right(at(1000 * round)));
-        dispute
+    fn after_rounds(rounds: u64) -> DriftBackoff {
+        let mut series = DriftBackoff::default();
+        (1..=rounds).for_each(|round| series.corrected(at(1000 * round)));
+        series
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a change at CloudFront still rests on the object as the API server has it. Pure, but for the [`View`] that the caller passes in: it may
+//! Whether a change at CloudFront still rests on the object as the API server has it. Pure, but for the [`Freshness`] that the caller passes in: it may
 //! read the API server.
 //!
 //! In: the change that is planned, and the object that it was planned for. Out: leave to make it, or why it is withheld. A cache may be arbitrarily
@@ -9,14 +9,14 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::future::{BoxFuture, ready};
 use kube::ResourceExt;
 
-use super::{Known, plan::Mutation};
+use super::{ObjectView, plan::Change};
 use crate::{
     api::{ConnectionGroup, GROUP},
     cloudfront::{Members, Operation},
 };
 
 /// Asked once before each change.
-pub trait View: Send + Sync {
+pub trait Freshness: Send + Sync {
     /// Confirms that the object is still what the reconcile began with, once this call may be made.
     fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>>;
 }
@@ -52,7 +52,7 @@ pub const RECHECK: Duration = Duration::from_secs(10);
 /// The view of a caller whose object cannot be out of date.
 pub struct UpToDate;
 
-impl View for UpToDate {
+impl Freshness for UpToDate {
     fn confirm(&self, _: Operation, _: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         Box::pin(ready(Ok(())))
     }
@@ -83,7 +83,7 @@ impl<'a> Basis<'a> {
     }
 }
 
-impl Mutation {
+impl Change {
     /// The call that makes it.
     #[must_use]
     pub const fn operation(&self) -> Operation {
@@ -98,12 +98,12 @@ impl Mutation {
 
     /// What has to confirm the object before this change: a read, if the change takes anything away, or makes what may have been there before.
     #[must_use]
-    pub fn evidence(&self, known: &Known<'_>) -> Evidence {
+    pub fn evidence(&self, view: &ObjectView<'_>) -> Evidence {
         match self {
             _ if bug!(EventsAreEvidence) => Evidence::RecentEvent,
             Self::Update(described, update) if takes_away(&described.group.config, &update.config) => Evidence::Read,
             // The finalizer of a new object has just been stored; one that was reconciled before may be gone by now.
-            Self::Create(_) if known.was_reconciled() => Evidence::Read,
+            Self::Create(_) if view.was_reconciled() => Evidence::Read,
             // Whose group it is, or whether it goes on being there.
             Self::Adopt(_)
             | Self::Mark(_)

@@ -1,4 +1,4 @@
-//! What an object already says: identity, stored status, and how closely it has to be looked at. Pure: object -> [`Known`].
+//! What an object already says: identity, stored status, and how closely it has to be looked at. Pure: object -> [`ObjectView`].
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
-    Memory, Surroundings,
+    Inputs, ObjectState,
     desired::{Desired, group_name},
-    dispute::Pause,
+    drift_backoff::Pause,
     members::Trial,
-    memory::{FIRST_PAUSE, TagChanges},
-    observe::Look,
+    object_state::{Awaits, FIRST_PAUSE, TagChanges},
+    observe::ReadDepth,
     ownership::{Claim, OwnerTag, TAGS_SETTLE, is_young},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
-pub struct Known<'a> {
+pub struct ObjectView<'a> {
     /// Name of the group at CloudFront.
     pub name: GroupName,
     /// How a group of this object is marked.
@@ -32,12 +32,14 @@ pub struct Known<'a> {
     pub uid: String,
     /// Generation of the spec.
     pub generation: i64,
+    /// What the object waits for since its last reconcile by this process.
+    pub awaits: Awaits,
     /// Whether the object is being deleted.
     pub deleting: bool,
     /// The status as stored.
     pub status: &'a ConnectionGroupStatus,
     /// How closely to look.
-    pub look: Look,
+    pub depth: ReadDepth,
     /// Whether this pass has tried to change something, because what it read was not as it should be.
     pub found_amiss: bool,
     /// How long until all tags that we sent have had the time to show.
@@ -86,75 +88,81 @@ pub enum Service {
 
 /// Whether an earlier process put the group back into service because CloudFront called it in use without listing a tenant: a restart is no reason to take it
 /// out of service again.
-fn was_in_use_unlisted(status: &ConnectionGroupStatus, memory: &Memory, now: Moment) -> bool {
+fn was_in_use_unlisted(status: &ConnectionGroupStatus, state: &ObjectState, now: Moment) -> bool {
     let unlisted = status.blocked_by.as_ref().is_some_and(|blocked_by| blocked_by.count == 0);
-    unlisted && memory.delete_refused.is_none() && now.since(Moment::START) < FIRST_PAUSE
+    unlisted && state.delete_refused.is_none() && now.since(Moment::START) < FIRST_PAUSE
 }
 
 static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
 
-impl<'a> Known<'a> {
+impl<'a> ObjectView<'a> {
     /// Reads an object.
     #[must_use]
-    pub fn of<C>(object: &'a ConnectionGroup, memory: &Memory, around: &Surroundings<'_, C>) -> Self {
+    pub fn of<C>(object: &'a ConnectionGroup, state: &ObjectState, inputs: &Inputs<'_, C>) -> Self {
         let status = object.status.as_ref().unwrap_or(&NEVER_SEEN);
         let uid = object.uid().unwrap_or_default();
         let requested_at = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
         let claim = Claim {
-            owner: OwnerTag::new(&around.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any()),
-            installation: around.policy.installation.clone(),
+            owner: OwnerTag::new(&inputs.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any()),
+            installation: inputs.policy.installation.clone(),
         };
         let read_as_another = status.id.is_some()
             && (status.owner.as_deref() != Some(claim.owner.as_str())
                 || status.installation.as_deref() != Some(claim.installation.as_str()));
         let is_asked = requested_at != status.last_handled_reconcile_at && !bug!(RequestIsTakenForHandled);
-        let look = if requested_at.is_some() && is_asked {
-            Look::Afresh
-        } else if read_as_another || (around.clock.moment() >= memory.deep_check_due() && !bug!(DeepCheckIsNeverDue)) {
-            Look::AtCloudFront
+        let depth = if requested_at.is_some() && is_asked {
+            ReadDepth::Requested
+        } else if read_as_another || (inputs.clock.moment() >= state.resync_due() && !bug!(ResyncIsNeverDue)) {
+            ReadDepth::Full
         } else {
-            Look::AtSnapshot
+            ReadDepth::FromInventory
         };
-        let window = around.policy.settle_window;
-        let last_write = memory.last_write.unwrap_or(Moment::START);
-        let now = around.clock.moment();
+        let window = inputs.policy.settle_window;
+        let now = inputs.clock.moment();
         let generation = object.metadata.generation.unwrap_or_default();
-        let somebody_asks = look == Look::Afresh || status.observed_generation != generation;
-        let pause = memory.dispute.pause(&uid, now).filter(|_| !somebody_asks);
+        let somebody_asks = depth == ReadDepth::Requested || status.observed_generation != generation;
+        let pause = state.drift_backoff.pause(&uid, now).filter(|_| !somebody_asks);
         Self {
             name: group_name(object),
             claim,
             uid,
             generation,
+            awaits: state.awaits,
             deleting: object.metadata.deletion_timestamp.is_some(),
             status,
-            look,
+            depth,
             found_amiss: false,
-            tags_settle_in: TAGS_SETTLE.saturating_sub(now.since(last_write)),
-            tagged: memory.tagged.may_not_show(now).map(|(id, tags)| (id.clone(), tags)),
-            unowned: memory
+            tags_settle_in: state.tags_settle_in(now),
+            tagged: state.tagged.may_not_show(now).map(|(id, tags)| (id.clone(), tags)),
+            unowned: state
                 .unowned
                 .as_ref()
-                .map(|seen| (seen.id.clone(), window.saturating_sub(memory.unowned_for(&seen.id, now)))),
+                .map(|seen| (seen.id.clone(), window.saturating_sub(state.unowned_for(&seen.id, now)))),
             settle_window: window,
-            in_dispute: memory.dispute.is_open(),
-            unanswered: memory.unanswered,
-            made: memory.made.clone(),
+            in_dispute: state.drift_backoff.is_open(),
+            unanswered: state.unanswered,
+            made: state.made.clone(),
             pause,
-            trial: memory.trial.of(generation, requested_at.as_deref()),
+            trial: state.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
-            owner_unstated_for_long: memory.owner_unstated_since.is_some_and(|since| now.since(since) >= window),
+            owner_unstated_for_long: state.owner_unstated_since.is_some_and(|since| now.since(since) >= window),
             in_use_unlisted: !somebody_asks
-                && (memory.is_in_use_unlisted(now, window) || was_in_use_unlisted(status, memory, now)),
+                && (state.is_in_use_unlisted(now, window) || was_in_use_unlisted(status, state, now)),
             now,
             // Both reads may be older than a group that was only just claimed.
-            absence_confirmed_in: memory
+            absence_confirmed_in: state
                 .absent_for(now)
                 .map_or(window, |time| window.saturating_sub(time))
-                .max(memory.claims_unsettled_for(window, now)),
-            wall: around.clock.wall(),
+                .max(state.claims_unsettled_for(window, now)),
+            wall: inputs.clock.wall(),
         }
+    }
+
+    /// What was read before was not as it should be, or not the newest: the group is read in full.
+    pub fn read_again(&mut self) {
+        self.depth = self.depth.max(ReadDepth::Full);
+        self.found_amiss = true;
     }
 
     /// Whether the group on record is in service.
@@ -233,12 +241,6 @@ impl<'a> Known<'a> {
         condition(&self.status.conditions, "Ready").map(|ready| ready.reason.as_str())
     }
 
-    /// The message on record.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        condition(&self.status.conditions, "Ready").map(|ready| ready.message.as_str())
-    }
-
     /// Whether this generation of the spec has not been acted upon yet.
     #[must_use]
     pub const fn spec_is_new(&self) -> bool {
@@ -290,7 +292,7 @@ impl<'a> Known<'a> {
         let confirmed = self.tagged.iter().filter(|(id, _)| *id == read.group.id).flat_map(|(_, changes)| changes);
         for (key, value) in confirmed {
             match value {
-                Some(value) if desired.tags.get(key) == Some(value) && self.look == Look::Afresh => {}
+                Some(value) if desired.tags.get(key) == Some(value) && self.depth == ReadDepth::Requested => {}
                 Some(value) if desired.tags.contains_key(key) => drop(tags.insert(key.clone(), value.clone())),
                 Some(_) => {}
                 None => drop(tags.remove(key)),
@@ -374,7 +376,7 @@ impl<'a> Known<'a> {
     /// Whether a person asks for something that has not been acted upon yet.
     #[must_use]
     pub fn is_asked_anew(&self) -> bool {
-        self.spec_is_new() || self.look == Look::Afresh
+        self.spec_is_new() || self.depth == ReadDepth::Requested
     }
 
     /// The Anycast list that this object attached to this group. Where no id is on record, the group may come from a Create without an answer.

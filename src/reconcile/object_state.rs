@@ -6,22 +6,26 @@ use std::{
 };
 
 use super::{
-    Policy,
-    dispute::Dispute,
+    ObjectView, Policy,
+    drift_backoff::DriftBackoff,
     members::Trial,
     observe::{Observed, Usage},
-    ownership::{Owner, TAGS_SETTLE},
+    ownership::{Owner, OwnerTag, TAGS_SETTLE},
+    plan::{Action, Finding},
+    report::{Field, Next, Report},
 };
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, Etag, Group, GroupId, Listing, Operation, Snapshot, Tags, Tenants},
+    cloudfront::{ApiError, ErrorClass, Etag, Group, GroupId, Listing, Operation, Snapshot, Tags, Tenants},
 };
 
-/// Memory of one object, kept by uid.
+/// ObjectState of one object, kept by uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Memory {
-    /// Passes that failed in a row.
+pub struct ObjectState {
+    /// Reconciles that failed in a row.
     pub failures: u32,
+    /// What the object waits for.
+    pub awaits: Awaits,
     /// When the last mutation was answered, or given up.
     pub last_write: Option<Moment>,
     /// Whether a mutation got no answer, and neither a later one nor a read has shown since what became of it.
@@ -32,14 +36,16 @@ pub struct Memory {
     pub replaced: Replaced,
     /// Changes of tags that reads may not show yet.
     pub tagged: Tagged,
+    /// From when on reads show all changes of tags that this process, or one before it, may have made; counted from the first reconcile.
+    pub tags_settle_at: Option<Moment>,
     /// Reads in a row that were older than what is known.
     pub rereads: u32,
     /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
     pub last_claim: Moment,
     /// When the group is to be read in full again.
-    pub deep_check_at: Option<Moment>,
+    pub resync_at: Option<Moment>,
     /// Changes of others that were put right.
-    pub dispute: Dispute,
+    pub drift_backoff: DriftBackoff,
     /// The group that was read without an owner, if the last read showed one.
     pub unowned: Option<Unowned>,
     /// Since when every read has found no group.
@@ -147,7 +153,7 @@ impl Tagged {
         self.tags.extend(tags.map(|(key, value)| (key, (value, now))));
     }
 
-    /// Takes note of tags that are about to be changed or removed: until that is answered, nobody knows.
+    /// Takes note of tags that a call without an answer may have changed or removed.
     pub fn forget(&mut self, keys: &BTreeSet<String>) {
         self.tags.retain(|key, _| !keys.contains(key));
     }
@@ -164,6 +170,33 @@ impl Tagged {
 /// Tags as they were set, and `None` for those that were removed.
 pub type TagChanges = BTreeMap<String, Option<String>>;
 
+/// What an object waits for, after its last reconcile by this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Awaits {
+    /// This process has not reconciled it yet.
+    #[default]
+    Unknown,
+    /// Nothing, or a roll-out: the inventory tells when there is something to do.
+    Inventory,
+    /// Deletion: that its disabled group is rolled out.
+    DisabledGroup,
+    /// Deletion: proof that the group is gone, which CloudFront was asked to delete, or does not find.
+    Absence,
+    /// Something that the inventory does not show, or the end of a backoff.
+    Other,
+}
+
+impl Awaits {
+    /// Whether it may rest until the inventory shows that its status is out of date.
+    #[must_use]
+    pub const fn the_inventory(self) -> bool {
+        match self {
+            Self::Unknown | Self::Inventory | Self::DisabledGroup | Self::Absence => true,
+            Self::Other => false,
+        }
+    }
+}
+
 /// A group that every read so far has shown without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unowned {
@@ -173,28 +206,130 @@ pub struct Unowned {
     pub since: Moment,
 }
 
-impl Memory {
+impl ObjectState {
+    /// Takes note of what was reported.
+    pub const fn reported(&mut self, report: &Report) {
+        if let Field::Set(awaits) = report.awaits {
+            self.awaits = awaits;
+        }
+        self.rereads = match report.next {
+            Next::ReadAgain => self.rereads.saturating_add(1),
+            _ => 0,
+        };
+        self.failures = match (&report.next, &report.error) {
+            (Next::Backoff(_), _) => self.failures.saturating_add(1),
+            // A read that is too old is neither a success nor a failure. After a refusal, something else is tried at once: nothing has succeeded yet.
+            (Next::ReadAgain, _) | (_, Some(_)) => self.failures,
+            (_, None) => 0,
+        };
+    }
+
+    /// Takes note of a reconcile that begins.
+    pub fn begins(&mut self, view: &ObjectView<'_>) {
+        self.tags_settle_at.get_or_insert(view.now + TAGS_SETTLE);
+        if view.spec_is_new() {
+            self.failures = 0;
+        }
+        if view.is_asked_anew() {
+            self.drift_backoff.waive();
+            self.delete_refused = None;
+        }
+    }
+
+    /// Takes note of a read that failed.
+    pub fn not_observed(&mut self, error: &ApiError, now: Moment) {
+        if error.operation == Operation::ListDistributionTenants {
+            self.usage_unknown_since.get_or_insert(now);
+        }
+    }
+
+    /// Takes note of what was read. What is older than a change of ours says nothing of what is so now.
+    ///
+    /// # Errors
+    /// The answer about tenants has no list of them, and that has not been so for long enough to be believed.
+    pub fn observed(&mut self, observed: &Observed, view: &ObjectView<'_>, now: Moment) -> Result<(), ApiError> {
+        let (described, owner, usage) = match observed {
+            Observed::Outdated => return Ok(()),
+            Observed::Found { described, owner, usage } => (described, owner, usage),
+            Observed::NotFound(_) => {
+                self.usage_unknown_since = None;
+                self.saw_unowned(None, now);
+                self.found(false, now);
+                return Ok(());
+            }
+            Observed::NotLooked
+            | Observed::Settled(_)
+            | Observed::NeverThere
+            | Observed::Unsettled(..)
+            | Observed::Unreadable => {
+                self.usage_unknown_since = None;
+                return Ok(());
+            }
+        };
+        self.saw_owner(owner, now);
+        let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
+        self.saw_unowned(unowned, now);
+        self.found(true, now);
+        match usage {
+            Usage::Unknown => {}
+            Usage::NotRead => self.usage_unknown_since = None,
+            Usage::Tenants(tenants) => {
+                self.usage_unknown_since = None;
+                if tenants.any() {
+                    self.delete_refused = None;
+                }
+                if !self.believes(tenants, now, view.settle_window)
+                    // The emergency switch does not depend on who uses the group.
+                    && (view.wants_traffic || described.group.config.enabled == Some(false))
+                {
+                    return Err(unlisted());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of what follows from what was read, and whether that shows a change of others.
+    pub fn planned(&mut self, action: &Action, by_others: bool) {
+        if matches!(action, Action::None(Finding::Outdated)) {
+            return;
+        }
+        let in_sync = matches!(action, Action::None(finding) if finding.in_sync().is_some());
+        self.drift_backoff.observed(by_others && !in_sync);
+        if in_sync {
+            self.unanswered = false;
+        }
+    }
+
     /// Takes note of a mutation that was answered or given up: whatever was listed or read before it is no longer news.
-    pub const fn wrote(&mut self, now: Moment) {
+    pub fn wrote(&mut self, now: Moment) {
         self.last_write = Some(now);
+        self.tags_settle_at = self.tags_settle_at.max(Some(now + TAGS_SETTLE));
+    }
+
+    /// How long until reads show all changes of tags that may have been made: never longer than such a change can take.
+    #[must_use]
+    pub fn tags_settle_in(&self, now: Moment) -> Duration {
+        self.tags_settle_at.map_or(TAGS_SETTLE, |at| at.since(now).min(TAGS_SETTLE + TAGS_SETTLE))
     }
 
     /// Takes note of how a mutation ended. One without an answer may have taken effect; one that was refused does not tell.
-    pub const fn ended<T>(&mut self, result: &Result<T, ApiError>) {
+    pub fn ended<T>(&mut self, result: &Result<T, ApiError>, now: Moment) {
         match result {
             Ok(_) => self.unanswered = false,
-            Err(error) if error.class.leaves_doubt() => self.unanswered = true,
+            Err(error) if error.class.leaves_doubt() => {
+                self.unanswered = true;
+                if matches!(error.operation, Operation::TagResource | Operation::UntagResource) {
+                    // It may take effect so much later.
+                    self.tags_settle_at = self.tags_settle_at.max(Some(now + TAGS_SETTLE + TAGS_SETTLE));
+                }
+            }
             Err(_) => {}
         }
     }
 
-    /// Takes note of a read that showed the group as the spec asks for.
-    pub const fn is_in_step(&mut self) {
-        self.unanswered = false;
-    }
-
     /// Takes note of a call that makes a group ours, answered or not.
-    pub const fn claimed(&mut self, now: Moment) {
+    pub fn claimed(&mut self, now: Moment) {
         self.wrote(now);
         self.last_claim = now;
     }
@@ -231,22 +366,6 @@ impl Memory {
         }
         let since = *self.tenants_left_out_since.get_or_insert(now);
         now.since(since) >= settle_window
-    }
-
-    /// Takes note of whether a read that includes the tenants was answered.
-    pub fn read_usage(&mut self, observed: Result<&Observed, &ApiError>, now: Moment) {
-        match observed {
-            Err(error) if error.operation == Operation::ListDistributionTenants => {
-                self.usage_unknown_since.get_or_insert(now);
-            }
-            Ok(Observed::Found { usage: Usage::Unknown, .. } | Observed::Outdated) | Err(_) => {}
-            Ok(_) => self.usage_unknown_since = None,
-        }
-        if let Ok(Observed::Found { usage: Usage::Tenants(tenants), .. }) = observed
-            && tenants.any()
-        {
-            self.delete_refused = None;
-        }
     }
 
     /// For how long no read of the tenants has been answered.
@@ -287,14 +406,14 @@ impl Memory {
 
     /// When the group is due to be read in full: at once, where nobody has planned it.
     #[must_use]
-    pub fn deep_check_due(&self) -> Moment {
-        self.deep_check_at.unwrap_or(Moment::START)
+    pub fn resync_due(&self) -> Moment {
+        self.resync_at.unwrap_or(Moment::START)
     }
 
     /// Whether that read has been due for a whole interval.
     #[must_use]
-    pub fn deep_check_overdue(&self, policy: &Policy, now: Moment) -> bool {
-        now.since(self.deep_check_due()) > policy.deep_check_interval
+    pub fn resync_overdue(&self, policy: &Policy, now: Moment) -> bool {
+        now.since(self.resync_due()) > policy.deep_check_interval
     }
 
     /// The moment from which on no claim of ours can still land, or be too new to be seen: reads are eventually consistent
@@ -313,6 +432,12 @@ impl Memory {
     }
 }
 
+/// The answer about tenants has no list of them, so it does not say that there are none.
+fn unlisted() -> ApiError {
+    let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the settle window";
+    ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,16 +450,16 @@ mod tests {
     #[test]
     fn whatever_became_of_the_last_claim_it_may_land_for_one_settle_window() {
         let window = Duration::from_mins(1);
-        let mut memory = Memory::default();
-        assert_eq!(memory.claims_settled_at(window), at(60), "an earlier process may have sent one");
-        memory.claimed(at(100));
-        memory.wrote(at(200));
-        assert_eq!(memory.claims_settled_at(window), at(160));
+        let mut state = ObjectState::default();
+        assert_eq!(state.claims_settled_at(window), at(60), "an earlier process may have sent one");
+        state.claimed(at(100));
+        state.wrote(at(200));
+        assert_eq!(state.claims_settled_at(window), at(160));
     }
 
     #[test]
     fn a_group_is_unowned_since_the_first_of_the_reads_that_all_showed_it_without_an_owner() {
-        let mut memory = Memory::default();
+        let mut state = ObjectState::default();
         for (second, seen, unowned_for) in [
             (10, Some("cg_1"), 0),
             (50, Some("cg_1"), 40),
@@ -345,9 +470,9 @@ mod tests {
             (99, Some("cg_1"), 0),
         ] {
             let seen = seen.map(GroupId::new);
-            memory.saw_unowned(seen.as_ref(), at(second));
+            state.saw_unowned(seen.as_ref(), at(second));
             let id = seen.unwrap_or_else(|| GroupId::new("cg_1"));
-            assert_eq!(memory.unowned_for(&id, at(second)), Duration::from_secs(unowned_for), "at {second} s");
+            assert_eq!(state.unowned_for(&id, at(second)), Duration::from_secs(unowned_for), "at {second} s");
         }
     }
 
@@ -379,10 +504,10 @@ mod tests {
 
     #[test]
     fn a_list_that_began_before_the_last_write_proves_nothing() {
-        let mut memory = Memory::default();
-        memory.wrote(at(100));
+        let mut state = ObjectState::default();
+        state.wrote(at(100));
         let began = |seconds| Snapshot { began: at(seconds), groups: std::collections::BTreeMap::new() };
-        assert!(!memory.is_covered_by(&began(100)));
-        assert!(memory.is_covered_by(&began(101)));
+        assert!(!state.is_covered_by(&began(100)));
+        assert!(state.is_covered_by(&began(101)));
     }
 }

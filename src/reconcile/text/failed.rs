@@ -17,7 +17,7 @@ use crate::{
 const AGAIN: &str = "It is tried again by itself, after 5 minutes at the latest.";
 
 /// What was refused or failed.
-pub fn trouble(error: &ApiError, resource: &str) -> String {
+pub fn failed(error: &ApiError, resource: &str) -> String {
     let operation = error.operation;
     let what = match error.class {
         ErrorClass::Throttled if operation.is_mutation() => {
@@ -70,9 +70,9 @@ pub fn invalid(error: &ApiError) -> String {
     format!("CloudFront refused {}{}. Nothing was changed. Correct the spec. {AGAIN}", error.operation, cause(error))
 }
 
-pub fn confirming_gone(name: &GroupName, absence: Absence, list_trouble: Option<&ApiError>) -> String {
-    let next = match (absence, list_trouble) {
-        (Absence::Reported, _) | (_, Some(_)) => missing_list(list_trouble),
+pub fn confirming_gone(name: &GroupName, absence: Absence, list_error: Option<&ApiError>) -> String {
+    let next = match (absence, list_error) {
+        (Absence::Reported, _) | (_, Some(_)) => missing_list(list_error),
         (Absence::Confirmed | Absence::Proven, None) => {
             "a list that is begun once no earlier Create can take effect any more (--create-settle-window) must confirm it"
                 .to_owned()
@@ -82,8 +82,8 @@ pub fn confirming_gone(name: &GroupName, absence: Absence, list_trouble: Option<
 }
 
 /// The same of a group that is to live on.
-pub fn confirming_absence(name: &GroupName, list_trouble: Option<&ApiError>, settle_window: Duration) -> String {
-    let proof = match list_trouble {
+pub fn confirming_absence(name: &GroupName, list_error: Option<&ApiError>, settle_window: Duration) -> String {
+    let proof = match list_error {
         None => "a complete list of the account's groups confirms it".to_owned(),
         Some(_) => format!(
             "it says so again a settle window ({}) later, as the account's groups cannot be listed",
@@ -96,8 +96,8 @@ pub fn confirming_absence(name: &GroupName, list_trouble: Option<&ApiError>, set
     )
 }
 
-fn missing_list(list_trouble: Option<&ApiError>) -> String {
-    let Some(error) = list_trouble else {
+fn missing_list(list_error: Option<&ApiError>) -> String {
+    let Some(error) = list_error else {
         return "waiting for a complete list of the account's groups to confirm it".to_owned();
     };
     let refused = match error.class {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     const FOR_CONDITIONS: [(&str, Message); 6] = [
-        ("trouble", |error| trouble(error, "arn")),
+        ("failed", |error| failed(error, "arn")),
         ("quota", quota_used_up),
         ("ipv4_only_list", |error| ipv4_only_list(&AnycastIpListId::new("aip_1"), error)),
         ("invalid", invalid),

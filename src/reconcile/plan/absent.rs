@@ -1,0 +1,90 @@
+//! What is to be done about a group whose object is being deleted. Pure.
+
+use super::action::{Action, Block, Blocker, Change, Finding, Protected, Release, Remains};
+use crate::{
+    cloudfront::{Deployment, Described, Group},
+    reconcile::{
+        ObjectView,
+        desired::{DeletionAction, Intent},
+        observe::{Observed, Usage},
+        ownership::Owner,
+    },
+};
+
+/// A deletion is held back. What it, or anybody, took out of service against the spec is put back.
+pub fn protect(observed: Observed, view: &ObjectView<'_>) -> Action {
+    let Observed::Found { described, owner, usage: _ } = observed else {
+        let protected = match observed {
+            Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
+            Observed::Settled(summary) => Protected::Listed(summary),
+            _ => Protected::NotRead,
+        };
+        return Finding::Blocked(Block::DeletionProtected(protected)).into();
+    };
+    let off = is_off_against_the_spec(&described, view);
+    let on = is_on_against_the_spec(&described, view);
+    match owner {
+        _ if described.group.is_default => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
+        Owner::Ours if off && !bug!(ProtectionLeavesItOff) => Change::Enable(described, Blocker::Protection).into(),
+        Owner::Ours if on => Change::Disable(described).into(),
+        Owner::Unmarked if off || on => Change::Mark(described).into(),
+        Owner::ToTakeOver(from) if off || on => Change::TakeOver(described, from).into(),
+        Owner::Ours => Finding::Blocked(Block::DeletionProtected(Protected::Ours(Box::new(described)))).into(),
+        _ => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
+    }
+}
+
+fn is_off_against_the_spec(described: &Described, view: &ObjectView<'_>) -> bool {
+    view.wants_traffic && (described.group.config.enabled == Some(false) || view.may_be_off(&described.group))
+}
+
+const fn is_on_against_the_spec(described: &Described, view: &ObjectView<'_>) -> bool {
+    !view.wants_traffic && !matches!(described.group.config.enabled, Some(false))
+}
+
+/// Whether the group may be deleted: the object is being deleted with policy Delete, and is neither suspended nor protected; the group was just read, and
+/// carries our owner and identity tags; no tenant uses it; and it is disabled, and that is rolled out.
+pub fn may_be_deleted(intent: &Intent, group: &Group, owner: &Owner, usage: &Usage, view: &ObjectView<'_>) -> bool {
+    let is_asked = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
+    let Usage::Tenants(tenants) = usage else { return false };
+    let in_use = (tenants.any() || view.in_use_unlisted) && !bug!(TenantsAreIgnored);
+    let is_disabled = group.config.enabled == Some(false);
+    // Where nothing states how far the roll-out has come, CloudFront's own check of a Delete decides.
+    let is_rolled_out = !matches!(group.deployment, Some(Deployment::Pending(_)));
+    is_asked && *owner == Owner::Ours && !group.is_default && !in_use && is_disabled && is_rolled_out
+}
+
+/// The next step of a deletion whose group is ours, and may not be deleted yet.
+pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &ObjectView<'_>) -> Action {
+    let off = is_off_against_the_spec(&described, view);
+    let on = is_on_against_the_spec(&described, view);
+    let is_disabled = described.group.config.enabled == Some(false);
+    match (action, usage) {
+        (DeletionAction::Leave, _) => {
+            Finding::Release(Release::Observed(Remains::MarkedGroup(described.group.config.enabled))).into()
+        }
+        (DeletionAction::Retain, _) if off && !bug!(RetainedWhileOff) => {
+            Change::Enable(described, Blocker::Retention).into()
+        }
+        (DeletionAction::Retain, _) if on => Change::Disable(described).into(),
+        (DeletionAction::Retain, _) => Change::Disown(described).into(),
+        (DeletionAction::Delete, Usage::NotRead) => Finding::AwaitDisabled(described).into(),
+        (DeletionAction::Delete, Usage::Unknown) if off => Change::Enable(described, Blocker::UnknownUse).into(),
+        (DeletionAction::Delete, Usage::Unknown) => Change::Disable(described).into(),
+        (DeletionAction::Delete, Usage::Tenants(tenants))
+            if (tenants.any() || view.in_use_unlisted) && !bug!(TenantsAreIgnored) =>
+        {
+            if off && !bug!(BlockedDeletionLeavesItOff) {
+                return Change::Enable(described, Blocker::Tenants).into();
+            }
+            // The emergency switch works until the object is gone.
+            if on {
+                return Change::Disable(described).into();
+            }
+            Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
+        }
+        // Not known to be disabled: an update that disables it again does no harm, and is remembered as accepted.
+        (DeletionAction::Delete, Usage::Tenants(_)) if !is_disabled => Change::Disable(described).into(),
+        (DeletionAction::Delete, Usage::Tenants(_)) => Finding::AwaitDisabled(described).into(),
+    }
+}

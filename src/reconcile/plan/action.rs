@@ -1,0 +1,326 @@
+//! What a reconcile can do: one [`Change`], or none, and what it found then. Pure data.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    api::{AdoptionPolicy, Drift, Member, RefusedMember},
+    cloudfront::{AnycastIpListId, Described, Group, Members, NewGroup, Summary, Tags, Tenants},
+    reconcile::{
+        drift_backoff::Pause,
+        members::{MemberSet, Selection},
+        observe::Absence,
+        ownership::{Installation, OwnerTag},
+    },
+};
+
+/// What a reconcile does: one change, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Change something at CloudFront.
+    Change(Change),
+    /// Change nothing.
+    None(Finding),
+}
+
+/// The one change of a reconcile. Each carries the group as read in this reconcile, so that id, ARN and ETag can come from nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Create the group.
+    Create(NewGroup),
+    /// Put our tags on an unowned group.
+    Adopt(Described),
+    /// Put our identity on a group of this object that no installation has marked yet.
+    Mark(Described),
+    /// Put our identity in the place of this one, from which the administrator told us to take over.
+    TakeOver(Described, Installation),
+    /// Change members of the configuration.
+    Update(Described, Box<Update>),
+    /// Set tags.
+    Tag(Described, Tags, Left),
+    /// Remove tags that we once set.
+    Untag(Described, BTreeSet<String>, Left),
+    /// Deletion: take the group out of service.
+    Disable(Described),
+    /// Deletion: put the group back into service, because it cannot be deleted.
+    Enable(Described, Blocker),
+    /// Deletion: delete the disabled group.
+    Delete(Described),
+    /// Deletion: remove the tags that mark ownership, and give the group up.
+    Disown(Described),
+}
+
+/// What a reconcile found, where nothing is to be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing was read.
+    NotLooked,
+    /// What was read is older than a change of ours, and no basis for anything.
+    Outdated,
+    /// Nothing but the deployment status can be news.
+    Listed(Summary),
+    /// Equal to the spec; whether it is rolled out is CloudFront's business.
+    UpToDate(Described),
+    /// Mode Observe: the group, and where it differs.
+    Mirrored(Described, Vec<Drift>),
+    /// Mode Observe: there is nothing to show.
+    NothingToMirror,
+    /// CloudFront says that the group on record does not exist; the second proof is missing.
+    ConfirmAbsence,
+    /// The group that status names is gone; once that is noted, the next reconcile creates it again.
+    DeletedOutside,
+    /// Deletion: the disabled group is being rolled out.
+    AwaitDisabled(Described),
+    /// Deletion: it is not proven yet that the group is gone for good.
+    ConfirmGone(Absence),
+    /// Deletion: the finalizer is removed.
+    Release(Release),
+    /// Somebody else has to do something first.
+    Blocked(Block),
+    /// Equal to the spec, but for members that CloudFront refused.
+    MembersRefused(Described, Vec<RefusedMember>),
+    /// A person has to decide.
+    Refuse(Described, Refusal),
+}
+
+/// An update of the members that differ, or of some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// What is sent: other members as they were read.
+    pub config: Members,
+    /// The members that it changes.
+    pub selection: Selection,
+    /// All members that differ and may be tried.
+    pub open: MemberSet,
+    /// Refusals of other members that still hold.
+    pub refused: Vec<RefusedMember>,
+    /// The changes, for people.
+    pub changes: Vec<Drift>,
+    /// What is left once it is done.
+    pub left: Left,
+    /// What is left if it is refused, besides the members.
+    pub tags: TagsLeft,
+}
+
+/// Whether tags differ as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagsLeft {
+    /// They do.
+    Some,
+    /// They do not.
+    None,
+}
+
+/// What is left to do, or cannot be done, once a change is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// Other members of the configuration differ as well.
+    Members,
+    /// Tags differ as well.
+    Tags,
+    /// Nothing, but what was read may not show all tags as they are.
+    TagsToShow,
+    /// Only what CloudFront refused.
+    Refused(Vec<RefusedMember>),
+}
+
+/// Why a deletion cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blocker {
+    /// Tenants use the group.
+    Tenants,
+    /// `spec.deletionProtection` was set.
+    Protection,
+    /// `spec.deletionPolicy` says that the group is to stay.
+    Retention,
+    /// Nobody can say whether tenants use the group.
+    UnknownUse,
+}
+
+impl Change {
+    /// The group that it changes.
+    #[must_use]
+    pub const fn group(&self) -> Option<&Group> {
+        match self {
+            Self::Create(_) => None,
+            Self::Adopt(described)
+            | Self::Mark(described)
+            | Self::TakeOver(described, _)
+            | Self::Update(described, ..)
+            | Self::Tag(described, ..)
+            | Self::Untag(described, ..)
+            | Self::Disable(described)
+            | Self::Enable(described, _)
+            | Self::Delete(described)
+            | Self::Disown(described) => Some(&described.group),
+        }
+    }
+
+    /// The Anycast list that it attaches.
+    #[must_use]
+    pub fn attaches(&self) -> Option<&AnycastIpListId> {
+        match self {
+            Self::Create(new) => new.config.anycast_ip_list_id.as_ref(),
+            Self::Update(_, update) if update.selection.members.contains(&Member::AnycastIpListId) => {
+                update.config.anycast_ip_list_id.as_ref()
+            }
+            Self::Update(..)
+            | Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
+            | Self::Tag(..)
+            | Self::Untag(..)
+            | Self::Disable(_)
+            | Self::Enable(..)
+            | Self::Delete(_)
+            | Self::Disown(_) => None,
+        }
+    }
+
+    /// What a person can do besides, where it fails.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Enable(_, Blocker::Retention) => Some(
+                " When last read, the group was off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
+            ),
+            Self::Enable(_, Blocker::Tenants | Blocker::Protection | Blocker::UnknownUse) => {
+                Some(" When last read, the group was off although spec.enabled is true.")
+            }
+            Self::Create(_)
+            | Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
+            | Self::Update(..)
+            | Self::Tag(..)
+            | Self::Untag(..)
+            | Self::Disable(_)
+            | Self::Delete(_)
+            | Self::Disown(_) => None,
+        }
+    }
+
+    /// The group that it changes, if that is ours already.
+    #[must_use]
+    pub const fn group_of_ours(&self) -> Option<&Group> {
+        match self {
+            Self::Adopt(_) | Self::TakeOver(..) => None,
+            _ => self.group(),
+        }
+    }
+}
+
+impl Finding {
+    /// The group, if it is as the spec asks for, as far as CloudFront allows.
+    #[must_use]
+    pub const fn in_sync(&self) -> Option<&Group> {
+        match self {
+            Self::UpToDate(described) | Self::MembersRefused(described, _) => Some(&described.group),
+            _ => None,
+        }
+    }
+}
+
+impl From<Change> for Action {
+    fn from(change: Change) -> Self {
+        Self::Change(change)
+    }
+}
+
+impl From<Finding> for Action {
+    fn from(finding: Finding) -> Self {
+        Self::None(finding)
+    }
+}
+
+/// Why the finalizer is removed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Release {
+    /// The group is gone, by two proofs.
+    Gone,
+    /// The group was never this object's to delete.
+    NotOurs,
+    /// The group is this object's in another installation, which alone acts on it.
+    Elsewhere(Installation),
+    /// Retained: the tags that mark ownership are off.
+    Retained,
+    /// Mode Observe: the group is left as it is.
+    Observed(Remains),
+}
+
+/// What mode Observe leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remains {
+    /// No group of that name.
+    Nothing,
+    /// A group that is not marked as this object's.
+    Group,
+    /// A group that an earlier mode Manage marked as this object's, and whether it is enabled.
+    MarkedGroup(Option<bool>),
+    /// Nobody knows: CloudFront could not be read, which is no reason to hold the object.
+    Unknown,
+}
+
+/// What a reconcile waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// `spec.suspend`.
+    Suspended,
+    /// `spec.deletionProtection`.
+    DeletionProtected(Protected),
+    /// Tenants that use the group.
+    InUse(Box<Described>, Tenants),
+    /// The owner or identity tag has no value, so nothing says whose the group is.
+    OwnerUnstated(Box<Described>),
+    /// Tags of a young group that are not visible yet: they are after so long, where that is known.
+    TagsPending(Option<Duration>),
+    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect; the installation that the group is marked with, if it
+    /// is this object's in another one.
+    ClaimMayLand(Duration, Option<Installation>),
+    /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
+    TagsOfAnother,
+    /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
+    OwnerMayShow(Duration),
+    /// A group that may be ours: it is given up only if it is seen without our owner tag for so long.
+    OwnerTagMissing(Box<Described>, Duration),
+    /// A change of others, so soon after the last one was put right.
+    Flapping(Box<Described>, Vec<Drift>, Pause),
+}
+
+/// What is known of a group whose deletion is held back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protected {
+    /// It was not read: as far as is known, it serves traffic as the spec says.
+    NotRead,
+    /// The list shows the version on record, which serves traffic as the spec says.
+    Listed(Summary),
+    /// It is ours, and serves traffic as the spec says.
+    Ours(Box<Described>),
+    /// There is none, or it is not ours.
+    NotOurs,
+}
+
+/// Why the group is not touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another owner holds the name.
+    NotOwned(OwnerTag),
+    /// The group is this object's in another installation.
+    Elsewhere(Installation),
+    /// The account's default group.
+    DefaultGroup,
+    /// An unowned group that may not be adopted.
+    AdoptionRefused(AdoptionObstacle),
+}
+
+/// What stands in the way of an adoption. Both keys may be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptionObstacle {
+    /// The administrator's key is missing.
+    pub forbidden_by_administrator: bool,
+    /// The object's policy, which forbids it if it is `Never`, or `IfUnchanged` and there are differences.
+    pub policy: AdoptionPolicy,
+    /// Where the group differs from the spec.
+    pub differences: Vec<Drift>,
+}

@@ -1,0 +1,114 @@
+//! What is to be done about a group that the spec wants, and that is ours or may be adopted. Pure.
+
+use super::action::{Action, AdoptionObstacle, Block, Change, Finding, Left, Refusal, TagsLeft, Update};
+use crate::{
+    api::{AdoptionPolicy, Member, RefusalCause, RefusedMember},
+    cloudfront::{Described, Tags},
+    reconcile::{
+        ObjectView, Policy,
+        desired::Desired,
+        diff::{differences, member_differences, tag_changes},
+        members::{self, MemberSet},
+    },
+};
+
+/// The configuration goes before tags: the switch that takes a group out of service must not wait for them.
+pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) -> Action {
+    let read = &described.group.config;
+    let wanted = desired.target(read, view.attached_list(&described.group).as_ref());
+    let mut differing = members::differing(&wanted, read);
+    // Where CloudFront does not state whether this version serves, the worse case counts.
+    if read.enabled.is_none() && (!wanted.enabled || view.may_be_off(&described.group)) {
+        differing.insert(Member::Enabled);
+    }
+    let refused = members::still_refused(view.refused(), &wanted, &differing);
+    let (ignored, open) = tried_once(&refused, &differing);
+    let (set, remove) = tag_changes(desired, &view.tags_of(&described, desired), &view.tags_sent_to(&described.group));
+    let tags = if set.is_empty() && remove.is_empty() { TagsLeft::None } else { TagsLeft::Some };
+
+    let names = refused.iter().map(|refused| refused.member).collect();
+    if let Some(selection) = view.trial.next(&open, &names, &wanted, view.now) {
+        let config = members::carrying(&selection.members, &wanted, read);
+        let changes = member_differences(&selection.members, &wanted, read);
+        // A group is never left in service against the spec for the sake of peace.
+        let may_wait = (!selection.only_switches_off(&wanted) || bug!(SwitchingOffIsPaused))
+            && view.was_changed_by_others(&described.group);
+        if let Some(pause) = view.pause.filter(|_| may_wait) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), changes, pause)).into();
+        }
+        let left = if selection.members != open {
+            Left::Members
+        } else if tags == TagsLeft::Some && !bug!(SettledWithoutTags) {
+            Left::Tags
+        } else {
+            left(ignored, &described.tags, desired, view)
+        };
+        let refused = refused.into_iter().filter(|refused| !selection.members.contains(&refused.member)).collect();
+        return Change::Update(described, Box::new(Update { config, selection, open, refused, changes, left, tags }))
+            .into();
+    }
+    if !set.is_empty() {
+        let lost = view.lost_tags(&set, &described);
+        if let Some(pause) = view.pause.filter(|_| !lost.is_empty()) {
+            return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
+        }
+        let shown = described.tags.clone().into_iter().chain(set.clone()).collect();
+        let left = if remove.is_empty() { left(refused, &shown, desired, view) } else { Left::Tags };
+        return Change::Tag(described, set, left).into();
+    }
+    if !remove.is_empty() {
+        let left = left(refused, &described.tags, desired, view);
+        return Change::Untag(described, remove, left).into();
+    }
+    if refused.is_empty() {
+        Finding::UpToDate(described).into()
+    } else {
+        Finding::MembersRefused(described, refused).into()
+    }
+}
+
+/// A detaching that CloudFront accepts and does not do is not asked for again, as each time would be a roll-out; all else that differs may be tried.
+fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedMember>, MemberSet) {
+    let is_detach = |refused: &RefusedMember| refused.member == Member::AnycastIpListId && refused.desired.is_empty();
+    let ignored = refused.iter().filter(|refused| refused.cause == RefusalCause::DetachIgnored && is_detach(refused));
+    let ignored = ignored.filter(|_| !bug!(IgnoredDetachIsRepeated)).cloned().collect::<Vec<_>>();
+    let open = differing.iter().filter(|member| ignored.iter().all(|ignored| ignored.member != **member)).copied();
+    let open = open.collect();
+    (ignored, open)
+}
+
+fn left(refused: Vec<RefusedMember>, shown: &Tags, desired: &Desired, view: &ObjectView<'_>) -> Left {
+    if !refused.is_empty() {
+        Left::Refused(refused)
+    } else if (desired.tags_are_in(shown) && !view.tags_may_be_old(desired)) || bug!(SettledWithoutTags) {
+        Left::Nothing
+    } else {
+        Left::TagsToShow
+    }
+}
+
+pub fn adopt(desired: &Desired, described: Described, view: &ObjectView<'_>, policy: &Policy) -> Action {
+    let obstacle = AdoptionObstacle {
+        forbidden_by_administrator: !policy.allow_adoption,
+        policy: desired.adoption,
+        differences: differences(desired, &described, None),
+    };
+    let object_agrees = match desired.adoption {
+        AdoptionPolicy::Never => false,
+        AdoptionPolicy::IfUnchanged => obstacle.differences.is_empty() || bug!(DifferencesAreAdopted),
+        AdoptionPolicy::Always => true,
+    };
+    if object_agrees && (policy.allow_adoption || bug!(AdministratorIsNotAsked)) {
+        let left = view.owner_may_show_for(&described.group);
+        if !left.is_zero() {
+            return Finding::Blocked(Block::OwnerMayShow(left)).into();
+        }
+        // Or they would be taken for ours on this group, and removed with the next edit.
+        return if view.status.tags.is_empty() || view.id().as_ref() == Some(&described.group.id) {
+            Change::Adopt(described).into()
+        } else {
+            Finding::Blocked(Block::TagsOfAnother).into()
+        };
+    }
+    Finding::Refuse(described, Refusal::AdoptionRefused(obstacle)).into()
+}

@@ -1,0 +1,236 @@
+//! What a change came to, in words and conditions. Pure: [`Effect`] -> [`Report`].
+
+use std::time::Duration;
+
+use super::{
+    Field, InSync, Next, Report, Seen,
+    finding::{after, disabling, in_sync, is_as_asked, members_refused, reconciling, release},
+};
+use crate::{
+    api::{Drift, Member, Reason, RefusalCause, RefusedMember, is_true},
+    cloudfront::{Described, Group, Members, NewGroup, Tags},
+    reconcile::{
+        ObjectState, ObjectView,
+        backoff::Backoff,
+        desired::Intent,
+        execute::{Corrected, Effect, MembersRefused, Postponed, Switched, TenantsRead, Updated},
+        members::{contradicts, differing, value},
+        object_state::Awaits,
+        plan::{Left, Release, TagsLeft, Update},
+        text,
+    },
+};
+
+/// How long tags usually take to be seen: what else is to be done about them waits so long, or they would be set again.
+const TAGS_SHOW: Duration = Duration::from_secs(1);
+
+/// Reports on a change that was made, or that CloudFront did not take.
+pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: &ObjectState) -> Report {
+    match effect {
+        Effect::Created(group, new) => created(group, &new, intent, view),
+        Effect::Adopted(group) => {
+            let text = format!("Connection group {} was adopted: it had no owner.", view.name);
+            let report = reconciling(Seen::Group(group), Reason::Adopted, text.clone());
+            // Whatever list it has, it came with it.
+            let report = Report { attached: Field::Set(None), ..report };
+            report.then(Next::Now).normal(Reason::Adopted, "Adopt", text)
+        }
+        Effect::Marked(read) => marked(read, intent, view),
+        Effect::TakenOver(group, from) => {
+            let text = text::taken_over(&view.name, &from, &view.claim.installation);
+            let report = reconciling(Seen::Group(group), Reason::TakenOver, text.clone());
+            report.then(Next::Backoff(Backoff::Quick)).normal(Reason::TakenOver, "TakeOver", text)
+        }
+        Effect::Updated(updated) => of_update(*updated, intent, view),
+        Effect::MembersRefused(refused) => of_refusal(*refused, view, state),
+        Effect::Tagged(group, set, left, lost) => tagged(group, set, left, lost, intent, view),
+        Effect::Untagged(group, keys, left) => {
+            let mut tags = view.tags_sent_to(&group);
+            tags.retain(|key, _| !keys.contains(key));
+            let text = format!("Tags were removed: {}.", keys.join(", "));
+            let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
+            report.normal(Reason::Tagged, "Untag", text)
+        }
+        Effect::Disabled(switched, tenants) => disabled(*switched, tenants, view),
+        Effect::Enabled(switched, blocker) => {
+            let Switched { read, sent, answer } = *switched;
+            if contradicts(&answer.config, &sent) {
+                return not_as_asked(answer, &sent);
+            }
+            let text = text::enabled_again(&view.name, blocker);
+            let lost = lost(&read, &answer);
+            let report = reconciling(Seen::Group(answer), Reason::EnabledAgain, text.clone()).then(Next::Now);
+            report.warning(Reason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
+        }
+        Effect::Deleted => {
+            let text = format!("Connection group {} was deleted; waiting for proof that it is gone.", view.name);
+            if bug!(ReleasedAfterTheDelete) {
+                return release(&Release::Gone, None, view);
+            }
+            reconciling(Seen::Unchanged, Reason::Deleting, text).awaiting(Awaits::Absence).then(Next::WithTheList)
+        }
+        Effect::Disowned(group) => release(&Release::Retained, group.config.enabled, view),
+        Effect::Postponed(read, which) => {
+            let text = text::waits_for_rollout(read.deployment.as_ref());
+            let next = match which {
+                Postponed::Enable => Next::Tenants,
+                // The list that shows the end of the roll-out wakes the object.
+                Postponed::Other => Next::Resync,
+            };
+            reconciling(Seen::Group(read), Reason::Deploying, text).awaiting(Awaits::Inventory).then(next)
+        }
+    }
+}
+
+fn created(group: Group, new: &NewGroup, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let text = format!("Connection group {} was created as {}.", group.name, group.id);
+    let attached = Field::Set(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
+    let sent = new.config.clone().into();
+    let report =
+        if contradicts(&group.config, &sent) { not_as_asked(group, &sent) } else { in_sync(group, intent, view) };
+    Report { attached, ..report }.normal(Reason::Created, "Create", text).with_tags(intent)
+}
+
+fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let text = text::marked(&view.name, &view.claim.installation);
+    // Ready stays, where it is still true; nothing becomes Ready before the tag was read.
+    let was_ready = is_true(&view.status.conditions, "Ready") && !view.spec_is_new();
+    let report = if was_ready && is_as_asked(&read, intent, view) {
+        Report { in_sync: InSync::No, ..in_sync(read.group, intent, view) }
+    } else {
+        reconciling(Seen::Group(read.group), Reason::Tagged, text.clone())
+    };
+    // Not at once: the tag may take a while to be seen, and would be put there again.
+    report.then(Next::Backoff(Backoff::Quick)).normal(Reason::Tagged, "Tag", text)
+}
+
+fn tagged(group: Group, set: Tags, left: Left, lost: Vec<Drift>, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
+    let mut tags = view.tags_sent_to(&group);
+    tags.extend(set);
+    let next = (left == Left::Tags).then_some(Next::After(TAGS_SHOW));
+    let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
+    let next = next.unwrap_or(report.next);
+    report.then(next).despite(lost).normal(Reason::Tagged, "Tag", text)
+}
+
+/// The group was taken out of service: for its deletion, or because the spec says so while the deletion is held back.
+fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<'_>) -> Report {
+    let Switched { read, sent, answer } = switched;
+    if contradicts(&answer.config, &sent) {
+        return not_as_asked(answer, &sent);
+    }
+    let lost = lost(&read, &answer);
+    let report = if view.wants_traffic {
+        let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
+        disabling(answer).normal(Reason::Disabling, "Disable", text)
+    } else {
+        let text = "The group is disabled, as spec.enabled says.".to_owned();
+        let report = reconciling(Seen::Group(answer), Reason::Updating, text.clone()).then(Next::Now);
+        report.normal(Reason::Updated, "Disable", text).with_tenants_off_air(tenants)
+    };
+    report.without(&read, "Disable", &lost)
+}
+
+fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let Updated { read, answer, update, made, corrected, tenants } = updated;
+    let text = text::changes(&made);
+    let lost = lost(&read, &answer);
+    let report = answered(answer, &update, intent, view).without(&read, "Update", &lost);
+    let report = match corrected {
+        Corrected::Nothing if made.is_empty() => report,
+        Corrected::Nothing => report.normal(Reason::Updated, "Update", format!("{text}.")),
+        Corrected::Others | Corrected::OthersAgain => {
+            let text = format!("Somebody else's change was corrected: {text}.");
+            report.despite(made).normal(Reason::DriftCorrected, "Update", text)
+        }
+    };
+    let report = match corrected {
+        Corrected::OthersAgain => report.warning(Reason::DriftFlapping, "Update", text::FLAPPING.to_owned()),
+        Corrected::Nothing | Corrected::Others => report,
+    };
+    report.with_tenants_off_air(tenants)
+}
+
+/// What CloudFront answered to an update, against what was asked for.
+fn answered(group: Group, update: &Update, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let Update { config: asked, selection, open: _, refused, changes: _, left, tags: _ } = update;
+    let left = if first_stated_otherwise(&group, asked, intent, view) { Left::Members } else { left.clone() };
+    let has_list = selection.members.contains(&Member::AnycastIpListId);
+    let attached = match &asked.anycast_ip_list_id {
+        Some(list) if has_list && !bug!(AttachedListIsForgotten) => Field::Set(Some(list.to_string())),
+        None if has_list && group.config.anycast_ip_list_id.is_none() => Field::Set(None),
+        Some(_) | None => Field::Keep,
+    };
+    let report = if has_list && asked.anycast_ip_list_id.is_none() && group.config.anycast_ip_list_id.is_some() {
+        detach_ignored(group, refused, view)
+    } else if contradicts(&group.config, asked) {
+        not_as_asked(group, asked)
+    } else if left == Left::Members && !refused.is_empty() {
+        members_refused(group, refused.clone(), view).then(Next::Now)
+    } else {
+        after(group, left, intent, view)
+    };
+    Report { attached, ..report }
+}
+
+/// CloudFront accepted to detach the list, and shows it attached. The next reconcile reads whether it really stayed.
+fn detach_ignored(group: Group, refused: &[RefusedMember], view: &ObjectView<'_>) -> Report {
+    let ignored = RefusedMember {
+        member: Member::AnycastIpListId,
+        desired: String::new(),
+        cause: RefusalCause::DetachIgnored,
+        detail: String::new(),
+    };
+    let text = text::member_refused(&view.name, &ignored, group.config.anycast_ip_list_id.as_ref());
+    let all = refused.iter().cloned().chain([ignored]).collect();
+    let report = members_refused(group, all, view).then(Next::Now);
+    let report = Report { refused_now: Some(Member::AnycastIpListId), ..report };
+    report.warning(Reason::MemberRefused, "Update", text)
+}
+
+/// Whether the answer states a member that the read left out, so that it was not sent, and it is not as the spec says.
+fn first_stated_otherwise(group: &Group, asked: &Members, intent: &Intent, view: &ObjectView<'_>) -> bool {
+    let Intent::Present(desired) = intent else { return false };
+    let wanted = desired.target(&group.config, view.attached_list(group).as_ref());
+    differing(&wanted, &group.config).iter().any(|member| value(asked, *member).is_none())
+}
+
+/// CloudFront refused an update for what it says. Of several members each is tried alone, at once; one alone goes on record.
+fn of_refusal(refused: MembersRefused, view: &ObjectView<'_>, state: &ObjectState) -> Report {
+    let MembersRefused { read, update, error, refusal } = refused;
+    let Some(refusal) = refusal else {
+        let on_record = view.refused().iter().filter(|refused| update.open.contains(&refused.member));
+        let on_record = on_record.cloned().collect::<Vec<_>>();
+        let report = if on_record.is_empty() {
+            let text = text::refused_together(&update.selection.members);
+            reconciling(Seen::Group(read), Reason::Updating, text)
+        } else {
+            members_refused(read, on_record, view)
+        };
+        return report.then(Next::Now).failed(error);
+    };
+    let text = text::member_refused(&view.name, &refusal, read.config.anycast_ip_list_id.as_ref());
+    let (is_new, member) = (!view.refused().contains(&refusal), refusal.member);
+    let mut all = update.refused;
+    all.push(refusal);
+    all.sort_by_key(|refused| refused.member);
+    let pause = state.trial.pause(view.now);
+    let next = match (update.tags, pause) {
+        (TagsLeft::None, pause) if !pause.is_zero() => Next::After(pause),
+        (TagsLeft::None | TagsLeft::Some, _) => Next::Now,
+    };
+    let report = members_refused(read, all, view).then(next).failed(error.clone());
+    let report = Report { refused_now: Some(member), ..report };
+    if is_new { report.warning(Reason::MemberRefused, "Update", text::with_request_id(&text, &error)) } else { report }
+}
+
+/// The elements that the answer to an update no longer shows.
+fn lost(read: &Group, answered: &Group) -> Vec<String> {
+    read.elements.lost(&answered.elements).map(ToOwned::to_owned).collect()
+}
+
+fn not_as_asked(group: Group, asked: &Members) -> Report {
+    let text = text::not_as_asked(&group.config, asked);
+    reconciling(Seen::Group(group), Reason::Conflict, text).then(Next::Backoff(Backoff::Quick))
+}

@@ -1,0 +1,117 @@
+//! What a failed call means for the object. Pure, but for the time: [`ReconcileError`] -> [`Report`].
+
+use std::time::Duration;
+
+use super::{Field, Next, Report, Seen};
+use crate::{
+    api::Standing,
+    cloudfront::{ErrorClass, Group, Members, Operation, Snapshot},
+    reconcile::{
+        Inputs, ObjectView,
+        desired::{DeletionAction, Intent},
+        error::{Cause, ErrorPolicy, ReconcileError},
+        object_state::ObjectState,
+        object_view::Service,
+        text,
+    },
+};
+
+/// Reports on a call that failed.
+pub fn of_failure<C>(
+    failure: ReconcileError,
+    intent: &Intent,
+    view: &ObjectView<'_>,
+    state: &ObjectState,
+    inputs: &Inputs<'_, C>,
+) -> Report {
+    let ErrorPolicy { reason, standing, backoff } = failure.policy();
+    // A deletion goes on, or waits: no edit of the spec is called for.
+    let standing = if view.deleting { Standing::Reconciling } else { standing };
+    let next = match failure.error.class {
+        // The group is put back into service.
+        ErrorClass::HasTenants if state.is_in_use_unlisted(view.now, view.settle_window) => Next::Now,
+        ErrorClass::AlreadyExists if bug!(NameTakenIsTerminal) => Next::After(Duration::MAX),
+        _ => Next::Backoff(backoff),
+    };
+    // A reconcile that was about to change something has read that the group is not as it should be.
+    if failure.error.class.is_transient()
+        && !failure.error.operation.is_mutation()
+        && view.is_in_sync(inputs.snapshot)
+        && !state.resync_overdue(inputs.policy, inputs.clock.moment())
+    {
+        return Report::unchanged().then(next).failed(failure.error);
+    }
+    let mut text = message(&failure, intent, view, inputs.snapshot);
+    if bug!(MessageTellsTheTime) {
+        text += &inputs.clock.wall().to_string();
+    }
+    let ReconcileError { error, cause, arn: _, read, may_have_attached, hint: _ } = failure;
+    let attached = may_have_attached.map_or(Field::Keep, |list| Field::Set(Some(list.to_string())));
+    let tags = match cause {
+        Cause::MayHaveTagged(sent) => {
+            let before = read.as_ref().map_or_else(|| view.status.tags.clone(), |read| view.tags_sent_to(read));
+            Field::Set(before.into_iter().chain(sent).collect())
+        }
+        Cause::Class | Cause::AnycastIpListNotFound(_) | Cause::Ipv4OnlyList(_) => Field::Keep,
+    };
+    let may_have_switched = error.operation == Operation::UpdateConnectionGroup && error.class.leaves_doubt();
+    let seen = read.map_or(Seen::Unchanged, |read| {
+        // Whether it serves is not known until it is read again.
+        let enabled = read.config.enabled.filter(|_| !may_have_switched);
+        Seen::Group(Group { config: Members { enabled, ..read.config.clone() }, ..read })
+    });
+    Report { tags, attached, drift: Field::Keep, blocked_by: Field::Keep, ..Report::new(seen, standing, reason, text) }
+        .then(next)
+        .failed(error)
+}
+
+/// The sentence for the condition.
+fn message(failure: &ReconcileError, intent: &Intent, view: &ObjectView<'_>, snapshot: Option<&Snapshot>) -> String {
+    let error = &failure.error;
+    let text = match (&failure.cause, intent) {
+        (Cause::AnycastIpListNotFound(list), _) => text::list_not_found(list),
+        (Cause::Ipv4OnlyList(list), _) => text::ipv4_only_list(list, error),
+        (Cause::Class, Intent::Present(desired))
+            if error.class == ErrorClass::LimitExceeded && error.operation == Operation::CreateConnectionGroup =>
+        {
+            text::quota(error, desired, snapshot)
+        }
+        (Cause::Class, Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => text::invalid(error),
+        (Cause::Class | Cause::MayHaveTagged(_), _) => text::failed(error, &resource(failure, intent, view)),
+    };
+    let besides = match (failure.hint, intent) {
+        (Some(hint), _) => hint,
+        (None, Intent::Absent { action: DeletionAction::Delete, .. }) if leaves_it_off(failure, view) => {
+            text::OFF_FOR_ITS_DELETION
+        }
+        (None, _) => "",
+    };
+    text + besides
+}
+
+/// Whether status will show the group as out of service against the spec: as it was just read, or else as it was before.
+fn leaves_it_off(failure: &ReconcileError, view: &ObjectView<'_>) -> bool {
+    match &failure.read {
+        Some(read) => view.wants_traffic && read.config.enabled == Some(false),
+        None => view.service() == Service::OffAgainstTheSpec,
+    }
+}
+
+/// What IAM would call the thing that the failed call acts on.
+fn resource(failure: &ReconcileError, intent: &Intent, view: &ObjectView<'_>) -> String {
+    let name = &view.name;
+    match (failure.error.operation, intent) {
+        (
+            Operation::CreateConnectionGroup | Operation::ListConnectionGroups | Operation::ListDistributionTenants,
+            _,
+        ) => format!("* (for connection group {name})"),
+        (Operation::GetAnycastIpList, Intent::Present(desired) | Intent::Mirrored(desired)) => {
+            let list = desired.config().anycast_ip_list_id.map(|list| list.to_string()).unwrap_or_default();
+            format!("anycast-ip-list/{list}")
+        }
+        _ => match failure.arn.clone().or_else(|| view.arn()) {
+            Some(arn) => format!("{arn} ({name})"),
+            None => format!("connection group {name}"),
+        },
+    }
+}

@@ -1,0 +1,330 @@
+//! What there is to say where nothing is to be changed. Pure: [`Finding`] -> [`Report`].
+
+use std::time::Duration;
+
+use super::{Field, InSync, Next, Report, Seen};
+use crate::{
+    api::{BlockedBy, Drift, Reason, RefusedMember, Standing},
+    cloudfront::{AnycastIpListId, ApiError, Deployment, Described, Group, Summary},
+    reconcile::{
+        Finalizer, ObjectView,
+        backoff::Backoff,
+        desired::Intent,
+        diff::differences,
+        object_state::Awaits,
+        ownership::TAGS_SETTLE,
+        plan::{Block, Finding, Left, Protected, Refusal, Release, Remains},
+        refusal::verdict,
+        text,
+    },
+};
+
+/// Reports on what was found. `list_error` tells why the last list failed, if it did.
+pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list_error: Option<&ApiError>) -> Report {
+    match finding {
+        Finding::NotLooked => unchanged(view),
+        Finding::Outdated => Report::unchanged().then(Next::ReadAgain),
+        Finding::Listed(summary) => listed(summary, intent, view),
+        Finding::UpToDate(described) => {
+            let mut tags = view.tags_sent_to(&described.group);
+            // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
+            if let (Intent::Present(desired), true) = (intent, view.tags_are_settled()) {
+                tags.retain(|key, value| desired.tags.get(key) == Some(value));
+                if bug!(FoundTagsAreOurs) {
+                    tags.clone_from(&desired.tags);
+                }
+            }
+            let settles = settles_tags(&described, intent, view);
+            let report = Report { tags: Field::Set(tags), ..in_sync(described.group, intent, view) };
+            if settles { report } else { until_tags_show(report, view.tags_settle_in) }
+        }
+        Finding::Mirrored(described, drift) => {
+            let settles = settles_tags(&described, intent, view);
+            let is_marked = view.claim.is_in(&described.tags);
+            let mut report = in_sync(described.group, intent, view);
+            if is_marked {
+                report.message += text::KEPT_OWNER_TAG;
+            }
+            let report = Report { drift: Field::Set(drift), carries_owner_tag: Field::Set(is_marked), ..report };
+            if settles { report } else { until_tags_show(report, view.tags_settle_in) }
+        }
+        Finding::NothingToMirror => {
+            reconciling(Seen::Nothing, Reason::GroupNotFound, text::not_found_to_mirror(&view.name))
+        }
+        Finding::ConfirmAbsence => {
+            let text = text::confirming_absence(&view.name, list_error, view.settle_window);
+            let next = match list_error {
+                Some(_) => Next::After(view.absence_confirmed_in),
+                None => Next::WithTheList,
+            };
+            let report = reconciling(Seen::Unchanged, Reason::ConfirmingAbsence, text).then(next);
+            Report { drift: Field::Keep, ..report }
+        }
+        Finding::DeletedOutside => {
+            let text = text::deleted_outside(&view.name, view.status.id.as_deref().unwrap_or_default());
+            let id = view.status.id.clone().unwrap_or_default();
+            let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
+            // Should it show again, our tags on it are still view.
+            let tags = Field::Set(view.status.tags.clone());
+            let report = reconciling(Seen::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now);
+            let report = Report { tags, ..report };
+            report.despite(vec![gone]).warning(Reason::DeletedOutside, "Read", text)
+        }
+        Finding::AwaitDisabled(described) => disabling(described.group),
+        Finding::ConfirmGone(absence) => {
+            let text = text::confirming_gone(&view.name, absence, list_error);
+            let next = if list_error.is_some() { Next::Backoff(Backoff::Slow) } else { Next::WithTheList };
+            reconciling(Seen::Unchanged, Reason::Deleting, text).awaiting(Awaits::Absence).then(next)
+        }
+        Finding::Release(why) => {
+            let enabled = match why {
+                Release::Observed(Remains::MarkedGroup(enabled)) => enabled,
+                Release::Gone
+                | Release::NotOurs
+                | Release::Elsewhere(_)
+                | Release::Retained
+                | Release::Observed(Remains::Nothing | Remains::Group | Remains::Unknown) => None,
+            };
+            release(&why, enabled, view)
+        }
+        Finding::Blocked(block) => blocked(block, view),
+        Finding::MembersRefused(described, refused) => members_refused(described.group, refused, view),
+        Finding::Refuse(_, refusal) => refuse(&refusal, view),
+    }
+}
+
+/// Nothing is news. A deletion that waits for a roll-out looks for tenants now and then, whose traffic is down.
+fn unchanged(view: &ObjectView<'_>) -> Report {
+    let next = if view.deleting { Next::Tenants } else { Next::Resync };
+    Report::unchanged().then(next)
+}
+
+/// The group equals its spec; whether it is rolled out decides.
+pub fn in_sync(group: Group, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let Group { routing_endpoint, config, deployment, modified, .. } = &group;
+    let mut text = text::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
+    if config.ipv6_enabled.is_none() {
+        text += text::IPV6_NOT_STATED;
+    }
+    if let Some(list) = kept_list(intent, config.anycast_ip_list_id.as_ref(), view.attached_list(&group).as_ref()) {
+        text += &text::list_kept(list);
+    }
+    let (standing, reason) = standing_of(deployment.as_ref(), config.enabled);
+    let report = Report::new(Seen::Group(group), standing, reason, text);
+    Report { refused: Field::Set(Vec::new()), in_sync: InSync::Yes, ..report }.awaiting(Awaits::Inventory)
+}
+
+/// Whether a read tells how the group's tags compare with the spec; those that were sent a moment ago may not show yet.
+fn settles_tags(read: &Described, intent: &Intent, view: &ObjectView<'_>) -> bool {
+    match intent {
+        Intent::Present(desired) => desired.tags_are_in(&read.tags) && !view.tags_may_be_old(desired),
+        Intent::Mirrored(desired) => !view.tags_may_be_old(desired),
+        Intent::Suspended | Intent::Protected | Intent::Absent { .. } => true,
+    }
+}
+
+/// Whether the group is as the spec asks for, as far as it was stated. One that is to go is not.
+pub fn is_as_asked(described: &Described, intent: &Intent, view: &ObjectView<'_>) -> bool {
+    match intent {
+        Intent::Present(desired) => {
+            differences(desired, described, view.attached_list(&described.group).as_ref()).is_empty()
+        }
+        Intent::Suspended | Intent::Protected | Intent::Mirrored(_) | Intent::Absent { .. } => false,
+    }
+}
+
+/// The list of others that the group keeps, because the spec names none.
+pub fn kept_list<'a>(
+    intent: &Intent,
+    read: Option<&'a AnycastIpListId>,
+    ours: Option<&AnycastIpListId>,
+) -> Option<&'a AnycastIpListId> {
+    match intent {
+        Intent::Present(desired) => desired.kept_list(read, ours),
+        Intent::Suspended | Intent::Protected | Intent::Mirrored(_) | Intent::Absent { .. } => None,
+    }
+}
+
+/// CloudFront refused members of the spec; what is left of it is carried out, or follows.
+pub fn members_refused(group: Group, refused: Vec<RefusedMember>, view: &ObjectView<'_>) -> Report {
+    let (reason, standing) = verdict(&refused);
+    let text = text::members_refused(&view.name, &refused, group.config.anycast_ip_list_id.as_ref());
+    let pause = view.trial.pause(view.now);
+    let next = if pause.is_zero() { Next::Resync } else { Next::After(pause) };
+    let report = Report::new(Seen::Group(group), standing, reason, text).then(next);
+    Report { refused: Field::Set(refused), ..report }
+}
+
+/// A mutation is done; what is left decides.
+pub fn after(group: Group, left: Left, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    // Not Deploying while something is left: that would let the next pass settle from the list, which shows neither IPv6 nor tags.
+    match left {
+        Left::Nothing => in_sync(group, intent, view),
+        Left::Members => {
+            let text = "A part of the configuration matches the spec; the rest is updated next.".to_owned();
+            reconciling(Seen::Group(group), Reason::Updating, text).then(Next::Now)
+        }
+        Left::Tags => {
+            let text = "The tags are updated next.".to_owned();
+            reconciling(Seen::Group(group), Reason::Updating, text).then(Next::Now)
+        }
+        Left::TagsToShow => until_tags_show(in_sync(group, intent, view), TAGS_SETTLE),
+        Left::Refused(refused) => members_refused(group, refused, view),
+    }
+}
+
+/// Tags that a read may not show as they are: only another full read tells.
+fn until_tags_show(report: Report, time: Duration) -> Report {
+    Report { in_sync: InSync::No, ..report }.then(Next::After(time))
+}
+
+/// The group is disabled on its way to being deleted.
+pub fn disabling(group: Group) -> Report {
+    let text = text::disabling(group.deployment.as_ref());
+    reconciling(Seen::Group(group), Reason::Disabling, text).awaiting(Awaits::DisabledGroup).then(Next::Tenants)
+}
+
+/// The object may go.
+pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> Report {
+    let text = text::released(&view.name, why, &view.claim.owner, enabled);
+    let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
+    let report = reconciling(Seen::Unchanged, reason, text.clone());
+    let report = Report { finalizer: Finalizer::Release, ..report };
+    if enabled == Some(false) && view.wants_traffic {
+        report.warning(reason, "Release", text)
+    } else {
+        report.normal(reason, "Release", text)
+    }
+}
+
+/// A report that more is to come.
+pub fn reconciling(seen: Seen, reason: Reason, text: String) -> Report {
+    Report::new(seen, Standing::Reconciling, reason, text)
+}
+
+fn listed(summary: Summary, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    if view.deleting {
+        return unchanged(view);
+    }
+    let enabled = summary.enabled.or(view.status.enabled);
+    let deployment = summary.deployment.clone().or_else(|| view.deployment());
+    let (standing, reason) = standing_of(deployment.as_ref(), enabled);
+    let endpoint = view.status.routing_endpoint.as_deref();
+    let mut text = text::deployed(endpoint, enabled, deployment.as_ref(), summary.modified);
+    if view.status.ipv6_enabled.is_none() {
+        text += text::IPV6_NOT_STATED;
+    }
+    let ours = view.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+    if let Some(list) = kept_list(intent, summary.anycast_ip_list_id.as_ref(), ours.as_ref()) {
+        text += &text::list_kept(list);
+    }
+    if view.status.carries_owner_tag {
+        text += text::KEPT_OWNER_TAG;
+    }
+    let report = Report::new(Seen::Listed(summary), standing, reason, text);
+    let report = Report { drift: Field::Keep, carries_owner_tag: Field::Keep, in_sync: InSync::AsBefore, ..report };
+    report.awaiting(Awaits::Inventory)
+}
+
+fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
+    match (deployment, enabled) {
+        (Some(Deployment::Pending(_)), _) if bug!(ReadyBeforeRollout) => (Standing::Ready, Reason::Deployed),
+        (Some(Deployment::Pending(_)) | None, _) => (Standing::Reconciling, Reason::Deploying),
+        (Some(Deployment::Deployed), Some(true) | None) => (Standing::Ready, Reason::Deployed),
+        (Some(Deployment::Deployed), Some(false)) => (Standing::Ready, Reason::Disabled),
+    }
+}
+
+fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
+    match block {
+        Block::Suspended => suspended(view),
+        Block::DeletionProtected(protected) => {
+            let (seen, next) = match protected {
+                Protected::NotRead => (Seen::Unchanged, Next::Resync),
+                Protected::Listed(summary) => (Seen::Listed(summary), Next::Resync),
+                Protected::Ours(described) => (Seen::Group(described.group), Next::Resync),
+                Protected::NotOurs => (Seen::Unchanged, Next::Backoff(Backoff::Slow)),
+            };
+            let text = text::deletion_protected(view.wants_traffic);
+            reconciling(seen, Reason::DeletionProtected, text).then(next)
+        }
+        Block::TagsPending(shown_in) => {
+            let next = shown_in.map_or(Next::Backoff(Backoff::Quick), Next::After);
+            reconciling(Seen::Unchanged, Reason::Conflict, text::tags_pending(&view.name)).then(next)
+        }
+        Block::OwnerUnstated(read) if view.was_told_of(&read.group) && !view.owner_unstated_for_long => {
+            Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::Backoff(Backoff::Slow))
+        }
+        Block::OwnerUnstated(_) => {
+            let text = text::owner_unstated(&view.name);
+            reconciling(Seen::Unchanged, Reason::Conflict, text).then(Next::Backoff(Backoff::Slow))
+        }
+        Block::ClaimMayLand(left, elsewhere) => {
+            let (reason, text) = match elsewhere {
+                Some(installation) => (
+                    Reason::AnotherInstallation,
+                    text::elsewhere_until_released(&view.name, &installation, &view.claim.installation),
+                ),
+                None => (Reason::Conflict, text::claim_may_land(&view.name)),
+            };
+            reconciling(Seen::Unchanged, reason, text).then(Next::After(left))
+        }
+        Block::TagsOfAnother => {
+            reconciling(Seen::Nothing, Reason::Conflict, text::tags_of_another(&view.name)).then(Next::Now)
+        }
+        Block::OwnerMayShow(left) => {
+            let text = text::owner_may_show(&view.name, view.settle_window);
+            reconciling(Seen::Unchanged, Reason::Adopting, text).then(Next::After(left))
+        }
+        Block::OwnerTagMissing(read, left) if view.was_told_of(&read.group) => {
+            Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::After(left))
+        }
+        Block::OwnerTagMissing(read, left) => {
+            let text = match view.id() {
+                Some(id) if id == read.group.id => {
+                    text::owner_tag_missing(&view.name, view.deleting, view.settle_window)
+                }
+                Some(_) | None => text::owner_tag_may_show(&view.name, view.settle_window),
+            };
+            let report = reconciling(Seen::Unchanged, Reason::Conflict, text).then(Next::After(left));
+            Report { drift: Field::Keep, ..report }
+        }
+        Block::Flapping(described, changes, pause) => {
+            let text = text::flapping(&view.name, &changes, pause);
+            reconciling(Seen::Group(described.group), Reason::DriftFlapping, text).then(Next::After(pause.left))
+        }
+        Block::InUse(described, tenants) => {
+            let enabled = described.group.config.enabled != Some(false);
+            let text = text::in_use(&view.name, &tenants, enabled);
+            // An empty page with more to follow is of at least one; none at all is what CloudFront calls in use without listing a tenant.
+            let count = tenants.count.max(usize::from(tenants.any()));
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            let blocked_by = Field::Set(Some(BlockedBy { count, tenants: tenants.names }));
+            let report =
+                reconciling(Seen::Group(described.group), Reason::InUse, text).then(Next::Backoff(Backoff::Slow));
+            Report { blocked_by, ..report }
+        }
+    }
+}
+
+/// Conditions keep their values, only the message changes; an object never looked at, or being deleted, says that it waits.
+fn suspended(view: &ObjectView<'_>) -> Report {
+    let text = text::suspended(view.deleting, view.service());
+    if view.deleting || view.status.conditions.is_empty() {
+        return reconciling(Seen::Unchanged, Reason::Suspended, text);
+    }
+    Report { message: text, ..Report::unchanged() }
+}
+
+fn refuse(refusal: &Refusal, view: &ObjectView<'_>) -> Report {
+    let name = &view.name;
+    let (reason, text) = match refusal {
+        Refusal::NotOwned(owner) => (Reason::NotOwned, text::not_owned(name, owner)),
+        Refusal::Elsewhere(installation) => {
+            (Reason::AnotherInstallation, text::elsewhere(name, installation, &view.claim.installation))
+        }
+        Refusal::DefaultGroup => (Reason::DefaultGroup, text::default_group(name)),
+        Refusal::AdoptionRefused(obstacle) => (Reason::AdoptionRefused, text::adoption_refused(name, obstacle)),
+    };
+    Report::new(Seen::Nothing, Standing::Stalled, reason, text).then(Next::Backoff(Backoff::Slow))
+}

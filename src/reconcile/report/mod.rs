@@ -1,0 +1,89 @@
+//! What a reconcile leads to: status, events and the time of the next one. Calls nobody.
+//!
+//! In: how the reconcile [`Ended`]. Out: an [`Outcome`]. First a [`Report`] is made of a finding, an effect or a failure; from that, one file each,
+//! come `status`, `events` and `requeue`.
+
+mod effect;
+mod events;
+mod failure;
+mod finding;
+mod parts;
+mod requeue;
+mod status;
+
+use self::{
+    effect::of_effect,
+    events::{events, new_drift},
+    failure::of_failure,
+    finding::of_finding,
+    requeue::requeue,
+    status::next_status,
+};
+pub use self::{
+    parts::{Field, InSync, Next, Report, Seen},
+    status::with_last_status,
+};
+use super::{
+    Inputs, ObjectView, Outcome,
+    desired::Intent,
+    error::ReconcileError,
+    execute::{Effect, TenantsRead},
+    object_state::ObjectState,
+    plan::{Change, Finding, Left},
+};
+use crate::cloudfront::ApiError;
+
+/// How a reconcile ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing was to be changed. Who uses the group, if an unanswered update of ours may have taken it out of service.
+    Found(Finding, Option<TenantsRead>),
+    /// A change was made, or CloudFront did not take it.
+    Changed(Effect),
+    /// A Create was refused, and the group that exists already calls for this change. It is left to the next reconcile.
+    Discovered(Change),
+    /// A call failed.
+    Failed(ReconcileError),
+}
+
+impl Ended {
+    /// Whether an update was made, and the spec asks for more.
+    #[must_use]
+    pub fn leaves_more_to_do(&self) -> bool {
+        matches!(self, Self::Changed(Effect::Updated(updated)) if updated.update.left != Left::Nothing)
+    }
+
+    /// The error that ended it, if no more is known of it than its class.
+    #[must_use]
+    pub fn unexplained_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Failed(error) => error.unexplained(),
+            Self::Found(..) | Self::Changed(_) | Self::Discovered(_) => None,
+        }
+    }
+}
+
+/// Reports how a reconcile ended.
+pub fn report<C>(
+    ended: Ended,
+    intent: &Intent,
+    view: &ObjectView<'_>,
+    state: &mut ObjectState,
+    inputs: &Inputs<'_, C>,
+) -> Outcome {
+    let report = match ended {
+        Ended::Found(finding, tenants) => {
+            of_finding(finding, intent, view, inputs.list_error).with_tenants_off_air(tenants)
+        }
+        Ended::Changed(effect) => of_effect(effect, intent, view, state),
+        Ended::Discovered(change) => Report::found(change),
+        Ended::Failed(error) => of_failure(error, intent, view, state, inputs),
+    };
+    let requeue = requeue(&report, view, state, inputs);
+    state.reported(&report);
+    let status = next_status(&report, intent, view, inputs);
+    let events = events(&report, &status, intent, view);
+    let drift = new_drift(&report, view);
+    let Report { finalizer, refused_now, error, .. } = report;
+    Outcome { status, finalizer, requeue, events, drift, refused: refused_now, error, withheld: None }
+}

@@ -1,0 +1,247 @@
+//! What a reconcile has to say: the parts from which status, events and the next reconcile are made. Pure data.
+
+use std::time::Duration;
+
+use crate::{
+    api::{BlockedBy, Drift, Member, Reason, RefusedMember, Standing},
+    cloudfront::{ApiError, Group, Summary, Tags},
+    reconcile::{
+        Event, Finalizer, Severity, backoff::Backoff, desired::Intent, execute::TenantsRead, object_state::Awaits,
+        plan::Change, text,
+    },
+};
+
+/// What a reconcile learned of the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing new.
+    Unchanged,
+    /// The group itself.
+    Group(Group),
+    /// Its row in the list.
+    Listed(Summary),
+    /// There is no group that this object may show.
+    Nothing,
+}
+
+/// Whether a part of the status is written anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field<T> {
+    /// As it was.
+    Keep,
+    /// To this.
+    Set(T),
+}
+
+/// Whether the group is known, after this reconcile, to be as this generation of the spec asks for: its tags, too, which no list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InSync {
+    /// As it was.
+    AsBefore,
+    /// A full read or a change of ours says so. Of a group that is only observed: it was read in full.
+    Yes,
+    /// Nothing says so.
+    No,
+}
+
+/// When the next reconcile is due, if nothing happens before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once: there is more to do.
+    Now,
+    /// When the next list has come.
+    WithTheList,
+    /// When the tenants of a group that is being disabled are to be read again.
+    Tenants,
+    /// Soon: what was read is older than what is known.
+    ReadAgain,
+    /// After a growing pause.
+    Backoff(Backoff),
+    /// After this pause.
+    After(Duration),
+    /// With the next resync.
+    Resync,
+}
+
+/// What a reconcile has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What was learned of the group.
+    pub seen: Seen,
+    /// Where the object stands; `None` leaves the conditions as they are.
+    pub standing: Option<(Standing, Reason)>,
+    /// The sentence for people.
+    pub message: String,
+    /// Tags that were sent, or may have been.
+    pub tags: Field<Tags>,
+    /// What CloudFront refused.
+    pub refused: Field<Vec<RefusedMember>>,
+    /// The member that it refused in this reconcile.
+    pub refused_now: Option<Member>,
+    /// The Anycast list that this object attached.
+    pub attached: Field<Option<String>>,
+    /// Whether the group is known to be in sync.
+    pub in_sync: InSync,
+    /// What the object waits for.
+    pub awaits: Field<Awaits>,
+    /// Whether the group carries this object's owner tag.
+    pub carries_owner_tag: Field<bool>,
+    /// Differences in mode Observe.
+    pub drift: Field<Vec<Drift>>,
+    /// What others changed, and this reconcile found out, in mode Manage.
+    pub changed_outside: Vec<Drift>,
+    /// Tenants that block the deletion.
+    pub blocked_by: Field<Option<BlockedBy>>,
+    /// When the next reconcile is due.
+    pub next: Next,
+    /// Whether the finalizer is removed.
+    pub finalizer: Finalizer,
+    /// Events to emit.
+    pub events: Vec<Event>,
+    /// The call that failed, if one did.
+    pub error: Option<ApiError>,
+}
+
+impl Report {
+    /// A report that clears drift and blockers and changes no tags.
+    #[must_use]
+    pub const fn new(seen: Seen, standing: Standing, reason: Reason, message: String) -> Self {
+        Self {
+            seen,
+            standing: Some((standing, reason)),
+            message,
+            tags: Field::Keep,
+            refused: Field::Keep,
+            refused_now: None,
+            attached: Field::Keep,
+            in_sync: InSync::No,
+            awaits: Field::Set(Awaits::Other),
+            carries_owner_tag: Field::Set(false),
+            drift: Field::Set(Vec::new()),
+            changed_outside: Vec::new(),
+            blocked_by: Field::Set(None),
+            next: Next::Resync,
+            finalizer: Finalizer::Keep,
+            events: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Nothing was read and nothing changes.
+    #[must_use]
+    pub const fn unchanged() -> Self {
+        Self {
+            seen: Seen::Unchanged,
+            standing: None,
+            message: String::new(),
+            tags: Field::Keep,
+            refused: Field::Keep,
+            refused_now: None,
+            attached: Field::Keep,
+            in_sync: InSync::AsBefore,
+            awaits: Field::Keep,
+            carries_owner_tag: Field::Keep,
+            drift: Field::Keep,
+            changed_outside: Vec::new(),
+            blocked_by: Field::Keep,
+            next: Next::Resync,
+            finalizer: Finalizer::Keep,
+            events: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The group was found after a refused Create; the next reconcile does what is to be done.
+    #[must_use]
+    pub fn found(next: Change) -> Self {
+        let seen = match next {
+            Change::Update(described, ..) | Change::Tag(described, ..) | Change::Untag(described, ..) => {
+                Seen::Group(described.group)
+            }
+            Change::Create(_)
+            | Change::Adopt(_)
+            | Change::Mark(_)
+            | Change::TakeOver(..)
+            | Change::Disable(_)
+            | Change::Enable(..)
+            | Change::Delete(_)
+            | Change::Disown(_) => Seen::Unchanged,
+        };
+        let text = "A group of this name exists already; it was read and is dealt with at once.".to_owned();
+        Self::new(seen, Standing::Reconciling, Reason::Conflict, text).then(Next::Now)
+    }
+
+    /// The tags of the spec were sent.
+    #[must_use]
+    pub fn with_tags(mut self, intent: &Intent) -> Self {
+        if let Intent::Present(desired) = intent {
+            self.tags = Field::Set(desired.tags.clone());
+        }
+        self
+    }
+
+    /// What the object waits for then.
+    #[must_use]
+    pub fn awaiting(self, awaits: Awaits) -> Self {
+        Self { awaits: Field::Set(awaits), ..self }
+    }
+
+    /// When the next reconcile is due.
+    #[must_use]
+    pub const fn then(mut self, next: Next) -> Self {
+        self.next = next;
+        self
+    }
+
+    /// After this call failed.
+    #[must_use]
+    pub fn failed(mut self, error: ApiError) -> Self {
+        self.error = Some(error);
+        self
+    }
+
+    /// What others changed.
+    #[must_use]
+    pub fn despite(mut self, changes: Vec<Drift>) -> Self {
+        self.changed_outside = changes;
+        self
+    }
+
+    /// Emits an event of what was done.
+    #[must_use]
+    pub fn normal(self, reason: Reason, action: &'static str, note: String) -> Self {
+        self.event(Severity::Normal, reason, action, note)
+    }
+
+    /// Emits a warning of what was found or done.
+    #[must_use]
+    pub fn warning(self, reason: Reason, action: &'static str, note: String) -> Self {
+        self.event(Severity::Warning, reason, action, note)
+    }
+
+    /// Warns of tenants whose group went out of service because the spec says so.
+    #[must_use]
+    pub fn with_tenants_off_air(self, tenants: Option<TenantsRead>) -> Self {
+        let text = match tenants {
+            Some(Ok(tenants)) if tenants.any() => text::off_air(&tenants),
+            Some(Err(error)) => text::perhaps_off_air(&error),
+            Some(Ok(_)) | None => return self,
+        };
+        self.warning(Reason::DisabledWithTenants, "Disable", text)
+    }
+
+    /// Warns if the answer to an update no longer shows elements of the group that were there before.
+    #[must_use]
+    pub fn without(self, read: &Group, action: &'static str, lost: &[String]) -> Self {
+        if lost.is_empty() {
+            self
+        } else {
+            self.warning(Reason::ElementLost, action, text::element_lost(&read.name, lost))
+        }
+    }
+
+    fn event(mut self, severity: Severity, reason: Reason, action: &'static str, note: String) -> Self {
+        self.events.push(Event { severity, reason, action, note });
+        self
+    }
+}

@@ -1,0 +1,51 @@
+//! When the next reconcile is due after a report. Reads the clock, and plans the resync in the object's state.
+
+use std::time::Duration;
+
+use super::{Next, Report, Seen};
+use crate::{
+    api::Standing,
+    reconcile::{
+        Inputs, ObjectView,
+        backoff::{Backoff, jitter},
+        object_state::ObjectState,
+    },
+};
+
+/// While a group is disabled for its deletion, so long at the most a tenant that comes has no traffic before it is noticed.
+const TENANTS_RECHECK: Duration = Duration::from_secs(30);
+
+/// How long until the next reconcile, if nothing happens before.
+pub fn requeue<C>(report: &Report, view: &ObjectView<'_>, state: &mut ObjectState, inputs: &Inputs<'_, C>) -> Duration {
+    let (policy, now) = (inputs.policy, inputs.clock.moment());
+    let was_due = state.resync_due() <= now;
+    let was_read = report.error.is_none() && report.next != Next::ReadAgain;
+    if was_read && (was_due || matches!(report.seen, Seen::Group(_))) {
+        let interval = policy.deep_check_interval;
+        state.resync_at = Some(now + interval.mul_f64(0.9 + 0.2 * jitter(&(&view.uid, now))));
+    }
+    match report.next {
+        Next::Now => Duration::ZERO,
+        Next::After(pause) => pause,
+        Next::ReadAgain => Backoff::Soon.delay(state.rereads, &view.uid),
+        Next::WithTheList => policy.sweep_interval_active,
+        Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
+        // A tenant that comes has no traffic until it is noticed.
+        Next::Backoff(pace) if view.deleting && view.may_be_off_against_the_spec() => {
+            let left = state.usage_unknown_for(now).map(|time| policy.settle_window.saturating_sub(time));
+            let longest = left.filter(|left| !left.is_zero()).map_or(TENANTS_RECHECK, |left| left.min(TENANTS_RECHECK));
+            pace.delay(state.failures, &view.uid).min(longest)
+        }
+        Next::Backoff(_) if report.error.is_some() && bug!(FailureIsFinal) => Duration::MAX,
+        Next::Backoff(pace) => pace.delay(state.failures, &view.uid),
+        Next::Resync => {
+            let due = state.resync_due().since(now).max(Duration::from_secs(1));
+            // Should lists stop coming, nothing would wake this object. With them, such a pass costs no call.
+            let alone = match report.standing {
+                Some((Standing::Reconciling, _)) => policy.sweep_interval_active.saturating_mul(3),
+                _ => policy.sweep_interval.saturating_mul(5),
+            };
+            due.min(alone)
+        }
+    }
+}
