@@ -1,7 +1,7 @@
-//! Deliberate bugs. Each changes one rule of the operator, in the rule's own place (`bug!(Name)`), and the model check has to catch it: tests/model/bugs.rs.
+//! Deliberate bugs. Each breaks one rule of the operator where the rule is implemented (`bug!(Name)`), and the model check must catch it: tests/model/bugs.rs.
 //!
-//! Two locks keep them out of what ships. They are compiled in only with the feature `deliberate-bugs`, which nothing but the model check asks for, and
-//! only with debug assertions, which a release build does not have. Without either, `bug!` is the constant `false`, and nothing else of this is left.
+//! Two locks keep them out of releases. They are compiled in only with the feature `deliberate-bugs`, which only the model check enables, and only with debug
+//! assertions, which a release build does not have. Unless both are on, `bug!` is the constant `false`, and nothing else of this remains.
 
 /// Whether this deliberate bug is switched on in this thread.
 #[cfg(all(feature = "deliberate-bugs", debug_assertions))]
@@ -18,7 +18,7 @@ macro_rules! bug {
     };
 }
 
-// Each lock holds alone: what follows compiles only where `bug!` is a constant.
+// Each lock is enough on its own: the following compiles only if `bug!` is a constant.
 #[cfg(not(debug_assertions))]
 const _: () = assert!(!bug!(EveryOwnerIsUs));
 #[cfg(not(feature = "deliberate-bugs"))]
@@ -34,7 +34,7 @@ mod switch {
     /// A rule that is broken.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum Bug {
-        /// Whatever owner the tag names, the group counts as this object's.
+        /// The group counts as this object's, whatever owner the tag names.
         EveryOwnerIsUs,
         /// The owner tag alone makes a group ours: the identity tag is not compared.
         IdentityIsIgnored,
@@ -44,45 +44,45 @@ mod switch {
         UnmarkedIsOurs,
         /// A group of the installation to take over from is changed before it carries our identity.
         PredecessorIsUs,
-        /// The group that status names is ours, whatever its tags say.
+        /// The group that status names counts as ours, whatever its tags say.
         StatusProvesOwnership,
-        /// The group that the id in status leads to is not asked for its name.
+        /// The name of the group that the id in status leads to is not checked.
         RecordedIdIsBelieved,
-        /// The group that a name leads to may be another one, whose id reads like the name.
+        /// The group that a name leads to may be another one, whose id equals the name.
         NameMayBeAnId,
         /// Mode Observe releases an object at once, although a request of an earlier mode Manage may still take effect.
         ObserveReleasesAtOnce,
-        /// Once this process has written, nothing but that write is known of the group.
+        /// Once this process has written, its write stays the newest information about the group.
         OwnWriteStaysNewest,
-        /// A row of the list that states no deployment status counts as news of it.
+        /// A row of the list without a deployment status counts as information about the roll-out.
         UnstatedRolloutIsAwaited,
-        /// A list proves a group gone although a Create of ours may still land after it.
+        /// A list proves that a group is gone, although a Create of ours may still take effect after it.
         EarlyListIsProof,
-        /// A list proves a group gone once a Create of ours can no longer land, although it may have landed after the list.
+        /// A list proves that a group is gone once no Create of ours can take effect any more, although one may have taken effect after the list.
         WindowEndsByTheClock,
-        /// A deletion ends at a group of others, although our own Create may still land once the name is free.
+        /// A deletion ends at somebody else's group, although our own Create may still take effect once the name is free.
         GroupOfOthersEndsTheWait,
-        /// A deletion goes on although tenants use the group.
+        /// A deletion continues although tenants use the group.
         TenantsAreIgnored,
-        /// The finalizer goes with the first `EntityNotFound`.
+        /// The finalizer is removed at the first `EntityNotFound`.
         ReleasedOnOneNotFound,
-        /// The first `EntityNotFound` takes the group out of status: neither the name nor a list is asked.
+        /// The first `EntityNotFound` removes the group from status: neither its name nor a list is checked.
         OneNotFoundIsGone,
-        /// The first read without an owner tag takes the group out of status.
+        /// The first read without an owner tag removes the group from status.
         OneReadWithoutTagsIsLost,
-        /// A deletion that tenants stop half-way leaves the group off.
+        /// A deletion that tenants block half-way leaves the group off.
         BlockedDeletionLeavesItOff,
         /// Protection that is set half-way through a deletion leaves the group off.
         ProtectionLeavesItOff,
-        /// A group that is to stay is released while it is off for its deletion.
+        /// An object with policy Retain is released while its group is off for the deletion.
         RetainedWhileOff,
-        /// Switching off waits for the pause after changes of others.
+        /// Disabling waits for the drift backoff.
         SwitchingOffIsPaused,
-        /// An update settles the generation, although tags are left to be set.
+        /// An update settles the generation, although tags are still to be set.
         SettledWithoutTags,
-        /// A detaching that CloudFront accepts and does not do is asked for again and again.
+        /// A detachment that CloudFront accepts but does not carry out is requested again and again.
         IgnoredDetachIsRepeated,
-        /// The account's default group is one like the others.
+        /// The account's default group is managed like any other.
         DefaultGroupIsManaged,
         /// The object's policy is enough for an adoption; the administrator is not asked.
         AdministratorIsNotAsked,
@@ -96,71 +96,71 @@ mod switch {
         RetentionIsIgnored,
         /// Mode Observe writes.
         ObserveManages,
-        /// The finalizer goes as soon as CloudFront answers the Delete.
+        /// The finalizer is removed as soon as CloudFront answers the Delete.
         ReleasedAfterTheDelete,
-        /// A Create without an answer counts as one that was never sent.
+        /// An unanswered Create counts as one that was never sent.
         DoubtfulCreateIsForgotten,
         /// An update that CloudFront refuses because its version is outdated counts as done.
         OutdatedUpdateIsDone,
         /// The Anycast list that an update attached is not put on record.
         AttachedListIsForgotten,
-        /// Each update carries all that the spec says.
+        /// Each update carries the whole spec.
         UpdateCarriesEverything,
         /// As long as one member is refused, no other is updated.
         RefusedMemberHoldsUpOthers,
         /// Of several members that differ, one is updated at a time.
         EachMemberAlone,
-        /// What was sent has landed or is lost as soon as it was answered or given up.
+        /// A request counts as settled as soon as it was answered or abandoned, without a consistency window.
         SettleWindowIsSkipped,
-        /// A new process takes it that no earlier one has a request under way.
+        /// A new process assumes that no earlier one has a request in flight.
         EarlierProcessIsForgotten,
-        /// If-Match comes from status.
+        /// `If-Match` is taken from status.
         EtagFromStatus,
-        /// Who asks for a reconcile has been answered.
+        /// A requested reconcile counts as handled.
         RequestIsTakenForHandled,
-        /// What was seen of an earlier group of the name is believed of this one.
+        /// What was observed of an earlier group of the same name counts for this one.
         UnownedWhicheverGroup,
-        /// Whatever list is attached was attached by this object.
+        /// Any attached list counts as attached by this object.
         EveryListIsOurs,
         /// No group is ever due for a full read.
         ResyncIsNeverDue,
-        /// A deployment status that an answer leaves out is taken for a roll-out.
+        /// A deployment status that an answer omits counts as a roll-out in progress.
         AbsentStatusIsInProgress,
-        /// Tags that were found as the spec asks for them count as sent.
+        /// Tags that were found as the spec asks for count as sent by us.
         FoundTagsAreOurs,
-        /// A group that is as the spec says is Ready before it is rolled out.
+        /// A group that matches the spec is Ready before it is rolled out.
         ReadyBeforeRollout,
-        /// What tags were sent is not put on record.
+        /// The tags that were sent are not put on record.
         SentTagsAreForgotten,
-        /// Tags are removed by their key, whoever has given them another value since.
+        /// Tags are removed by key, even if somebody else has changed their value since.
         TagsOfAnyValueAreOurs,
-        /// A message tells the time.
+        /// A message contains the time.
         MessageTellsTheTime,
         /// A failed reconcile is not repeated.
         FailureIsFinal,
-        /// A condition that stays as it is counts as a transition.
+        /// An unchanged condition counts as a transition.
         EachWriteIsATransition,
-        /// An event of the object is evidence enough for every change.
+        /// A recent event of the object is enough evidence for every change.
         EventsAreEvidence,
-        /// What is left to do is done in the same reconcile.
+        /// A reconcile that leaves something to do makes a second change.
         TwoMutationsInAPass,
-        /// A taken name is given up on.
+        /// A name that is taken is never retried.
         NameTakenIsTerminal,
-        /// CloudFront being down needs a person.
+        /// An outage of CloudFront counts as something that a person has to fix.
         OutageIsStalled,
-        /// Tags of a call without an answer are not put on record.
+        /// Tags of an unanswered call are not put on record.
         DoubtfulTagsAreForgotten,
-        /// An answer to a change that cannot be read counts as a refusal: tags that were sent are not put on record.
+        /// An unreadable answer to a change counts as a refusal: tags that were sent are not put on record.
         UnreadableAnswerIsARefusal,
-        /// A group that CloudFront calls in use is free as long as no tenant is listed.
+        /// A group that CloudFront calls in use counts as unused as long as no tenant is listed.
         UnlistedUseIsIgnored,
-        /// The status that the API server has is believed, whatever this process concluded last.
+        /// The stored status is believed, whatever this process concluded last.
         StoredStatusIsBelieved,
-        /// A reconcile is not repeated, whatever came of it.
+        /// A reconcile is never repeated, whatever its result.
         RequeueIsDropped,
-        /// What a list shows leads to no reconcile.
+        /// An inventory triggers no reconcile.
         ListWakesNobody,
-        /// What people ask for leads to no reconcile.
+        /// Edits and requested reconciles trigger no reconcile.
         EditIsNotHeard,
     }
 
@@ -175,7 +175,7 @@ mod switch {
         ON.get() == Some(bug)
     }
 
-    /// A bug is switched on in this thread for as long as this lives.
+    /// Keeps a bug switched on in this thread for as long as it lives.
     #[must_use]
     pub struct Switched {
         before: Option<Bug>,

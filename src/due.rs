@@ -1,5 +1,5 @@
-//! When an object is due to be reconciled, apart from what a list shows ([`is_out_of_date`](crate::sweep::is_out_of_date)): after its last reconcile, and
-//! because of what people ask of it. Pure.
+//! When an object is due to be reconciled, apart from what the inventory shows ([`is_out_of_date`](crate::sweep::is_out_of_date)): after its last reconcile,
+//! and because of what people change or request. Pure.
 
 use std::{
     collections::BTreeSet,
@@ -14,26 +14,26 @@ use crate::{
     reconcile::Outcome,
 };
 
-/// Between two passes that follow at once; keeps a defect from becoming a busy loop.
+/// Minimum pause between two reconciles of an object; keeps a defect from becoming a busy loop.
 pub const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// When the next reconcile is due after this outcome. There always is one, unless a deliberate bug drops it.
+/// Time until the next reconcile after this outcome. There always is one, unless a deliberate bug drops it.
 #[must_use]
 pub fn after(outcome: &Outcome) -> Option<Duration> {
     (!bug!(RequeueIsDropped)).then(|| outcome.requeue.max(LEAST_PAUSE))
 }
 
-/// What an object says that may call for a reconcile at once.
+/// The parts of an object whose change may require an immediate reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Generation, deletion and requested reconcile, as a hash.
+    /// A hash of generation, deletion and requested reconcile.
     intent: u64,
-    /// The finalizers in our name.
+    /// The finalizers in our API group.
     finalizers: BTreeSet<String>,
 }
 
 impl Asked {
-    /// What this version of an object says.
+    /// Those parts of this version of an object.
     #[must_use]
     pub fn by(object: &ConnectionGroup) -> Self {
         let mut hasher = DefaultHasher::new();
@@ -44,8 +44,8 @@ impl Asked {
         Self { intent: hasher.finish(), finalizers }
     }
 
-    /// Whether that calls for a reconcile, after what the object said before, if it was heard of at all. Our own writes of status and of our finalizer do
-    /// not; a finalizer in our name that somebody took off does.
+    /// Whether this requires a reconcile, compared with the version before, if there was one. Our own writes of status and of our finalizer do not; the
+    /// removal of a finalizer in our API group by somebody else does.
     #[must_use]
     pub fn calls_for_a_reconcile(&self, before: Option<&Self>) -> bool {
         before.is_none_or(|before| {

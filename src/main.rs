@@ -1,4 +1,4 @@
-//! Arguments, telemetry, run; nothing else.
+//! The entry point: parses arguments, sets up telemetry and runs the operator.
 
 use std::process::ExitCode;
 
@@ -37,7 +37,7 @@ fn print_crd() -> ExitCode {
 
 #[tokio::main]
 async fn start(args: RunArgs) -> ExitCode {
-    // Several crates use rustls; with a provider chosen here, none has to guess (it would panic). It fails only where one is chosen already.
+    // Several crates use rustls, which panics if it has to guess a provider. Installing one fails only if one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let telemetry = match telemetry::init(&args) {
         Ok(telemetry) => telemetry,

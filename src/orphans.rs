@@ -1,8 +1,9 @@
-//! Groups that carry our owner tag although the object that it names does not name them: reported, never deleted. Talks to CloudFront through the port, and only reads.
+//! Groups that carry our owner tag although the object in the tag does not exist or names another group: reported, never deleted. Talks to CloudFront through
+//! the port, and only reads.
 //!
-//! In: a complete list, and the objects as the cache has them. Out: the orphans that are known. The list has no tags, so those of a group that no
-//! object has on record as its own are read a few with each sweep, and again now and then, as a tag may come or go late. Where they are ours, a second look comes before
-//! that is told.
+//! In: a complete inventory, and the objects from the cache. Out: the known orphans. The inventory has no tags, so the tags of groups that no object has
+//! recorded as its own are read separately: a few with each inventory, and again every hour, because a tag may be added or removed late. If the tag is ours,
+//! it is read a second time before the group is reported.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,16 +22,16 @@ use crate::{
     },
 };
 
-/// A group with our owner tag that is nobody's to manage.
+/// A group with our owner tag that no object manages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     /// Its owner tag.
     pub owner: OwnerTag,
-    /// What became of the object that the tag names.
+    /// What happened to the object that the tag names.
     pub object: Object,
 }
 
-/// What became of the object that an orphan's owner tag names.
+/// What happened to the object that an orphan's owner tag names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
     /// It does not exist.
@@ -42,10 +43,10 @@ pub enum Object {
 /// The namespaces whose objects are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Namespaces {
-    /// All of the cluster.
+    /// All namespaces of the cluster.
     #[default]
     All,
-    /// These. Of objects elsewhere nothing can be said: those namespaces are not watched, or cannot be read now.
+    /// Only these. Nothing is known about objects elsewhere: those namespaces are not watched, or cannot be read now.
     Only(BTreeSet<String>),
 }
 
@@ -57,26 +58,26 @@ impl Namespaces {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[must_use]
     pub fn are_none(&self) -> bool {
         matches!(self, Self::Only(names) if names.is_empty())
     }
 }
 
-/// What the objects of the cluster say of groups.
+/// What the objects of the cluster say about groups.
 #[derive(Debug, Default)]
 pub struct Objects {
-    /// Where an object that is not known does not exist.
+    /// The namespaces in which an object that is not known does not exist.
     known_in: Namespaces,
-    /// By namespace and name, the group that each names; nothing of one that exists and cannot be read.
+    /// By namespace and name, the group that each object names; `None` for an object that exists but cannot be read.
     named: BTreeMap<(String, String), Option<GroupName>>,
-    /// Groups that an object has on record as the one that it manages: their tags are read by its own reconciles.
+    /// Groups that an object has recorded as the one that it manages: its own reconciles read their tags.
     managed: BTreeSet<(GroupName, GroupId)>,
 }
 
 impl Objects {
-    /// What these objects say, and that those exist. In the namespaces `known_in` there are no others.
+    /// From the readable objects, and the names of the unreadable ones. There are no others in the namespaces `known_in`.
     pub fn of<'a>(
         known_in: Namespaces,
         readable: impl IntoIterator<Item = &'a ConnectionGroup>,
@@ -104,7 +105,7 @@ impl Objects {
         owner.object().is_none_or(|(namespace, _)| self.known_in.include(namespace))
     }
 
-    /// The orphan that a group with this owner tag is, if it is one. An object that cannot be read may name anything, so its group is none.
+    /// The orphan, if a group with this owner tag is one. An object that cannot be read may name any group, so a group with its tag is not an orphan.
     fn orphan(&self, group: &GroupName, owner: &OwnerTag) -> Option<Orphan> {
         let (namespace, name) = owner.object().filter(|(namespace, _)| self.known_in.include(namespace))?;
         let object = match self.named.get(&(namespace.to_owned(), name.to_owned())) {
@@ -116,42 +117,42 @@ impl Objects {
     }
 }
 
-/// What was found out about groups that no object manages.
+/// What is known about the tags of groups that no object manages.
 #[derive(Debug, Default)]
 pub struct Orphans {
     read: BTreeMap<GroupId, Read>,
 }
 
-/// What the last look at a group's tags told.
+/// What the last read of a group's tags showed.
 #[derive(Debug, Default)]
 struct Read {
-    /// Our owner tag, if it carries one.
+    /// Our owner tag, if the group carries one.
     owner: Option<OwnerTag>,
-    /// Whether a second look showed the same tag.
+    /// Whether a second read showed the same tag.
     confirmed: bool,
-    /// When to look again.
+    /// When to read again.
     again_at: Moment,
 }
 
-/// Whose orphans are looked for.
+/// Which groups count as orphans of this installation.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// The owner id of this installation.
     pub owner_id: String,
     /// Its identity, and that of the installation whose groups it takes over.
     pub installations: Vec<Installation>,
-    /// How long a change of tags may take to be seen: a group that was just let go may still show our tag.
+    /// The consistency window, in which a change of tags may not be visible yet: a group that was just released may still show our tag.
     pub settle_window: Duration,
 }
 
-/// Tags may be put on and taken off, and rights may come; nobody asks for that with each sweep.
+/// How often tags are read again: they may be added or removed, and permissions may be granted, but nobody needs to know that with each inventory.
 const NOW_AND_THEN: Duration = Duration::from_hours(1);
 
-/// Reads per sweep, so that the next sweep is not held up.
+/// Tag reads per inventory; a larger number would delay the search in the next inventory.
 const READS_AT_ONCE: usize = 5;
 
 impl Orphans {
-    /// Looks for orphans in a list. The answer holds all that are known, by id.
+    /// Searches an inventory for orphans. Returns all that are known, by id.
     pub async fn look<C: CloudFront>(
         &mut self,
         list: &Snapshot,
@@ -166,19 +167,19 @@ impl Orphans {
         let now = clock.moment();
         let claimed = objects.named.values().flatten().collect::<BTreeSet<_>>();
         let is_young = |group: &Summary| group.modified.is_some_and(|at| is_young(at, clock.wall()));
-        // A group that was just made for an object may not be on record yet.
+        // A group that was just created for an object may not be recorded in its status yet.
         let is_due = |group: &&&Summary| {
             let is_read = self.read.get(&group.id).is_none_or(|read| read.again_at <= now);
             is_read && !(claimed.contains(&group.name) && is_young(group))
         };
         let mut due = unmanaged.iter().filter(is_due).copied().collect::<Vec<_>>();
-        // However many there are, each has its turn: what has been due for the longest time comes first.
+        // The group that has been due longest comes first, so that each gets its turn, however many there are.
         due.sort_by_key(|group| self.read.get(&group.id).map(|read| read.again_at));
         for group in due.into_iter().take(READS_AT_ONCE) {
             self.read.entry(group.id.clone()).or_default().again_at = now;
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
             if owner.as_ref().is_some_and(|owner| !objects.are_known_where(owner)) {
-                // The namespace may be readable again soon, so what is known of the group stays.
+                // The namespace may be readable again soon, so what is known about the group is kept.
                 self.read.entry(group.id.clone()).or_default().again_at = now + scope.settle_window.saturating_mul(5);
                 continue;
             }
@@ -195,7 +196,7 @@ impl Orphans {
         orphans.collect()
     }
 
-    /// Our owner tag among the group's tags, if it is there; nothing, if they cannot be read: then what is known of the group stays.
+    /// Our owner tag among the group's tags, if it is there; the outer `None` if they cannot be read: then what is known about the group is kept.
     async fn tags_of<C: CloudFront>(
         &mut self,
         group: &Summary,
@@ -207,7 +208,7 @@ impl Orphans {
             Ok(tags) => Some(tags.and_then(|tags| scope.owner_in(&tags))),
             Err(error) => {
                 log(&error);
-                // With rights that hang on the owner tag, the groups of others cannot be read, and need not be.
+                // If the IAM permissions depend on the owner tag, the groups of others cannot be read, and need not be.
                 let refused = error.class == ErrorClass::AccessDenied;
                 let pause = if refused { NOW_AND_THEN } else { scope.settle_window };
                 self.read.entry(group.id.clone()).or_default().again_at = now + pause;
@@ -233,7 +234,7 @@ fn log(error: &ApiError) {
 }
 
 impl Scope {
-    /// The owner tag, if it is one of ours: of this installation, or of a version that left no identity.
+    /// The owner tag, if it is one of ours: written by one of `installations`, or by a version that wrote no identity.
     fn owner_in(&self, tags: &Tags) -> Option<OwnerTag> {
         let is_ours = Installation::in_tags(tags).is_none_or(|identity| self.installations.contains(&identity));
         let has_our_id = |owner: &OwnerTag| owner.as_str().split('/').next() == Some(self.owner_id.as_str());

@@ -1,7 +1,7 @@
-//! The sweep: one List of the whole account instead of a poll for each object. Talks to CloudFront through the port.
+//! The inventory: one List of the whole account instead of a poll for each object. Talks to CloudFront through the port.
 //!
-//! In: a port for each list, once its turn has come, and the objects as the cache has them. Out: the newest complete [`Snapshot`] for every pass to
-//! settle from, and a wake-up for each object that it shows to be out of date. A failed or partial list wakes nobody and replaces nothing.
+//! In: a port for each List, once its turn in the call queue has come, and the objects from the cache. Out: the newest complete [`Snapshot`], which all
+//! reconciles use, and a wake-up for each object that it shows to be out of date. A failed or partial List wakes no object and replaces nothing.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
@@ -18,35 +18,35 @@ use crate::{
     telemetry::tell_trace_id,
 };
 
-/// What the last sweeps brought.
+/// What the last inventories showed.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
-    /// The newest complete list.
+    /// The newest complete inventory.
     pub snapshot: Option<Arc<Snapshot>>,
-    /// Why the very last list failed, if it did.
+    /// Why the last List failed, if it did.
     pub trouble: Option<ApiError>,
     /// Groups with our owner tag that no object manages.
     pub orphans: Arc<BTreeMap<GroupId, Orphan>>,
 }
 
-/// The objects that sweeps are for.
+/// The objects that the inventory is compared with.
 pub trait Objects: Send + Sync {
-    /// All objects, as the cache has them.
+    /// All objects in the cache.
     fn all(&self) -> Vec<Arc<ConnectionGroup>>;
-    /// Namespace and name of those that exist and cannot be read.
+    /// Namespace and name of the objects that exist but do not decode.
     fn unreadable(&self) -> Vec<(String, String)>;
-    /// The namespaces whose objects can be read now: `all` has every object of them.
+    /// The namespaces whose objects can be read now: `all` has every object in them.
     fn known_in(&self) -> Namespaces;
     /// What an object waits for; unknown while it is being reconciled.
     fn awaits(&self, object: &ConnectionGroup) -> Awaits;
-    /// Asks for a reconcile of an object.
+    /// Requests a reconcile of an object.
     fn wake(&self, object: ObjectRef<ConnectionGroup>);
 }
 
-/// Sweeps until dropped. `lists` hears of every sweep, the first one at once.
+/// Takes the inventory repeatedly until dropped, the first time immediately, and publishes each result in `lists`.
 ///
-/// `for_one_list` returns when a list may begin; a list is as old as its first page, not as the wait before it. Tags of groups that no object names
-/// are read through `port` beside the lists, which wait for none of those reads.
+/// `for_one_list` returns when a List may begin, so that the age of an inventory counts from its first page and does not include the wait before it. Tags of
+/// groups that no object manages are read through `port` concurrently; the inventory does not wait for those reads.
 pub async fn run<C: CloudFront, D: CloudFront, F: Future<Output = D>>(
     for_one_list: impl Fn() -> F,
     port: C,
@@ -85,7 +85,7 @@ async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
     }
 }
 
-/// Looks through each new list.
+/// Searches each new inventory for orphans.
 async fn look_for_orphans<C: CloudFront>(
     port: &C,
     scope: &Scope,
@@ -97,7 +97,7 @@ async fn look_for_orphans<C: CloudFront>(
     let mut news = lists.subscribe();
     let mut looked_through = None::<Arc<Snapshot>>;
     loop {
-        // Before the objects are looked up: a namespace that becomes readable in between would seem to have none.
+        // Read before the objects: a namespace that became readable in between would seem to have none.
         let known_in = objects.known_in();
         let list = news.borrow_and_update().snapshot.clone().filter(|_| !known_in.are_none());
         let is_new = |list: &Arc<Snapshot>| looked_through.as_ref().is_none_or(|before| !Arc::ptr_eq(before, list));
@@ -122,13 +122,13 @@ async fn look_for_orphans<C: CloudFront>(
     }
 }
 
-/// The rest between two lists.
+/// The pause between two inventories.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rest(Duration);
 
 impl Rest {
-    /// How long to sleep before this is asked again; `None` once the next list is due: after the long interval, or after the short one where a list is
-    /// wanted sooner.
+    /// How long to sleep before the next call of this function; `None` once the next inventory is due: after `--sweep-interval`, or after
+    /// `--sweep-interval-active` if it is wanted sooner.
     pub fn next(&mut self, policy: &Policy, is_hurried: impl FnOnce() -> bool) -> Option<Duration> {
         let Self(rested) = self;
         if *rested >= policy.sweep_interval || (*rested >= policy.sweep_interval_active && is_hurried()) {
@@ -140,7 +140,7 @@ impl Rest {
     }
 }
 
-/// Whether the next list is wanted soon: something is under way for one of these objects, or the last list failed.
+/// Whether the next inventory is wanted soon: something is in progress for one of these objects, or the last List failed.
 #[must_use]
 pub fn is_hurried<'a>(trouble: Option<&ApiError>, objects: impl IntoIterator<Item = &'a ConnectionGroup>) -> bool {
     waits_for_a_list(trouble) || objects.into_iter().any(is_under_way)
@@ -170,12 +170,12 @@ async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects
     }
 }
 
-/// Whether the last list failed in a way that may be over soon; missing rights are not.
+/// Whether the last List failed in a way that may be over soon; missing permissions are not.
 fn waits_for_a_list(trouble: Option<&ApiError>) -> bool {
     trouble.is_some_and(|error| error.class != ErrorClass::AccessDenied)
 }
 
-/// Whether CloudFront is rolling something out for an object, or it is being deleted; a suspended one waits for neither.
+/// Whether CloudFront is deploying a change for an object, or the object is being deleted; a suspended object waits for neither.
 fn is_under_way(object: &ConnectionGroup) -> bool {
     let deploying = object.status.as_ref().is_some_and(|status| {
         status.status.as_deref().is_some_and(|status| Deployment::parse(status) != Deployment::Deployed)
@@ -183,9 +183,9 @@ fn is_under_way(object: &ConnectionGroup) -> bool {
     !object.spec.suspend && (object.metadata.deletion_timestamp.is_some() || deploying)
 }
 
-/// Whether a new list shows an object's status to be out of date, so that a pass is worth its while.
+/// Whether a new inventory shows that an object's status is out of date, so that a reconcile is needed.
 ///
-/// An object that waits for something else (a quota, a tenant, an owner) is woken only by a change of its group, so that its backoff holds.
+/// An object that waits for something else (a quota, a tenant, an owner) is woken only by a change of its group, so that its backoff is kept.
 #[must_use]
 pub fn is_out_of_date(
     object: &ConnectionGroup,
@@ -210,7 +210,7 @@ pub fn is_out_of_date(
                     != group.anycast_ip_list_id.as_ref().map(super::cloudfront::AnycastIpListId::as_str)
         }
     };
-    // Whoever wrote it, a status that shows the object as Ready must not stay if the list shows otherwise.
+    // A status that shows the object as Ready must not stay if the inventory shows otherwise, whoever wrote that status.
     let rests = awaits.the_inventory() || is_true(&status.conditions, "Ready");
     if rests { differs } else { previous.and_then(|list| list.groups.get(&name)) != now }
 }

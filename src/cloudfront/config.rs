@@ -1,8 +1,8 @@
-//! The configuration of a group: as it is wanted, and as answers show it and updates send it. Pure.
+//! The configuration of a group: as a spec wants it, and as answers show it and updates send it. Pure.
 
 use super::AnycastIpListId;
 
-/// A whole configuration, as a spec asks for it and Create sends it.
+/// A complete configuration, as a spec asks for it and Create sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Whether the group serves traffic.
@@ -15,8 +15,8 @@ pub struct Config {
 
 /// The members that `UpdateConnectionGroup` can change, as an answer shows them or an update sends them.
 ///
-/// Every member of an answer is optional in the API's model. A switch that is `None` was not stated by the answer, or is left out of the update: it is
-/// never a value. A list is left out of an answer where none is attached.
+/// Every member of an answer is optional in the API's model. A switch that is `None` was not stated by the answer, or is left out of the update: it is never
+/// a value. An answer leaves the list out if none is attached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Members {
     /// Whether the group serves traffic.
@@ -33,7 +33,7 @@ impl From<Config> for Members {
     }
 }
 
-/// Everything was stated, and is so.
+/// Equal if every switch was stated and all values are the same.
 impl PartialEq<Config> for Members {
     fn eq(&self, config: &Config) -> bool {
         let Config { enabled, ipv6_enabled, anycast_ip_list_id } = config;
@@ -43,7 +43,7 @@ impl PartialEq<Config> for Members {
     }
 }
 
-/// The value of `AnycastIpListId` in an update of a group as it was just read: `None` leaves it out, empty text detaches.
+/// The value of `AnycastIpListId` in an update of a group as it was just read: `None` leaves it out, an empty string detaches the list.
 #[must_use]
 pub fn list_element(read: &Members, wanted: &Members) -> Option<String> {
     match (&read.anycast_ip_list_id, &wanted.anycast_ip_list_id) {

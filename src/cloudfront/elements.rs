@@ -1,7 +1,7 @@
 //! Elements of a group that this operator does not manage, as CloudFront sent them. Pure data.
 //!
-//! Some of them `UpdateConnectionGroup` takes: those are carried along in every update, so that it does not matter whether CloudFront keeps what an
-//! update leaves out. The others are newer than this version: nothing is decided by them, but it is noticed when one goes missing.
+//! `UpdateConnectionGroup` takes some of them: those are carried along in every update, so that it does not matter whether CloudFront keeps what an update
+//! leaves out. The others are newer than this version: no decision depends on them, but the operator notices when one goes missing.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,12 @@ const READ: [&str; 12] = [
 /// What `UpdateConnectionGroup` takes besides the members that this operator manages.
 const CARRIED: [&str; 1] = ["ViewerFallback"];
 
-/// The elements, each whole as XML, by name.
+/// The elements by name, each as complete XML.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Elements(BTreeMap<String, String>);
 
 impl Elements {
-    /// Those children of a `ConnectionGroup` that the operator does not read: name, and the whole element as XML.
+    /// The children of a `ConnectionGroup` that the operator does not read: the name, and the complete element as XML.
     pub fn of_children<'a>(children: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut elements = BTreeMap::<String, String>::new();
         for (name, xml) in children {
@@ -40,7 +40,7 @@ impl Elements {
         Self(elements)
     }
 
-    /// What an update carries along, name and XML. An element without any text sets nothing, so it is left out: CloudFront may refuse it.
+    /// What an update carries along: name and XML. An element without any text sets nothing, so it is left out: CloudFront may refuse it.
     pub fn carried(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
@@ -53,7 +53,7 @@ impl Elements {
         self.0.keys().map(String::as_str).filter(|name| !CARRIED.contains(name))
     }
 
-    /// The names of elements with a text that are no longer there.
+    /// The names of elements with text that are no longer there.
     pub fn lost<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = &'a str> {
         let present = |name: &str| now.0.get(name).is_some_and(|xml| has_text(xml));
         self.0.iter().filter(move |(name, xml)| has_text(xml) && !present(name)).map(|(name, _)| name.as_str())

@@ -1,7 +1,7 @@
-//! What can go wrong with a call to CloudFront. Every error code of the API is named here once, and nowhere else. Pure.
+//! What can go wrong with a call to CloudFront. Every error code of the API is named once here, and nowhere else. Pure.
 //!
-//! In: the operation, the HTTP status, the code and the message. Out: an [`ApiError`] whose [`ErrorClass`] decides all that follows.
-//! Source of the codes: docs/cloudfront-api.md, Errors. The codes for throttling and for credentials are not in AWS's API model.
+//! In: the operation, the HTTP status, the code and the message. Out: an [`ApiError`] whose [`ErrorClass`] decides everything that follows. Source of the
+//! codes: docs/cloudfront-api.md, Errors. The codes for throttling and for credentials are not in AWS's API model.
 
 use std::fmt;
 
@@ -72,7 +72,7 @@ impl Operation {
         }
     }
 
-    /// Whether CloudFront says more than that it was done.
+    /// Whether the answer to a successful call has a document.
     #[must_use]
     pub const fn is_answered_with_a_document(self) -> bool {
         match self {
@@ -110,15 +110,15 @@ macro_rules! classes {
 }
 
 classes! {
-    /// What kind of trouble it is. One variant for each way of reacting.
+    /// The class of an error. One variant for each kind of reaction.
     pub enum ErrorClass {
         /// Too many calls of this operation; the call queue slows it down.
         Throttled,
         /// CloudFront failed on its side.
         ServiceUnavailable,
-        /// No answer within the call time-out.
+        /// No answer within the call timeout.
         TimedOut,
-        /// No connection, or it broke before an answer came.
+        /// No connection, or it broke before an answer arrived.
         Unreachable,
         /// Credentials are missing, expired or not accepted.
         Credentials,
@@ -134,25 +134,25 @@ classes! {
         InvalidArgument,
         /// The version in If-Match is not the current one.
         StaleEtag,
-        /// The group is in use, which forbids this update.
+        /// The group is in use, which prevents this update.
         InUse,
         /// The group must be disabled before it is deleted.
         NotDisabled,
-        /// Tenants use the group, which forbids its deletion.
+        /// Tenants use the group, which prevents its deletion.
         HasTenants,
-        /// An answer that cannot be read, or a code that is not known.
+        /// An answer that cannot be read, or an unknown code.
         Unexpected,
     }
 }
 
 impl ErrorClass {
-    /// Whether the call may have had its effect all the same.
+    /// Whether the call may have taken effect in spite of the error.
     #[must_use]
     pub const fn leaves_doubt(self) -> bool {
         matches!(self, Self::TimedOut | Self::Unreachable | Self::ServiceUnavailable | Self::Unexpected)
     }
 
-    /// Whether it says nothing about the group or the request, and passes by itself. Nor does an answer that cannot be read.
+    /// Whether the error is transient and says nothing about the group or the request. An answer that cannot be read says nothing either.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(
@@ -163,9 +163,9 @@ impl ErrorClass {
 
     /// The class of an answered error.
     ///
-    /// The code decides. Where there is none, or an unknown one, a proxy may have answered in CloudFront's place, so the HTTP status decides only
-    /// where it leads to no more than another read or another try: 412 is only ever sent because of `If-Match`. A bare 404 does not say that a group is gone, a
-    /// bare 403 not that IAM refused, and a bare 409 not what is in the way.
+    /// The code decides. If there is none, or an unknown one, a proxy may have answered in CloudFront's place, so the HTTP status decides only where it leads
+    /// to no more than another read or a retry: 412 is only ever sent because of `If-Match`. A bare 404 does not prove that a group is gone, a bare 403 does
+    /// not prove that IAM refused, and a bare 409 does not say what is in the way.
     #[must_use]
     pub fn of(status: u16, code: Option<&str>) -> Self {
         match code {
@@ -216,17 +216,17 @@ impl ErrorClass {
 pub struct ApiError {
     /// The call.
     pub operation: Operation,
-    /// What kind of trouble.
+    /// The class of the error.
     pub class: ErrorClass,
-    /// CloudFront's error code, where it answered with one.
+    /// CloudFront's error code, if it answered with one.
     pub code: Option<String>,
-    /// CloudFront's words or the transport's, at most [`MESSAGE_LIMIT`] characters.
+    /// The message of CloudFront or of the transport, at most [`MESSAGE_LIMIT`] characters.
     pub message: String,
-    /// AWS request id, where there was an answer.
+    /// AWS request id, if there was an answer.
     pub request_id: Option<String>,
 }
 
-/// Longest text of an error that is passed on, in characters; CloudFront or a proxy may say anything.
+/// Maximum length of an error text that is passed on, in characters; CloudFront or a proxy may send anything.
 pub const MESSAGE_LIMIT: usize = 400;
 
 impl ApiError {
@@ -253,7 +253,7 @@ impl ApiError {
     }
 }
 
-/// The text on one line of at most that many characters: CloudFront, or who answers in its place, may say anything.
+/// The text on one line of at most `limit` characters: CloudFront, or a proxy in its place, may send anything.
 #[must_use]
 pub fn one_line(text: &str, limit: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,11 +1,11 @@
-//! Whether calls may be made. In: how long this process has the right to act, and that it is to end. Out: an answer just before each call is sent, and
-//! again before its answer is used. Tells the time; talks to nobody.
+//! Fencing: whether calls may be made. In: how long this process has the right to act, and whether it is shutting down. Out: a decision just before each call
+//! is sent, and again before its answer is used. Reads the clock; does no I/O.
 //!
 //! Two rules:
-//! - A leader that stood still (a frozen process, an API server that did not answer) must not go on as if no time had passed: another process may lead by
-//!   then. So the right to act ends by itself.
-//! - Once the process is draining, no change is begun. A reconcile that has already sent a change may still read what it needs to report it; any other
-//!   begins no call at all.
+//! - A leader that made no progress (a frozen process, an API server that did not answer) must not continue as if no time had passed: another process may be
+//!   the leader by then. So the right to act expires by itself.
+//! - Once the process is draining, no change is started. A reconcile that has already sent a change may still read what it needs to report it; any other
+//!   starts no call at all.
 
 use std::{
     collections::BTreeMap,
@@ -42,7 +42,7 @@ pub enum Refused {
     /// Another process may act now.
     #[error("not sent: this process does not hold the right to act")]
     NotLeading,
-    /// The process is to end.
+    /// The process is shutting down.
     #[error("not sent: this process is shutting down")]
     Draining,
 }
@@ -100,38 +100,38 @@ impl Default for Fence {
 }
 
 impl Fence {
-    /// For a process that shares its work with no other.
+    /// Grants the right to act without an end, to a process without leader election.
     pub fn open(&self) {
         self.grant(Right::Always);
     }
 
-    /// For a leader, until then.
+    /// Grants the right to act until then, to a leader.
     pub fn extend(&self, until: Instant) {
         self.grant(Right::Until(until));
     }
 
-    /// For good, or until it is opened or extended anew.
+    /// Withdraws the right to act, until it is granted again.
     pub fn close(&self) {
         self.grant(Right::None);
     }
 
-    /// From now on no change is begun.
+    /// From now on no change is started.
     pub fn drain(&self) {
         self.state.send_modify(|state| state.phase = Phase::Draining);
     }
 
-    /// Whether no change may be begun any more, because the process is to end.
+    /// Whether the process is draining, so that no change may be started.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.state.borrow().phase == Phase::Draining
     }
 
-    /// Waits until no change may be begun any more.
+    /// Waits until the process is draining, so that no change may be started.
     pub async fn draining(&self) {
         self.until(|state| state.phase == Phase::Draining).await;
     }
 
-    /// Returns while the right to act lasts: at once, or as soon as it is granted again.
+    /// Waits for the right to act: returns at once if it lasts, otherwise as soon as it is granted again.
     pub async fn pass(&self) {
         self.until(|state| state.right.lasts()).await;
     }
@@ -145,7 +145,7 @@ impl Fence {
     /// Whether a call may be sent now.
     ///
     /// # Errors
-    /// Why not.
+    /// Why it may not.
     pub fn admits(&self, operation: Operation) -> Result<(), Refused> {
         let State { right, phase } = *self.state.borrow();
         match phase {
@@ -155,7 +155,7 @@ impl Fence {
         }
     }
 
-    /// The calls of one reconcile, or of whatever else ends as a whole.
+    /// A scope for the calls of one reconcile, or of anything else that ends as a whole.
     #[must_use]
     pub fn scope(&self) -> CallScope {
         CallScope(Arc::new(Scoped { fence: self.clone(), changed: AtomicBool::new(false), abandoned: SetOnce::new() }))
@@ -168,10 +168,10 @@ impl Fence {
         calls.in_flight.values().map(|(operation, began)| (*operation, began.elapsed())).max_by_key(|(_, age)| *age)
     }
 
-    /// Whether the call that this is about to be sent for may be: credentials may have taken long to come.
+    /// Whether the call may be sent now, as the last step before that: credentials may have taken long to arrive.
     fn admits_call(&self, bag: &ConfigBag) -> Result<(), Refused> {
         let name = bag.load::<Metadata>().map(Metadata::name);
-        // A call that is not known is taken for a change.
+        // An unknown call is treated as a change.
         let operation = Operation::ALL.into_iter().find(|operation| Some(operation.as_str()) == name);
         self.admits(operation.unwrap_or(Operation::DeleteConnectionGroup))
     }
@@ -181,21 +181,21 @@ impl Fence {
     }
 
     async fn until(&self, met: impl Fn(&State) -> bool) {
-        // It fails only without a sender, and this is one.
+        // It fails only without a sender, and `self` has one.
         if self.state.subscribe().wait_for(|state| met(state)).await.is_err() {
             pending::<()>().await;
         }
     }
 }
 
-/// The calls of one reconcile. Where one of them is not begun, the reconcile has nothing to report: whoever runs it drops it.
+/// The calls of one reconcile. If one of them is not started, the reconcile has nothing to report, and its caller drops it.
 #[derive(Clone, Debug)]
 pub struct CallScope(Arc<Scoped>);
 
 #[derive(Debug)]
 struct Scoped {
     fence: Fence,
-    /// Whether a change has been begun, whose answer is to be used.
+    /// Whether a change has been started, whose answer must be used.
     changed: AtomicBool,
     abandoned: SetOnce<()>,
 }
@@ -214,7 +214,7 @@ impl Drop for InFlight {
 }
 
 impl CallScope {
-    /// Waits for `turn` and for the right to act, and begins a call. Never returns if the call is not to be begun: then the scope is abandoned.
+    /// Waits for `turn` and for the right to act, and starts a call. Never returns if the call must not be started: then the scope is abandoned.
     pub async fn begin<T>(&self, operation: Operation, turn: impl Future<Output = T>) -> (T, InFlight) {
         let Scoped { fence, changed, abandoned: _ } = &*self.0;
         let nothing_begun = async {
@@ -241,20 +241,20 @@ impl CallScope {
         (turn, InFlight { calls: Arc::clone(&fence.calls), number })
     }
 
-    /// Gives the scope up; never returns.
+    /// Abandons the scope; never returns.
     pub async fn abandon(&self) -> Infallible {
-        // Once is enough.
+        // It may have been abandoned already.
         let _ = self.0.abandoned.set(());
         pending().await
     }
 
-    /// Waits until a call was not begun.
+    /// Waits until the scope is abandoned, because a call was not started.
     pub async fn abandoned(&self) {
         self.0.abandoned.wait().await;
     }
 }
 
-/// The last step before a call leaves.
+/// The last check before a call is sent.
 impl Intercept for Fence {
     fn name(&self) -> &'static str {
         "Fence"
@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(fence.oldest_call(), None);
     }
 
-    /// What the SDK knows of a call of that name just before it is sent.
+    /// What the SDK knows about a call of that name just before it is sent.
     fn call(name: &str) -> ConfigBag {
         let mut layer = Layer::new("call");
         layer.store_put(Metadata::new(name.to_owned(), "CloudFront"));

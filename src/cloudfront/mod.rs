@@ -1,7 +1,7 @@
-//! The port to CloudFront: what the operator needs of it, in CloudFront's own words. Pure types and one trait.
+//! The port to CloudFront: what the operator needs from it, in CloudFront's own terms. Pure types and one trait.
 //!
-//! In: identifiers, configurations, tags. Out: groups as they were read in this call, or an [`ApiError`] that carries its class.
-//! [`sdk`] is the adapter over the AWS SDK; nothing outside this module knows that SDK.
+//! In: identifiers, configurations, tags. Out: groups as read in this call, or an [`ApiError`] that carries its class. [`sdk`] is the adapter over the AWS
+//! SDK; nothing outside this module knows that SDK.
 
 mod config;
 pub mod elements;
@@ -59,7 +59,7 @@ text_newtypes! {
     GroupId,
     /// ARN of a connection group.
     Arn,
-    /// Version identifier of a group. Guards versions, not identity: two groups may carry the same (docs/cloudfront-api.md, ETag).
+    /// Version identifier of a group. Guards versions, not identity: two groups may have the same (docs/cloudfront-api.md, ETag).
     Etag,
     /// Id of an Anycast static IP list, `aip_...`.
     AnycastIpListId,
@@ -68,12 +68,12 @@ text_newtypes! {
 /// Tags as key and value.
 pub type Tags = BTreeMap<String, String>;
 
-/// CloudFront's deployment status. The API has a free string; only one value matters.
+/// CloudFront's deployment status. The API has a free-form string; only one value matters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Deployment {
-    /// Rolled out everywhere.
+    /// Deployed everywhere.
     Deployed,
-    /// Anything else, verbatim; `InProgress` as far as is known.
+    /// Anything else, verbatim; `InProgress` as far as known.
     Pending(String),
 }
 
@@ -109,7 +109,7 @@ pub struct Group {
     pub config: Members,
     /// Deployment status of this version; `None` if the answer does not state it.
     pub deployment: Option<Deployment>,
-    /// Host name of the front door.
+    /// Host name of the routing endpoint.
     pub routing_endpoint: Option<String>,
     /// Whether this is the account's default group.
     pub is_default: bool,
@@ -122,7 +122,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// The answer to a Create or Update that sent these members. CloudFront accepted them, so a switch that the answer does not state is as it was sent.
+    /// The answer to a Create or Update that sent these members. CloudFront accepted them, so a switch that the answer does not state has the value that was
+    /// sent.
     #[must_use]
     pub fn as_accepted(mut self, sent: &Members) -> Self {
         self.config.enabled = self.config.enabled.or(sent.enabled);
@@ -161,10 +162,10 @@ pub struct Summary {
     pub modified: Option<Timestamp>,
 }
 
-/// One complete list of the account's groups.
+/// One complete inventory: the list of the account's groups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Snapshot {
-    /// When the first page was asked for: whatever was written before is in the list.
+    /// When the first page was requested: everything that was written before is in the list.
     pub began: Moment,
     /// The groups, by name.
     pub groups: BTreeMap<GroupName, Summary>,
@@ -173,7 +174,7 @@ pub struct Snapshot {
 /// How to find a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lookup {
-    /// By name; its tags are read after it, since their ARN is not known before.
+    /// By name; its tags are read after the group, because the ARN is not known before.
     Name(GroupName),
     /// By an id and ARN that an earlier read showed; group and tags are read in parallel.
     Known {
@@ -191,7 +192,7 @@ pub struct NewGroup {
     pub name: GroupName,
     /// Configuration.
     pub config: Config,
-    /// Tags, the owner tag among them.
+    /// Tags, including the owner tag.
     pub tags: Tags,
 }
 
@@ -208,13 +209,14 @@ pub struct Tenants {
     pub listing: Listing,
 }
 
-/// Whether an answer has the list that was asked for. Nothing says how CloudFront writes an empty one: where it is left out, it was not stated, or is empty.
+/// Whether an answer has the list that was requested. How CloudFront writes an empty list is not documented: one that is left out was not stated, or is
+/// empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Listing {
-    /// It is there, be it empty.
+    /// It is there, possibly empty.
     #[default]
     Stated,
-    /// It is not.
+    /// It is missing.
     LeftOut,
 }
 
@@ -235,7 +237,8 @@ pub enum AddressFamily {
     Other,
 }
 
-/// Everything the operator asks of CloudFront. Each call is one attempt: nothing below this trait retries.
+/// All that the operator requests from CloudFront. Each call is one attempt: nothing below this trait retries, except that [`update`](CloudFront::update)
+/// may send a second time in the one case that it describes.
 pub trait CloudFront: Send + Sync {
     /// Get and `ListTagsForResource`. `None` when CloudFront says `EntityNotFound`.
     fn describe(&self, lookup: &Lookup) -> impl Future<Output = Result<Option<Described>, ApiError>> + Send;
@@ -248,10 +251,10 @@ pub trait CloudFront: Send + Sync {
 
     /// `UpdateConnectionGroup` of a group as it was just read, with If-Match from that read.
     ///
-    /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent where a list is wanted, is sent as an empty element where one is to be
-    /// detached, and is left out where there is none and none is wanted: whether the empty element is accepted is not known
-    /// (docs/cloudfront-api.md, Anycast lists), and nothing else may depend on it. What else an update takes is sent as it was read. If CloudFront refuses an
-    /// update that does nothing but switch the group on or off, it is sent once more without that: the emergency switch must not depend on it.
+    /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent if a list is wanted, is sent as an empty element if one is to
+    /// be detached, and is left out if there is none and none is wanted: it is not known whether the empty element is accepted (docs/cloudfront-api.md,
+    /// Anycast lists), and nothing else may depend on that. The other elements that an update takes are sent as they were read. If CloudFront refuses an
+    /// update that does nothing but switch the group on or off, it is sent once more without those elements: the emergency switch must not depend on them.
     fn update(&self, read: &Group, members: &Members) -> impl Future<Output = Result<Group, ApiError>> + Send;
 
     /// `DeleteConnectionGroup` of a group as it was just read, with If-Match from that read.
@@ -272,6 +275,6 @@ pub trait CloudFront: Send + Sync {
         id: &AnycastIpListId,
     ) -> impl Future<Output = Result<Option<AddressFamily>, ApiError>> + Send;
 
-    /// `ListConnectionGroups`, all pages, or an error: never a part.
+    /// `ListConnectionGroups`, all pages, or an error: never a part of the list.
     fn list(&self) -> impl Future<Output = Result<Vec<Summary>, ApiError>> + Send;
 }

@@ -1,8 +1,8 @@
-//! The call queue: the one place that decides whose CloudFront call is next, in front of the rate limit that all calls share.
+//! The call queue: the one place that decides which CloudFront call is next, in front of the rate limit that all calls share.
 //!
 //! In: reservations, each of a [`Class`]. Out: the moment at which the first call of a reservation may be made. Its other calls follow at once and are
-//! charged afterwards, so that nothing waits between the reads that a change rests on and the change; the next reservation waits until they are paid for,
-//! and the average rate holds. A reservation without a call takes no turn. [`line`] and what it is made of are pure; this file waits on tokio's clock.
+//! charged afterwards, so that there is no wait between a change and the reads that it is based on. The next reservation waits until those calls are paid
+//! for, so the average rate holds. A reservation without a call takes no turn. [`line`] and its parts are pure; this file waits on tokio's clock.
 
 mod bucket;
 mod class;
@@ -33,9 +33,9 @@ pub struct CallQueue(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Something happened that may change who is next, or when.
+    /// Signals that something happened that may change which reservation is next, or when.
     changed: Notify,
-    /// Held by the one waiter that gives out turns.
+    /// Held by the one waiter that grants turns.
     giving_turns: tokio::sync::Mutex<()>,
     last_id: AtomicU64,
 }
@@ -56,30 +56,30 @@ struct Waiting {
     turn: Arc<Notify>,
 }
 
-/// A turn: what it has been charged for and set aside, and has not used yet.
+/// A granted turn: what was charged and set aside for it, and is not used yet.
 #[derive(Debug, Default)]
 struct Grant {
     calls: u32,
     operations: BTreeSet<Operation>,
 }
 
-/// The class of those that wait, how many they are, and how long the first of them has waited.
+/// How many reservations of a class wait, and how long the first of them has waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
     /// The class.
     pub class: Class,
     /// How many reservations wait.
     pub waiting: usize,
-    /// How long the one that has waited for longest has done so; zero if none waits.
+    /// How long the oldest has waited; zero if none waits.
     pub oldest: Duration,
 }
 
-/// CloudFront throttled the operation lately, so this call is not sent.
+/// CloudFront throttled the operation recently, so this call is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slowed;
 
 impl CallQueue {
-    /// A queue that lets `rate` calls per second pass, with bursts of `burst`.
+    /// A queue that allows `rate` calls per second, with bursts of `burst`.
     #[must_use]
     pub fn new(rate: f64, burst: u32) -> Self {
         let line = Line::new(rate, burst, Instant::now());
@@ -116,7 +116,7 @@ impl CallQueue {
         self.lock().line.slowdowns.rates(Instant::now())
     }
 
-    /// Who waits, by class.
+    /// What waits, by class.
     #[must_use]
     pub fn depths(&self) -> [Depth; 5] {
         let (now, state) = (Instant::now(), self.lock());
@@ -126,14 +126,14 @@ impl CallQueue {
         })
     }
 
-    /// Gives turns to whoever is next, until dropped. One of those that wait does so for all.
+    /// Grants turns in order until dropped. One of the waiters does so for all.
     async fn give_turns(&self) -> Infallible {
         let _only_one = self.0.giving_turns.lock().await;
         loop {
             let next = self.lock().give_turns(Instant::now());
             let pause = async {
                 match next {
-                    // Not less than the clock can tell, or a rounding error would keep it busy.
+                    // At least the resolution of the clock; otherwise a rounding error would cause a busy loop.
                     Some(wait) => tokio::time::sleep(wait.max(Duration::from_millis(1))).await,
                     None => std::future::pending().await,
                 }
@@ -151,7 +151,7 @@ impl CallQueue {
 }
 
 impl State {
-    /// Gives out all turns of this moment; returns how long until there may be another, if anybody waits.
+    /// Grants all turns that are due now; returns how long until there may be another, if any reservation waits.
     fn give_turns(&mut self, now: Instant) -> Option<Duration> {
         loop {
             match self.line.next(now) {
@@ -168,7 +168,7 @@ impl State {
     }
 }
 
-/// The right to make the calls of one reconcile, or of one list, without a wait between them. Dropping it gives back what it did not use.
+/// The right to make the calls of one reconcile, or of one inventory, without a wait between them. Dropping it gives back what it did not use.
 #[derive(Debug)]
 pub struct Reservation {
     queue: CallQueue,
@@ -186,19 +186,19 @@ struct Own {
 
 #[derive(Clone, Copy, Debug)]
 enum Standing {
-    /// No call was asked for.
+    /// No call was requested.
     Idle,
     /// In the line, or granted a turn that it has not noticed yet.
     Waiting(Place),
-    /// Calls are made since then.
+    /// Its turn came at this time.
     Begun(Instant),
     /// No further call is expected.
     Ended,
 }
 
 impl Reservation {
-    /// Asks for a class and for operations that are known to be needed. Before its turn it moves up to a higher class, and never loses its place
-    /// otherwise.
+    /// Requests a class, and operations that are known to be needed. Before its turn, the reservation may move up to a higher class; otherwise it keeps its
+    /// place.
     pub fn ask_for(&self, class: Class, needs: impl IntoIterator<Item = Operation>) {
         let mut own = self.own();
         own.class = own.class.min(class);
@@ -220,10 +220,10 @@ impl Reservation {
         self.queue.0.changed.notify_one();
     }
 
-    /// Returns when this call may be made: the first call of a reservation waits for its turn, the others go at once.
+    /// Returns when this call may be made: the first call of a reservation waits for its turn, the others are made at once.
     ///
     /// # Errors
-    /// CloudFront throttled this operation lately, and this call would have to wait between others of the same reservation.
+    /// CloudFront throttled this operation recently, and this call would have to wait between others of the same reservation.
     pub async fn admit(&self, operation: Operation) -> Result<(), Slowed> {
         self.turn(operation).await;
         self.spend(operation)
@@ -247,7 +247,7 @@ impl Reservation {
         }
     }
 
-    /// Whether a call has been made, or may be by now.
+    /// Whether a call has been made, or may be made by now.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         matches!(self.own().standing, Standing::Begun(_) | Standing::Ended)
@@ -287,7 +287,7 @@ impl Reservation {
         self.queue.0.changed.notify_one();
     }
 
-    /// Joins the line, if it has not yet; while it waits there, it waits for this operation, too.
+    /// Joins the line, if it has not yet; while it waits there, it also waits for this operation.
     fn join(&self, operation: Operation) {
         let mut own = self.own();
         let mut state = self.queue.lock();
@@ -306,7 +306,7 @@ impl Reservation {
         self.queue.0.changed.notify_one();
     }
 
-    /// Whether its turn has come; from now on, it has begun.
+    /// Whether its turn has come; if so, it has begun from now on.
     fn has_its_turn(&self) -> bool {
         let mut own = self.own();
         let granted = self.queue.lock().granted.contains_key(&self.id);
@@ -316,7 +316,7 @@ impl Reservation {
         granted
     }
 
-    /// Charges a call, to what the turn was charged for where that is not used up.
+    /// Charges a call, first to what the turn was already charged for.
     fn spend(&self, operation: Operation) -> Result<(), Slowed> {
         let now = Instant::now();
         let mut state = self.queue.lock();

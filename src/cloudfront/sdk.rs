@@ -1,7 +1,7 @@
-//! The port over aws-sdk-cloudfront. Talks to CloudFront.
+//! The implementation of the port over aws-sdk-cloudfront. Talks to CloudFront.
 //!
-//! In: the port's calls. Out: the port's types. Each call passes the shared [`CallQueue`] and the [`Fence`], and is told to the [`Meter`]; the SDK's
-//! own retries are off, so that every attempt is counted, paced and decided upon in one place: the reconcile.
+//! In: the port's calls. Out: the port's types. Each call goes through the shared [`CallQueue`] and the [`Fence`], and is reported to the [`Meter`]. The
+//! SDK's own retries are off, so that every attempt is counted and rate limited, and only the reconcile decides about retries.
 
 mod answer;
 mod carried;
@@ -46,13 +46,13 @@ pub use self::wire::Wire;
 pub struct Endpoint {
     /// Region to sign for; us-east-1 on the public partition.
     pub region: String,
-    /// Another endpoint than AWS's own.
+    /// An endpoint other than AWS's own.
     pub url: Option<String>,
-    /// Longest time from sending a call to having its answer.
+    /// Maximum time from sending a call to receiving its answer.
     pub call_timeout: Duration,
 }
 
-/// Hears of every call, for metrics.
+/// Observes every call, for metrics.
 pub trait Meter: Send + Sync {
     /// One attempt has ended.
     fn call_ended(&self, call: &Call<'_>);
@@ -64,7 +64,7 @@ pub trait Meter: Send + Sync {
 
 /// A call that has ended.
 pub struct Call<'a> {
-    /// What was asked.
+    /// The operation that was called.
     pub operation: Operation,
     /// How long it took, without the wait in the call queue.
     pub duration: Duration,
@@ -86,19 +86,19 @@ pub struct Sdk {
     unknown: Arc<Unknown>,
 }
 
-/// Whose turn calls are made in.
+/// In whose turn calls are made.
 #[derive(Clone)]
 enum Turns {
-    /// Everything that the port is asked for waits for a turn of its own.
+    /// Each call of the port waits for its own turn.
     Each(Class),
-    /// All calls belong together.
+    /// All calls are made in one turn.
     One(Arc<Reservation>),
 }
 
 const TENANT_NAMES_SHOWN: usize = 10;
 
 impl Sdk {
-    /// Connects with credentials from the standard AWS chain, which is only asked at the first call. Nothing is sent while `fence` is closed.
+    /// Connects with credentials from the standard AWS chain, which is not used before the first call. Nothing is sent while `fence` is closed.
     pub async fn connect(endpoint: &Endpoint, queue: CallQueue, meter: Arc<dyn Meter>, fence: Fence) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(endpoint.region.clone()));
         if let Some(url) = &endpoint.url {
@@ -107,7 +107,7 @@ impl Sdk {
         Self::configured(&loader.load().await, endpoint.call_timeout, queue, meter, fence)
     }
 
-    /// The same with an endpoint and credentials that are settled already.
+    /// The same, with an endpoint and credentials that are already known.
     #[must_use]
     pub fn configured(
         aws: &SdkConfig,
@@ -137,31 +137,32 @@ impl Sdk {
         }
     }
 
-    /// Waits until a call of this adapter was not begun because the process is to end. That call never returns, so what waits for it is to be dropped.
+    /// Waits until a call of this adapter was not started because the process is shutting down. That call never returns, so whatever waits for it must be
+    /// dropped.
     pub async fn abandoned(&self) {
         self.scope.abandoned().await;
     }
 
-    /// The same adapter for what nobody waits for; whatever it is asked for waits for a turn of its own.
+    /// The same adapter for what nobody waits for; each of its calls waits for its own turn.
     #[must_use]
     pub fn in_background(&self) -> Self {
         Self { turns: Turns::Each(Class::Rest), scope: self.fence.scope(), ..self.clone() }
     }
 
-    /// The same adapter for one reconcile, or whatever else ends as a whole; all its calls are made in this reservation.
+    /// The same adapter for one reconcile, or for anything else that ends as a whole; all its calls are made in this reservation.
     #[must_use]
     pub fn within(&self, reservation: Arc<Reservation>) -> Self {
         Self { turns: Turns::One(reservation), scope: self.fence.scope(), ..self.clone() }
     }
 
-    /// The same adapter, once the list of the account may begin; its pages follow without a wait.
+    /// The same adapter, once the inventory may begin; its pages follow without a wait.
     pub async fn for_one_list(&self) -> Self {
         let reservation = Arc::new(self.queue.reserve(Class::Inventory));
         reservation.turn(Operation::ListConnectionGroups).await;
         self.within(reservation)
     }
 
-    /// Returns when this change may be made, as far as the queue is concerned. Never returns if it is not to be begun, because the process is to end.
+    /// Returns when this change may be made, as far as the queue is concerned. Never returns if it must not be started, because the process is shutting down.
     pub async fn turn_for_change(&self, operation: Operation) {
         let reservation = self.reservation();
         tokio::select! {
@@ -171,7 +172,7 @@ impl Sdk {
         }
     }
 
-    /// The same adapter for several calls that belong together.
+    /// The same adapter for several calls in one turn.
     fn in_one_turn(&self) -> Self {
         Self { turns: Turns::One(self.reservation()), ..self.clone() }
     }
@@ -183,7 +184,7 @@ impl Sdk {
         }
     }
 
-    /// One attempt. What is sent is made when the turn has come, as it is large and hundreds may wait.
+    /// One attempt. The request is built when the turn has come, because it is large and hundreds may wait.
     async fn call<T, E, F>(&self, operation: Operation, send: impl FnOnce() -> F + Send) -> Result<T, ApiError>
     where
         F: Future<Output = Result<T, SdkError<E, Response>>> + Send,
@@ -210,7 +211,7 @@ impl Sdk {
         match &answer {
             Ok(output) => {
                 if operation.is_mutation() {
-                    // The line that tells of a change is written in this span.
+                    // The log line that reports a change is written in this span.
                     Span::current().record("aws_request_id", output.request_id());
                 }
                 tracing::debug!(%operation, aws_request_id = output.request_id(), ?duration, "call answered");
@@ -255,7 +256,7 @@ impl Sdk {
         }
     }
 
-    /// A group as it was answered; elements of it that this version does not know block nothing, but are counted, and told once.
+    /// A group as answered. Elements that this version does not know block nothing, but are counted, and logged once.
     fn found(&self, group: Group) -> Group {
         for element in group.elements.unknown() {
             self.meter.unknown_element(&self.unknown.label(element));
@@ -271,7 +272,7 @@ impl Sdk {
     }
 }
 
-/// A call that CloudFront would throttle, as it did lately. It is no call to the meter.
+/// The error of a call that is not sent, because CloudFront throttled the operation recently. It is not reported to the meter.
 fn not_sent(operation: Operation) -> ApiError {
     tracing::debug!(%operation, "call not sent: CloudFront has throttled this operation, and it is called less often for a minute");
     ApiError::new(
@@ -283,7 +284,7 @@ fn not_sent(operation: Operation) -> ApiError {
     )
 }
 
-/// A span for traces, named as OpenTelemetry's conventions for AWS calls have it.
+/// A span for traces, named by OpenTelemetry's conventions for AWS calls.
 fn span(operation: Operation) -> Span {
     tracing::info_span!(
         "call",
@@ -352,7 +353,7 @@ impl CloudFront for Sdk {
 
     async fn update(&self, read: &Group, members: &Members) -> Result<Group, ApiError> {
         let carries = read.elements.carried().next().is_some();
-        // Nothing that is carried along may hold up the switch. Any other update is refused as a whole: what it did not ask to remove stays.
+        // No element that is carried along may block the emergency switch. Any other update is refused as a whole, so that nothing is removed unasked.
         let only_switches = *members == Members { enabled: members.enabled, ..read.config.clone() };
         let answered = match self.send_update(read, members, read.elements.clone()).await {
             Err(error)

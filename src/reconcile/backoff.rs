@@ -1,18 +1,18 @@
-//! How long until the next try. Pure: (pace, failures in a row, seed) -> delay.
+//! How long until the next retry. Pure: (pace, consecutive failures, seed) -> delay.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
 
-/// How fast tries follow each other.
+/// How fast retries follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backoff {
-    /// The cause is likely to go by itself: from 1 s to 5 min.
+    /// The cause is likely to pass by itself: from 1 s to 5 min.
     Quick,
-    /// Somebody outside has to do something: from 30 s to 5 min.
+    /// Somebody else has to act: from 30 s to 5 min.
     Slow,
-    /// The end is certain and near: the call queue knows when a throttled operation may be called again, and reads catch up within a minute: from 1 s to 10 s.
+    /// The cause is sure to pass soon: from 1 s to 10 s. The call queue knows when a throttled operation may be called again; reads catch up within a minute.
     Soon,
 }
 
@@ -33,7 +33,7 @@ impl Backoff {
 
     /// The delay after `failures` failed tries: doubled each time, capped, then shortened by up to a fifth.
     ///
-    /// The jitter comes from `seed` (the object's uid), so that a pass is a function of its inputs.
+    /// The jitter comes from `seed` (the object's uid), so that a reconcile is a function of its inputs.
     #[must_use]
     pub fn delay(self, failures: u32, seed: &str) -> Duration {
         let doubled = self.first().saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
@@ -41,7 +41,7 @@ impl Backoff {
     }
 }
 
-/// A number in 0..1 that is always the same for the same seed, and evenly spread over seeds.
+/// A number in 0..1 that is always the same for the same seed, and evenly distributed over seeds.
 #[must_use]
 pub fn jitter(seed: &impl Hash) -> f64 {
     let mut hasher = DefaultHasher::new();
@@ -50,12 +50,12 @@ pub fn jitter(seed: &impl Hash) -> f64 {
     f64::from(u16::from_be_bytes([a, b])) / 65536.0
 }
 
-/// A pause as people read it: in whole seconds, below one second in milliseconds.
+/// A pause as people read it: in whole seconds, or in milliseconds below one second.
 #[must_use]
 pub fn in_words(pause: Duration) -> String {
     const SECOND: Duration = Duration::from_secs(1);
     let unit = if pause < SECOND { Duration::from_millis(1) } else { SECOND };
-    // Up, so that nothing is announced for an earlier time than it comes at.
+    // Rounded up, so that nothing is announced too early.
     match pause.as_nanos().div_ceil(unit.as_nanos()) {
         0 => "at once".to_owned(),
         units => humantime::format_duration(unit.saturating_mul(u32::try_from(units).unwrap_or(u32::MAX))).to_string(),
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn objects_that_failed_together_do_not_come_back_together() {
         let delays = (0..200).map(|n| Backoff::Slow.delay(2, &format!("uid-{n}")).as_secs_f64()).collect::<Vec<_>>();
-        // A fifth of two minutes, in four parts: each has about a quarter of the objects.
+        // The jitter spans a fifth of two minutes. Each quarter of that holds about a quarter of the objects.
         for part in 0..4 {
             let (from, to) = (96.0 + 6.0 * f64::from(part), 102.0 + 6.0 * f64::from(part));
             let many = delays.iter().filter(|delay| **delay > from && **delay <= to).count();

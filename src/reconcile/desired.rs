@@ -1,6 +1,6 @@
 //! What an object asks for, in canonical form. Pure: object -> [`Intent`].
 //!
-//! A deletion needs no more than the name, so that a bad spec cannot block it.
+//! A deletion needs only the name, so that a bad spec cannot block it.
 
 use kube::ResourceExt;
 
@@ -10,32 +10,32 @@ use crate::{
     cloudfront::{AnycastIpListId, Config, GroupName, Members, Tags},
 };
 
-/// What is to become of the group.
+/// What should happen to the group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Intent {
     /// `spec.suspend`: neither read nor written.
     Suspended,
-    /// Deleted although `spec.deletionProtection` is set: it stays, and serves traffic as the spec says.
+    /// The object is being deleted although `spec.deletionProtection` is set: the group stays, enabled or disabled as the spec says.
     Protected,
-    /// There, and as described.
+    /// The group exists as described.
     Present(Desired),
-    /// Looked at, never written to.
+    /// The group is read, never written.
     Mirrored(Desired),
-    /// Gone, or let go of.
+    /// The object is being deleted.
     Absent {
         /// Name of the group.
         name: GroupName,
-        /// How to part with it.
+        /// What to do with the group.
         action: DeletionAction,
     },
 }
 
-/// How an object that is being deleted parts with its group.
+/// What a deletion does with the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeletionAction {
     /// Disable and delete it.
     Delete,
-    /// Take our owner tag off and leave it.
+    /// Remove the tags that mark ownership and leave it.
     Retain,
     /// Leave it untouched: mode Observe.
     Leave,
@@ -50,7 +50,7 @@ pub struct Desired {
     pub enabled: bool,
     /// Whether it answers over IPv6.
     pub ipv6_enabled: bool,
-    /// What is to become of the Anycast list.
+    /// What should happen to the Anycast list.
     pub anycast: Anycast,
     /// Tags of the spec, without those that mark ownership.
     pub tags: Tags,
@@ -58,12 +58,12 @@ pub struct Desired {
     pub adoption: AdoptionPolicy,
 }
 
-/// What the spec says of the Anycast list.
+/// What the spec says about the Anycast list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Anycast {
-    /// Nothing: a list that this object attached goes, one of others stays.
+    /// Nothing: a list that this object attached is detached, any other stays.
     Unnamed,
-    /// `none`: whatever is attached goes.
+    /// `none`: any attached list is detached.
     Detached,
     /// This list.
     Attached(AnycastIpListId),
@@ -78,7 +78,7 @@ impl Anycast {
         }
     }
 
-    /// The list that the group should have, where it has `read` now, and this object attached `ours`.
+    /// The list that the group should have, given that it has `read` now and this object attached `ours`.
     #[must_use]
     pub fn wanted(&self, read: Option<&AnycastIpListId>, ours: Option<&AnycastIpListId>) -> Option<AnycastIpListId> {
         match self {
@@ -96,7 +96,7 @@ impl Desired {
         self.with_list(self.anycast.wanted(None, None))
     }
 
-    /// The configuration that a group should have, where it has `read` now, and this object attached the list `ours`.
+    /// The configuration that a group should have, given that it has `read` now and this object attached the list `ours`.
     #[must_use]
     pub fn target(&self, read: &Members, ours: Option<&AnycastIpListId>) -> Config {
         self.with_list(self.anycast.wanted(read.anycast_ip_list_id.as_ref(), ours))
@@ -106,7 +106,7 @@ impl Desired {
         Config { enabled: self.enabled, ipv6_enabled: self.ipv6_enabled, anycast_ip_list_id }
     }
 
-    /// The list of others that the group keeps, because the spec names none.
+    /// The list that the group keeps although this object did not attach it, because the spec names none.
     #[must_use]
     pub fn kept_list<'a>(
         &self,
@@ -116,13 +116,13 @@ impl Desired {
         read.filter(|list| self.anycast == Anycast::Unnamed && Some(*list) != ours)
     }
 
-    /// Whether these tags have all that the spec asks for.
+    /// Whether these tags include all tags of the spec.
     #[must_use]
     pub fn tags_are_in(&self, tags: &Tags) -> bool {
         self.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
     }
 
-    /// The tags that a new group gets, those that mark ownership among them.
+    /// The tags of a new group, including those that mark ownership.
     #[must_use]
     pub fn all_tags(&self, claim: &Claim) -> Tags {
         self.tags.clone().into_iter().chain(claim.tags()).collect()
@@ -130,7 +130,7 @@ impl Desired {
 }
 
 impl Intent {
-    /// Reads an object's intent.
+    /// Derives the intent from an object.
     #[must_use]
     pub fn of(object: &ConnectionGroup) -> Self {
         // No `..`: a new field of the spec must be given its meaning here.
@@ -176,7 +176,7 @@ impl Intent {
     }
 }
 
-/// The name of an object's group at CloudFront.
+/// The name of an object's group in CloudFront.
 #[must_use]
 pub fn group_name(object: &ConnectionGroup) -> GroupName {
     GroupName::new(object.spec.name.clone().unwrap_or_else(|| object.name_any()))

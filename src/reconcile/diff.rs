@@ -1,4 +1,4 @@
-//! Where a group differs from what is desired, and which of that is ours to put right. Pure.
+//! Where a group differs from the spec, and which of the differences the operator corrects. Pure.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use crate::{
     cloudfront::{AnycastIpListId, Config, Described, Members, Tags},
 };
 
-/// What to set and what to remove. Only tags that status says we set are ever removed, with the value that we gave them, for with another they are
-/// somebody else's; and never those that no spec can hold, whatever a forged status says.
+/// The tags to set and to remove. Only tags that status says we set are ever removed, and only with the value that we gave them: with another value they are
+/// somebody else's. Reserved tags are never removed, whatever a forged status says.
 #[must_use]
 pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
     let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
@@ -25,7 +25,7 @@ pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags,
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }
 
-/// Where a group differs from the spec, tags included; tags of others do not count, nor does a list of others where the spec names none.
+/// Where a group differs from the spec, tags included. Tags that the spec does not name do not count; nor does somebody else's list if the spec names none.
 /// `ours` is the list that this object attached.
 #[must_use]
 pub fn differences(desired: &Desired, described: &Described, ours: Option<&AnycastIpListId>) -> Vec<Drift> {
@@ -41,7 +41,7 @@ pub fn differences(desired: &Desired, described: &Described, ours: Option<&Anyca
     found
 }
 
-/// Where a group differs from a configuration, field by field as in spec. What CloudFront did not state is no difference.
+/// Where a group differs from a configuration, field by field as in spec. What CloudFront did not state is not a difference.
 #[must_use]
 pub fn config_differences(desired: &Config, observed: &Members) -> Vec<Drift> {
     member_differences(&differing(desired, observed), desired, observed)

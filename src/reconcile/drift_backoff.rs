@@ -1,28 +1,28 @@
-//! How fast the changes of others are corrected: the first at once, each further one after a longer pause. Pure.
+//! Drift backoff: how fast out-of-band changes are corrected. The first is corrected at once, each further one after a longer pause. Pure.
 //!
-//! A tool that keeps changing a group, a forgotten script or a second source of truth, is told of, and not fought in a tight loop: each round
-//! is a roll-out. Whoever edits the object or asks for a reconcile does not wait.
+//! A tool that keeps changing a group (a forgotten script, a second source of truth) is reported, and not fought in a tight loop: each correction is a
+//! roll-out. Edits of the object and requested reconciles do not wait.
 
 use std::time::Duration;
 
 use super::backoff::Backoff;
 use crate::clock::Moment;
 
-/// What is remembered of changes by others that were corrected.
+/// What is remembered about corrected out-of-band changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DriftBackoff {
     rounds: u32,
     last: Moment,
-    /// Whether a change of others was read, and is not corrected yet.
+    /// Whether an out-of-band change was read and is not corrected yet.
     open: bool,
-    /// Whether somebody has asked for something since the last round.
+    /// Whether somebody has asked for something since the last correction.
     waived: bool,
 }
 
-/// The time until the next change of others is corrected.
+/// The time until the next out-of-band change is corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// Changes that were corrected so far, with less than [`PEACE`] between two of them.
+    /// Corrections so far, with less than [`PEACE`] between any two in a row.
     pub rounds: u32,
     /// The whole pause.
     pub length: Duration,
@@ -30,50 +30,50 @@ pub struct Pause {
     pub left: Duration,
 }
 
-/// So long after the last round, a series is over.
+/// How long after the last correction a series is over.
 const PEACE: Duration = Duration::from_hours(1);
 
-/// From the third round on it is no accident.
+/// A third correction in one series is no accident.
 const FLAPPING: u32 = 3;
 
 impl DriftBackoff {
-    /// Takes note of whether what was just read is a change of others.
+    /// Records whether the last read showed an out-of-band change.
     pub const fn observed(&mut self, changed_by_others: bool) {
         self.open = changed_by_others;
     }
 
-    /// Whether a change of others was read, and is not corrected yet.
+    /// Whether an out-of-band change was read and is not corrected yet.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Takes note of an edit, or of a requested reconcile: whoever asks does not wait, and what differs now is not others' doing.
+    /// Records an edit or a requested reconcile: it does not wait, and what differs now is not an out-of-band change.
     pub const fn waive(&mut self) {
         self.open = false;
         self.waived = true;
     }
 
-    /// Takes note of a change of others that was corrected.
+    /// Records an out-of-band change that was corrected.
     pub fn corrected(&mut self, now: Moment) {
         self.rounds = self.rounds(now).saturating_add(1);
         self.last = now;
         (self.open, self.waived) = (false, false);
     }
 
-    /// Rounds of the series that is going on.
+    /// Corrections in the current series.
     #[must_use]
     pub fn rounds(&self, now: Moment) -> u32 {
         if now.since(self.last) < PEACE { self.rounds } else { 0 }
     }
 
-    /// The round by which people are to be told, even if none had to wait.
+    /// Whether this is the correction at which a warning is emitted, even if none had to wait.
     #[must_use]
     pub fn is_flapping(&self, now: Moment) -> bool {
         self.rounds(now) == FLAPPING
     }
 
-    /// How long the next change of others has to wait, if it has to.
+    /// How long the next correction has to wait, if it has to.
     #[must_use]
     pub fn pause(&self, seed: &str, now: Moment) -> Option<Pause> {
         let rounds = self.rounds(now);

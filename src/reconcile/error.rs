@@ -1,4 +1,4 @@
-//! Why a reconcile failed, and what follows from that: one row for each class of error. Pure, but for [`explain`], which may read an Anycast list.
+//! Why a reconcile failed, and how that is handled: one row for each class of error. Pure, except for [`explain`], which may read an Anycast list.
 
 use super::{backoff::Backoff, ownership::is_reserved, plan::Change};
 use crate::{
@@ -6,31 +6,31 @@ use crate::{
     cloudfront::{AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Tags},
 };
 
-/// A call to CloudFront failed, and ended the reconcile.
+/// A failed call to CloudFront that ended the reconcile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct ReconcileError {
     /// The call that failed.
     #[source]
     pub error: ApiError,
-    /// What is known of the failure beyond its class.
+    /// What is known about the failure beyond its class.
     pub cause: Cause,
     /// The ARN of the group that was about to be changed, as just read.
     pub arn: Option<Arn>,
     /// That group, if it is ours.
     pub read: Option<Group>,
-    /// The Anycast list that may have been attached all the same.
+    /// The Anycast list that the failed call may have attached.
     pub may_have_attached: Option<AnycastIpListId>,
-    /// What a person can do besides.
+    /// Additional advice to people.
     pub hint: Option<&'static str>,
 }
 
-/// What is known of a failure beyond the class of its error.
+/// What is known about a failure beyond the class of its error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// Nothing.
     Class,
-    /// The call was to set these tags, and nothing tells whether it did.
+    /// It is unknown whether the call set these tags.
     MayHaveTagged(Tags),
     /// The Anycast list does not exist.
     AnycastIpListNotFound(AnycastIpListId),
@@ -38,12 +38,12 @@ pub enum Cause {
     Ipv4OnlyList(AnycastIpListId),
 }
 
-/// What follows from an error.
+/// How an error is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorPolicy {
     /// Reason of the condition.
     pub reason: Reason,
-    /// Whether it is retried without a person.
+    /// Whether a person has to act.
     pub standing: Standing,
     /// How fast it is retried.
     pub backoff: Backoff,
@@ -56,13 +56,13 @@ impl From<ApiError> for ReconcileError {
 }
 
 impl ReconcileError {
-    /// The error, if no more is known of it than its class.
+    /// The error, if nothing is known about it beyond its class.
     #[must_use]
     pub fn unexplained(&self) -> Option<&ApiError> {
         (self.cause == Cause::Class).then_some(&self.error)
     }
 
-    /// What follows from it.
+    /// How the error is handled.
     #[must_use]
     pub fn policy(&self) -> ErrorPolicy {
         let (reason, standing, backoff) = match (&self.cause, self.error.class) {
@@ -86,14 +86,14 @@ impl ReconcileError {
             }
             (_, ErrorClass::LimitExceeded) => (Reason::QuotaExceeded, Standing::Reconciling, Backoff::Slow),
             (_, ErrorClass::InUse) => (Reason::InUse, Standing::Reconciling, Backoff::Slow),
-            // The group is off for its deletion, and whoever uses it has no traffic.
+            // The group is off for its deletion, so the traffic of its tenants is down.
             (_, ErrorClass::HasTenants) => (Reason::InUse, Standing::Reconciling, Backoff::Quick),
             (_, ErrorClass::Unexpected) => (Reason::UnexpectedResponse, Standing::Reconciling, Backoff::Quick),
         };
         ErrorPolicy { reason, standing, backoff }
     }
 
-    /// The same, of the call that was to make this change.
+    /// Adds what follows from the change that the call was to make.
     #[must_use]
     pub fn of(self, change: &Change) -> Self {
         let may_have_attached = change.attaches().filter(|_| self.error.class.leaves_doubt()).cloned();
@@ -106,7 +106,7 @@ impl ReconcileError {
         }
     }
 
-    /// The same, if the call was to set these tags: unless it was refused, they may be set.
+    /// Adds the tags that the call was to set: unless it was refused, they may be set.
     #[must_use]
     pub fn with_tags(self, tags: &Tags) -> Self {
         let is_refusal = self.error.class == ErrorClass::Unexpected && bug!(UnreadableAnswerIsARefusal);
@@ -119,11 +119,11 @@ impl ReconcileError {
     }
 }
 
-/// Finds out what a refused Create was about, where the code alone does not tell: an unknown list, or an IPv4-only one together with IPv6.
+/// Determines why a Create was refused if the error code alone is not enough: an unknown Anycast list, or an IPv4-only list together with IPv6.
 pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, port: &C) -> ReconcileError {
     let cause = match (error.class, &wanted.anycast_ip_list_id) {
         (ErrorClass::NotFound, Some(list)) => match port.anycast_ip_list(list).await {
-            // A new group has nothing else that could be missing.
+            // A Create refers to nothing else that could be missing.
             Ok(None) | Err(_) => Cause::AnycastIpListNotFound(list.clone()),
             Ok(Some(_)) => Cause::Class,
         },

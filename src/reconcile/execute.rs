@@ -1,7 +1,7 @@
-//! Makes the one change of a reconcile. Talks to CloudFront through the port.
+//! Makes the one change of a reconcile, through the CloudFront port.
 //!
-//! In: a [`Change`], which holds the group as read in this reconcile. Out: an [`Effect`], the facts without a sentence, or the error. The object's
-//! state is told of each call as it ends.
+//! In: a [`Change`], which holds the group as read in this reconcile. Out: an [`Effect`] (facts, no sentences), or the error. The object state records each
+//! call as it ends.
 
 use std::collections::BTreeSet;
 
@@ -19,38 +19,38 @@ use crate::{
     cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tags, Tenants},
 };
 
-/// What a change came to.
+/// The result of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The group exists now.
+    /// The group was created.
     Created(Group, NewGroup),
-    /// It carries our tags, which an unowned group did not.
+    /// An unowned group now carries our tags.
     Adopted(Group),
-    /// It carries our identity, which it did not.
+    /// A group without an identity now carries ours.
     Marked(Described),
-    /// It carries our identity in the place of this one.
+    /// The group now carries our identity in place of this one.
     TakenOver(Group, Installation),
     /// Members were updated.
     Updated(Box<Updated>),
-    /// CloudFront refused an update for what it says.
+    /// CloudFront refused an update because of its content.
     MembersRefused(Box<MembersRefused>),
-    /// These tags were set. Some of them were there before, as far as is known, and others took them off or changed them.
+    /// These tags were set. The drift names those that were correct before, as far as is known, until somebody else removed or changed them.
     Tagged(Group, Tags, Left, Vec<Drift>),
     /// These tags were removed.
     Untagged(Group, Vec<String>, Left),
-    /// Deletion: the group is out of service.
+    /// Deletion: the group is disabled.
     Disabled(Box<Switched>, Option<TenantsRead>),
-    /// Deletion: the group is in service again, because it cannot be deleted.
+    /// Deletion: the group is enabled again, because it cannot be deleted.
     Enabled(Box<Switched>, Blocker),
     /// CloudFront accepted the Delete.
     Deleted,
-    /// The group carries our tags no more.
+    /// The group no longer carries the tags that mark ownership.
     Disowned(Group),
-    /// Nothing: CloudFront takes no change while it rolls an earlier one out.
+    /// Nothing was changed: CloudFront accepts no change while it rolls out an earlier one.
     Postponed(Group, Postponed),
 }
 
-/// Who uses a group that was just taken out of service, or why nobody knows.
+/// Who uses a group that was just disabled, or why that could not be determined.
 pub type TenantsRead = Result<Tenants, ApiError>;
 
 /// An update of members that CloudFront accepted.
@@ -64,20 +64,20 @@ pub struct Updated {
     pub update: Update,
     /// The changes that the answer shows.
     pub made: Vec<Drift>,
-    /// Whose change it corrected, if it did.
+    /// Whether it corrected an out-of-band change.
     pub corrected: Corrected,
-    /// Who uses the group, if it went out of service.
+    /// Who uses the group, if it was disabled.
     pub tenants: Option<TenantsRead>,
 }
 
-/// Whether an update corrected a change of others.
+/// Whether an update corrected an out-of-band change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corrected {
-    /// It carried out the spec.
+    /// No: it carried out the spec.
     Nothing,
-    /// It did.
+    /// Yes.
     Others,
-    /// It did, and others keep changing the group: people are to be told.
+    /// Yes, and others keep changing the group: a warning is emitted.
     OthersAgain,
 }
 
@@ -90,11 +90,11 @@ pub struct MembersRefused {
     pub update: Update,
     /// The answer.
     pub error: ApiError,
-    /// The refusal, if one member was sent alone. Of several, each is tried alone next.
+    /// The refusal, if one member was sent alone. If several were sent, each is tried alone next.
     pub refusal: Option<RefusedMember>,
 }
 
-/// A group whose service was switched.
+/// A group that was enabled or disabled for its deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switched {
     /// The group before.
@@ -108,9 +108,9 @@ pub struct Switched {
 /// Which change waits for a roll-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Postponed {
-    /// One that puts the group of a deletion back into service: its tenants are read meanwhile.
+    /// One that enables the group of a deletion again: its tenants are read meanwhile.
     Enable,
-    /// Another one.
+    /// Any other.
     Other,
 }
 
@@ -199,14 +199,14 @@ pub async fn execute<C: CloudFront>(
     })
 }
 
-/// What a switch of a group's service is to come to.
+/// Whether [`switch`] enables or disables the group.
 #[derive(Clone, Copy)]
 enum Service {
     On,
     Off,
 }
 
-/// Switches the service of a group for its deletion; gives the group back if CloudFront takes no change yet.
+/// Enables or disables a group for its deletion. Returns the group as read if CloudFront accepts no change yet.
 async fn switch<C: CloudFront>(
     read: &Group,
     service: Service,
@@ -235,7 +235,7 @@ async fn update_members<C: CloudFront>(
                 Some(member) => Some(refusal(&error, member, &update.config, port).await),
                 None => None,
             };
-            // Whatever the cause, the next member has its turn.
+            // Whatever the cause, the next member is tried.
             record.refused(update, view);
             let refusal = match refusal {
                 // The error says nothing about the member.
@@ -266,12 +266,12 @@ async fn update_members<C: CloudFront>(
     Ok(Effect::Updated(Box::new(updated)))
 }
 
-/// Whether CloudFront refused a change because an earlier one is still rolled out.
+/// Whether CloudFront refused a change because an earlier one is still being rolled out.
 fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
     error.class == ErrorClass::InUse && matches!(read.deployment, Some(Deployment::Pending(_)))
 }
 
-/// Records in the object's state how each call ended.
+/// Records in the object state how each call ended.
 struct Record<'a, 'b, C> {
     state: &'a mut ObjectState,
     inputs: &'a Inputs<'b, C>,
@@ -284,7 +284,7 @@ impl<C: CloudFront> Record<'_, '_, C> {
         result
     }
 
-    /// Of an update, which is answered with the version that it made.
+    /// Records an update, whose answer shows the version that it produced.
     fn updated(&mut self, read: &Group, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
         if let Ok(group) = &result {
             self.state.made = Some((group.id.clone(), group.etag.clone()));
@@ -293,7 +293,7 @@ impl<C: CloudFront> Record<'_, '_, C> {
         self.ended(result)
     }
 
-    /// Of a change that makes a group ours.
+    /// Records a change that claims a group.
     fn claimed<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         if result.is_ok() || !bug!(DoubtfulCreateIsForgotten) {
             self.state.claimed(self.inputs.clock.moment());
@@ -302,21 +302,21 @@ impl<C: CloudFront> Record<'_, '_, C> {
         result
     }
 
-    /// Of tags whose change failed: without an answer, nobody knows what they are.
+    /// Records a failed change of tags: without an answer, their values are unknown.
     fn tags_in_doubt(&mut self, error: &ApiError, keys: &BTreeSet<String>) {
         if error.class.leaves_doubt() {
             self.state.tagged.forget(keys);
         }
     }
 
-    /// Of a change of others that was corrected.
+    /// Records an out-of-band change that was corrected.
     fn corrected(&mut self) -> Corrected {
         let now = self.inputs.clock.moment();
         self.state.drift_backoff.corrected(now);
         if self.state.drift_backoff.is_flapping(now) { Corrected::OthersAgain } else { Corrected::Others }
     }
 
-    /// Of what others changed too, and a part of a change did not correct; what was refused before is no change of others.
+    /// Records whether out-of-band changes remain after a partial update. Members that were refused before do not count as out-of-band changes.
     fn remains(&mut self, update: &Update) {
         let is_done = |member: &Member| {
             update.selection.members.contains(member) || update.refused.iter().any(|refused| refused.member == *member)
@@ -324,13 +324,13 @@ impl<C: CloudFront> Record<'_, '_, C> {
         self.state.drift_backoff.observed(!update.open.iter().all(is_done));
     }
 
-    /// Of an update of members that succeeded.
+    /// Records an update of members that succeeded.
     fn carried_out(&mut self, view: &ObjectView<'_>) {
         self.state.trial = view.trial.clone();
         self.state.trial.carried_out();
     }
 
-    /// Of an update of members that was refused for what it says.
+    /// Records an update of members that was refused because of its content.
     fn refused(&mut self, update: &Update, view: &ObjectView<'_>) {
         self.state.trial = view.trial.clone();
         self.state.trial.refused(&update.selection, &update.open, &view.uid, view.now);

@@ -1,8 +1,8 @@
-//! Whether a change at CloudFront still rests on the object as the API server has it. Pure, but for the [`Freshness`] that the caller passes in: it may
-//! read the API server.
+//! Whether a change in CloudFront is still based on the object as the API server has it. Pure, except for the [`Freshness`] that the caller passes in, which
+//! may read the API server.
 //!
-//! In: the change that is planned, and the object that it was planned for. Out: leave to make it, or why it is withheld. A cache may be arbitrarily
-//! old without a sign of it, for a connection that froze looks like one on which nothing happens.
+//! In: the planned change, and the object that it was planned for. Out: permission to make it, or why it is withheld. A cache may be arbitrarily old without
+//! any sign of it, because a frozen connection looks like an idle one.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
 
 /// Asked once before each change.
 pub trait Freshness: Send + Sync {
-    /// Confirms that the object is still what the reconcile began with, once this call may be made.
+    /// Waits until this call may be made, then confirms that the object is still what the reconcile began with.
     fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>>;
 }
 
-/// What has to confirm that the object is up to date.
+/// What must confirm that the object is up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Evidence {
-    /// An event of the object that has just arrived, or a read.
+    /// A recent watch event of the object, or a read.
     RecentEvent,
-    /// A read of the API server: an event may have been delayed on its way.
+    /// A read from the API server: an event may have been delayed on its way.
     Read,
 }
 
@@ -37,19 +37,19 @@ pub enum Withheld {
     Changed,
     /// The object is gone.
     Gone,
-    /// The API server cannot be asked, or does not answer what it is asked.
+    /// The object cannot be read from the API server.
     Unreadable,
-    /// Each time, too much time passed between the reads at CloudFront and the change.
+    /// In every attempt, too much time passed between the reads from CloudFront and the change.
     Late,
 }
 
-/// How long what was read at CloudFront may be the ground for a change.
+/// Maximum age of the reads from CloudFront that a change is based on.
 pub const READS_LAST: Duration = Duration::from_secs(5);
 
-/// When a reconcile that could not read the object is repeated.
+/// Delay before a reconcile is repeated that could not read its object, or whose reads were too old.
 pub const RECHECK: Duration = Duration::from_secs(10);
 
-/// The view of a caller whose object cannot be out of date.
+/// For a caller whose object cannot be out of date.
 pub struct UpToDate;
 
 impl Freshness for UpToDate {
@@ -58,13 +58,13 @@ impl Freshness for UpToDate {
     }
 }
 
-/// What decides what is to become of a group, and whose it is. A reconcile holds for as long as this stays the same.
+/// What decides about a group and its owner. A reconcile is valid for as long as this stays the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Basis<'a> {
     uid: Option<&'a str>,
     generation: Option<i64>,
     deleting: bool,
-    /// Finalizers of this operator, and of its other installations.
+    /// Finalizers of this operator and of its other installations.
     finalizers: BTreeSet<&'a str>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Basis<'a> {
     /// The basis of a reconcile of this object.
     #[must_use]
     pub fn of(object: &'a ConnectionGroup) -> Self {
-        // Each edit of the spec, its other fields and the policies among them, makes a new generation.
+        // Each edit of the spec, policies included, makes a new generation.
         let in_our_name = |finalizer: &&str| finalizer.split('/').next() == Some(GROUP);
         Self {
             uid: object.metadata.uid.as_deref(),
@@ -96,15 +96,15 @@ impl Change {
         }
     }
 
-    /// What has to confirm the object before this change: a read, if the change takes anything away, or makes what may have been there before.
+    /// What must confirm the object before this change: a read, if the change takes anything away or creates what may have existed before.
     #[must_use]
     pub fn evidence(&self, view: &ObjectView<'_>) -> Evidence {
         match self {
             _ if bug!(EventsAreEvidence) => Evidence::RecentEvent,
             Self::Update(described, update) if takes_away(&described.group.config, &update.config) => Evidence::Read,
-            // The finalizer of a new object has just been stored; one that was reconciled before may be gone by now.
+            // The finalizer of a new object has just been stored; an object that was reconciled before may be gone by now.
             Self::Create(_) if view.was_reconciled() => Evidence::Read,
-            // Whose group it is, or whether it goes on being there.
+            // These decide who owns the group, or take something away.
             Self::Adopt(_)
             | Self::Mark(_)
             | Self::TakeOver(..)
@@ -117,7 +117,7 @@ impl Change {
     }
 }
 
-/// Whether clients that reach the group before the change may not reach it after it.
+/// Whether clients that reach the group before the change may no longer reach it afterwards.
 fn takes_away(before: &Members, after: &Members) -> bool {
     // No `..`: a new member must be compared. What was not stated may be on.
     let Members { enabled, ipv6_enabled, anycast_ip_list_id } = before;

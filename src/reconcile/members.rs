@@ -1,7 +1,7 @@
 //! Which members of the configuration the next update carries. Pure: (members that differ, refusals on record, trial, now) -> [`Selection`].
 //!
-//! Each member is an independent wish. All that differ go in one update. If CloudFront refuses that for what it says, each is tried alone, so that
-//! one refused member holds up no other; once all were tried, what stays refused waits for a slow backoff. Switching off always goes first, alone.
+//! Members are independent. All that differ go into one update. If CloudFront refuses it because of its content, each is tried alone, so that one refused
+//! member does not hold up the others. Once all were tried, those still refused wait for a slow backoff. Disabling the group always goes first, alone.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
 /// A set of members, in the order in which they are tried.
 pub type MemberSet = BTreeSet<Member>;
 
-/// A member's value as the spec writes it, empty for no list; nothing where CloudFront did not state it.
+/// A member's value as the spec writes it, empty for no list; `None` if CloudFront did not state it.
 #[must_use]
 pub fn value(members: &Members, member: Member) -> Option<String> {
     // No `..`: a new member must be shown.
@@ -29,19 +29,19 @@ pub fn value(members: &Members, member: Member) -> Option<String> {
     }
 }
 
-/// The members in which a group differs from what is wanted; what CloudFront did not state is no difference.
+/// The members in which a group differs from what is wanted; what CloudFront did not state is not a difference.
 #[must_use]
 pub fn differing(wanted: &Config, read: &Members) -> MemberSet {
     contradictions(read, &wanted.clone().into())
 }
 
-/// Whether an answer shows something else than was sent.
+/// Whether an answer shows something other than what was sent.
 #[must_use]
 pub fn contradicts(shown: &Members, sent: &Members) -> bool {
     !contradictions(shown, sent).is_empty()
 }
 
-/// The members in which two configurations differ; what one of them does not state is no difference.
+/// The members in which two configurations differ; what one of them does not state is not a difference.
 #[must_use]
 pub fn contradictions(one: &Members, other: &Members) -> MemberSet {
     let differs = |member: &Member| match (value(one, *member), value(other, *member)) {
@@ -51,7 +51,7 @@ pub fn contradictions(one: &Members, other: &Members) -> MemberSet {
     Member::ALL.into_iter().filter(differs).collect()
 }
 
-/// The configuration as it was read, but for these members.
+/// The configuration as it was read, except that these members are as wanted.
 #[must_use]
 pub fn carrying(members: &MemberSet, wanted: &Config, read: &Members) -> Members {
     let wanted = wanted.clone().into();
@@ -63,7 +63,7 @@ pub fn carrying(members: &MemberSet, wanted: &Config, read: &Members) -> Members
     }
 }
 
-/// The refusals among these that were made for what is wanted now, of members that still differ.
+/// The refusals on record that still hold: the member still differs, and the refused value is still the wanted one.
 #[must_use]
 pub fn still_refused(on_record: &[RefusedMember], wanted: &Config, differing: &MemberSet) -> Vec<RefusedMember> {
     let wanted = wanted.clone().into();
@@ -78,7 +78,7 @@ pub fn still_refused(on_record: &[RefusedMember], wanted: &Config, differing: &M
 pub struct Selection {
     /// The members that it changes.
     pub members: MemberSet,
-    /// Members that differ too, and were refused in this round of tries.
+    /// Other members that differ, and that were refused in this round.
     pub tried: MemberSet,
 }
 
@@ -89,42 +89,42 @@ impl Selection {
         self.members.first().copied().filter(|_| self.members.len() == 1)
     }
 
-    /// Whether it does nothing but take the group out of service.
+    /// Whether it does nothing but disable the group.
     #[must_use]
     pub fn only_switches_off(&self, wanted: &Config) -> bool {
         !wanted.enabled && self.members == MemberSet::from([Member::Enabled])
     }
 }
 
-/// How far the members have been tried for one generation of the spec, or since a reconcile was requested. Lost in a restart: then they are tried anew.
+/// Which members have been tried for one generation of the spec, or since a reconcile was requested. Lost on restart: then they are tried again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Trial {
     asked: (i64, Option<String>),
     round: Round,
-    /// Rounds that ended with a refusal, since the last update that succeeded.
+    /// Rounds that ended with a refusal since the last successful update.
     rounds: u32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum Round {
-    /// Everything that differs goes in one update.
+    /// Everything that differs goes into one update.
     #[default]
     Together,
     /// One by one; these were refused alone.
     Apart(MemberSet),
-    /// Each was tried; the next round begins then.
+    /// Each was tried; the next round begins at this time.
     Over(Moment),
 }
 
 impl Trial {
-    /// The trial of what is asked for: it begins anew with a new generation of the spec, and with a requested reconcile.
+    /// The trial for this generation and this request; a new generation of the spec or a requested reconcile begins a new one.
     #[must_use]
     pub fn of(&self, generation: i64, requested: Option<&str>) -> Self {
         let asked = (generation, requested.map(ToOwned::to_owned));
         if self.asked == asked { self.clone() } else { Self { asked, ..Self::default() } }
     }
 
-    /// The next update's members, among the `open` ones, which differ; `refused` are those on record. None where all have to wait.
+    /// The members of the next update, from `open`, which differ. `refused` are those on record as refused. `None` if all have to wait.
     #[must_use]
     pub fn next(&self, open: &MemberSet, refused: &MemberSet, wanted: &Config, now: Moment) -> Option<Selection> {
         let tried = match &self.round {
@@ -143,7 +143,7 @@ impl Trial {
         Some(Selection { members, tried })
     }
 
-    /// Takes note of a refused update; `open` are all members that differ.
+    /// Records a refused update; `open` are all members that differ.
     pub fn refused(&mut self, selection: &Selection, open: &MemberSet, uid: &str, now: Moment) {
         let Selection { members, tried } = selection;
         let tried = if members.len() > 1 { tried.clone() } else { tried | members };
@@ -156,7 +156,7 @@ impl Trial {
         };
     }
 
-    /// Takes note of an update that succeeded: what was refused before it may be accepted after it.
+    /// Records a successful update: what was refused before may be accepted now.
     pub fn carried_out(&mut self) {
         self.round = Round::Together;
         self.rounds = 0;

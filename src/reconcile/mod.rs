@@ -1,4 +1,4 @@
-//! One reconcile: from an object and the world to the next status. Its only effect is the CloudFront port; it knows no Kubernetes client.
+//! One reconcile: from an object and the state of CloudFront to the next status. Acts only through the CloudFront port; knows no Kubernetes client.
 //!
 //! In: the object with its newest status, the [`ObjectState`] of this process, and the [`Inputs`]. Out: an [`Outcome`] for the runtime to carry out.
 //! The steps, one file each: `desired` -> `observe` (and `ownership`) -> `plan` -> `freshness` and `execute` -> `report`.
@@ -45,7 +45,7 @@ use crate::{
     cloudfront::{ApiError, CloudFront, ErrorClass, Operation, Snapshot},
 };
 
-/// What the administrator decided.
+/// The administrator's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// Name of this installation in the owner tag.
@@ -54,36 +54,36 @@ pub struct Policy {
     pub installation: Installation,
     /// The installation whose groups this one takes over, by the administrator's decision.
     pub predecessor: Option<Installation>,
-    /// The administrator's key to adoption.
+    /// Whether the administrator allows adoption.
     pub allow_adoption: bool,
-    /// Time between two sweeps at rest.
+    /// Time between two inventories while nothing is in progress.
     pub sweep_interval: Duration,
-    /// Time between two sweeps while something is under way.
+    /// Time between two inventories while something is in progress.
     pub sweep_interval_active: Duration,
-    /// Time between two full reads of one group.
+    /// Time between two full resyncs of one group.
     pub deep_check_interval: Duration,
-    /// How long a Create may take effect after it was sent, answered or not.
+    /// The consistency window: how long after it was sent a Create may still take effect, answered or not.
     pub settle_window: Duration,
 }
 
-/// What a reconcile can see and use besides the object.
+/// What a reconcile uses besides the object.
 pub struct Inputs<'a, C> {
     /// CloudFront.
     pub port: &'a C,
-    /// The administrator's decisions.
+    /// The administrator's settings.
     pub policy: &'a Policy,
-    /// The last complete list.
+    /// The last complete inventory.
     pub snapshot: Option<&'a Snapshot>,
-    /// Why the last list failed, if it did.
+    /// Why the last inventory failed, if it did.
     pub list_error: Option<&'a ApiError>,
     /// The time.
     pub clock: &'a dyn Clock,
-    /// Whether the object is up to date.
+    /// Confirms that the object is up to date.
     pub freshness: &'a dyn Freshness,
 }
 
 impl<C> Inputs<'_, C> {
-    /// Whether lists have stopped coming, so that changes would go unnoticed.
+    /// Whether there is no recent inventory, so that changes would go unnoticed.
     #[must_use]
     pub fn list_is_stale(&self) -> bool {
         let oldest = self.policy.sweep_interval.saturating_mul(3);
@@ -96,19 +96,19 @@ impl<C> Inputs<'_, C> {
 pub struct Outcome {
     /// The status to store, if it differs.
     pub status: ConnectionGroupStatus,
-    /// Whether the object may go.
+    /// Whether the finalizer is removed.
     pub finalizer: Finalizer,
-    /// When the next reconcile is due, if nothing happens before.
+    /// Time until the next reconcile, unless something triggers one earlier.
     pub requeue: Duration,
     /// Events to emit.
     pub events: Vec<Event>,
-    /// What others changed, where this reconcile is the first to see it.
+    /// Out-of-band changes that this reconcile is the first to see.
     pub drift: Vec<Drift>,
-    /// The member of the configuration that CloudFront refused, if it refused one.
+    /// The member of the configuration that CloudFront refused, if any.
     pub refused: Option<Member>,
-    /// The failed call that ended the reconcile, if one did.
+    /// The failed call that ended the reconcile, if any.
     pub error: Option<ApiError>,
-    /// Why a change that was called for was not made, if so. Then nothing was learned, and the status is as it was.
+    /// Why the planned change was withheld, if it was. The status then stays as it was.
     pub withheld: Option<Withheld>,
 }
 
@@ -131,41 +131,41 @@ impl Outcome {
     }
 }
 
-/// Whether an object may go.
+/// Whether the finalizer is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finalizer {
-    /// Not yet.
+    /// The finalizer stays.
     Keep,
-    /// Now.
+    /// The finalizer is removed, and the object is released.
     Release,
 }
 
 /// An event to emit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// How bad it is.
+    /// Normal or a warning.
     pub severity: Severity,
-    /// What happened, in one word.
+    /// What happened, as a single word.
     pub reason: Reason,
     /// What was done or tried.
     pub action: &'static str,
-    /// The sentence.
+    /// The message for people.
     pub note: String,
 }
 
-/// How bad an event is.
+/// Severity of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
-    /// Good, or as asked for.
+    /// Success, or a requested change.
     Normal,
-    /// Somebody may want to look.
+    /// Somebody may have to act.
     Warning,
 }
 
-/// How often what is read for one change is read anew: CloudFront called it outdated, or the wait for a turn took too long.
+/// Maximum attempts when CloudFront rejects a version as outdated, and maximum reads when the wait before a change takes too long.
 const TRIES: usize = 3;
 
-/// Reconciles one object: reads CloudFront, decides, makes at most one change, and reports what people should see.
+/// Reconciles one object: reads CloudFront, plans, makes at most one change, and reports the result.
 pub async fn reconcile<C: CloudFront>(
     object: &ConnectionGroup,
     state: &mut ObjectState,
@@ -195,11 +195,11 @@ pub async fn reconcile<C: CloudFront>(
 /// Whether an attempt may still change something.
 enum Permit {
     Change,
-    /// The reconcile has had its change, a Create, which was refused so: only read.
+    /// The one change of this reconcile was a Create that was refused with this error, so only reads are allowed.
     ReadAfter(ApiError),
 }
 
-/// Reads, plans, and makes the change that is called for, if the object is up to date and what was read is not too old for it by then.
+/// Reads, plans, and makes the planned change, provided that the object is up to date and the reads are still recent enough.
 async fn attempt<C: CloudFront>(
     intent: &Intent,
     view: &ObjectView<'_>,
@@ -249,13 +249,13 @@ async fn attempt<C: CloudFront>(
     Err(Withheld::Late)
 }
 
-/// Who uses a group that an update of ours without an answer has taken out of service, as the spec says.
+/// Reads who uses a group that an unanswered update of ours may have disabled, as the spec says.
 async fn tenants_off_air<C: CloudFront>(finding: &Finding, view: &ObjectView<'_>, port: &C) -> Option<TenantsRead> {
     let group = finding.in_sync().filter(|group| view.may_have_switched_off(group))?;
     Some(port.tenants(&group.id).await)
 }
 
-/// A refused Create may mean that an earlier one, whose answer was lost, made the group (docs/cloudfront-api.md, Idempotency).
+/// A refused Create may mean that an earlier Create, whose answer was lost, has made the group (docs/cloudfront-api.md, Idempotency).
 fn may_hide_our_own(error: &ApiError) -> bool {
     error.operation == Operation::CreateConnectionGroup
         && matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded)

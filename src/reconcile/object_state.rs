@@ -1,4 +1,4 @@
-//! What the operator remembers of one object between passes. Lost on restart: safety must not depend on it. Pure.
+//! What the operator remembers about one object between reconciles. Lost on restart; safety must not depend on it. Pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,89 +19,90 @@ use crate::{
     cloudfront::{ApiError, ErrorClass, Etag, Group, GroupId, Listing, Operation, Snapshot, Tags, Tenants},
 };
 
-/// ObjectState of one object, kept by uid.
+/// State of one object, kept by uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ObjectState {
-    /// Reconciles that failed in a row.
+    /// Consecutive failed reconciles.
     pub failures: u32,
     /// What the object waits for.
     pub awaits: Awaits,
-    /// When the last mutation was answered, or given up.
+    /// When the last mutation was answered or abandoned.
     pub last_write: Option<Moment>,
-    /// Whether a mutation got no answer, and neither a later one nor a read has shown since what became of it.
+    /// Whether a mutation got no answer, and since then no mutation has succeeded and no read has shown the group in sync.
     pub unanswered: bool,
-    /// The version of the group that the last answered change of this process made.
+    /// The version of the group that the last answered update of this process produced.
     pub made: Option<(GroupId, Etag)>,
     /// The versions of the group that answered changes of this process have replaced.
     pub replaced: Replaced,
-    /// Changes of tags that reads may not show yet.
+    /// Tag changes that reads may not show yet.
     pub tagged: Tagged,
-    /// From when on reads show all changes of tags that this process, or one before it, may have made; counted from the first reconcile.
+    /// When reads will show all tag changes that this process, or an earlier one, may have made; counted from the first reconcile.
     pub tags_settle_at: Option<Moment>,
-    /// Reads in a row that were older than what is known.
+    /// Consecutive stale reads.
     pub rereads: u32,
-    /// When a group was last claimed, by Create or adoption, whatever became of it; an earlier process may have done so until this one began.
+    /// When a group was last claimed (by Create, adoption or takeover), whatever the result. Initially the start of this process, because an earlier process
+    /// may have sent a claim until then.
     pub last_claim: Moment,
-    /// When the group is to be read in full again.
+    /// When the next full resync is due.
     pub resync_at: Option<Moment>,
-    /// Changes of others that were put right.
+    /// Backoff for the correction of out-of-band changes.
     pub drift_backoff: DriftBackoff,
-    /// The group that was read without an owner, if the last read showed one.
+    /// The group, if the last read showed it without an owner.
     pub unowned: Option<Unowned>,
-    /// Since when every read has found no group.
+    /// Since when no read has found the group.
     pub absent_since: Option<Moment>,
-    /// How far the members of the configuration have been tried.
+    /// Which members of the configuration have been tried.
     pub trial: Trial,
-    /// Since when every answer about its tenants has left their list out.
+    /// Since when every answer about the group's tenants has omitted their list.
     pub tenants_left_out_since: Option<Moment>,
-    /// Since when every read has shown the tags that mark its owner without a value.
+    /// Since when every read has shown the owner or identity tag without a value.
     pub owner_unstated_since: Option<Moment>,
-    /// Since when no read of its tenants has been answered.
+    /// Since when no read of the group's tenants has succeeded.
     pub usage_unknown_since: Option<Moment>,
-    /// That CloudFront refused to delete the group because it is in use, although it lists no tenant.
+    /// Deletes that CloudFront refused because the group is in use, although it lists no tenant.
     pub delete_refused: Option<DeleteRefused>,
 }
 
-/// Deletes of a group that CloudFront refused because it is in use, although it lists no tenant.
+/// A series of Deletes that CloudFront refused because the group is in use, although it lists no tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeleteRefused {
     first: Moment,
     last: Moment,
-    /// How often it was refused after a pause in which the group was in service.
+    /// How many Deletes were refused after a pause in which the group was enabled.
     rounds: u32,
 }
 
 impl DeleteRefused {
-    /// Whether it has been so for longer than a list of tenants may be stale.
+    /// Whether the refusals span more time than a list of tenants can be stale.
     fn is_proven(self, settle_window: Duration) -> bool {
         self.last.since(self.first) >= settle_window
     }
 
-    /// How long the group is kept in service before its deletion is tried again.
+    /// How long the group stays enabled before its deletion is retried.
     fn pause(self) -> Duration {
         FIRST_PAUSE.saturating_mul(1 << self.rounds.min(5)).min(LONGEST_PAUSE)
     }
 }
 
-/// How long a group that is in use without a listed tenant is kept in service at first.
+/// How long a group that is in use without a listed tenant stays enabled before the first retry.
 pub const FIRST_PAUSE: Duration = Duration::from_hours(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
-/// Versions of one group that changes of this process have replaced. A read that shows one of them within a settle window is older than that change; later,
-/// it is somebody else's doing.
+/// Versions of one group that changes of this process have replaced. A read that shows one of them within a consistency window is stale; later, it shows an
+/// out-of-band change.
 ///
-/// Without the group's id an `ETag` says nothing: all groups have the same ones.
+/// An `ETag` means nothing without the group's id: all groups have the same ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Replaced {
     id: Option<GroupId>,
     versions: Vec<(Etag, Moment)>,
 }
 
-/// More changes than one object can have within a settle window.
+/// More changes than one object can have within a consistency window.
 const REPLACED_KEPT: usize = 16;
 
 impl Replaced {
-    /// Takes note of an answered change of the version that was read. It made the other one; a Delete makes none.
+    /// Records an answered change: it replaced the version `read` and produced the version `made`, or none for a Delete.
     pub fn add(&mut self, read: &Group, made: Option<&Etag>, now: Moment) {
         if self.id.as_ref() != Some(&read.id) {
             *self = Self { id: Some(read.id.clone()), versions: Vec::new() };
@@ -113,34 +114,34 @@ impl Replaced {
         }
     }
 
-    /// Whether a read shows one of them.
+    /// Whether a read shows a replaced version.
     #[must_use]
     pub fn shows_in(&self, read: &Group, settle_window: Duration, now: Moment) -> bool {
         let is_it = |(etag, at): &(Etag, Moment)| *etag == read.etag && now.since(*at) < settle_window;
         self.id.as_ref() == Some(&read.id) && self.versions.iter().any(is_it)
     }
 
-    /// Group and version of each, and when it was replaced.
+    /// Group and version of each replaced version, and when it was replaced.
     pub fn versions(&self) -> impl Iterator<Item = (&GroupId, &Etag, Moment)> {
         self.id.iter().flat_map(|id| self.versions.iter().map(move |(etag, at)| (id, etag, *at)))
     }
 }
 
-/// Changes of the tags of one group that CloudFront has confirmed to this process: they are made, although reads may not show them for a while.
+/// Tag changes on one group that CloudFront has confirmed to this process. They are made, although reads may not show them yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tagged {
     id: Option<GroupId>,
-    /// The value; `None` of a tag that was removed.
+    /// The value; `None` for a tag that was removed.
     tags: BTreeMap<String, (Option<String>, Moment)>,
 }
 
 impl Tagged {
-    /// Takes note of tags that a Create or a `TagResource` has set.
+    /// Records tags that a Create or a `TagResource` has set.
     pub fn set(&mut self, id: &GroupId, tags: &Tags, now: Moment) {
         self.add(id, tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))), now);
     }
 
-    /// Takes note of tags that an `UntagResource` has removed.
+    /// Records tags that an `UntagResource` has removed.
     pub fn removed(&mut self, id: &GroupId, keys: &BTreeSet<String>, now: Moment) {
         self.add(id, keys.iter().map(|key| (key.clone(), None)), now);
     }
@@ -153,12 +154,12 @@ impl Tagged {
         self.tags.extend(tags.map(|(key, value)| (key, (value, now))));
     }
 
-    /// Takes note of tags that a call without an answer may have changed or removed.
+    /// Forgets tags that an unanswered call may have changed or removed.
     pub fn forget(&mut self, keys: &BTreeSet<String>) {
         self.tags.retain(|key, _| !keys.contains(key));
     }
 
-    /// Those that may not show yet, and their group.
+    /// The changes that reads may not show yet, and their group.
     #[must_use]
     pub fn may_not_show(&self, now: Moment) -> Option<(&GroupId, TagChanges)> {
         let recent = self.tags.iter().filter(|(_, (_, at))| now.since(*at) < TAGS_SETTLE);
@@ -176,18 +177,18 @@ pub enum Awaits {
     /// This process has not reconciled it yet.
     #[default]
     Unknown,
-    /// Nothing, or a roll-out: the inventory tells when there is something to do.
+    /// Nothing, or a roll-out: the inventory shows when there is something to do.
     Inventory,
-    /// Deletion: that its disabled group is rolled out.
+    /// Deletion: the roll-out of the disabled group.
     DisabledGroup,
-    /// Deletion: proof that the group is gone, which CloudFront was asked to delete, or does not find.
+    /// Deletion: proof that the group is gone, after a Delete, or after a read that did not find it.
     Absence,
     /// Something that the inventory does not show, or the end of a backoff.
     Other,
 }
 
 impl Awaits {
-    /// Whether it may rest until the inventory shows that its status is out of date.
+    /// Whether the object needs no reconcile until the inventory shows that its status is out of date.
     #[must_use]
     pub const fn the_inventory(self) -> bool {
         match self {
@@ -200,14 +201,14 @@ impl Awaits {
 /// A group that every read so far has shown without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unowned {
-    /// Which group; another one of the same name has shown nothing yet.
+    /// Which group: what was seen of it does not count for another group of the same name.
     pub id: GroupId,
     /// Since when.
     pub since: Moment,
 }
 
 impl ObjectState {
-    /// Takes note of what was reported.
+    /// Records a report.
     pub const fn reported(&mut self, report: &Report) {
         if let Field::Set(awaits) = report.awaits {
             self.awaits = awaits;
@@ -218,13 +219,13 @@ impl ObjectState {
         };
         self.failures = match (&report.next, &report.error) {
             (Next::Backoff(_), _) => self.failures.saturating_add(1),
-            // A read that is too old is neither a success nor a failure. After a refusal, something else is tried at once: nothing has succeeded yet.
+            // A stale read is neither a success nor a failure. After a refusal something else is tried at once, but nothing has succeeded yet.
             (Next::ReadAgain, _) | (_, Some(_)) => self.failures,
             (_, None) => 0,
         };
     }
 
-    /// Takes note of a reconcile that begins.
+    /// Records the start of a reconcile.
     pub fn begins(&mut self, view: &ObjectView<'_>) {
         self.tags_settle_at.get_or_insert(view.now + TAGS_SETTLE);
         if view.spec_is_new() {
@@ -236,17 +237,17 @@ impl ObjectState {
         }
     }
 
-    /// Takes note of a read that failed.
+    /// Records a failed read.
     pub fn not_observed(&mut self, error: &ApiError, now: Moment) {
         if error.operation == Operation::ListDistributionTenants {
             self.usage_unknown_since.get_or_insert(now);
         }
     }
 
-    /// Takes note of what was read. What is older than a change of ours says nothing of what is so now.
+    /// Records what was read. A read that is older than a change of ours is ignored.
     ///
     /// # Errors
-    /// The answer about tenants has no list of them, and that has not been so for long enough to be believed.
+    /// The answer about tenants omits their list, and not yet for long enough to count as an empty list.
     pub fn observed(&mut self, observed: &Observed, view: &ObjectView<'_>, now: Moment) -> Result<(), ApiError> {
         let (described, owner, usage) = match observed {
             Observed::Outdated => return Ok(()),
@@ -289,7 +290,7 @@ impl ObjectState {
         Ok(())
     }
 
-    /// Takes note of what follows from what was read, and whether that shows a change of others.
+    /// Records the plan, and whether the read showed an out-of-band change.
     pub fn planned(&mut self, action: &Action, by_others: bool) {
         if matches!(action, Action::None(Finding::Outdated)) {
             return;
@@ -301,26 +302,26 @@ impl ObjectState {
         }
     }
 
-    /// Takes note of a mutation that was answered or given up: whatever was listed or read before it is no longer news.
+    /// Records a mutation that was answered or abandoned. Lists and reads from before it are out of date.
     pub fn wrote(&mut self, now: Moment) {
         self.last_write = Some(now);
         self.tags_settle_at = self.tags_settle_at.max(Some(now + TAGS_SETTLE));
     }
 
-    /// How long until reads show all changes of tags that may have been made: never longer than such a change can take.
+    /// How long until reads show all tag changes that may have been made; at most the time that such a change can take.
     #[must_use]
     pub fn tags_settle_in(&self, now: Moment) -> Duration {
         self.tags_settle_at.map_or(TAGS_SETTLE, |at| at.since(now).min(TAGS_SETTLE + TAGS_SETTLE))
     }
 
-    /// Takes note of how a mutation ended. One without an answer may have taken effect; one that was refused does not tell.
+    /// Records how a mutation ended. An unanswered one may have taken effect; a refused one says nothing about an earlier one.
     pub fn ended<T>(&mut self, result: &Result<T, ApiError>, now: Moment) {
         match result {
             Ok(_) => self.unanswered = false,
             Err(error) if error.class.leaves_doubt() => {
                 self.unanswered = true;
                 if matches!(error.operation, Operation::TagResource | Operation::UntagResource) {
-                    // It may take effect so much later.
+                    // It may take effect one `TAGS_SETTLE` later, and only then does the time until it shows begin.
                     self.tags_settle_at = self.tags_settle_at.max(Some(now + TAGS_SETTLE + TAGS_SETTLE));
                 }
             }
@@ -328,37 +329,37 @@ impl ObjectState {
         }
     }
 
-    /// Takes note of a call that makes a group ours, answered or not.
+    /// Records a call that claims a group, answered or not.
     pub fn claimed(&mut self, now: Moment) {
         self.wrote(now);
         self.last_claim = now;
     }
 
-    /// Takes note of a read: the group, if it showed no owner; nothing, if it showed one, or no group at all.
+    /// Records a read: `id` is the group if it showed no owner, and `None` if it showed an owner or no group.
     pub fn saw_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
         let still = self.unowned.take().filter(|seen| Some(&seen.id) == id);
         self.unowned = still.or_else(|| id.map(|id| Unowned { id: id.clone(), since: now }));
     }
 
-    /// Takes note of a read: whether it told whose the group is.
+    /// Records whether a read stated the group's owner.
     pub fn saw_owner(&mut self, owner: &Owner, now: Moment) {
         self.owner_unstated_since =
             if *owner == Owner::Unstated { self.owner_unstated_since.or(Some(now)) } else { None };
     }
 
-    /// Takes note of whether a read found the group.
+    /// Records whether a read found the group.
     pub fn found(&mut self, found: bool, now: Moment) {
         self.absent_since = if found { None } else { self.absent_since.or(Some(now)) };
     }
 
-    /// For how long every read has found no group.
+    /// How long no read has found the group.
     #[must_use]
     pub fn absent_for(&self, now: Moment) -> Option<Duration> {
         self.absent_since.map(|since| now.since(since))
     }
 
-    /// Takes note of an answer about tenants. Whether it is believed: a list that is left out is taken for an empty one only once it has been left out
-    /// for a settle window.
+    /// Records an answer about tenants, and returns whether it is believed: an omitted list counts as empty only once every answer has omitted it for a
+    /// consistency window.
     pub fn believes(&mut self, tenants: &Tenants, now: Moment, settle_window: Duration) -> bool {
         if tenants.listing == Listing::Stated || tenants.any() {
             self.tenants_left_out_since = None;
@@ -368,13 +369,13 @@ impl ObjectState {
         now.since(since) >= settle_window
     }
 
-    /// For how long no read of the tenants has been answered.
+    /// How long no read of the tenants has succeeded.
     #[must_use]
     pub fn usage_unknown_for(&self, now: Moment) -> Option<Duration> {
         self.usage_unknown_since.map(|since| now.since(since))
     }
 
-    /// Takes note of a Delete that CloudFront refused because the group is in use.
+    /// Records a Delete that CloudFront refused because the group is in use.
     pub fn delete_was_refused(&mut self, now: Moment, settle_window: Duration) {
         self.delete_refused = Some(match self.delete_refused {
             None => DeleteRefused { first: now, last: now, rounds: 0 },
@@ -392,31 +393,31 @@ impl ObjectState {
         refused.is_some_and(|series| series.is_proven(settle_window) && now.since(series.last) < series.pause())
     }
 
-    /// For how long every read has shown this very group without an owner.
+    /// How long every read has shown this group without an owner.
     #[must_use]
     pub fn unowned_for(&self, id: &GroupId, now: Moment) -> Duration {
         self.unowned.as_ref().filter(|seen| seen.id == *id).map_or(Duration::ZERO, |seen| now.since(seen.since))
     }
 
-    /// Whether a list shows everything that this process wrote.
+    /// Whether a list began after the last write of this process, and so shows all its writes.
     #[must_use]
     pub fn is_covered_by(&self, snapshot: &Snapshot) -> bool {
         self.last_write.is_none_or(|write| snapshot.began > write)
     }
 
-    /// When the group is due to be read in full: at once, where nobody has planned it.
+    /// When the next full resync is due: at once, if none is planned.
     #[must_use]
     pub fn resync_due(&self) -> Moment {
         self.resync_at.unwrap_or(Moment::START)
     }
 
-    /// Whether that read has been due for a whole interval.
+    /// Whether the full resync has been due for more than a whole interval.
     #[must_use]
     pub fn resync_overdue(&self, policy: &Policy, now: Moment) -> bool {
         now.since(self.resync_due()) > policy.deep_check_interval
     }
 
-    /// The moment from which on no claim of ours can still land, or be too new to be seen: reads are eventually consistent
+    /// From when on no claim of ours can still take effect, or be too recent for a read to show it: reads are eventually consistent
     /// (docs/cloudfront-api.md, Idempotency).
     #[must_use]
     pub fn claims_settled_at(&self, settle_window: Duration) -> Moment {
@@ -425,14 +426,14 @@ impl ObjectState {
         if may_land { self.last_claim + settle_window } else { self.last_claim }
     }
 
-    /// How long it is until then: never longer than the window.
+    /// How long until then; at most the consistency window.
     #[must_use]
     pub fn claims_unsettled_for(&self, settle_window: Duration, now: Moment) -> Duration {
         self.claims_settled_at(settle_window).since(now).min(settle_window)
     }
 }
 
-/// The answer about tenants has no list of them, so it does not say that there are none.
+/// The answer about tenants omits their list, so it does not say that there are none.
 fn unlisted() -> ApiError {
     let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the settle window";
     ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)

@@ -1,4 +1,4 @@
-//! What an object already says: identity, stored status, and how closely it has to be looked at. Pure: object -> [`ObjectView`].
+//! What is known about an object before anything is read: identity, stored status, object state, and how much to read. Pure: object -> [`ObjectView`].
 
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ use crate::{
     },
 };
 
-/// An object as a pass knows it. Its status is a hint for finding things, never an authority about ownership.
+/// An object as a reconcile sees it. Its status is a hint for finding the group, never proof of ownership.
 pub struct ObjectView<'a> {
-    /// Name of the group at CloudFront.
+    /// Name of the group in CloudFront.
     pub name: GroupName,
     /// How a group of this object is marked.
     pub claim: Claim,
@@ -38,56 +38,56 @@ pub struct ObjectView<'a> {
     pub deleting: bool,
     /// The status as stored.
     pub status: &'a ConnectionGroupStatus,
-    /// How closely to look.
+    /// How much to read.
     pub depth: ReadDepth,
-    /// Whether this pass has tried to change something, because what it read was not as it should be.
+    /// Whether this reconcile has already tried to change something, because what it read was not as it should be.
     pub found_amiss: bool,
-    /// How long until all tags that we sent have had the time to show.
+    /// How long until all tags that we sent have had time to show.
     pub tags_settle_in: Duration,
-    /// Changes of a group's tags that CloudFront has confirmed to this process, and that reads may not show yet.
+    /// Tag changes that CloudFront has confirmed to this process and that reads may not show yet, and their group.
     pub tagged: Option<(GroupId, TagChanges)>,
-    /// A group that was read without an owner, and how long until it is believed that it has none.
+    /// A group that was read without an owner, and how long until that is believed.
     pub unowned: Option<(GroupId, Duration)>,
-    /// How long every read must show a group without an owner before that is believed.
+    /// The consistency window: among others, how long every read must show a group without an owner before that is believed.
     pub settle_window: Duration,
-    /// Whether a change of others was read before, and is not put right yet.
+    /// Whether an earlier read showed an out-of-band change that is not corrected yet.
     pub in_dispute: bool,
-    /// Whether the last change of this process may have taken effect without an answer: what differs since may be our own doing.
+    /// Whether a change of this process may have taken effect without an answer: new differences may be our own.
     pub unanswered: bool,
-    /// The version of the group that the last answered change of this process made. A stale read may show it after an older one.
+    /// The version of the group that the last answered update of this process produced. A read may show it after a stale read has shown an older one.
     pub made: Option<(GroupId, Etag)>,
-    /// How long changes of others are left as they are, if people have not asked for anything since.
+    /// The current pause of the drift backoff, unless people have asked for something since.
     pub pause: Option<Pause>,
-    /// Value of the annotation that asks for a reconcile.
+    /// Value of the annotation that requests a reconcile.
     pub requested_at: Option<String>,
-    /// Whether the spec wants the group in service.
+    /// Whether the spec wants the group enabled.
     pub wants_traffic: bool,
-    /// Whether no read has told the group's owner for a settle window, as its tags have no values.
+    /// Whether every read for a consistency window has shown the owner or identity tag without a value.
     pub owner_unstated_for_long: bool,
-    /// Whether CloudFront says that the group is in use, and lists no tenant.
+    /// Whether CloudFront says that the group is in use, but lists no tenant.
     pub in_use_unlisted: bool,
-    /// How far the members have been tried.
+    /// Which members have been tried.
     pub trial: Trial,
-    /// When the pass began.
+    /// When the reconcile began.
     pub now: Moment,
-    /// How long until a group that every read misses is taken for gone without a list.
+    /// How long until a group that no read finds counts as gone without a list.
     pub absence_confirmed_in: Duration,
     wall: Timestamp,
 }
 
-/// Whether a group was in service when it was last read.
+/// Whether a group was enabled when it was last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// It was, as far as is known.
+    /// It was enabled, as far as is known.
     On,
-    /// It was not, as the spec says.
+    /// It was disabled, as the spec says.
     OffAsAsked,
-    /// It was not, although the spec says otherwise.
+    /// It was disabled, although the spec says otherwise.
     OffAgainstTheSpec,
 }
 
-/// Whether an earlier process put the group back into service because CloudFront called it in use without listing a tenant: a restart is no reason to take it
-/// out of service again.
+/// Whether an earlier process enabled the group again because CloudFront called it in use without listing a tenant: a restart is no reason to disable it
+/// again.
 fn was_in_use_unlisted(status: &ConnectionGroupStatus, state: &ObjectState, now: Moment) -> bool {
     let unlisted = status.blocked_by.as_ref().is_some_and(|blocked_by| blocked_by.count == 0);
     unlisted && state.delete_refused.is_none() && now.since(Moment::START) < FIRST_PAUSE
@@ -96,7 +96,7 @@ fn was_in_use_unlisted(status: &ConnectionGroupStatus, state: &ObjectState, now:
 static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
 
 impl<'a> ObjectView<'a> {
-    /// Reads an object.
+    /// Builds the view of an object.
     #[must_use]
     pub fn of<C>(object: &'a ConnectionGroup, state: &ObjectState, inputs: &Inputs<'_, C>) -> Self {
         let status = object.status.as_ref().unwrap_or(&NEVER_SEEN);
@@ -150,7 +150,7 @@ impl<'a> ObjectView<'a> {
             in_use_unlisted: !somebody_asks
                 && (state.is_in_use_unlisted(now, window) || was_in_use_unlisted(status, state, now)),
             now,
-            // Both reads may be older than a group that was only just claimed.
+            // Both reads may be older than a group that was claimed only just now.
             absence_confirmed_in: state
                 .absent_for(now)
                 .map_or(window, |time| window.saturating_sub(time))
@@ -159,13 +159,13 @@ impl<'a> ObjectView<'a> {
         }
     }
 
-    /// What was read before was not as it should be, or not the newest: the group is read in full.
+    /// Asks for a full read, because the last read was stale or not as it should be.
     pub fn read_again(&mut self) {
         self.depth = self.depth.max(ReadDepth::Full);
         self.found_amiss = true;
     }
 
-    /// Whether the group on record is in service.
+    /// Whether the group on record is enabled.
     #[must_use]
     pub const fn service(&self) -> Service {
         match (self.status.enabled, self.wants_traffic) {
@@ -175,13 +175,13 @@ impl<'a> ObjectView<'a> {
         }
     }
 
-    /// Whether nothing says if the group on record is in service, because an update of ours was not answered.
+    /// Whether it is unknown if the group on record is enabled, because an update of ours was not answered.
     #[must_use]
     pub const fn service_is_in_doubt(&self) -> bool {
         self.unanswered && self.status.id.is_some() && self.status.enabled.is_none()
     }
 
-    /// Whether the group on record may be out of service against the spec: it was when last read, or an update of ours was not answered.
+    /// Whether the group on record may be disabled against the spec: it was when last read, or an update of ours was not answered.
     #[must_use]
     pub fn may_be_off_against_the_spec(&self) -> bool {
         self.service() == Service::OffAgainstTheSpec || (self.service_is_in_doubt() && self.wants_traffic)
@@ -205,8 +205,8 @@ impl<'a> ObjectView<'a> {
         self.status.status.as_deref().map(Deployment::parse)
     }
 
-    /// A group as just read, with what the answer leaves out as CloudFront stated it before: in a row of the list that shows the same version, or to
-    /// status, which is no more than a hint. What CloudFront states now always prevails.
+    /// The group as just read. What the answer omits is filled in from a row of the list that shows the same version, or from status, which is only a hint.
+    /// What CloudFront states now always wins.
     #[must_use]
     pub fn completed(&self, described: Described, snapshot: Option<&Snapshot>) -> Described {
         let Described { group, tags } = described;
@@ -218,13 +218,13 @@ impl<'a> ObjectView<'a> {
         let ipv6_enabled = noted.and_then(|status| status.ipv6_enabled);
         let once = self.deployment().filter(|_| same_version);
         let listed = row.and_then(|row| row.deployment.clone());
-        // A version that was rolled out stays so: a list that shows it under way is older.
+        // A version that is rolled out stays so: a list that shows its roll-out in progress is older.
         let deployment = if once == Some(Deployment::Deployed) { once } else { listed.or(once) };
         let deployment = deployment.filter(|_| !bug!(AbsentStatusIsInProgress));
         let config = Members {
             enabled: group.config.enabled.or(enabled),
             ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
-            // Here status is not asked: an answer without a list usually means that there is none.
+            // Not filled in from status: an answer without a list usually means that there is none.
             anycast_ip_list_id: group
                 .config
                 .anycast_ip_list_id
@@ -235,19 +235,19 @@ impl<'a> ObjectView<'a> {
         Described { group: Group { etag, config, deployment: group.deployment.or(deployment), ..group }, tags }
     }
 
-    /// The reason on record.
+    /// The reason of the Ready condition on record.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         condition(&self.status.conditions, "Ready").map(|ready| ready.reason.as_str())
     }
 
-    /// Whether this generation of the spec has not been acted upon yet.
+    /// Whether this generation of the spec has not been acted on yet.
     #[must_use]
     pub const fn spec_is_new(&self) -> bool {
         self.status.observed_generation != self.generation
     }
 
-    /// Whether this version of the group is somebody else's doing: it is neither on record nor may be our own, or it is known as such.
+    /// Whether this version of the group is an out-of-band change: it is not on record and cannot be ours, or an earlier read has shown such a change.
     #[must_use]
     pub fn was_changed_by_others(&self, group: &Group) -> bool {
         let same_id = self.status.id.as_deref() == Some(group.id.as_str());
@@ -257,26 +257,26 @@ impl<'a> ObjectView<'a> {
         !self.spec_is_new() && ((is_new && !may_be_our_own) || self.in_dispute)
     }
 
-    /// Whether a group that is off as the spec says may have been switched off by an update of ours that was not answered.
+    /// Whether a group that is off as the spec says may have been disabled by an unanswered update of ours.
     #[must_use]
     pub fn may_have_switched_off(&self, group: &Group) -> bool {
         self.unanswered && self.status.enabled.is_none() && !self.wants_traffic && group.config.enabled == Some(false)
     }
 
-    /// How long until it is believed that nobody owns this group; a whole window for one that is seen so for the first time.
+    /// How long until it is believed that nobody owns this group; a whole consistency window if this is the first such read.
     #[must_use]
     pub fn owner_may_show_for(&self, group: &Group) -> Duration {
         let seen = self.unowned.as_ref().filter(|(id, _)| *id == group.id || bug!(UnownedWhicheverGroup));
         seen.map_or(self.settle_window, |(_, left)| *left)
     }
 
-    /// Whether tags that we sent have had the time to show.
+    /// Whether all tags that we sent have had time to show.
     #[must_use]
     pub const fn tags_are_settled(&self) -> bool {
         self.tags_settle_in.is_zero()
     }
 
-    /// Whether what a read shows of the group's tags may be older than the last change of the spec that was carried out: then it settles nothing.
+    /// Whether the tags in a read may be older than the last change of the spec that was carried out. Such a read settles nothing.
     #[must_use]
     pub fn tags_may_be_old(&self, desired: &Desired) -> bool {
         let has_tags = !desired.tags.is_empty() || !self.status.tags.is_empty();
@@ -284,8 +284,8 @@ impl<'a> ObjectView<'a> {
         has_tags && !is_settled && !self.tags_are_settled()
     }
 
-    /// The tags of a group as they are: what was read, and what was confirmed since and may not show yet. A tag that was set, and that the spec names no more,
-    /// counts only where it shows, for it may be others' doing by now. Whoever asks for a reconcile has what that read lacks set at once.
+    /// The current tags of a group: those that were read, plus confirmed changes that may not show yet. A tag that was set and that the spec no longer names
+    /// counts only if the read shows it, because others may have changed it by now. A requested reconcile sets at once what the read lacks.
     #[must_use]
     pub fn tags_of(&self, read: &Described, desired: &Desired) -> Tags {
         let mut tags = read.tags.clone();
@@ -301,7 +301,7 @@ impl<'a> ObjectView<'a> {
         tags
     }
 
-    /// Of tags that differ from the spec, those that were as they should be once, as far as is known. One whose change was confirmed a moment ago may not show
+    /// Of the tags that differ from the spec, those that were correct before, as far as is known. Recently confirmed changes do not count, as they may not show
     /// yet.
     #[must_use]
     pub fn lost_tags(&self, differing: &Tags, read: &Described) -> Vec<Drift> {
@@ -319,21 +319,20 @@ impl<'a> ObjectView<'a> {
         .collect()
     }
 
-    /// Whether an earlier pass came to a conclusion about the object.
+    /// Whether an earlier reconcile came to a conclusion about the object.
     #[must_use]
     pub const fn was_reconciled(&self) -> bool {
         !self.status.conditions.is_empty()
     }
 
-    /// Whether a row of the list shows the very version of the group that is on record.
+    /// Whether a row of the list shows the version of the group that is on record.
     #[must_use]
     pub fn is_on_record(&self, listed: &Summary) -> bool {
         self.status.id.as_deref() == Some(listed.id.as_str())
             && self.status.e_tag.as_deref() == Some(listed.etag.as_str())
     }
 
-    /// Whether a group of which CloudFront does not state whether it serves may be out of service: it was when that was last known, or an update of ours was
-    /// not answered.
+    /// Whether a group may be disabled although CloudFront does not state it: it was when that was last known, or an update of ours was not answered.
     #[must_use]
     pub fn may_be_off(&self, group: &Group) -> bool {
         let same_group = self.id().as_ref() == Some(&group.id);
@@ -342,8 +341,8 @@ impl<'a> ObjectView<'a> {
         group.config.enabled.is_none() && same_group && was_off
     }
 
-    /// Whether people were told of this very version of the group, for this generation of the spec, that it is ready, and it states no more now than it did then:
-    /// that is still true, and one read that does not show the owner does not change it.
+    /// Whether status already reports this version of the group as Ready for this generation of the spec, and the read states the same values. Ready is then
+    /// still true, and one read that does not show the owner does not change that.
     #[must_use]
     pub fn was_told_of(&self, group: &Group) -> bool {
         let ready = is_true(&self.status.conditions, "Ready");
@@ -354,32 +353,32 @@ impl<'a> ObjectView<'a> {
         ready && states_the_same && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
     }
 
-    /// The tags that this object sent to this group, as far as is known; those on record for another one are not on this one by our doing.
+    /// The tags that this object sent to this group, as far as is known. Tags on record for another group were not sent to this one.
     #[must_use]
     pub fn tags_sent_to(&self, group: &Group) -> Tags {
         if self.id().is_none_or(|id| id == group.id) { self.status.tags.clone() } else { Tags::new() }
     }
 
-    /// Whether this is the very version of the group that is on record.
+    /// Whether this is the version of the group that is on record.
     #[must_use]
     pub fn is_version_on_record(&self, group: &Group) -> bool {
         self.status.id.as_deref() == Some(group.id.as_str())
             && self.status.e_tag.as_deref() == Some(group.etag.as_str())
     }
 
-    /// What CloudFront refused, for this generation of the spec, and unless somebody asks to try again.
+    /// What CloudFront refused for this generation of the spec; empty if somebody asks to try again.
     #[must_use]
     pub fn refused(&self) -> &[RefusedMember] {
         if self.is_asked_anew() { &[] } else { &self.status.refused }
     }
 
-    /// Whether a person asks for something that has not been acted upon yet.
+    /// Whether a person asks for something that has not been acted on yet.
     #[must_use]
     pub fn is_asked_anew(&self) -> bool {
         self.spec_is_new() || self.depth == ReadDepth::Requested
     }
 
-    /// The Anycast list that this object attached to this group. Where no id is on record, the group may come from a Create without an answer.
+    /// The Anycast list that this object attached to this group. If no id is on record, the group may come from an unanswered Create.
     #[must_use]
     pub fn attached_list(&self, group: &Group) -> Option<AnycastIpListId> {
         if bug!(EveryListIsOurs) {
@@ -389,7 +388,7 @@ impl<'a> ObjectView<'a> {
         self.status.attached_anycast_ip_list_id.as_deref().filter(|_| same_group).map(AnycastIpListId::new)
     }
 
-    /// Whether a group that shows no owner tag is on record as this object's, and has not been without the tag for long.
+    /// Whether a group without an owner tag is on record as this object's, and has not been seen without the tag for a whole consistency window.
     #[must_use]
     pub fn may_still_be_ours(&self, group: &Group) -> bool {
         let on_record =
@@ -397,13 +396,13 @@ impl<'a> ObjectView<'a> {
         on_record && !self.owner_may_show_for(group).is_zero()
     }
 
-    /// Whether a group of the installation to take over from may be taken over: in a deletion, no other one than the group on record.
+    /// Whether a group of the installation to take over from may be taken over: in a deletion, only the group on record.
     #[must_use]
     pub fn may_take_over(&self, group: &Group) -> bool {
         !self.deleting || self.id().is_some_and(|id| id == group.id)
     }
 
-    /// How long until all tags of a group can be seen, where that is known.
+    /// How long until reads show all tags of a group, if that is known.
     #[must_use]
     pub fn tags_show_in(&self, group: &Group) -> Option<Duration> {
         let age = |created| Duration::try_from(self.wall.duration_since(created)).unwrap_or_default();
@@ -411,7 +410,7 @@ impl<'a> ObjectView<'a> {
         young.map(|created| TAGS_SETTLE.saturating_sub(age(created)))
     }
 
-    /// Whether the group was equal to this generation of the spec at the last read, and neither this pass nor the last list speaks against it.
+    /// Whether the group matched this generation of the spec at the last read, and neither this reconcile nor the last inventory contradicts that.
     #[must_use]
     pub fn is_in_sync(&self, snapshot: Option<&Snapshot>) -> bool {
         let same = |list: &Snapshot| list.groups.get(&self.name).is_some_and(|group| self.is_on_record(group));

@@ -1,7 +1,7 @@
-//! What is there? Talks to CloudFront through the port, and only reads.
+//! Observes the group through the CloudFront port. Never writes.
 //!
-//! In: intent, stored status, snapshot, memory. Out: [`Observed`]. Where the snapshot proves that nothing but the deployment status can have
-//! changed since the last full read, no call is made; everything that leads to a mutation of an existing group is read in this pass.
+//! In: intent, stored status, inventory, object state. Out: [`Observed`]. No call is made where the inventory proves that nothing but the deployment status
+//! can have changed since the last full read. Everything that leads to a mutation of an existing group is read in this reconcile.
 
 use std::time::Duration;
 
@@ -20,29 +20,29 @@ use crate::{
     },
 };
 
-/// What a pass saw.
+/// What a reconcile observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
-    /// The intent asks for no look, or nothing but the next list can bring news of our own last write.
+    /// Nothing was read: the intent needs no read, or only the next inventory can show anything newer than our own last write.
     NotLooked,
-    /// The group, by a read that is older than a change of ours that was answered: it says nothing about what is so now.
+    /// A stale read of the group, older than an answered change of ours: it says nothing about the current state.
     Outdated,
-    /// Unchanged since the last full read, but for the deployment status.
+    /// Unchanged since the last full read, except for the deployment status.
     Settled(Summary),
-    /// No group of that name, and none was ever recorded: nobody needed to ask CloudFront.
+    /// The inventory shows no group of that name, and none is on record: no read was needed.
     NeverThere,
     /// CloudFront says there is no such group.
     NotFound(Absence),
-    /// A deletion that comes too early: for so long a request of ours may still make the group, or make it ours. And the installation that it is marked with,
-    /// if it is this object's in another one.
+    /// A deletion that has to wait: a request of ours may still create or claim the group for this long. Also the installation that the group is marked with,
+    /// if it is this object's in another installation.
     Unsettled(Duration, Option<Installation>),
-    /// A action without a proof: CloudFront could not be asked.
+    /// CloudFront could not be read, in a deletion that goes on without an answer (mode Observe).
     Unreadable,
     /// The group, read in full.
     Found {
         /// The group and its tags.
         described: Described,
-        /// Whose it is.
+        /// Who owns it.
         owner: Owner,
         /// Who uses it.
         usage: Usage,
@@ -69,28 +69,28 @@ impl Observed {
 /// Who uses a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Usage {
-    /// Nobody asked: the answer decides about a deletion only.
+    /// Not read: only a deletion depends on it.
     NotRead,
     /// These tenants, or none.
     Tenants(Tenants),
-    /// It could not be read, and what is to be done is certain all the same: the spec wants the group out of service; or it is off for its deletion, and no
-    /// read of its tenants has been answered for a settle window.
+    /// It could not be read, but the next step is certain anyway: either the spec wants the group disabled, or the group is off for its deletion and no read of
+    /// its tenants has succeeded for a consistency window.
     Unknown,
 }
 
-/// How sure it is that a group is gone.
+/// How certain it is that a group is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Absence {
     /// Get says `EntityNotFound`; that alone may be a stale read.
     Reported,
-    /// A complete list, begun after everything we wrote, does not show it either; or, while no list can be had, Get says the same a settle window
-    /// later. It exists no more, but a Create of ours may still land.
+    /// A complete list that began after our last write does not show it either; or no list can be had, and Get still says so after a consistency window.
+    /// The group no longer exists, but a Create of ours may still take effect.
     Confirmed,
-    /// The list began so late that no Create of ours can land any more.
+    /// The list began so late that no Create of ours can take effect any more.
     Proven,
 }
 
-/// Looks at the group.
+/// Observes the group.
 ///
 /// # Errors
 /// The first read that failed.
@@ -140,7 +140,7 @@ pub async fn observe<C: CloudFront>(
     let Some(described) = find(name, view, inputs.port).await? else {
         let may_be_new = !deleting && inputs.clock.moment() < settled_at;
         return Ok(Observed::NotFound(match absence(name, fresh, settled_at, state, inputs) {
-            // Both answers may be older than the group.
+            // Get and the list may both be older than the group.
             Absence::Confirmed if may_be_new => Absence::Reported,
             absence => absence,
         }));
@@ -151,14 +151,14 @@ pub async fn observe<C: CloudFront>(
     let described = view.completed(described, inputs.snapshot);
     let unsettled_for = state.claims_unsettled_for(inputs.policy.settle_window, inputs.clock.moment());
     let owner = match whose(&described, view, inputs) {
-        // An adoption of ours may not show yet, and a Create may land once the name is free again.
+        // An adoption of ours may not show yet, and a Create may take effect once the name is free again.
         Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() && !bug!(GroupOfOthersEndsTheWait) => {
             return Ok(Observed::Unsettled(unsettled_for, None));
         }
         Owner::Elsewhere(installation) if deleting && !unsettled_for.is_zero() => {
             return Ok(Observed::Unsettled(unsettled_for, Some(installation)));
         }
-        // Nor is it adopted once more.
+        // An adoption of ours may not show yet: the group is not adopted a second time.
         Owner::Unowned if state.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
         owner => owner,
     };
@@ -171,9 +171,9 @@ pub async fn observe<C: CloudFront>(
         };
         match (read, view.wants_traffic) {
             (Ok(tenants), _) => Usage::Tenants(tenants),
-            // It is put back into service.
+            // The group is enabled again.
             (Err(_), true) if !enabled && usage_is_unknown => Usage::Unknown,
-            // It is taken out of service whoever uses it.
+            // The group is disabled whoever uses it.
             (Err(_), false) if enabled => Usage::Unknown,
             (Err(error), _) => {
                 let (arn, read) = (Some(described.group.arn.clone()), Some(described.group));
@@ -186,8 +186,8 @@ pub async fn observe<C: CloudFront>(
     Ok(Observed::Found { described, owner, usage })
 }
 
-/// How sure it is that a group that Get does not find is gone. By name alone, which no group ever changes: an id on record that has another name
-/// in the list is forged, and somebody else's.
+/// How certain it is that a group that Get does not find is gone. Only the name counts, because no group ever changes it: an id on record that has another
+/// name in the list is forged and belongs to somebody else.
 fn absence<C>(
     name: &GroupName,
     fresh: Option<&Snapshot>,
@@ -206,8 +206,8 @@ fn absence<C>(
     }
 }
 
-/// Whether a group whose deletion is held back is known to be in or out of service as the spec says: by a write of our own that nothing newer is known of,
-/// or by a fresh list that shows the version on record.
+/// Whether a group whose deletion is held back is known to be enabled or disabled as the spec says: our own write is the newest information, or a fresh list
+/// shows the version on record.
 fn serves_as_the_spec_says<C>(
     view: &ObjectView<'_>,
     fresh: Option<&Snapshot>,
@@ -222,7 +222,7 @@ fn serves_as_the_spec_says<C>(
         && (is_listed_so || own_write_is_newest(state, inputs))
 }
 
-/// Who uses a group that is being disabled for its deletion: their traffic is down, and no list of groups shows them.
+/// Reads who uses a group that is being disabled for its deletion: their traffic is down, and the inventory does not show them.
 async fn tenants_of_the_group_on_record<C: CloudFront>(
     intent: &Intent,
     view: &ObjectView<'_>,
@@ -234,8 +234,8 @@ async fn tenants_of_the_group_on_record<C: CloudFront>(
     }
 }
 
-/// What mode Observe is about to leave behind. It holds no object for want of an answer, but each for as long as a request of an earlier mode Manage may
-/// still take effect.
+/// What mode Observe leaves behind. A failed read does not hold the object, but a request of an earlier mode Manage does for as long as it may still take
+/// effect.
 async fn before_leaving<C: CloudFront>(
     name: &GroupName,
     view: &ObjectView<'_>,
@@ -261,7 +261,7 @@ async fn before_leaving<C: CloudFront>(
 }
 
 fn whose<C>(described: &Described, view: &ObjectView<'_>, inputs: &Inputs<'_, C>) -> Owner {
-    // Or a deletion would never end where the other installation creates the group again each time.
+    // Otherwise a deletion would never end if the other installation creates the group again each time.
     let predecessor = inputs.policy.predecessor.as_ref().filter(|_| view.may_take_over(&described.group));
     if bug!(StatusProvesOwnership) && view.id().as_ref() == Some(&described.group.id) {
         return Owner::Ours;
@@ -269,21 +269,21 @@ fn whose<C>(described: &Described, view: &ObjectView<'_>, inputs: &Inputs<'_, C>
     owner(described, &view.claim, predecessor, inputs.clock.wall())
 }
 
-/// How closely a pass has to look.
+/// How much a reconcile has to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ReadDepth {
-    /// The snapshot may do.
+    /// The inventory may be enough.
     FromInventory,
-    /// The group is read in full: due, or needed after a refused call.
+    /// The group is read in full: a full read is due, or needed after a refused call.
     Full,
-    /// A person asked for it: read in full, and what CloudFront once refused is tried again.
+    /// A person asked for it: the group is read in full, and what CloudFront once refused is tried again.
     Requested,
 }
 
 async fn find<C: CloudFront>(name: &GroupName, view: &ObjectView<'_>, port: &C) -> Result<Option<Described>, ApiError> {
-    // After our own Delete the name alone is enough: it is unique, and a group is not expected.
+    // After our own Delete the name alone is enough: it is unique, and no group is expected.
     if let (Some(id), Some(arn), false) = (view.id(), view.arn(), view.awaits == Awaits::Absence) {
-        // Status is only a hint: a forged or outdated id may lead to another group, or to one that may not be read, or be no id at all.
+        // Status is only a hint: a forged or outdated id may lead to another group or to one that we may not read, or may not be an id at all.
         match port.describe(&Lookup::Known { id, arn }).await {
             Ok(Some(described)) if described.group.name == *name || bug!(RecordedIdIsBelieved) => {
                 return Ok(Some(described));
@@ -299,14 +299,14 @@ async fn find<C: CloudFront>(name: &GroupName, view: &ObjectView<'_>, port: &C) 
         }
     }
     let described = port.describe(&Lookup::Name(name.clone())).await?;
-    // Get takes names, ids and ARNs alike, so a name that reads as another group's id finds that group.
+    // Get accepts names, ids and ARNs, so a name that equals another group's id finds that group.
     Ok(described.filter(|described| described.group.name == *name || bug!(NameMayBeAnId)))
 }
 
-/// The row of the list that proves that nothing but the deployment status changed since the last full read.
+/// The row of the list that proves that nothing but the deployment status has changed since the last full read.
 fn settled<'a>(intent: &Intent, name: &GroupName, view: &ObjectView<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
     let summary = list.groups.get(name)?;
-    // A row that does not state its status is no news of the roll-out that is waited for: then the group itself is read.
+    // A row without a status says nothing about the pending roll-out, so the group itself is read.
     let deployed = view.status.status.as_deref() == Some(Deployment::Deployed.as_str());
     let told = summary.deployment.is_some() || deployed || bug!(UnstatedRolloutIsAwaited);
     let in_sync = match intent {
@@ -326,20 +326,20 @@ fn settled<'a>(intent: &Intent, name: &GroupName, view: &ObjectView<'_>, list: &
     (view.is_on_record(summary) && told && in_sync).then_some(summary)
 }
 
-/// Whether the list that is attached is the one that the spec wants.
+/// Whether the attached Anycast list is the one that the spec wants.
 fn list_is_in_sync(desired: &Desired, attached: Option<&AnycastIpListId>, view: &ObjectView<'_>) -> bool {
     let ours = view.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
     desired.anycast.wanted(attached, ours.as_ref()).as_ref() == attached
 }
 
-/// Whether our own last write is the newest that is known of the group, so that only the next list can bring news.
+/// Whether our own last write is the newest information about the group, so that only the next inventory can show anything newer.
 fn own_write_is_newest<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
     let recent = |write| inputs.clock.moment().since(write) < inputs.policy.sweep_interval;
     let unlisted = inputs.snapshot.is_none_or(|list| !state.is_covered_by(list));
     state.last_write.is_some_and(|write| (recent(write) && unlisted) || bug!(OwnWriteStaysNewest))
 }
 
-/// Whether status, as of the last full read or our own write, is where the intent wants it, for this generation of the spec.
+/// Whether status, from the last full read or our own write, matches the intent for this generation of the spec.
 fn status_is_in_sync(intent: &Intent, view: &ObjectView<'_>) -> bool {
     let status = view.status;
     let at_rest = view.depth == ReadDepth::FromInventory && !view.spec_is_new() && status.id.is_some();

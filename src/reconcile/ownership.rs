@@ -1,7 +1,7 @@
-//! Whose group is it? Pure: tags -> [`Owner`].
+//! Decides who owns a group. Pure: tags -> [`Owner`].
 //!
-//! Two tags decide. The owner tag says whose configuration a group is, the identity tag which living installation acts on it. Both are read from
-//! CloudFront in the same pass as any mutation; status is never asked.
+//! Two tags decide. The owner tag names the object that configures a group, the identity tag the living installation that acts on it. Both are read from
+//! CloudFront in the same reconcile as any mutation; status is never consulted.
 
 use std::{fmt, time::Duration};
 
@@ -27,7 +27,7 @@ impl OwnerTag {
         Self(format!("{owner_id}/{namespace}/{name}"))
     }
 
-    /// The owner tag among a group's tags, whoever's it is.
+    /// The owner tag among a group's tags, whoever it names.
     #[must_use]
     pub fn in_tags(tags: &Tags) -> Option<Self> {
         tags.get(Self::KEY).cloned().map(Self)
@@ -39,7 +39,7 @@ impl OwnerTag {
         &self.0
     }
 
-    /// Namespace and name of the object that it names, if it has the form of ours.
+    /// Namespace and name of the object that the tag names, if it has the form of our tags.
     #[must_use]
     pub fn object(&self) -> Option<(&str, &str)> {
         self.0.split_once('/')?.1.split_once('/')
@@ -52,7 +52,7 @@ impl fmt::Display for OwnerTag {
     }
 }
 
-/// Identity of an installation, which backups and clones of its cluster do not carry: the uid of a Kubernetes object that is made anew with each cluster.
+/// Identity of an installation, which backups and clones of its cluster do not carry: the uid of a Kubernetes object that each cluster creates anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Installation(String);
 
@@ -65,7 +65,7 @@ impl Installation {
         Self(uid.into())
     }
 
-    /// The identity among a group's tags, whoever's it is.
+    /// The identity tag among a group's tags, whichever installation it names.
     #[must_use]
     pub fn in_tags(tags: &Tags) -> Option<Self> {
         tags.get(Self::KEY).cloned().map(Self)
@@ -90,12 +90,12 @@ impl fmt::Display for Installation {
     }
 }
 
-/// How a group of one object of this installation is marked.
+/// How this installation marks the group of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// Whose configuration it is.
+    /// The object that configures it.
     pub owner: OwnerTag,
-    /// Which installation acts on it.
+    /// The installation that acts on it.
     pub installation: Installation,
 }
 
@@ -111,7 +111,7 @@ impl Claim {
         tags
     }
 
-    /// Whether these tags mark a group so, or as an older version did: without an identity.
+    /// Whether these tags mark a group this way, or without an identity, as an older version of the operator did.
     #[must_use]
     pub fn is_in(&self, tags: &Tags) -> bool {
         OwnerTag::in_tags(tags).as_ref() == Some(&self.owner)
@@ -119,35 +119,35 @@ impl Claim {
     }
 }
 
-/// Whether a tag with this key is none of a spec's: it marks ownership, or AWS reserves it. In any case of letters, as IAM's conditions ignore case.
+/// Whether no spec may hold a tag with this key: it marks ownership, or AWS reserves it. Case is ignored, as IAM conditions ignore it.
 #[must_use]
 pub fn is_reserved(key: &str) -> bool {
     let key = key.to_lowercase();
     key.starts_with("aws:") || key.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Who owns a group, as seen by one object.
+/// Who owns a group, from the point of view of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// This object, in this installation.
     Ours,
-    /// This object, by a group that no installation has put its identity on: it was made by an older version.
+    /// This object, but no installation has put its identity on the group: an older version of the operator created it.
     Unmarked,
     /// This object, in an installation that the administrator told this one to take over from.
     ToTakeOver(Installation),
-    /// This object, in another installation with the same owner id: one cluster is a clone of the other, or was built in its place.
+    /// This object, in another installation with the same owner id: one cluster is a clone of the other, or replaces it.
     Elsewhere(Installation),
     /// Nobody.
     Unowned,
-    /// Nobody yet, but the group is so young that the tags of its creation may not be visible: look again.
+    /// Nobody yet, but the group is so new that the tags of its creation may not show: read again.
     Undecided,
-    /// Somebody, by tags without a value: the answer leaves it out, or somebody emptied it. It cannot be told who.
+    /// Unknown: the owner or identity tag has no value, because the answer omits it or somebody emptied it.
     Unstated,
     /// Another object, or another owner id.
     Other(OwnerTag),
 }
 
-/// How long the tags of a new group may take to be seen.
+/// How long the tags of a new group may take to show.
 pub const TAGS_SETTLE: Duration = Duration::from_mins(1);
 
 /// Decides who owns a group that was just read. `predecessor` is the installation to take over from, if the administrator named one.

@@ -1,4 +1,4 @@
-//! What to do about it: one exhaustive table. Pure: (intent, observed) -> [`Action`].
+//! Decides what to do, in one exhaustive table. Pure: (intent, observed) -> [`Action`].
 
 mod absent;
 mod action;
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::cloudfront::{Described, NewGroup};
 
-/// What is to be done.
+/// Plans what this reconcile does.
 #[must_use]
 pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: &Policy) -> Action {
     match (intent, observed) {
@@ -32,7 +32,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
         (Intent::Absent { action: DeletionAction::Leave, .. }, observed) => {
             Finding::Release(Release::Observed(remains(&observed))).into()
         }
-        // Only a deletion that leaves the group as it is goes on without an answer.
+        // Only a deletion that leaves the group as it is continues without an answer.
         (_, Observed::NotLooked | Observed::Unreadable) => Finding::NotLooked.into(),
         (_, Observed::Settled(summary)) => Finding::Listed(summary).into(),
 
@@ -87,7 +87,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
             Owner::Undecided => Finding::Blocked(Block::TagsPending(view.tags_show_in(&described.group))).into(),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
-            // One read without the tag is no proof that it is not ours, also where status is lost.
+            // One read without the tag does not prove that the group is not ours, even if status is lost.
             Owner::Unowned if !view.owner_may_show_for(&described.group).is_zero() => {
                 owner_tag_missing(described, view)
             }

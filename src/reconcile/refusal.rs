@@ -1,7 +1,7 @@
-//! What a refused update of one member means. Asks CloudFront about an Anycast list where the code alone does not tell, and changes nothing.
+//! What a refused update of one member means. Reads an Anycast list from CloudFront if the error code alone is not enough; changes nothing.
 //!
-//! In: the error, the member, and the configuration that was sent. Out: a [`RefusedMember`] for status, or nothing where the error says nothing
-//! about the member.
+//! In: the error, the member, and the configuration that was sent. Out: a [`RefusedMember`] for status, or nothing if the error says nothing about the
+//! member.
 
 use super::members::value;
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
     cloudfront::{AddressFamily, ApiError, CloudFront, ErrorClass, Members, error::one_line},
 };
 
-/// Longest text of CloudFront that status keeps.
+/// Maximum length of CloudFront's text in status.
 const DETAIL_LIMIT: usize = 300;
 
-/// Whether CloudFront may accept an update that says something else.
+/// Whether CloudFront may accept an update with other content.
 #[must_use]
 pub const fn is_about_the_members(error: &ApiError) -> bool {
     match error.class {
@@ -78,7 +78,7 @@ fn detail(error: &ApiError) -> String {
     one_line(&text, DETAIL_LIMIT)
 }
 
-/// The reason and standing of an object with these refusals: what only a person can change comes first.
+/// The reason and standing of an object with these refusals: one that needs a person takes precedence.
 #[must_use]
 pub fn verdict(refused: &[RefusedMember]) -> (Reason, Standing) {
     let verdicts = refused.iter().map(|refused| match refused.cause {

@@ -1,4 +1,4 @@
-//! Groups for the tables of this folder's tests. Pure.
+//! Groups for the tests of this folder. Pure.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! The sentences that people read in conditions and events. Pure.
+//! The messages in conditions and events. Pure.
 //!
-//! Each says what is so, what was not done, what happens next and what the reader can do, by the names the reader typed. Those that tell of a
-//! failed call are in `message/failed.rs`.
+//! Each says what the state is, what was not done, what happens next and what the reader can do, with the names that the reader typed. Those about a failed
+//! call are in `text/failed.rs`.
 
 mod failed;
 mod refused;
@@ -27,10 +27,10 @@ use crate::{
     cloudfront::{AnycastIpListId, Deployment, GroupName, Members, Tenants, error::one_line},
 };
 
-/// Longest list of differences or names in one sentence.
+/// Maximum number of differences or names in one sentence.
 const SHOWN: usize = 8;
 
-/// Longest value of a tag, and then some: CloudFront may say anything.
+/// Maximum length of a quoted value. Longer than any tag value, because CloudFront may return anything.
 const VALUE_LIMIT: usize = 300;
 
 pub fn deployed(
@@ -91,7 +91,7 @@ fn value(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { format!("'{}'", one_line(text, VALUE_LIMIT)) }
 }
 
-/// `enabled`: as the group is. It is off only where the spec says so: else it is enabled again before this is said.
+/// `enabled`: as the group is. It is off only if the spec says so: otherwise it is enabled again before this message.
 pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
     if !tenants.any() {
         return unlisted_use(name, enabled);
@@ -123,7 +123,7 @@ fn named(tenants: &Tenants) -> String {
     }
 }
 
-/// CloudFront says that the group is in use, and lists no tenant.
+/// CloudFront says that the group is in use, but lists no tenant.
 fn unlisted_use(name: &GroupName, enabled: bool) -> String {
     let so =
         if enabled { "The group is enabled again meanwhile." } else { "The group is disabled, as spec.enabled says." };
@@ -140,7 +140,7 @@ pub fn in_use_unlisted(name: &GroupName) -> String {
     )
 }
 
-/// Behind what is said of a failed call.
+/// Appended to the message about a failed call.
 pub const OFF_FOR_ITS_DELETION: &str =
     " Status shows the group as disabled; if a read shows that a tenant uses it, it is enabled again.";
 
@@ -154,7 +154,7 @@ pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
     format!("Connection group {name} was off although spec.enabled is true. It is enabled again: {why}.")
 }
 
-/// A list of others, behind what is said of the group.
+/// A list that this object did not attach; appended to the message about the group.
 pub fn list_kept(list: &AnycastIpListId) -> String {
     format!(
         " Anycast list {} is attached, and status does not show that this object attached it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
@@ -180,7 +180,7 @@ pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installatio
     )
 }
 
-/// The same of an object that is being deleted, and is released later.
+/// The same for an object that is being deleted, and is released later.
 pub fn elsewhere_until_released(name: &GroupName, installation: &Installation, us: &Installation) -> String {
     format!(
         "{} This object is released, and the group left as it is, once no request of this operator to create or to adopt the group can take effect any more \
@@ -250,7 +250,7 @@ pub fn claim_may_land(name: &GroupName) -> String {
     )
 }
 
-/// Without the time that is left, so that reading again says nothing new.
+/// Without the time that is left, so that another read does not change the message.
 pub fn owner_may_show(name: &GroupName, settle_window: Duration) -> String {
     format!(
         "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window ({}).",
@@ -265,7 +265,7 @@ pub fn owner_unstated(name: &GroupName) -> String {
     )
 }
 
-/// A deletion whose object has no group on record: its status may have been lost.
+/// For a deletion whose object has no group on record: its status may have been lost.
 pub fn owner_tag_may_show(name: &GroupName, settle_window: Duration) -> String {
     format!(
         "Connection group {name} was read without an owner tag. Reads may be stale, so the deletion waits. If the tag does not show within the settle \
@@ -305,7 +305,7 @@ pub const FLAPPING: &str = "Somebody else keeps changing this connection group: 
      change, less than an hour after the one before. It corrects further ones after a pause that grows to 5 minutes; only switching the group off, where \
      spec.enabled is false, never waits. Remove the group from the other tool, or let that tool decide with mode: Observe.";
 
-/// Without the time that is left, so that looking again says nothing new.
+/// Without the time that is left, so that another read does not change the message.
 pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
     format!(
         "Somebody else keeps changing connection group {name}: {}. The operator has corrected {} change(s), leaves this one as it is \
@@ -334,7 +334,7 @@ pub fn not_as_asked(shown: &Members, asked: &Members) -> String {
     )
 }
 
-/// Of what the operator does not manage, and others may have set.
+/// For what the operator does not manage and others may have set.
 pub fn element_lost(name: &GroupName, lost: &[String]) -> String {
     let shown = lost.iter().take(SHOWN).map(|element| one_line(element, VALUE_LIMIT)).collect::<Vec<_>>().join(", ");
     format!(
@@ -413,7 +413,7 @@ pub fn not_found_to_mirror(name: &GroupName) -> String {
     )
 }
 
-/// Behind what is said of a group whose IPv6 CloudFront has never stated.
+/// Appended to the message about a group whose IPv6 setting CloudFront has never stated.
 pub const IPV6_NOT_STATED: &str = " CloudFront's answer does not state whether IPv6 is enabled.";
 
 pub const KEPT_OWNER_TAG: &str = " Our owner tag is still on the group: mode Observe writes nothing.";

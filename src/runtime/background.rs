@@ -1,4 +1,4 @@
-//! Background tasks, none of which may end before the process does. In: tasks with names. Out: which of them has ended, and how. Talks to nobody.
+//! Background tasks, none of which may end before the process does. In: tasks with names. Out: which of them has ended, and how. Does no I/O.
 
 use std::{collections::HashMap, future::Future, future::pending};
 
@@ -6,7 +6,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::pass::panic_text;
 
-/// The tasks; dropping this ends them.
+/// The tasks; dropping this aborts them.
 #[derive(Default)]
 pub struct Background {
     tasks: JoinSet<()>,
@@ -19,23 +19,23 @@ pub struct Background {
 pub struct Died {
     /// Which one.
     pub task: &'static str,
-    /// In what way.
+    /// How.
     pub how: How,
 }
 
-/// In what way a task has ended.
+/// How a task has ended.
 #[derive(Debug, thiserror::Error)]
 pub enum How {
-    /// As if its work were done.
+    /// It returned.
     #[error("has ended, which it never should")]
     Returned,
-    /// By a defect.
+    /// It panicked.
     #[error("panicked: {0}")]
     Panicked(String),
 }
 
 impl Background {
-    /// Begins a task.
+    /// Starts a task.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let id = self.tasks.spawn(task).id();
         self.names.insert(id, name);

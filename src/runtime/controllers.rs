@@ -1,4 +1,4 @@
-//! The controllers, one for each watch. In: watches and what passes share. Out: passes, until told to stop; then those under way are finished.
+//! The controllers, one for each watch. In: watches, and what reconciles share. Out: reconciles, until told to stop; then those in progress are finished.
 //! Talks to the API server through the watches.
 
 use std::{future::Future, sync::Arc};
@@ -20,14 +20,14 @@ pub struct Watch {
     pub scope: Arc<Scope>,
     /// Objects whose intent changed.
     pub stream: BoxStream<'static, Result<ConnectionGroup, watcher::Error>>,
-    /// Objects that somebody wants looked at.
+    /// Objects for which a reconcile was requested.
     pub woken: UnboundedReceiver<ObjectRef<ConnectionGroup>>,
 }
 
-/// kube's word for no limit.
+/// kube's value for no limit.
 const UNLIMITED: u16 = 0;
 
-/// Runs passes until `stop` is ready and the passes under way have ended.
+/// Runs reconciles until `stop` is ready and the reconciles in progress have ended.
 pub async fn run<S>(watches: Vec<Watch>, context: &Arc<Context>, stop: S)
 where
     S: Future<Output = ()> + Clone + Send + Sync + 'static,
@@ -50,7 +50,7 @@ where
     let heard = Arc::clone(context);
     let woken = woken.inspect(move |object| due(object.clone(), &heard));
     let passes = Controller::for_stream(stream, store.clone())
-        // Passes are cheap: the call queue decides whose call is next, and the API server has a limit of its own.
+        // Reconciles are cheap: the call queue decides whose CloudFront call is next, and requests to the API server have their own limit.
         .with_config(controller::Config::default().concurrency(UNLIMITED))
         .reconcile_on(woken)
         .graceful_shutdown_on(stop.clone())
@@ -59,7 +59,7 @@ where
             hear(&ended, &scope, context);
             std::future::ready(())
         });
-    // kube starts no pass before the cache is filled, and while it waits for that it does not end either.
+    // kube starts no reconcile before the cache is filled, and does not stop while it waits for that.
     let stopped_before_the_first_pass = async {
         stop.await;
         if store.wait_until_ready().now_or_never().is_some() {
@@ -76,7 +76,7 @@ type Ended = Result<(ObjectRef<ConnectionGroup>, controller::Action), controller
 
 fn hear(ended: &Ended, scope: &Scope, context: &Context) {
     match ended {
-        // The pass itself has logged what it did, or why it could not.
+        // The reconcile itself has logged what it did, or why it failed.
         Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
         // Expected when an object is gone before its turn (kube#1167).
         Err(controller::Error::ObjectNotFound(object)) => {
@@ -93,7 +93,7 @@ fn hear(ended: &Ended, scope: &Scope, context: &Context) {
     }
 }
 
-/// The label for a watch that could not begin or go on. It is tried again in each case.
+/// The metric label for a watch that could not start or continue. It is retried in each case.
 fn reason_of(error: &watcher::Error) -> &'static str {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(answer))

@@ -1,4 +1,4 @@
-//! Kubernetes events. Talks to the API server; an event that is refused harms nothing.
+//! Kubernetes events. Talks to the API server; a refused event does no harm.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use crate::{
     reconcile::{Event, Severity},
 };
 
-/// Publishes events; one for the whole process, so that an event that is repeated word for word is counted instead of stored again.
+/// Publishes events. There is one for the whole process, so that an identical event is counted instead of stored again.
 pub struct Recorder {
     client: Client,
     latest: Mutex<HashMap<(String, Reason), Latest>>,
@@ -31,7 +31,7 @@ struct Latest {
 /// The API server accepts notes of up to 1,024 bytes.
 const NOTE_LIMIT: usize = 1000;
 
-/// Beyond that many, what was told before is forgotten; the next repetition is stored anew.
+/// Beyond this many, earlier events are forgotten; their next repetition is stored as a new event.
 const REMEMBERED: usize = 10_000;
 
 impl Recorder {
@@ -40,7 +40,7 @@ impl Recorder {
         Self { client, latest: Mutex::default() }
     }
 
-    /// Publishes an event about `regarding`; whether it was stored.
+    /// Publishes an event about `regarding`; returns whether it was stored.
     pub async fn publish(&self, regarding: &ObjectReference, event: &Event) -> bool {
         let Event { severity, reason, action, note } = event;
         let note = bounded(note);
@@ -62,7 +62,7 @@ impl Recorder {
         stored.is_ok()
     }
 
-    /// kube's recorder counts events of one reason as one, whatever their notes say, and keeps the first note: so each note gets its own.
+    /// kube's recorder counts events of one reason as one, whatever their notes say, and keeps the first note, so each note gets its own recorder.
     fn recorder_for(&self, regarding: &ObjectReference, reason: Reason, note: &str) -> Arc<events::Recorder> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (regarding.uid.clone().unwrap_or_default(), reason);

@@ -1,8 +1,8 @@
-//! The finalizer of this installation on an object: added before CloudFront is asked for anything, removed only when a pass says so. Talks to the API
+//! The finalizer of this installation on an object: added before the first call to CloudFront, removed only when a reconcile says so. Talks to the API
 //! server.
 //!
-//! Each installation has its own, so that none takes off what another one needs. Not kube's helper: that one releases on any `Ok`, and a deletion takes
-//! minutes of `Ok` passes here.
+//! Each installation has its own, so that none removes what another one needs. This does not use kube's helper: that one removes the finalizer on any `Ok`,
+//! while a deletion takes minutes of `Ok` reconciles here.
 
 use kube::{
     Api, ResourceExt,
@@ -21,13 +21,14 @@ pub enum Holder {
     Nobody,
     /// This one.
     Us,
-    /// One of a version that had one finalizer for all installations.
+    /// An installation of a version that had one finalizer for all installations.
     Former,
-    /// Another one, by this finalizer; it alone acts on the object.
+    /// Another one, with this finalizer; only that one acts on the object.
     Another(String),
 }
 
-/// Reads from an object's finalizers which installation holds it. Where it carries both ours and another's, we have begun something that is ours to end.
+/// Determines from an object's finalizers which installation holds it. If the object has both ours and another's, we have started something that we have to
+/// finish.
 #[must_use]
 pub fn holder(finalizers: &[String], own: &str) -> Holder {
     let is = |wanted: &str| finalizers.iter().any(|finalizer| finalizer == wanted);
@@ -43,11 +44,11 @@ pub fn holder(finalizers: &[String], own: &str) -> Holder {
     }
 }
 
-/// Stores the finalizer, in the place of the former one if that is there. The answer is the object as it is after that, held by us or by another; none, if it
-/// is gone or going.
+/// Stores the finalizer, and replaces the former one if that is there. Returns the object as it is afterwards, held by us or by another; `None` if it is gone
+/// or being deleted.
 ///
 /// # Errors
-/// The API server's refusal.
+/// The API server refused it, or could not be reached.
 pub async fn add(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
@@ -56,10 +57,10 @@ pub async fn add(
     change(api, object, own, Presence::Present).await
 }
 
-/// Takes the finalizer off, and the former one with it; an object that is gone already is as good.
+/// Removes the finalizer, and the former one with it; an object that is already gone is a success.
 ///
 /// # Errors
-/// The API server's refusal.
+/// The API server refused it, or could not be reached.
 pub async fn remove(api: &Api<ConnectionGroup>, object: &ConnectionGroup, own: &str) -> Result<(), Box<kube::Error>> {
     change(api, object, own, Presence::Absent).await.map(drop)
 }
@@ -70,7 +71,7 @@ enum Presence {
     Absent,
 }
 
-/// Reads anew and tries again where somebody else changed the object in between, so that no finalizer of others is lost.
+/// Reads again and retries if somebody else changed the object in between, so that no finalizer of others is lost.
 async fn change(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,

@@ -1,7 +1,7 @@
-//! Whether the object of a reconcile is up to date. Talks to the API server: one read for each change that is planned, tried twice.
+//! Whether the object of a reconcile is up to date. Talks to the API server: at most one read for each planned change, tried at most twice.
 //!
-//! In: the version that the reconcile acts on, and where it comes from. Out: leave to make the change, or the version that is newer, to start over
-//! with. While the objects of its scope cannot be read, nothing is changed.
+//! In: the version that the reconcile acts on, and where it comes from. Out: permission to make the change, or the newer version to start over with. Nothing
+//! is changed while the objects of the scope cannot be read.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,7 +19,7 @@ use crate::{
     reconcile::freshness::{Basis, Evidence, Freshness, Withheld},
 };
 
-/// So long an event or a read is recent.
+/// How long an event or a read counts as recent.
 const RECENT: Duration = Duration::from_secs(2);
 
 /// How long the API server may take to answer one try.
@@ -41,17 +41,17 @@ enum Unread {
 pub struct Version {
     /// The object.
     pub object: Arc<ConnectionGroup>,
-    /// When the API server was asked for it; the cache has no such proof.
+    /// When the API server was asked for it; `None` for a version from the cache, which has no such proof.
     read: Option<Instant>,
 }
 
 impl Version {
-    /// As the cache has it.
+    /// The version in the cache.
     pub const fn cached(object: Arc<ConnectionGroup>) -> Self {
         Self { object, read: None }
     }
 
-    /// As the API server answered to a request that was sent at `asked`.
+    /// The version in the API server's answer to a request that was sent at `asked`.
     pub fn read(mut object: ConnectionGroup, asked: Instant) -> Self {
         slim(&mut object);
         Self { object: Arc::new(object), read: Some(asked) }
@@ -73,7 +73,7 @@ impl<'a> Fresh<'a> {
         Self { api, version, context, port, newer: Mutex::new(None) }
     }
 
-    /// The version to start over with, once [`Withheld::Changed`] was the answer.
+    /// The version to start over with after the answer [`Withheld::Changed`].
     pub fn newer(&self) -> Option<Version> {
         self.newer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -81,7 +81,7 @@ impl<'a> Fresh<'a> {
     /// Whether the object is up to date now.
     ///
     /// # Errors
-    /// Why nothing is to be changed.
+    /// Why nothing may be changed.
     pub async fn check(&self, evidence: Evidence) -> Result<(), Withheld> {
         let object = &*self.version.object;
         let scope = self.context.objects.scope_of(object).filter(|scope| scope.blind().is_none());
@@ -107,7 +107,7 @@ impl<'a> Fresh<'a> {
         }
     }
 
-    /// Reads the object. A try that is given up closes its connection, which may have frozen while it was idle; the next try has a new one.
+    /// Reads the object. An abandoned try closes its connection, which may have frozen while it was idle; the next try has a new one.
     async fn read(&self) -> Result<Option<ConnectionGroup>, Unread> {
         let _turn = self.context.api_turn().await;
         let name = self.version.object.name_any();
@@ -119,7 +119,7 @@ impl<'a> Fresh<'a> {
         Err(Unread::NoAnswer)
     }
 
-    /// Whether what is at hand is evidence enough.
+    /// Whether a read or an event is recent enough to be sufficient evidence.
     fn is_recent(&self, evidence: Evidence, scope: &Scope) -> bool {
         let recent = |at: Instant| at.elapsed() <= RECENT;
         let object = &*self.version.object;
@@ -138,7 +138,7 @@ impl<'a> Fresh<'a> {
 impl Freshness for Fresh<'_> {
     fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         async move {
-            // The wait for a turn may be long, and comes first.
+            // The wait for a turn may be long, so it comes before the check.
             self.port.turn_for_change(operation).await;
             self.check(evidence).await
         }
@@ -162,7 +162,7 @@ mod tests {
         testing::client,
     };
 
-    /// A cache that has just shown an object, an API server that has this version of it, and how often that was asked.
+    /// A cache that has just shown an object, a fake API server that has a version of it, and the number of reads that the server received.
     struct World {
         context: Context,
         scope: Arc<Scope>,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     impl World {
-        /// What is said of this version, and how often the API server was asked for that.
+        /// The result for this version, and the number of reads that it took.
         async fn check(&self, version: &Version, evidence: Evidence) -> (Result<(), Withheld>, usize) {
             let api = Api::namespaced(self.context.client.clone(), "platform");
             let said = Fresh::new(&api, version, &self.context, &self.context.port).check(evidence).await;

@@ -1,6 +1,6 @@
 //! Whether the API server says that one object does not exist. Talks to the API server.
 //!
-//! A 404 alone does not say so: the resource may not be served at the moment, or a proxy may have answered. The API server names the object that it did
+//! A 404 alone does not prove that: the resource may not be served at the moment, or a proxy may have answered. The API server names the object that it did
 //! not find.
 
 use kube::{Api, core::Status};
@@ -12,10 +12,10 @@ pub fn says_gone(answer: &Status, name: &str) -> bool {
     answer.is_not_found() && answer.details.as_ref().is_some_and(|details| details.name == name)
 }
 
-/// Reads an object; none, if the API server says that it does not exist.
+/// Reads an object; `None` if the API server says that it does not exist.
 ///
 /// # Errors
-/// Any other answer, or none.
+/// Any other error answer, or no answer.
 pub async fn read(api: &Api<ConnectionGroup>, name: &str) -> Result<Option<ConnectionGroup>, kube::Error> {
     match api.get(name).await {
         Err(kube::Error::Api(answer)) if says_gone(&answer, name) => Ok(None),

@@ -1,6 +1,6 @@
 //! `/metrics` on one listener; `/livez`, `/healthz` and `/readyz` on another. In: listeners. Out: answers until dropped. Health never depends on AWS.
 //!
-//! Alive means: this answers, the controllers turn, and no call to CloudFront hangs. A request that panics ends its own connection only.
+//! Live means: this server answers, the controllers make progress, and no call to CloudFront hangs. A request that panics ends only its own connection.
 
 use std::{future::IntoFuture, sync::Arc};
 
@@ -28,15 +28,15 @@ use crate::{
 pub struct Served {
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Scopes: readiness is that one of them can be read.
+    /// The scopes; ready means that at least one of them can be read.
     pub objects: Arc<Objects>,
     /// The call queue.
     pub queue: CallQueue,
-    /// What the sweeps brought.
+    /// What the last inventories showed.
     pub lists: watch::Receiver<Lists>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Whether the controllers turn.
+    /// Whether the controllers make progress.
     pub pulse: Arc<Pulse>,
 }
 
@@ -80,7 +80,7 @@ async fn ready(State(served): State<Arc<Served>>) -> impl IntoResponse {
         blind.map(|blind| format!("\nConnectionGroup objects in {place} cannot be read: {blind}"))
     });
     let blind = blind.collect::<Vec<_>>();
-    // One scope that can be read is work to do; the others are told of by name.
+    // With one readable scope there is work to do; the answer names the others.
     if blind.len() < views.len() {
         (StatusCode::OK, format!("ok{}", blind.concat()))
     } else {

@@ -1,6 +1,6 @@
-//! The identity of this installation: the uid of a namespace that is made anew with each cluster. Talks to the API server, and only reads.
+//! The identity of this installation: the uid of a namespace that each new cluster creates. Talks to the API server, and only reads.
 //!
-//! In: the name of the namespace. Out: its uid, however long that takes: until it is known, groups of ours cannot be told from those of another
+//! In: the name of the namespace. Out: its uid, however long that takes. Until it is known, our groups cannot be distinguished from those of another
 //! installation, so nothing may be changed.
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::reconcile::{backoff::Backoff, ownership::Installation};
 
-/// Reads the identity, with a growing pause between two tries.
+/// Reads the identity, with backoff between tries.
 pub async fn read(client: Client, namespace: &str) -> Installation {
     let namespaces = Api::<Namespace>::all(client);
     let mut failures = 0;

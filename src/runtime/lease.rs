@@ -1,10 +1,10 @@
-//! Which of several replicas acts. Talks to the API server.
+//! Leader election: which of several replicas acts. Talks to the API server.
 //!
 //! In: the name of a Lease that all replicas share. Out: the right to act, on the [`Fence`], for as long as the Lease is known to be ours.
 //!
-//! The rules are client-go's (`tools/leaderelection`), so that a Lease reads as people know it. What matters most: replicas never compare their
-//! wall clocks. A standby takes the Lease when it has itself seen nobody renew it for as long as its holder asked for, and the holder's own right
-//! ends earlier than that, counted from before the renewal was sent.
+//! The rules are client-go's (`tools/leaderelection`), so that a Lease looks familiar. Most important: replicas never compare their wall clocks. A standby
+//! takes the Lease when it has itself observed no renewal for the lease duration that the holder set. The holder's own right to act ends earlier than that,
+//! counted from before the renewal was sent.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::{cli::LeaderElectionArgs, cloudfront::fence::Fence};
 
-/// Why this process must not act any longer.
+/// Why this process must no longer act.
 #[derive(Debug, thiserror::Error)]
 pub enum Lost {
-    /// Somebody else has it.
+    /// Another process holds the Lease.
     #[error("'{0}' holds the Lease now")]
     Taken(String),
-    /// The API server could not be asked in time.
+    /// The Lease could not be renewed in time.
     #[error("the Lease could not be renewed for {}", humantime::format_duration(*.0))]
     NotRenewed(Duration),
 }
@@ -33,34 +33,34 @@ pub enum Lost {
 pub struct Election {
     api: Api<Lease>,
     args: LeaderElectionArgs,
-    /// This process, and no other that ever ran.
+    /// Identifies this process, and no other that ever ran.
     identity: String,
     fence: Fence,
     claim: Claim,
     watched: Option<Watched>,
-    /// The trouble that was told last; the same is not told each second.
+    /// The trouble that was logged last, so that it is not logged again with each retry.
     told: Option<String>,
 }
 
-/// What this process knows of its own hold on the Lease. It is right at every await, so that the election may be dropped at any time and the Lease
-/// released all the same.
+/// What this process knows about its own claim to the Lease. It is correct at every await point, so that the election may be dropped at any time and the
+/// Lease can still be released.
 enum Claim {
-    /// The Lease is not ours, and no write of ours can make it so.
+    /// The Lease is not ours, and no write of ours in flight can make it ours.
     None,
-    /// As the API server last stored it for us.
+    /// The Lease is ours, as the API server last stored it.
     Held(Box<Lease>),
-    /// A write of ours has no answer: it may have been stored, or may be yet.
+    /// A write of ours was not answered: it may have been stored, or may still be stored.
     InDoubt,
 }
 
-/// What the Lease last said, and since when it has said nothing newer.
+/// The last known content of the Lease, and since when it has been unchanged.
 struct Watched {
     uid: Option<String>,
     spec: LeaseSpec,
     since: Instant,
 }
 
-/// What one look at the Lease says.
+/// The result of one try to acquire or renew the Lease.
 enum Standing {
     Leader { until: Instant },
     Standby { leader: String },
@@ -70,7 +70,7 @@ enum Standing {
 pub const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Election {
-    /// Nothing is asked yet. `client` must neither retry by itself nor be held up by `fence`.
+    /// Sends no request yet. `client` must neither retry by itself nor be blocked by `fence`.
     pub fn new(client: Client, args: &LeaderElectionArgs, fence: Fence) -> Self {
         let namespace = args.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| env!("CARGO_PKG_NAME").to_owned());
@@ -85,7 +85,7 @@ impl Election {
         }
     }
 
-    /// Waits until this process leads. The fence is then open until the time that is returned; [`Election::keep`] extends it.
+    /// Waits until this process is the leader. The fence is then open until the returned time; [`Election::keep`] extends it.
     pub async fn win(&mut self) -> Instant {
         let mut seen = None;
         loop {
@@ -104,7 +104,7 @@ impl Election {
         }
     }
 
-    /// Renews until the Lease is lost. By then the fence is closed.
+    /// Renews until the Lease is lost. The fence is closed by then.
     pub async fn keep(&mut self, mut until: Instant) -> Lost {
         loop {
             sleep(self.args.retry_period).await;
@@ -132,8 +132,8 @@ impl Election {
         }
     }
 
-    /// Writes that nobody holds the Lease, unless another does. Each try begins with what is stored, as a renewal that was cut off may have been stored
-    /// after all; one that is yet to be stored finds another version, and is refused.
+    /// Stores the Lease without a holder, unless another process holds it. Each try begins with the stored Lease, because an interrupted renewal may have
+    /// been stored after all; a renewal that arrives later finds another version, and is refused.
     async fn hand_on(&mut self) -> Result<(), kube::Error> {
         loop {
             let stored = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
@@ -150,7 +150,7 @@ impl Election {
                     self.claim = Claim::None;
                     return Ok(());
                 }
-                // Somebody wrote or deleted it in between.
+                // Somebody else wrote or deleted it in between.
                 Err(kube::Error::Api(status)) if is_overtaken(&status) || (existed && status.is_not_found()) => {}
                 Err(error) => return Err(error),
             }
@@ -162,7 +162,7 @@ impl Election {
         &self.args.lease
     }
 
-    /// Asks until there is an answer.
+    /// Tries until there is an answer.
     async fn look(&mut self) -> Standing {
         // Half of the deadline, so that an answer that never comes leaves time for a second try.
         let patience = self.args.renew_deadline / 2;
@@ -204,7 +204,7 @@ impl Election {
         let until = Instant::now() + self.args.renew_deadline;
         let if_refused = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
             Claim::None => Claim::None,
-            // Somebody wrote in between, which says nothing of the holder.
+            // Somebody else wrote in between, which does not show who holds the Lease.
             Claim::Held(_) | Claim::InDoubt => Claim::InDoubt,
         };
         match self.write(stored, Self::claimed).await {
@@ -220,7 +220,7 @@ impl Election {
         Ok(Standing::Leader { until })
     }
 
-    /// Stores the Lease in place of this version of it, or anew if there is none.
+    /// Replaces this version of the Lease, or creates the Lease if there is none.
     async fn write(
         &self,
         stored: Option<Lease>,
@@ -237,8 +237,8 @@ impl Election {
         lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref()) == Some(&self.identity)
     }
 
-    /// Who else may be acting: the holder, until the Lease has been seen unchanged for as long as its holder asked for. A Lease that somebody
-    /// deleted, or made anew without a holder, binds as if it were unchanged.
+    /// Who else may be acting: the holder, until the Lease has been observed unchanged for its lease duration. A Lease that somebody deleted, or recreated
+    /// without a holder, counts as unchanged.
     fn rival(&mut self, stored: Option<&Lease>, now: Instant) -> Option<String> {
         let news = stored.and_then(|lease| Some((&lease.metadata.uid, lease.spec.as_ref()?)));
         if let Some((uid, spec)) = news {
@@ -282,7 +282,7 @@ impl Election {
     }
 }
 
-/// Whether a write was refused because somebody else wrote before it.
+/// Whether a write was refused because somebody else wrote first.
 fn is_overtaken(status: &Status) -> bool {
     status.is_conflict() || status.is_already_exists()
 }

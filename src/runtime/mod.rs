@@ -1,6 +1,6 @@
-//! Kubernetes around the reconcile: watch, run passes, carry their outcomes out, serve health and metrics. Talks to the API server.
+//! Kubernetes around the reconcile: watches objects, runs reconciles, applies their outcomes, serves health and metrics. Talks to the API server.
 //!
-//! In: checked arguments. Out: runs until told to stop; then begins no change, finishes the calls in flight and leaves.
+//! In: validated arguments. Out: runs until told to stop; then it starts no further change, finishes the calls in flight and exits.
 
 mod background;
 mod controllers;
@@ -75,7 +75,7 @@ use crate::{
     sweep::{self, Lists},
 };
 
-/// What keeps the operator from starting, or from going on.
+/// Why the operator cannot start, or cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The kubeconfig cannot be used.
@@ -84,31 +84,31 @@ pub enum RunError {
     /// The client cannot be built.
     #[error("no Kubernetes client can be built from the configuration: {0}")]
     Client(#[source] Box<kube::Error>),
-    /// The address is taken or not ours.
+    /// The address is in use or not ours.
     #[error("{flag} {address} cannot be listened on: {source}")]
     Listen {
-        /// The flag that asked for it.
+        /// The flag that sets it.
         flag: &'static str,
-        /// The address that was asked for.
+        /// The address in the flag.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// Another replica may act now, so this one must not.
     #[error("{0}: the process ends, and stands by once it is started anew")]
     LeaseLost(#[from] lease::Lost),
-    /// A part that must never end has ended.
+    /// A task that must never end has ended.
     #[error("{0}: the process ends so that it is started anew")]
     Died(#[from] Died),
 }
 
-/// How long the first list may hold up the first pass.
+/// Maximum time for which the first reconcile waits for the first inventory.
 const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs until `stop` is ready, then lets the reconciles under way finish and releases the Lease, if there is one.
+/// Runs until `stop` is ready, then lets the reconciles in progress finish and releases the Lease, if there is one.
 ///
 /// # Errors
-/// What keeps it from starting, or from going on.
+/// Why it cannot start, or cannot continue.
 pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
     let fence = Fence::default();
     let config = config(&args).await?;
@@ -172,7 +172,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let (begun, drained) = (term.clone(), draining.clone());
     background.spawn("the sweep", async move {
         tokio::select! {
-            // A list that is cut off here harms nothing, and none is begun while passes are finished.
+            // A List that is interrupted here does no harm, and none is started while reconciles finish.
             () = drained => pending().await,
             () = begun.begun().then(|()| sweep) => {}
         }
@@ -189,7 +189,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
             died = background.ended() => Err(RunError::Died(died)),
             () = passes.clone() => Err(RunError::Died(Died { task: "the controllers", how: How::Returned })),
         };
-        // Whatever the reason: an answer that is lost is a change that the next process has to find out about.
+        // For every reason to end: if the answer to a change is lost, the next process has to find out about that change.
         fence.drain();
         tokio::select! {
             lost = &mut leading => return ended.and(Err(RunError::LeaseLost(lost))),
@@ -209,10 +209,10 @@ async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| RunError::Listen { flag, address, source })
 }
 
-/// Begins the term as soon as this process may act; returns when it may no longer.
+/// Begins the leadership term as soon as this process may act; returns when it no longer may.
 ///
-/// A replica that cannot read objects in any scope does not compete for the Lease: it would block one that can. The one that wins lists all objects
-/// anew before it changes anything, for its caches may be old without a sign of it.
+/// A replica that cannot read objects in any scope does not compete for the Lease: it would block one that can. The winner lists all objects again before it
+/// changes anything, because its caches may be stale without any sign of it.
 async fn lead(
     election: Option<&mut Election>,
     objects: &Objects,
@@ -234,16 +234,16 @@ async fn lead(
     election.keep(until).await
 }
 
-/// Whether passes may begin.
+/// Whether reconciles may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
     /// They may.
     Open,
-    /// The process is to end: none begins.
+    /// The process is shutting down: none begins.
     Stopping,
 }
 
-/// Opens with the first complete list of the term, so that objects are not read one by one; after some seconds without it all the same.
+/// Opens with the first complete inventory of the term, so that groups are not read one by one; without one, it opens anyway after `FIRST_LIST_PATIENCE`.
 async fn gate(term: Term, mut lists: watch::Receiver<Lists>, stop: impl Future<Output = ()>) -> Gate {
     let first = async {
         term.begun().await;
@@ -290,19 +290,19 @@ async fn config(args: &RunArgs) -> Result<Config, RunError> {
     }
 }
 
-/// Longest wait for the API server to begin its answer; also to the request that begins a watch. Passes are tried again.
+/// Maximum wait for the API server to begin its answer, including the answer to the request that starts a watch. Reconciles are retried.
 const API_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longest silence within an answer to a pass; an idle connection lasts no longer either.
+/// Maximum silence within an answer to a reconcile; an idle connection does not last longer either.
 const API_SILENCE: Duration = Duration::from_secs(30);
 
-/// Longest silence on the connection of a watch: a little longer than the API server lets a watch last.
+/// Maximum silence on the connection of a watch: a little longer than the API server lets a watch last.
 const WATCH_SILENCE: Duration = Duration::from_mins(1);
 
-/// Longest wait for a new connection.
+/// Maximum wait for a new connection.
 const API_CONNECT: Duration = Duration::from_secs(10);
 
-/// A client for one watch alone, so that its connection is its own, and what the API server answers tells whether the objects can be read.
+/// A client for one watch only: the watch has its own connection, and the API server's answers show whether the objects can be read.
 fn watch_client(mut config: Config, scope: &Arc<Watched>) -> Result<Client, RunError> {
     config.connect_timeout = Some(API_CONNECT);
     config.read_timeout = Some(WATCH_SILENCE);
@@ -317,13 +317,13 @@ fn watch_client(mut config: Config, scope: &Arc<Watched>) -> Result<Client, RunE
     Ok(builder.with_layer(&hear).with_layer(&TimeoutLayer::new(API_PATIENCE)).build())
 }
 
-/// A client that writes only while `fence` is open; it may read at any time. A request that is not answered fails, as an API server that stands
-/// still, or a connection that was forgotten on the way, would else hold up passes and watches for good.
+/// A client that writes only while `fence` is open; it may read at any time. A request that is not answered fails: otherwise an API server that hangs, or a
+/// connection that was silently dropped on the way, would block reconciles and watches forever.
 fn client(mut config: Config, fence: &Fence) -> Result<Client, RunError> {
     config.connect_timeout = Some(API_CONNECT);
     config.read_timeout = Some(API_SILENCE);
     config.reset_reader_on_write = true;
-    // kube's own tries would pass below the fence, and take longer than a pass may.
+    // kube's own retries would bypass the fence, and take longer than a reconcile may.
     config.default_retry = false;
     let fence = fence.clone();
     let guard = FilterLayer::new(move |request: Request<Body>| {
@@ -333,7 +333,7 @@ fn client(mut config: Config, fence: &Fence) -> Result<Client, RunError> {
     Ok(builder.with_layer(&TimeoutLayer::new(API_PATIENCE)).with_layer(&guard).build())
 }
 
-/// The Lease is asked for on a connection of its own, so that nothing queues before it; its holder alone decides about tries.
+/// The Lease has its own connection, so that no other request delays it; only the election decides about retries.
 fn election(args: &RunArgs, mut config: Config, fence: &Fence) -> Result<Option<Election>, RunError> {
     if !args.leader_election.enabled {
         return Ok(None);
@@ -389,7 +389,7 @@ mod tests {
 
     use super::*;
 
-    /// An API server that begins each answer of this kind and says no more; when it was asked for one, and how.
+    /// A fake API server that begins each answer of this kind and then stays silent; also the time and the query of each such request.
     async fn frozen(watches: bool) -> (Config, mpsc::UnboundedReceiver<(Instant, String)>) {
         let (asked, requests) = mpsc::unbounded_channel();
         let answer = move |request: extract::Request| async move {
@@ -397,7 +397,7 @@ mod tests {
             if query.contains("watch=true") != watches {
                 return Json(json!({ "metadata": { "resourceVersion": "1" }, "items": [] })).into_response();
             }
-            // Nobody listens once enough was heard.
+            // The receiver is gone once the test has seen enough.
             let _ = asked.send((Instant::now(), query));
             let silence = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
             axum::body::Body::from_stream(silence).into_response()

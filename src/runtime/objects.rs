@@ -1,4 +1,4 @@
-//! The objects of this process: their scopes, and what is remembered of each between passes. Talks to nobody.
+//! The objects of this process: their scopes, and what is remembered of each between reconciles. Does no I/O.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -24,28 +24,28 @@ use crate::{
 /// What is remembered of one object.
 #[derive(Debug, Default)]
 pub struct Tracked {
-    /// The reconcile's own memory.
+    /// The object state, which belongs to the reconcile.
     pub memory: ObjectState,
-    /// The status of the last pass: newer than the cache right after a write, and not to be forged by others.
+    /// The status of the last reconcile: newer than the cache right after a write, and others cannot forge it.
     pub status: Option<ConnectionGroupStatus>,
     /// The status that the API server accepted last, which the cache may not show yet.
     pub written: Option<ConnectionGroupStatus>,
     /// Fields of it that the API server does not store.
     pub dropped: Vec<String>,
-    /// Passes in a row that ended with trouble at the API server.
+    /// Consecutive reconciles that ended before their outcome was stored.
     pub failures: u32,
-    /// The finalizer of the installation that the object was left to, once people were told.
+    /// The finalizer of the installation that the object was left to, once that was reported.
     pub left_to: Option<String>,
-    /// Whether our finalizer is off: nothing is left to do, although the cache may show it for a while yet.
+    /// Whether our finalizer has been removed: nothing is left to do, although the cache may still show the object for a while.
     pub released: bool,
     /// How the last reconcile ended.
     pub last_try: LastTry,
-    /// Operations that were throttled in this object's last tries: the next one waits for them in the queue, before its first call.
+    /// Operations that were throttled in this object's last tries: the next try waits for them in the call queue, before its first call.
     pub throttled: BTreeSet<Operation>,
 }
 
 impl Tracked {
-    /// Takes note of how a reconcile ended.
+    /// Records how a reconcile ended.
     pub fn tried(&mut self, outcome: &Outcome) {
         self.last_try = LastTry::of(self.memory.failures, outcome.error.as_ref());
         match outcome.error.as_ref().filter(|error| error.class == ErrorClass::Throttled) {
@@ -56,7 +56,7 @@ impl Tracked {
 }
 
 impl Tracked {
-    /// The throttled operations for which a reconcile of that class waits before its first call: a switch-off only for those that it takes.
+    /// The throttled operations for which a reconcile of that class waits before its first call: a switch-off waits only for those that it needs.
     pub fn waits_for(&self, class: Class) -> impl Iterator<Item = Operation> {
         let is_taken = move |operation: &Operation| match class {
             Class::SwitchOff => matches!(
@@ -69,7 +69,7 @@ impl Tracked {
     }
 }
 
-/// Hears of an object's changes while a pass over it is under way.
+/// Notifies of changes of an object while it is being reconciled.
 pub struct News<'a> {
     objects: &'a Objects,
     key: ObjectRef<ConnectionGroup>,
@@ -77,7 +77,7 @@ pub struct News<'a> {
 }
 
 impl News<'_> {
-    /// Returns with the next change, or at once if one came since the last.
+    /// Returns with the next change, or at once if there was one since the last call.
     pub async fn come(&self) {
         self.come.notified().await;
     }
@@ -89,7 +89,7 @@ impl Drop for News<'_> {
     }
 }
 
-/// Scopes and memories. Passes of one object never overlap, so a memory's lock is never waited for.
+/// The scopes, and what is remembered of each object. Reconciles of one object never overlap, so nothing waits for the lock of its entry.
 pub struct Objects {
     scopes: Vec<Arc<Scope>>,
     remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>>,
@@ -102,19 +102,19 @@ impl Objects {
         Self { scopes, remembered: Mutex::default(), listening: Mutex::default() }
     }
 
-    /// Waits until the objects of one scope have been listed: then there is something to act for.
+    /// Waits until the objects of at least one scope have been listed: from then on, this process has something to act for.
     pub async fn any_listed(&self) {
         if !self.scopes.is_empty() {
             select_all(self.scopes.iter().map(|scope| scope.listed().boxed())).await;
         }
     }
 
-    /// Has all objects listed anew, on new connections; nothing is changed for any before its list is complete.
+    /// Requests new lists of all objects, on new connections; nothing is changed for an object before the list of its scope is complete.
     pub fn list_anew(&self) {
         self.scopes.iter().for_each(|scope| scope.list_anew());
     }
 
-    /// The scopes by name, and why the objects of some cannot be read.
+    /// The scopes by name, each with the reason why its objects cannot be read, if so.
     pub fn views(&self) -> Vec<(String, Option<Blind>)> {
         self.scopes.iter().map(|scope| (scope.name().to_owned(), scope.blind())).collect()
     }
@@ -125,19 +125,19 @@ impl Objects {
         self.scopes.iter().find(|scope| scope.covers(namespace))
     }
 
-    /// The object as its cache has it now.
+    /// The object as it is in its cache now.
     pub fn current(&self, object: &ConnectionGroup) -> Option<Arc<ConnectionGroup>> {
         self.scope_of(object)?.store().get(&ObjectRef::from_obj(object))
     }
 
-    /// The news of an object from now on. There is one pass over an object at a time.
+    /// The changes of an object from now on. An object has only one reconcile at a time.
     pub fn news_of(&self, object: &ConnectionGroup) -> News<'_> {
         let (key, come) = (ObjectRef::from_obj(object), Arc::<Notify>::default());
         self.listening().insert(key.clone(), Arc::clone(&come));
         News { objects: self, key, come }
     }
 
-    /// An object has changed, or a list shows that it is out of date.
+    /// An object has changed, or the inventory shows that it is out of date.
     pub fn changed(&self, object: &ObjectRef<ConnectionGroup>) {
         if let Some(come) = self.listening().get(object) {
             come.notify_one();
@@ -149,7 +149,7 @@ impl Objects {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())
     }
 
-    /// Forgets the objects that no cache holds any more, however they went.
+    /// Forgets the objects that no cache holds any longer, however they were removed.
     pub fn forget_the_gone(&self) {
         let there = self.all().iter().filter_map(|object| object.uid()).collect::<HashSet<_>>();
         self.lock().retain(|uid, _| there.contains(uid));
@@ -180,7 +180,7 @@ impl sweep::Objects for Objects {
 
     fn known_in(&self) -> Namespaces {
         let readable = self.scopes.iter().filter(|scope| scope.blind().is_none());
-        // One that covers all namespaces has no name.
+        // `None` for a scope that covers all namespaces.
         let names = readable.map(|scope| scope.namespace().map(str::to_owned)).collect::<Option<_>>();
         names.map_or(Namespaces::All, Namespaces::Only)
     }

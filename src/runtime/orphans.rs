@@ -1,7 +1,7 @@
-//! Tells people of orphans in events. Talks to the API server; an event that is refused harms nothing, and is tried again with the next list.
+//! Emits events about orphans. Talks to the API server; a refused event does no harm, and is retried with the next inventory.
 //!
-//! In: what the sweeps found. Out: one event for each orphan that this process has not told of. No object manages an orphan, so its event is about the
-//! operator's own Pod, in its namespace.
+//! In: the orphans found with the inventory. Out: one event for each orphan that this process has not reported yet. No object manages an orphan, so the event
+//! is about the operator's own Pod, in the Pod's namespace.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::{
     sweep::Lists,
 };
 
-/// Tells of every orphan once, for as long as sweeps go on.
+/// Reports every orphan once, for as long as inventories are taken.
 pub async fn tell(mut lists: watch::Receiver<Lists>, client: Client) {
     let us = this_pod(client.default_namespace());
     let recorder = Recorder::new(client);

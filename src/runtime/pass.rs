@@ -1,6 +1,7 @@
-//! One pass over one object: finalizer, reconcile, status, events, finalizer. Talks to the API server, and through the port to CloudFront.
+//! One reconcile of one object, from start to end: finalizer, reconcile, status, events, finalizer. Talks to the API server, and through the port to
+//! CloudFront.
 //!
-//! In: the object from the cache. Out: when to come back. Nothing is asked of CloudFront before the finalizer is stored.
+//! In: the object from the cache. Out: when to requeue it. CloudFront is not called before the finalizer is stored.
 
 #[cfg(test)]
 pub(in crate::runtime) mod agreeable;
@@ -54,7 +55,7 @@ use crate::{
     telemetry::tell_trace_id,
 };
 
-/// What every pass shares.
+/// What all reconciles share.
 pub struct Context {
     /// Kubernetes.
     pub client: Client,
@@ -64,51 +65,51 @@ pub struct Context {
     pub port: Sdk,
     /// Decides whose call is next.
     pub queue: CallQueue,
-    /// The administrator's decisions.
+    /// The administrator's settings.
     pub policy: Policy,
     /// The finalizer of this installation.
     pub finalizer: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What the sweeps brought.
+    /// What the last inventories showed.
     pub lists: watch::Receiver<Lists>,
-    /// Caches and memories.
+    /// The caches, and what is remembered of each object.
     pub objects: Arc<Objects>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Whether passes may still begin.
+    /// Whether reconciles may still begin.
     pub fence: Fence,
-    /// What the first passes wait for.
+    /// What the first reconciles wait for.
     pub gate: Shared<BoxFuture<'static, Gate>>,
-    /// Limits the requests to the API server that are under way at once: their answers may be a megabyte each.
+    /// Limits the concurrent requests to the API server, because each answer may be a megabyte.
     pub api_turns: Semaphore,
 }
 
-/// Requests of passes to the API server that may be under way at once.
+/// Maximum number of concurrent requests of reconciles to the API server.
 pub const API_REQUESTS_AT_ONCE: usize = 8;
 
 impl Context {
-    /// Never closed, so there is always a turn in the end.
+    /// Waits for a turn. The semaphore is never closed, so there is always a turn in the end.
     pub async fn api_turn(&self) -> Option<SemaphorePermit<'_>> {
         self.api_turns.acquire().await.ok()
     }
 }
 
-/// What can end a pass before its outcome is stored.
+/// What can end a reconcile before its outcome is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// The API server refused or could not be reached.
+    /// The API server refused a request or could not be reached.
     #[error("the API server could not be asked or did not accept: {0}")]
     Kubernetes(#[from] Box<kube::Error>),
-    /// A bug; the object is tried again, the others go on.
+    /// A bug; the object is retried, the others continue.
     #[error("it panicked: {0}")]
     Panicked(String),
-    /// Its task ended early: the process is about to end.
+    /// Its task ended early: the process is about to exit.
     #[error("it was cut off")]
     CutOff,
 }
 
-/// A task that ends with its handle.
+/// A task that is aborted when its handle is dropped.
 struct Attached<T>(JoinHandle<T>);
 
 impl<T> Drop for Attached<T> {
@@ -117,10 +118,11 @@ impl<T> Drop for Attached<T> {
     }
 }
 
-/// Runs one pass, in a task of its own: kube polls all passes whenever one of them moves, and hundreds may wait for their turn to call CloudFront.
+/// Runs one reconcile in its own task: kube polls all reconciles whenever one of them makes progress, and hundreds may wait for their turn to call
+/// CloudFront.
 ///
 /// # Errors
-/// What kept the outcome from being stored.
+/// Why the outcome was not stored.
 pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
     if context.gate.clone().await == Gate::Stopping || context.fence.is_draining() {
         return Ok(Action::await_change());
@@ -129,21 +131,21 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     (&mut task.0).await.unwrap_or(Err(PassError::CutOff))
 }
 
-/// One pass, inside its span, counted.
+/// One reconcile, in its span, counted in the metrics.
 async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
     let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
     metrics.queue.open();
-    // Nothing rests on a cache that was filled before this process led.
+    // A cache that was filled before this process became leader must not be used.
     if !context.objects.scope_of(&object).is_some_and(|scope| scope.is_listed_for(&key)) {
         metrics.queue.forget(&key);
         return Ok(Action::await_change());
     }
-    // While it waited, on a standby perhaps for weeks, the object may have changed.
+    // The object may have changed while it waited, which may be weeks on a standby.
     let Some(object) = context.objects.current(&object) else {
         metrics.queue.forget(&key);
         return Ok(Action::await_change());
     };
-    // As severe as can be, so that log lines of every level show these fields.
+    // The span has the most severe level, so that log lines of every level show these fields.
     let span = tracing::error_span!(
         "reconcile",
         namespace = object.namespace(),
@@ -154,7 +156,7 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         trace_id = Empty,
     );
     tell_trace_id(&span);
-    // It joins the call queue with its first call; what it asks for is known by then.
+    // It joins the call queue with its first call; its class is known by then.
     let reservation = Arc::new(context.queue.reserve(Class::Rest));
     metrics.queue.started(&key, &reservation);
     let pass = Box::pin(one(&object, &context, &reservation));
@@ -180,12 +182,12 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     })
 }
 
-/// When to try again after a pass that failed: kube asks after every error.
+/// When to retry after a failed reconcile: kube calls this after every error.
 #[expect(clippy::needless_pass_by_value, reason = "kube's Controller hands these over")]
 pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Context>) -> Action {
     let uid = object.uid().unwrap_or_default();
     let remembered = context.objects.remember(&uid);
-    // Passes of one object never overlap, and this one has ended: the lock is free.
+    // Reconciles of one object never overlap, and this one has ended, so the lock is free.
     let failures = remembered.try_lock().map_or(0, |mut remembered| {
         remembered.failures = remembered.failures.saturating_add(1);
         remembered.failures - 1
@@ -197,11 +199,11 @@ pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Con
 
 struct PassEnded {
     how: Ended,
-    /// When the next pass is due; `None` if only a change calls for one.
+    /// When the next reconcile is due; `None` if only a change requires one.
     next: Option<Duration>,
 }
 
-/// The process is to end before anything was changed: there is nothing to report, and the next process begins anew.
+/// The process is shutting down and nothing was changed: there is nothing to report, and the next process starts over.
 const ABANDONED: PassEnded = PassEnded { how: Ended::Later, next: None };
 
 /// Nothing is left to do for this object.
@@ -219,7 +221,7 @@ fn how(outcome: &Outcome) -> Ended {
     }
 }
 
-/// How often a pass starts over with a newer version of its object before it makes way for others.
+/// How many versions of its object a reconcile tries before it makes way for others.
 const VERSIONS: usize = 3;
 
 async fn one(
@@ -237,10 +239,10 @@ async fn one(
     Ok(PassEnded { how: Ended::Again, next: Some(LEAST_PAUSE) })
 }
 
-/// How a pass with one version of its object ended.
+/// How a reconcile with one version of its object ended.
 enum With {
     Ended(PassEnded),
-    /// There is a newer version.
+    /// There is a newer version to start over with.
     Newer(Version),
 }
 
@@ -252,7 +254,7 @@ async fn with(version: Version, context: &Context, reservation: &Arc<Reservation
     match finalizer::holder(object.finalizers(), &context.finalizer) {
         Holder::Us => {}
         Holder::Another(theirs) => return Ok(With::Ended(leave(object, &theirs, context).await)),
-        // Nothing may be added to an object that is being deleted.
+        // No finalizer may be added to an object that is being deleted.
         Holder::Former if deleting => {}
         Holder::Nobody if deleting => {
             context.objects.forget(&uid);
@@ -266,7 +268,7 @@ async fn with(version: Version, context: &Context, reservation: &Arc<Reservation
             if stored.is_none() {
                 context.objects.forget(&uid);
             }
-            // The answer is the object as it is now.
+            // The answer contains the object as it is now.
             return Ok(stored.map_or(With::Ended(DONE), |stored| With::Newer(Version::read(stored, asked))));
         }
     }
@@ -293,7 +295,7 @@ async fn with(version: Version, context: &Context, reservation: &Arc<Reservation
             stored?;
         }
         Finalizer::Release => {
-            // The policies that let it go may have been edited since.
+            // The policies that allow the release may have been edited in the meantime.
             let port = context.port.within(Arc::clone(reservation));
             let view = Fresh::new(&api, &version, context, &port);
             if let Err(why) = view.check(Evidence::RecentEvent).await {
@@ -305,7 +307,7 @@ async fn with(version: Version, context: &Context, reservation: &Arc<Reservation
             remembered.released = true;
             context.metrics.released(object, context.clock.wall());
             tell(object, &outcome, context).await;
-            // This object is remembered until the cache no longer shows it; here go those that were let go before.
+            // This object is remembered until the cache no longer shows it; objects that were released earlier are forgotten here.
             context.objects.forget_the_gone();
             return Ok(With::Ended(DONE));
         }
@@ -331,7 +333,7 @@ fn withheld(why: Withheld, newer: Option<Version>) -> With {
     }
 }
 
-/// Leaves an object to the installation that holds it, and says so once. It is seen again now and then, as that finalizer may be taken off.
+/// Leaves an object to the installation that holds it, and reports that once. It is checked again periodically, because that finalizer may be removed.
 async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> PassEnded {
     let remembered = context.objects.remember(&object.uid().unwrap_or_default());
     let mut remembered = remembered.lock().await;
@@ -356,7 +358,7 @@ async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> Pas
     PassEnded { how: Ended::Settled, next: Some(context.policy.sweep_interval.saturating_mul(5)) }
 }
 
-/// Writes the status unless both the cache and the last accepted write show it already: either may lag behind the other.
+/// Writes the status unless both the cache and the last accepted write already show it: either may lag behind the other.
 async fn store_status(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
@@ -366,7 +368,7 @@ async fn store_status(
 ) -> Result<(), PassError> {
     let previous = remembered.written.as_ref().or(object.status.as_ref());
     let previous = previous.map(|status| status.conditions.clone()).unwrap_or_default();
-    // Twice where the first answer shows what the schema lacks: the condition that tells of it has to be stored, too.
+    // Written twice if the first answer shows that the schema lacks fields: the condition that reports them has to be stored, too.
     loop {
         let next = schema::mark(next, &remembered.dropped, &previous, context.clock.wall());
         let cached = object.status.as_ref() == Some(&next);
@@ -405,13 +407,13 @@ struct Looked {
     /// The object as it was reconciled.
     version: Version,
     outcome: Outcome,
-    /// A newer one, which the change that is withheld has to start over with.
+    /// A newer version, with which a withheld change has to start over.
     newer: Option<Version>,
 }
 
-/// Reconciles; none if the process is to end before a call was begun, or if the next pass has to take the object up from its beginning.
+/// Reconciles; `None` if the process is shutting down and a call was not started, or if the next reconcile of the object has to start from the beginning.
 ///
-/// Until its first call nothing has happened. What changes before is taken up, at the place in the queue that is held already.
+/// Nothing has happened before the first call, so changes until then are picked up, and the place in the call queue is kept.
 async fn look(
     version: &Version,
     api: &Api<ConnectionGroup>,
@@ -436,7 +438,7 @@ async fn look(
     }
 }
 
-/// Returns when the object, or what the last list shows of it, has changed. Never, once the first call may have been made.
+/// Returns when the object has changed, or when the inventory shows that it is out of date. Never returns once the first call may have been made.
 async fn changed_before_its_turn(news: &News<'_>, reservation: &Reservation) {
     news.come().await;
     if reservation.has_begun() {
@@ -444,13 +446,13 @@ async fn changed_before_its_turn(news: &News<'_>, reservation: &Reservation) {
     }
 }
 
-/// Whether it is the same object, and what keeps it from going is as it was.
+/// Whether it is the same object, with the same finalizers.
 fn is_held_alike(current: &ConnectionGroup, before: &ConnectionGroup) -> bool {
     current.metadata.uid == before.metadata.uid && current.metadata.finalizers == before.metadata.finalizers
 }
 
-/// The outcome of a reconcile of the object as it is now, and the version to start over with, if so; none if a call of it was not begun, because the
-/// process is to end.
+/// The outcome of a reconcile of this version, and a newer version to start over with, if there is one; `None` if a call was not started because the process
+/// is shutting down.
 async fn reconcile_in_turn(
     version: &Version,
     api: &Api<ConnectionGroup>,
@@ -488,13 +490,13 @@ async fn reconcile_in_turn(
     Some((outcome, fresh.newer()))
 }
 
-/// The first full read by this process. At random: were it the same in each process, and none lived for long, some objects would never have
-/// their turn.
+/// Plans the first full resync by this process, at a random time: if the time were the same in each process and none lived long, some objects would never
+/// have their turn.
 fn plan_resync(memory: &mut ObjectState, now: Moment, interval: Duration) {
     memory.resync_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())

@@ -1,9 +1,9 @@
-//! Whether this process still makes progress. In: beats of the task that drives the controllers, and the calls in flight. Out: what is stuck, if anything
-//! is. Talks to nobody.
+//! Whether this process still makes progress. In: heartbeats of the task that drives the controllers, and the calls in flight. Out: what is stuck, if
+//! anything is. Does no I/O.
 //!
-//! The health server runs in a task of its own, and would answer although the controllers stand still for good. What a reconcile waits for is bounded
-//! elsewhere, so it is not timed as a whole: requests to the API server by the client's time-outs, calls to CloudFront by theirs, which is checked here all
-//! the same. Waiting for the rate limit has no bound and is no reason for a restart, which would only lengthen it.
+//! The health server runs in its own task, and would answer even if the controllers hung forever. A reconcile is not timed as a whole, because its waits are
+//! bounded elsewhere: requests to the API server by the client's timeouts, calls to CloudFront by theirs, which is checked here as well. The wait for the
+//! rate limit has no bound and is no reason for a restart, which would only prolong it.
 
 use std::{
     convert::Infallible,
@@ -18,42 +18,42 @@ use crate::cloudfront::{Operation, fence::Fence};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// After that long without a beat only a new start can help.
+/// After this long without a heartbeat, only a restart can help.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
-/// So much longer than its time-out a call can only be stuck.
+/// A call that exceeds its timeout by this much can only be stuck.
 const STUCK_AFTER: Duration = Duration::from_mins(2);
 
-/// The pulse of the controllers.
+/// The heartbeat of the controllers.
 pub struct Pulse {
     last: Mutex<Instant>,
     fence: Fence,
     call_timeout: Duration,
 }
 
-/// What does not go on.
+/// What is stuck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stuck {
     /// Nothing is reconciled.
     #[error("the controllers have stood still for {} s", .0.as_secs())]
     Controllers(Duration),
-    /// One object is not reconciled any more.
+    /// One object is no longer reconciled.
     #[error("a call of {operation} has been in flight for {} s, which is far beyond its time-out", .age.as_secs())]
     Call {
-        /// What was asked.
+        /// The operation of the call.
         operation: Operation,
-        /// For how long.
+        /// How long it has been in flight.
         age: Duration,
     },
 }
 
 impl Pulse {
-    /// Counts from now.
+    /// The first heartbeat is now.
     pub fn new(fence: Fence, call_timeout: Duration) -> Self {
         Self { last: Mutex::new(Instant::now()), fence, call_timeout }
     }
 
-    /// Does this work, and beats for as long as the task that awaits it turns: a work that blocks it silences the pulse as well.
+    /// Does this work, with heartbeats for as long as the task that awaits it makes progress: work that blocks the task stops the heartbeat as well.
     pub async fn beside<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             done = work => done,
@@ -68,7 +68,7 @@ impl Pulse {
         }
     }
 
-    /// What is stuck for so long that only a new start can help.
+    /// What has been stuck for so long that only a restart can help.
     pub fn stuck(&self) -> Option<Stuck> {
         let silence = self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
         let longest = self.call_timeout.saturating_add(STUCK_AFTER);
@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(pulse.stuck(), None);
             advance(INTERVAL).await;
         }
-        // Nobody turns to it any more, while the other tasks of the process go on.
+        // The task is no longer polled, while the other tasks of the process continue.
         for _ in 0..40 {
             advance(INTERVAL).await;
             tokio::task::yield_now().await;

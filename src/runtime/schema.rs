@@ -1,7 +1,7 @@
-//! Whether the `CustomResourceDefinition` in the cluster is older than this operator. Pure, but for the log.
+//! Whether the `CustomResourceDefinition` in the cluster is older than this operator. Pure, except for log lines.
 //!
-//! Nobody may read the definition itself under the rights of the chart, and nobody needs to: the API server drops fields of status that the
-//! definition does not know, and its answer to a write shows what is left.
+//! The chart's RBAC does not allow the operator to read the definition itself, and it need not: the API server drops status fields that the definition does
+//! not know, and its answer to a write shows what is left.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::api::{ConnectionGroupStatus, add_schema_outdated};
 
-/// Fields that were sent and are not among what was stored.
+/// Fields that were sent but not stored.
 pub fn dropped(sent: &ConnectionGroupStatus, stored: &ConnectionGroupStatus) -> Vec<String> {
     let stored = fields(stored);
     fields(sent).into_iter().map(|(field, _)| field).filter(|field| !stored.contains_key(field)).collect()
@@ -22,7 +22,7 @@ fn fields(status: &ConnectionGroupStatus) -> Map<String, Value> {
     }
 }
 
-/// The status with the condition that tells of dropped fields, if there are any.
+/// The status with the condition that reports dropped fields, if there are any.
 pub fn mark(
     status: &ConnectionGroupStatus,
     dropped: &[String],
@@ -36,7 +36,7 @@ pub fn mark(
     marked
 }
 
-/// Says once in the log what became known.
+/// Logs which fields are dropped, or that none are.
 pub fn tell(dropped: &[String]) {
     if dropped.is_empty() {
         tracing::info!("the CustomResourceDefinition has all fields of status");

@@ -1,7 +1,7 @@
-//! What one watch covers: the objects of a namespace, or all of them; and whether they can be read. Talks to nobody.
+//! What one watch covers: the objects of one namespace or of all, and whether they can be read. Does no I/O.
 //!
-//! In: what the API server answers to the watch, and its events. Out: the cache, how old it may be, and since when it is blind. One scope that
-//! cannot be read holds up itself alone.
+//! In: the API server's answers to the watch, and its events. Out: the cache, how old it may be, and why its objects cannot be read, if so. A scope that
+//! cannot be read blocks only itself.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,7 +24,7 @@ use tokio::{sync::watch, time::Instant};
 use super::stream::Unreadable;
 use crate::api::ConnectionGroup;
 
-/// How long the API server may say nothing. A watch is begun anew each 50 s, so this is one that failed, and one more try.
+/// How long the API server may be silent. A watch is restarted every 50 s, so this allows for one that failed and one retry.
 const SILENCE: Duration = Duration::from_secs(90);
 
 /// The objects of one watch.
@@ -33,9 +33,9 @@ pub struct Scope {
     store: Store<ConnectionGroup>,
     unreadable: Unreadable,
     wake: UnboundedSender<ObjectRef<ConnectionGroup>>,
-    /// Number of the list that is called for.
+    /// Number of the list that is wanted.
     wanted: watch::Sender<u64>,
-    /// Number of the newest list that is complete.
+    /// Number of the newest complete list.
     listed: watch::Sender<Option<u64>>,
     state: Mutex<State>,
 }
@@ -44,48 +44,48 @@ pub struct Scope {
 pub struct Feed {
     /// Fills the cache.
     pub writer: reflector::store::Writer<ConnectionGroup>,
-    /// The objects that are to be reconciled although they have not changed.
+    /// The objects to reconcile although they have not changed.
     pub woken: UnboundedReceiver<ObjectRef<ConnectionGroup>>,
 }
 
 struct State {
-    /// When the API server last answered as asked, or sent an event.
+    /// When the API server last answered with success, or sent an event.
     heard: Instant,
     /// Its last answer, if that was a refusal.
     refused: Option<Refusal>,
-    /// The list under way: its number, and when it was begun.
+    /// The list in progress: its number, and when it began.
     listing: (u64, Instant),
     /// When the newest version of each object was seen, by uid.
     seen: HashMap<String, Instant>,
-    /// Objects that came before the list that they have to wait for.
+    /// Objects that wait for the wanted list.
     waiting: HashSet<ObjectRef<ConnectionGroup>>,
-    /// The trouble that the log told of last, unless it also told of its end.
+    /// The trouble that was logged last, unless its end was logged, too.
     logged: Option<Trouble>,
 }
 
-/// Why the API server does not let the objects be read.
+/// Why the API server refuses reads of the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// 401.
     Unauthorized,
     /// 403.
     Forbidden,
-    /// 404: for a namespace that does not exist, the API server answers an empty list.
+    /// 404. This never means a missing namespace: for that, the API server answers with an empty list.
     NotServed,
 }
 
 /// Why the objects cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blind {
-    /// The API server refuses it.
+    /// The API server refuses.
     Refused(Refusal),
-    /// Nothing was heard for so long.
+    /// The API server has been silent for this long.
     Silent(Duration),
-    /// The list that is called for is not complete yet.
+    /// The wanted list is not complete yet.
     NotListed,
 }
 
-/// What the log tells of once, however long it lasts.
+/// Trouble that is logged once, however long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     Refused(Refusal),
@@ -109,7 +109,7 @@ impl fmt::Display for Blind {
 }
 
 impl Scope {
-    /// The scope of a namespace, or of all; and what has to fill it.
+    /// The scope of one namespace or of all, and the feed that has to fill it.
     pub fn new(namespace: Option<String>) -> (Arc<Self>, Feed) {
         let (store, writer) = reflector::store();
         let (wake, woken) = unbounded();
@@ -133,7 +133,7 @@ impl Scope {
         (Arc::new(scope), Feed { writer, woken })
     }
 
-    /// The namespace; none, if it covers all.
+    /// The namespace; `None` if the scope covers all.
     pub fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
     }
@@ -143,7 +143,7 @@ impl Scope {
         self.namespace().unwrap_or("*")
     }
 
-    /// Whether objects of that namespace belong to it.
+    /// Whether objects of that namespace belong to the scope.
     pub fn covers(&self, namespace: &str) -> bool {
         self.namespace.as_deref().is_none_or(|ours| ours == namespace)
     }
@@ -153,34 +153,34 @@ impl Scope {
         &self.store
     }
 
-    /// The objects that exist and do not decode.
+    /// The objects that exist but do not decode.
     pub const fn unreadable(&self) -> &Unreadable {
         &self.unreadable
     }
 
-    /// Asks for a reconcile of an object of this scope.
+    /// Requests a reconcile of an object of this scope.
     pub fn wake(&self, object: ObjectRef<ConnectionGroup>) {
         // A closed channel means that the controller is stopping: nothing is left to wake.
         let _ = self.wake.unbounded_send(object);
     }
 
-    /// Calls for a new list on a new connection: what is in the cache may be old without a sign of it.
+    /// Requests a new list on a new connection: the cache may be stale without any sign of it.
     pub fn list_anew(&self) {
         self.wanted.send_modify(|number| *number += 1);
     }
 
-    /// Tells of each list that is called for.
+    /// Notifies of each new list that is wanted.
     pub fn wanted(&self) -> watch::Receiver<u64> {
         self.wanted.subscribe()
     }
 
     /// Waits until the objects have been listed once.
     pub async fn listed(&self) {
-        // The sender lives as long as this.
+        // The sender lives as long as `self`.
         let _ = self.listed.subscribe().wait_for(Option::is_some).await;
     }
 
-    /// Whether the list that is called for is complete. If not, the object is woken once it is.
+    /// Whether the wanted list is complete. If not, the object is woken once it is.
     pub fn is_listed_for(&self, object: &ObjectRef<ConnectionGroup>) -> bool {
         let mut state = self.lock();
         let listed = self.is_listed();
@@ -194,7 +194,7 @@ impl Scope {
         *self.listed.borrow() == Some(*self.wanted.borrow())
     }
 
-    /// Why the objects cannot be read, if they cannot. The log hears of each change.
+    /// Why the objects cannot be read, if they cannot. Each change is logged.
     pub fn blind(&self) -> Option<Blind> {
         let mut state = self.lock();
         let silence = state.heard.elapsed();
@@ -208,7 +208,7 @@ impl Scope {
             None
         };
         let trouble = match blind {
-            // A list under way is no news, nor is it the end of what the log told of before.
+            // A list in progress is not logged, and does not end trouble that was logged before.
             Some(Blind::NotListed) => return blind,
             Some(Blind::Refused(refusal)) => Some(Trouble::Refused(refusal)),
             Some(Blind::Silent(_)) => Some(Trouble::Silent),
@@ -243,7 +243,7 @@ impl Scope {
         self.lock().seen.get(uid).copied()
     }
 
-    /// Takes note of the API server's answer to a list or a watch.
+    /// Records the API server's answer to a list or a watch.
     pub fn answered(&self, status: StatusCode) {
         {
             let mut state = self.lock();
@@ -255,19 +255,19 @@ impl Scope {
                     state.refused = None;
                     state.heard = Instant::now();
                 }
-                // Too many requests, an expired version, trouble of the server's own: whether it lasts, silence tells.
+                // Too many requests, an expired version, a server error: if it lasts, it is detected as silence.
                 _ => {}
             }
         }
         self.blind();
     }
 
-    /// Takes note of a list that is begun from the start, on a new connection.
+    /// Records a list that begins from the start, on a new connection.
     pub fn begins(&self, number: u64) {
         self.lock().listing = (number, Instant::now());
     }
 
-    /// Takes note of an event that the cache shows already.
+    /// Records an event that the cache already shows.
     pub fn saw(&self, event: &watcher::Event<ConnectionGroup>) {
         let now = Instant::now();
         let mut state = self.lock();
@@ -276,7 +276,7 @@ impl Scope {
         match event {
             watcher::Event::Init => state.listing.1 = now,
             watcher::Event::InitApply(object) => {
-                // Pages of a list show what there was when the first of them was asked for.
+                // The pages of a list show the state at the time of the request for the first page.
                 let began = state.listing.1;
                 state.seen.insert(uid(object), began);
             }
@@ -362,7 +362,7 @@ mod tests {
                 let (scope, mut feed) = Scope::new(None);
                 refused(&scope);
                 refused(&scope);
-                // The first page of a list, and no more.
+                // Only the first page of a list.
                 scope.answered(StatusCode::OK);
                 refused(&scope);
                 list(&scope, &mut feed, &[]);
@@ -395,7 +395,7 @@ mod tests {
         assert!(scope.is_listed_for(&edge));
         scope.list_anew();
         assert!(!scope.is_listed_for(&edge));
-        // A list that was begun before proves nothing.
+        // A list that began before the request proves nothing.
         list(&scope, &mut feed, &[object("edge")]);
         assert!(!scope.is_listed_for(&edge) && feed.woken.next().now_or_never().is_none());
         scope.begins(1);

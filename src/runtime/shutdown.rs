@@ -1,14 +1,14 @@
-//! How long the process may take to end after it was told to. Pure.
+//! How long the process may take to shut down. Pure.
 //!
-//! Calls in flight are answered within their time-out, what they brought is stored, the Lease is released, and the last traces are sent. The grace period
-//! of the Pod must be longer than all of that together: a process that is killed before leaves its Lease to expire.
+//! Calls in flight are answered within their timeout, their results are stored, the Lease is released, and the last traces are sent. The grace period of the
+//! Pod must be longer than all of that together: if the process is killed earlier, its Lease has to expire.
 
 use std::time::Duration;
 
-/// For what follows the answers in flight: the reads that explain them, and the writes of status and finalizer.
+/// Time for what follows the answers to calls in flight: the reads that explain them, and the writes of status and finalizer.
 const REPORT_PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long reconciles under way may take to finish; what is left then, the next leader reads anew.
+/// How long reconciles in progress may take to finish; the next leader reconciles the rest again.
 #[must_use]
 pub const fn drain_patience(call_timeout: Duration) -> Duration {
     call_timeout.saturating_add(REPORT_PATIENCE)
@@ -30,7 +30,7 @@ mod tests {
         drain_patience(call_timeout) + RELEASE_PATIENCE + FLUSH_PATIENCE
     }
 
-    /// The chart's value of that name at the top level.
+    /// The chart's top-level value of that name.
     fn value(name: &str) -> u64 {
         let values = include_str!("../../charts/connection-group-operator/values.yaml");
         let line = values.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

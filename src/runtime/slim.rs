@@ -1,7 +1,7 @@
-//! An object without what no reconcile reads. Pure.
+//! An object, reduced to what a reconcile reads. Pure.
 //!
-//! In: an object as the API server writes it, of which a megabyte may be other people's labels, annotations and managed fields. Out: the rest. What the
-//! watch drops is not even decoded: a megabyte of short labels would take twenty in memory.
+//! In: an object as the API server sends it, of which a megabyte may be other people's labels, annotations and managed fields. Out: the rest. What the watch
+//! drops is not even decoded: a megabyte of short labels would take twenty megabytes in memory.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT};
 
-/// The value of an annotation is copied into status; nobody needs more of it to tell one request from the next.
+/// The value of the annotation is copied into status; this much is enough to distinguish one request from the next.
 const LONGEST_REQUEST: usize = 256;
 
 /// Drops what no reconcile reads.
@@ -30,7 +30,7 @@ pub fn slim(object: &mut ConnectionGroup) {
         resource_version: whole.resource_version,
         creation_timestamp: whole.creation_timestamp,
         deletion_timestamp: whole.deletion_timestamp,
-        // All of them: a change of ours writes the whole list.
+        // All of them, because a change of ours writes the whole list.
         finalizers: whole.finalizers,
         annotations: Annotations { requested_at }.into(),
         ..ObjectMeta::default()
@@ -41,12 +41,12 @@ pub fn slim(object: &mut ConnectionGroup) {
 #[derive(Clone, Debug)]
 pub struct Slim(pub Result<ConnectionGroup, Unreadable>);
 
-/// What is known of an object that exists and does not decode.
+/// What is known about an object that exists but does not decode.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
     /// Its metadata.
     pub metadata: ObjectMeta,
-    /// Why not.
+    /// Why it does not decode.
     pub error: String,
 }
 
@@ -76,7 +76,7 @@ struct Metadata {
 
 #[derive(Default, Deserialize)]
 struct Annotations {
-    // As in `RECONCILE_REQUESTED_AT`.
+    // The same name as in `RECONCILE_REQUESTED_AT`.
     #[serde(rename = "cloudfront.kube-operators.dev/reconcile-requested-at")]
     requested_at: Option<String>,
 }
@@ -85,7 +85,7 @@ impl From<Annotations> for Option<BTreeMap<String, String>> {
     fn from(annotations: Annotations) -> Self {
         let mut value = annotations.requested_at?;
         value.truncate(value.floor_char_boundary(LONGEST_REQUEST));
-        // Truncated, it would keep the room that it had.
+        // Copied, because the truncated `String` keeps its capacity.
         Some([(RECONCILE_REQUESTED_AT.to_owned(), value.as_str().to_owned())].into())
     }
 }

@@ -8,11 +8,11 @@ use kube::{
 use super::gone::{read, says_gone};
 use crate::api::{ConnectionGroup, ConnectionGroupStatus};
 
-/// Replaces the whole status of this very object; an object of the same name that came after it is left alone. Returns what was stored, which is less
-/// than was sent where the `CustomResourceDefinition` does not know a field; nothing, if the object is gone.
+/// Replaces the whole status of exactly this object; a later object of the same name is left alone. Returns the stored status, without the fields that the
+/// `CustomResourceDefinition` does not know; `None` if the object is gone.
 ///
 /// # Errors
-/// The API server's refusal.
+/// The API server refused it, or could not be reached.
 pub async fn write(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
@@ -27,7 +27,7 @@ pub async fn write(
     match api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await {
         Ok(stored) => Ok(stored.status),
         Err(kube::Error::Api(answer)) if says_gone(&answer, &object.name_any()) => Ok(None),
-        // The API server does not say which operation failed; the test of the uid does when another object has taken the name.
+        // The API server does not say which operation failed; the test of the uid fails if another object has taken the name.
         Err(kube::Error::Api(answer)) if answer.code == 422 => {
             match read(api, &object.name_any()).await.map_err(Box::new)? {
                 Some(current) if current.metadata.uid == object.metadata.uid => Err(Box::new(kube::Error::Api(answer))),

@@ -1,7 +1,7 @@
 //! The stream of objects to reconcile. Talks to the Kubernetes API server.
 //!
-//! In: an `Api`, and the scope that it is the watch of. Out: a cache, and the objects whose intent changed. An object that does not decode is
-//! warned of once and left out; the others go on.
+//! In: an `Api`, and the scope that it watches. Out: a cache, and the objects whose intent changed. An object that does not decode is logged once and left
+//! out; the others are not affected.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,13 +22,13 @@ use crate::{
     due::Asked,
 };
 
-/// After so many seconds the API server ends a watch. One that is silent for a little longer is given up by the client: its connection is dead.
+/// The API server ends a watch after this many seconds. The client abandons a watch that is silent for a little longer: its connection is dead.
 const WATCH_SECONDS: u32 = 50;
 
-/// Objects in one page of a list. An object may have more than a megabyte, and all of a page is in memory several times while it is decoded.
+/// Objects in one page of a list. An object may exceed a megabyte, and a whole page is in memory several times while it is decoded.
 const PAGE: u32 = 10;
 
-/// The stream that fills a scope's cache; it must be polled for the cache to live.
+/// The stream that fills a scope's cache; the cache is updated only while the stream is polled.
 pub fn watch(
     api: Api<Slim>,
     writer: Writer<ConnectionGroup>,
@@ -53,7 +53,7 @@ pub fn watch(
         .try_filter(move |object| std::future::ready(calls.for_a_reconcile(object)))
 }
 
-/// A stream that is dropped, and begun anew, with each number.
+/// A stream that is dropped and restarted with each new number.
 fn begun_anew<S>(begin: impl Fn(u64) -> S, mut numbers: watch::Receiver<u64>) -> impl Stream<Item = S::Item>
 where
     S: Stream + Unpin,
@@ -70,20 +70,20 @@ where
     })
 }
 
-/// What each object last said of everything that may call for a reconcile at once, by uid.
+/// By uid, the last known state of everything in an object that may require an immediate reconcile.
 #[derive(Debug, Default)]
 struct Calls(Mutex<HashMap<String, Said>>);
 
-/// What one object last said.
+/// The last known state of one object.
 #[derive(Debug)]
 struct Said {
     asked: Asked,
-    /// Whether the list that is being read has shown the object.
+    /// Whether the list in progress has shown the object.
     listed: bool,
 }
 
 impl Calls {
-    /// Whether this version of an object calls for a reconcile.
+    /// Whether this version of an object requires a reconcile.
     fn for_a_reconcile(&self, object: &ConnectionGroup) -> bool {
         let asked = Asked::by(object);
         let said = Said { asked: asked.clone(), listed: true };
@@ -91,7 +91,7 @@ impl Calls {
         asked.calls_for_a_reconcile(before.map(|before| before.asked).as_ref())
     }
 
-    /// Forgets the objects that are gone. Of one that went while the watch was down there is no event: only the next list leaves it out.
+    /// Forgets the objects that are gone. There is no event for an object that was deleted while the watch was down: it is only missing from the next list.
     fn forget_the_gone(&self, event: &watcher::Event<ConnectionGroup>) {
         match event {
             watcher::Event::Init => self.lock().values_mut().for_each(|said| said.listed = false),
@@ -108,16 +108,16 @@ impl Calls {
     }
 }
 
-/// The objects of a watch that exist and do not decode, by namespace and name.
+/// The objects of a watch that exist but do not decode, by namespace and name.
 #[derive(Debug, Default)]
 pub struct Unreadable(Mutex<BTreeMap<(String, String), Seen>>);
 
-/// What was seen of an object that does not decode.
+/// What is known about an object that does not decode.
 #[derive(Debug)]
 struct Seen {
-    /// The resource version that was warned of.
+    /// The resource version that was logged.
     version: String,
-    /// Whether the list that is being read has shown it.
+    /// Whether the list in progress has shown it.
     listed: bool,
 }
 
@@ -127,7 +127,7 @@ impl Unreadable {
         self.lock().keys().cloned().collect()
     }
 
-    /// Takes note of one, and warns of each of its versions once.
+    /// Records one, and logs a warning once for each of its versions.
     fn note(&self, meta: &ObjectMeta, error: &str) {
         let version = meta.resource_version.clone().unwrap_or_default();
         let before = self.lock().insert(key(meta), Seen { version: version.clone(), listed: true });
@@ -142,7 +142,7 @@ impl Unreadable {
         }
     }
 
-    /// One that decodes, or is gone.
+    /// Forgets an object that decodes, or is gone.
     fn forget(&self, meta: &ObjectMeta) {
         self.lock().remove(&key(meta));
     }
@@ -164,7 +164,7 @@ fn key(meta: &ObjectMeta) -> (String, String) {
     (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 
-/// An object that cannot be read leaves the cache: what it once said must not be acted upon any longer.
+/// An object that does not decode is removed from the cache: its earlier content must no longer be acted on.
 fn decoded(event: watcher::Event<Slim>, unreadable: &Unreadable) -> Option<watcher::Event<ConnectionGroup>> {
     let read = |slim: Slim| {
         match &slim.0 {
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
     use crate::api::{ConnectionGroupStatus, RECONCILE_REQUESTED_AT};
 
-    /// Whether a change of an object that carries our finalizer calls for a reconcile.
+    /// Whether a change of an object that carries our finalizer requires a reconcile.
     fn is_called_for(change: impl FnOnce(&mut ConnectionGroup)) -> bool {
         let calls = Calls::default();
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
@@ -242,7 +242,7 @@ mod tests {
             object.metadata.uid = Some(uid.into());
             object
         };
-        // As the stream does it: an object is heard of first, and then asked about.
+        // In the order of the stream: the event comes first, then the question whether the object requires a reconcile.
         let list = |uids: &[&str]| {
             calls.forget_the_gone(&Event::Init);
             for object in uids.iter().map(|uid| object(uid)) {
@@ -253,7 +253,7 @@ mod tests {
         };
         let known = || calls.lock().keys().cloned().collect::<BTreeSet<_>>();
         list(&["a", "b"]);
-        // This one is cut off.
+        // This list is interrupted.
         calls.forget_the_gone(&Event::Init);
         assert_eq!(known(), ["a", "b"].map(str::to_owned).into());
         list(&["b", "c"]);

@@ -1,6 +1,7 @@
-//! The time in which this process acts. In: that it leads. Out: a clock that starts then. Talks to nobody.
+//! The leadership term of this process. In: the moment at which it becomes leader. Out: a clock that starts then. Does no I/O.
 //!
-//! What others did before is unknown, so all that is measured (how old a list is, how long a Create may still take effect) counts from there.
+//! What other processes did before is unknown, so everything that is measured (how old an inventory is, how long a Create may still take effect) counts from
+//! the start of the term.
 
 use std::sync::Arc;
 
@@ -14,9 +15,9 @@ use crate::clock::{Clock, Moment};
 pub struct Term(Arc<SetOnce<Instant>>);
 
 impl Term {
-    /// From now on this process acts.
+    /// Begins the term: from now on this process acts.
     pub fn begin(&self) {
-        // A term that has begun goes on.
+        // A term that has already begun continues.
         let _ = self.0.set(Instant::now());
     }
 

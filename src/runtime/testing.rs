@@ -1,10 +1,10 @@
-//! An API server, played in this process: no network, and no wait but those of the code under test.
+//! A fake API server in this process: no network, and no waits except those of the code under test.
 
 use axum::http::{Method, Request, Response};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
-/// A client of an API server that answers so: from a method and what was sent to a status and what is answered.
+/// A client of a fake API server with these answers: (method, body that was sent) -> (status, body of the answer).
 pub fn client(answer: impl Fn(&Method, Value) -> (u16, Value) + Clone + Send + Sync + 'static) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         let answer = answer.clone();
@@ -19,7 +19,7 @@ pub fn client(answer: impl Fn(&Method, Value) -> (u16, Value) + Clone + Send + S
     Client::new(service, "default")
 }
 
-/// The answer to a change of an object that somebody else has changed meanwhile.
+/// The answer to a change of an object that somebody else has changed in the meantime.
 pub fn conflict() -> (u16, Value) {
     let status =
         json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Conflict", "code": 409 });

@@ -1,5 +1,5 @@
-//! A log line as one JSON object. In: an event and the spans around it. Out: their fields side by side, so that a query need not know which span a
-//! field came from. Pure.
+//! A log line as one JSON object. In: an event and the spans around it. Out: their fields side by side, so that a query need not know from which span a field
+//! came. Pure.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Map::new();
-        // The innermost comes last and wins: a name stands once in a line.
+        // The innermost span comes last and wins: each name occurs once in a line.
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             let text = extensions.get::<FormattedFields<JsonFields>>().map_or("", |fields| fields.as_str());

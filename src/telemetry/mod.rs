@@ -1,5 +1,5 @@
-//! Log lines on standard output, and traces for those who ask. In: format, level, collector. Out: a global subscriber, and a [`Telemetry`] to end with.
-//! Secrets stay out at every level: other crates' debug lines and spans, which may hold headers and tokens, are never printed nor sent.
+//! Log lines on standard output, and optional traces. In: format, level, collector. Out: a global subscriber, and a [`Telemetry`] to flush at the end.
+//! Secrets stay out at every level: debug lines and spans of other crates, which may contain headers and tokens, are never printed or sent.
 
 mod lines;
 #[cfg(test)]
@@ -20,7 +20,7 @@ pub struct Telemetry(Option<Traces>);
 /// Installs the subscriber; later calls change nothing. Needs tokio's runtime, on which traces are sent.
 ///
 /// # Errors
-/// Traces are wanted and cannot be sent, whoever is at the other end.
+/// Traces are wanted but cannot be sent to any collector.
 pub fn init(args: &RunArgs) -> Result<Telemetry, TracesError> {
     let traces = args.otlp_endpoint.as_ref().map(Traces::to).transpose()?;
     let layers = vec![Some(lines(args.log_format, args.log_level)), traces.as_ref().map(Traces::layer)];
@@ -36,7 +36,7 @@ pub fn init(args: &RunArgs) -> Result<Telemetry, TracesError> {
 }
 
 impl Telemetry {
-    /// Sends the traces that wait, as far as that is possible in a few seconds.
+    /// Sends the pending traces, as far as that is possible in a few seconds.
     pub async fn flush(self) {
         if let Some(traces) = self.0 {
             traces.flush().await;
@@ -44,7 +44,7 @@ impl Telemetry {
     }
 }
 
-/// Has the log lines of a trace's root span carry the trace's id, in a field `trace_id` that the span has left empty.
+/// Adds the trace's id to the log lines of its root span, in a field `trace_id` that the span has left empty.
 pub fn tell_trace_id(root: &Span) {
     if let Some(id) = traces::trace_id(root) {
         root.record("trace_id", id);

@@ -1,4 +1,4 @@
-//! What is logged while something is done. In: what to do. Out: the log lines.
+//! Captures log lines in tests. In: what to do. Out: the lines that it logs.
 
 use std::{
     io,
@@ -22,7 +22,7 @@ impl io::Write for Written {
     }
 }
 
-/// The text that is logged by this thread meanwhile.
+/// The text that this thread logs in the meantime.
 pub fn logged(done: impl FnOnce()) -> String {
     let written = Written::default();
     let writer = written.clone();
@@ -32,7 +32,7 @@ pub fn logged(done: impl FnOnce()) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Level and message of each line that is logged by this thread meanwhile.
+/// Level and message of each line that this thread logs in the meantime.
 pub fn told(done: impl FnOnce()) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let lines = logged(done);

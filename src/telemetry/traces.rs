@@ -1,5 +1,5 @@
-//! Traces, sent to an OTLP/HTTP collector. In: its address. Out: a layer that takes our own spans. Talks to the collector, in the background: what it
-//! does not take is dropped, and nobody waits for it.
+//! Traces, sent to an OTLP/HTTP collector. In: its address. Out: a layer that records our own spans. Talks to the collector, in the background: what it does
+//! not accept is dropped, and nothing waits for it.
 
 use std::{
     fmt,
@@ -31,25 +31,25 @@ const PATH: &str = "/v1/traces";
 /// How long one request to the collector may take.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long the end of the process may wait for the collector.
+/// How long the process may wait for the collector at its end.
 pub const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why no traces can be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
-    /// A setting of OpenTelemetry's own, an environment variable, does not fit.
+    /// A setting of OpenTelemetry's own, an environment variable, is invalid.
     #[error("--otlp-endpoint cannot be used: {0}")]
     Settings(#[from] ExporterBuildError),
-    /// An https collector cannot be told from an impostor.
+    /// The certificate of an https collector could not be verified.
     #[error("--otlp-endpoint cannot be used: no certificates of trusted authorities: {0}")]
     Certificates(#[from] std::io::Error),
 }
 
-/// The way to the collector.
+/// The exporter to the collector.
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Traces for the collector at `endpoint`, whether or not it is there.
+    /// Traces for the collector at `endpoint`, whether or not it is reachable.
     pub fn to(endpoint: &EndpointUrl) -> Result<Self, TracesError> {
         let exporter = SpanExporter::builder()
             .with_http()
@@ -64,7 +64,7 @@ impl Traces {
         Ok(Self(provider.build()))
     }
 
-    /// Takes our spans and what is logged in them; other crates' spans might hold secrets, and would stand above `reconcile`.
+    /// Records our spans and what is logged in them. Spans of other crates might contain secrets, and would be parents of `reconcile`.
     pub fn layer(&self) -> Box<dyn Layer<Registry> + Send + Sync> {
         let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
         tracing_opentelemetry::layer()
@@ -76,7 +76,7 @@ impl Traces {
             .boxed()
     }
 
-    /// Sends what waits; gives up after some seconds.
+    /// Sends the pending traces; gives up after some seconds.
     pub async fn flush(self) {
         let flushed = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(FLUSH_PATIENCE)).await;
         if let Ok(Err(error)) = flushed {
@@ -92,7 +92,7 @@ pub fn trace_id(span: &Span) -> Option<String> {
     context.is_valid().then(|| context.trace_id().to_string())
 }
 
-/// The client of the collector. Batches are sent from a thread of their own, while hyper needs tokio: so the requests are made on its runtime.
+/// The client of the collector. Batches are sent from their own thread, but hyper needs tokio, so the requests are made on its runtime.
 struct Collector {
     client: Arc<dyn HttpClient>,
     runtime: Handle,
@@ -137,7 +137,7 @@ impl HttpClient for Collector {
     }
 }
 
-/// Tells once that the collector takes nothing, and once that it does again.
+/// Logs once that the collector accepts nothing, and once that it does again.
 fn hear(takes: &AtomicBool, trouble: Option<String>) {
     let took = takes.swap(trouble.is_none(), Ordering::SeqCst);
     match trouble {

@@ -1,4 +1,4 @@
-//! The account as calls reach it: by the direct port of `tests/port`, at the state's time, and at times from its past. In: a [`Call`]. Out: its
+//! The account as calls see it: through the direct port of `tests/port`, at the time of the state, and sometimes from its past. In: a [`Call`]. Out: its
 //! [`Answer`].
 
 use std::{sync::Arc, time::Duration};
@@ -9,11 +9,11 @@ use port::{Answer, Call, InProcess, Way};
 
 use crate::state::{State, TICK};
 
-/// As far back as lists and tags may lag.
+/// How far back lists and tags may lag.
 pub const A_MINUTE: Millis = Millis::seconds(60);
 
 impl State {
-    /// One call, carried out by the direct port.
+    /// Carries out one call through the direct port.
     pub fn call<T>(&mut self, act: impl FnOnce(&InProcess) -> T) -> T {
         let account = std::mem::replace(&mut self.account, Account::new(Switches::DEFAULT));
         let port = InProcess::new(Way::Direct, account, self.timestamp());
@@ -23,13 +23,13 @@ impl State {
         answer
     }
 
-    /// Time to the next step; what has not landed by then was lost.
+    /// Moves to the next time step; a call that has not taken effect by then is lost.
     pub fn pass_time(&mut self, time: Duration) {
         self.now = TICK * u32::try_from((self.now + time).as_secs() / TICK.as_secs()).unwrap();
         self.late.clear();
     }
 
-    /// Get may be answered from any past; lists and tags from that of the last minute, which is what the operator assumes of them.
+    /// Get may be answered from any point in the past; lists and tags only from the last minute, which is what the operator assumes.
     pub fn lagging<T>(&mut self, (read_lag, tag_lag): (Millis, Millis), act: impl FnOnce(&mut Self) -> T) -> T {
         let prompt = *self.account.switches();
         self.account.set_switches(Switches { read_lag, list_lag: read_lag, tag_lag, ..prompt });
@@ -38,7 +38,7 @@ impl State {
         done
     }
 
-    /// One complete list, a moment after everything so far.
+    /// One complete list, just after everything so far.
     pub fn sweep(&mut self, operator: usize) {
         self.now += Duration::from_millis(1);
         let began = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));

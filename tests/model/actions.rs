@@ -1,4 +1,4 @@
-//! What can happen next, and what comes of it. In: a state and an [`Action`]. Out: the next state, or the promise that was broken. Pure.
+//! What can happen next, and its result. In: a state and an [`Action`]. Out: the next state, or the property that was violated. Pure.
 
 use cloudfront_simulator::Millis;
 use connection_group_operator::cloudfront::{ErrorClass, Operation};
@@ -15,46 +15,46 @@ use crate::{
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// The operator takes the object up.
+    /// The operator starts a reconcile of its object.
     Start(usize, Cache),
-    /// The pending call of the pass is carried out.
+    /// The pending call of the reconcile is carried out.
     Answer(usize, Struck),
     /// The outcome reaches the API server.
     Store(usize),
-    /// The API server does not take the outcome.
+    /// The API server does not accept the outcome.
     StoreFails(usize),
-    /// The operator dies, and another process begins.
+    /// The operator's process dies, and another one starts.
     Crash(usize, Dying),
     /// A complete list, or a failed one.
     Sweep(usize, Struck),
     Edit(usize, u8),
-    /// Somebody asks for a reconcile, by the annotation.
+    /// Somebody requests a reconcile with the annotation.
     Request(usize),
     Delete(usize),
     MakeAgain(usize),
     Outside(Outside),
     /// Everything is rolled out.
     Propagate,
-    /// A call that was given up takes effect.
+    /// An abandoned call takes effect.
     Land(usize),
     Tick,
     DeepTick,
 }
 
-/// What the operator's cache shows of an object.
+/// What the operator's cache shows for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cache {
     UpToDate,
-    /// This version of its history; all later ones are yet to arrive.
+    /// This version of its history; later ones have not arrived yet.
     Behind(usize),
 }
 
-/// What becomes of a call.
+/// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Struck {
     No,
     Refused(ErrorClass),
-    /// It is done, and the answer is this error.
+    /// The call takes effect, but the answer is this error.
     AnswerLost(ErrorClass),
     LandsLater,
     Stale,
@@ -66,11 +66,11 @@ pub enum Struck {
     WithoutTags,
     /// The answer shows the group's tags without their values.
     WithoutValues,
-    /// The answer leaves out all that is optional.
+    /// The answer omits everything that is optional.
     Lacking,
 }
 
-/// What becomes of the pending call when the process dies.
+/// What happens to the pending call when the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dying {
     BeforeTheCall,
@@ -78,10 +78,10 @@ pub enum Dying {
     CallLandsLater,
 }
 
-/// Everything that may happen in a state.
+/// Every action that is possible in a state.
 ///
-/// Roll-out, time and lists go on beside a pass only where they can matter to it: while it is about to change something. Between two of its reads
-/// they come to the same as before or after both.
+/// During a reconcile, roll-out, time and lists advance only where that can matter: while it is about to change something. Between two of its reads, they
+/// have the same result as before or after both.
 pub fn enabled(scenario: &Scenario, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     if state.operators.iter().all(|operator| !operator.only_reads()) {
@@ -166,13 +166,13 @@ fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mu
     }
 }
 
-/// What an action leads to; nothing, if it cannot happen after all.
+/// The state after an action; `None` if it cannot happen after all.
 pub fn act(scenario: &Scenario, before: &State, action: Action) -> Result<Option<State>, Violation> {
     let mut state = before.clone();
     Ok(happen(scenario, &mut state, action)?.then_some(state))
 }
 
-/// Lets an action happen. Whether it could; if not, the state is worth nothing.
+/// Carries out an action, and returns whether it could happen. If not, the state must be discarded.
 pub fn happen(scenario: &Scenario, state: &mut State, action: Action) -> Result<bool, Violation> {
     state.just_ended = None;
     let happens = match action {

@@ -1,4 +1,4 @@
-//! Deliberate bugs of the shipping code (src/bugs.rs), and what catches each: a named property, in a named scenario, with room for no more than the bug needs.
+//! The deliberate bugs of the shipping code (src/bugs.rs), and what catches each: a named property in a named scenario, with no more budget than it needs.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     state::Scenario,
 };
 
-/// One test for each bug. A bug that has no row does not compile.
+/// One test for each bug. A bug without a row does not compile.
 macro_rules! each_bug_is_caught {
     ($($sentence:ident: $bug:ident, $property:ident in $scenario:expr;)+) => {
         $(#[test]
@@ -34,7 +34,7 @@ macro_rules! each_bug_is_caught {
 }
 
 each_bug_is_caught! {
-    // Whose group it is.
+    // Ownership.
     without_a_look_at_the_owner_tag_strangers_are_harmed:
         EveryOwnerIsUs, S1 in within(budget(0, 0, 1), off(scenarios::strangers()));
     a_clone_that_ignores_the_identity_harms_the_original:
@@ -70,7 +70,7 @@ each_bug_is_caught! {
     mode_observe_changes_nothing:
         ObserveManages, S18 in within(budget(0, 1, 0), scenarios::modes());
 
-    // When the finalizer may go.
+    // When the finalizer may be removed.
     a_finalizer_that_goes_with_the_answer_to_the_delete_leaves_a_late_create_behind:
         ReleasedAfterTheDelete, S3 in within(budget(1, 1, 0), scenarios::faults());
     one_not_found_is_no_proof:
@@ -147,7 +147,7 @@ each_bug_is_caught! {
     tags_of_a_call_without_an_answer_are_on_record:
         DoubtfulTagsAreForgotten, O2 in within(budget(1, 1, 0), scenarios::minds());
 
-    // Rest, and that there is always another try.
+    // Rest, and that there is always another reconcile.
     a_second_change_in_a_pass_is_one_too_many:
         TwoMutationsInAPass, S2 in within(budget(0, 1, 0), scenarios::minds());
     members_that_differ_are_not_updated_one_by_one:
@@ -178,12 +178,12 @@ each_bug_is_caught! {
         EditIsNotHeard, L4 in within(budget(0, 1, 0), scenarios::life());
 }
 
-/// With a spec that wants the group off.
+/// The scenario with a spec that wants the group off.
 fn off(scenario: Scenario) -> Scenario {
     Scenario { specs: vec![scenarios::disabled()], ..scenario }
 }
 
-/// With any end for a goal: of a bug that says Ready at once, and does harm only after that.
+/// The scenario with any end as its goal: for a bug that reports Ready at once and does harm only later.
 fn blind(scenario: Scenario) -> Scenario {
     Scenario { blind: true, ..scenario }
 }

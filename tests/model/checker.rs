@@ -1,4 +1,4 @@
-//! The checker itself: an exploration that is too narrow, or has no goal, does not pass for a full one.
+//! Tests the checker itself: an exploration that is too narrow, or has no goal, must not count as a full one.
 
 use std::collections::BTreeSet;
 

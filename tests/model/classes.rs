@@ -1,8 +1,8 @@
-//! What the check holds of each class of error, independently of the operator. No wildcard, so that a new class has to be judged here. Pure.
+//! What the model check assumes about each class of error, independently of the operator. No wildcard, so that a new class must be added here. Pure.
 
 use connection_group_operator::cloudfront::ErrorClass;
 
-/// Whether such an answer may come although the call had its effect.
+/// Whether the answer may be this error although the call took effect.
 pub const fn may_hide_an_effect(class: ErrorClass) -> bool {
     match class {
         ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable | ErrorClass::Unexpected => {
@@ -22,7 +22,7 @@ pub const fn may_hide_an_effect(class: ErrorClass) -> bool {
     }
 }
 
-/// Whether only a change of the spec, of rights, or of a quota can be expected to end it; all else passes by itself.
+/// Whether only a change of the spec, of permissions or of a quota can be expected to end it; everything else ends by itself.
 pub const fn needs_a_person(class: ErrorClass) -> bool {
     match class {
         ErrorClass::Credentials

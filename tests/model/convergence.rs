@@ -1,5 +1,5 @@
-//! What must come of every state once nothing more goes wrong: fair rounds of sweep, pass, roll-out and time lead to the goal and to rest.
-//! In: a state. Out: nothing, or the [`Violation`]. What was once found to converge is remembered.
+//! Where every state must lead once nothing more goes wrong: fair rounds of inventory, reconcile, roll-out and time lead to the goal and to rest.
+//! In: a state. Out: nothing, or the [`Violation`]. States that are known to converge are remembered.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,18 +18,18 @@ use crate::{
     state::{DEEP_TICK, Scenario, State},
 };
 
-/// Rounds within which everything must have settled.
+/// Maximum rounds until everything has settled.
 const ROUNDS: usize = 24;
 
-/// What was found out about states so far.
+/// What is known about states so far.
 pub struct Convergence<'a> {
     scenario: &'a Scenario,
-    /// Of a state, before or after the deep check: the changes made on the way to rest.
+    /// For a state before or after the full resync: the number of changes until rest.
     known: HashMap<(u64, Vec<Waits>, Stretch), usize>,
     ends: HashMap<(u8, String, History), String>,
 }
 
-/// How far on the way to rest.
+/// Progress towards rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Stretch {
     deep: bool,
@@ -39,9 +39,9 @@ struct Stretch {
 /// Which ends are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum History {
-    /// All of them, in what the spec names.
+    /// Those of all histories, but only in what the spec names.
     Any,
-    /// Those of histories in which every process recorded what it sent, and nobody else put the like there: in everything.
+    /// Those of histories in which every process recorded what it sent and nobody else set the same: in everything.
     NothingLost,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Convergence<'a> {
         self.known.len()
     }
 
-    /// L1, L2 and O1: from a state in which nothing is in flight.
+    /// L1, L2 and O1, from a state in which nothing is in flight.
     pub fn check(&mut self, start: &State) -> Result<(), Violation> {
         let mut state = start.clone();
         let mut stretch = Stretch { deep: false, quiet_before: false };
@@ -72,7 +72,7 @@ impl<'a> Convergence<'a> {
             let round = round(self.scenario, &state)?;
             path.push((here, round.changes));
             state = round.after;
-            // The roll-out comes after the pass, so that one quiet round may be followed by news.
+            // The roll-out comes after the reconcile, so one quiet round may still be followed by a change.
             let at_rest = round.quiet && stretch.quiet_before;
             stretch.quiet_before = round.quiet;
             if at_rest {
@@ -80,7 +80,7 @@ impl<'a> Convergence<'a> {
                 if stretch.deep {
                     break;
                 }
-                // Tags are not in the list: only a deep check sees what others did to them.
+                // Tags are not in the list: only a full resync sees out-of-band changes of them.
                 stretch = Stretch { deep: true, quiet_before: false };
                 state.pass_time(DEEP_TICK);
             }
@@ -111,7 +111,7 @@ impl<'a> Convergence<'a> {
         if deep { self.same_end(state) } else { Ok(()) }
     }
 
-    /// O2: where two histories end in the same spec and among the same neighbours, they end in the same world.
+    /// O2: two histories that end with the same spec and the same neighbours end in the same world.
     fn same_end(&mut self, state: &State) -> Result<(), Violation> {
         if state.objects.len() > 1 {
             return Ok(());
@@ -141,7 +141,7 @@ impl<'a> Convergence<'a> {
         }
         let all_tags = group.tags.unwrap_or_default();
         let (settings, reason) = (format!("{} {}", group.enabled, group.ipv6_enabled), &ready.reason);
-        // What a process set and died before recording, or what landed after it was removed, cannot be told from what others set.
+        // What a process set but died before recording, or what took effect after it was removed, cannot be distinguished from what others set.
         let is_named = |key: &String| is_reserved(key) || spec.tags.contains_key(key);
         let tags = all_tags.iter().filter(|(key, _)| is_named(key)).collect::<BTreeMap<_, _>>();
         let list = group.anycast_ip_list_id.as_ref().filter(|_| spec.anycast_ip_list_id.is_some());
@@ -167,7 +167,7 @@ impl<'a> Convergence<'a> {
     }
 }
 
-/// Of the tags that the spec asks for, status names those that this object sent: no others, and all of them.
+/// Of the tags that the spec asks for, status names exactly those that this object sent.
 fn records_what_it_sent(state: &State, recorded: &Tags, asked: &Tags) -> Result<(), Violation> {
     let sent = &state.objects[0].sent.tags;
     let expected = asked.iter().filter(|(key, value)| sent.contains(&((*key).clone(), (*value).clone())));
@@ -178,7 +178,7 @@ fn records_what_it_sent(state: &State, recorded: &Tags, asked: &Tags) -> Result<
     Err(Property::O2.broken(format!("{recorded:?} are on record as sent, {expected:?} were sent: {}", said(state))))
 }
 
-/// What the objects say, for people.
+/// The conditions of the objects, as text.
 pub fn said(state: &State) -> String {
     let objects = state.objects.iter().map(|object| {
         let Some(object) = &object.current else { return "no object".to_owned() };

@@ -1,4 +1,4 @@
-//! Explores each scenario to its end, and holds it to its record. `MODEL_BOUND=wide` (`make model`) goes further.
+//! Explores each scenario to its end, and compares it with its record. `MODEL_BOUND=wide` (`make model`) goes further.
 
 use crate::{
     explore::holds,
@@ -7,7 +7,7 @@ use crate::{
     state::Scenario,
 };
 
-/// Explores a scenario to its end. It must show what it is on record to show, and everything that can happen in it at all.
+/// Explores a scenario to its end. It must show what its record says, and everything that can happen in it at all.
 fn explored(scenario: Scenario) {
     let is_wide = std::env::var("MODEL_BOUND").is_ok_and(|bound| bound == "wide");
     let scenario = if is_wide { within(scenario.wide, scenario) } else { scenario };

@@ -1,5 +1,5 @@
-//! The engine: breadth first through every state of a scenario, each once. In: a scenario, and perhaps a deliberate bug. Out: a [`Report`], or the
-//! shortest way to a broken promise. Of a state that has been passed only its hash, and how it was reached, is kept.
+//! The engine: visits every state of a scenario once, breadth first. In: a scenario, and perhaps a deliberate bug. Out: a [`Report`], or the shortest path to
+//! a violated property. Of a visited state, only its hash and how it was reached are kept.
 
 use std::{
     collections::HashMap,
@@ -30,14 +30,14 @@ pub struct Report {
     pub seen: Seen,
 }
 
-/// How a promise was broken.
+/// How a property was violated.
 pub struct Counterexample {
     pub violation: Violation,
     pub steps: usize,
     pub story: String,
 }
 
-/// Explores all of it.
+/// Explores the whole scenario.
 pub fn explore(scenario: &Scenario, bug: Option<Bug>) -> Result<Report, Counterexample> {
     let _bug = Switched::on(bug);
     let began = Instant::now();
@@ -53,7 +53,7 @@ pub fn explore(scenario: &Scenario, bug: Option<Bug>) -> Result<Report, Countere
         Counterexample { violation, steps: actions.len(), story }
     };
     while !frontier.is_empty() {
-        // Each is dropped once it has been passed: the states themselves are what takes memory.
+        // Each state is dropped once it was visited: the states themselves take most of the memory.
         for (from, state) in std::mem::take(&mut frontier) {
             if state.at_rest() {
                 convergence.check(&state).map_err(|violation| broken(&ways, from, None, violation))?;
@@ -100,12 +100,12 @@ impl fmt::Display for Report {
     }
 }
 
-/// Explores, and tells the story if a promise is broken.
+/// Explores, and panics with the counterexample if a property is violated.
 pub fn holds(scenario: &Scenario) -> Report {
     explore(scenario, None).unwrap_or_else(|found| panic!("{}", found.story))
 }
 
-/// The promise that the bug breaks first.
+/// The property that the bug violates first.
 pub fn caught(scenario: &Scenario, bug: Bug) -> Option<Property> {
     explore(scenario, Some(bug)).err().map(|found| {
         println!("{bug:?} in {}: {:?} after {} steps", scenario.name, found.violation.property, found.steps);

@@ -1,5 +1,4 @@
-//! Where an object should have got to once nothing more goes wrong, and how many changes lie before it. In: a state. Out: nothing, or what is amiss.
-//! Pure.
+//! Where an object must end once nothing more goes wrong, and how many changes are needed for it. In: a state. Out: nothing, or what is wrong. Pure.
 
 use cloudfront_simulator::{
     Switches,
@@ -17,7 +16,7 @@ use crate::{
     state::{Scenario, State},
 };
 
-/// Whether the object is where its spec and the world ask it to be.
+/// Whether the object is where it should be, given its spec and the world.
 pub fn expected(
     scenario: &Scenario,
     state: &State,
@@ -44,7 +43,7 @@ pub fn expected(
         return Ok(());
     }
     if object.metadata.deletion_timestamp.is_some() {
-        // What the deletion took down is up again.
+        // A group that the deletion disabled is enabled again.
         let is_down =
             spec.enabled && is_ours && group.as_ref().is_some_and(|group| !group.enabled && !group.is_default);
         let blocked = |reason| if is_down { Err("the group was left off".to_owned()) } else { says(&[reason]) };
@@ -106,19 +105,19 @@ pub fn expected(
     }
 }
 
-/// Whether an attached list may be another's: this object never sent it, its process died before that was recorded, or others have attached it since.
+/// Whether an attached list may be somebody else's: this object never sent it, its process died before recording it, or others have attached it since.
 fn may_be_of_others(scenario: &Scenario, state: &State, operator: usize, group: &Shown) -> bool {
     let sent = &state.object_of(operator).sent.lists;
     state.lists_may_be_anothers(scenario, operator)
         || group.anycast_ip_list_id.as_ref().is_none_or(|list| !sent.contains(list))
 }
 
-/// Whether tenants use this very group.
+/// Whether tenants use this group.
 fn has_tenants(state: &State, group: &Shown) -> bool {
     state.account.tenants().iter().any(|tenant| tenant.connection_group_id == group.id)
 }
 
-/// What CloudFront may have against a group that is asked for.
+/// The reasons for which CloudFront may refuse the group that the spec asks for.
 fn may_keep_it_from_being(scenario: &Scenario, spec: &ConnectionGroupSpec) -> &'static [&'static str] {
     match spec.anycast_ip_list_id.as_deref() {
         None | Some(NO_LIST) if scenario.switches.detach != Detach::EmptyElement => &["AnycastDetachRejected"],
@@ -129,14 +128,14 @@ fn may_keep_it_from_being(scenario: &Scenario, spec: &ConnectionGroupSpec) -> &'
     }
 }
 
-/// How many changes lie between the world and what one object asks for; not told where others may have a say.
+/// How many changes lie between the world and what one object asks for; `None` where others may interfere.
 pub fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
     let object = state.current(0).filter(|_| state.operators.len() == 1)?;
     let spec = &object.spec;
     if spec.suspend || spec.mode == Mode::Observe || spec.anycast_ip_list_id.is_some() || scenario.allow_adoption {
         return None;
     }
-    // The operator learns whether the group can be deleted only by trying, now and then.
+    // The operator learns only by trying from time to time whether the group can be deleted.
     if scenario.switches.tenant_lag > Switches::DEFAULT.tenant_lag {
         return None;
     }
@@ -159,7 +158,7 @@ pub fn distance_of(scenario: &Scenario, state: &State) -> Option<usize> {
         });
     }
     let (switched, family) = (group.enabled != spec.enabled, group.ipv6_enabled != spec.ipv6_enabled);
-    // Switching off is an update of its own; all else that differs goes in one.
+    // Disabling is a separate update; everything else that differs goes into one.
     let members = if switched && !spec.enabled { 1 + usize::from(family) } else { usize::from(switched || family) };
     let tagged = spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value));
     let sent = &state.objects[0].sent.tags;

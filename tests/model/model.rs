@@ -1,5 +1,5 @@
-//! The shipping reconcile, explored exhaustively: every order of calls, edits, outside changes, propagation, faults and crashes within the
-//! bounds of a scenario. `explore` is the engine, `actions` what can happen, `properties` and `convergence` what must hold whatever happens.
+//! Explores the shipping reconcile exhaustively: every order of calls, edits, out-of-band changes, propagation, faults and crashes within the bounds of a
+//! scenario. `explore` is the engine, `actions` is what can happen, and `properties` and `convergence` are what must always hold.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
@@ -28,6 +28,6 @@ mod seen;
 mod state;
 mod story;
 
-/// States are millions of small pieces, and the system's own allocator takes a third of the time.
+/// States consist of millions of small allocations; the system allocator would take a third of the run time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

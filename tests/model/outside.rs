@@ -1,4 +1,4 @@
-//! What others do to the account, and to the status of objects, behind everybody's back. In: a state. Out: the next one, if there is anything to do it to. Pure.
+//! Out-of-band changes of the account, and of the status of objects. In: a state. Out: the next one, if the change is possible in it. Pure.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use connection_group_operator::{api::ConnectionGroupStatus, reconcile::ownership
 
 use crate::state::State;
 
-/// What somebody else does to the account or to a status.
+/// An out-of-band change of the account or of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outside {
     TurnsIpv6Off,
@@ -24,11 +24,11 @@ pub enum Outside {
     TakesTagsOff,
     TenantComes,
     TenantGoes,
-    /// Makes the status point at somebody else's group.
+    /// Makes the status name somebody else's group.
     ForgesStatus,
     PutsOldStatusBack,
     AttachesList,
-    /// Puts a tag of the spec on, with its value.
+    /// Sets a tag of the spec, with its value.
     PutsTheTag,
     /// Gives that tag another value.
     ChangesTheTag,
@@ -110,7 +110,7 @@ pub fn interfere(state: &mut State, what: Outside) -> bool {
     }
 }
 
-/// Somebody has the right to write the status of objects.
+/// Somebody has permission to write the status of objects.
 fn forge(state: &mut State, change: impl FnOnce(&mut ConnectionGroupStatus, &State) -> Option<()>) -> bool {
     let Some(mut object) = state.current(0).cloned() else { return false };
     let done = change(object.status.get_or_insert(ConnectionGroupStatus::UNSEEN), state).is_some();

@@ -1,5 +1,5 @@
-//! One pass, step by step: taken up, answered call by call, stored or not, or cut off by the death of its process. In: a state. Out: the next one, or
-//! the promise that was broken. What the runtime does around `reconcile` is done here as `runtime/pass.rs` does it.
+//! One reconcile, step by step: started, answered call by call, stored or not, or cut off when its process dies. In: a state. Out: the next one, or the
+//! property that was violated. What the runtime does around `reconcile` is done here as in `runtime/pass.rs`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ use crate::{
     state::{NAME, Object, Pass, Scenario, State, Tracked, Version},
 };
 
-/// The finalizer is stored first, in the same pass; then the pass runs up to its first call.
+/// The finalizer is stored first, in the same reconcile, which then runs up to its first call.
 pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cache) -> Result<bool, Violation> {
     let index = state.operators[operator].object;
     let seen = match cache {
@@ -69,7 +69,7 @@ pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cac
     Ok(true)
 }
 
-/// Whether an object that was seen without the finalizer carries it now.
+/// Adds the finalizer to an object that was seen without it, and returns whether the object carries it now.
 fn store_finalizer(slot: &mut Object, incarnation: u32, owner_id: &str) -> bool {
     let there = slot.current.as_mut().filter(|_| slot.incarnation == incarnation);
     let Some(current) = there.filter(|current| current.metadata.deletion_timestamp.is_none()) else { return false };
@@ -131,7 +131,7 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
             port.answer_directly(call)
         }),
     };
-    // A refusal that leaves a doubt may have come after the effect.
+    // After an ambiguous error the call may have taken effect.
     if answer.error().is_none_or(|error| may_hide_an_effect(error.class)) {
         state.sends(operator, &pass, call);
     }
@@ -145,8 +145,8 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
     Ok(true)
 }
 
-/// A pass that has ended without news is over; with news, they have yet to be stored. One that is about to change something goes on only if the object is
-/// still what it began with.
+/// A reconcile that ended without a new status is over; otherwise the status still has to be stored. One that is about to change something continues only if
+/// the object is still what it began with.
 fn proceed(scenario: &Scenario, state: &mut State, operator: usize, pass: Pass) -> Result<(), Violation> {
     let pass = confirmed(scenario, state, operator, pass);
     if let Some((outcome @ Outcome { withheld: Some(_), .. }, memory)) = pass.ended() {
@@ -178,7 +178,7 @@ fn proceed(scenario: &Scenario, state: &mut State, operator: usize, pass: Pass) 
     Ok(())
 }
 
-/// The pass, once it knows whether its object is up to date, as often as it asks.
+/// Answers whether the object is up to date, as often as the reconcile asks.
 fn confirmed(scenario: &Scenario, state: &State, operator: usize, mut pass: Pass) -> Pass {
     let policy = scenario.policy(state.operators[operator].object);
     while let Stage::Confirming(evidence) = pass.stage {
@@ -195,13 +195,13 @@ fn confirmed(scenario: &Scenario, state: &State, operator: usize, mut pass: Pass
     pass
 }
 
-/// The object that a pass was started for, if it still exists.
+/// The object that a reconcile was started for, if it still exists.
 pub fn pass_object<'a>(state: &'a State, operator: usize, pass: &Pass) -> Option<&'a ConnectionGroup> {
     let object = state.object_of(operator);
     object.current.as_deref().filter(|_| object.incarnation == pass.incarnation)
 }
 
-/// Equal but for words.
+/// Equal except for the messages.
 pub fn says_the_same(one: &ConnectionGroupStatus, other: &ConnectionGroupStatus) -> bool {
     if one == other {
         return true;
@@ -244,13 +244,13 @@ pub fn store(scenario: &Scenario, state: &mut State, operator: usize) -> Result<
     Ok(true)
 }
 
-/// The API server did not take the outcome, and the pass is tried again.
+/// The API server did not accept the outcome, and the reconcile is retried.
 pub fn store_fails(state: &mut State, operator: usize) {
     remember(state, operator);
     state.operators[operator].due = Some(state.now + Backoff::Quick.delay(0, NAME));
 }
 
-/// What the process knows once a pass has ended, stored or not.
+/// What the process knows once a reconcile has ended, stored or not.
 fn remember(state: &mut State, operator: usize) {
     let now = state.now;
     let it = &mut state.operators[operator];
@@ -264,7 +264,7 @@ fn remember(state: &mut State, operator: usize) {
     it.due = due::after(outcome).map(|pause| now + pause);
 }
 
-/// The process that takes over has stood by, its cache as old as it may be, and lists all objects anew first.
+/// The process that takes over was a standby with a cache of any age; it lists all objects again first.
 pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dying) -> bool {
     state.left.faults -= 1;
     let pass = state.operators[operator].pass.take();

@@ -20,7 +20,7 @@ pub fn edit(scenario: &Scenario, state: &mut State, object: usize, spec: u8) {
     slot.current = Some(Arc::new(edited));
 }
 
-/// Each request has a value that none had before.
+/// Each request has a new value.
 pub fn request(state: &mut State, object: usize) {
     let Some(current) = &mut state.objects[object].current else { return };
     let annotations = Arc::make_mut(current).metadata.annotations.get_or_insert_default();

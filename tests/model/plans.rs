@@ -1,4 +1,4 @@
-//! What a pass had planned, by name. In: a pass that has ended. Out: the name of its first plan. Runs the shipping steps over the pass's log.
+//! What a reconcile planned, by name. In: a reconcile that has ended. Out: the name of its first plan. Runs the shipping steps over its log.
 
 use std::{
     pin::pin,
@@ -19,7 +19,7 @@ use crate::{
     state::Pass,
 };
 
-/// The name of what the pass planned first; none if a failed read kept it from planning.
+/// The name of what the reconcile planned first; `None` if a failed read prevented planning.
 pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
     let port = Replay::new(&pass.input, &pass.log, Views::default());
     let around = Inputs {
@@ -43,7 +43,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
     }
 }
 
-/// Every plan there is.
+/// All plans.
 pub const ALL: [&str; 41] = [
     "Create",
     "Adopt",
@@ -88,7 +88,7 @@ pub const ALL: [&str; 41] = [
     "MembersRefused",
 ];
 
-/// No wildcard, so that a new plan must be named, and by the test of [`ALL`] be given its scenario.
+/// No wildcard, so that a new plan must be named, and the test of [`ALL`] demands a scenario for it.
 const fn name(plan: &Action) -> &'static str {
     match plan {
         Action::Change(mutation) => match mutation {

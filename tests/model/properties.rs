@@ -1,4 +1,4 @@
-//! What must hold whatever happens: the safety properties S1 to S8 (S6 is in [`ready`]), S18, and L3. In: a call about to be made, an outcome, a status about to be
+//! What must always hold: the safety properties S1 to S8 (S6 is in [`ready`]), S18, and L3. In: a call about to be made, an outcome, a status about to be
 //! written, or a state. Out: nothing, or the [`Violation`]. Pure.
 
 use std::{fmt, time::Duration};
@@ -27,7 +27,7 @@ use crate::{
     state::{OWNER_TAGS, Pass, Scenario, State},
 };
 
-/// A promise that was broken.
+/// A property that was violated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     pub property: Property,
@@ -64,7 +64,7 @@ pub enum Property {
 }
 
 impl Property {
-    /// The promise in words.
+    /// The property in words.
     pub const fn promise(self) -> &'static str {
         match self {
             Self::S1 => {
@@ -124,7 +124,7 @@ pub fn hold(property: Property, holds: bool, what: impl FnOnce() -> String) -> R
     if holds { Ok(()) } else { Err(property.broken(what())) }
 }
 
-/// S1 to S5, and S18: of a call just before it is made.
+/// S1 to S5 and S18, for a call just before it is made.
 pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, call: &Call) -> Result<(), Violation> {
     if !call.operation().is_mutation() {
         return Ok(());
@@ -172,13 +172,13 @@ fn spec_allows(spec: &ConnectionGroupSpec, change: &Call) -> bool {
     spec.mode == Mode::Manage && !spec.suspend && (may_delete || !matches!(change, Call::Delete(_)))
 }
 
-/// Whether a call of the log was a change that CloudFront has not refused for its ETag.
+/// Whether a call of the log was a change that CloudFront has not refused because of its ETag.
 fn had_its_effect(entry: &crate::replay::Entry) -> bool {
     entry.call.operation().is_mutation()
         && entry.answer.error().is_none_or(|error| error.class != ErrorClass::StaleEtag)
 }
 
-/// What the pass last read of a group.
+/// What the reconcile last read of a group.
 pub fn last_read(pass: &Pass, is_meant: impl Fn(&Group) -> bool) -> Option<&Described> {
     pass.log.iter().rev().find_map(|entry| match &entry.answer {
         Answer::Described(Ok(Some(described))) if is_meant(&described.group) => Some(described),
@@ -197,7 +197,7 @@ fn is_ours(pass: &Pass, arn: &Arn, ours: &OwnerTag) -> Result<(), Violation> {
     hold(Property::S1, owner.as_ref() == Some(ours), || format!("the owner tag read was {owner:?}"))
 }
 
-/// The owner that tags name; a tag without a value names nobody.
+/// The owner that the tags name; a tag without a value names nobody.
 pub fn named_owner(tags: &Tags) -> Option<OwnerTag> {
     OwnerTag::in_tags(tags).filter(|owner| !owner.as_str().is_empty())
 }
@@ -224,7 +224,7 @@ fn no_tenant_was_seen(pass: &Pass, id: &GroupId) -> Result<(), Violation> {
     hold(Property::S4, free, || format!("of its tenants the pass saw {seen:?}"))
 }
 
-/// Whether a group is as a spec asks for it, as far as it was shown; tags and lists of others do not count.
+/// Whether a group matches a spec, as far as it was shown; tags and lists of others do not count.
 pub fn matches(spec: &ConnectionGroupSpec, group: &Group, tags: &Tags) -> bool {
     let list = group.config.anycast_ip_list_id.as_ref().map(ToString::to_string);
     let is = |shown: Option<bool>, asked: bool| shown.is_none_or(|shown| shown == asked);
@@ -234,7 +234,7 @@ pub fn matches(spec: &ConnectionGroupSpec, group: &Group, tags: &Tags) -> bool {
         && spec.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
 }
 
-/// S3, S6, S8, O3 and L3: of what a pass has come to.
+/// S3, S6, S8, O3 and L3, for the outcome of a reconcile.
 pub fn of_outcome(
     scenario: &Scenario,
     state: &State,
@@ -284,7 +284,7 @@ fn of_release(scenario: &Scenario, state: &State, operator: usize, object: &Conn
     let claims = |tags: &Tags| ours.is_in(tags);
     let retained = object.spec.mode == Mode::Manage && object.spec.deletion_policy == DeletionPolicy::Retain;
     let outstanding = state.late.iter().find(|call| match call {
-        // A name that the default group has can never be made, nor one that is taken by the group that stays.
+        // A group cannot be created under the name of the default group, nor under that of a group that stays.
         Call::Create(new) => {
             let stays = |group: &Shown| group.is_default || retained;
             claims(&new.tags) && !state.group().is_some_and(|group| stays(&group))
@@ -295,7 +295,7 @@ fn of_release(scenario: &Scenario, state: &State, operator: usize, object: &Conn
     hold(Property::S3, outstanding.is_none(), || format!("a {} of ours may yet land", outstanding.unwrap().operation()))
 }
 
-/// S7, and S1 of groups of other names: of a state.
+/// S7, and S1 for groups of other names, in a state.
 pub fn of_state(state: &State) -> Result<(), Violation> {
     for ours in OWNER_TAGS {
         let owned = state.account.histories(state.timestamp()).filter(|history| {

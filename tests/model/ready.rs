@@ -1,5 +1,5 @@
-//! S6: when an object may be called Ready, and a generation of it settled. In: what a pass has come to, or a status about to be written. Out: nothing, or
-//! the [`Violation`]. Pure.
+//! S6: when an object may be Ready, and a generation of it settled. In: the outcome of a reconcile, or a status about to be written. Out: nothing, or the
+//! [`Violation`]. Pure.
 
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
@@ -15,17 +15,17 @@ use crate::{
     state::{Pass, Scenario, State},
 };
 
-/// What a pass knows of the group when it ends.
+/// What a reconcile knows about the group when it ends.
 enum Seen {
     /// It read nothing.
     None,
     /// There is no such group.
     Gone,
-    /// As it was read last, with what the pass then changed.
+    /// The group as last read, with what the reconcile then changed.
     Group(Box<Described>),
 }
 
-/// Of what a pass has come to.
+/// For the outcome of a reconcile.
 pub fn of_outcome(
     scenario: &Scenario,
     state: &State,
@@ -69,7 +69,7 @@ pub fn of_outcome(
         Seen::Gone => false,
         Seen::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
     };
-    // Tags that an answered change of this process has put there show late: it is Ready meanwhile, and not settled.
+    // Tags that an answered change of this process has set may show late: meanwhile the object is Ready but not settled.
     let late = match (&sight, pass.input.memory.tagged.may_not_show(started)) {
         (Seen::Group(read), Some((id, late))) if *id == read.group.id => late,
         _ => TagChanges::new(),
@@ -79,7 +79,7 @@ pub fn of_outcome(
     hold(Property::S6, still || (of_this && is_in_step(late) && deployed), || told(&sight))
 }
 
-/// Whether a group that shows no owner is else as it should be: one such answer proves nothing of its tags.
+/// Whether a group that shows no owner is otherwise as it should be: one such answer proves nothing about its tags.
 fn is_so_but_for_tags(pass: &Pass, sight: &Seen) -> bool {
     let Seen::Group(read) = sight else { return false };
     let (spec, group) = (&pass.input.object.spec, completed(pass, &read.group));
@@ -100,7 +100,7 @@ fn sight(state: &State, pass: &Pass, is_outdated: impl Fn(&Group) -> bool) -> Se
     let mut sight = Seen::None;
     for entry in &pass.log {
         match (&entry.call, &entry.answer, &mut sight) {
-            // Older than a change of this process that was answered.
+            // Older than an answered change of this process.
             (Call::Describe(_), Answer::Described(Ok(Some(read))), _) if is_outdated(&read.group) => {
                 sight = Seen::None;
             }
@@ -108,7 +108,7 @@ fn sight(state: &State, pass: &Pass, is_outdated: impl Fn(&Group) -> bool) -> Se
                 let read = read.clone().filter(|read| read.group.name.as_str() == &*state.name);
                 sight = read.map_or(Seen::Gone, |read| Seen::Group(Box::new(read)));
             }
-            // One answer that there is no group proves nothing, if the next read fails.
+            // One answer that there is no group proves nothing if the next read fails.
             (Call::Describe(_), Answer::Described(Err(_)), Seen::Gone) => sight = Seen::None,
             (Call::Create(new), Answer::Group(Ok(group)), _) => {
                 sight = Seen::Group(Box::new(Described { group: group.clone(), tags: new.tags.clone() }));
@@ -125,7 +125,7 @@ fn sight(state: &State, pass: &Pass, is_outdated: impl Fn(&Group) -> bool) -> Se
     sight
 }
 
-/// The group with what its answers left out, as CloudFront stated it before of the same version, or of the same group.
+/// The group, with what its answers omitted filled in from what CloudFront stated before about the same version, or the same group.
 fn completed(pass: &Pass, group: &Group) -> Group {
     let row = pass.input.snapshot.as_ref().and_then(|list| list.groups.get(&group.name));
     let row = row.filter(|row| row.id == group.id && row.etag == group.etag);
@@ -150,7 +150,7 @@ fn completed(pass: &Pass, group: &Group) -> Group {
     }
 }
 
-/// Whether the list that a group has although its spec names none may be another's.
+/// Whether the list that a group has although its spec names none may be somebody else's.
 fn has_none_of_ours(
     scenario: &Scenario,
     state: &State,
@@ -164,7 +164,7 @@ fn has_none_of_ours(
     !on_record && (state.lists_may_be_anothers(scenario, operator) || !sent.contains(list.as_str()))
 }
 
-/// Of a status just before it is written: what it shows is what the generation that it names asks for.
+/// For a status just before it is written: it shows what the generation that it names asks for.
 pub fn of_write(
     scenario: &Scenario,
     state: &State,
@@ -187,7 +187,7 @@ pub fn of_write(
         && shown.1.map_or(terse, |enabled| enabled == asked.1)
         && shown.2 == Some(asked.2);
     let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
-    // Of the generation that the pass was about, its outcome has been judged.
+    // For the generation of this reconcile, its outcome was checked already.
     let generation = pass.input.object.metadata.generation;
     let judged = generation == Some(status.observed_generation) || said(&pass.input.object, status.observed_generation);
     hold(Property::S6, same && listed && judged, || {
@@ -195,7 +195,7 @@ pub fn of_write(
     })
 }
 
-/// Whether the pass began with an object that was Ready in that generation.
+/// Whether the reconcile began with an object that was Ready in that generation.
 fn said(object: &ConnectionGroup, generation: i64) -> bool {
     let before = object.status.as_ref();
     before.is_some_and(|before| before.observed_generation == generation && is_true(&before.conditions, "Ready"))

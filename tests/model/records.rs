@@ -1,7 +1,7 @@
-//! What each scenario is on record to show: the plans and errors that it is there for, and how many states, exactly.
+//! What each scenario must show: the plans and errors that it is there for, and its exact number of states.
 //!
-//! The counts are those within the bounds of `make test`, the same on every machine, and stand in records.tsv, which `make model-records` writes. Fewer states mean that
-//! something is no longer explored; more, that something new can happen. Both are to be explained.
+//! The counts are for the bounds of `make test` and are the same on every machine. They are in records.tsv, which `make model-records` writes. Fewer states
+//! mean that something is no longer explored; more, that something new can happen. Both need an explanation.
 
 use std::{collections::BTreeMap, fs, sync::Mutex};
 
@@ -162,7 +162,7 @@ pub fn of(scenario: &str) -> &'static Record {
 const COUNTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/records.tsv");
 const HEADING: &str = "scenario\tstates";
 
-/// Holds a scenario to its count of states, or puts that on record.
+/// Compares a scenario with its count of states, or records the count.
 pub fn count(scenario: &str, states: usize) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     if std::env::var_os("MODEL_RECORDS").is_some() {

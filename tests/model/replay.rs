@@ -1,5 +1,5 @@
-//! A pass as a log: its input and the answers so far. The shipping `reconcile` is run from its start over that log until it asks for something
-//! that is not answered yet. In: input, log. Out: the next [`Call`], or the outcome. Pure: nothing else is asked, no time passes.
+//! A reconcile as a log: its input and the answers so far. The shipping `reconcile` runs over that log from the start until it asks for something that is not
+//! answered yet. In: input, log. Out: the next [`Call`], or the outcome. Pure: nothing else is read, and no time elapses.
 
 use std::{
     future::{pending, ready},
@@ -28,7 +28,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub const EPOCH_MS: i64 = 1_800_000_000_000;
 
-/// What a pass was started with.
+/// What a reconcile was started with.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub object: ConnectionGroup,
@@ -48,22 +48,22 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it changed something at CloudFront, as far as the answer tells.
+    /// Whether it changed something in CloudFront, as far as the answer shows.
     pub fn changed_something(&self) -> bool {
         self.call.operation().is_mutation() && self.answer.error().is_none()
     }
 }
 
-/// Where a pass stands.
+/// The stage of a reconcile.
 #[derive(Clone, Debug)]
 pub enum Stage {
     Asking(Arc<Call>),
-    /// It is about to change something, and wants to know whether its object is up to date.
+    /// It is about to change something, and asks whether its object is up to date.
     Confirming(Evidence),
     Ended(Box<Outcome>, Arc<ObjectState>),
 }
 
-/// The port and the clock of a pass that is run over its log.
+/// The port and the clock of a reconcile that runs over its log.
 pub struct Replay<'a> {
     input: &'a Input,
     log: &'a [Arc<Entry>],
@@ -71,7 +71,7 @@ pub struct Replay<'a> {
     cursor: Mutex<Cursor>,
 }
 
-/// What is known of the object's being up to date: it was confirmed so often, and then perhaps denied.
+/// How often the object was confirmed to be up to date, and whether that was then denied.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Views {
     pub confirmed: usize,
@@ -147,7 +147,7 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(EPOCH_MS + i64::try_from(elapsed.as_millis()).unwrap()).unwrap()
 }
 
-/// Runs a pass over its log.
+/// Runs a reconcile over its log.
 pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> Stage {
     let replay = Replay::new(input, log, views);
     let port = AnsweredBy(&replay);

@@ -1,5 +1,5 @@
-//! What must hold whatever happens, as an independent review asked for it: the safety properties S9 to S17. In: a call about to be made, or an outcome.
-//! Out: nothing, or the [`Violation`]. Pure. What an object really sent is known here from its calls, and not from its status.
+//! What must always hold, as an independent review demanded: the safety properties S9 to S17. In: a call about to be made, or an outcome. Out: nothing, or
+//! the [`Violation`]. Pure. What an object really sent is known here from its calls, not from its status.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,13 +23,13 @@ use crate::{
 /// How long tags may take to show.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// S9: of a call just after its pass was confirmed to be up to date, or needed no such confirmation.
+/// S9, for a call just after the object of its reconcile was confirmed to be up to date, or needed no confirmation.
 pub fn of_view(state: &State, operator: usize, pass: &Pass, call: &Call) -> Result<(), Violation> {
     let takes_something_away = match call {
         Call::Update(read, members) => takes_away(&read.config, members),
         Call::Delete(_) | Call::Untag(..) => true,
         Call::Tag(_, tags) => tags.contains_key(OwnerTag::KEY),
-        // What was there once, and is gone.
+        // Something that existed before and is gone.
         Call::Create(_) => pass.input.object.status.as_ref().is_some_and(|status| !status.conditions.is_empty()),
         Call::Describe(_) | Call::Tags(_) | Call::Tenants(_) | Call::AnycastIpList(_) | Call::List => false,
     };
@@ -44,7 +44,7 @@ pub fn of_view(state: &State, operator: usize, pass: &Pass, call: &Call) -> Resu
     })
 }
 
-/// Whether who reaches the group before may not reach it after.
+/// Whether clients that reach the group before may no longer reach it afterwards.
 fn takes_away(before: &Members, after: &Members) -> bool {
     let goes_off = |before: Option<bool>, after: Option<bool>| before == Some(true) && after == Some(false);
     goes_off(before.enabled, after.enabled)
@@ -52,7 +52,7 @@ fn takes_away(before: &Members, after: &Members) -> bool {
         || (before.anycast_ip_list_id.is_some() && before.anycast_ip_list_id != after.anycast_ip_list_id)
 }
 
-/// S11, S12, S14, S15 and S16: of a change just before it is made.
+/// S11, S12, S14, S15 and S16, for a change just before it is made.
 pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, call: &Call) -> Result<(), Violation> {
     let spec = &pass.input.object.spec;
     let sent = &state.object_of(operator).sent;
@@ -94,7 +94,7 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
     }
 }
 
-/// S14: the identity on the group is ours, or is put there now.
+/// S14: the identity on the group is ours, or is set now.
 fn acts_here(
     scenario: &Scenario,
     state: &State,
@@ -116,7 +116,7 @@ fn acts_here(
     hold(Property::S14, may, || format!("{acting:?} acts on the group, this is {}", claim.installation))
 }
 
-/// S15: what is given our owner tag has been there, in truth, for as long as a tag may take to show.
+/// S15: a group that gets our owner tag has really existed for at least as long as a tag may take to show.
 fn is_old_enough(state: &State, pass: &Pass, arn: &Arn, tags: &Tags) -> Result<(), Violation> {
     let unowned = last_read(pass, |group| group.arn == *arn).is_some_and(|read| !read.tags.contains_key(OwnerTag::KEY));
     if !unowned || !tags.contains_key(OwnerTag::KEY) {
@@ -129,7 +129,7 @@ fn is_old_enough(state: &State, pass: &Pass, arn: &Arn, tags: &Tags) -> Result<(
     hold(Property::S15, !young, || format!("{arn} was made less than a minute ago"))
 }
 
-/// S10, S13 and S17: of what a pass has come to.
+/// S10, S13 and S17, for the outcome of a reconcile.
 pub fn of_outcome(
     scenario: &Scenario,
     state: &State,
@@ -142,14 +142,14 @@ pub fn of_outcome(
     absence_says_nothing(state, operator, pass, outcome)
 }
 
-/// Whether a read shows a version that an answered change of this process had replaced when the pass began: CloudFront refuses any change of it.
+/// Whether a read shows a version that an answered change of this process had replaced when the reconcile began: CloudFront refuses any change of it.
 pub fn is_outdated(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, read: &Group) -> bool {
     let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
     let window = scenario.policy(state.operators[operator].object).settle_window;
     pass.input.memory.replaced.shows_in(read, window, Moment::after_start(started))
 }
 
-/// S10, but where CloudFront has refused that very switch, the pass has had its change already, or what it read is outdated.
+/// S10, unless CloudFront has refused that same switch, the reconcile has already made its change, or its read is stale.
 fn off_at_once(scenario: &Scenario, state: &State, operator: usize, pass: &Pass) -> Result<(), Violation> {
     let object = &pass.input.object;
     let spec = &object.spec;
@@ -181,7 +181,7 @@ fn is_off_alone(read: &Described, sent: &Members) -> bool {
     sent.enabled == Some(false) && same_family && config.anycast_ip_list_id == sent.anycast_ip_list_id
 }
 
-/// S13. Two false answers are no proof against each other.
+/// S13. Two false answers do not confirm each other.
 fn keeps_the_living(
     scenario: &Scenario,
     state: &State,
@@ -197,7 +197,7 @@ fn keeps_the_living(
         return Ok(());
     }
     let claim = state.claim(operator);
-    // An answer that names another owner is believed at once: nothing is changed then.
+    // An answer that names another owner is believed at once, because nothing is changed then.
     let anothers = |read: &Described| named_owner(&read.tags).is_some() && !claim.is_in(&read.tags);
     if last_read(pass, |group| group.id.as_str() == known).is_some_and(anothers) {
         return Ok(());
@@ -210,7 +210,7 @@ fn keeps_the_living(
     hold(Property::S13, !lives, || format!("{known} lives, and status says {:?}", outcome.status.id))
 }
 
-/// S17: of an object that was Ready, and whose group is what it was, as far as it was shown.
+/// S17, for an object that was Ready and whose group is unchanged, as far as it was shown.
 fn absence_says_nothing(state: &State, operator: usize, pass: &Pass, outcome: &Outcome) -> Result<(), Violation> {
     let object = &pass.input.object;
     let (Some(status), Some(read)) = (&object.status, last_read(pass, |_| true)) else { return Ok(()) };
@@ -234,7 +234,7 @@ fn absence_says_nothing(state: &State, operator: usize, pass: &Pass, outcome: &O
     hold(Property::S17, is_true(&outcome.status.conditions, "Ready"), || format!("it was Ready, and now is {now:?}"))
 }
 
-/// Whether the list of a group is what a spec asks for; one that it does not name is others' business.
+/// Whether the list of a group is what the spec asks for; if the spec names none, any list is fine.
 pub fn list_matches(spec: Option<&str>, shown: Option<&str>) -> bool {
     match spec {
         None => true,
@@ -244,7 +244,7 @@ pub fn list_matches(spec: Option<&str>, shown: Option<&str>) -> bool {
 }
 
 impl State {
-    /// Takes note of what a call carries, whatever becomes of it.
+    /// Records what a call carries, whatever its result.
     pub fn sends(&mut self, operator: usize, pass: &Pass, call: &Call) {
         let slot = &mut self.objects[self.operators[operator].object];
         if slot.incarnation != pass.incarnation {

@@ -1,5 +1,5 @@
-//! Fair rounds, in which nothing goes wrong: sweeps, passes, roll-out, and time up to the next thing that is due. An object has a pass only when the operator
-//! would give it one: when it is due after its last pass, when people ask, or when a list wakes it. In: a state. Out: the one after the round, or L4 broken.
+//! Fair rounds, in which nothing goes wrong: inventories, reconciles, roll-out, and time until something is due. An object is reconciled only when the operator
+//! would do so: when it is due, when people ask, or when a list triggers it. In: a state. Out: the one after the round, or L4 violated.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::{
     state::{Scenario, State, TICK},
 };
 
-/// Passes that follow each other at once, at the most.
+/// Maximum number of reconciles that follow each other at once.
 const PASSES: usize = 6;
 
-/// One fair round and what it came to.
+/// One fair round and its result.
 pub struct Round {
     pub after: State,
     pub changes: usize,
@@ -38,14 +38,14 @@ pub struct Waits {
     is_due_some_day: bool,
 }
 
-/// What is due now; what is due once the pauses of all objects are over; roll-out.
+/// Runs what is due now, then what is due once the pauses of all objects are over, then the roll-out.
 pub fn round(scenario: &Scenario, before: &State) -> Result<Round, Violation> {
     let mut round = Round { after: before.clone(), changes: 0, quiet: true };
     all_that_is_due(scenario, &mut round)?;
     let now = round.after.now;
     let dues = round.after.operators.iter().filter_map(|operator| operator.due);
     let pause = dues.max().map_or(Duration::ZERO, |due| due.saturating_sub(now));
-    // Up to the next step of time.
+    // Up to the next time step.
     round.after.pass_time(pause + TICK);
     all_that_is_due(scenario, &mut round)?;
     round.quiet &= round.changes == 0;
@@ -53,7 +53,7 @@ pub fn round(scenario: &Scenario, before: &State) -> Result<Round, Violation> {
     Ok(round)
 }
 
-/// A list for each operator, and the passes that it, people, or the pass before call for.
+/// A list for each operator, and the reconciles that the list, people, or the previous reconcile call for.
 fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violation> {
     for operator in 0..round.after.operators.len() {
         let previous = round.after.operators[operator].snapshot.clone();
@@ -73,7 +73,7 @@ fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violati
     Ok(())
 }
 
-/// A pass, and those that follow it at once.
+/// A reconcile, and those that follow it at once.
 fn passes(scenario: &Scenario, round: &mut Round, operator: usize, object: &ConnectionGroup) -> Result<(), Violation> {
     for _ in 0..PASSES {
         happen(scenario, &mut round.after, Action::Start(operator, Cache::UpToDate))?;
@@ -97,8 +97,8 @@ fn passes(scenario: &Scenario, round: &mut Round, operator: usize, object: &Conn
     Ok(())
 }
 
-/// Whether a pass left the object as it was, to the letter. Of two processes that both act without a Lease, each goes by its own last status: each keeps
-/// the time at which it first said so.
+/// Whether a reconcile left the object exactly as it was. Two processes that both act without a Lease each use their own last status: each keeps the time at
+/// which it first reported it.
 fn at_rest(scenario: &Scenario, before: &ConnectionGroup, after: &ConnectionGroup) -> bool {
     let (Some(before), Some(after)) = (&before.status, &after.status) else { return false };
     before == after || (!scenario.lease && without_times(before) == without_times(after))
@@ -119,7 +119,7 @@ pub fn waits(state: &State) -> Vec<Waits> {
     (0..state.operators.len()).map(of).collect()
 }
 
-/// Whether the object has changed since the last pass began in such a way that its watch calls for another one.
+/// Whether the object has changed since the last reconcile began in such a way that its watch calls for another one.
 fn is_called_for(state: &State, operator: usize) -> bool {
     let Some(object) = &state.object_of(operator).current else { return false };
     let heard = state.operators[operator].heard.as_ref();
@@ -127,7 +127,7 @@ fn is_called_for(state: &State, operator: usize) -> bool {
     Asked::by(object).calls_for_a_reconcile(heard.as_ref())
 }
 
-/// What would go unnoticed, were there no pass now: L4, told without the operator's own rules.
+/// What would go unnoticed without a reconcile now: L4, stated without the operator's own rules.
 fn ignored(object: &ConnectionGroup, heard: Option<&ConnectionGroup>, list: &Snapshot) -> Option<&'static str> {
     let asks = |object: &ConnectionGroup| {
         let metadata = &object.metadata;

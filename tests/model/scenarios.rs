@@ -1,8 +1,8 @@
-//! The scenarios: who acts, what they may do, and how often. Each is explored to its end, and its count of states is on record.
+//! The scenarios: who acts, what they may do, and how often. Each is explored to its end, and its number of states is on record.
 //!
-//! Each has two budgets. That of `make test` leaves the whole of it within some four minutes on two cores. That of `make model` (`MODEL_BOUND=wide`) allows
-//! one fault more, or one change of mind more where faults are many already, or too many states come of them, as of two processes at once: within an
-//! hour, and six gigabytes a scenario or less.
+//! Each has two budgets. With that of `make test`, all scenarios take about four minutes on two cores. That of `make model` (`MODEL_BOUND=wide`) allows one
+//! more fault, or one more change of mind if there are many faults already or they lead to too many states, as with two processes at once. It takes up to an
+//! hour, and at most six gigabytes for each scenario.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,12 +25,12 @@ use crate::{
     state::{Budget, Cast, INSTALLATION, NAME, OWNER_TAGS, Scenario, State},
 };
 
-/// How many faults, changes of mind, and deeds of others.
+/// How many faults, changes of mind, and out-of-band changes.
 pub const fn budget(faults: u8, edits: u8, outside: u8) -> Budget {
     Budget { faults, edits, outside }
 }
 
-/// Room for no more than that.
+/// The scenario with this budget.
 pub fn within(budget: Budget, scenario: Scenario) -> Scenario {
     Scenario { budget, ..scenario }
 }
@@ -47,12 +47,12 @@ pub fn disabled() -> ConnectionGroupSpec {
     ConnectionGroupSpec { enabled: false, ..spec() }
 }
 
-/// CloudFront takes its time, so that a roll-out is an event and not a matter of waiting.
+/// Roll-outs end by an action of the model, not after a time.
 pub fn switches() -> Switches {
     Switches { propagation: cloudfront_simulator::Millis::seconds(60 * 60 * 24 * 365 * 100), ..Switches::default() }
 }
 
-/// With what may happen in `make test`, and in `make model`.
+/// The scenario with its budgets for `make test` and `make model`.
 fn scenario(name: &'static str, budget: Budget, wide: Budget) -> Scenario {
     Scenario {
         name,
@@ -95,7 +95,7 @@ pub fn faults() -> Scenario {
     scenario("faults", budget(2, 1, 0), budget(3, 1, 0))
 }
 
-/// People who change their minds again and again, and a process that lives.
+/// People who change their minds again and again, and a process that does not die.
 pub fn minds() -> Scenario {
     Scenario {
         specs: vec![spec(), tagged()],
@@ -105,7 +105,7 @@ pub fn minds() -> Scenario {
     }
 }
 
-/// Each call of a pass may meet each class of error there is. Of a list that failed a pass only asks whether it did.
+/// Each call of a reconcile may meet every class of error. Of a failed list, a reconcile only checks that it failed.
 pub fn errors() -> Scenario {
     const LOST: &[ErrorClass] =
         &[ErrorClass::ServiceUnavailable, ErrorClass::TimedOut, ErrorClass::Unreachable, ErrorClass::Unexpected];
@@ -119,7 +119,7 @@ pub fn errors() -> Scenario {
     }
 }
 
-/// CloudFront calls the group in use, and lists no tenant of it, however long one waits.
+/// CloudFront says that the group is in use but never lists a tenant.
 pub fn unlisted() -> Scenario {
     Scenario {
         switches: Switches {
@@ -133,7 +133,7 @@ pub fn unlisted() -> Scenario {
     }
 }
 
-/// Lists come as seldom as they do by default, so that one that still counts may be older than the settle window. A process died just after it had sent a
+/// Inventories are as rare as by default, so that one that still counts may be older than the consistency window. A process died just after it had sent a
 /// Create, and the object is being deleted.
 pub fn old_lists() -> Scenario {
     Scenario {
@@ -155,7 +155,7 @@ pub fn old_lists() -> Scenario {
     }
 }
 
-/// A group that is there already, tenants, and an object that is deleted.
+/// A group that already exists, tenants, and an object that is deleted.
 pub fn deletion() -> Scenario {
     Scenario {
         prelude: |state| ours(state, &[]),
@@ -185,7 +185,7 @@ pub fn owners() -> Scenario {
     }
 }
 
-/// Others make groups of our name, take our tag off, and put theirs on.
+/// Others create groups with our name, remove our tag, and set theirs.
 pub fn strangers() -> Scenario {
     Scenario {
         outside: &[
@@ -198,7 +198,7 @@ pub fn strangers() -> Scenario {
     }
 }
 
-/// A group without owner is there, and may be adopted.
+/// A group without an owner exists and may be adopted.
 pub fn adoption() -> Scenario {
     let unchanged = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..spec() };
     Scenario {
@@ -212,7 +212,7 @@ pub fn adoption() -> Scenario {
     }
 }
 
-/// Somebody else makes the group while our own Create is given up, or after ours is deleted: it is adopted, and its tags are not ours.
+/// Somebody else creates the group while our own Create is abandoned, or after ours is deleted: it is adopted, and its tags are not ours.
 pub fn squatters() -> Scenario {
     Scenario {
         specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() }],
@@ -222,7 +222,7 @@ pub fn squatters() -> Scenario {
     }
 }
 
-/// Somebody changes the group, and changes it again as soon as that is put right.
+/// Somebody changes the group, and changes it again as soon as that is corrected.
 pub fn dispute() -> Scenario {
     Scenario { outside: &[Outside::Disables], ..scenario("dispute", budget(1, 0, 2), budget(2, 0, 2)) }
 }
@@ -237,7 +237,7 @@ pub fn replicas() -> Scenario {
     }
 }
 
-/// Every mode after every other.
+/// Every mode, after every other.
 pub fn modes() -> Scenario {
     Scenario {
         specs: vec![
@@ -251,7 +251,7 @@ pub fn modes() -> Scenario {
     }
 }
 
-/// An Anycast list that CloudFront does not accept to be detached, one that does not exist, and one that forbids IPv6.
+/// An Anycast list that CloudFront refuses to detach, one that does not exist, and one that forbids IPv6.
 pub fn anycast() -> Scenario {
     let attached = attached();
     let unknown = ConnectionGroupSpec { anycast_ip_list_id: Some("aip_unknown".to_owned()), ..attached.clone() };
@@ -266,7 +266,7 @@ pub fn anycast() -> Scenario {
     }
 }
 
-/// An Anycast list that stays attached although CloudFront says yes.
+/// An Anycast list that stays attached although CloudFront accepts the detachment.
 pub fn sticky() -> Scenario {
     Scenario {
         specs: vec![attached(), tagged()],
@@ -279,7 +279,7 @@ pub fn sticky() -> Scenario {
     }
 }
 
-/// What a list does not show: tags that others took off, found by the deep check.
+/// What the inventory does not show: tags that others removed, found by the full resync.
 pub fn drift() -> Scenario {
     Scenario {
         specs: vec![tagged()],
@@ -290,7 +290,7 @@ pub fn drift() -> Scenario {
     }
 }
 
-/// A CloudFront that refuses whatever it may refuse: changes under way, and state before version.
+/// A CloudFront that refuses whatever it may refuse: changes during a roll-out, and by state before it checks the version.
 pub fn refusals() -> Scenario {
     Scenario {
         specs: vec![spec(), disabled()],
@@ -328,8 +328,8 @@ pub fn default_group() -> Scenario {
     }
 }
 
-/// The name is the id of somebody else's group, to which Get leads by names and ids alike. Without faults: once the answer to a Create is lost, nothing but
-/// the list leads to the new group.
+/// The name is the id of somebody else's group, which Get finds by name and id alike. Without faults: once the answer to a Create is lost, only the list leads
+/// to the new group.
 pub fn aliased() -> Scenario {
     let other = Account::new(switches()).outside_create_group(Timestamp(EPOCH_MS), NewGroup::named("other")).unwrap();
     let name = Some(other.resource.id);
@@ -345,7 +345,7 @@ pub fn aliased() -> Scenario {
     }
 }
 
-/// Somebody has the right to write status, and makes it point at another's group, or puts an older one back.
+/// Somebody has permission to write status, and makes it name somebody else's group, or restores an older status.
 pub fn forgeries() -> Scenario {
     Scenario {
         prelude: |state| {
@@ -361,7 +361,7 @@ pub fn forgeries() -> Scenario {
     }
 }
 
-/// People ask for a reconcile: of a list of others that CloudFront refuses to detach, and of tags that no list shows.
+/// People request a reconcile: for somebody else's list that CloudFront refuses to detach, and for tags that no inventory shows.
 pub fn requests() -> Scenario {
     Scenario {
         specs: vec![tagged(), ConnectionGroupSpec { anycast_ip_list_id: Some(NO_LIST.to_owned()), ..tagged() }],
@@ -381,7 +381,7 @@ pub fn requests() -> Scenario {
     }
 }
 
-/// A spec that asks for a list that does not exist, and for IPv6, in vain; it must hold up nothing else.
+/// A spec asks in vain for a list that does not exist, and for IPv6; this must hold up nothing else.
 pub fn members() -> Scenario {
     let refused = ConnectionGroupSpec { anycast_ip_list_id: Some("aip_unknown".to_owned()), ..spec() };
     Scenario {
@@ -395,7 +395,7 @@ pub fn members() -> Scenario {
     }
 }
 
-/// A list that forbids IPv6 is attached; then IPv6 is asked for, and that the group be off.
+/// A list that forbids IPv6 is attached; then the spec asks for IPv6, and for the group to be off.
 pub fn families() -> Vec<ConnectionGroupSpec> {
     vec![attached(), ConnectionGroupSpec { ipv6_enabled: true, enabled: false, ..attached() }]
 }
@@ -414,7 +414,7 @@ pub fn lists() -> Scenario {
     }
 }
 
-/// Tags that this object sent, and the same ones that others had put there before.
+/// Tags that this object sent, and the same ones that others had set before.
 pub fn tags() -> Scenario {
     let plain = ConnectionGroupSpec { ipv6_enabled: false, ..spec() };
     Scenario {
@@ -426,7 +426,7 @@ pub fn tags() -> Scenario {
     }
 }
 
-/// A deletion that can no longer go on, at whatever step it is: protection is set, the group is to stay, or a tenant comes.
+/// A deletion that can no longer continue, at any of its steps: protection is set, the policy becomes Retain, or a tenant appears.
 pub fn blocked() -> Scenario {
     Scenario {
         specs: vec![
@@ -441,7 +441,7 @@ pub fn blocked() -> Scenario {
     }
 }
 
-/// A backup of the cluster is restored into a second one while the first lives.
+/// A backup of the cluster is restored into a second one while the first one still runs.
 pub fn clones() -> Scenario {
     Scenario {
         operators: vec![0, 1],
@@ -455,12 +455,12 @@ pub fn clones() -> Scenario {
     }
 }
 
-/// The same, and the second cluster was told to take over. What it deletes, the first one, which lives, makes again.
+/// The same, but the second cluster was told to take over. The first one still runs, and creates again what the second one deletes.
 pub fn heir() -> Scenario {
     Scenario { cast: Cast::Heir, name: "heir", ..clones() }
 }
 
-/// The group was made before groups were marked with an identity.
+/// The group was created before groups were marked with an identity.
 pub fn unmarked() -> Scenario {
     Scenario {
         specs: vec![spec(), disabled()],
@@ -474,7 +474,7 @@ pub fn unmarked() -> Scenario {
     }
 }
 
-/// A single answer is false: it says that a living group does not exist, or shows it without tags, or leaves out all that it may.
+/// A single answer is false: it says that an existing group does not exist, or shows it without tags, or omits everything that it may omit.
 pub fn lies() -> Scenario {
     Scenario {
         lies: true,
@@ -496,7 +496,7 @@ pub fn terse() -> Scenario {
     }
 }
 
-/// A group without owner may be adopted, but for another of the same name one has to wait anew; no answer states how old it is.
+/// A group without an owner may be adopted, but the wait starts again for another group of the same name; no answer states how old it is.
 pub fn replaced() -> Scenario {
     Scenario {
         left_out: &[LeftOut::Times],
@@ -511,7 +511,7 @@ pub fn replaced() -> Scenario {
     }
 }
 
-/// The operator's cache lags behind what people do, by as many changes as there were; a process that takes over has stood by with such a cache.
+/// The operator's cache lags behind people's edits by any number of them; a process that takes over was a standby with such a cache.
 pub fn lag() -> Scenario {
     Scenario { specs: vec![spec(), disabled()], lag: true, ..scenario("lag", budget(1, 2, 0), budget(2, 2, 0)) }
 }
@@ -526,7 +526,7 @@ fn list() -> NewList {
     NewList::named("static", IpAddressType::Ipv4)
 }
 
-/// The group is there, as an earlier process left it.
+/// The group exists as an earlier process left it.
 fn ours(state: &mut State, tags: &[(&str, &str)]) {
     let tags = tags.iter().chain(&[(OwnerTag::KEY, OWNER_TAGS[0]), (Installation::KEY, INSTALLATION)]);
     let tags = tags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();

@@ -1,4 +1,4 @@
-//! What an exploration saw, and what of it is missing: every action, every fault at every call, every plan, every error that is on record.
+//! What an exploration covered, and what is missing: every action, every fault at every call, every plan, every error that is on record.
 //! In: transitions. Out: [`Seen`]. Pure.
 
 use std::{
@@ -146,7 +146,7 @@ impl Seen {
         }
     }
 
-    /// What a scenario should have shown and did not: actions, faults at each call that was made, deaths at each, deeds of others.
+    /// What a scenario should have covered and did not: actions, faults and process deaths at each call that was made, out-of-band changes.
     pub fn missing(&self, scenario: &Scenario) -> Vec<String> {
         let mut missing = Vec::new();
         let mut expect = |seen: bool, what: String| missing.extend((!seen).then_some(what));
@@ -174,7 +174,7 @@ impl Seen {
         missing
     }
 
-    /// Everything that can go wrong with a call of that operation.
+    /// Everything that can go wrong with a call of this operation.
     fn faults_of(&self, scenario: &Scenario, operation: Operation) -> Vec<Faulted> {
         let mut struck = scenario.errors.iter().copied().map(Struck::Refused).collect::<Vec<_>>();
         let mut dying = vec![Dying::BeforeTheCall];

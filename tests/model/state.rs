@@ -1,5 +1,5 @@
-//! The world of the check: objects as the API server has them, operators with what they remember, one account, and what may still happen to
-//! them. Pure data. Time goes in steps that are longer than any window of the operator's, so that only before and after matter.
+//! The world of the model check: objects as the API server has them, operators with what they remember, one account, and what may still happen to them.
+//! Pure data. Time advances in steps that are longer than any window of the operator, so that only before and after matter.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -23,21 +23,21 @@ use crate::{
     replay::{Call, EPOCH_MS, Entry, Input, Stage, Views},
 };
 
-/// Longer than the settle window, the time that tags take, and the time for which our own last write is the newest we know.
+/// Longer than the consistency window, the time until tags show, and the time for which our own last write counts as the newest information.
 pub const TICK: Duration = Duration::from_secs(61);
-/// A little longer than the time between two deep checks.
+/// A little longer than the time between two full resyncs.
 pub const DEEP_TICK: Duration = Duration::from_secs(61 * 1150);
 /// The name of every object and its group.
 pub const NAME: &str = "edge";
 
-/// The owner tags of all objects that there are.
+/// The owner tags of all objects.
 pub const OWNER_TAGS: [&str; 2] = ["prod/platform/edge", "dev/platform/edge"];
 /// Identity of the cluster that all operators run in, unless one is a clone's.
 pub const INSTALLATION: &str = "uid-here";
 /// Identity of a second cluster.
 pub const CLONE: &str = "uid-there";
 
-/// Whose the objects are.
+/// Who owns the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cast {
     /// Two owner ids in one cluster.
@@ -72,46 +72,46 @@ impl Cast {
 #[derive(Clone)]
 pub struct Scenario {
     pub name: &'static str,
-    /// The specs that people write, the first one first.
+    /// The specs that people write; an object begins with the first one.
     pub specs: Vec<ConnectionGroupSpec>,
-    /// The object of each operator. Two objects have two owner ids.
+    /// The object of each operator.
     pub operators: Vec<usize>,
     pub switches: Switches,
     pub allow_adoption: bool,
     pub cast: Cast,
-    /// What CloudFront's answers leave out, all of them.
+    /// What all of CloudFront's answers omit.
     pub left_out: &'static [LeftOut],
-    /// Whether a single answer may say that a living group does not exist, show it without its tags, or leave out all that is optional.
+    /// Whether a single answer may say that an existing group does not exist, show it without its tags, or omit everything that is optional.
     pub lies: bool,
-    /// What happens before.
+    /// What happens before the exploration.
     pub prelude: fn(&mut State),
     /// How often faults may strike, people may change their minds, and others may interfere.
     pub budget: Budget,
-    /// The same, for those who have an hour.
+    /// The same for `make model`.
     pub wide: Budget,
     /// What others may do.
     pub outside: &'static [Outside],
-    /// Time between two lists at rest. After three times that, a list is too old for everything.
+    /// Time between two inventories at rest. After three times that, an inventory is too old for any use.
     pub sweep_interval: Duration,
     /// Errors that a call may meet before it has an effect.
     pub errors: &'static [ErrorClass],
     /// Errors that a change may meet although it has its effect.
     pub lost: &'static [ErrorClass],
-    /// Whether one operator at a time acts for an object; without the Lease, some promises are not made.
+    /// Whether one operator at a time acts for an object; without the Lease, some properties are not guaranteed.
     pub lease: bool,
-    /// Whether processes die, and calls that were given up take effect late. What such a call leaves of our tags is not always known as ours.
+    /// Whether processes die and abandoned calls take effect late. Tags that such a call leaves are not always known as ours.
     pub harsh: bool,
-    /// Whether so much time goes by that what was sent has landed or is lost.
+    /// Whether enough time may elapse that every call has taken effect or is lost.
     pub ticks: bool,
-    /// Whether so much time may go by that groups are read in full again.
+    /// Whether enough time may elapse for a full resync.
     pub deep_checks: bool,
-    /// Whether any end counts as the goal: for the check of the checker.
+    /// Whether any end counts as the goal, to test the checker.
     pub blind: bool,
-    /// Whether objects may be deleted and made again.
+    /// Whether objects may be deleted and created again.
     pub deletions: bool,
-    /// Whether people ask for a reconcile by the annotation.
+    /// Whether people request a reconcile with the annotation.
     pub requests: bool,
-    /// Whether a pass may see an object as it was before people changed it, however long ago.
+    /// Whether a reconcile may see an object as it was before people changed it, however long ago.
     pub lag: bool,
 }
 
@@ -128,17 +128,17 @@ pub struct State {
     pub account: Account,
     pub cast: Cast,
     pub left_out: &'static [LeftOut],
-    /// The name that the groups of all objects have at CloudFront.
+    /// The name of the groups of all objects in CloudFront.
     pub name: Arc<str>,
     pub now: Duration,
     pub objects: Vec<Object>,
     pub operators: Vec<Operator>,
-    /// Calls that were given up, and may take effect yet.
+    /// Abandoned calls that may still take effect.
     pub late: Vec<Call>,
     pub left: Budget,
-    /// The pass that ended with the last step.
+    /// The reconcile that ended with the last step.
     pub just_ended: Option<Arc<Pass>>,
-    /// The groups of other names, which nobody here has any business with.
+    /// The groups of other names, which nobody here may touch.
     pub neighbours: Arc<[Versioned<Shown>]>,
 }
 
@@ -149,9 +149,9 @@ pub struct Object {
     pub incarnation: u32,
     /// The spec of each generation of this incarnation, as an index.
     pub variants: Vec<u8>,
-    /// What was there before each change of people, and before it went; the oldest first.
+    /// The object before each change by people, and before it was removed; oldest first.
     pub history: Vec<Version>,
-    /// What was sent to CloudFront for this incarnation, whatever became of it.
+    /// What was sent to CloudFront for this incarnation, whatever the result.
     pub sent: Arc<Sent>,
     /// The status before the last one that said something new.
     pub former_status: Option<Arc<ConnectionGroupStatus>>,
@@ -164,7 +164,7 @@ pub struct Sent {
     pub lists: BTreeSet<String>,
 }
 
-/// An object as somebody may see it.
+/// A version of an object that somebody may see.
 #[derive(Clone)]
 pub struct Version {
     pub object: Arc<ConnectionGroup>,
@@ -191,15 +191,15 @@ pub struct Operator {
     pub list_error: Option<ApiError>,
     pub remembered: Tracked,
     pub pass: Option<Arc<Pass>>,
-    /// The oldest version of its object's history that its cache may show. A cache never goes back: each process lists anew, and then only follows.
+    /// The oldest version of its object's history that its cache may show. A cache never goes back: each process lists again, and then only follows the watch.
     pub seen: usize,
-    /// The object as it was when the last pass of this process began.
+    /// The object as it was when the last reconcile of this process began.
     pub heard: Option<Arc<ConnectionGroup>>,
-    /// When the object is due again after that pass.
+    /// When the object is due again after that reconcile.
     pub due: Option<Duration>,
 }
 
-/// What an operator remembers of its object.
+/// What an operator remembers about its object.
 #[derive(Clone, Default)]
 pub struct Tracked {
     pub incarnation: u32,
@@ -207,14 +207,14 @@ pub struct Tracked {
     pub status: Option<Arc<ConnectionGroupStatus>>,
 }
 
-/// A pass in flight.
+/// A reconcile in flight.
 #[derive(Clone)]
 pub struct Pass {
     pub input: Arc<Input>,
     pub incarnation: u32,
     pub variant: u8,
     pub log: Vec<Arc<Entry>>,
-    /// Whether the object was up to date, each time before a change.
+    /// Whether the object was up to date each time before a change.
     pub views: Views,
     pub stage: Stage,
 }
@@ -246,7 +246,7 @@ impl Scenario {
         }
     }
 
-    /// Operators have run for a while and have swept; the objects have just been made.
+    /// The operators have run for a while and have an inventory; the objects have just been created.
     pub fn start(&self) -> State {
         let objects = self.operators.iter().max().unwrap() + 1;
         let mut state = State {
@@ -276,7 +276,7 @@ impl Scenario {
 }
 
 impl Operator {
-    /// Whether its pass is about to read, and not to change anything or to be stored.
+    /// Whether its reconcile is about to read, and not to change anything or to be stored.
     pub fn only_reads(&self) -> bool {
         self.pass.as_ref().is_some_and(|pass| match &pass.stage {
             Stage::Asking(call) => !call.operation().is_mutation(),
@@ -298,13 +298,13 @@ impl State {
         &self.objects[self.operators[operator].object]
     }
 
-    /// The group of that name. The account is not asked for the name alone, by which it may find another one, whose id that is.
+    /// The group of that name. Compares names, because a lookup in the account may also find another group by its id.
     pub fn group(&self) -> Option<Shown> {
         let mut groups = self.account.groups(self.timestamp()).into_iter().map(|group| group.resource);
         groups.find(|group| group.name == *self.name)
     }
 
-    /// The last call that the operator's pass, in flight or just ended, had answered.
+    /// The last answered call of the operator's reconcile, in flight or just ended.
     pub fn last_entry(&self, operator: usize) -> Option<&Entry> {
         self.operators[operator].pass.as_ref().or(self.just_ended.as_ref())?.log.last().map(Arc::as_ref)
     }
@@ -313,24 +313,24 @@ impl State {
         self.late.is_empty() && self.operators.iter().all(|operator| operator.pass.is_none())
     }
 
-    /// Whether a process may have died before it recorded what it sent, or a call that was given up may have taken effect.
+    /// Whether a process may have died before it recorded what it sent, or an abandoned call may have taken effect.
     pub fn may_have_lost(&self, scenario: &Scenario) -> bool {
         scenario.harsh && self.left.faults < scenario.budget.faults
     }
 
-    /// Whether a list that an object sent may count as another's: what is on record may have been lost, is one list of two of which a call without a clear
-    /// answer left one, or others may have attached it since.
+    /// Whether a list that an object sent may count as somebody else's: the record may have been lost, the object sent two lists and an ambiguous call left
+    /// one of them, or others may have attached it since.
     pub fn lists_may_be_anothers(&self, scenario: &Scenario, operator: usize) -> bool {
         let swapped = self.object_of(operator).sent.lists.len() > 1 && self.left.faults < scenario.budget.faults;
         self.may_have_lost(scenario) || swapped || self.others_may_have(scenario, Outside::AttachesList)
     }
 
-    /// Whether others may have done that by now.
+    /// Whether others may have done this by now.
     pub fn others_may_have(&self, scenario: &Scenario, what: Outside) -> bool {
         scenario.outside.contains(&what) && self.left.outside < scenario.budget.outside
     }
 
-    /// The groups of other names, but for how far they are rolled out.
+    /// The groups of other names, without their deployment status.
     pub fn groups_of_others(&self) -> Vec<Versioned<Shown>> {
         let mut others = self.account.groups(self.timestamp());
         others.retain(|group| group.resource.name != *self.name);
@@ -340,14 +340,14 @@ impl State {
         others
     }
 
-    /// The object is about to change, and for a while caches may still show it as it is now.
+    /// Called before the object changes: for a while, caches may still show it as it is now.
     pub fn outdate(&mut self, scenario: &Scenario, object: usize) {
         let slot = &mut self.objects[object];
         let latest = slot.latest().filter(|_| scenario.lag);
         slot.history.extend(latest);
     }
 
-    /// Somebody makes the object (again).
+    /// Somebody creates the object, perhaps again.
     pub fn make(&mut self, scenario: &Scenario, object: usize) {
         let slot = &mut self.objects[object];
         slot.incarnation += 1;
@@ -361,7 +361,7 @@ impl State {
         slot.current = Some(Arc::new(made));
     }
 
-    /// An operator that has never heard of this incarnation of its object.
+    /// The operator has never seen this incarnation of its object.
     pub fn renew_memory(&mut self, scenario: &Scenario, operator: usize, incarnation: u32) {
         let object = self.operators[operator].object;
         let moment = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
@@ -378,7 +378,7 @@ impl State {
         self.claim(operator).owner
     }
 
-    /// What marks a group as the operator's.
+    /// The tags that mark a group as the operator's.
     pub fn claim(&self, operator: usize) -> Claim {
         let object = self.operators[operator].object;
         let owner = OwnerTag::new(self.cast.owner_id(object), "platform", NAME);

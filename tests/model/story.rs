@@ -1,4 +1,4 @@
-//! A counterexample as people read it: what happened, step by step, and the world it ended in. In: actions from the start. Out: text. Pure.
+//! Describes a counterexample: what happened, step by step, and the world it ended in. In: the actions from the start. Out: text. Pure.
 
 use std::fmt::Write;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Tokens are calls. Below zero, calls were made ahead of the rate, and what comes next waits until they are paid for.
+/// Tokens are calls. Below zero, calls were made ahead of the rate, and the next reservation waits until they are paid for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
     rate: f64,
@@ -29,20 +29,20 @@ impl Bucket {
         self.rate
     }
 
-    /// How long until it holds this many tokens, which must not be more than the burst: nothing, if it does.
+    /// How long until it holds this many tokens, which must not be more than the burst; zero if it already does.
     #[must_use]
     pub fn until(&mut self, tokens: f64, now: Instant) -> Duration {
         self.refill(now);
         Duration::from_secs_f64((tokens - self.tokens).max(0.0) / self.rate)
     }
 
-    /// Takes tokens, on credit where there are none.
+    /// Takes tokens, on credit if there are none.
     pub fn charge(&mut self, calls: u32, now: Instant) {
         self.refill(now);
         self.tokens -= f64::from(calls);
     }
 
-    /// Gives tokens of calls back that were not made.
+    /// Gives back the tokens of calls that were not made.
     pub fn refund(&mut self, calls: u32, now: Instant) {
         self.refill(now);
         self.tokens = (self.tokens + f64::from(calls)).min(self.burst);

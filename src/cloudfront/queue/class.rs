@@ -1,18 +1,18 @@
-//! How soon a reservation is served. Pure data.
+//! The priority of a reservation. Pure data.
 
-/// The classes, the one that goes first first.
+/// The classes, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// A group that serves although its spec says off: the emergency switch.
+    /// A group that serves traffic although its spec says off: the emergency switch.
     SwitchOff,
-    /// What a person asked for and has not been answered: a new generation, a deletion, a requested reconcile, traffic that is down against the spec
+    /// What a person asked for and has not been done yet: a new generation, a deletion, a requested reconcile, or traffic that is down contrary to the spec
     /// although no deletion took it down.
     Asked,
-    /// The list of the account. One at a time, so that it takes little; behind everything in trouble it would be too old to prove anything.
+    /// The inventory. There is one at a time, so it takes few calls; behind all objects in trouble, it would be too old to prove anything.
     Inventory,
-    /// Work that has begun: being rolled out, to be finished, or stopped by something that passes by itself.
+    /// Work in progress: being deployed, to be finished, or stopped by a transient error.
     Progress,
-    /// What nobody waits for: retries of what was refused, full reads of what is in sync, tags of groups that no object names.
+    /// What nobody waits for: retries of what was refused, full reads of groups in sync, tags of groups that no object manages.
     Rest,
 }
 
@@ -20,7 +20,7 @@ impl Class {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::SwitchOff, Self::Asked, Self::Inventory, Self::Progress, Self::Rest];
 
-    /// The name, as a label of metrics.
+    /// The name, as a metric label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,8 +41,8 @@ impl Class {
         }
     }
 
-    /// What a reservation is charged when its turn comes; the difference to what it used is settled at its end. An account of up to 100 groups is
-    /// one page, and a reconcile reads a group and its tags, and makes one change.
+    /// How many calls a reservation is charged for when its turn comes; the difference to the calls that it made is settled at its end. The inventory of an
+    /// account of up to 100 groups is one page. A reconcile reads a group and its tags, and makes one change.
     #[must_use]
     pub const fn usual_calls(self) -> u32 {
         match self {

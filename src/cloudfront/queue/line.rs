@@ -1,7 +1,7 @@
-//! Who is next. Pure: (what waits, time) -> whose turn it is, or when to ask again.
+//! Which reservation is next. Pure: (what waits, time) -> whose turn it is, or when to ask again.
 //!
-//! First come, first served within a class, and the highest class first. Nobody starves: a class that has been passed over
-//! [`PASSED_OVER_AT_MOST`] times by higher ones gets the next turn. Whoever needs a throttled operation waits for it without holding up others.
+//! The highest class comes first; within a class, first come, first served. No class starves: one that has been passed over [`PASSED_OVER_AT_MOST`] times by
+//! higher ones gets the next turn. A reservation that needs a throttled operation waits for it without holding up others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,14 +24,14 @@ pub struct Line {
     pub bucket: Bucket,
     /// The rate limits of throttled operations.
     pub slowdowns: Slowdowns,
-    /// What lower classes leave of the burst for what people ask for.
+    /// The part of the burst that lower classes leave for what people ask for.
     reserve: u32,
     waiting: BTreeMap<Place, Waiting>,
     passed_over: BTreeMap<Class, u32>,
     last_ticket: u64,
 }
 
-/// A place in the line: by class, and then in the order of coming.
+/// A place in the line: by class, and then in the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     class: Class,
@@ -44,14 +44,14 @@ struct Waiting {
     needs: BTreeSet<Operation>,
 }
 
-/// What the line has to say at a time.
+/// What is next in the line at a given time.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// It is this one's turn; the operations that it needs are set aside for it.
+    /// It is the turn of this place; the operations that it needs are set aside for it.
     Turn(Place, BTreeSet<Operation>),
-    /// Nobody's, for this long.
+    /// There is no turn for this long.
     In(Duration),
-    /// Nobody waits.
+    /// Nothing waits.
     Nobody,
 }
 
@@ -76,7 +76,7 @@ impl Line {
         place
     }
 
-    /// Moves to a higher class, at its end; stays in place in any other case.
+    /// Moves to the end of a higher class; keeps its place in any other case.
     pub fn raise(&mut self, place: Place, class: Class) -> Place {
         if class >= place.class {
             return place;
@@ -88,7 +88,7 @@ impl Line {
         raised
     }
 
-    /// Waits for these operations, too.
+    /// Also waits for these operations.
     pub fn need(&mut self, place: Place, operations: impl IntoIterator<Item = Operation>) {
         if let Some(waiting) = self.waiting.get_mut(&place) {
             waiting.needs.extend(operations);
@@ -100,13 +100,13 @@ impl Line {
         self.waiting.remove(&place);
     }
 
-    /// Whose turn it is; that one has left the line and is charged for its usual calls.
+    /// Whose turn it is; that reservation has left the line and is charged for its usual calls.
     pub fn next(&mut self, now: Instant) -> Next {
         let ready = self.first_ready_of_each_class(now);
         let turn = ready.iter().find(|place| self.is_due(place.class)).or_else(|| ready.first()).copied();
         let operations_in = self.throttled_operations_in(now);
         let Some(turn) = turn else { return operations_in.map_or(Next::Nobody, Next::In) };
-        // Where people wait, others only take a turn that people leave to them.
+        // While people wait, others only take a turn that people leave to them, so no reserve is needed.
         let people_wait = ready.iter().any(|place| place.class.is_asked_by_a_person());
         let kept = if people_wait { 0 } else { self.reserve };
         let tokens_in = self.bucket.until(f64::from(kept + 1), now);
@@ -150,7 +150,7 @@ impl Line {
         ready
     }
 
-    /// When the next throttled operation that somebody waits for may be called again.
+    /// How long until the next throttled operation that is waited for may be called again.
     fn throttled_operations_in(&mut self, now: Instant) -> Option<Duration> {
         if self.slowdowns.rates(now).is_empty() {
             return None;
@@ -178,7 +178,7 @@ mod tests {
     use Class::{Asked, Inventory, Progress, Rest, SwitchOff};
     use Operation::{CreateConnectionGroup as CREATE, GetConnectionGroup as GET};
 
-    /// A line in which calls are never the scarce thing.
+    /// A line in which calls are never scarce.
     fn wide(now: Instant) -> Line {
         Line::new(1e6, 1_000_000, now)
     }

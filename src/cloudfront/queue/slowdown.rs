@@ -1,7 +1,7 @@
-//! How far CloudFront's throttling has slowed each operation down. Pure: (operation, now) -> whether it may be called.
+//! How much CloudFront's throttling has slowed down each operation. Pure: (operation, now) -> whether it may be called.
 //!
-//! AWS keeps its limits by operation, so a throttled Create says nothing about reads. Throttling halves the rate of that operation, which grows
-//! back to the account's over a minute; then nothing is kept of it.
+//! AWS limits each operation separately, so a throttled Create says nothing about reads. Throttling halves the rate of that operation, which grows back to
+//! the account's rate over a minute; then the slowdown is forgotten.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::cloudfront::Operation;
 
-/// The operations that CloudFront has throttled lately.
+/// The operations that CloudFront has throttled recently.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slowdowns {
     full_rate: f64,
@@ -20,7 +20,7 @@ pub struct Slowdowns {
 struct Slowdown {
     /// Calls per second.
     rate: f64,
-    /// Calls that may be made now: one at most, so that they come evenly.
+    /// Calls that may be made now: at most one, so that they are spread evenly.
     tokens: f64,
     refilled: Instant,
     halved: Instant,
@@ -29,10 +29,10 @@ struct Slowdown {
 const SLOWEST_SHARE: f64 = 1.0 / 32.0;
 const SECONDS_TO_FULL_RATE: f64 = 60.0;
 
-/// Answers to calls that were under way together count once.
+/// Answers to concurrent calls count once.
 const ONE_HALVING_PER: Duration = Duration::from_secs(1);
 
-/// A token that is complete but for a rounding error.
+/// A whole token, except for a rounding error.
 const ONE: f64 = 1.0 - 1e-9;
 
 impl Slowdowns {
@@ -55,7 +55,7 @@ impl Slowdowns {
         }
     }
 
-    /// How long until the operation may be called: nothing, if it may be now.
+    /// How long until the operation may be called; zero if it may be called now.
     #[must_use]
     pub fn until(&mut self, operation: Operation, now: Instant) -> Duration {
         self.refill(now);
@@ -63,7 +63,7 @@ impl Slowdowns {
         missing.map_or(Duration::ZERO, |(tokens, rate)| Duration::from_secs_f64(tokens / rate))
     }
 
-    /// Takes the right to call the operation once; whether there was one.
+    /// Takes the right to call the operation once; returns whether there was one.
     #[must_use]
     pub fn take(&mut self, operation: Operation, now: Instant) -> bool {
         let ready = self.until(operation, now).is_zero();

@@ -1,4 +1,4 @@
-//! The queue in virtual time: hours of hundreds of objects, at the rates that are promised.
+//! Tests of the queue in virtual time: hours with hundreds of objects, at the promised rates.
 
 use std::collections::VecDeque;
 
@@ -12,10 +12,10 @@ fn seconds(n: f64) -> Duration {
 /// How long one call takes.
 const LATENCY: Duration = Duration::from_millis(50);
 
-/// The longest backoff of a reconcile.
+/// The maximum backoff of a reconcile.
 const BACKOFF: Duration = Duration::from_mins(5);
 
-/// One reservation with these calls; how long it waited for the first.
+/// Makes these calls in one reservation; returns how long it waited for the first.
 async fn reconcile(queue: &CallQueue, class: Class, calls: &[Operation]) -> Duration {
     let came = Instant::now();
     let reservation = queue.reserve(class);
@@ -29,7 +29,7 @@ async fn reconcile(queue: &CallQueue, class: Class, calls: &[Operation]) -> Dura
     waited.unwrap_or_default()
 }
 
-/// The longest time between two beginnings of each task's work.
+/// The longest time between two starts of each task's work.
 #[derive(Clone, Default)]
 struct Gaps(Arc<Mutex<BTreeMap<usize, Gap>>>);
 
@@ -47,7 +47,7 @@ impl Gaps {
         *gap = Gap { last: now, longest: gap.longest.max(now - gap.last), times: gap.times + 1 };
     }
 
-    /// The longest of all, the one that has not ended among them, and the fewest times.
+    /// The longest gap of all, including those that have not ended, and the smallest number of starts.
     fn longest_and_fewest(&self) -> (Duration, u32) {
         let gaps = self.0.lock().unwrap();
         let longest = gaps.values().map(|gap| gap.longest.max(gap.last.elapsed())).max();
@@ -93,7 +93,7 @@ async fn with_600_objects_in_trouble_an_edit_is_served_within_2_s_each_of_them_w
         edits += 1;
     }
     assert!(longest <= seconds(2.0), "an edit waited for {longest:?}");
-    // A round is all of them once; the others take their calls besides: a list of six pages a minute, and the edits.
+    // A round is one start of each of them; other calls are made in the same time: an inventory of six pages a minute, and the edits.
     let others = 6.0 / 60.0 + 3.0 / 29.3;
     let round = seconds(600.0 * 2.0 / (2.0 - others));
     let (gap, times) = tried.longest_and_fewest();
@@ -141,7 +141,7 @@ async fn with_100_objects_throttled_at_half_a_call_a_second_an_edit_is_served_wi
     }
     assert!(longest <= seconds(2.0), "an edit waited for {longest:?}");
     let (gap, times) = sent.longest_and_fewest();
-    // All are throttled, all the time: the slowest rate of the operation is a 32nd of the account's.
+    // All are throttled, all the time: the minimum rate of the operation is 1/32 of the account's rate.
     let round = seconds(100.0 / (0.5 / 32.0));
     assert!(gap <= Duration::from_secs(10) + round, "one was not sent for {gap:?}");
     assert!(times >= 5, "one was sent {times} times only");
@@ -192,11 +192,11 @@ async fn a_waiter_that_is_dropped_leaves_its_turn_to_the_next_wherever_it_stood(
     for wait in &mut waits {
         assert!(futures::poll!(wait).is_pending());
     }
-    // The first gives turns for all, and goes.
+    // The first grants turns for all, and is dropped.
     waits.pop_front();
     drop(first);
     tokio::time::sleep(seconds(1.0)).await;
-    // The second gives the turn to itself, and goes before it notices.
+    // The second grants the turn to itself, and is dropped before it notices.
     assert!(futures::poll!(&mut waits[0]).is_pending());
     assert!(!second.has_begun());
     waits.pop_front();
@@ -234,10 +234,10 @@ async fn a_waiter_that_turns_to_its_call_anew_keeps_its_place_and_moves_up_when_
     assert_eq!(*order.lock().unwrap(), ["second", "first"]);
 }
 
-/// A look at a group that its deletion has taken out of service: whether a tenant has come.
+/// The reads that check whether a tenant has appeared at a group that its deletion has taken out of service.
 const LOOK: [Operation; 3] = [GET, TAGS, Operation::ListDistributionTenants];
 
-/// Such looks, one each half minute after the last, at so many groups.
+/// Such checks of this many groups, each one half a minute after the last.
 fn deletions_under_way(queue: &CallQueue, groups: usize, looked: &Gaps) {
     for group in 0..groups {
         let (queue, looked) = (queue.clone(), looked.clone());
@@ -265,7 +265,7 @@ async fn with_600_groups_off_for_their_deletion_an_edit_is_served_within_2_s_and
         edits += 1;
     }
     assert!(longest <= seconds(2.0), "one of {edits} edits waited for {longest:?}");
-    // No rule looks at all of them each half minute: that would be 60 calls a second.
+    // No rule can check all of them every half minute: that would be 60 calls a second.
     let round = seconds(600.0 * 3.0 / (2.0 - 3.0 / 29.3));
     let (gap, _) = looked.longest_and_fewest();
     assert!(gap <= round + seconds(30.0), "one was not looked at for {gap:?}");

@@ -1,7 +1,7 @@
-//! Between the SDK's types and the port's. Pure.
+//! Converts between the SDK's types and the port's. Pure.
 //!
-//! Every member of an answer may be left out. What identifies a group and its version (Id, Arn, Name, ETag) is needed for everything: without it the
-//! answer is an error. What else is left out was not stated: `None`, never a value.
+//! Every member of an answer may be left out. What identifies a group and its version (Id, Arn, Name, ETag) is always needed: without it the answer is an
+//! error. Anything else that is left out was not stated: it is `None`, never a value.
 
 use aws_sdk_cloudfront::types;
 use jiff::Timestamp;
@@ -51,19 +51,19 @@ pub fn group(
     })
 }
 
-/// What CloudFront calls a default group, with the group's id behind it.
+/// The prefix of the name that CloudFront gives a default group; the group's id follows it.
 const DEFAULT_GROUP: &str = "CreatedByCloudFront-";
 
-/// Where `IsDefault` is not stated, the name decides: every answer has it, it never changes, and to take a group for the default one only means not to
-/// touch it.
+/// If `IsDefault` is not stated, the name decides: every answer has it, and it never changes. A group that is mistaken for the default one is only left
+/// untouched.
 fn has_the_name_of_a_default_group(group: &types::ConnectionGroup) -> bool {
     group.name().is_some_and(|name| name.starts_with(DEFAULT_GROUP))
 }
 
-/// Longest name of a tenant that is shown.
+/// Maximum length of a tenant's name that is shown.
 const TENANT_NAME_LIMIT: usize = 128;
 
-/// What a tenant is called: by its name, its id or neither, it counts.
+/// The name of a tenant, or else its id; a tenant with neither also counts.
 pub fn tenant_name(tenant: &types::DistributionTenantSummary) -> String {
     let known = [tenant.name(), tenant.id(), "(unnamed)"].into_iter().find(|text| !text.is_empty());
     one_line(known.unwrap_or_default(), TENANT_NAME_LIMIT)
@@ -86,10 +86,10 @@ pub fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError
     })
 }
 
-/// Longest text of a status, a far cry from the known ones.
+/// Maximum length of a status, far beyond the known ones.
 const STATUS_LIMIT: usize = 64;
 
-/// Longest name of a host (RFC 1035).
+/// Maximum length of a host name (RFC 1035).
 const HOST_NAME_LIMIT: usize = 253;
 
 fn deployment(status: &str) -> Option<Deployment> {

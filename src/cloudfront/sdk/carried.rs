@@ -1,7 +1,6 @@
-//! Members of a group that the SDK does not know: read from the answer, and added to an update before it is signed. Talks to nobody.
+//! Members of a group that the SDK does not know: read from the answer, and added to an update before it is signed. Does no I/O.
 //!
-//! In: the SDK's hooks around one call. Out: the [`Elements`] of the group that was answered; a request body that holds those which an update carries
-//! along.
+//! In: the SDK's hooks around one call. Out: the [`Elements`] of the group in the answer; a request body with those that an update carries along.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +13,7 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use super::xml::plain;
 use crate::cloudfront::elements::Elements;
 
-/// Reads the elements of the group that a call is answered with.
+/// Reads the elements of the group in the answer to a call.
 #[derive(Clone, Debug, Default)]
 pub struct Seen(Arc<Mutex<Elements>>);
 
@@ -42,7 +41,7 @@ impl Intercept for Seen {
     }
 }
 
-/// Adds to an update what it would leave out.
+/// Adds to an update the elements that it would leave out.
 #[derive(Debug)]
 pub struct Carry(pub Elements);
 
@@ -70,7 +69,8 @@ impl Intercept for Carry {
     }
 }
 
-/// The end of the request. What is carried goes before it, behind the SDK's own members: in order of names, as an SDK that knew it would write it.
+/// The end of the request. The carried elements go before it, after the SDK's own members: in the order of their names, as an SDK that knew them would write
+/// them.
 const END: &str = "</UpdateConnectionGroupRequest>";
 
 fn completed(body: &[u8], elements: &Elements) -> Option<String> {
@@ -89,7 +89,7 @@ mod tests {
         Elements::of_children([("ViewerFallback", xml), ("Later", "<Later>x</Later>")])
     }
 
-    /// `tests/clients` holds boto3 to the same body.
+    /// `tests/clients` checks that boto3 sends the same body.
     #[test]
     fn an_update_carries_what_it_would_leave_out_with_its_escapes_and_nothing_newer() {
         let sdk = "<AnycastIpListId></AnycastIpListId><Enabled>false</Enabled><Ipv6Enabled>true</Ipv6Enabled>";

@@ -1,4 +1,4 @@
-//! From the SDK's errors to the port's. Pure.
+//! Converts the SDK's errors to the port's. Pure.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::http::Response;
 
 use crate::cloudfront::{ApiError, ErrorClass, Operation, fence::Refused};
 
-/// What a failed call means.
+/// The port's error for a failed call.
 pub fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -18,7 +18,7 @@ where
             let (metadata, raw) = (answered.err(), answered.raw());
             let class = ErrorClass::of(raw.status().as_u16(), metadata.code());
             let message = match (class, metadata.message()) {
-                // AWS may repeat the request it could not verify, session token and all.
+                // AWS may repeat the request that it could not verify, including the session token.
                 (ErrorClass::Credentials, _) => String::new(),
                 (_, Some(message)) => message.to_owned(),
                 (_, None) => format!("HTTP status {} without a message", raw.status().as_u16()),
@@ -60,7 +60,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
-/// The cause of all causes, which says in plain words what the layers above only wrap.
+/// The root cause, which says plainly what the layers above only wrap.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Names of elements that this version does not know: told in the log once, and few enough for labels of metrics. In: a name, as CloudFront or who answers
-//! in its place wrote it. Out: a label. Talks to the log.
+//! Names of elements that this version does not know: logged once, and few enough for metric labels. In: a name, as CloudFront or a proxy in its place wrote
+//! it. Out: a label. Writes log lines.
 
 use std::{
     collections::BTreeSet,
@@ -12,17 +12,17 @@ use crate::cloudfront::error::one_line;
 #[derive(Debug, Default)]
 pub struct Unknown(Mutex<BTreeSet<String>>);
 
-/// So many names get a label of their own.
+/// How many names get their own label.
 const NAMES: usize = 20;
 
-/// Longest name, far beyond those of the API.
+/// Maximum length of a name, far beyond those of the API.
 const NAME_LIMIT: usize = 64;
 
 /// The label of all further names.
 const OTHER: &str = "other";
 
 impl Unknown {
-    /// The label for a name. One that is new is told in the log.
+    /// The label for a name. A new name is logged.
     pub fn label(&self, name: &str) -> String {
         let name = one_line(name, NAME_LIMIT);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);

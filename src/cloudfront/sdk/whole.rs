@@ -1,10 +1,10 @@
-//! An answer is believed only if it is whole, and read as it is meant. In: the SDK's hooks after an answer was read. Out: a refusal of what is not as it
-//! is due, and a second reading of what the SDK would misread. Talks to nobody.
+//! An answer is accepted only if it is complete, and is read as it is meant. In: the SDK's hooks after an answer was read. Out: an error for an answer that
+//! is not as expected, and a second parse of what the SDK would misread. Does no I/O.
 //!
-//! The SDK reads XML leniently: a list that was cut off on its way reads as a shorter list, an empty body as no tags,
-//! and where no document is due, any page passes. A tenant that is left out so would let its group be disabled, an
-//! owner tag would let somebody else's group be taken. Nor does it read text in pieces: of an element with a comment in it
-//! it takes what stands before, and of a CDATA section nothing.
+//! The SDK reads XML leniently: a list that was truncated on its way reads as a shorter list, an empty body reads as no tags, and where no document is
+//! expected, any page is accepted. A tenant that is missing for this reason would let its group be disabled; a missing owner tag would let somebody else's
+//! group be taken. The SDK does not read text in pieces either: from an element with a comment in it, it takes only the text before the comment, and from a
+//! CDATA section nothing.
 
 use aws_sdk_cloudfront::config::{
     ConfigBag, Intercept, RuntimeComponents,
@@ -25,7 +25,7 @@ use crate::cloudfront::Operation;
 #[derive(Debug)]
 pub struct Whole;
 
-/// Why an answer is not believed.
+/// Why an answer is not accepted.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is not whole, or not CloudFront's")]
 struct Broken;
@@ -43,7 +43,7 @@ impl Intercept for Whole {
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().unwrap_or_default().trim_ascii();
         let as_due = if document_is_due(bag) { plain(body).is_some() } else { body.is_empty() };
-        // What is an error already stays the error that it is.
+        // An answer that is already an error keeps that error.
         if as_due || context.output_or_error().is_err() { Ok(()) } else { Err(Broken.into()) }
     }
 

@@ -1,5 +1,5 @@
-//! What goes over the wire for the call under way. In: the SDK's hooks. Out: how many requests were sent, and the HTTP status of the last answer, which the
-//! SDK's own results leave out. Talks to nobody.
+//! What goes over the wire for the current call. In: the SDK's hooks. Out: how many requests were sent, and the HTTP status of the last answer, which the
+//! SDK's own results leave out. Does no I/O.
 
 use std::{cell::Cell, future::Future};
 
@@ -16,13 +16,13 @@ tokio::task_local! {
 /// What went over the wire for one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wire {
-    /// HTTP requests that were sent; none if the call failed before that, for want of credentials.
+    /// HTTP requests that were sent; none if the call failed before that, because there were no credentials.
     pub requests: u32,
     /// HTTP status of the last answer, if there was one.
     pub status: Option<u16>,
 }
 
-/// Runs a call, and tells what went over the wire for it.
+/// Runs a call, and returns what went over the wire for it.
 pub async fn watched<T>(call: impl Future<Output = T>) -> (T, Wire) {
     UNDER_WAY.scope(Cell::default(), async { (call.await, UNDER_WAY.with(Cell::get)) }).await
 }
@@ -58,7 +58,7 @@ impl Intercept for Tap {
     }
 }
 
-/// The SDK asks for credentials with requests of its own, outside of any call of ours.
+/// Changes nothing outside of our calls: the SDK requests credentials with requests of its own.
 fn change(with: impl Fn(Wire) -> Wire) {
     let _ = UNDER_WAY.try_with(|wire| wire.set(with(wire.get())));
 }

@@ -1,7 +1,7 @@
 //! An XML document in plain form. Pure.
 //!
-//! In: the bytes of a document. Out: the same without what its meaning does not depend on: declaration, comments, processing instructions, CDATA
-//! sections, namespaces and attributes (members of this API have none); and where each child of its root lies. Nothing, if it is not whole.
+//! In: the bytes of a document. Out: the same document without what its meaning does not depend on: declaration, comments, processing instructions, CDATA
+//! sections, namespaces and attributes (members of this API have none); and the position of each child of its root. `None` if the document is not complete.
 
 use std::ops::Range;
 
@@ -12,19 +12,19 @@ use quick_xml::{Reader, escape::escape, events::Event};
 pub struct Plain {
     /// The document.
     pub text: String,
-    /// Whether text was written in a way that the SDK does not read: it takes the first piece of an element's text, and no CDATA section.
+    /// Whether text was written in a way that the SDK misreads: it takes only the first piece of an element's text, and no CDATA section.
     pub was_in_pieces: bool,
     children: Vec<(String, Range<usize>)>,
 }
 
 impl Plain {
-    /// The children of the root, by name, each with its whole element.
+    /// The children of the root: the name and the complete element of each.
     pub fn children(&self) -> impl Iterator<Item = (&str, &str)> {
         self.children.iter().map(|(name, place)| (name.as_str(), &self.text[place.clone()]))
     }
 }
 
-/// The document in plain form, if it is XML from the first tag of one element to its last.
+/// The document in plain form, if it is complete XML, from the first tag of an element to its last.
 pub fn plain(document: &[u8]) -> Option<Plain> {
     let document = std::str::from_utf8(document).ok()?;
     let mut reader = Reader::from_str(document);
@@ -46,7 +46,7 @@ pub fn plain(document: &[u8]) -> Option<Plain> {
                 elements = elements.saturating_add(1);
                 Some(tag.local_name().as_ref().to_owned())
             }
-            // Of the element that was opened last, or the reader fails.
+            // It closes the element that was opened last, or the reader fails.
             Event::End(tag) => {
                 plain.text.extend(["</", tag.local_name().as_ref(), ">"]);
                 open = open.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! What is to be done about a group whose object is being deleted. Pure.
+//! Plans what to do with a group whose object is being deleted. Pure.
 
 use super::action::{Action, Block, Blocker, Change, Finding, Protected, Release, Remains};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// A deletion is held back. What it, or anybody, took out of service against the spec is put back.
+/// The deletion is held back. A group that it, or anybody else, disabled against the spec is enabled again.
 pub fn protect(observed: Observed, view: &ObjectView<'_>) -> Action {
     let Observed::Found { described, owner, usage: _ } = observed else {
         let protected = match observed {
@@ -43,18 +43,18 @@ const fn is_on_against_the_spec(described: &Described, view: &ObjectView<'_>) ->
 }
 
 /// Whether the group may be deleted: the object is being deleted with policy Delete, and is neither suspended nor protected; the group was just read, and
-/// carries our owner and identity tags; no tenant uses it; and it is disabled, and that is rolled out.
+/// carries our owner and identity tags; no tenant uses it; and it is disabled and rolled out.
 pub fn may_be_deleted(intent: &Intent, group: &Group, owner: &Owner, usage: &Usage, view: &ObjectView<'_>) -> bool {
     let is_asked = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
     let Usage::Tenants(tenants) = usage else { return false };
     let in_use = (tenants.any() || view.in_use_unlisted) && !bug!(TenantsAreIgnored);
     let is_disabled = group.config.enabled == Some(false);
-    // Where nothing states how far the roll-out has come, CloudFront's own check of a Delete decides.
+    // If the deployment status is unknown, CloudFront's own check of the Delete decides.
     let is_rolled_out = !matches!(group.deployment, Some(Deployment::Pending(_)));
     is_asked && *owner == Owner::Ours && !group.is_default && !in_use && is_disabled && is_rolled_out
 }
 
-/// The next step of a deletion whose group is ours, and may not be deleted yet.
+/// The next step of a deletion whose group is ours and may not be deleted yet.
 pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &ObjectView<'_>) -> Action {
     let off = is_off_against_the_spec(&described, view);
     let on = is_on_against_the_spec(&described, view);
@@ -83,7 +83,7 @@ pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &O
             }
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }
-        // Not known to be disabled: an update that disables it again does no harm, and is remembered as accepted.
+        // Not known to be disabled: an update that disables it again does no harm, and is recorded as accepted.
         (DeletionAction::Delete, Usage::Tenants(_)) if !is_disabled => Change::Disable(described).into(),
         (DeletionAction::Delete, Usage::Tenants(_)) => Finding::AwaitDisabled(described).into(),
     }

@@ -1,4 +1,4 @@
-//! What a reconcile can do: one [`Change`], or none, and what it found then. Pure data.
+//! What a reconcile can do: one [`Change`], or none and a [`Finding`]. Pure data.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,13 +16,13 @@ use crate::{
 /// What a reconcile does: one change, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Change something at CloudFront.
+    /// Change something in CloudFront.
     Change(Change),
     /// Change nothing.
     None(Finding),
 }
 
-/// The one change of a reconcile. Each carries the group as read in this reconcile, so that id, ARN and ETag can come from nowhere else.
+/// The one change of a reconcile. Each carries the group as read in this reconcile, so that id, ARN and `ETag` can come from nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Create the group.
@@ -31,7 +31,7 @@ pub enum Change {
     Adopt(Described),
     /// Put our identity on a group of this object that no installation has marked yet.
     Mark(Described),
-    /// Put our identity in the place of this one, from which the administrator told us to take over.
+    /// Replace this identity with ours: the administrator told us to take over from that installation.
     TakeOver(Described, Installation),
     /// Change members of the configuration.
     Update(Described, Box<Update>),
@@ -39,34 +39,34 @@ pub enum Change {
     Tag(Described, Tags, Left),
     /// Remove tags that we once set.
     Untag(Described, BTreeSet<String>, Left),
-    /// Deletion: take the group out of service.
+    /// Deletion: disable the group.
     Disable(Described),
-    /// Deletion: put the group back into service, because it cannot be deleted.
+    /// Deletion: enable the group again, because it cannot be deleted.
     Enable(Described, Blocker),
     /// Deletion: delete the disabled group.
     Delete(Described),
-    /// Deletion: remove the tags that mark ownership, and give the group up.
+    /// Deletion: remove the tags that mark ownership, and keep the group.
     Disown(Described),
 }
 
-/// What a reconcile found, where nothing is to be changed.
+/// What a reconcile found when there is nothing to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// Nothing was read.
     NotLooked,
-    /// What was read is older than a change of ours, and no basis for anything.
+    /// The read is older than a change of ours, so nothing is decided by it.
     Outdated,
-    /// Nothing but the deployment status can be news.
+    /// Nothing but the deployment status can have changed.
     Listed(Summary),
-    /// Equal to the spec; whether it is rolled out is CloudFront's business.
+    /// Matches the spec, rolled out or not.
     UpToDate(Described),
-    /// Mode Observe: the group, and where it differs.
+    /// Mode Observe: the group, and where it differs from the spec.
     Mirrored(Described, Vec<Drift>),
     /// Mode Observe: there is nothing to show.
     NothingToMirror,
-    /// CloudFront says that the group on record does not exist; the second proof is missing.
+    /// CloudFront says that the group on record does not exist; a second proof is still missing.
     ConfirmAbsence,
-    /// The group that status names is gone; once that is noted, the next reconcile creates it again.
+    /// The group that status names is gone; once that is recorded, the next reconcile creates it again.
     DeletedOutside,
     /// Deletion: the disabled group is being rolled out.
     AwaitDisabled(Described),
@@ -74,9 +74,9 @@ pub enum Finding {
     ConfirmGone(Absence),
     /// Deletion: the finalizer is removed.
     Release(Release),
-    /// Somebody else has to do something first.
+    /// Something else has to happen first.
     Blocked(Block),
-    /// Equal to the spec, but for members that CloudFront refused.
+    /// Matches the spec, except for members that CloudFront refused.
     MembersRefused(Described, Vec<RefusedMember>),
     /// A person has to decide.
     Refuse(Described, Refusal),
@@ -85,7 +85,7 @@ pub enum Finding {
 /// An update of the members that differ, or of some of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// What is sent: other members as they were read.
+    /// What is sent; the other members are as read.
     pub config: Members,
     /// The members that it changes.
     pub selection: Selection,
@@ -97,7 +97,7 @@ pub struct Update {
     pub changes: Vec<Drift>,
     /// What is left once it is done.
     pub left: Left,
-    /// What is left if it is refused, besides the members.
+    /// Whether tags are left, should it be refused.
     pub tags: TagsLeft,
 }
 
@@ -119,7 +119,7 @@ pub enum Left {
     Members,
     /// Tags differ as well.
     Tags,
-    /// Nothing, but what was read may not show all tags as they are.
+    /// Nothing, but reads may not show all tags as they are.
     TagsToShow,
     /// Only what CloudFront refused.
     Refused(Vec<RefusedMember>),
@@ -132,9 +132,9 @@ pub enum Blocker {
     Tenants,
     /// `spec.deletionProtection` was set.
     Protection,
-    /// `spec.deletionPolicy` says that the group is to stay.
+    /// `spec.deletionPolicy` says that the group stays.
     Retention,
-    /// Nobody can say whether tenants use the group.
+    /// It could not be determined whether tenants use the group.
     UnknownUse,
 }
 
@@ -178,7 +178,7 @@ impl Change {
         }
     }
 
-    /// What a person can do besides, where it fails.
+    /// Additional advice to people if it fails.
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
@@ -201,7 +201,7 @@ impl Change {
         }
     }
 
-    /// The group that it changes, if that is ours already.
+    /// The group that it changes, if that is already ours.
     #[must_use]
     pub const fn group_of_ours(&self) -> Option<&Group> {
         match self {
@@ -212,7 +212,7 @@ impl Change {
 }
 
 impl Finding {
-    /// The group, if it is as the spec asks for, as far as CloudFront allows.
+    /// The group, if it matches the spec as far as CloudFront allows.
     #[must_use]
     pub const fn in_sync(&self) -> Option<&Group> {
         match self {
@@ -239,11 +239,11 @@ impl From<Finding> for Action {
 pub enum Release {
     /// The group is gone, by two proofs.
     Gone,
-    /// The group was never this object's to delete.
+    /// The group does not belong to this object.
     NotOurs,
-    /// The group is this object's in another installation, which alone acts on it.
+    /// The group belongs to this object in another installation; only that one acts on it.
     Elsewhere(Installation),
-    /// Retained: the tags that mark ownership are off.
+    /// Retained: the tags that mark ownership are removed.
     Retained,
     /// Mode Observe: the group is left as it is.
     Observed(Remains),
@@ -258,7 +258,7 @@ pub enum Remains {
     Group,
     /// A group that an earlier mode Manage marked as this object's, and whether it is enabled.
     MarkedGroup(Option<bool>),
-    /// Nobody knows: CloudFront could not be read, which is no reason to hold the object.
+    /// Unknown: CloudFront could not be read, which is no reason to hold the object.
     Unknown,
 }
 
@@ -271,31 +271,31 @@ pub enum Block {
     DeletionProtected(Protected),
     /// Tenants that use the group.
     InUse(Box<Described>, Tenants),
-    /// The owner or identity tag has no value, so nothing says whose the group is.
+    /// The owner or identity tag has no value, so the owner is unknown.
     OwnerUnstated(Box<Described>),
-    /// Tags of a young group that are not visible yet: they are after so long, where that is known.
+    /// Tags of a new group that may not show yet, and how long until they do, if that is known.
     TagsPending(Option<Duration>),
-    /// A deletion: for so long a request of ours to create or to adopt the group may still take effect; the installation that the group is marked with, if it
-    /// is this object's in another one.
+    /// A deletion: a request of ours to create or adopt the group may still take effect for this long. Also the installation that the group is marked with, if
+    /// it is this object's in another installation.
     ClaimMayLand(Duration, Option<Installation>),
-    /// Tags on record that another group had, or none: they must be forgotten before this one is ours.
+    /// The tags on record were not sent to this group: they must be forgotten before it is adopted.
     TagsOfAnother,
-    /// A group to adopt: for so long it must be seen without an owner, as tags may show late, whatever clocks say.
+    /// A group to adopt: every read must show it without an owner for this much longer, because tags may show late, whatever the clocks say.
     OwnerMayShow(Duration),
-    /// A group that may be ours: it is given up only if it is seen without our owner tag for so long.
+    /// A group that may be ours: it is given up only if every read shows it without our owner tag for this much longer.
     OwnerTagMissing(Box<Described>, Duration),
-    /// A change of others, so soon after the last one was put right.
+    /// An out-of-band change that the drift backoff leaves as it is for now.
     Flapping(Box<Described>, Vec<Drift>, Pause),
 }
 
-/// What is known of a group whose deletion is held back.
+/// What is known about a group whose deletion is held back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protected {
-    /// It was not read: as far as is known, it serves traffic as the spec says.
+    /// It was not read; as far as is known, it is enabled or disabled as the spec says.
     NotRead,
-    /// The list shows the version on record, which serves traffic as the spec says.
+    /// The list shows the version on record, which is enabled or disabled as the spec says.
     Listed(Summary),
-    /// It is ours, and serves traffic as the spec says.
+    /// It is ours, and is enabled or disabled as the spec says.
     Ours(Box<Described>),
     /// There is none, or it is not ours.
     NotOurs,
@@ -314,12 +314,12 @@ pub enum Refusal {
     AdoptionRefused(AdoptionObstacle),
 }
 
-/// What stands in the way of an adoption. Both keys may be missing.
+/// Why a group is not adopted. The administrator and the object may both forbid it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdoptionObstacle {
-    /// The administrator's key is missing.
+    /// The administrator does not allow adoption.
     pub forbidden_by_administrator: bool,
-    /// The object's policy, which forbids it if it is `Never`, or `IfUnchanged` and there are differences.
+    /// The object's policy. It forbids adoption if it is `Never`, or if it is `IfUnchanged` and there are differences.
     pub policy: AdoptionPolicy,
     /// Where the group differs from the spec.
     pub differences: Vec<Drift>,

@@ -1,4 +1,4 @@
-//! What is to be done about a group that the spec wants, and that is ours or may be adopted. Pure.
+//! Plans what to do with a group that the spec wants and that is ours or may be adopted. Pure.
 
 use super::action::{Action, AdoptionObstacle, Block, Change, Finding, Left, Refusal, TagsLeft, Update};
 use crate::{
@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// The configuration goes before tags: the switch that takes a group out of service must not wait for them.
+/// The configuration goes before the tags: disabling the group must not wait for them.
 pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) -> Action {
     let read = &described.group.config;
     let wanted = desired.target(read, view.attached_list(&described.group).as_ref());
     let mut differing = members::differing(&wanted, read);
-    // Where CloudFront does not state whether this version serves, the worse case counts.
+    // If CloudFront does not state whether this version is enabled, the worse case counts.
     if read.enabled.is_none() && (!wanted.enabled || view.may_be_off(&described.group)) {
         differing.insert(Member::Enabled);
     }
@@ -30,7 +30,7 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
     if let Some(selection) = view.trial.next(&open, &names, &wanted, view.now) {
         let config = members::carrying(&selection.members, &wanted, read);
         let changes = member_differences(&selection.members, &wanted, read);
-        // A group is never left in service against the spec for the sake of peace.
+        // The drift backoff never leaves a group enabled against the spec.
         let may_wait = (!selection.only_switches_off(&wanted) || bug!(SwitchingOffIsPaused))
             && view.was_changed_by_others(&described.group);
         if let Some(pause) = view.pause.filter(|_| may_wait) {
@@ -67,7 +67,7 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
     }
 }
 
-/// A detaching that CloudFront accepts and does not do is not asked for again, as each time would be a roll-out; all else that differs may be tried.
+/// A detachment that CloudFront accepted but did not carry out is not requested again, because each request is a roll-out. All other differences may be tried.
 fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedMember>, MemberSet) {
     let is_detach = |refused: &RefusedMember| refused.member == Member::AnycastIpListId && refused.desired.is_empty();
     let ignored = refused.iter().filter(|refused| refused.cause == RefusalCause::DetachIgnored && is_detach(refused));
@@ -103,7 +103,7 @@ pub fn adopt(desired: &Desired, described: Described, view: &ObjectView<'_>, pol
         if !left.is_zero() {
             return Finding::Blocked(Block::OwnerMayShow(left)).into();
         }
-        // Or they would be taken for ours on this group, and removed with the next edit.
+        // Otherwise the tags on record would count as ours on this group, and the next edit would remove them.
         return if view.status.tags.is_empty() || view.id().as_ref() == Some(&described.group.id) {
             Change::Adopt(described).into()
         } else {

@@ -1,4 +1,4 @@
-//! What a change came to, in words and conditions. Pure: [`Effect`] -> [`Report`].
+//! Reports on a reconcile that made a change. Pure: [`Effect`] -> [`Report`].
 
 use std::time::Duration;
 
@@ -21,17 +21,17 @@ use crate::{
     },
 };
 
-/// How long tags usually take to be seen: what else is to be done about them waits so long, or they would be set again.
+/// How long tags usually take to show: the next change of tags waits for it, or the same tags would be set again.
 const TAGS_SHOW: Duration = Duration::from_secs(1);
 
-/// Reports on a change that was made, or that CloudFront did not take.
+/// Reports on a change that was made, or that CloudFront did not accept.
 pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: &ObjectState) -> Report {
     match effect {
         Effect::Created(group, new) => created(group, &new, intent, view),
         Effect::Adopted(group) => {
             let text = format!("Connection group {} was adopted: it had no owner.", view.name);
             let report = reconciling(Seen::Group(group), Reason::Adopted, text.clone());
-            // Whatever list it has, it came with it.
+            // Any list that it has was attached before the adoption.
             let report = Report { attached: Field::Set(None), ..report };
             report.then(Next::Now).normal(Reason::Adopted, "Adopt", text)
         }
@@ -74,7 +74,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             let text = text::waits_for_rollout(read.deployment.as_ref());
             let next = match which {
                 Postponed::Enable => Next::Tenants,
-                // The list that shows the end of the roll-out wakes the object.
+                // The inventory that shows the end of the roll-out triggers a reconcile.
                 Postponed::Other => Next::Resync,
             };
             reconciling(Seen::Group(read), Reason::Deploying, text).awaiting(Awaits::Inventory).then(next)
@@ -93,14 +93,14 @@ fn created(group: Group, new: &NewGroup, intent: &Intent, view: &ObjectView<'_>)
 
 fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let text = text::marked(&view.name, &view.claim.installation);
-    // Ready stays, where it is still true; nothing becomes Ready before the tag was read.
+    // Ready stays if it is still true; nothing becomes Ready before the tag was read.
     let was_ready = is_true(&view.status.conditions, "Ready") && !view.spec_is_new();
     let report = if was_ready && is_as_asked(&read, intent, view) {
         Report { in_sync: InSync::No, ..in_sync(read.group, intent, view) }
     } else {
         reconciling(Seen::Group(read.group), Reason::Tagged, text.clone())
     };
-    // Not at once: the tag may take a while to be seen, and would be put there again.
+    // Not at once: the tag may take a while to show, and would be set again.
     report.then(Next::Backoff(Backoff::Quick)).normal(Reason::Tagged, "Tag", text)
 }
 
@@ -114,7 +114,7 @@ fn tagged(group: Group, set: Tags, left: Left, lost: Vec<Drift>, intent: &Intent
     report.then(next).despite(lost).normal(Reason::Tagged, "Tag", text)
 }
 
-/// The group was taken out of service: for its deletion, or because the spec says so while the deletion is held back.
+/// The group was disabled: for its deletion, or because the spec says so while the deletion is held back.
 fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<'_>) -> Report {
     let Switched { read, sent, answer } = switched;
     if contradicts(&answer.config, &sent) {
@@ -152,7 +152,7 @@ fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report
     report.with_tenants_off_air(tenants)
 }
 
-/// What CloudFront answered to an update, against what was asked for.
+/// Compares CloudFront's answer to an update with what was asked for.
 fn answered(group: Group, update: &Update, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let Update { config: asked, selection, open: _, refused, changes: _, left, tags: _ } = update;
     let left = if first_stated_otherwise(&group, asked, intent, view) { Left::Members } else { left.clone() };
@@ -174,7 +174,7 @@ fn answered(group: Group, update: &Update, intent: &Intent, view: &ObjectView<'_
     Report { attached, ..report }
 }
 
-/// CloudFront accepted to detach the list, and shows it attached. The next reconcile reads whether it really stayed.
+/// CloudFront accepted to detach the list but still shows it as attached. The next reconcile reads whether it really stayed.
 fn detach_ignored(group: Group, refused: &[RefusedMember], view: &ObjectView<'_>) -> Report {
     let ignored = RefusedMember {
         member: Member::AnycastIpListId,
@@ -189,14 +189,14 @@ fn detach_ignored(group: Group, refused: &[RefusedMember], view: &ObjectView<'_>
     report.warning(Reason::MemberRefused, "Update", text)
 }
 
-/// Whether the answer states a member that the read left out, so that it was not sent, and it is not as the spec says.
+/// Whether the answer states a member that differs from the spec and that the read omitted, so that it was not sent.
 fn first_stated_otherwise(group: &Group, asked: &Members, intent: &Intent, view: &ObjectView<'_>) -> bool {
     let Intent::Present(desired) = intent else { return false };
     let wanted = desired.target(&group.config, view.attached_list(group).as_ref());
     differing(&wanted, &group.config).iter().any(|member| value(asked, *member).is_none())
 }
 
-/// CloudFront refused an update for what it says. Of several members each is tried alone, at once; one alone goes on record.
+/// CloudFront refused an update because of its content. Several members are tried one by one, at once; a single one goes on record.
 fn of_refusal(refused: MembersRefused, view: &ObjectView<'_>, state: &ObjectState) -> Report {
     let MembersRefused { read, update, error, refusal } = refused;
     let Some(refusal) = refusal else {

@@ -1,4 +1,4 @@
-//! The events that a report leads to, and the drift that it is the first to see. Pure.
+//! The events of a report, and the drift that it is the first to see. Pure.
 
 use super::{Field, Next, Report, Seen, finding::kept_list};
 use crate::{
@@ -7,20 +7,20 @@ use crate::{
     reconcile::{Event, ObjectView, Severity, desired::Intent, text},
 };
 
-/// The events to emit, in order: what was done, and what that makes of the object.
+/// The events to emit, in order: what was done, then the new state of the object.
 pub fn events(report: &Report, next: &ConnectionGroupStatus, intent: &Intent, view: &ObjectView<'_>) -> Vec<Event> {
     let state = new_state(report, view);
     report.events.iter().cloned().chain(state).chain(kept_list_is_new(report, next, intent, view)).collect()
 }
 
-/// What others changed; in mode Observe, what status does not show yet.
+/// Out-of-band changes; in mode Observe, those that status does not show yet.
 pub fn new_drift(report: &Report, view: &ObjectView<'_>) -> Vec<Drift> {
     let Field::Set(mirrored) = &report.drift else { return report.changed_outside.clone() };
     let is_new = |found: &&Drift| view.status.drift.iter().all(|shown| shown.field != found.field);
     report.changed_outside.iter().chain(mirrored.iter().filter(is_new)).cloned().collect()
 }
 
-/// An event for a state that is new: good news once, bad news once. What goes on at once is none.
+/// An event for a new state, once for each. A reconcile that continues at once emits none.
 fn new_state(report: &Report, view: &ObjectView<'_>) -> Option<Event> {
     let (standing, reason) = report.standing?;
     let is_told = |event: &Event| event.reason == reason;
@@ -50,7 +50,7 @@ fn new_state(report: &Report, view: &ObjectView<'_>) -> Option<Event> {
     Some(Event { severity, reason, action: "Reconcile", note: report.message.clone() })
 }
 
-/// An event for a list of others that stays: once for each list, and once more for each edit of the spec.
+/// An event for an attached list that stays although it is not ours: once for each list, and once more for each edit of the spec.
 fn kept_list_is_new(
     report: &Report,
     next: &ConnectionGroupStatus,

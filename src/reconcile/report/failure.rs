@@ -1,4 +1,4 @@
-//! What a failed call means for the object. Pure, but for the time: [`ReconcileError`] -> [`Report`].
+//! Reports on a failed call. Pure, except for the clock: [`ReconcileError`] -> [`Report`].
 
 use std::time::Duration;
 
@@ -25,15 +25,15 @@ pub fn of_failure<C>(
     inputs: &Inputs<'_, C>,
 ) -> Report {
     let ErrorPolicy { reason, standing, backoff } = failure.policy();
-    // A deletion goes on, or waits: no edit of the spec is called for.
+    // A deletion continues or waits; it needs no edit of the spec.
     let standing = if view.deleting { Standing::Reconciling } else { standing };
     let next = match failure.error.class {
-        // The group is put back into service.
+        // The group is enabled again.
         ErrorClass::HasTenants if state.is_in_use_unlisted(view.now, view.settle_window) => Next::Now,
         ErrorClass::AlreadyExists if bug!(NameTakenIsTerminal) => Next::After(Duration::MAX),
         _ => Next::Backoff(backoff),
     };
-    // A reconcile that was about to change something has read that the group is not as it should be.
+    // Only after a failed read: a reconcile that tried to change something has read that the group is not as it should be.
     if failure.error.class.is_transient()
         && !failure.error.operation.is_mutation()
         && view.is_in_sync(inputs.snapshot)
@@ -56,7 +56,7 @@ pub fn of_failure<C>(
     };
     let may_have_switched = error.operation == Operation::UpdateConnectionGroup && error.class.leaves_doubt();
     let seen = read.map_or(Seen::Unchanged, |read| {
-        // Whether it serves is not known until it is read again.
+        // Whether the group is enabled is not known until it is read again.
         let enabled = read.config.enabled.filter(|_| !may_have_switched);
         Seen::Group(Group { config: Members { enabled, ..read.config.clone() }, ..read })
     });
@@ -65,7 +65,7 @@ pub fn of_failure<C>(
         .failed(error)
 }
 
-/// The sentence for the condition.
+/// The message of the condition.
 fn message(failure: &ReconcileError, intent: &Intent, view: &ObjectView<'_>, snapshot: Option<&Snapshot>) -> String {
     let error = &failure.error;
     let text = match (&failure.cause, intent) {
@@ -89,7 +89,7 @@ fn message(failure: &ReconcileError, intent: &Intent, view: &ObjectView<'_>, sna
     text + besides
 }
 
-/// Whether status will show the group as out of service against the spec: as it was just read, or else as it was before.
+/// Whether status will show the group as disabled against the spec: as it was just read, otherwise as it was before.
 fn leaves_it_off(failure: &ReconcileError, view: &ObjectView<'_>) -> bool {
     match &failure.read {
         Some(read) => view.wants_traffic && read.config.enabled == Some(false),
@@ -97,7 +97,7 @@ fn leaves_it_off(failure: &ReconcileError, view: &ObjectView<'_>) -> bool {
     }
 }
 
-/// What IAM would call the thing that the failed call acts on.
+/// The resource of the failed call, in IAM's terms.
 fn resource(failure: &ReconcileError, intent: &Intent, view: &ObjectView<'_>) -> String {
     let name = &view.name;
     match (failure.error.operation, intent) {

@@ -1,4 +1,4 @@
-//! What there is to say where nothing is to be changed. Pure: [`Finding`] -> [`Report`].
+//! Reports on a reconcile that changes nothing. Pure: [`Finding`] -> [`Report`].
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// Reports on what was found. `list_error` tells why the last list failed, if it did.
+/// Reports on what was found. `list_error` says why the last inventory failed, if it did.
 pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list_error: Option<&ApiError>) -> Report {
     match finding {
         Finding::NotLooked => unchanged(view),
@@ -27,7 +27,7 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
         Finding::Listed(summary) => listed(summary, intent, view),
         Finding::UpToDate(described) => {
             let mut tags = view.tags_sent_to(&described.group);
-            // One that was sent, and that nobody asks for any more, may yet show and must then be known as ours. One that was only found is never ours.
+            // A tag that was sent and that the spec no longer names may still show, and must then be known as ours. A tag that was only found is never ours.
             if let (Intent::Present(desired), true) = (intent, view.tags_are_settled()) {
                 tags.retain(|key, value| desired.tags.get(key) == Some(value));
                 if bug!(FoundTagsAreOurs) {
@@ -64,7 +64,7 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
             let text = text::deleted_outside(&view.name, view.status.id.as_deref().unwrap_or_default());
             let id = view.status.id.clone().unwrap_or_default();
             let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
-            // Should it show again, our tags on it are still view.
+            // If the group shows again, our tags on it must still be known as ours.
             let tags = Field::Set(view.status.tags.clone());
             let report = reconciling(Seen::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now);
             let report = Report { tags, ..report };
@@ -93,13 +93,13 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
     }
 }
 
-/// Nothing is news. A deletion that waits for a roll-out looks for tenants now and then, whose traffic is down.
+/// Nothing is new. A deletion that waits for a roll-out keeps reading the tenants, because their traffic is down.
 fn unchanged(view: &ObjectView<'_>) -> Report {
     let next = if view.deleting { Next::Tenants } else { Next::Resync };
     Report::unchanged().then(next)
 }
 
-/// The group equals its spec; whether it is rolled out decides.
+/// The group matches its spec; the deployment status decides whether it is Ready.
 pub fn in_sync(group: Group, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let Group { routing_endpoint, config, deployment, modified, .. } = &group;
     let mut text = text::deployed(routing_endpoint.as_deref(), config.enabled, deployment.as_ref(), *modified);
@@ -114,7 +114,7 @@ pub fn in_sync(group: Group, intent: &Intent, view: &ObjectView<'_>) -> Report {
     Report { refused: Field::Set(Vec::new()), in_sync: InSync::Yes, ..report }.awaiting(Awaits::Inventory)
 }
 
-/// Whether a read tells how the group's tags compare with the spec; those that were sent a moment ago may not show yet.
+/// Whether a read shows for certain how the group's tags compare with the spec; tags that were just sent may not show yet.
 fn settles_tags(read: &Described, intent: &Intent, view: &ObjectView<'_>) -> bool {
     match intent {
         Intent::Present(desired) => desired.tags_are_in(&read.tags) && !view.tags_may_be_old(desired),
@@ -123,7 +123,7 @@ fn settles_tags(read: &Described, intent: &Intent, view: &ObjectView<'_>) -> boo
     }
 }
 
-/// Whether the group is as the spec asks for, as far as it was stated. One that is to go is not.
+/// Whether the group matches the spec, as far as CloudFront stated it. Never true for a group that is to be deleted.
 pub fn is_as_asked(described: &Described, intent: &Intent, view: &ObjectView<'_>) -> bool {
     match intent {
         Intent::Present(desired) => {
@@ -133,7 +133,7 @@ pub fn is_as_asked(described: &Described, intent: &Intent, view: &ObjectView<'_>
     }
 }
 
-/// The list of others that the group keeps, because the spec names none.
+/// The list that the group keeps although this object did not attach it, because the spec names none.
 pub fn kept_list<'a>(
     intent: &Intent,
     read: Option<&'a AnycastIpListId>,
@@ -145,7 +145,7 @@ pub fn kept_list<'a>(
     }
 }
 
-/// CloudFront refused members of the spec; what is left of it is carried out, or follows.
+/// CloudFront refused members of the spec; the rest is carried out, or will be.
 pub fn members_refused(group: Group, refused: Vec<RefusedMember>, view: &ObjectView<'_>) -> Report {
     let (reason, standing) = verdict(&refused);
     let text = text::members_refused(&view.name, &refused, group.config.anycast_ip_list_id.as_ref());
@@ -155,9 +155,9 @@ pub fn members_refused(group: Group, refused: Vec<RefusedMember>, view: &ObjectV
     Report { refused: Field::Set(refused), ..report }
 }
 
-/// A mutation is done; what is left decides.
+/// A mutation is done; the report depends on what is left to do.
 pub fn after(group: Group, left: Left, intent: &Intent, view: &ObjectView<'_>) -> Report {
-    // Not Deploying while something is left: that would let the next pass settle from the list, which shows neither IPv6 nor tags.
+    // Not Deploying while something is left: the next reconcile would then settle from the inventory, which shows neither IPv6 nor tags.
     match left {
         Left::Nothing => in_sync(group, intent, view),
         Left::Members => {
@@ -173,18 +173,18 @@ pub fn after(group: Group, left: Left, intent: &Intent, view: &ObjectView<'_>) -
     }
 }
 
-/// Tags that a read may not show as they are: only another full read tells.
+/// Reads may not show the tags as they are: only another full read does.
 fn until_tags_show(report: Report, time: Duration) -> Report {
     Report { in_sync: InSync::No, ..report }.then(Next::After(time))
 }
 
-/// The group is disabled on its way to being deleted.
+/// The group is disabled so that it can be deleted.
 pub fn disabling(group: Group) -> Report {
     let text = text::disabling(group.deployment.as_ref());
     reconciling(Seen::Group(group), Reason::Disabling, text).awaiting(Awaits::DisabledGroup).then(Next::Tenants)
 }
 
-/// The object may go.
+/// The object is released.
 pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> Report {
     let text = text::released(&view.name, why, &view.claim.owner, enabled);
     let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
@@ -197,7 +197,7 @@ pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> R
     }
 }
 
-/// A report that more is to come.
+/// A report of work in progress.
 pub fn reconciling(seen: Seen, reason: Reason, text: String) -> Report {
     Report::new(seen, Standing::Reconciling, reason, text)
 }
@@ -296,7 +296,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
         Block::InUse(described, tenants) => {
             let enabled = described.group.config.enabled != Some(false);
             let text = text::in_use(&view.name, &tenants, enabled);
-            // An empty page with more to follow is of at least one; none at all is what CloudFront calls in use without listing a tenant.
+            // An empty page with more to follow counts as at least one; zero means that CloudFront calls the group in use without listing a tenant.
             let count = tenants.count.max(usize::from(tenants.any()));
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             let blocked_by = Field::Set(Some(BlockedBy { count, tenants: tenants.names }));
@@ -307,7 +307,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
     }
 }
 
-/// Conditions keep their values, only the message changes; an object never looked at, or being deleted, says that it waits.
+/// Conditions keep their values and only the message changes. An object that was never reconciled, or is being deleted, reports that it waits.
 fn suspended(view: &ObjectView<'_>) -> Report {
     let text = text::suspended(view.deleting, view.service());
     if view.deleting || view.status.conditions.is_empty() {

@@ -1,7 +1,7 @@
-//! What a reconcile leads to: status, events and the time of the next one. Calls nobody.
+//! Turns the result of a reconcile into status, events and the time of the next reconcile. Makes no calls.
 //!
-//! In: how the reconcile [`Ended`]. Out: an [`Outcome`]. First a [`Report`] is made of a finding, an effect or a failure; from that, one file each,
-//! come `status`, `events` and `requeue`.
+//! In: how the reconcile [`Ended`]. Out: an [`Outcome`]. A finding, an effect or a failure becomes a [`Report`]; `status`, `events` and `requeue` derive the
+//! rest from it.
 
 mod effect;
 mod events;
@@ -36,24 +36,24 @@ use crate::cloudfront::ApiError;
 /// How a reconcile ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Nothing was to be changed. Who uses the group, if an unanswered update of ours may have taken it out of service.
+    /// There was nothing to change. Also who uses the group, if an unanswered update of ours may have disabled it.
     Found(Finding, Option<TenantsRead>),
-    /// A change was made, or CloudFront did not take it.
+    /// A change was made, or CloudFront did not accept it.
     Changed(Effect),
-    /// A Create was refused, and the group that exists already calls for this change. It is left to the next reconcile.
+    /// A Create was refused, and the group that already exists needs this change. The next reconcile makes it.
     Discovered(Change),
     /// A call failed.
     Failed(ReconcileError),
 }
 
 impl Ended {
-    /// Whether an update was made, and the spec asks for more.
+    /// Whether an update was made and the spec asks for more.
     #[must_use]
     pub fn leaves_more_to_do(&self) -> bool {
         matches!(self, Self::Changed(Effect::Updated(updated)) if updated.update.left != Left::Nothing)
     }
 
-    /// The error that ended it, if no more is known of it than its class.
+    /// The error that ended it, if nothing is known about it beyond its class.
     #[must_use]
     pub fn unexplained_error(&self) -> Option<&ApiError> {
         match self {

@@ -1,4 +1,4 @@
-//! What a reconcile has to say: the parts from which status, events and the next reconcile are made. Pure data.
+//! The report of a reconcile: the parts from which status, events and the next reconcile are derived. Pure data.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What a reconcile learned of the group.
+/// What a reconcile learned about the group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// Nothing new.
@@ -24,53 +24,53 @@ pub enum Seen {
     Nothing,
 }
 
-/// Whether a part of the status is written anew.
+/// Whether a part of the status changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field<T> {
-    /// As it was.
+    /// It stays as it was.
     Keep,
-    /// To this.
+    /// It is set to this.
     Set(T),
 }
 
-/// Whether the group is known, after this reconcile, to be as this generation of the spec asks for: its tags, too, which no list shows.
+/// Whether the group is known, after this reconcile, to match this generation of the spec, including its tags, which no inventory shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InSync {
     /// As it was.
     AsBefore,
-    /// A full read or a change of ours says so. Of a group that is only observed: it was read in full.
+    /// A full read or a change of ours shows it. In mode Observe: the group was read in full.
     Yes,
-    /// Nothing says so.
+    /// It is not known.
     No,
 }
 
-/// When the next reconcile is due, if nothing happens before.
+/// When the next reconcile is due, unless something triggers one earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// At once: there is more to do.
     Now,
-    /// When the next list has come.
+    /// With the next inventory.
     WithTheList,
     /// When the tenants of a group that is being disabled are to be read again.
     Tenants,
-    /// Soon: what was read is older than what is known.
+    /// Soon: the read was stale.
     ReadAgain,
-    /// After a growing pause.
+    /// After a backoff.
     Backoff(Backoff),
     /// After this pause.
     After(Duration),
-    /// With the next resync.
+    /// With the next full resync.
     Resync,
 }
 
-/// What a reconcile has to say.
+/// The report of a reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What was learned of the group.
+    /// What was learned about the group.
     pub seen: Seen,
-    /// Where the object stands; `None` leaves the conditions as they are.
+    /// Standing of the object; `None` leaves the conditions as they are.
     pub standing: Option<(Standing, Reason)>,
-    /// The sentence for people.
+    /// The message for people.
     pub message: String,
     /// Tags that were sent, or may have been.
     pub tags: Field<Tags>,
@@ -88,7 +88,7 @@ pub struct Report {
     pub carries_owner_tag: Field<bool>,
     /// Differences in mode Observe.
     pub drift: Field<Vec<Drift>>,
-    /// What others changed, and this reconcile found out, in mode Manage.
+    /// Out-of-band changes that this reconcile found, in mode Manage.
     pub changed_outside: Vec<Drift>,
     /// Tenants that block the deletion.
     pub blocked_by: Field<Option<BlockedBy>>,
@@ -98,7 +98,7 @@ pub struct Report {
     pub finalizer: Finalizer,
     /// Events to emit.
     pub events: Vec<Event>,
-    /// The call that failed, if one did.
+    /// The call that failed, if any.
     pub error: Option<ApiError>,
 }
 
@@ -151,7 +151,7 @@ impl Report {
         }
     }
 
-    /// The group was found after a refused Create; the next reconcile does what is to be done.
+    /// The group was found after a refused Create; the next reconcile makes the change that it needs.
     #[must_use]
     pub fn found(next: Change) -> Self {
         let seen = match next {
@@ -171,7 +171,7 @@ impl Report {
         Self::new(seen, Standing::Reconciling, Reason::Conflict, text).then(Next::Now)
     }
 
-    /// The tags of the spec were sent.
+    /// Records that the tags of the spec were sent.
     #[must_use]
     pub fn with_tags(mut self, intent: &Intent) -> Self {
         if let Intent::Present(desired) = intent {
@@ -180,46 +180,46 @@ impl Report {
         self
     }
 
-    /// What the object waits for then.
+    /// Sets what the object waits for.
     #[must_use]
     pub fn awaiting(self, awaits: Awaits) -> Self {
         Self { awaits: Field::Set(awaits), ..self }
     }
 
-    /// When the next reconcile is due.
+    /// Sets when the next reconcile is due.
     #[must_use]
     pub const fn then(mut self, next: Next) -> Self {
         self.next = next;
         self
     }
 
-    /// After this call failed.
+    /// Records the call that failed.
     #[must_use]
     pub fn failed(mut self, error: ApiError) -> Self {
         self.error = Some(error);
         self
     }
 
-    /// What others changed.
+    /// Records out-of-band changes.
     #[must_use]
     pub fn despite(mut self, changes: Vec<Drift>) -> Self {
         self.changed_outside = changes;
         self
     }
 
-    /// Emits an event of what was done.
+    /// Emits an event about what was done.
     #[must_use]
     pub fn normal(self, reason: Reason, action: &'static str, note: String) -> Self {
         self.event(Severity::Normal, reason, action, note)
     }
 
-    /// Emits a warning of what was found or done.
+    /// Emits a warning about what was found or done.
     #[must_use]
     pub fn warning(self, reason: Reason, action: &'static str, note: String) -> Self {
         self.event(Severity::Warning, reason, action, note)
     }
 
-    /// Warns of tenants whose group went out of service because the spec says so.
+    /// Warns about tenants whose group was disabled because the spec says so.
     #[must_use]
     pub fn with_tenants_off_air(self, tenants: Option<TenantsRead>) -> Self {
         let text = match tenants {

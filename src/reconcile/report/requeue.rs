@@ -1,4 +1,4 @@
-//! When the next reconcile is due after a report. Reads the clock, and plans the resync in the object's state.
+//! When the next reconcile is due after a report. Reads the clock, and plans the full resync in the object state.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::{
     },
 };
 
-/// While a group is disabled for its deletion, so long at the most a tenant that comes has no traffic before it is noticed.
+/// Maximum time until a new tenant of a group that is disabled for its deletion is noticed; the tenant has no traffic until then.
 const TENANTS_RECHECK: Duration = Duration::from_secs(30);
 
-/// How long until the next reconcile, if nothing happens before.
+/// How long until the next reconcile, unless something triggers one earlier.
 pub fn requeue<C>(report: &Report, view: &ObjectView<'_>, state: &mut ObjectState, inputs: &Inputs<'_, C>) -> Duration {
     let (policy, now) = (inputs.policy, inputs.clock.moment());
     let was_due = state.resync_due() <= now;
@@ -30,7 +30,7 @@ pub fn requeue<C>(report: &Report, view: &ObjectView<'_>, state: &mut ObjectStat
         Next::ReadAgain => Backoff::Soon.delay(state.rereads, &view.uid),
         Next::WithTheList => policy.sweep_interval_active,
         Next::Tenants => TENANTS_RECHECK.min(policy.sweep_interval_active.saturating_mul(3)),
-        // A tenant that comes has no traffic until it is noticed.
+        // A new tenant has no traffic until it is noticed.
         Next::Backoff(pace) if view.deleting && view.may_be_off_against_the_spec() => {
             let left = state.usage_unknown_for(now).map(|time| policy.settle_window.saturating_sub(time));
             let longest = left.filter(|left| !left.is_zero()).map_or(TENANTS_RECHECK, |left| left.min(TENANTS_RECHECK));
@@ -40,7 +40,7 @@ pub fn requeue<C>(report: &Report, view: &ObjectView<'_>, state: &mut ObjectStat
         Next::Backoff(pace) => pace.delay(state.failures, &view.uid),
         Next::Resync => {
             let due = state.resync_due().since(now).max(Duration::from_secs(1));
-            // Should lists stop coming, nothing would wake this object. With them, such a pass costs no call.
+            // Without inventories nothing else would trigger this object. With them, such a reconcile costs no call.
             let alone = match report.standing {
                 Some((Standing::Reconciling, _)) => policy.sweep_interval_active.saturating_mul(3),
                 _ => policy.sweep_interval.saturating_mul(5),

@@ -1,5 +1,5 @@
-//! The status that a report leads to. Pure: (previous status, report, generation, now) -> status. A report that says nothing new gives back the previous
-//! status, so that nothing is written.
+//! The status after a report. Pure: (previous status, report, generation, now) -> status. A report that says nothing new returns the previous status, so that
+//! nothing is written.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -11,8 +11,8 @@ use crate::{
     reconcile::{Inputs, ObjectView, desired::Intent, text},
 };
 
-/// The object with the status of this process's last reconcile, if there was one: the cache may show an older one right after a write, and others may have
-/// forged the one that is stored.
+/// The object with the status of this process's last reconcile, if there was one: the cache may show an older status right after a write, and others may have
+/// forged the stored one.
 #[must_use]
 pub fn with_last_status(mut object: ConnectionGroup, last: Option<&ConnectionGroupStatus>) -> ConnectionGroup {
     if let Some(last) = last.filter(|_| !bug!(StoredStatusIsBelieved)) {
@@ -33,7 +33,7 @@ pub fn next_status<C>(
     if let (Seen::Group(group), Some(id)) = (&report.seen, view.id())
         && group.id != id
     {
-        // What is on record is about another group.
+        // What is on record belongs to another group.
         next.tags.clear();
         next.attached_anycast_ip_list_id = None;
         next.refused.clear();
@@ -52,7 +52,7 @@ pub fn next_status<C>(
     }
     set(&mut next.attached_anycast_ip_list_id, &report.attached);
     if report.attached == Field::Keep && view.tags_are_settled() && matches!(report.seen, Seen::Group(_)) {
-        // Others detached it, or put theirs in its place.
+        // Somebody else detached or replaced it.
         let attached = next.anycast_ip_list_id.as_ref();
         next.attached_anycast_ip_list_id = next.attached_anycast_ip_list_id.filter(|ours| Some(ours) == attached);
     }
@@ -78,7 +78,7 @@ pub fn next_status<C>(
     next
 }
 
-/// Whether every tag on record as sent is one that the spec still names. Another one was not seen, but may yet show, and only a full read finds it.
+/// Whether the spec still names every tag on record as sent. Any other tag was not seen but may still show, and only a full read finds it.
 fn nothing_is_left(sent: &Tags, intent: &Intent) -> bool {
     match intent {
         Intent::Present(desired) => sent.iter().all(|(key, value)| desired.tags.get(key) == Some(value)),
@@ -116,10 +116,10 @@ fn show(status: &mut ConnectionGroupStatus, seen: &Seen) {
                 is_default,
                 created,
                 modified,
-                // Nobody decides by them: they are CloudFront's, and may be of any kind.
+                // Nothing is decided by them: they are CloudFront's, and may be of any kind.
                 elements: _,
             } = group;
-            // What an answer leaves out was not stated, and what was known of the same group, or the same version of it, stays.
+            // What an answer omits was not stated: what was known about the same group, or the same version of it, stays.
             let same_group = status.id.as_deref() == Some(id.as_str());
             let same_version = same_group && status.e_tag.as_deref() == Some(etag.as_str());
             status.id = Some(id.to_string());
@@ -145,12 +145,12 @@ fn show(status: &mut ConnectionGroupStatus, seen: &Seen) {
     }
 }
 
-/// What was stated, or else what was known before, if that still holds.
+/// What was stated, otherwise what was known before, if that still holds.
 fn update<T>(known: &mut Option<T>, stated: Option<T>, still_holds: bool) {
     *known = stated.or_else(|| known.take().filter(|_| still_holds));
 }
 
-/// A time as the API server stores it, in whole seconds; with more, a status would never equal its stored self.
+/// A time as the API server stores it, in whole seconds: with fractions, a status would never equal the stored one.
 fn stored(at: Timestamp) -> Time {
     Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
 }

@@ -1,6 +1,6 @@
-//! The sentences about a failed call. In: the error, and what it was about. Out: what was refused or failed, and what happens next. Pure.
+//! The messages about a failed call. In: the error, and what it was about. Out: what was refused or failed, and what happens next. Pure.
 //!
-//! They stay the same from one failed try to the next, so that status is written once: request ids and the time of the next try are in the log.
+//! They stay the same from one failed try to the next, so that status is written once; request ids and the time of the next try are in the log.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Every pace of tries keeps it.
+/// True for every pace of retries.
 const AGAIN: &str = "It is tried again by itself, after 5 minutes at the latest.";
 
 /// What was refused or failed.
@@ -37,7 +37,7 @@ pub fn failed(error: &ApiError, resource: &str) -> String {
     format!("{what} {AGAIN}")
 }
 
-/// Which of the two quotas of connection groups a Create may have met, with what the last list shows.
+/// Which of the two quotas of connection groups a Create may have reached, with the numbers of the last inventory.
 pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>) -> String {
     let total = snapshot.map(|list| format!(" (the account has {} groups)", list.groups.len())).unwrap_or_default();
     let quota = match &desired.anycast {
@@ -81,7 +81,7 @@ pub fn confirming_gone(name: &GroupName, absence: Absence, list_error: Option<&A
     format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")
 }
 
-/// The same of a group that is to live on.
+/// The same for a group that is to stay.
 pub fn confirming_absence(name: &GroupName, list_error: Option<&ApiError>, settle_window: Duration) -> String {
     let proof = match list_error {
         None => "a complete list of the account's groups confirms it".to_owned(),
@@ -133,7 +133,7 @@ fn cause(error: &ApiError) -> String {
     }
 }
 
-/// For events and log lines only: each answer has another one.
+/// For events and log lines only: each answer has its own.
 pub fn with_request_id(text: &str, error: &ApiError) -> String {
     match &error.request_id {
         Some(id) => format!("{text} (AWS request id {id})"),

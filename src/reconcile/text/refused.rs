@@ -1,4 +1,4 @@
-//! The sentences about members of the spec that CloudFront refused. In: refusals. Out: which, why, what became of the others, and what to do. Pure.
+//! The messages about members of the spec that CloudFront refused. In: refusals. Out: which, why, what happens to the others, and what to do. Pure.
 
 use super::VALUE_LIMIT;
 use crate::{
@@ -15,12 +15,12 @@ pub fn refused_together(members: &MemberSet) -> String {
     )
 }
 
-/// One member, as an event says it.
+/// One member, for an event.
 pub fn member_refused(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpListId>) -> String {
     format!("{} {}", why(name, refused, attached), what_to_do(refused))
 }
 
-/// Every refused member, as the condition says it.
+/// Every refused member, for the condition.
 pub fn members_refused(name: &GroupName, refused: &[RefusedMember], attached: Option<&AnycastIpListId>) -> String {
     let each = refused.iter().map(|refused| member_refused(name, refused, attached)).collect::<Vec<_>>().join(" ");
     let again = if refused.iter().all(|refused| refused.cause == RefusalCause::DetachIgnored) {

@@ -1,5 +1,5 @@
-//! An API server for one Lease, played in this process. In: requests. Out: what a real one answers, as late as it is told to. A request takes effect
-//! also when its sender has given it up by then.
+//! A fake API server for one Lease. In: requests. Out: the answers of a real one, after a configured delay. A request takes effect even if its sender has
+//! given up by then.
 
 use std::{
     convert::Infallible,
@@ -40,22 +40,22 @@ impl Server {
         server
     }
 
-    /// Each request takes effect after `before`, and is answered after `after`.
+    /// Each request takes effect after the time `before`, and is answered the time `after` later.
     pub fn slow(self, before: Duration, after: Duration) -> Self {
         Self { before, after, ..self }
     }
 
-    /// Does nothing for that long.
+    /// Hangs for that long.
     pub fn stand_still(&self, time: Duration) {
         self.lock().still_until = Some(Instant::now() + time);
     }
 
-    /// Somebody writes the Lease, whatever its version.
+    /// Somebody else writes the Lease, whatever its version.
     pub fn store(&self, lease: Lease) {
         self.lock().put(lease);
     }
 
-    /// Somebody deletes the Lease.
+    /// Somebody else deletes the Lease.
     pub fn delete(&self) {
         self.lock().lease = None;
     }
@@ -135,7 +135,7 @@ impl tower::Service<Request<Body>> for Server {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let server = self.clone();
-        // A task of its own: it goes on when the sender waits no longer.
+        // In its own task, so that it continues when the sender no longer waits.
         let answer = tokio::spawn(async move { server.answer(request).await });
         async { Ok(answer.await.unwrap()) }.boxed()
     }

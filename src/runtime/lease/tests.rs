@@ -1,4 +1,4 @@
-//! The rules on their own, and elections at an API server that is slow, or whose Lease somebody deletes.
+//! Tests of the rules alone, and of elections with a fake API server that is slow, or whose Lease somebody deletes.
 
 use futures::future::join_all;
 use kube::api::ObjectMeta;
@@ -110,18 +110,18 @@ async fn a_lease_that_somebody_made_anew_binds_to_the_holder_that_it_names() {
     assert!(election.rival(Some(&anew), at(25)).is_none());
 }
 
-/// The server gives it a uid of its own.
+/// The server assigns a new uid.
 fn unstored(lease: Lease) -> Lease {
     Lease { metadata: ObjectMeta::default(), ..lease }
 }
 
-/// Takes part in the election until the Lease is lost, or `cut` is over.
+/// Takes part in the election until the Lease is lost, or until the time `cut` is over.
 async fn elected(election: &mut Election, cut: Duration) {
     let part = async {
         let until = election.win().await;
         election.keep(until).await
     };
-    // Dropped wherever it is by then.
+    // The election is dropped at whatever point it has reached.
     let _ = timeout(cut, part).await;
 }
 
@@ -197,7 +197,7 @@ async fn a_leader_whose_renewal_is_never_answered_gives_up_when_its_right_ends()
     assert!(!election.fence.is_open());
 }
 
-/// What somebody does to the Lease.
+/// An out-of-band change of the Lease.
 type Outside = fn(&Server);
 
 #[tokio::test(start_paused = true)]

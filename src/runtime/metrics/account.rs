@@ -1,4 +1,4 @@
-//! What is known of the AWS account: how old that knowledge is, and what it shows. Talks to nobody.
+//! The inventory of the AWS account: how old it is, and what it shows. Does no I/O.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use prometheus::{GaugeVec, Registry};
 
 use super::family::gauges;
 
-/// Gauges of the account. A standby does not look at it, and shows none.
+/// Gauges of the account. A standby does not read the account, and shows none.
 pub struct Account {
     sweep_age: GaugeVec,
     sweep_groups: GaugeVec,
     orphans: GaugeVec,
 }
 
-/// What the last sweeps brought.
+/// What the last inventories showed.
 pub struct Swept {
-    /// Time since the newest complete list was begun, and how many groups it shows.
+    /// Time since the newest complete inventory began, and how many groups it shows.
     pub list: Option<(Duration, usize)>,
-    /// Groups with our owner tag that no object names.
+    /// Number of groups with our owner tag that no object manages.
     pub orphans: usize,
 }
 
@@ -47,7 +47,7 @@ impl Account {
         }
     }
 
-    /// Brings the gauges up to date; `None` on a standby.
+    /// Updates the gauges; `None` on a standby.
     pub fn measure(&self, swept: Option<&Swept>) {
         for gauge in [&self.sweep_age, &self.sweep_groups, &self.orphans] {
             gauge.reset();
@@ -61,7 +61,7 @@ impl Account {
     }
 }
 
-/// A count as a gauge has it.
+/// A count as the value of a gauge.
 pub fn many(n: usize) -> f64 {
     u32::try_from(n).unwrap_or(u32::MAX).into()
 }

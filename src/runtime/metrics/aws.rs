@@ -1,4 +1,4 @@
-//! CloudFront calls, named as the AWS Load Balancer Controller names them, so that its dashboards work. Talks to nobody.
+//! CloudFront calls, named as the AWS Load Balancer Controller names them, so that its dashboards work. Does no I/O.
 
 use prometheus::{HistogramVec, IntCounterVec, Registry};
 
@@ -10,7 +10,7 @@ use crate::cloudfront::{
 
 const SERVICE: &str = "CloudFront";
 
-/// Calls and requests. A call is what a pass asks for, a request what goes over the wire for it.
+/// Calls and requests. A call is what a reconcile makes, a request is what goes over the wire for it.
 pub struct Aws {
     calls: IntCounterVec,
     requests: IntCounterVec,
@@ -82,7 +82,7 @@ impl Aws {
             ),
         };
         aws.lost.with_label_values(&["ViewerFallback"]);
-        // A series that begins at 1 shows no increase to Prometheus.
+        // Prometheus sees no increase in a series that begins at 1.
         for operation in Operation::ALL {
             let labels = [SERVICE, operation.as_str()];
             for errors in [&aws.permission, &aws.limit, &aws.throttled, &aws.validation] {

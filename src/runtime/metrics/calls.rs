@@ -1,4 +1,4 @@
-//! The call queue: who waits for a call to CloudFront, and how fast calls may be made. Talks to nobody.
+//! The call queue: what waits for a call to CloudFront, and how fast calls may be made. Does no I/O.
 
 use prometheus::{Gauge, GaugeVec, Registry};
 
@@ -14,7 +14,7 @@ pub struct Calls {
     pub rate: f64,
     /// The operations that throttling has slowed down, with their calls per second.
     pub slowed: Vec<(Operation, f64)>,
-    /// Who waits, by class.
+    /// What waits, by class.
     pub depths: [Depth; 5],
 }
 
@@ -55,7 +55,7 @@ impl CallGauges {
         }
     }
 
-    /// Brings the gauges up to date.
+    /// Updates the gauges.
     pub fn measure(&self, calls: &Calls) {
         let Calls { rate, slowed, depths } = calls;
         self.rate.set(*rate);

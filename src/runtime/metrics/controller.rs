@@ -1,4 +1,4 @@
-//! Passes, named as controller-runtime names them, so that its dashboards and alerts work. Talks to nobody.
+//! Reconciles, named as controller-runtime names them, so that its dashboards and alerts work. Does no I/O.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::{
     family::{counter, int_gauge, seconds},
 };
 
-/// How a pass ended.
+/// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// There is nothing to wait for.
     Settled,
-    /// There is more to do at once.
+    /// There is more to do immediately.
     Again,
-    /// Something is under way; it is looked at later.
+    /// Something is in progress; the next reconcile comes later.
     Later,
     /// A call to CloudFront or to the API server failed.
     Failed,
@@ -37,7 +37,7 @@ impl Ended {
     }
 }
 
-/// Counts passes.
+/// Counts reconciles.
 pub struct Controller {
     passes: IntCounterVec,
     errors: IntCounterVec,
@@ -104,7 +104,7 @@ impl Controller {
         controller
     }
 
-    /// A pass has ended.
+    /// A reconcile has ended.
     pub fn ended(&self, ended: Ended, duration: Duration) {
         self.pass_seconds.with_label_values(&[CONTROLLER]).observe(duration.as_secs_f64());
         self.passes.with_label_values(&[CONTROLLER, ended.result()]).inc();
@@ -119,17 +119,17 @@ impl Controller {
         }
     }
 
-    /// The watch of the objects could not begin or go on.
+    /// The watch of the objects could not start or continue.
     pub fn watch_failed(&self, reason: &str) {
         self.watch_failures.with_label_values(&[reason]).inc();
     }
 
-    /// A pass panicked.
+    /// A reconcile panicked.
     pub fn panicked(&self) {
         self.panics.with_label_values(&[CONTROLLER]).inc();
     }
 
-    /// How many passes are under way.
+    /// How many reconciles are in progress.
     pub fn under_way(&self, passes: usize) {
         self.active.with_label_values(&[CONTROLLER]).set(i64::try_from(passes).unwrap_or(i64::MAX));
     }

@@ -1,10 +1,10 @@
-//! How a metric comes into being: named, described and registered in one step. Pure.
+//! How a metric is created: named, described and registered in one step. Pure.
 
 use prometheus::{
     Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, core::Collector,
 };
 
-/// For what takes from milliseconds to minutes.
+/// Buckets for durations from milliseconds to minutes.
 const SECONDS: [f64; 15] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 pub fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
@@ -19,7 +19,7 @@ pub fn gauge(registry: &Registry, name: &str, help: &str) -> Gauge {
     registered(registry, Gauge::new(name, help))
 }
 
-/// A gauge with labels; without any it is one that may be absent.
+/// A gauge with labels; with an empty list of labels, it is a gauge that may be absent.
 pub fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
     registered(registry, GaugeVec::new(Opts::new(name, help), labels))
 }
@@ -33,7 +33,7 @@ pub fn histogram(registry: &Registry, name: &str, help: &str, labels: &[&str], b
     registered(registry, HistogramVec::new(options, labels))
 }
 
-/// A metric that the library refuses is a misspelt constant, which every start and every test would show.
+/// The library refuses a metric only if a constant is misspelt, which every start and every test would show.
 #[expect(clippy::expect_used, reason = "names and labels are constants")]
 fn registered<T: Collector + Clone + 'static>(registry: &Registry, metric: Result<T, prometheus::Error>) -> T {
     let metric = metric.expect("a metric's name and labels are valid");

@@ -1,4 +1,4 @@
-//! What passes did and found: events by reason, and drift by field. Talks to nobody.
+//! What reconciles did and found: events by reason, and drift by field. Does no I/O.
 
 use prometheus::{IntCounterVec, Registry};
 
@@ -8,7 +8,7 @@ use crate::{
     reconcile::Event,
 };
 
-/// The fields that others can change; tags count as one, since their keys are without number.
+/// The fields that others can change; tags count as one, because their keys are unbounded.
 const FIELDS: [&str; 5] = ["enabled", "ipv6Enabled", "anycastIpListId", TAGS, "group"];
 const TAGS: &str = "tags";
 
@@ -50,7 +50,7 @@ impl Findings {
         findings
     }
 
-    /// A pass had something to tell.
+    /// A reconcile had something to report.
     pub fn heard(&self, events: &[Event], drift: &[Drift], refused: Option<Member>) {
         if let Some(member) = refused {
             self.refused.with_label_values(&[member.as_str()]).inc();

@@ -1,6 +1,6 @@
-//! Metrics in the Prometheus text format, one file a concept. Talks to nobody, but for `process_*`, which is read from `/proc`.
-//! Names follow controller-runtime, client-go and the AWS controllers where they have one, so that dashboards and alerts work.
-//! `docs/reference/metrics.md` is the list for users; a test holds it to a real scrape.
+//! Metrics in the Prometheus text format, one file for each concept. Does no I/O, except for `process_*`, which is read from `/proc`. Names follow
+//! controller-runtime, client-go and the AWS controllers where they have one, so that dashboards and alerts work. `docs/reference/metrics.md` is the list for
+//! users; a test compares it with a real scrape.
 
 mod account;
 mod aws;
@@ -43,7 +43,7 @@ pub struct Metrics {
     registry: Registry,
     aws: Aws,
     controller: Controller,
-    /// Objects that wait for a pass.
+    /// Objects that wait for a reconcile.
     pub queue: Queue,
     objects: Objects,
     findings: Findings,
@@ -56,13 +56,13 @@ pub struct Metrics {
     scrape: Mutex<()>,
 }
 
-/// What is only known when somebody asks.
+/// What is collected at the time of a scrape.
 pub struct AtScrape {
-    /// All objects, as the cache has them.
+    /// All objects in the cache.
     pub objects: Vec<Arc<ConnectionGroup>>,
-    /// The scopes, and why the objects of some cannot be read.
+    /// The scopes, each with the reason why its objects cannot be read, if so.
     pub views: Vec<(String, Option<Blind>)>,
-    /// What the last sweeps brought.
+    /// What the last inventories showed.
     pub swept: Swept,
     /// What the call queue shows.
     pub calls: Calls,
@@ -113,7 +113,7 @@ impl Metrics {
                 "Whether the objects of a watched namespace can be read; `*` is all namespaces. While they cannot, nothing is changed for them.",
                 &["namespace"],
             ),
-            // Without leader election nobody tells.
+            // Without leader election, `leading` is never called.
             acts: AtomicBool::new(true),
             reconcile_id: AtomicU64::new(0),
             scrape: Mutex::new(()),
@@ -121,7 +121,8 @@ impl Metrics {
         }
     }
 
-    /// This process leads under that Lease, or stands by. A standby shows nothing of objects and account: the leader does, and both would count twice.
+    /// This process is the leader under that Lease, or a standby. A standby shows no metrics of objects and account: the leader does, and otherwise both
+    /// would count twice.
     pub fn leading(&self, lease: &str, leading: Leading) {
         self.acts.store(leading == Leading::Yes, Ordering::SeqCst);
         self.master.with_label_values(&[lease]).set(i64::from(leading == Leading::Yes));
@@ -132,22 +133,22 @@ impl Metrics {
         self.reconcile_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The pass over an object, which began with `queue.started`, has ended.
+    /// The reconcile of an object, which began with `queue.started`, has ended.
     pub fn pass_ended(&self, object: &ObjectRef<ConnectionGroup>, ended: Ended) {
         self.controller.ended(ended, self.queue.ended(object));
     }
 
-    /// A pass panicked.
+    /// A reconcile panicked.
     pub fn panicked(&self) {
         self.controller.panicked();
     }
 
-    /// The watch of the objects could not begin or go on.
+    /// The watch of the objects could not start or continue.
     pub fn watch_failed(&self, reason: &str) {
         self.controller.watch_failed(reason);
     }
 
-    /// A pass had something to tell.
+    /// A reconcile had something to report.
     pub fn heard(&self, outcome: &Outcome) {
         self.findings.heard(&outcome.events, &outcome.drift, outcome.refused);
     }
@@ -157,14 +158,14 @@ impl Metrics {
         self.objects.stored(previous, next);
     }
 
-    /// An object is let go.
+    /// An object is released.
     pub fn released(&self, object: &ConnectionGroup, now: Timestamp) {
         self.objects.released(object, now);
     }
 
     /// All metrics as text.
     pub fn text(&self, at: &AtScrape) -> String {
-        // Two scrapes at once must not count the objects twice.
+        // Two concurrent scrapes must not count the objects twice.
         let _turn = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         self.controller.under_way(self.queue.measure());
         for (scope, blind) in &at.views {

@@ -1,6 +1,6 @@
-//! What the objects say of themselves: conditions, how long they have held, and deletions. In: the objects as the cache has them. Talks to nobody.
+//! Conditions of the objects, how long they have held, and deletions. In: the objects from the cache. Does no I/O.
 //!
-//! Labels name states, not objects, so that the number of series does not grow with that of objects; `--metrics-per-object` adds the names.
+//! Labels name states, not objects, so that the number of series does not grow with the number of objects; `--metrics-per-object` adds the names.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use prometheus::{Gauge, GaugeVec, HistogramVec, IntCounterVec, Registry};
 use super::family::{counter, gauge, gauges, histogram};
 use crate::api::{ConnectionGroup, condition};
 
-/// A deletion takes minutes, and hours where tenants are in the way.
+/// A deletion takes minutes, or hours if tenants block it.
 const DELETION_SECONDS: [f64; 12] =
     [1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0];
 
@@ -86,14 +86,14 @@ impl Objects {
         }
     }
 
-    /// An object that was being deleted is let go.
+    /// An object that was being deleted is released.
     pub fn released(&self, object: &ConnectionGroup, now: Timestamp) {
         if let Some(deleted) = &object.metadata.deletion_timestamp {
             self.terminated.with_label_values::<&str>(&[]).observe(since(deleted.0, now));
         }
     }
 
-    /// Brings the gauges up to date.
+    /// Updates the gauges.
     pub fn measure(&self, objects: &[Arc<ConnectionGroup>], now: Timestamp) {
         let mut found = BTreeMap::<State<'_>, (f64, f64)>::new();
         self.forget();
@@ -107,7 +107,7 @@ impl Objects {
                 let lasts = since(began, now);
                 let (count, longest) = found.entry(state).or_default();
                 *count += 1.0;
-                // Nothing is expected of what is suspended, and a deletion has a time of its own.
+                // Nothing is expected of a suspended object, and a deletion has its own metric.
                 if !object.spec.suspend && !going {
                     *longest = longest.max(lasts);
                 }
@@ -126,7 +126,7 @@ impl Objects {
         self.terminating.set(deletions.map(|deleted| since(deleted.0, now)).fold(0.0, f64::max));
     }
 
-    /// States that no object is in any more, and all of them on a standby, are gone.
+    /// Resets the gauges: states that no object is in any longer must go, and on a standby all of them.
     pub fn forget(&self) {
         self.count.reset();
         self.seconds.reset();
@@ -141,7 +141,7 @@ fn state(condition: &Condition) -> State<'_> {
     [&condition.type_, &condition.status, &condition.reason]
 }
 
-/// Clocks of other machines may be ahead of ours.
+/// Zero at least: clocks of other machines may be ahead of ours.
 fn since(began: Timestamp, now: Timestamp) -> f64 {
     Duration::try_from(now.duration_since(began)).unwrap_or_default().as_secs_f64()
 }

@@ -1,5 +1,5 @@
-//! Objects that wait for a pass, named as client-go names its work queue. In: what the controller is told and what it starts, since kube's own queue
-//! shows nothing of itself. Out: how many wait, and for how long. Talks to nobody.
+//! Objects that wait for a reconcile, named as client-go names its work queue. In: what is requested from the controller and what it starts, because kube's
+//! own queue exposes nothing. Out: how many wait, and for how long. Does no I/O.
 
 use std::{
     collections::HashMap,
@@ -33,26 +33,26 @@ pub struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// Since when passes may begin; a standby has no queue.
+    /// Since when reconciles may begin; a standby has no queue.
     opened: Option<Instant>,
     waiting: HashMap<Key, Due>,
     running: HashMap<Key, Running>,
 }
 
-/// A pass under way.
+/// A reconcile in progress.
 struct Running {
     since: Instant,
     calls: Arc<Reservation>,
 }
 
 impl Running {
-    /// Since when it works; nothing, while it waits in the call queue.
+    /// Since when it has been working; `None` while it waits in the call queue.
     fn works_since(&self) -> Option<Instant> {
         if self.calls.is_waiting() { None } else { Some(self.calls.begun_at().unwrap_or(self.since)) }
     }
 }
 
-/// When an object is to be looked at, which may lie ahead.
+/// When an object is to be reconciled, which may be in the future.
 struct Due {
     at: Instant,
     counted: bool,
@@ -105,13 +105,13 @@ impl Queue {
         queue
     }
 
-    /// Passes may begin; what came before waits from now on.
+    /// Reconciles may begin; the wait of earlier objects counts from now on.
     pub fn open(&self) {
         let mut state = self.lock();
         state.opened = state.opened.or_else(|| Some(Instant::now()));
     }
 
-    /// An object is to be looked at.
+    /// An object is to be reconciled.
     pub fn add(&self, object: Key) {
         let now = Instant::now();
         let mut state = self.lock();
@@ -123,7 +123,7 @@ impl Queue {
         }
     }
 
-    /// An object is to be looked at again later.
+    /// An object is to be reconciled again later.
     pub fn add_after(&self, object: Key, delay: Duration) {
         self.lock().waiting.entry(object).or_insert_with(|| Due { at: Instant::now() + delay, counted: false });
     }
@@ -134,12 +134,12 @@ impl Queue {
         self.add_after(object, delay);
     }
 
-    /// An object is gone and waits no longer.
+    /// An object is gone and no longer waits.
     pub fn forget(&self, object: &Key) {
         self.lock().waiting.remove(object);
     }
 
-    /// The pass over an object begins; its calls are made in that reservation.
+    /// The reconcile of an object begins; its calls are made in that reservation.
     pub fn started(&self, object: &Key, calls: &Arc<Reservation>) {
         let now = Instant::now();
         let mut state = self.lock();
@@ -152,14 +152,14 @@ impl Queue {
         state.running.insert(object.clone(), Running { since: now, calls: Arc::clone(calls) });
     }
 
-    /// The pass over an object has ended; returns how long it took.
+    /// The reconcile of an object has ended; returns how long it took.
     pub fn ended(&self, object: &Key) -> Duration {
         let took = self.lock().running.remove(object).map(|running| running.since.elapsed()).unwrap_or_default();
         self.work_seconds.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
         took
     }
 
-    /// Brings the gauges up to date; returns how many passes are under way, without those that wait in the call queue.
+    /// Updates the gauges; returns how many reconciles are in progress, without those that wait in the call queue.
     pub fn measure(&self) -> usize {
         let now = Instant::now();
         let state = self.lock();
@@ -212,7 +212,7 @@ mod tests {
         )
     }
 
-    /// The reservation of a pass that asks CloudFront for nothing.
+    /// The reservation of a reconcile that does not call CloudFront.
     fn no_calls() -> Arc<Reservation> {
         Arc::new(CallQueue::new(1.0, 1).reserve(Class::Rest))
     }

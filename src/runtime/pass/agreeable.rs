@@ -1,5 +1,5 @@
-//! Passes at an API server that has no objection, or answers nothing, played by this process: while they wait for CloudFront or for Kubernetes, and over
-//! an object that was let go.
+//! Tests of reconciles with a fake API server that accepts everything or never answers: while they wait for CloudFront or for Kubernetes, and for an object
+//! that was released.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// An API server that has no objection; the requests it got.
+/// A fake API server that accepts everything, and the requests that it received.
 async fn agreeable() -> (Client, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::<Mutex<Vec<String>>>::default();
     let heard = Arc::clone(&asked);
@@ -45,7 +45,7 @@ pub fn filled(shown: &ConnectionGroup) -> (Arc<Scope>, Feed) {
     (scope, feed)
 }
 
-/// What passes share; the cache shows this object, whatever becomes of it.
+/// What reconciles share; the cache shows this object, whatever happens to it.
 pub fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let (scope, _) = filled(shown);
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
@@ -79,7 +79,7 @@ pub fn context(client: Client, shown: &ConnectionGroup) -> Context {
     }
 }
 
-/// In mode Observe and being deleted, and the list shows no group of its name, so that nothing is asked of CloudFront.
+/// An object in mode Observe that is being deleted; the inventory shows no group of its name, so CloudFront is not called.
 fn leaving() -> ConnectionGroup {
     let spec = ConnectionGroupSpec { mode: Mode::Observe, ..ConnectionGroupSpec::default() };
     let mut object = ConnectionGroup::new("edge", spec);
@@ -90,7 +90,7 @@ fn leaving() -> ConnectionGroup {
     object
 }
 
-/// An object that is to have a group, so that CloudFront is asked.
+/// An object in mode Manage, so that CloudFront is called.
 pub fn managed() -> ConnectionGroup {
     let mut object = leaving();
     object.spec.mode = Mode::Manage;
@@ -105,7 +105,7 @@ async fn closed_queue() -> CallQueue {
     queue
 }
 
-/// Waits until a pass stands in the call queue.
+/// Waits until a reconcile is in the call queue.
 async fn until_one_waits(queue: &CallQueue, pass: &mut (impl Future<Output = Result<Action, PassError>> + Unpin)) {
     let waits = async {
         while queue.depths().iter().all(|depth| depth.waiting == 0) {
@@ -132,7 +132,7 @@ async fn a_pass_that_waits_in_the_call_queue_ends_with_the_process_and_writes_no
     assert!(queue.depths().iter().all(|depth| depth.waiting == 0));
 }
 
-/// An object whose group is on record as ours, and as the spec says; the list does not show it, so that it has to be read.
+/// An object whose status records its group as ours and in sync with the spec; the inventory does not show the group, so it has to be read.
 fn on_record() -> ConnectionGroup {
     let mut object = managed();
     object.metadata.generation = Some(1);
@@ -220,7 +220,7 @@ async fn however_many_passes_there_are_few_requests_to_the_api_server_are_under_
     passes.iter().for_each(JoinHandle::abort);
 }
 
-/// An API server that answers nothing, and a permit for each request that it holds.
+/// A fake API server that never answers, and a permit for each request that it holds.
 async fn held_up() -> (Client, Arc<Semaphore>) {
     let held = Arc::new(Semaphore::new(0));
     let one_more = Arc::clone(&held);
@@ -248,7 +248,7 @@ async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_i
     assert_eq!(*asked.lock().unwrap(), [format!("PATCH {group}"), format!("POST {events}")]);
 }
 
-/// A clock that a pass does not survive.
+/// A clock that makes a reconcile panic.
 struct Broken;
 
 impl Clock for Broken {

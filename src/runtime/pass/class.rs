@@ -1,4 +1,4 @@
-//! How soon the calls of one reconcile are made. Pure: (object, last list, how the last try ended) -> [`Class`].
+//! How soon the calls of one reconcile are made. Pure: (object, last inventory, how the last try ended) -> [`Class`].
 
 use crate::{
     api::{ConnectionGroup, Mode},
@@ -9,17 +9,17 @@ use crate::{
 /// How the last reconcile of an object by this process ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastTry {
-    /// With nothing to try again, or there was none.
+    /// With nothing to retry, or there was none.
     #[default]
     Done,
-    /// In trouble that passes by itself, such as throttling.
+    /// With a transient error, such as throttling.
     CutShort,
-    /// Refused, or waiting for somebody: it is tried again with a growing pause.
+    /// Refused, or waiting for somebody else: it is retried with backoff.
     Refused,
 }
 
 impl LastTry {
-    /// From the failures in a row and the call that failed, if one did.
+    /// From the number of consecutive failures, and the error of the call that failed, if one did.
     pub fn of(failures: u32, error: Option<&ApiError>) -> Self {
         match (failures, error) {
             (0, _) => Self::Done,
@@ -34,8 +34,8 @@ pub fn class_of(object: &ConnectionGroup, view: &ObjectView<'_>, list: Option<&S
     let unanswered = view.spec_is_new() || view.depth == ReadDepth::Requested;
     match Traffic::while_deleted(object, view) {
         Traffic::OnAgainstSpec(_) => return Class::SwitchOff,
-        // A tenant may have come, also if the last try was refused, so it does not wait among all that nobody waits for. Nor is it news: hundreds of
-        // deletions that wait must not hold up an edit.
+        // A tenant may have appeared, even if the last try was refused, so the class is not `Rest`. It is not `Asked` either: hundreds of deletions that wait
+        // must not hold up an edit.
         Traffic::OffAgainstSpec(_) if !unanswered => return Class::Progress,
         Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
     }
@@ -54,7 +54,7 @@ pub fn class_of(object: &ConnectionGroup, view: &ObjectView<'_>, list: Option<&S
     }
 }
 
-/// Whether a group that this object manages serves as the spec says, as far as is known.
+/// Whether a group that this object manages serves traffic as the spec says, as far as known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Traffic {
     AsTheSpecSays,
@@ -62,22 +62,22 @@ enum Traffic {
     OffAgainstSpec(Since),
 }
 
-/// Whether the group serves, as far as is known. Where an update of ours was not answered, the worse case counts.
+/// Whether the group serves traffic, as far as known. If an update of ours was not answered, the worse case is assumed.
 fn serves(view: &ObjectView<'_>) -> Option<bool> {
     view.status.enabled.or_else(|| view.service_is_in_doubt().then_some(!view.wants_traffic))
 }
 
-/// Since when that is known.
+/// Since when this has been known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Since {
-    /// The last list shows it, and no reconcile has seen it yet.
+    /// The last inventory shows it, and no reconcile has observed it yet.
     TheList,
-    /// An earlier reconcile has seen it.
+    /// An earlier reconcile has observed it.
     Longer,
 }
 
 impl Traffic {
-    /// Of a group that is to be deleted: should a tenant come, or the deletion be held back, it is put right.
+    /// For a group that is being deleted: if a tenant appears, or the deletion is held back, its traffic is corrected.
     fn while_deleted(object: &ConnectionGroup, view: &ObjectView<'_>) -> Self {
         let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && view.deleting;
         match serves(view).filter(|_| managed) {
@@ -90,12 +90,12 @@ impl Traffic {
         let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && !view.deleting;
         let row = list.and_then(|list| list.groups.get(&view.name)).filter(|_| managed);
         let Some(id) = view.status.id.as_deref().filter(|_| managed) else {
-            // Whose it is, the reconcile finds out: until it has, the emergency switch does not wait.
+            // Only the reconcile determines the owner of the group; the emergency switch does not wait for that.
             let on = row.is_some_and(|row| row.enabled == Some(true));
             return if on && !object.spec.enabled { Self::OnAgainstSpec(Since::Longer) } else { Self::AsTheSpecSays };
         };
         let row = row.filter(|row| row.id.as_str() == id);
-        // What the reconcile itself did last may be newer than the list.
+        // The last change by the reconcile itself may be newer than the inventory.
         let listed = row.filter(|row| !view.is_on_record(row)).and_then(|row| row.enabled);
         let Some(serves) = listed.or(serves(view)) else { return Self::AsTheSpecSays };
         let since = if listed.is_some() && listed != view.status.enabled { Since::TheList } else { Since::Longer };

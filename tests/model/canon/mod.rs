@@ -1,5 +1,5 @@
-//! When two states are one: they differ only in names that nobody chose (ids, `ETag`s, uids, generations), in text for people, and in times that
-//! no rule tells apart. Pure: state -> hash. Ids and `ETag`s are counted in order of appearance.
+//! Decides when two states count as one: they differ only in generated names (ids, `ETag`s, uids, generations), in text for people, and in times that no rule
+//! distinguishes. Pure: state -> hash. Ids and `ETag`s are numbered in order of appearance.
 
 mod operator;
 
@@ -23,7 +23,7 @@ use crate::{
     state::{Object, Operator, Scenario, State, TICK},
 };
 
-/// The hash of a state with what may still happen to it.
+/// The hash of a state together with what may still happen to it.
 pub fn key(scenario: &Scenario, state: &State) -> u64 {
     let mut canon = Canon::new(scenario, state);
     canon.past_counts = state.left.faults > 0;
@@ -38,10 +38,10 @@ pub fn key_without_budget(scenario: &Scenario, state: &State) -> u64 {
     Canon::new(scenario, state).state()
 }
 
-/// Bytes that are hashed together in the end: in so many small pieces, the hash would take longer than all the rest.
+/// Bytes that are hashed together at the end: hashing them in many small pieces would take longer than everything else.
 struct AtOnce(Vec<u8>);
 
-/// More bytes than all but a few states come to.
+/// More bytes than all but a few states need.
 const MOST: usize = 4096;
 
 impl Hasher for AtOnce {
@@ -59,14 +59,14 @@ impl Hasher for AtOnce {
 
 struct Canon<'a> {
     state: &'a State,
-    /// Of the first object; its times are those of all.
+    /// That of the first object; its times are those of all objects.
     policy: Policy,
     hasher: AtOnce,
-    /// Whether a read may yet be answered from the past.
+    /// Whether a read may still be answered from the past.
     past_counts: bool,
-    /// Whether a status may yet be put back.
+    /// Whether an old status may still be restored.
     old_status_counts: bool,
-    /// Whether a pass may yet see an object as it was.
+    /// Whether a reconcile may still see an old version of an object.
     lag_counts: bool,
     requests: Vec<&'a str>,
     ids: Vec<&'a str>,
@@ -139,7 +139,7 @@ impl<'a> Canon<'a> {
         self.put(token);
     }
 
-    /// Whether a whole step has gone by since.
+    /// Whether a whole time step has elapsed since.
     fn is_past(&mut self, at: Duration) {
         let past = steps(self.state.now) > steps(at);
         self.put(past);
@@ -160,7 +160,7 @@ impl<'a> Canon<'a> {
                 self.is_past_at(history.tags_changed_at);
                 self.put(history.previous_tags);
             }
-            // Only a group whose owner tag is not to be seen is asked for its age.
+            // The age matters only for a group that shows no owner tag.
             if let Some(current) =
                 history.current.filter(|_| self.past_counts || !history.tags.contains_key(OwnerTag::KEY))
             {
@@ -193,7 +193,7 @@ impl<'a> Canon<'a> {
         }
     }
 
-    /// What a cache that is behind shows.
+    /// What a stale cache shows.
     fn cached(&mut self, object: &'a Object, operator: &Operator) {
         let behind = &object.history[operator.seen..];
         self.put(behind.len());

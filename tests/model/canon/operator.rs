@@ -1,4 +1,4 @@
-//! What the rules can tell of an operator: its memory, its list, its pass in flight, and calls that it gave up.
+//! The parts of an operator that the rules can distinguish: its memory, its list, its reconcile in flight, and the calls that it abandoned.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl<'a> Canon<'a> {
         self.optional(operator.pass.as_deref(), |canon, pass| canon.pass(pass, operator));
     }
 
-    /// What the rules can tell of the times that an operator remembers.
+    /// The remembered times of an operator, as far as the rules can distinguish them.
     fn memory(&mut self, memory: &'a ObjectState, list: Option<&Snapshot>, operator: &Operator, now: Duration) {
         let start = operator.process_start;
         let at = |moment: Moment| start + moment.since(Moment::START);
@@ -60,7 +60,7 @@ impl<'a> Canon<'a> {
             canon.id(id.as_str());
             canon.put(tags);
         });
-        // In whole steps that are left: the last one counts, however short.
+        // The remaining whole steps: the last one counts, however short.
         self.put(memory.tags_settle_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
         self.put(memory.awaits);
         self.put(memory.delete_refused.is_some());
@@ -73,7 +73,7 @@ impl<'a> Canon<'a> {
         self.put((now >= memory.resync_due(), memory.resync_overdue(&self.policy, now)));
     }
 
-    /// What the next update comes to: with nothing on record as refused, or everything.
+    /// What the next update carries: with nothing on record as refused, or with everything.
     fn trial(&mut self, trial: &Trial, operator: &Operator, now: Moment) {
         let object = self.state.objects[operator.object].current.as_deref();
         let asked = object.map(|object| (object.metadata.generation, object.annotations().get(RECONCILE_REQUESTED_AT)));
@@ -95,7 +95,7 @@ impl<'a> Canon<'a> {
         }
     }
 
-    /// The steps after which a list is too old for everything.
+    /// The number of steps after which a list is too old for any use.
     fn oldest_list(&self) -> u64 {
         self.policy.sweep_interval.saturating_mul(3).as_secs().div_ceil(TICK.as_secs())
     }

@@ -31,7 +31,7 @@ impl Clock for Still {
     }
 }
 
-/// An object that is Ready, and a list that shows its group as its status does.
+/// An object that is Ready, and an inventory that agrees with its status.
 fn in_sync() -> (ConnectionGroup, Snapshot) {
     let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
     object.metadata.generation = Some(1);
@@ -68,7 +68,7 @@ fn status(object: &mut ConnectionGroup) -> &mut ConnectionGroupStatus {
     object.status.as_mut().unwrap()
 }
 
-/// The spec says off, and has been read so.
+/// The spec says off, and a reconcile has observed that.
 fn off(object: &mut ConnectionGroup) {
     object.spec.enabled = false;
 }
@@ -105,7 +105,7 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, resync_at
     class_of(object, &ObjectView::of(object, &memory, &inputs), Some(list), last_try)
 }
 
-/// A situation, how it comes about, and the class by how the last try ended.
+/// A situation, how it is produced, and the expected class for each end of the last try.
 type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Class); 3]);
 
 #[test]
