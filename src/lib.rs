@@ -3,17 +3,19 @@
 //! A connection group serves thousands of customer domains. The priorities, in this order: never touch what is not ours, never take traffic down unless
 //! asked, never lose or duplicate a group in a crash, never get stuck, never go blind; then be fast and make few calls.
 //!
-//! Dependencies point one way: `main -> cli -> runtime -> {due, sweep, orphans} -> reconcile -> {api, cloudfront}`.
+//! Dependencies point one way, and a test reads the imports (`tests/documents/imports.rs`):
+//! `main -> cli -> controller -> {account, leadership, telemetry} -> reconcile -> {api, cloudfront}`.
 //!
 //! - [`api`]: the custom resource. Pure data, with defaults and validation rules in the schema.
+//! - [`cloudfront`]: the port, the names of all error codes, and the call queue with its rate limit; in `cloudfront::sdk`, the adapter over the AWS SDK.
 //! - [`reconcile`]: one reconcile, as a function of (object, state, inputs) that returns an outcome. Its steps are files: `desired` -> `observe` -> `plan` ->
-//!   `execute` -> `report`. It has no Kubernetes client, so that a test can run the production code through every interleaving.
-//! - [`cloudfront`]: the port, its adapter over the AWS SDK, the names of all error codes, and the call queue with its rate limit.
-//! - [`sweep`]: takes the inventory, one List of the account every minute by default instead of a poll for each object; wakes the objects that it shows to be
-//!   out of date.
-//! - [`due`]: what else makes a reconcile due: the last outcome, and what people change or request.
-//! - [`orphans`]: groups with our owner tag that no object manages; reported, never deleted.
-//! - [`runtime`]: Kubernetes. Applies an outcome: finalizer, status, events, requeue, metrics.
+//!   `execute` -> `report`. It has no Kubernetes client, so that a test can run the production code through every interleaving. In `reconcile::due`: when an
+//!   object is due.
+//! - [`account`]: what belongs to one AWS account. In `account::inventory`: one List of all groups, every minute by default, instead of a poll for each
+//!   object; it wakes the objects that it shows to be out of date. In `account::orphans`: groups with our owner tag that no object manages; reported, never
+//!   deleted.
+//! - [`leadership`]: at most one active replica: the Lease, the clock of the leadership term, and the fence that stops a former leader.
+//! - [`controller`]: Kubernetes. Applies an outcome: finalizer, status, events, requeue, metrics.
 //! - [`telemetry`]: log lines, and optional traces.
 //!
 //! The main rules:
@@ -31,13 +33,13 @@
 #[macro_use]
 pub mod bugs;
 
+pub mod account;
 pub mod api;
+pub mod args;
 pub mod cli;
 pub mod clock;
 pub mod cloudfront;
-pub mod due;
-pub mod orphans;
+pub mod controller;
+pub mod leadership;
 pub mod reconcile;
-pub mod runtime;
-pub mod sweep;
 pub mod telemetry;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use connection_group_operator::{
     api,
-    cli::{Cli, Command, RunArgs},
-    runtime, telemetry,
+    cli::{Cli, Command},
+    controller::{self, RunArgs},
+    telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -39,7 +40,7 @@ fn print_crd() -> ExitCode {
 async fn start(args: RunArgs) -> ExitCode {
     // Several crates use rustls, which panics if it has to guess a provider. Installing one fails only if one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let telemetry = match telemetry::init(&args) {
+    let telemetry = match telemetry::init(&args.log, args.otlp_endpoint.as_ref()) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             eprintln!("connection-group-operator cannot start: {error}");
@@ -47,7 +48,7 @@ async fn start(args: RunArgs) -> ExitCode {
         }
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?args, "starting");
-    let code = match Box::pin(runtime::run(args, stop_signal())).await {
+    let code = match Box::pin(controller::run(args, stop_signal())).await {
         Ok(()) => {
             tracing::info!("stopped");
             ExitCode::SUCCESS

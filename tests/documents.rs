@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, CommandFactory};
 use connection_group_operator::{api, cli::Cli, cloudfront::Operation};
 
+#[path = "documents/imports.rs"]
+mod imports;
 #[path = "documents/reference.rs"]
 mod reference;
 #[path = "documents/runbook.rs"]

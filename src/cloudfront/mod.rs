@@ -6,7 +6,6 @@
 mod config;
 pub mod elements;
 pub mod error;
-pub mod fence;
 pub mod queue;
 pub mod sdk;
 

@@ -33,11 +33,10 @@ use self::{
 };
 use super::{
     AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Elements, ErrorClass, Group, GroupId,
-    Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants,
-    fence::{CallScope, Fence, Refused},
-    list_element,
+    Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
     queue::{CallQueue, Class, Reservation, Slowed},
 };
+use crate::leadership::fence::{CallScope, Fence, Refused};
 
 pub use self::wire::Wire;
 

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod desired;
 pub mod diff;
 pub mod drift_backoff;
+pub mod due;
 pub mod error;
 pub mod execute;
 pub mod freshness;

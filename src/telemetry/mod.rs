@@ -1,6 +1,7 @@
 //! Log lines on standard output, and optional traces. In: format, level, collector. Out: a global subscriber, and a [`Telemetry`] to flush at the end.
 //! Secrets stay out at every level: debug lines and spans of other crates, which may contain headers and tokens, are never printed or sent.
 
+mod args;
 mod lines;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -10,9 +11,12 @@ use tracing::Span;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::{lines::JsonLines, traces::Traces};
-use crate::cli::{LogFormat, LogLevel, RunArgs};
+use crate::args::EndpointUrl;
 
-pub use self::traces::{FLUSH_PATIENCE, TracesError};
+pub use self::{
+    args::{LogArgs, LogFormat, LogLevel},
+    traces::{FLUSH_PATIENCE, TracesError},
+};
 
 /// What is left to do at the end.
 pub struct Telemetry(Option<Traces>);
@@ -21,9 +25,9 @@ pub struct Telemetry(Option<Traces>);
 ///
 /// # Errors
 /// Traces are wanted but cannot be sent to any collector.
-pub fn init(args: &RunArgs) -> Result<Telemetry, TracesError> {
-    let traces = args.otlp_endpoint.as_ref().map(Traces::to).transpose()?;
-    let layers = vec![Some(lines(args.log_format, args.log_level)), traces.as_ref().map(Traces::layer)];
+pub fn init(log: &LogArgs, collector: Option<&EndpointUrl>) -> Result<Telemetry, TracesError> {
+    let traces = collector.map(Traces::to).transpose()?;
+    let layers = vec![Some(lines(log.log_format, log.log_level)), traces.as_ref().map(Traces::layer)];
     let layers = layers.into_iter().flatten().collect::<Vec<_>>();
     if tracing_subscriber::registry().with(layers).try_init().is_err() {
         tracing::debug!("a subscriber is installed already");

@@ -23,7 +23,7 @@ use tracing::{Span, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 
-use crate::cli::EndpointUrl;
+use crate::args::EndpointUrl;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const PATH: &str = "/v1/traces";

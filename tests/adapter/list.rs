@@ -11,12 +11,12 @@ use cloudfront_simulator::{
     admin::{Fault, FaultRule, GroupPatch, Moment, NewGroup, Operation},
 };
 use connection_group_operator::{
+    account::inventory::{self, Lists, Objects},
+    account::orphans::{Namespaces, Scope},
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, Reason, Standing, set_standing},
     clock::{self, Clock},
     cloudfront::GroupName,
-    orphans::{Namespaces, Scope},
     reconcile::{Policy, object_state::Awaits, ownership::Installation},
-    sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
 use testbed::Result;
@@ -130,7 +130,7 @@ async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_re
     let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in: Namespaces::All });
     let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
     let sweeps =
-        sweep::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::<Still>::default(), cache, publish);
+        inventory::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::<Still>::default(), cache, publish);
     let mut sweeps = Box::pin(sweeps);
     let mut newest = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
     for _ in 0..3 {
@@ -151,7 +151,7 @@ async fn a_list_is_as_old_as_the_request_for_it_however_late_the_answer_comes() 
     let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
     let clock = Arc::<Still>::default();
     let sweeps =
-        sweep::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::clone(&clock) as _, cache, publish);
+        inventory::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::clone(&clock) as _, cache, publish);
     let mut sweeps = Box::pin(sweeps);
     let answered_later = async {
         admin.wait_until_held(hold, PATIENCE).await?;
@@ -177,7 +177,7 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     let cache = Arc::new(Cache { objects, woken: Mutex::default(), known_in: Namespaces::Only(BTreeSet::new()) });
     let (publish, mut lists) = watch::channel(Lists::default());
     let for_one_list = || port.for_one_list();
-    let sweeps = sweep::run(
+    let sweeps = inventory::run(
         for_one_list,
         port.clone(),
         policy,

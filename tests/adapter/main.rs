@@ -26,10 +26,10 @@ use cloudfront_simulator::{
     server::{Simulator, serve},
 };
 use connection_group_operator::cloudfront::{
-    fence::Fence,
     queue::CallQueue,
     sdk::{Call, Meter, Sdk},
 };
+use connection_group_operator::leadership::fence::Fence;
 use testbed::admin::AdminClient;
 use tokio::net::TcpListener;
 

@@ -7,7 +7,7 @@ use cloudfront_simulator::Millis;
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, finalizer},
     cloudfront::{ApiError, Described, ErrorClass, Operation, Tags},
-    due,
+    reconcile::due,
     reconcile::{
         Finalizer, Outcome,
         backoff::Backoff,

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use connection_group_operator::{
+    account::inventory::is_out_of_date,
     api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, is_true},
     cloudfront::{Deployment, Snapshot},
-    due::{Asked, LEAST_PAUSE},
-    sweep::is_out_of_date,
+    reconcile::due::{Asked, LEAST_PAUSE},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
+    account::orphans::{Objects, Orphans, Scope},
     api::{AdoptionPolicy, ConnectionGroup, DeletionPolicy},
     cloudfront::{
         ErrorClass,
@@ -14,7 +15,6 @@ use connection_group_operator::{
         },
         Snapshot,
     },
-    orphans::{Objects, Orphans, Scope},
     reconcile::{Finalizer, ObjectState, Policy, ownership::Installation},
 };
 use port::Fault;

@@ -8,9 +8,9 @@ use cloudfront_simulator::{
     model::{ConnectionGroup as Shown, Versioned},
 };
 use connection_group_operator::{
+    account::orphans::{Namespaces, Objects, Orphans},
     api::DeletionPolicy,
     cloudfront::Operation::{DeleteConnectionGroup, UpdateConnectionGroup},
-    orphans::{Namespaces, Objects, Orphans},
     reconcile::Finalizer,
 };
 

@@ -10,9 +10,9 @@ use cloudfront_simulator::{
     admin::{GroupPatch, NewGroup},
 };
 use connection_group_operator::{
+    account::orphans::{Namespaces, Object, Objects, Orphan, Orphans, Scope},
     api::ConnectionGroup,
     cloudfront::{ErrorClass, GroupId, GroupName, Operation::ListTagsForResource},
-    orphans::{Namespaces, Object, Objects, Orphan, Orphans, Scope},
     reconcile::ownership::Installation,
 };
 use jiff::SignedDuration;

@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use connection_group_operator::{
+    account::inventory::{self, Lists, Objects},
+    account::orphans::{Namespaces, Scope},
     api::ConnectionGroup,
     cloudfront::{ErrorClass, Operation::ListConnectionGroups},
-    orphans::{Namespaces, Scope},
     reconcile::object_state::Awaits,
-    sweep::{self, Lists, Objects},
 };
 use kube::runtime::reflector::ObjectRef;
 use port::Fault;
@@ -63,7 +63,7 @@ async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) 
     let objects = Arc::new(Cache { before, after, changes_at: Instant::now() + Duration::from_secs(second) });
     let (publish, mut lists) = watch::channel(Lists::default());
     let for_one_list = || std::future::ready(world.port.clone());
-    let sweeps = sweep::run(for_one_list, world.port.clone(), world.policy, scope, clock, objects, publish);
+    let sweeps = inventory::run(for_one_list, world.port.clone(), world.policy, scope, clock, objects, publish);
     let third = async {
         let mut heard = [Instant::now(); 3];
         for sweep in &mut heard {

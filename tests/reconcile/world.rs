@@ -12,6 +12,7 @@ use cloudfront_simulator::{
     model::{ConnectionGroup as Shown, Versioned},
 };
 use connection_group_operator::{
+    account::inventory::{Rest, is_out_of_date},
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
@@ -21,7 +22,6 @@ use connection_group_operator::{
         ownership::Installation,
         reconcile,
     },
-    sweep::{Rest, is_out_of_date},
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

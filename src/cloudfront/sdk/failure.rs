@@ -6,7 +6,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 
-use crate::cloudfront::{ApiError, ErrorClass, Operation, fence::Refused};
+use crate::cloudfront::{ApiError, ErrorClass, Operation};
+use crate::leadership::fence::Refused;
 
 /// The port's error for a failed call.
 pub fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError

@@ -6,10 +6,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudfront::config::Credentials;
 use connection_group_operator::cloudfront::{
     CloudFront, ErrorClass, GroupName, Operation,
-    fence::Fence,
     queue::CallQueue,
     sdk::{Call as EndedCall, Meter, Sdk},
 };
+use connection_group_operator::leadership::fence::Fence;
 use port::{Answer, AnsweredBy, Answering, Call};
 
 use crate::{guard::Gate, target::Target};

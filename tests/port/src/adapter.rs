@@ -16,10 +16,10 @@ use aws_smithy_runtime_api::{
 use cloudfront_simulator::wire::{self, Answer};
 use connection_group_operator::cloudfront::{
     Operation,
-    fence::Fence,
     queue::CallQueue,
     sdk::{Call, Meter, Sdk},
 };
+use connection_group_operator::leadership::fence::Fence;
 
 use crate::{
     account::{Cloud, Reply},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connection_group_operator::{api::ConnectionGroupStatus, sweep::is_hurried};
+use connection_group_operator::{account::inventory::is_hurried, api::ConnectionGroupStatus};
 
 use super::World;
 

@@ -13,12 +13,12 @@ use super::*;
 use crate::{
     api::{ConnectionGroupSpec, Mode, finalizer},
     cloudfront::{Operation, Snapshot},
-    reconcile::ownership::Installation,
-    runtime::{
+    controller::{
         metrics::testing::scraped,
         scope::{Feed, Scope},
-        term::Term,
     },
+    leadership::term::Term,
+    reconcile::ownership::Installation,
 };
 
 /// A fake API server that accepts everything, and the requests that it received.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, future::Future, future::pending};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::pass::panic_text;
+use super::worker::panic_text;
 
 /// The tasks; dropping this aborts them.
 #[derive(Default)]

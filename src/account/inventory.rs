@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tracing::{Instrument, field::Empty};
 
 use crate::{
+    account::orphans::{self, Namespaces, Orphan, Orphans, Scope},
     api::{ConnectionGroup, is_true},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
-    orphans::{self, Namespaces, Orphan, Orphans, Scope},
     reconcile::{Policy, group_name, object_state::Awaits},
     telemetry::tell_trace_id,
 };
@@ -207,7 +207,7 @@ pub fn is_out_of_date(
                 || group.deployment.as_ref().is_some_and(|now| status.status.as_deref() != Some(now.as_str()))
                 || status.enabled != group.enabled.or(status.enabled)
                 || status.anycast_ip_list_id.as_deref()
-                    != group.anycast_ip_list_id.as_ref().map(super::cloudfront::AnycastIpListId::as_str)
+                    != group.anycast_ip_list_id.as_ref().map(crate::cloudfront::AnycastIpListId::as_str)
         }
     };
     // A status that shows the object as Ready must not stay if the inventory shows otherwise, whoever wrote that status.

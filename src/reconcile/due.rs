@@ -1,4 +1,4 @@
-//! When an object is due to be reconciled, apart from what the inventory shows ([`is_out_of_date`](crate::sweep::is_out_of_date)): after its last reconcile,
+//! When an object is due to be reconciled, apart from what the inventory shows ([`is_out_of_date`](crate::account::inventory::is_out_of_date)): after its last reconcile,
 //! and because of what people change or request. Pure.
 
 use std::{

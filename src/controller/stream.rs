@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::{scope::Scope, slim::Slim};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupSpec},
-    due::Asked,
+    reconcile::due::Asked,
 };
 
 /// The API server ends a watch after this many seconds. The client abandons a watch that is silent for a little longer: its connection is dead.

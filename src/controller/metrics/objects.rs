@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::{
         api::{ConnectionGroupSpec, ConnectionGroupStatus, Reason, Standing, set_standing},
-        runtime::metrics::testing::text_of,
+        controller::metrics::testing::text_of,
     };
 
     fn at(second: i64) -> Timestamp {

@@ -10,15 +10,15 @@ use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::sync::Notify;
 
 use super::{
-    pass::LastTry,
     scope::{Blind, Scope},
+    worker::LastTry,
 };
 use crate::{
+    account::inventory::{self, Objects as _},
+    account::orphans::Namespaces,
     api::{ConnectionGroup, ConnectionGroupStatus},
     cloudfront::{ErrorClass, Operation, queue::Class},
-    orphans::Namespaces,
     reconcile::{ObjectState, Outcome, object_state::Awaits},
-    sweep::{self, Objects as _},
 };
 
 /// What is remembered of one object.
@@ -169,7 +169,7 @@ impl Objects {
     }
 }
 
-impl sweep::Objects for Objects {
+impl inventory::Objects for Objects {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
         self.scopes.iter().flat_map(|scope| scope.store().state()).collect()
     }

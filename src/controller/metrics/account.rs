@@ -69,7 +69,7 @@ pub fn many(n: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::metrics::testing::text_of;
+    use crate::controller::metrics::testing::text_of;
 
     #[test]
     fn a_leader_that_never_listed_says_so_and_a_standby_says_nothing() {

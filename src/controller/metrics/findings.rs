@@ -68,7 +68,7 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::Reason, reconcile::Severity, runtime::metrics::testing::text_of};
+    use crate::{api::Reason, controller::metrics::testing::text_of, reconcile::Severity};
 
     #[test]
     fn findings_are_counted_and_a_tag_is_not_named() {

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use crate::cloudfront::{Operation, fence::Fence};
+use crate::{cloudfront::Operation, leadership::fence::Fence};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -25,7 +25,7 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 const STUCK_AFTER: Duration = Duration::from_mins(2);
 
 /// The heartbeat of the controllers.
-pub struct Pulse {
+pub struct Heartbeat {
     last: Mutex<Instant>,
     fence: Fence,
     call_timeout: Duration,
@@ -47,7 +47,7 @@ pub enum Stuck {
     },
 }
 
-impl Pulse {
+impl Heartbeat {
     /// The first heartbeat is now.
     pub fn new(fence: Fence, call_timeout: Duration) -> Self {
         Self { last: Mutex::new(Instant::now()), fence, call_timeout }
@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_stands_still_is_noticed_and_one_that_turns_is_not() {
-        let pulse = Pulse::new(Fence::default(), CALL_TIMEOUT);
+        let pulse = Heartbeat::new(Fence::default(), CALL_TIMEOUT);
         let mut work = Box::pin(pulse.beside(pending::<()>()));
         for _ in 0..100 {
             assert!(work.as_mut().now_or_never().is_none());
@@ -110,7 +110,7 @@ mod tests {
     async fn a_call_that_never_ends_is_noticed_although_the_controllers_turn() {
         let fence = Fence::default();
         fence.open();
-        let pulse = Pulse::new(fence.clone(), CALL_TIMEOUT);
+        let pulse = Heartbeat::new(fence.clone(), CALL_TIMEOUT);
         let mut beats = Box::pin(pulse.beside(pending::<()>()));
         let operation = Operation::GetConnectionGroup;
         let ((), call) = fence.scope().begin(operation, std::future::ready(())).await;

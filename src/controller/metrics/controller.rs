@@ -138,7 +138,7 @@ impl Controller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::metrics::testing::text_of;
+    use crate::controller::metrics::testing::text_of;
 
     #[test]
     fn each_end_of_a_pass_has_its_result_and_every_error_counts_as_one() {

@@ -4,7 +4,7 @@
 //! In: the object from the cache. Out: when to requeue it. CloudFront is not called before the finalizer is stored.
 
 #[cfg(test)]
-pub(in crate::runtime) mod agreeable;
+pub(in crate::controller) mod agreeable;
 mod class;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -36,22 +36,22 @@ use super::{
     schema, status,
 };
 use crate::{
+    account::inventory::Lists,
     api::{self, ConnectionGroup, ConnectionGroupStatus},
     clock::{Clock, Moment},
     cloudfront::{
         ErrorClass,
-        fence::Fence,
         queue::{CallQueue, Class, Reservation},
         sdk::Sdk,
     },
-    due::{self, LEAST_PAUSE},
+    leadership::fence::Fence,
+    reconcile::due::{self, LEAST_PAUSE},
     reconcile::{
         Event, Finalizer, Inputs, ObjectState, ObjectView, Outcome, Policy, Severity,
         backoff::{self, Backoff},
         freshness::{Evidence, RECHECK, Withheld},
         reconcile, with_last_status,
     },
-    sweep::Lists,
     telemetry::tell_trace_id,
 };
 

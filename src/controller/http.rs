@@ -14,14 +14,14 @@ use axum::{
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
+    heartbeat::Heartbeat,
     metrics::{AtScrape, Calls, Metrics, Swept},
     objects::Objects,
-    pulse::Pulse,
 };
 use crate::{
+    account::inventory::{Lists, Objects as _},
     clock::Clock,
     cloudfront::queue::CallQueue,
-    sweep::{Lists, Objects as _},
 };
 
 /// What is served.
@@ -37,7 +37,7 @@ pub struct Served {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Whether the controllers make progress.
-    pub pulse: Arc<Pulse>,
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 /// Where it is served.
@@ -67,7 +67,7 @@ pub async fn serve(listeners: Listeners, served: Served) {
 }
 
 async fn alive(State(served): State<Arc<Served>>) -> impl IntoResponse {
-    match served.pulse.stuck() {
+    match served.heartbeat.stuck() {
         None => (StatusCode::OK, "ok".to_owned()),
         Some(stuck) => (StatusCode::SERVICE_UNAVAILABLE, stuck.to_string()),
     }
@@ -108,10 +108,7 @@ mod tests {
     use kube::runtime::watcher;
 
     use super::*;
-    use crate::{
-        cloudfront::fence::Fence,
-        runtime::{scope::Scope, term::Term},
-    };
+    use crate::{controller::scope::Scope, leadership::fence::Fence, leadership::term::Term};
 
     fn served(scopes: Vec<Arc<Scope>>) -> State<Arc<Served>> {
         State(Arc::new(Served {
@@ -120,7 +117,7 @@ mod tests {
             queue: CallQueue::new(2.0, 10),
             lists: watch::channel(Lists::default()).1,
             clock: Arc::new(Term::default()),
-            pulse: Arc::new(Pulse::new(Fence::default(), Duration::from_secs(30))),
+            heartbeat: Arc::new(Heartbeat::new(Fence::default(), Duration::from_secs(30))),
         }))
     }
 

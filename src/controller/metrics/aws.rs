@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::{
         cloudfront::{ApiError, sdk::Wire},
-        runtime::metrics::testing::text_of,
+        controller::metrics::testing::text_of,
     };
 
     fn after(wire: Wire, error: Option<(ErrorClass, Option<&str>)>) -> String {

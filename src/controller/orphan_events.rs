@@ -11,11 +11,11 @@ use tokio::sync::watch;
 
 use super::events::Recorder;
 use crate::{
+    account::inventory::Lists,
+    account::orphans::{Object, Orphan},
     api::Reason,
     cloudfront::GroupId,
-    orphans::{Object, Orphan},
     reconcile::{Event, Severity},
-    sweep::Lists,
 };
 
 /// Reports every orphan once, for as long as inventories are taken.
@@ -74,7 +74,7 @@ mod tests {
     use tokio::{sync::mpsc, time::timeout};
 
     use super::*;
-    use crate::{reconcile::ownership::OwnerTag, runtime::testing::client};
+    use crate::{controller::testing::client, reconcile::ownership::OwnerTag};
 
     const PATIENCE: Duration = Duration::from_secs(30);
 

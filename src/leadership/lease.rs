@@ -16,7 +16,7 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams, core::Status};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::{cli::LeaderElectionArgs, cloudfront::fence::Fence};
+use super::{args::LeaderElectionArgs, fence::Fence};
 
 /// Why this process must no longer act.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ use futures::{
 use kube::runtime::{Controller, controller, reflector::ObjectRef, watcher};
 
 use super::{
-    pass::{self, Context, PassError},
     scope::Scope,
+    worker::{self, Context, PassError},
 };
 use crate::api::ConnectionGroup;
 
@@ -54,7 +54,7 @@ where
         .with_config(controller::Config::default().concurrency(UNLIMITED))
         .reconcile_on(woken)
         .graceful_shutdown_on(stop.clone())
-        .run(pass::run, pass::after_error, Arc::clone(context))
+        .run(worker::run, worker::after_error, Arc::clone(context))
         .for_each(|ended| {
             hear(&ended, &scope, context);
             std::future::ready(())

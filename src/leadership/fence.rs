@@ -27,7 +27,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::Operation;
+use crate::cloudfront::Operation;
 
 /// The right to act, shared by everything that acts.
 #[derive(Clone, Debug)]

@@ -19,11 +19,13 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::{
-        cli::{Cli, Command},
-        runtime::lease::RELEASE_PATIENCE,
-        telemetry::FLUSH_PATIENCE,
-    };
+    use crate::{controller::RunArgs, leadership::lease::RELEASE_PATIENCE, telemetry::FLUSH_PATIENCE};
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        run: RunArgs,
+    }
 
     /// The longest time from the signal to the end of the process.
     fn longest(call_timeout: Duration) -> Duration {
@@ -39,10 +41,9 @@ mod tests {
 
     #[test]
     fn the_charts_grace_period_is_longer_than_all_that_the_end_may_take() {
-        let words = ["connection-group-operator", "run", "--owner-id", "o"];
-        let Command::Run(args) = Cli::parse_from(words).command else { unreachable!("the words say run") };
+        let RunArgs { aws_call_timeout, .. } = Flags::parse_from(["run", "--owner-id", "o"]).run;
         let grace_period = Duration::from_secs(value("terminationGracePeriodSeconds"));
-        assert!(longest(args.aws_call_timeout) < grace_period, "{:?}", longest(args.aws_call_timeout));
+        assert!(longest(aws_call_timeout) < grace_period, "{:?}", longest(aws_call_timeout));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, ResourceExt};
 use tokio::time::{Instant, timeout};
 
-use super::{gone::read, pass::Context, scope::Scope, slim::slim};
+use super::{gone::read, scope::Scope, slim::slim, worker::Context};
 use crate::{
     api::ConnectionGroup,
     cloudfront::{Operation, sdk::Sdk},
@@ -155,11 +155,11 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::runtime::{
+    use crate::controller::{
         objects::Objects,
-        pass::agreeable::{context, filled, managed},
         scope::Feed,
         testing::client,
+        worker::agreeable::{context, filled, managed},
     };
 
     /// A cache that has just shown an object, a fake API server that has a version of it, and the number of reads that the server received.

@@ -2,29 +2,28 @@
 //!
 //! In: validated arguments. Out: runs until told to stop; then it starts no further change, finishes the calls in flight and exits.
 
+mod args;
 mod background;
 mod controllers;
 mod events;
 mod finalizer;
 mod fresh;
 mod gone;
+mod heartbeat;
 mod http;
 mod identity;
-mod lease;
 mod metrics;
 mod objects;
-mod orphans;
-mod pass;
-mod pulse;
+mod orphan_events;
 mod schema;
 mod scope;
 mod shutdown;
 mod slim;
 mod status;
 mod stream;
-mod term;
 #[cfg(test)]
 mod testing;
+mod worker;
 
 use std::{
     future::{Future, pending},
@@ -48,31 +47,33 @@ use tokio::{
 };
 use tower::{filter::FilterLayer, timeout::TimeoutLayer, util::MapResponseLayer};
 
+pub use self::args::RunArgs;
 use self::{
     background::{Background, Died, How},
     controllers::Watch,
     events::Recorder,
+    heartbeat::Heartbeat,
     http::{Listeners, Served},
-    lease::{Election, Lost},
     metrics::{Leading, Metrics},
     objects::Objects,
-    pass::{API_REQUESTS_AT_ONCE, Context},
-    pulse::Pulse,
     scope::Scope as Watched,
-    term::Term,
+    worker::{API_REQUESTS_AT_ONCE, Context},
 };
 use crate::{
+    account::inventory::{self, Lists},
+    account::orphans::Scope,
     api::finalizer,
-    cli::RunArgs,
     clock::Clock,
     cloudfront::{
-        fence::{Fence, Refused},
         queue::CallQueue,
         sdk::{Endpoint, Sdk},
     },
-    orphans::Scope,
+    leadership::{
+        fence::{Fence, Refused},
+        lease::{Election, Lost},
+        term::Term,
+    },
     reconcile::{Policy, ownership::Installation},
-    sweep::{self, Lists},
 };
 
 /// Why the operator cannot start, or cannot continue.
@@ -96,7 +97,7 @@ pub enum RunError {
     },
     /// Another replica may act now, so this one must not.
     #[error("{0}: the process ends, and stands by once it is started anew")]
-    LeaseLost(#[from] lease::Lost),
+    LeaseLost(#[from] Lost),
     /// A task that must never end has ended.
     #[error("{0}: the process ends so that it is started anew")]
     Died(#[from] Died),
@@ -129,22 +130,22 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         async move { fence.draining().await }.boxed().shared()
     };
     let mut background = Background::default();
-    background.spawn("the reporter of orphans", orphans::tell(lists.clone(), client.clone()));
-    let pulse = Arc::new(Pulse::new(fence.clone(), args.aws_call_timeout));
+    background.spawn("the reporter of orphans", orphan_events::tell(lists.clone(), client.clone()));
+    let heartbeat = Arc::new(Heartbeat::new(fence.clone(), args.aws_call_timeout));
     let served = Served {
         metrics: Arc::clone(&metrics),
         objects: Arc::clone(&objects),
         queue: queue.clone(),
         lists: lists.clone(),
         clock: Arc::clone(&clock),
-        pulse: Arc::clone(&pulse),
+        heartbeat: Arc::clone(&heartbeat),
     };
     background.spawn("the server of health and metrics", http::serve(listeners, served));
     let mut stop = pin!(stop);
     let installation = tokio::select! {
         () = &mut stop => return Ok(()),
         died = background.ended() => return Err(RunError::Died(died)),
-        installation = pulse.beside(identity::read(client.clone(), &args.identity_namespace)) => installation,
+        installation = heartbeat.beside(identity::read(client.clone(), &args.identity_namespace)) => installation,
     };
     let policy = policy(&args, installation);
     let context = Arc::new(Context {
@@ -168,7 +169,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         let port = for_lists.clone();
         async move { port.for_one_list().await }
     };
-    let sweep = sweep::run(for_one_list, for_orphans, policy, scope, clock, Arc::clone(&objects) as _, publish);
+    let sweep = inventory::run(for_one_list, for_orphans, policy, scope, clock, Arc::clone(&objects) as _, publish);
     let (begun, drained) = (term.clone(), draining.clone());
     background.spawn("the sweep", async move {
         tokio::select! {
@@ -177,7 +178,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
             () = begun.begun().then(|()| sweep) => {}
         }
     });
-    let passes = pulse.beside(controllers::run(watches, &context, draining));
+    let passes = heartbeat.beside(controllers::run(watches, &context, draining));
     let mut election = election(&args, config, &fence)?;
     let ended = {
         let passes = passes.shared();

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::{
         api::finalizer,
-        runtime::testing::{client, conflict},
+        controller::testing::{client, conflict},
     };
 
     #[tokio::test]

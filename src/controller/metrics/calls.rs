@@ -75,7 +75,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{cloudfront::queue::Class, runtime::metrics::testing::text_of};
+    use crate::{cloudfront::queue::Class, controller::metrics::testing::text_of};
 
     #[test]
     fn each_class_shows_who_waits_and_an_operation_its_rate_as_long_as_it_is_slowed_down() {

@@ -1,0 +1,49 @@
+//! Flags of the log lines.
+
+use clap::{Args, ValueEnum};
+
+/// Flags of the log lines.
+#[derive(Args, Debug, Clone)]
+pub struct LogArgs {
+    /// Format of the log lines on standard output
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_FORMAT", default_value = "json")]
+    pub log_format: LogFormat,
+
+    /// Lowest severity to log
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_LEVEL", default_value = "info")]
+    pub log_level: LogLevel,
+}
+
+/// Format of log lines.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Severity of log lines.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The name as on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
