@@ -71,6 +71,7 @@ pub const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Election {
     /// Sends no request yet. `client` must neither retry by itself nor be blocked by `fence`.
+    #[must_use]
     pub fn new(client: Client, args: &LeaderElectionArgs, fence: Fence) -> Self {
         let namespace = args.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| env!("CARGO_PKG_NAME").to_owned());
@@ -158,6 +159,7 @@ impl Election {
     }
 
     /// Name of the Lease.
+    #[must_use]
     pub fn lease(&self) -> &str {
         &self.args.lease
     }

@@ -68,7 +68,6 @@ pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &O
         }
         (DeletionAction::Retain, _) if on => Change::Disable(described).into(),
         (DeletionAction::Retain, _) => Change::Disown(described).into(),
-        (DeletionAction::Delete, Usage::NotRead) => Finding::AwaitDisabled(described).into(),
         (DeletionAction::Delete, Usage::Unknown) if off => Change::Enable(described, Blocker::UnknownUse).into(),
         (DeletionAction::Delete, Usage::Unknown) => Change::Disable(described).into(),
         (DeletionAction::Delete, Usage::Tenants(tenants))
@@ -85,6 +84,6 @@ pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &O
         }
         // Not known to be disabled: an update that disables it again does no harm, and is recorded as accepted.
         (DeletionAction::Delete, Usage::Tenants(_)) if !is_disabled => Change::Disable(described).into(),
-        (DeletionAction::Delete, Usage::Tenants(_)) => Finding::AwaitDisabled(described).into(),
+        (DeletionAction::Delete, Usage::NotRead | Usage::Tenants(_)) => Finding::AwaitDisabled(described).into(),
     }
 }
