@@ -33,7 +33,7 @@ test-code: build tools
 	RUST_TEST_THREADS=12 cargo test --workspace --no-fail-fast -- --skip explorations:: --skip bugs::
 
 test-model: build
-	cargo test --workspace --test model -- explorations:: bugs::
+	cargo test --workspace --lib --test model -- explorations:: bugs::
 
 test-chart: tools ## Check the chart without a cluster: templates, schema, documents
 	TOOLS_DIR=$(TARGET)/tools charts/tests/chart/run.sh
