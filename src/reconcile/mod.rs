@@ -1,6 +1,6 @@
 //! One reconcile: from an object and the state of CloudFront to the next status. Acts only through the CloudFront port; knows no Kubernetes client.
 //!
-//! In: the object with its newest status, the [`ObjectState`] of this process, and the [`Inputs`]. Out: an [`Outcome`] for the runtime to carry out.
+//! In: the object with its newest status, the [`ObjectState`] of this process, and the [`Inputs`]. Out: an [`Outcome`] for the controller to carry out.
 //! The steps, one file each: `desired` -> `observe` (and `ownership`) -> `plan` -> `freshness` and `execute` -> `report`.
 
 pub mod backoff;
