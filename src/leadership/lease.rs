@@ -206,7 +206,7 @@ impl Election {
         let until = Instant::now() + self.args.renew_deadline;
         let if_refused = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
             Claim::None => Claim::None,
-            // Somebody else wrote in between, which does not show who holds the Lease.
+            // Another client changed the Lease in between. That does not tell who holds it.
             Claim::Held(_) | Claim::InDoubt => Claim::InDoubt,
         };
         match self.write(stored, Self::claimed).await {

@@ -2,7 +2,7 @@
 
 use super::action::{Action, Block, Blocker, Change, Finding, Protected, Release, Remains};
 use crate::{
-    cloudfront::{Deployment, Described, Group},
+    cloudfront::{Deployment, Described, Group, Tenants},
     reconcile::{
         ObjectView,
         desired::{DeletionAction, Intent},
@@ -42,12 +42,17 @@ const fn is_on_against_the_spec(described: &Described, view: &ObjectView<'_>) ->
     !view.wants_traffic && !matches!(described.group.config.enabled, Some(false))
 }
 
+/// Whether tenants use the group, or CloudFront says that it is in use although it lists none.
+fn is_in_use(tenants: &Tenants, view: &ObjectView<'_>) -> bool {
+    (tenants.any() || view.in_use_unlisted) && !bug!(TenantsAreIgnored)
+}
+
 /// Whether the group may be deleted: the object is being deleted with policy Delete, and is neither suspended nor protected; the group was just read, and
 /// carries our owner and identity tags; no tenant uses it; and it is disabled and rolled out.
 pub fn may_be_deleted(intent: &Intent, group: &Group, owner: &Owner, usage: &Usage, view: &ObjectView<'_>) -> bool {
     let is_asked = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
     let Usage::Tenants(tenants) = usage else { return false };
-    let in_use = (tenants.any() || view.in_use_unlisted) && !bug!(TenantsAreIgnored);
+    let in_use = is_in_use(tenants, view);
     let is_disabled = group.config.enabled == Some(false);
     // If the deployment status is unknown, CloudFront's own check of the Delete decides.
     let is_rolled_out = !matches!(group.deployment, Some(Deployment::Pending(_)));
@@ -70,9 +75,7 @@ pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &O
         (DeletionAction::Retain, _) => Change::Disown(described).into(),
         (DeletionAction::Delete, Usage::Unknown) if off => Change::Enable(described, Blocker::UnknownUse).into(),
         (DeletionAction::Delete, Usage::Unknown) => Change::Disable(described).into(),
-        (DeletionAction::Delete, Usage::Tenants(tenants))
-            if (tenants.any() || view.in_use_unlisted) && !bug!(TenantsAreIgnored) =>
-        {
+        (DeletionAction::Delete, Usage::Tenants(tenants)) if is_in_use(&tenants, view) => {
             if off && !bug!(BlockedDeletionLeavesItOff) {
                 return Change::Enable(described, Blocker::Tenants).into();
             }
