@@ -111,7 +111,7 @@ mod switch {
         /// Of several members that differ, one is updated at a time.
         EachMemberAlone,
         /// A request counts as settled as soon as it was answered or abandoned, without a consistency window.
-        SettleWindowIsSkipped,
+        ConsistencyWindowIsSkipped,
         /// A new process assumes that no earlier one has a request in flight.
         EarlierProcessIsForgotten,
         /// `If-Match` is taken from status.

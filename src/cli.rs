@@ -51,10 +51,10 @@ mod tests {
                 "cloudfront.kube-operators.dev/installation",
             ),
             (&["--take-over-installation", ""], "--take-over-installation", "such as 1f0c7a52"),
-            (&["--sweep-interval", "60"], "--sweep-interval", "such as 10s"),
-            (&["--sweep-interval", "0s"], "--sweep-interval", "at least 100ms"),
-            (&["--sweep-interval", "5s"], "--sweep-interval-active", "not be longer"),
-            (&["--create-settle-window", "10s"], "--create-settle-window", "not be shorter than --aws-call-timeout"),
+            (&["--inventory-interval", "60"], "--inventory-interval", "such as 10s"),
+            (&["--inventory-interval", "0s"], "--inventory-interval", "at least 100ms"),
+            (&["--inventory-interval", "5s"], "--inventory-interval-active", "not be longer"),
+            (&["--consistency-window", "10s"], "--consistency-window", "not be shorter than --aws-call-timeout"),
             (&["--leader-election-lease-duration", "1500ms"], "--leader-election-lease-duration", "whole seconds"),
             (&["--leader-election-renew-deadline", "15s"], "--leader-election-renew-deadline", "shorter than"),
             (&["--leader-election-retry-period", "1m"], "--leader-election-retry-period", "shorter than"),
@@ -84,10 +84,10 @@ mod tests {
     #[test]
     fn durations_and_rates_are_written_as_people_write_them() {
         let args =
-            run(&["--owner-id", "o", "--sweep-interval", "1m30s", "--deep-check-interval", "6h", "--aws-rate", "0.5"]);
+            run(&["--owner-id", "o", "--inventory-interval", "1m30s", "--resync-interval", "6h", "--aws-rate", "0.5"]);
         let args = args.unwrap();
-        assert_eq!(args.sweep_interval, Duration::from_secs(90));
-        assert_eq!(args.deep_check_interval, Duration::from_hours(6));
+        assert_eq!(args.inventory_interval, Duration::from_secs(90));
+        assert_eq!(args.resync_interval, Duration::from_hours(6));
         assert!((args.aws_rate - 0.5).abs() < f64::EPSILON);
     }
 

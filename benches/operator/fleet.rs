@@ -10,8 +10,8 @@ use crate::table;
 
 const COUNT: usize = 100;
 const DEADLINE: Duration = Duration::from_mins(5);
-/// The default of --sweep-interval.
-const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+/// The default of --inventory-interval.
+const INVENTORY_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a hundred creates led to.
 struct Storm {
@@ -48,12 +48,12 @@ pub async fn unlimited() -> Result<()> {
     table::row("  all Ready", table::seconds(storm.all_ready), "33 s", "<= 15 s");
 
     scene.forget_calls().await?;
-    scene.call(Operation::ListConnectionGroups, None, SWEEP_INTERVAL * 2).await?;
+    scene.call(Operation::ListConnectionGroups, None, INVENTORY_INTERVAL * 2).await?;
     scene.forget_calls().await?;
-    // From just after one sweep to just after the next.
-    tokio::time::sleep(SWEEP_INTERVAL + Duration::from_millis(500)).await;
+    // From just after one inventory to just after the next.
+    tokio::time::sleep(INVENTORY_INTERVAL + Duration::from_millis(500)).await;
     let calls = scene.calls().await?;
-    let (what, incumbent) = ("calls per minute at rest, 100 objects (one sweep)", "200 in 10 h");
+    let (what, incumbent) = ("calls per minute at rest, 100 objects (one inventory)", "200 in 10 h");
     table::row(what, calls.len().to_string(), incumbent, "drift found in 60 s");
     table::row("memory at rest, 100 objects", table::megabytes(scene.resident_memory()?), "", "");
     Ok(())

@@ -8,7 +8,7 @@ use testbed::{Result, wait_for};
 use crate::scene::{PROPAGATION, Scene, arrival, is_ready, names, summary};
 use crate::table;
 
-/// Creates meet the operator at different moments between two sweeps, which decide when it notices.
+/// Creates meet the operator at different moments between two inventories, which decide when it notices.
 const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(9)];
 const DEADLINE: Duration = Duration::from_mins(1);
 

@@ -68,11 +68,11 @@ async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
     lists: &watch::Sender<Lists>,
 ) {
     loop {
-        let span = tracing::error_span!("sweep", trace_id = Empty);
+        let span = tracing::error_span!("inventory", trace_id = Empty);
         tell_trace_id(&span);
         let list = async {
             let port = for_one_list().await;
-            sweep(&port, clock, objects.as_ref(), lists).await;
+            take(&port, clock, objects.as_ref(), lists).await;
         };
         list.instrument(span).await;
         let mut rest = Rest::default();
@@ -127,14 +127,14 @@ async fn look_for_orphans<C: CloudFront>(
 pub struct Rest(Duration);
 
 impl Rest {
-    /// How long to sleep before the next call of this function; `None` once the next inventory is due: after `--sweep-interval`, or after
-    /// `--sweep-interval-active` if it is wanted sooner.
+    /// How long to sleep before the next call of this function; `None` once the next inventory is due: after `--inventory-interval`, or after
+    /// `--inventory-interval-active` if it is wanted sooner.
     pub fn next(&mut self, policy: &Policy, is_hurried: impl FnOnce() -> bool) -> Option<Duration> {
         let Self(rested) = self;
-        if *rested >= policy.sweep_interval || (*rested >= policy.sweep_interval_active && is_hurried()) {
+        if *rested >= policy.inventory_interval || (*rested >= policy.inventory_interval_active && is_hurried()) {
             return None;
         }
-        let step = policy.sweep_interval_active.min(policy.sweep_interval.saturating_sub(*rested));
+        let step = policy.inventory_interval_active.min(policy.inventory_interval.saturating_sub(*rested));
         *rested += step;
         Some(step)
     }
@@ -146,7 +146,7 @@ pub fn is_hurried<'a>(trouble: Option<&ApiError>, objects: impl IntoIterator<Ite
     waits_for_a_list(trouble) || objects.into_iter().any(is_under_way)
 }
 
-async fn sweep<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects, lists: &watch::Sender<Lists>) {
+async fn take<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects, lists: &watch::Sender<Lists>) {
     let began = clock.moment();
     match port.list().await {
         Ok(groups) => {

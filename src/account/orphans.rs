@@ -142,7 +142,7 @@ pub struct Scope {
     /// Its identity, and that of the installation whose groups it takes over.
     pub installations: Vec<Installation>,
     /// The consistency window, in which a change of tags may not be visible yet: a group that was just released may still show our tag.
-    pub settle_window: Duration,
+    pub consistency_window: Duration,
 }
 
 /// How often tags are read again: they may be added or removed, and permissions may be granted, but nobody needs to know that with each inventory.
@@ -180,7 +180,8 @@ impl Orphans {
             let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
             if owner.as_ref().is_some_and(|owner| !objects.are_known_where(owner)) {
                 // The namespace may be readable again soon, so what is known about the group is kept.
-                self.read.entry(group.id.clone()).or_default().again_at = now + scope.settle_window.saturating_mul(5);
+                self.read.entry(group.id.clone()).or_default().again_at =
+                    now + scope.consistency_window.saturating_mul(5);
                 continue;
             }
             let owner = owner.filter(|owner| objects.orphan(&group.name, owner).is_some());
@@ -210,7 +211,7 @@ impl Orphans {
                 log(&error);
                 // If the IAM permissions depend on the owner tag, the groups of others cannot be read, and need not be.
                 let refused = error.class == ErrorClass::AccessDenied;
-                let pause = if refused { NOW_AND_THEN } else { scope.settle_window };
+                let pause = if refused { NOW_AND_THEN } else { scope.consistency_window };
                 self.read.entry(group.id.clone()).or_default().again_at = now + pause;
                 None
             }
@@ -221,7 +222,7 @@ impl Orphans {
         let before = self.read.remove(&group.id).unwrap_or_default();
         let confirmed = owner.is_some() && before.owner == owner;
         let is_to_be_confirmed = owner.is_some() && !confirmed;
-        let again_at = now + if is_to_be_confirmed { scope.settle_window } else { NOW_AND_THEN };
+        let again_at = now + if is_to_be_confirmed { scope.consistency_window } else { NOW_AND_THEN };
         if let Some(owner) = owner.as_ref().filter(|_| confirmed && !before.confirmed) {
             tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but the object that the tag names does not exist or names another group; it is left alone");
         }
@@ -249,8 +250,11 @@ mod tests {
     #[test]
     fn only_objects_that_this_installation_would_see_can_be_missed() {
         let is_missed = |known_in: Namespaces, owner_id, namespace| {
-            let scope =
-                Scope { owner_id: "prod".to_owned(), installations: Vec::new(), settle_window: Duration::from_mins(1) };
+            let scope = Scope {
+                owner_id: "prod".to_owned(),
+                installations: Vec::new(),
+                consistency_window: Duration::from_mins(1),
+            };
             let tag = OwnerTag::new(owner_id, namespace, "edge");
             let tags = [(OwnerTag::KEY.to_owned(), tag.to_string())].into();
             let objects = Objects::of(known_in, [], []);

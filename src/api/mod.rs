@@ -2,10 +2,12 @@
 //! that teaches both to the API server. Pure: no Kubernetes client, no AWS SDK.
 
 mod conditions;
+mod reasons;
 mod spec;
 mod status;
 
-pub use conditions::{Reason, Standing, add_schema_outdated, condition, is_true, set_standing};
+pub use conditions::{Standing, add_schema_outdated, condition, is_true, set_standing};
+pub use reasons::{ConditionReason, EventReason};
 pub use spec::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST};
 pub use status::{BlockedBy, ConnectionGroupStatus, Drift, Member, RefusalCause, RefusedMember};
 

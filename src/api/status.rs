@@ -1,4 +1,4 @@
-//! What the operator answers. Pure data. Status is a cache for people and for the next pass, never an authority about ownership.
+//! What the operator answers. Pure data. Status is a cache for people and for the next reconcile, never an authority about ownership.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use strum::{IntoStaticStr, VariantArray};
 
 /// Observed state of the connection group, as of the last read.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -149,8 +150,23 @@ impl ConnectionGroupStatus {
 }
 
 /// A member of a group's configuration, by its field in spec.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    JsonSchema,
+    Serialize,
+    Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
 pub enum Member {
     /// Whether the group serves traffic.
     Enabled,
@@ -162,16 +178,12 @@ pub enum Member {
 
 impl Member {
     /// All of them, in the order in which they are tried.
-    pub const ALL: [Self; 3] = [Self::Enabled, Self::Ipv6Enabled, Self::AnycastIpListId];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its field in spec.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Enabled => "enabled",
-            Self::Ipv6Enabled => "ipv6Enabled",
-            Self::AnycastIpListId => "anycastIpListId",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -186,8 +198,8 @@ pub enum RefusalCause {
     QuotaExceeded,
     /// The group is in use, in a way that forbids the change.
     InUse,
-    /// It conflicts with something else that exists.
-    Conflict,
+    /// CloudFront says that something of that kind exists already.
+    AlreadyExists,
     /// CloudFront refused to detach the Anycast list.
     DetachRefused,
     /// CloudFront accepted the detaching and kept the Anycast list.

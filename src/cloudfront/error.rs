@@ -3,10 +3,10 @@
 //! In: the operation, the HTTP status, the code and the message. Out: an [`ApiError`] whose [`ErrorClass`] decides everything that follows. Source of the
 //! codes: docs/cloudfront-api.md, Errors. The codes for throttling and for credentials are not in AWS's API model.
 
-use std::fmt;
+use strum::{Display, IntoStaticStr, VariantArray};
 
 /// An operation of the CloudFront API; its name is also the IAM action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Display, IntoStaticStr, VariantArray)]
 #[expect(missing_docs, reason = "the names are CloudFront's own")]
 pub enum Operation {
     CreateConnectionGroup,
@@ -23,38 +23,14 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::CreateConnectionGroup,
-        Self::GetConnectionGroup,
-        Self::UpdateConnectionGroup,
-        Self::DeleteConnectionGroup,
-        Self::ListConnectionGroups,
-        Self::TagResource,
-        Self::UntagResource,
-        Self::ListTagsForResource,
-        Self::ListDistributionTenants,
-        Self::GetAnycastIpList,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name as CloudFront and IAM write it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CreateConnectionGroup => "CreateConnectionGroup",
-            Self::GetConnectionGroup => "GetConnectionGroup",
-            Self::UpdateConnectionGroup => "UpdateConnectionGroup",
-            Self::DeleteConnectionGroup => "DeleteConnectionGroup",
-            Self::ListConnectionGroups => "ListConnectionGroups",
-            Self::TagResource => "TagResource",
-            Self::UntagResource => "UntagResource",
-            Self::ListTagsForResource => "ListTagsForResource",
-            Self::ListDistributionTenants => "ListDistributionTenants",
-            Self::GetAnycastIpList => "GetAnycastIpList",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
-}
 
-impl Operation {
     /// Whether it changes something at CloudFront.
     #[must_use]
     pub const fn is_mutation(self) -> bool {
@@ -88,64 +64,45 @@ impl Operation {
     }
 }
 
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-macro_rules! classes {
-    ($(#[$about:meta])* pub enum ErrorClass { $($(#[$doc:meta])* $class:ident),+ $(,)? }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum ErrorClass {
-            $($(#[$doc])* $class),+
-        }
-
-        impl ErrorClass {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$class),+];
-        }
-    };
-}
-
-classes! {
-    /// The class of an error. One variant for each kind of reaction.
-    pub enum ErrorClass {
-        /// Too many calls of this operation; the call queue slows it down.
-        Throttled,
-        /// CloudFront failed on its side.
-        ServiceUnavailable,
-        /// No answer within the call timeout.
-        TimedOut,
-        /// No connection, or it broke before an answer arrived.
-        Unreachable,
-        /// Credentials are missing, expired or not accepted.
-        Credentials,
-        /// IAM refused the action.
-        AccessDenied,
-        /// The entity does not exist.
-        NotFound,
-        /// The name is taken.
-        AlreadyExists,
-        /// A quota is used up.
-        LimitExceeded,
-        /// A value was refused.
-        InvalidArgument,
-        /// The version in If-Match is not the current one.
-        StaleEtag,
-        /// The group is in use, which prevents this update.
-        InUse,
-        /// The group must be disabled before it is deleted.
-        NotDisabled,
-        /// Tenants use the group, which prevents its deletion.
-        HasTenants,
-        /// An answer that cannot be read, or an unknown code.
-        Unexpected,
-    }
+/// The class of an error. One variant for each kind of reaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray)]
+pub enum ErrorClass {
+    /// Too many calls of this operation; the call queue slows it down.
+    Throttled,
+    /// CloudFront failed on its side.
+    ServiceUnavailable,
+    /// No answer within the call timeout.
+    TimedOut,
+    /// No connection, or it broke before an answer arrived.
+    Unreachable,
+    /// Credentials are missing, expired or not accepted.
+    Credentials,
+    /// IAM refused the action.
+    AccessDenied,
+    /// The entity does not exist.
+    NotFound,
+    /// The name is taken.
+    AlreadyExists,
+    /// A quota is used up.
+    LimitExceeded,
+    /// A value was refused.
+    InvalidArgument,
+    /// The version in If-Match is not the current one.
+    StaleEtag,
+    /// The group is in use, which prevents this update.
+    InUse,
+    /// The group must be disabled before it is deleted.
+    NotDisabled,
+    /// Tenants use the group, which prevents its deletion.
+    HasTenants,
+    /// An answer that cannot be read, or an unknown code.
+    Unexpected,
 }
 
 impl ErrorClass {
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
     /// Whether the call may have taken effect in spite of the error.
     #[must_use]
     pub const fn leaves_doubt(self) -> bool {

@@ -61,21 +61,21 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_call_timeout: Duration,
 
-    /// Settle window: how long a request to create a group may still take effect after it was sent, and tags may take to show; deletions and adoptions wait that long
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CREATE_SETTLE_WINDOW", default_value = "60s", value_parser = duration)]
-    pub create_settle_window: Duration,
+    /// Consistency window: how long a request to create a group may still take effect after it was sent, and tags may take to show; deletions and adoptions wait that long
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CONSISTENCY_WINDOW", default_value = "60s", value_parser = duration)]
+    pub consistency_window: Duration,
 
     /// Time between two lists of all connection groups (the inventory), while everything is in sync
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL", default_value = "60s", value_parser = duration)]
-    pub sweep_interval: Duration,
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL", default_value = "60s", value_parser = duration)]
+    pub inventory_interval: Duration,
 
     /// Time between two lists of all connection groups, while any group is being rolled out or deleted
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_SWEEP_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
-    pub sweep_interval_active: Duration,
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
+    pub inventory_interval_active: Duration,
 
     /// Time between two full reads of one group (the resync), which find what lists do not show: tags and IPv6
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_DEEP_CHECK_INTERVAL", default_value = "6h", value_parser = duration)]
-    pub deep_check_interval: Duration,
+    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_RESYNC_INTERVAL", default_value = "6h", value_parser = duration)]
+    pub resync_interval: Duration,
 
     /// Allow objects to adopt existing groups without an owner, according to their spec.adoptionPolicy
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_ADOPTION")]
@@ -134,21 +134,21 @@ impl RunArgs {
                 return refuse(format!("{source} must start with https:// (it is '{url}')"));
             }
         }
-        if self.create_settle_window < self.aws_call_timeout {
+        if self.consistency_window < self.aws_call_timeout {
             return refuse(format!(
-                "--create-settle-window ({}) must not be shorter than --aws-call-timeout ({})",
-                humantime::format_duration(self.create_settle_window),
+                "--consistency-window ({}) must not be shorter than --aws-call-timeout ({})",
+                humantime::format_duration(self.consistency_window),
                 humantime::format_duration(self.aws_call_timeout),
             ));
         }
         if let Err(sentence) = self.leader_election.check() {
             return refuse(sentence);
         }
-        if self.sweep_interval_active > self.sweep_interval {
+        if self.inventory_interval_active > self.inventory_interval {
             return refuse(format!(
-                "--sweep-interval-active ({}) must not be longer than --sweep-interval ({})",
-                humantime::format_duration(self.sweep_interval_active),
-                humantime::format_duration(self.sweep_interval),
+                "--inventory-interval-active ({}) must not be longer than --inventory-interval ({})",
+                humantime::format_duration(self.inventory_interval_active),
+                humantime::format_duration(self.inventory_interval),
             ));
         }
         Ok(())

@@ -1,25 +1,23 @@
 //! Kubernetes events. Talks to the API server; a refused event does no harm.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client,
     runtime::events::{self, EventType, Reporter},
 };
+use parking_lot::Mutex;
 
 use crate::{
-    api::Reason,
+    api::EventReason,
     reconcile::{Event, Severity},
 };
 
 /// Publishes events. There is one for the whole process, so that an identical event is counted instead of stored again.
 pub struct Recorder {
     client: Client,
-    latest: Mutex<HashMap<(String, Reason), Latest>>,
+    latest: Mutex<HashMap<(String, EventReason), Latest>>,
 }
 
 /// The last event of one reason about one object.
@@ -63,8 +61,8 @@ impl Recorder {
     }
 
     /// kube's recorder counts events of one reason as one, whatever their notes say, and keeps the first note, so each note gets its own recorder.
-    fn recorder_for(&self, regarding: &ObjectReference, reason: Reason, note: &str) -> Arc<events::Recorder> {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+    fn recorder_for(&self, regarding: &ObjectReference, reason: EventReason, note: &str) -> Arc<events::Recorder> {
+        let mut latest = self.latest.lock();
         let key = (regarding.uid.clone().unwrap_or_default(), reason);
         if let Some(same) = latest.get(&key).filter(|latest| latest.note == note) {
             return Arc::clone(&same.recorder);

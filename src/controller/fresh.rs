@@ -3,13 +3,11 @@
 //! In: the version that the reconcile acts on, and where it comes from. Out: permission to make the change, or the newer version to start over with. Nothing
 //! is changed while the objects of the scope cannot be read.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, ResourceExt};
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::{gone::read, scope::Scope, slim::slim, worker::Context};
@@ -75,7 +73,7 @@ impl<'a> Fresh<'a> {
 
     /// The version to start over with after the answer [`Withheld::Changed`].
     pub fn newer(&self) -> Option<Version> {
-        self.newer.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.newer.lock().take()
     }
 
     /// Whether the object is up to date now.
@@ -96,7 +94,7 @@ impl<'a> Fresh<'a> {
                 tracing::info!(
                     "the object has changed since this reconcile began: it starts over with the newer version"
                 );
-                *self.newer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Version::read(read, asked));
+                *self.newer.lock() = Some(Version::read(read, asked));
                 Err(Withheld::Changed)
             }
             Ok(None) => Err(Withheld::Gone),

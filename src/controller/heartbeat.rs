@@ -5,13 +5,9 @@
 //! bounded elsewhere: requests to the API server by the client's timeouts, calls to CloudFront by theirs, which is checked here as well. The wait for the
 //! rate limit has no bound and is no reason for a restart, which would only prolong it.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, future::Future, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::{cloudfront::Operation, leadership::fence::Fence};
@@ -63,14 +59,14 @@ impl Heartbeat {
 
     async fn beat(&self) -> Infallible {
         loop {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            *self.last.lock() = Instant::now();
             sleep(INTERVAL).await;
         }
     }
 
     /// What has been stuck for so long that only a restart can help.
     pub fn stuck(&self) -> Option<Stuck> {
-        let silence = self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        let silence = self.last.lock().elapsed();
         let longest = self.call_timeout.saturating_add(STUCK_AFTER);
         let call = self.fence.oldest_call().filter(|(_, age)| *age > longest);
         let controllers = Some(silence).filter(|age| *age > LOST_AFTER).map(Stuck::Controllers);

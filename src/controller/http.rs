@@ -94,7 +94,7 @@ async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
     let at = AtScrape {
         objects: served.objects.all(),
         views: served.objects.views(),
-        swept: Swept { list, orphans: lists.orphans.len() },
+        listed: Swept { list, orphans: lists.orphans.len() },
         calls: Calls { rate: served.queue.rate(), slowed: served.queue.slowed(), depths: served.queue.depths() },
         now: served.clock.wall(),
     };

@@ -169,13 +169,13 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         let port = for_lists.clone();
         async move { port.for_one_list().await }
     };
-    let sweep = inventory::run(for_one_list, for_orphans, policy, scope, clock, Arc::clone(&objects) as _, publish);
+    let inventory = inventory::run(for_one_list, for_orphans, policy, scope, clock, Arc::clone(&objects) as _, publish);
     let (begun, drained) = (term.clone(), draining.clone());
-    background.spawn("the sweep", async move {
+    background.spawn("the inventory", async move {
         tokio::select! {
             // A List that is interrupted here does no harm, and none is started while reconciles finish.
             () = drained => pending().await,
-            () = begun.begun().then(|()| sweep) => {}
+            () = begun.begun().then(|()| inventory) => {}
         }
     });
     let passes = heartbeat.beside(controllers::run(watches, &context, draining));
@@ -365,10 +365,10 @@ fn policy(args: &RunArgs, installation: Installation) -> Policy {
         installation,
         predecessor,
         allow_adoption: args.allow_adoption,
-        sweep_interval: args.sweep_interval,
-        sweep_interval_active: args.sweep_interval_active,
-        deep_check_interval: args.deep_check_interval,
-        settle_window: args.create_settle_window,
+        inventory_interval: args.inventory_interval,
+        inventory_interval_active: args.inventory_interval_active,
+        resync_interval: args.resync_interval,
+        consistency_window: args.consistency_window,
     }
 }
 
@@ -376,7 +376,7 @@ fn scope(policy: &Policy) -> Scope {
     Scope {
         owner_id: policy.owner_id.clone(),
         installations: policy.predecessor.iter().chain([&policy.installation]).cloned().collect(),
-        settle_window: policy.settle_window,
+        consistency_window: policy.consistency_window,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use futures::{FutureExt, future::select_all};
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
@@ -160,12 +161,12 @@ impl Objects {
         self.lock().remove(uid);
     }
 
-    fn listening(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    fn listening(&self) -> MutexGuard<'_, HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>> {
+        self.listening.lock()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>> {
+        self.remembered.lock()
     }
 }
 

@@ -13,7 +13,7 @@ use super::events::Recorder;
 use crate::{
     account::inventory::Lists,
     account::orphans::{Object, Orphan},
-    api::Reason,
+    api::EventReason,
     cloudfront::GroupId,
     reconcile::{Event, Severity},
 };
@@ -56,7 +56,7 @@ fn event(id: &GroupId, Orphan { owner, object }: &Orphan) -> Event {
         ),
     };
     let note = format!("Connection group {id} carries our owner tag, '{owner}' (owner id/namespace/name), {so}");
-    Event { severity: Severity::Warning, reason: Reason::Orphaned, action: "Sweep", note }
+    Event { severity: Severity::Warning, reason: EventReason::Orphaned, action: "Inventory", note }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use futures::{Stream, StreamExt, TryStreamExt, stream::unfold};
@@ -14,6 +14,7 @@ use kube::{
     Api, Resource,
     runtime::{WatchStreamExt, reflector::store::Writer, watcher},
 };
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::{scope::Scope, slim::Slim};
@@ -104,7 +105,7 @@ impl Calls {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Said>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -156,7 +157,7 @@ impl Unreadable {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Seen>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -349,13 +349,13 @@ async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> Pas
             context.finalizer
         );
         tracing::warn!("{note}");
-        let (reason, action) = (api::Reason::ForeignFinalizer, "Reconcile");
+        let (reason, action) = (api::EventReason::ForeignFinalizer, "Reconcile");
         let event = Event { severity: Severity::Warning, reason, action, note };
         let _turn = context.api_turn().await;
         context.recorder.publish(&object.object_ref(&()), &event).await;
         remembered.left_to = Some(theirs.to_owned());
     }
-    PassEnded { how: Ended::Settled, next: Some(context.policy.sweep_interval.saturating_mul(5)) }
+    PassEnded { how: Ended::Settled, next: Some(context.policy.inventory_interval.saturating_mul(5)) }
 }
 
 /// Writes the status unless both the cache and the last accepted write already show it: either may lag behind the other.
@@ -461,7 +461,7 @@ async fn reconcile_in_turn(
     reservation: &Arc<Reservation>,
 ) -> Option<(Outcome, Option<Version>)> {
     let object = with_last_status(ConnectionGroup::clone(&version.object), remembered.status.as_ref());
-    plan_resync(&mut remembered.memory, context.clock.moment(), context.policy.deep_check_interval);
+    plan_resync(&mut remembered.memory, context.clock.moment(), context.policy.resync_interval);
     let lists = context.lists.borrow().clone();
     let port = context.port.within(Arc::clone(reservation));
     let fresh = Fresh::new(api, version, context, &port);
@@ -510,7 +510,7 @@ mod tests {
     const NOW: Moment = Moment::after_start(Duration::from_hours(1));
 
     #[test]
-    fn the_first_deep_check_of_an_object_comes_at_random_within_one_interval_and_is_planned_once() {
+    fn the_first_resync_of_an_object_comes_at_random_within_one_interval_and_is_planned_once() {
         let planned = [(); 200].map(|()| {
             let mut memory = ObjectState::default();
             plan_resync(&mut memory, NOW, INTERVAL);

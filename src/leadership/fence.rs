@@ -12,7 +12,7 @@ use std::{
     convert::Infallible,
     future::{Future, pending},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -22,6 +22,7 @@ use aws_sdk_cloudfront::config::{
     ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::{box_error::BoxError, client::orchestrator::Metadata};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::{SetOnce, watch},
     time::Instant,
@@ -88,7 +89,7 @@ struct Numbered {
 
 impl Calls {
     fn lock(&self) -> MutexGuard<'_, Numbered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -172,7 +173,7 @@ impl Fence {
     fn admits_call(&self, bag: &ConfigBag) -> Result<(), Refused> {
         let name = bag.load::<Metadata>().map(Metadata::name);
         // An unknown call is treated as a change.
-        let operation = Operation::ALL.into_iter().find(|operation| Some(operation.as_str()) == name);
+        let operation = Operation::ALL.iter().copied().find(|operation| Some(operation.as_str()) == name);
         self.admits(operation.unwrap_or(Operation::DeleteConnectionGroup))
     }
 
@@ -346,7 +347,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_waits_for_its_turn_when_the_process_drains_is_not_begun() {
         let fence = open();
-        for operation in Operation::ALL {
+        for operation in Operation::ALL.iter().copied() {
             let fence = open();
             let scope = fence.scope();
             let mut call = Box::pin(scope.begin(operation, pending::<()>()));
@@ -376,7 +377,7 @@ mod tests {
     async fn just_before_it_is_sent_a_change_is_refused_if_the_process_drains_and_a_read_is_not() {
         let fence = open();
         fence.drain();
-        for operation in Operation::ALL {
+        for operation in Operation::ALL.iter().copied() {
             let refused = operation.is_mutation().then_some(Refused::Draining);
             assert_eq!(fence.admits_call(&call(operation.as_str())).err(), refused, "{operation}");
         }

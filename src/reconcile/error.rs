@@ -2,7 +2,7 @@
 
 use super::{backoff::Backoff, ownership::is_reserved, plan::Change};
 use crate::{
-    api::{Reason, Standing},
+    api::{ConditionReason, Standing},
     cloudfront::{AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Tags},
 };
 
@@ -42,7 +42,7 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorPolicy {
     /// Reason of the condition.
-    pub reason: Reason,
+    pub reason: ConditionReason,
     /// Whether a person has to act.
     pub standing: Standing,
     /// How fast it is retried.
@@ -67,28 +67,31 @@ impl ReconcileError {
     pub fn policy(&self) -> ErrorPolicy {
         let (reason, standing, backoff) = match (&self.cause, self.error.class) {
             (Cause::AnycastIpListNotFound(_), _) => {
-                (Reason::AnycastIpListNotFound, Standing::Reconciling, Backoff::Slow)
+                (ConditionReason::AnycastIpListNotFound, Standing::Reconciling, Backoff::Slow)
             }
             (Cause::Ipv4OnlyList(_), _) | (_, ErrorClass::InvalidArgument) => {
-                (Reason::InvalidArgument, Standing::Stalled, Backoff::Slow)
+                (ConditionReason::InvalidArgument, Standing::Stalled, Backoff::Slow)
             }
-            (_, ErrorClass::Throttled) => (Reason::Throttled, Standing::Reconciling, Backoff::Soon),
+            (_, ErrorClass::Throttled) => (ConditionReason::Throttled, Standing::Reconciling, Backoff::Soon),
             (_, ErrorClass::ServiceUnavailable) if bug!(OutageIsStalled) => {
-                (Reason::ServiceUnavailable, Standing::Stalled, Backoff::Slow)
+                (ConditionReason::ServiceUnavailable, Standing::Stalled, Backoff::Slow)
             }
             (_, ErrorClass::ServiceUnavailable | ErrorClass::TimedOut | ErrorClass::Unreachable) => {
-                (Reason::ServiceUnavailable, Standing::Reconciling, Backoff::Quick)
+                (ConditionReason::ServiceUnavailable, Standing::Reconciling, Backoff::Quick)
             }
-            (_, ErrorClass::Credentials) => (Reason::CredentialsUnavailable, Standing::Reconciling, Backoff::Quick),
-            (_, ErrorClass::AccessDenied) => (Reason::AccessDenied, Standing::Reconciling, Backoff::Slow),
-            (_, ErrorClass::NotFound | ErrorClass::AlreadyExists | ErrorClass::StaleEtag | ErrorClass::NotDisabled) => {
-                (Reason::Conflict, Standing::Reconciling, Backoff::Quick)
+            (_, ErrorClass::Credentials) => {
+                (ConditionReason::CredentialsUnavailable, Standing::Reconciling, Backoff::Quick)
             }
-            (_, ErrorClass::LimitExceeded) => (Reason::QuotaExceeded, Standing::Reconciling, Backoff::Slow),
-            (_, ErrorClass::InUse) => (Reason::InUse, Standing::Reconciling, Backoff::Slow),
+            (_, ErrorClass::AccessDenied) => (ConditionReason::AccessDenied, Standing::Reconciling, Backoff::Slow),
+            (_, ErrorClass::AlreadyExists) => (ConditionReason::AlreadyExists, Standing::Reconciling, Backoff::Quick),
+            (_, ErrorClass::NotFound | ErrorClass::StaleEtag | ErrorClass::NotDisabled) => {
+                (ConditionReason::Conflict, Standing::Reconciling, Backoff::Quick)
+            }
+            (_, ErrorClass::LimitExceeded) => (ConditionReason::QuotaExceeded, Standing::Reconciling, Backoff::Slow),
+            (_, ErrorClass::InUse) => (ConditionReason::InUse, Standing::Reconciling, Backoff::Slow),
             // The group is off for its deletion, so the traffic of its tenants is down.
-            (_, ErrorClass::HasTenants) => (Reason::InUse, Standing::Reconciling, Backoff::Quick),
-            (_, ErrorClass::Unexpected) => (Reason::UnexpectedResponse, Standing::Reconciling, Backoff::Quick),
+            (_, ErrorClass::HasTenants) => (ConditionReason::InUse, Standing::Reconciling, Backoff::Quick),
+            (_, ErrorClass::Unexpected) => (ConditionReason::UnexpectedResponse, Standing::Reconciling, Backoff::Quick),
         };
         ErrorPolicy { reason, standing, backoff }
     }

@@ -185,7 +185,7 @@ pub async fn execute<C: CloudFront>(
         Change::Delete(Described { group, tags: _ }) => {
             if let Err(error) = record.ended(port.delete(group).await) {
                 if error.class == ErrorClass::HasTenants {
-                    record.state.delete_was_refused(view.now, view.settle_window);
+                    record.state.delete_was_refused(view.now, view.consistency_window);
                 }
                 return Err(error.into());
             }

@@ -48,7 +48,7 @@ pub fn contradictions(one: &Members, other: &Members) -> MemberSet {
         (Some(one), Some(other)) => one != other,
         _ => false,
     };
-    Member::ALL.into_iter().filter(differs).collect()
+    Member::ALL.iter().copied().filter(differs).collect()
 }
 
 /// The configuration as it was read, except that these members are as wanted.

@@ -41,7 +41,7 @@ use self::{
     report::{Ended, report},
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, Drift, Member, Reason},
+    api::{ConnectionGroup, ConnectionGroupStatus, Drift, EventReason, Member},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, ErrorClass, Operation, Snapshot},
 };
@@ -58,13 +58,13 @@ pub struct Policy {
     /// Whether the administrator allows adoption.
     pub allow_adoption: bool,
     /// Time between two inventories while nothing is in progress.
-    pub sweep_interval: Duration,
+    pub inventory_interval: Duration,
     /// Time between two inventories while something is in progress.
-    pub sweep_interval_active: Duration,
+    pub inventory_interval_active: Duration,
     /// Time between two full resyncs of one group.
-    pub deep_check_interval: Duration,
+    pub resync_interval: Duration,
     /// The consistency window: how long after it was sent a Create may still take effect, answered or not.
-    pub settle_window: Duration,
+    pub consistency_window: Duration,
 }
 
 /// What a reconcile uses besides the object.
@@ -87,7 +87,7 @@ impl<C> Inputs<'_, C> {
     /// Whether there is no recent inventory, so that changes would go unnoticed.
     #[must_use]
     pub fn list_is_stale(&self) -> bool {
-        let oldest = self.policy.sweep_interval.saturating_mul(3);
+        let oldest = self.policy.inventory_interval.saturating_mul(3);
         self.snapshot.is_none_or(|list| self.clock.moment().since(list.began) > oldest)
     }
 }
@@ -147,7 +147,7 @@ pub struct Event {
     /// Normal or a warning.
     pub severity: Severity,
     /// What happened, as a single word.
-    pub reason: Reason,
+    pub reason: EventReason,
     /// What was done or tried.
     pub action: &'static str,
     /// The message for people.

@@ -74,8 +74,8 @@ pub struct DeleteRefused {
 
 impl DeleteRefused {
     /// Whether the refusals span more time than a list of tenants can be stale.
-    fn is_proven(self, settle_window: Duration) -> bool {
-        self.last.since(self.first) >= settle_window
+    fn is_proven(self, consistency_window: Duration) -> bool {
+        self.last.since(self.first) >= consistency_window
     }
 
     /// How long the group stays enabled before its deletion is retried.
@@ -116,8 +116,8 @@ impl Replaced {
 
     /// Whether a read shows a replaced version.
     #[must_use]
-    pub fn shows_in(&self, read: &Group, settle_window: Duration, now: Moment) -> bool {
-        let is_it = |(etag, at): &(Etag, Moment)| *etag == read.etag && now.since(*at) < settle_window;
+    pub fn shows_in(&self, read: &Group, consistency_window: Duration, now: Moment) -> bool {
+        let is_it = |(etag, at): &(Etag, Moment)| *etag == read.etag && now.since(*at) < consistency_window;
         self.id.as_ref() == Some(&read.id) && self.versions.iter().any(is_it)
     }
 
@@ -279,7 +279,7 @@ impl ObjectState {
                 if tenants.any() {
                     self.delete_refused = None;
                 }
-                if !self.believes(tenants, now, view.settle_window)
+                if !self.believes(tenants, now, view.consistency_window)
                     // The emergency switch does not depend on who uses the group.
                     && (view.wants_traffic || described.group.config.enabled == Some(false))
                 {
@@ -360,13 +360,13 @@ impl ObjectState {
 
     /// Records an answer about tenants, and returns whether it is believed: an omitted list counts as empty only once every answer has omitted it for a
     /// consistency window.
-    pub fn believes(&mut self, tenants: &Tenants, now: Moment, settle_window: Duration) -> bool {
+    pub fn believes(&mut self, tenants: &Tenants, now: Moment, consistency_window: Duration) -> bool {
         if tenants.listing == Listing::Stated || tenants.any() {
             self.tenants_left_out_since = None;
             return true;
         }
         let since = *self.tenants_left_out_since.get_or_insert(now);
-        now.since(since) >= settle_window
+        now.since(since) >= consistency_window
     }
 
     /// How long no read of the tenants has succeeded.
@@ -376,10 +376,10 @@ impl ObjectState {
     }
 
     /// Records a Delete that CloudFront refused because the group is in use.
-    pub fn delete_was_refused(&mut self, now: Moment, settle_window: Duration) {
+    pub fn delete_was_refused(&mut self, now: Moment, consistency_window: Duration) {
         self.delete_refused = Some(match self.delete_refused {
             None => DeleteRefused { first: now, last: now, rounds: 0 },
-            Some(series) if series.is_proven(settle_window) => {
+            Some(series) if series.is_proven(consistency_window) => {
                 DeleteRefused { last: now, rounds: series.rounds.saturating_add(1), ..series }
             }
             Some(series) => DeleteRefused { last: now, ..series },
@@ -388,9 +388,9 @@ impl ObjectState {
 
     /// Whether the group counts as in use although no tenant is listed.
     #[must_use]
-    pub fn is_in_use_unlisted(&self, now: Moment, settle_window: Duration) -> bool {
+    pub fn is_in_use_unlisted(&self, now: Moment, consistency_window: Duration) -> bool {
         let refused = self.delete_refused.filter(|_| !bug!(UnlistedUseIsIgnored));
-        refused.is_some_and(|series| series.is_proven(settle_window) && now.since(series.last) < series.pause())
+        refused.is_some_and(|series| series.is_proven(consistency_window) && now.since(series.last) < series.pause())
     }
 
     /// How long every read has shown this group without an owner.
@@ -414,28 +414,28 @@ impl ObjectState {
     /// Whether the full resync has been due for more than a whole interval.
     #[must_use]
     pub fn resync_overdue(&self, policy: &Policy, now: Moment) -> bool {
-        now.since(self.resync_due()) > policy.deep_check_interval
+        now.since(self.resync_due()) > policy.resync_interval
     }
 
     /// From when on no claim of ours can still take effect, or be too recent for a read to show it: reads are eventually consistent
     /// (docs/cloudfront-api.md, Idempotency).
     #[must_use]
-    pub fn claims_settled_at(&self, settle_window: Duration) -> Moment {
+    pub fn claims_settled_at(&self, consistency_window: Duration) -> Moment {
         let is_ours = self.last_claim > Moment::START;
-        let may_land = (is_ours || !bug!(EarlierProcessIsForgotten)) && !bug!(SettleWindowIsSkipped);
-        if may_land { self.last_claim + settle_window } else { self.last_claim }
+        let may_land = (is_ours || !bug!(EarlierProcessIsForgotten)) && !bug!(ConsistencyWindowIsSkipped);
+        if may_land { self.last_claim + consistency_window } else { self.last_claim }
     }
 
     /// How long until then; at most the consistency window.
     #[must_use]
-    pub fn claims_unsettled_for(&self, settle_window: Duration, now: Moment) -> Duration {
-        self.claims_settled_at(settle_window).since(now).min(settle_window)
+    pub fn claims_unsettled_for(&self, consistency_window: Duration, now: Moment) -> Duration {
+        self.claims_settled_at(consistency_window).since(now).min(consistency_window)
     }
 }
 
 /// The answer about tenants omits their list, so it does not say that there are none.
 fn unlisted() -> ApiError {
-    let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the settle window";
+    let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the consistency window";
     ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
 }
 
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_became_of_the_last_claim_it_may_land_for_one_settle_window() {
+    fn whatever_became_of_the_last_claim_it_may_land_for_one_consistency_window() {
         let window = Duration::from_mins(1);
         let mut state = ObjectState::default();
         assert_eq!(state.claims_settled_at(window), at(60), "an earlier process may have sent one");
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_was_replaced_is_outdated_for_a_settle_window_and_in_no_other_group() {
+    fn a_version_that_was_replaced_is_outdated_for_a_consistency_window_and_in_no_other_group() {
         let window = Duration::from_mins(1);
         let group = |id: &str, etag: &str| {
             let group = described("edge").group;

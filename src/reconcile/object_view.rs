@@ -49,7 +49,7 @@ pub struct ObjectView<'a> {
     /// A group that was read without an owner, and how long until that is believed.
     pub unowned: Option<(GroupId, Duration)>,
     /// The consistency window: among others, how long every read must show a group without an owner before that is believed.
-    pub settle_window: Duration,
+    pub consistency_window: Duration,
     /// Whether an earlier read showed an out-of-band change that is not corrected yet.
     pub in_dispute: bool,
     /// Whether a change of this process may have taken effect without an answer: new differences may be our own.
@@ -117,7 +117,7 @@ impl<'a> ObjectView<'a> {
         } else {
             ReadDepth::FromInventory
         };
-        let window = inputs.policy.settle_window;
+        let window = inputs.policy.consistency_window;
         let now = inputs.clock.moment();
         let generation = object.metadata.generation.unwrap_or_default();
         let somebody_asks = depth == ReadDepth::Requested || status.observed_generation != generation;
@@ -138,7 +138,7 @@ impl<'a> ObjectView<'a> {
                 .unowned
                 .as_ref()
                 .map(|seen| (seen.id.clone(), window.saturating_sub(state.unowned_for(&seen.id, now)))),
-            settle_window: window,
+            consistency_window: window,
             in_dispute: state.drift_backoff.is_open(),
             unanswered: state.unanswered,
             made: state.made.clone(),
@@ -267,7 +267,7 @@ impl<'a> ObjectView<'a> {
     #[must_use]
     pub fn owner_may_show_for(&self, group: &Group) -> Duration {
         let seen = self.unowned.as_ref().filter(|(id, _)| *id == group.id || bug!(UnownedWhicheverGroup));
-        seen.map_or(self.settle_window, |(_, left)| *left)
+        seen.map_or(self.consistency_window, |(_, left)| *left)
     }
 
     /// Whether all tags that we sent have had time to show.

@@ -118,7 +118,7 @@ pub async fn observe<C: CloudFront>(
         None => (own_write_is_newest(state, inputs) && status_is_in_sync(intent, view)).then_some(Observed::NotLooked),
     };
     let usage_is_unknown =
-        state.usage_unknown_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.settle_window);
+        state.usage_unknown_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.consistency_window);
     let mut tenants = None;
     if let Some(at_rest) = at_rest {
         match tenants_of_the_group_on_record(intent, view, inputs.port).await {
@@ -135,7 +135,7 @@ pub async fn observe<C: CloudFront>(
     {
         return Ok(Observed::NeverThere);
     }
-    let settled_at = state.claims_settled_at(inputs.policy.settle_window);
+    let settled_at = state.claims_settled_at(inputs.policy.consistency_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, view, inputs.port).await? else {
         let may_be_new = !deleting && inputs.clock.moment() < settled_at;
@@ -145,11 +145,11 @@ pub async fn observe<C: CloudFront>(
             absence => absence,
         }));
     };
-    if state.replaced.shows_in(&described.group, inputs.policy.settle_window, inputs.clock.moment()) {
+    if state.replaced.shows_in(&described.group, inputs.policy.consistency_window, inputs.clock.moment()) {
         return Ok(Observed::Outdated);
     }
     let described = view.completed(described, inputs.snapshot);
-    let unsettled_for = state.claims_unsettled_for(inputs.policy.settle_window, inputs.clock.moment());
+    let unsettled_for = state.claims_unsettled_for(inputs.policy.consistency_window, inputs.clock.moment());
     let owner = match whose(&described, view, inputs) {
         // An adoption of ours may not show yet, and a Create may take effect once the name is free again.
         Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() && !bug!(GroupOfOthersEndsTheWait) => {
@@ -196,7 +196,7 @@ fn absence<C>(
     inputs: &Inputs<'_, C>,
 ) -> Absence {
     let without_lists = inputs.list_error.is_some() || inputs.list_is_stale();
-    let twice = state.absent_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.settle_window);
+    let twice = state.absent_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.consistency_window);
     match fresh.filter(|list| !list.groups.contains_key(name)) {
         Some(list) if list.began > settled_at || bug!(EarlyListIsProof) => Absence::Proven,
         Some(_) if bug!(WindowEndsByTheClock) && inputs.clock.moment() > settled_at => Absence::Proven,
@@ -242,8 +242,8 @@ async fn before_leaving<C: CloudFront>(
     state: &ObjectState,
     inputs: &Inputs<'_, C>,
 ) -> Observed {
-    let settled_at = state.claims_settled_at(inputs.policy.settle_window);
-    let unsettled_for = state.claims_unsettled_for(inputs.policy.settle_window, inputs.clock.moment());
+    let settled_at = state.claims_settled_at(inputs.policy.consistency_window);
+    let unsettled_for = state.claims_unsettled_for(inputs.policy.consistency_window, inputs.clock.moment());
     if !unsettled_for.is_zero() && !bug!(ObserveReleasesAtOnce) {
         return Observed::Unsettled(unsettled_for, None);
     }
@@ -334,7 +334,7 @@ fn list_is_in_sync(desired: &Desired, attached: Option<&AnycastIpListId>, view: 
 
 /// Whether our own last write is the newest information about the group, so that only the next inventory can show anything newer.
 fn own_write_is_newest<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
-    let recent = |write| inputs.clock.moment().since(write) < inputs.policy.sweep_interval;
+    let recent = |write| inputs.clock.moment().since(write) < inputs.policy.inventory_interval;
     let unlisted = inputs.snapshot.is_none_or(|list| !state.is_covered_by(list));
     state.last_write.is_some_and(|write| (recent(write) && unlisted) || bug!(OwnWriteStaysNewest))
 }

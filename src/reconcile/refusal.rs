@@ -5,7 +5,7 @@
 
 use super::members::value;
 use crate::{
-    api::{Member, Reason, RefusalCause, RefusedMember, Standing},
+    api::{ConditionReason, Member, RefusalCause, RefusedMember, Standing},
     cloudfront::{AddressFamily, ApiError, CloudFront, ErrorClass, Members, error::one_line},
 };
 
@@ -62,7 +62,7 @@ pub async fn refusal<C: CloudFront>(
         (ErrorClass::InvalidArgument, ..) => RefusalCause::Invalid,
         (ErrorClass::LimitExceeded, ..) => RefusalCause::QuotaExceeded,
         (ErrorClass::InUse, ..) => RefusalCause::InUse,
-        (ErrorClass::AlreadyExists, ..) => RefusalCause::Conflict,
+        (ErrorClass::AlreadyExists, ..) => RefusalCause::AlreadyExists,
         _ => return None,
     };
     Some(RefusedMember { member, desired: value(sent, member).unwrap_or_default(), cause, detail: detail(error) })
@@ -80,16 +80,18 @@ fn detail(error: &ApiError) -> String {
 
 /// The reason and standing of an object with these refusals: one that needs a person takes precedence.
 #[must_use]
-pub fn verdict(refused: &[RefusedMember]) -> (Reason, Standing) {
+pub fn verdict(refused: &[RefusedMember]) -> (ConditionReason, Standing) {
     let verdicts = refused.iter().map(|refused| match refused.cause {
-        RefusalCause::ListNotFound => (Reason::AnycastIpListNotFound, Standing::Reconciling),
-        RefusalCause::QuotaExceeded => (Reason::QuotaExceeded, Standing::Reconciling),
-        RefusalCause::InUse => (Reason::InUse, Standing::Reconciling),
-        RefusalCause::Conflict => (Reason::Conflict, Standing::Reconciling),
-        RefusalCause::ListIsIpv4Only | RefusalCause::Invalid => (Reason::InvalidArgument, Standing::Stalled),
-        RefusalCause::DetachRefused | RefusalCause::DetachIgnored => (Reason::AnycastDetachRejected, Standing::Stalled),
+        RefusalCause::ListNotFound => (ConditionReason::AnycastIpListNotFound, Standing::Reconciling),
+        RefusalCause::QuotaExceeded => (ConditionReason::QuotaExceeded, Standing::Reconciling),
+        RefusalCause::InUse => (ConditionReason::InUse, Standing::Reconciling),
+        RefusalCause::AlreadyExists => (ConditionReason::AlreadyExists, Standing::Reconciling),
+        RefusalCause::ListIsIpv4Only | RefusalCause::Invalid => (ConditionReason::InvalidArgument, Standing::Stalled),
+        RefusalCause::DetachRefused | RefusalCause::DetachIgnored => {
+            (ConditionReason::AnycastDetachRejected, Standing::Stalled)
+        }
     });
     let all = verdicts.collect::<Vec<_>>();
     let stalled = all.iter().find(|(_, standing)| *standing == Standing::Stalled);
-    stalled.or(all.first()).copied().unwrap_or((Reason::Conflict, Standing::Reconciling))
+    stalled.or(all.first()).copied().unwrap_or((ConditionReason::UnexpectedResponse, Standing::Reconciling))
 }

@@ -184,7 +184,7 @@ pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installatio
 pub fn elsewhere_until_released(name: &GroupName, installation: &Installation, us: &Installation) -> String {
     format!(
         "{} This object is released, and the group left as it is, once no request of this operator to create or to adopt the group can take effect any more \
-         (--create-settle-window).",
+         (--consistency-window).",
         in_another_installation(name, installation, us)
     )
 }
@@ -246,15 +246,15 @@ pub fn tags_pending(name: &GroupName) -> String {
 pub fn claim_may_land(name: &GroupName) -> String {
     format!(
         "The deletion waits: a request to create or to adopt connection group {name} that this operator may have sent, or the process before it, could still take \
-         effect. The object is kept until --create-settle-window has passed since the last such moment; then CloudFront is read again."
+         effect. The object is kept until --consistency-window has passed since the last such moment; then CloudFront is read again."
     )
 }
 
 /// Without the time that is left, so that another read does not change the message.
-pub fn owner_may_show(name: &GroupName, settle_window: Duration) -> String {
+pub fn owner_may_show(name: &GroupName, consistency_window: Duration) -> String {
     format!(
-        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window ({}).",
-        time(settle_window)
+        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the consistency window ({}).",
+        time(consistency_window)
     )
 }
 
@@ -266,16 +266,16 @@ pub fn owner_unstated(name: &GroupName) -> String {
 }
 
 /// For a deletion whose object has no group on record: its status may have been lost.
-pub fn owner_tag_may_show(name: &GroupName, settle_window: Duration) -> String {
+pub fn owner_tag_may_show(name: &GroupName, consistency_window: Duration) -> String {
     format!(
-        "Connection group {name} was read without an owner tag. Reads may be stale, so the deletion waits. If the tag does not show within the settle \
+        "Connection group {name} was read without an owner tag. Reads may be stale, so the deletion waits. If the tag does not show within the consistency \
          window ({}), the finalizer is removed and the group is left as it is.",
-        time(settle_window)
+        time(consistency_window)
     )
 }
 
 /// The same for a group on record as this object's.
-pub fn owner_tag_missing(name: &GroupName, deleting: bool, settle_window: Duration) -> String {
+pub fn owner_tag_missing(name: &GroupName, deleting: bool, consistency_window: Duration) -> String {
     let then = if deleting {
         "the finalizer is removed and the group is left as it is"
     } else {
@@ -283,8 +283,8 @@ pub fn owner_tag_missing(name: &GroupName, deleting: bool, settle_window: Durati
     };
     format!(
         "Connection group {name} is on record as this object's, but was read without an owner tag. Reads may be stale, so nothing was changed. If the tag \
-         does not show within the settle window ({}), {then}.",
-        time(settle_window)
+         does not show within the consistency window ({}), {then}.",
+        time(consistency_window)
     )
 }
 

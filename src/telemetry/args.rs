@@ -1,6 +1,7 @@
 //! Flags of the log lines.
 
 use clap::{Args, ValueEnum};
+use strum::IntoStaticStr;
 
 /// Flags of the log lines.
 #[derive(Args, Debug, Clone)]
@@ -24,7 +25,8 @@ pub enum LogFormat {
 }
 
 /// Severity of log lines.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum LogLevel {
     Error,
@@ -37,13 +39,7 @@ pub enum LogLevel {
 impl LogLevel {
     /// The name as on the command line.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

@@ -123,7 +123,7 @@ async fn no_answer_that_cannot_be_read_is_taken_for_good_at_any_operation() {
     let sdk = adapter(&server.url);
     let mut wrong = Vec::new();
     for (what, spoil, taken) in table(&format!("http://{}", elsewhere.local_addr().unwrap())) {
-        for operation in Operation::ALL {
+        for operation in Operation::ALL.iter().copied() {
             server.spoil(operation, &spoil);
             let answer = ask(&sdk, operation, &known).await;
             if answer.as_ref().err().map(|error| error.class) != taken[due(operation) as usize] {

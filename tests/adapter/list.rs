@@ -1,4 +1,4 @@
-//! Lists of more than one page, and what the sweep makes of them.
+//! Lists of more than one page, and what the inventory makes of them.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ use cloudfront_simulator::{
 use connection_group_operator::{
     account::inventory::{self, Lists, Objects},
     account::orphans::{Namespaces, Scope},
-    api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, Reason, Standing, set_standing},
+    api::{ConditionReason, ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, Standing, set_standing},
     clock::{self, Clock},
     cloudfront::GroupName,
     reconcile::{Policy, object_state::Awaits, ownership::Installation},
@@ -77,7 +77,7 @@ impl Cache {
 /// An object that is in sync with its group.
 fn in_sync(name: &str, id: String, etag: String) -> Arc<ConnectionGroup> {
     let mut object = ConnectionGroup::new(name, ConnectionGroupSpec::default());
-    let ready = (Standing::Ready, Reason::Deployed, "m");
+    let ready = (Standing::Ready, ConditionReason::Deployed, "m");
     object.status = Some(ConnectionGroupStatus {
         id: Some(id),
         e_tag: Some(etag),
@@ -89,15 +89,15 @@ fn in_sync(name: &str, id: String, etag: String) -> Arc<ConnectionGroup> {
     Arc::new(object)
 }
 
-/// What the next sweep brings; between two of these, sweeps stand still.
-async fn next(sweeps: &mut (impl Future<Output = ()> + Unpin), lists: &mut watch::Receiver<Lists>) -> Lists {
-    let swept = async {
+/// What the next inventory brings; between two of these, inventories stand still.
+async fn next(inventories: &mut (impl Future<Output = ()> + Unpin), lists: &mut watch::Receiver<Lists>) -> Lists {
+    let listed = async {
         tokio::select! {
-            () = sweeps => unreachable!("it sweeps until it is dropped"),
+            () = inventories => unreachable!("it runs until it is dropped"),
             heard = lists.changed() => heard.unwrap(),
         }
     };
-    tokio::time::timeout(PATIENCE, swept).await.expect("there is a sweep");
+    tokio::time::timeout(PATIENCE, listed).await.expect("there is an inventory");
     lists.borrow_and_update().clone()
 }
 
@@ -108,15 +108,15 @@ fn hasty() -> (Policy, Scope) {
         installation: Installation::new("uid-here"),
         predecessor: None,
         allow_adoption: false,
-        sweep_interval: Duration::from_millis(20),
-        sweep_interval_active: Duration::from_millis(20),
-        deep_check_interval: Duration::from_hours(6),
-        settle_window: Duration::from_mins(1),
+        inventory_interval: Duration::from_millis(20),
+        inventory_interval_active: Duration::from_millis(20),
+        resync_interval: Duration::from_hours(6),
+        consistency_window: Duration::from_mins(1),
     };
     let scope = Scope {
         owner_id: "prod".into(),
         installations: vec![policy.installation.clone()],
-        settle_window: policy.settle_window,
+        consistency_window: policy.consistency_window,
     };
     (policy, scope)
 }
@@ -129,12 +129,12 @@ async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_re
     let hold = admin.hold_once(Operation::ListTagsForResource, Moment::Before).await?;
     let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in: Namespaces::All });
     let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
-    let sweeps =
+    let inventories =
         inventory::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::<Still>::default(), cache, publish);
-    let mut sweeps = Box::pin(sweeps);
-    let mut newest = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
+    let mut inventories = Box::pin(inventories);
+    let mut newest = next(&mut inventories, &mut lists).await.snapshot.unwrap();
     for _ in 0..3 {
-        let list = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
+        let list = next(&mut inventories, &mut lists).await.snapshot.unwrap();
         assert!(!Arc::ptr_eq(&newest, &list), "a new list");
         newest = list;
     }
@@ -150,15 +150,15 @@ async fn a_list_is_as_old_as_the_request_for_it_however_late_the_answer_comes() 
     let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in });
     let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
     let clock = Arc::<Still>::default();
-    let sweeps =
+    let inventories =
         inventory::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::clone(&clock) as _, cache, publish);
-    let mut sweeps = Box::pin(sweeps);
+    let mut inventories = Box::pin(inventories);
     let answered_later = async {
         admin.wait_until_held(hold, PATIENCE).await?;
         *clock.0.lock().unwrap() = clock::Moment::after_start(Duration::from_secs(5));
         admin.release(hold).await
     };
-    let (list, released) = tokio::join!(next(&mut sweeps, &mut lists), answered_later);
+    let (list, released) = tokio::join!(next(&mut inventories, &mut lists), answered_later);
     released?;
     assert_eq!(list.snapshot.unwrap().began, clock::Moment::START, "what was changed since is not in it");
     Ok(())
@@ -177,7 +177,7 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     let cache = Arc::new(Cache { objects, woken: Mutex::default(), known_in: Namespaces::Only(BTreeSet::new()) });
     let (publish, mut lists) = watch::channel(Lists::default());
     let for_one_list = || port.for_one_list();
-    let sweeps = inventory::run(
+    let inventories = inventory::run(
         for_one_list,
         port.clone(),
         policy,
@@ -186,8 +186,8 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
         Arc::clone(&cache) as _,
         publish,
     );
-    let mut sweeps = Box::pin(sweeps);
-    let complete = next(&mut sweeps, &mut lists).await.snapshot.unwrap();
+    let mut inventories = Box::pin(inventories);
+    let complete = next(&mut inventories, &mut lists).await.snapshot.unwrap();
     assert_eq!(complete.groups.keys().map(GroupName::as_str).collect::<Vec<_>>(), ["first", "second"]);
 
     // The first page shows a change, and misses a group.
@@ -197,12 +197,12 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     let fault = Fault::Error { status: 503, code, message: String::new(), when: Moment::Before };
     let operation = Operation::ListConnectionGroups;
     admin.add_fault(&FaultRule { skip: 1, times: Some(1), ..FaultRule::new(operation, fault) }).await?;
-    let failed = next(&mut sweeps, &mut lists).await;
+    let failed = next(&mut inventories, &mut lists).await;
     assert!(failed.trouble.is_some(), "the second page failed");
     assert!(Arc::ptr_eq(&failed.snapshot.unwrap(), &complete), "the last complete list stays");
     assert_eq!(cache.woken(), Vec::<String>::new());
 
-    assert_eq!(next(&mut sweeps, &mut lists).await.trouble, None);
+    assert_eq!(next(&mut inventories, &mut lists).await.trouble, None);
     assert_eq!(cache.woken(), ["first"], "the next complete list shows the change");
     Ok(())
 }

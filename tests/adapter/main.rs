@@ -1,4 +1,4 @@
-//! The operator's adapter over AWS's SDK, and the sweep above it, against servers in this process: what only calls over HTTP can prove, and needs
+//! The operator's adapter over AWS's SDK, and the inventory above it, against servers in this process: what only calls over HTTP can prove, and needs
 //! no Kubernetes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]

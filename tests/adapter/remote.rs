@@ -51,10 +51,10 @@ fn policy() -> Policy {
         installation: Installation::new("uid-here"),
         predecessor: None,
         allow_adoption: false,
-        sweep_interval: Duration::from_mins(1),
-        sweep_interval_active: Duration::from_secs(10),
-        deep_check_interval: Duration::from_hours(6),
-        settle_window: Duration::from_mins(1),
+        inventory_interval: Duration::from_mins(1),
+        inventory_interval_active: Duration::from_secs(10),
+        resync_interval: Duration::from_hours(6),
+        consistency_window: Duration::from_mins(1),
     }
 }
 
@@ -67,7 +67,7 @@ impl Remote {
         object.metadata.generation = Some(1);
         let server = Server::with(Account::new(Switches::default()), NOW, Effects::Kept).await;
         let memory =
-            ObjectState { resync_at: Some(Moment::START + policy().deep_check_interval), ..ObjectState::default() };
+            ObjectState { resync_at: Some(Moment::START + policy().resync_interval), ..ObjectState::default() };
         let (sdk, elapsed) = (adapter(&server.url), Duration::ZERO);
         let mut remote = Self { server, object, sdk, memory, snapshot: None, elapsed };
         remote.advance(Duration::from_mins(2)).await;
@@ -130,7 +130,7 @@ impl Remote {
     }
 
     pub fn mutations(&self) -> Vec<String> {
-        let changes = Operation::ALL.into_iter().filter(|operation| operation.is_mutation());
+        let changes = Operation::ALL.iter().copied().filter(|operation| operation.is_mutation());
         let changes = changes.map(Operation::as_str).collect::<Vec<_>>();
         self.server.take_calls().into_iter().filter(|call| changes.contains(&call.as_str())).collect()
     }

@@ -32,7 +32,7 @@ fn listen(mut meet: impl FnMut(TcpStream) + Send + 'static) -> String {
 async fn assert_unreachable(url: &str, says: &str) {
     let (_, known) = account();
     let sdk = adapter(url);
-    for operation in Operation::ALL {
+    for operation in Operation::ALL.iter().copied() {
         let error = ask(&sdk, operation, &known).await.expect_err(operation.as_str());
         assert_eq!(error.class, ErrorClass::Unreachable, "{error}");
         assert!(error.message.contains(says), "{error}");

@@ -34,7 +34,7 @@ fn cases() -> Vec<(Operation, Vec<Vec<String>>)> {
         let alone = all.iter().map(|path| vec![path.clone()]).collect::<Vec<_>>();
         alone.into_iter().chain((!all.is_empty()).then_some(all)).map(move |paths| (operation, paths))
     };
-    Operation::ALL.into_iter().flat_map(of).collect()
+    Operation::ALL.iter().copied().flat_map(of).collect()
 }
 
 fn without(paths: &[Vec<String>]) -> Spoil {
@@ -254,7 +254,7 @@ async fn however_an_answer_is_written_it_reads_the_same() {
     let expected = read().await;
     assert_eq!(expected.1, ["<ViewerFallback><DistributionId>E1ABC</DistributionId></ViewerFallback>"]);
     for (what, spoil) in in_other_words() {
-        for operation in Operation::ALL {
+        for operation in Operation::ALL.iter().copied() {
             server.spoil(operation, &spoil);
             ask(&sdk, operation, &known).await.unwrap_or_else(|error| panic!("{operation} {what}: {error}"));
             let (described, carried, list, tenants) = read().await;
@@ -274,7 +274,7 @@ async fn an_error_code_is_read_however_it_is_written() {
     for code in ["<![CDATA[Throttling]]>", "Thrott<!-- -->ling", "Thrott&#108;ing"] {
         let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>");
         let spoil: Spoil = Arc::new(move |answer: &Answer| http(400, &answer.headers, &body));
-        for operation in Operation::ALL {
+        for operation in Operation::ALL.iter().copied() {
             server.spoil(operation, &spoil);
             let error = ask(&sdk, operation, &known).await.unwrap_err();
             assert_eq!(error.class, ErrorClass::Throttled, "{operation}, {code}: {error}");

@@ -66,7 +66,7 @@ async fn many_calls_under_way_in_several_namespaces_are_finished_after_sigterm_a
     let operation = Operation::CreateConnectionGroup;
     let rule = FaultRule::new(operation, held);
     let held = bed.simulator.admin.add_fault(&rule).await?;
-    let patient = ["--aws-call-timeout=30s", "--create-settle-window=30s"];
+    let patient = ["--aws-call-timeout=30s", "--consistency-window=30s"];
     let mut operator = steps::operator(&bed).args(patient).args(["--watch-namespace", &other]).start().await?;
     let namespaces = [&bed.namespace, &other].map(|name| Api::<ConnectionGroup>::namespaced(client.clone(), name));
     for (place, api) in ["here", "there"].iter().zip(&namespaces) {
@@ -107,7 +107,7 @@ async fn many_calls_under_way_in_several_namespaces_are_finished_after_sigterm_a
 async fn a_call_that_waits_for_the_rate_limit_is_not_made_after_sigterm_and_holds_nothing_up() -> Result<()> {
     let bed = steps::bed().await?;
     // The next call after the burst may be made in a hundred seconds.
-    let slow = ["--aws-rate=0.01", "--aws-burst=3", "--sweep-interval=1h", "--sweep-interval-active=1h"];
+    let slow = ["--aws-rate=0.01", "--aws-burst=3", "--inventory-interval=1h", "--inventory-interval-active=1h"];
     let mut operator = bed.operator().args(slow).start().await?;
     for n in 0..5 {
         steps::create(&bed, &format!("edge-{n}"), json!({})).await?;

@@ -53,7 +53,7 @@ async fn what_a_pass_finds_late_about_an_object_that_is_gone_is_not_told_of_the_
     ];
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
-    let patience = ["--aws-call-timeout=30s", "--create-settle-window=30s"];
+    let patience = ["--aws-call-timeout=30s", "--consistency-window=30s"];
     let _operator = steps::operator(&bed).args(patience).start().await?;
     let objects = bed.api::<ConnectionGroup>().await?;
     let mut held = Vec::new();
@@ -222,7 +222,7 @@ async fn without_the_right_to_store_events_all_else_is_done_and_no_event_is_trie
         if events == [403; 5] { Ok(()) } else { Err(format!("{events:?}")) }
     };
     wait_until(PATIENCE, "each event to be refused", refused).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     wait_until(PATIENCE, "each event to have been tried once", refused).await?;
     let calls = steps::calls_but_lists(&bed, 0).await?;
     let written = steps::writes(&calls).into_iter().map(Request::operation).collect::<Vec<_>>();

@@ -96,7 +96,7 @@ fn points() -> Vec<Point> {
         .collect()
 }
 
-/// A settle window, and what takes a second or two on an idle machine.
+/// A consistency window, and what takes a second or two on an idle machine.
 const A_WINDOW: Duration = Duration::from_secs(90);
 
 /// What each kill may cost: the process that follows reads the group again, with its tags and tenants, before and after a change.
@@ -141,7 +141,7 @@ async fn run(disturbance: Disturbance) -> Result<usize> {
             held.push(admin.add_fault(&rule).await?);
         }
     }
-    // What is held first must not be given up before the last is: adoptions take a settle window to come so far.
+    // What is held first must not be given up before the last is: adoptions take a consistency window to come so far.
     for adoptions in [true, false] {
         let of_this_round = |point: &Point| (point.step == Step::Adopt) == adoptions;
         for Point { name, step, .. } in points().into_iter().filter(of_this_round) {
@@ -165,7 +165,7 @@ async fn run(disturbance: Disturbance) -> Result<usize> {
     for fault in held {
         admin.release(fault).await?;
     }
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_end(&bed).await?;
     assert_eq!(effects(&admin.requests(0).await?), expected_effects(disturbance));
     Ok(steps::calls_but_lists(&bed, 0).await?.iter().filter(|call| !is_repeated_in_time(call)).count())
@@ -181,7 +181,7 @@ fn is_repeated_in_time(call: &LoggedCall) -> bool {
 
 /// An operator that can have many calls under way, and waits for them for as long as a test may take.
 async fn patient(bed: &Testbed) -> Result<Operator> {
-    let patience = ["--aws-call-timeout=30s", "--create-settle-window=30s"];
+    let patience = ["--aws-call-timeout=30s", "--consistency-window=30s"];
     let keys = ["--allow-adoption", "--take-over-installation", PREDECESSOR];
     steps::operator(bed).args(patience).args(keys).start().await
 }
@@ -245,7 +245,7 @@ async fn assert_end(bed: &Testbed) -> Result<()> {
     let objects = bed.api::<ConnectionGroup>().await?;
     let mut expected = BTreeMap::new();
     for Point { name, step, .. } in points() {
-        // A new process cannot know what was sent just before it began: it waits for the settle window.
+        // A new process cannot know what was sent just before it began: it waits for the consistency window.
         match step.reason() {
             None => wait_gone(&objects, &name, A_WINDOW).await?,
             Some(reason) => drop(steps::settled_within(bed, &name, reason, A_WINDOW).await?),

@@ -56,7 +56,7 @@ async fn killed_before_a_finalizer_is_stored_or_taken_off_it_has_changed_nothing
         other => Err(format!("{other:?}")),
     })
     .await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert!(admin.state().await?.groups.is_empty(), "nothing is created without a finalizer");
     operator.kill().await?;
     denied.lift(&bed).await?;

@@ -75,7 +75,7 @@ async fn of_three_replicas_one_calls_cloudfront_and_all_are_ready() -> Result<()
     steps::ready(&bed, "edge").await?;
     steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
     steps::ready(&bed, "edge").await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(turns(&bed.simulator.admin.requests(0).await?), ["first"]);
     assert!(lease(&bed).await?.holder_identity.is_some_and(|holder| holder.starts_with("first_")));
     Ok(())
@@ -95,7 +95,7 @@ async fn a_leader_that_is_told_to_stop_hands_on_and_its_successor_changes_nothin
     successor(&bed, &["first"]).await?;
     println!("taken over {} ms after SIGTERM", asked.elapsed().as_millis());
     steps::patch(&bed, "edge", json!({ "metadata": { "annotations": { "seen": "by the second" } } })).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(turns(&bed.simulator.admin.requests(0).await?), ["first", "second"]);
     assert_eq!(writes(&bed).await?, before, "a change of the leader is no reason to call CloudFront");
 
@@ -126,7 +126,7 @@ async fn after_a_leader_is_killed_a_standby_finishes_what_it_left() -> Result<()
 
     // Started anew it stands by.
     first.restart().await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(turns(&bed.simulator.admin.requests(0).await?), ["first", &next]);
     Ok(())
 }
@@ -150,7 +150,7 @@ async fn a_leader_that_stood_still_past_its_lease_sends_nothing_more_and_ends() 
     assert_eq!(ended.code(), Some(1));
     let log = std::fs::read_to_string(first.log()).expect("the log can be read");
     assert!(log.contains("the process ends, and stands by once it is started anew"), "{log}");
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(turns(&bed.simulator.admin.requests(since).await?), ["second"]);
     Ok(())
 }

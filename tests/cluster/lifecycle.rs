@@ -55,7 +55,7 @@ async fn each_edit_is_one_update_with_the_etag_before_it_that_says_how_the_whole
 }
 
 #[tokio::test]
-async fn somebody_elses_change_is_seen_by_a_sweep_and_put_right() -> Result<()> {
+async fn somebody_elses_change_is_seen_by_an_inventory_and_put_right() -> Result<()> {
     let bed = steps::bed().await?;
     let _operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;

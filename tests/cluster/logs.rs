@@ -34,14 +34,13 @@ async fn every_log_line_is_json_and_those_of_a_pass_say_which_object_and_which_c
 async fn the_settings_in_force_are_logged_without_their_secrets() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = steps::operator(&bed)
-        .env("CONNECTION_GROUP_OPERATOR_DEEP_CHECK_INTERVAL", "7h")
+        .env("CONNECTION_GROUP_OPERATOR_RESYNC_INTERVAL", "7h")
         .args(["--otlp-endpoint=http://me:canary-password@127.0.0.1:9/?token=canary-token"])
         .start()
         .await?;
     let starting = journal::lines(&operator).into_iter().find(|line| line["message"] == "starting");
     let args = starting.expect("the first line")["args"].to_string();
-    for part in [bed.namespace.as_str(), "deep_check_interval: 25200s", "***@127.0.0.1:9", "metrics_per_object: false"]
-    {
+    for part in [bed.namespace.as_str(), "resync_interval: 25200s", "***@127.0.0.1:9", "metrics_per_object: false"] {
         assert!(args.contains(part), "{part}: {args}");
     }
     assert!(!journal::text(&operator).contains("canary"), "{args}");

@@ -72,7 +72,7 @@ async fn only_objects_in_the_watched_namespaces_are_handled() -> Result<()> {
         let api = Api::<ConnectionGroup>::namespaced(bed.control_plane.client().await?, namespace);
         wait_for(&api, name, PATIENCE, "Deployed", |object| has_reason(object, "Deployed")).await?;
     }
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     let aloof = Api::<ConnectionGroup>::namespaced(bed.control_plane.client().await?, &unwatched).get("aloof").await?;
     assert_eq!(aloof.finalizers(), Vec::<String>::new());
     assert_eq!(aloof.status.map(|status| status.observed_generation), Some(-1));
@@ -81,11 +81,11 @@ async fn only_objects_in_the_watched_namespaces_are_handled() -> Result<()> {
 }
 
 #[tokio::test]
-async fn twenty_objects_at_once_cost_twenty_calls_and_the_sweeps_of_that_time() -> Result<()> {
+async fn twenty_objects_at_once_cost_twenty_calls_and_the_inventories_of_that_time() -> Result<()> {
     const OBJECTS: usize = 20;
     let bed = steps::bed().await?;
     let begun = Instant::now();
-    let operator = bed.operator().args(["--aws-rate=20", "--sweep-interval=1h", "--sweep-interval-active=2s"]);
+    let operator = bed.operator().args(["--aws-rate=20", "--inventory-interval=1h", "--inventory-interval-active=2s"]);
     let _operator = operator.start().await?;
     let names = (0..OBJECTS).map(|n| format!("edge-{n}")).collect::<Vec<_>>();
     let items = names.iter().map(|name| steps::manifest(name, &json!({}))).collect::<Vec<_>>();
@@ -98,13 +98,13 @@ async fn twenty_objects_at_once_cost_twenty_calls_and_the_sweeps_of_that_time() 
     assert_eq!(steps::operations(&creates), [Operation::CreateConnectionGroup; OBJECTS]);
     // One at the start, one every two seconds while anything is rolled out: 4 on an idle machine.
     let lists = all.len() - creates.len();
-    let sweeps = usize::try_from(begun.elapsed().as_secs() / 2 + 1).expect("few");
-    assert!(lists <= sweeps, "{lists} lists in the time of {sweeps} sweeps");
+    let inventories = usize::try_from(begun.elapsed().as_secs() / 2 + 1).expect("few");
+    assert!(lists <= inventories, "{lists} lists in the time of {inventories} inventories");
     Ok(())
 }
 
 #[tokio::test]
-async fn the_calls_of_all_objects_and_of_the_sweeps_share_one_budget() -> Result<()> {
+async fn the_calls_of_all_objects_and_of_the_inventories_share_one_budget() -> Result<()> {
     const BURST: usize = 3;
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
@@ -114,7 +114,7 @@ async fn the_calls_of_all_objects_and_of_the_sweeps_share_one_budget() -> Result
     }
     // After the burst, the next call is a quarter of an hour away.
     let operator = bed.operator().args(["--aws-rate=0.001".to_owned(), format!("--aws-burst={BURST}")]);
-    let _operator = operator.args(["--sweep-interval=1s", "--sweep-interval-active=200ms"]).start().await?;
+    let _operator = operator.args(["--inventory-interval=1s", "--inventory-interval-active=200ms"]).start().await?;
     let calls = async |at_least| match admin.requests(0).await {
         Ok(calls) if calls.len() >= at_least => Ok(steps::operations(&calls)),
         other => Err(format!("{other:?}")),

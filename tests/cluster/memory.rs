@@ -119,7 +119,7 @@ async fn with_hundreds_of_objects_of_a_megabyte_each_leader_and_standby_stay_wit
     figure("both have listed all", [&mut leader, &mut standby]);
     let ready = "connection_group_operator_status_conditions{reason=\"Deployed\",status=\"True\",type=\"Ready\"}";
     until_metric(&leader, &format!("{ready} {}", count() / OURS)).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     figure("ours are Ready", [&mut leader, &mut standby]);
 
     touch_all(&bed).await?;

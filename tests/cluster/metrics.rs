@@ -91,7 +91,7 @@ async fn at_rest(operator: &Operator) -> Result<()> {
         0.0,
         &[
             ("controller_runtime_reconcile_total", ""),
-            ("connection_group_operator_sweep_groups", ""),
+            ("connection_group_operator_inventory_groups", ""),
             ("connection_group_operator_orphans", ""),
             ("connection_group_operator_termination_current_seconds", ""),
             ("workqueue_depth", "name=connectiongroup"),
@@ -139,7 +139,7 @@ async fn one_object_is_created(bed: &Testbed, operator: &Operator) -> Result<()>
             ("connection_group_operator_status_condition_current_status_seconds", deployed),
             ("connection_group_operator_status_condition_object_seconds", &named),
             ("connection_group_operator_status_condition_transitions_total", deployed),
-            ("connection_group_operator_sweep_groups", ""),
+            ("connection_group_operator_inventory_groups", ""),
         ],
     )
     .await
@@ -261,7 +261,7 @@ async fn an_object_goes(bed: &Testbed, operator: &Operator) -> Result<()> {
 
 async fn lists_fail(bed: &Testbed, operator: &Operator) -> Result<()> {
     bed.simulator.admin.fault_always(Operation::ListConnectionGroups, error(503, "ServiceUnavailable")).await?;
-    let age = [("connection_group_operator_sweep_age_seconds", "")];
+    let age = [("connection_group_operator_inventory_age_seconds", "")];
     until(operator, &Scrape::of(""), &age, |_, now| now > 3.0).await
 }
 
@@ -337,7 +337,7 @@ async fn a_standby_tells_that_it_stands_by_and_leaves_the_rest_to_the_leader() -
     let objects = ("connection_group_operator_status_conditions", "type=Ready,status=True,reason=Deployed");
     are(&leader, 1.0, &[objects]).await?;
     let shown = scrape(&standby).await?;
-    for absent in ["connection_group_operator_status_conditions", "connection_group_operator_sweep_age_seconds"] {
+    for absent in ["connection_group_operator_status_conditions", "connection_group_operator_inventory_age_seconds"] {
         assert_eq!(shown.sum(absent, ""), None, "{absent}");
     }
     assert_eq!(shown.sum("workqueue_depth", ""), Some(0.0), "what it saw waits for nobody");

@@ -1,5 +1,5 @@
 //! The operator as it ships, against a CloudFront that is as slow as the real one. All windows of both are a twentieth of what they really are, with the same
-//! ratios: a roll-out of 150 s, reads that lag by 40 to 50 s, a settle window and lists of a minute. The rate, its burst and the latency of a call are
+//! ratios: a roll-out of 150 s, reads that lag by 40 to 50 s, a consistency window and lists of a minute. The rate, its burst and the latency of a call are
 //! the real ones; only the lists while something is under way come half as often, or they would use up the rate.
 
 use std::time::Duration;
@@ -25,7 +25,7 @@ const CLOUDFRONT: [&str; 7] = [
 ];
 const TENANT_LAG: i64 = 2500;
 const OPERATOR: [&str; 4] =
-    ["--aws-call-timeout=3s", "--create-settle-window=3s", "--sweep-interval=3s", "--sweep-interval-active=1s"];
+    ["--aws-call-timeout=3s", "--consistency-window=3s", "--inventory-interval=3s", "--inventory-interval-active=1s"];
 
 /// For a wait in which all objects share two calls per second.
 const PATIENCE: Duration = Duration::from_mins(2);

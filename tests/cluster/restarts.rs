@@ -136,7 +136,7 @@ async fn restarted_with_thirty_objects_in_sync_it_only_lists_and_writes_nothing(
         if passes >= Some(OBJECTS) { Ok(()) } else { Err(format!("{passes:?}")) }
     })
     .await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(steps::calls_but_lists(&bed, since).await?, Vec::<LoggedCall>::new());
     assert_eq!(versions(&bed).await?, before);
     Ok(())
@@ -156,12 +156,12 @@ async fn an_api_server_that_stands_still_or_restarts_needs_no_restart_of_the_ope
     plane.pause_api_server().await?;
     bed.simulator.admin.release(held).await?;
     wait_until_answered(&bed, held).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     plane.resume_api_server().await?;
     steps::ready(&bed, "edge").await?;
 
     plane.stop_api_server().await;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     plane.restart_api_server().await?;
     steps::create(&bed, "second", json!({})).await?;
     steps::ready(&bed, "second").await?;

@@ -1,4 +1,4 @@
-//! The steps that tests are told in. In: a test bed. Out: operators that sweep often, objects, and what CloudFront was asked.
+//! The steps that tests are told in. In: a test bed. Out: operators that list the account often, objects, and what CloudFront was asked.
 //! Talks to kube-apiserver and to the simulator's admin path.
 
 use std::time::Duration;
@@ -18,25 +18,25 @@ pub async fn bed() -> Result<Testbed> {
     Testbed::start(["--propagation=100ms"]).await
 }
 
-/// An operator that sweeps often and may call often; not started yet.
+/// An operator that lists the account often and may call often; not started yet.
 pub fn operator(bed: &Testbed) -> OperatorBuilder {
     hurried(bed.operator())
 }
 
 /// An operator that lists while something is rolled out, and else not again: at rest, time alone brings no call. Not started yet.
 pub fn calm_operator(bed: &Testbed) -> OperatorBuilder {
-    let args = ["--sweep-interval=1h", "--sweep-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"];
+    let args = ["--inventory-interval=1h", "--inventory-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"];
     bed.operator().args(args)
 }
 
 /// The same operator, but in a hurry.
 pub fn hurried(operator: OperatorBuilder) -> OperatorBuilder {
-    operator.args(["--sweep-interval=1s", "--sweep-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"])
+    operator.args(["--inventory-interval=1s", "--inventory-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"])
 }
 
 /// The same, that does not wait long for creates that might still take effect; for tests that hold no call.
 pub fn hasty_operator(bed: &Testbed) -> OperatorBuilder {
-    operator(bed).args(["--aws-call-timeout=2s", "--create-settle-window=2s"])
+    operator(bed).args(["--aws-call-timeout=2s", "--consistency-window=2s"])
 }
 
 /// A manifest of a `ConnectionGroup`.
@@ -110,7 +110,7 @@ pub async fn now(bed: &Testbed) -> Result<u64> {
     Ok(bed.simulator.admin.requests(0).await?.last().map_or(0, |call| call.seq))
 }
 
-/// All calls since `now`, but for the sweeps' lists.
+/// All calls since `now`, but for the inventories' lists.
 pub async fn calls_but_lists(bed: &Testbed, since: u64) -> Result<Vec<LoggedCall>> {
     let mut calls = bed.simulator.admin.requests(since).await?;
     calls.retain(|call| call.operation != Some(Operation::ListConnectionGroups));
@@ -127,10 +127,10 @@ pub fn writes(calls: &[LoggedCall]) -> Vec<&Request> {
     calls.iter().filter_map(|call| call.request.as_ref()).filter(|request| !request.operation().is_read()).collect()
 }
 
-/// Waits until one sweep has begun and ended after this moment, and been taken in: until the next one begins.
-pub async fn a_sweep(bed: &Testbed) -> Result<()> {
+/// Waits until one inventory has begun and ended after this moment, and been taken in: until the next one begins.
+pub async fn an_inventory(bed: &Testbed) -> Result<()> {
     let start = now(bed).await?;
-    wait_until(PATIENCE, "a sweep", async || {
+    wait_until(PATIENCE, "an inventory", async || {
         let mut calls = bed.simulator.admin.requests(start).await.map_err(|error| error.to_string())?;
         calls.retain(|call| call.operation == Some(Operation::ListConnectionGroups));
         if calls.len() >= 2 { Ok(()) } else { Err(format!("{} lists", calls.len())) }

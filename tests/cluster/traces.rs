@@ -115,7 +115,7 @@ async fn a_pass_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Re
 
     let roots = spans.iter().filter(|span| span.parent_span_id.is_empty()).map(|span| span.name.as_str());
     assert!(
-        roots.clone().all(|name| ["reconcile", "sweep", "orphans"].contains(&name)),
+        roots.clone().all(|name| ["reconcile", "inventory", "orphans"].contains(&name)),
         "{:?}",
         roots.collect::<Vec<_>>()
     );

@@ -115,7 +115,7 @@ async fn a_list_that_cannot_be_read_is_not_an_empty_account() -> Result<()> {
     for (content_type, body) in bodies {
         let fault = admin.fault_always(Operation::ListConnectionGroups, raw(200, content_type, body)).await?;
         let since = steps::now(&bed).await?;
-        steps::a_sweep(&bed).await?;
+        steps::an_inventory(&bed).await?;
         admin.delete_fault(fault).await?;
         // A list that showed nothing would have had the operator look for both.
         let calls = steps::calls_but_lists(&bed, since).await?;
@@ -133,7 +133,7 @@ async fn a_list_that_cannot_be_read_is_not_an_empty_account() -> Result<()> {
         other => Err(format!("{other:?}")),
     })
     .await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     let waiting = steps::settled(&bed, "goes", "Deleting").await?;
     let message = steps::message(&waiting);
     assert!(message.contains("complete list"), "{message}");
@@ -238,7 +238,7 @@ async fn an_object_that_does_not_decode_is_warned_of_once_and_the_others_go_on()
     let operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     steps::ready(&bed, "edge").await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     let lines = journal::lines(&operator);
     let warnings = lines.iter().filter(|line| line["level"] == "WARN" && line["name"] == "broken").collect::<Vec<_>>();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -269,7 +269,7 @@ async fn a_refused_create_is_not_tried_again_before_its_time() -> Result<()> {
     let _operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     steps::settled(&bed, "edge", "AccessDenied").await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(steps::operations(&steps::calls_but_lists(&bed, 0).await?), [Operation::CreateConnectionGroup]);
     Ok(())
 }

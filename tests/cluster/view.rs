@@ -84,8 +84,8 @@ async fn a_standby_whose_connections_froze_takes_over_and_changes_nothing_on_its
 
     first.kill().await?;
     successor(&bed, &["first"]).await?;
-    steps::a_sweep(&bed).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!((is_enabled(&bed, "edge").await?, writes(&bed).await?), (Some(true), before));
     steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
     steps::ready(&bed, "edge").await?;
@@ -135,8 +135,8 @@ async fn a_list_from_another_time_switches_nothing_off() -> Result<()> {
         if calls.is_empty() { Err("not yet".to_owned()) } else { Ok(()) }
     })
     .await?;
-    steps::a_sweep(&bed).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!((is_enabled(&bed, "edge").await?, writes(&bed).await?), (Some(true), before));
     relay.replay_no_more();
     steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
@@ -215,8 +215,8 @@ async fn without_the_right_to_read_objects_nothing_is_changed_until_it_is_back()
     let (enabled, ipv6_enabled) = (Some(false), Some(false));
     let off = GroupPatch { enabled, ipv6_enabled, ..GroupPatch::default() };
     bed.simulator.admin.edit_group("edge", &off).await?;
-    steps::a_sweep(&bed).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(writes(&bed).await?, before);
     journal::says(&operator, "does not let this operator list and watch ConnectionGroup objects").await?;
     let ready = reqwest::get(format!("{}/readyz", operator.health())).await?;
@@ -251,8 +251,8 @@ async fn while_the_resource_is_not_served_nothing_is_changed_and_once_it_is_drif
     until_metric(&operator, &readable(&bed.namespace, 0)).await?;
     assert!(watch_failures(&operator, "NotServed").await? > 0.0);
     switch_off(&bed, "edge").await?;
-    steps::a_sweep(&bed).await?;
-    steps::a_sweep(&bed).await?;
+    steps::an_inventory(&bed).await?;
+    steps::an_inventory(&bed).await?;
     assert_eq!(is_enabled(&bed, "edge").await?, Some(false));
     journal::says(&operator, "does not serve ConnectionGroup objects").await?;
     served(true).await?;

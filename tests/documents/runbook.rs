@@ -1,12 +1,10 @@
 //! `docs/runbook.md`: whatever reason a condition shows has its section.
 
-use super::{Names, OF_ITS_OWN, bare, read, rows, section};
+use super::{Names, OF_ITS_OWN, read, reasons_of_ready, section};
 
-/// Reasons that can stand in a condition. The reference is held to the enum by a test of its own.
+/// Reasons that a condition can have.
 fn reasons() -> Names {
-    let ready = rows(&section("docs/reference/events-and-conditions.md", "## Reasons of Ready"));
-    let ready = ready.iter().map(|row| bare(&row[0]));
-    ready.chain(OF_ITS_OWN.map(ToOwned::to_owned)).collect()
+    reasons_of_ready().into_iter().chain(OF_ITS_OWN.map(|reason| reason.as_str().to_owned())).collect()
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl State {
     }
 
     /// One complete list, just after everything so far.
-    pub fn sweep(&mut self, operator: usize) {
+    pub fn take_inventory(&mut self, operator: usize) {
         self.now += Duration::from_millis(1);
         let began = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
         let groups = match self.call(|port| port.answer_directly(&Call::List)) {

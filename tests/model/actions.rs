@@ -26,7 +26,7 @@ pub enum Action {
     /// The operator's process dies, and another one starts.
     Crash(usize, Dying),
     /// A complete list, or a failed one.
-    Sweep(usize, Struck),
+    Inventory(usize, Struck),
     Edit(usize, u8),
     /// Somebody requests a reconcile with the annotation.
     Request(usize),
@@ -88,7 +88,7 @@ pub fn enabled(scenario: &Scenario, state: &State) -> Vec<Action> {
         actions.push(Action::Propagate);
         actions.extend(scenario.ticks.then_some(Action::Tick));
     }
-    if scenario.deep_checks && state.at_rest() {
+    if scenario.resyncs && state.at_rest() {
         actions.push(Action::DeepTick);
     }
     for operator in 0..state.operators.len() {
@@ -117,13 +117,13 @@ pub fn enabled(scenario: &Scenario, state: &State) -> Vec<Action> {
 
 fn of_operator(scenario: &Scenario, state: &State, operator: usize, actions: &mut Vec<Action>) {
     let faults = state.left.faults > 0;
-    let sweeps = !state.operators[operator].only_reads();
-    if sweeps {
-        actions.push(Action::Sweep(operator, Struck::No));
+    let inventories = !state.operators[operator].only_reads();
+    if inventories {
+        actions.push(Action::Inventory(operator, Struck::No));
     }
-    if sweeps && faults {
-        actions.push(Action::Sweep(operator, Struck::Refused(ErrorClass::ServiceUnavailable)));
-        actions.push(Action::Sweep(operator, Struck::Stale));
+    if inventories && faults {
+        actions.push(Action::Inventory(operator, Struck::Refused(ErrorClass::ServiceUnavailable)));
+        actions.push(Action::Inventory(operator, Struck::Stale));
     }
     if faults && scenario.harsh {
         actions.push(Action::Crash(operator, Dying::BeforeTheCall));
@@ -185,7 +185,7 @@ pub fn happen(scenario: &Scenario, state: &mut State, action: Action) -> Result<
             true
         }
         Action::Crash(operator, dying) => crash(scenario, state, operator, dying),
-        Action::Sweep(operator, struck) => swept(state, operator, struck),
+        Action::Inventory(operator, struck) => listed(state, operator, struck),
         Action::Edit(object, spec) => {
             state.left.edits -= 1;
             state.outdate(scenario, object);
@@ -236,11 +236,11 @@ pub fn happen(scenario: &Scenario, state: &mut State, action: Action) -> Result<
     Ok(happens)
 }
 
-fn swept(state: &mut State, operator: usize, struck: Struck) -> bool {
+fn listed(state: &mut State, operator: usize, struck: Struck) -> bool {
     state.left.faults -= u8::from(struck != Struck::No);
     match struck {
-        Struck::No => state.sweep(operator),
-        Struck::Stale => state.lagging((A_MINUTE, Millis(0)), |state| state.sweep(operator)),
+        Struck::No => state.take_inventory(operator),
+        Struck::Stale => state.lagging((A_MINUTE, Millis(0)), |state| state.take_inventory(operator)),
         Struck::Refused(class) => {
             state.operators[operator].list_error = Some(error(Operation::ListConnectionGroups, class));
         }

@@ -75,12 +75,12 @@ each_bug_is_caught! {
         ReleasedAfterTheDelete, S3 in within(budget(1, 1, 0), scenarios::faults());
     one_not_found_is_no_proof:
         ReleasedOnOneNotFound, S3 in within(budget(1, 1, 0), scenarios::faults());
-    a_list_before_the_end_of_the_settle_window_is_no_proof:
+    a_list_before_the_end_of_the_consistency_window_is_no_proof:
         EarlyListIsProof, S3 in within(budget(1, 1, 0), scenarios::faults());
     a_create_may_have_landed_after_the_list:
         WindowEndsByTheClock, S3 in within(budget(1, 0, 0), scenarios::old_lists());
-    a_create_may_land_for_a_settle_window:
-        SettleWindowIsSkipped, S3 in within(budget(1, 1, 0), scenarios::faults());
+    a_create_may_land_for_a_consistency_window:
+        ConsistencyWindowIsSkipped, S3 in within(budget(1, 1, 0), scenarios::faults());
     an_earlier_process_may_have_sent_a_create:
         EarlierProcessIsForgotten, S3 in within(budget(1, 1, 0), scenarios::faults());
     a_create_without_an_answer_may_land:
@@ -207,8 +207,8 @@ fn an_event_is_no_evidence_before_a_group_is_made_again() {
 }
 
 #[test]
-fn a_list_that_counts_for_longer_than_the_settle_window_is_what_shows_that_the_clock_proves_nothing() {
-    let often = Scenario { sweep_interval: Duration::from_secs(20), ..scenarios::old_lists() };
+fn a_list_that_counts_for_longer_than_the_consistency_window_is_what_shows_that_the_clock_proves_nothing() {
+    let often = Scenario { inventory_interval: Duration::from_secs(20), ..scenarios::old_lists() };
     assert_eq!(caught(&within(budget(1, 0, 0), often), Bug::WindowEndsByTheClock), None);
 }
 

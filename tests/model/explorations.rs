@@ -57,7 +57,7 @@ fn a_group_in_use_by_nobody_who_is_listed_is_kept_in_service() {
 }
 
 #[test]
-fn a_list_older_than_the_settle_window_proves_nothing_of_a_late_create() {
+fn a_list_older_than_the_consistency_window_proves_nothing_of_a_late_create() {
     explored(scenarios::old_lists());
 }
 

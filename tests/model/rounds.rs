@@ -57,7 +57,7 @@ pub fn round(scenario: &Scenario, before: &State) -> Result<Round, Violation> {
 fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violation> {
     for operator in 0..round.after.operators.len() {
         let previous = round.after.operators[operator].snapshot.clone();
-        round.after.sweep(operator);
+        round.after.take_inventory(operator);
         let state = &round.after;
         let Some(object) = state.object_of(operator).current.clone() else { continue };
         let it = &state.operators[operator];

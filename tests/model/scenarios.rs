@@ -67,13 +67,13 @@ fn scenario(name: &'static str, budget: Budget, wide: Budget) -> Scenario {
         budget,
         wide,
         outside: &[],
-        sweep_interval: Duration::from_secs(20),
+        inventory_interval: Duration::from_secs(20),
         errors: &[ErrorClass::ServiceUnavailable],
         lost: &[ErrorClass::TimedOut],
         lease: true,
         harsh: true,
         ticks: true,
-        deep_checks: false,
+        resyncs: false,
         blind: false,
         deletions: true,
         requests: false,
@@ -137,7 +137,7 @@ pub fn unlisted() -> Scenario {
 /// Create, and the object is being deleted.
 pub fn old_lists() -> Scenario {
     Scenario {
-        sweep_interval: Duration::from_mins(1),
+        inventory_interval: Duration::from_mins(1),
         prelude: |state| {
             let tags = [(OwnerTag::KEY, OWNER_TAGS[0]), (Installation::KEY, INSTALLATION)];
             state.late.push(Call::Create(NewGroupOfOurs {
@@ -285,7 +285,7 @@ pub fn drift() -> Scenario {
         specs: vec![tagged()],
         prelude: |state| ours(state, &[("team", "edge")]),
         outside: &[Outside::TakesTagsOff, Outside::TurnsIpv6Off],
-        deep_checks: true,
+        resyncs: true,
         ..scenario("drift", budget(1, 1, 1), budget(2, 1, 1))
     }
 }

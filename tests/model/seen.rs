@@ -41,7 +41,7 @@ pub enum Did {
     Store,
     StoreFails,
     Crash,
-    Sweep,
+    Inventory,
     Edit,
     Request,
     Delete,
@@ -62,7 +62,7 @@ impl Did {
             Action::Store(_) => Self::Store,
             Action::StoreFails(_) => Self::StoreFails,
             Action::Crash(..) => Self::Crash,
-            Action::Sweep(..) => Self::Sweep,
+            Action::Inventory(..) => Self::Inventory,
             Action::Edit(..) => Self::Edit,
             Action::Request(_) => Self::Request,
             Action::Delete(_) => Self::Delete,
@@ -86,7 +86,7 @@ impl Did {
             (Self::Store, true),
             (Self::StoreFails, faults),
             (Self::Crash, faults && scenario.harsh),
-            (Self::Sweep, true),
+            (Self::Inventory, true),
             (Self::Edit, edits && scenario.specs.len() > 1),
             (Self::Request, edits && scenario.requests),
             (Self::Delete, edits && scenario.deletions),
@@ -95,7 +95,7 @@ impl Did {
             (Self::Propagate, true),
             (Self::Land, faults && scenario.harsh),
             (Self::Tick, scenario.ticks),
-            (Self::DeepTick, scenario.deep_checks),
+            (Self::DeepTick, scenario.resyncs),
         ]
         .into_iter()
         .filter_map(|(did, may)| may.then_some(did))
@@ -119,7 +119,7 @@ impl Seen {
                 self.called.extend(pending(operator).filter(|_| before.left.faults > 0));
             }
             Action::Crash(operator, dying) => self.died.extend(pending(operator).map(|operation| (operation, dying))),
-            Action::Sweep(_, struck) => drop(self.struck.insert((Operation::ListConnectionGroups, struck))),
+            Action::Inventory(_, struck) => drop(self.struck.insert((Operation::ListConnectionGroups, struck))),
             Action::Outside(what) => drop(self.outside.insert(what)),
             _ => {}
         }

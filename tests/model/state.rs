@@ -92,7 +92,7 @@ pub struct Scenario {
     /// What others may do.
     pub outside: &'static [Outside],
     /// Time between two inventories at rest. After three times that, an inventory is too old for any use.
-    pub sweep_interval: Duration,
+    pub inventory_interval: Duration,
     /// Errors that a call may meet before it has an effect.
     pub errors: &'static [ErrorClass],
     /// Errors that a change may meet although it has its effect.
@@ -104,7 +104,7 @@ pub struct Scenario {
     /// Whether enough time may elapse that every call has taken effect or is lost.
     pub ticks: bool,
     /// Whether enough time may elapse for a full resync.
-    pub deep_checks: bool,
+    pub resyncs: bool,
     /// Whether any end counts as the goal, to test the checker.
     pub blind: bool,
     /// Whether objects may be deleted and created again.
@@ -239,10 +239,10 @@ impl Scenario {
             installation: self.cast.installation(object),
             predecessor: self.cast.predecessor(object),
             allow_adoption: self.allow_adoption,
-            sweep_interval: self.sweep_interval,
-            sweep_interval_active: Duration::from_secs(10),
-            deep_check_interval: DEEP_TICK.mul_f64(1.0 / 1.15),
-            settle_window: Duration::from_mins(1),
+            inventory_interval: self.inventory_interval,
+            inventory_interval_active: Duration::from_secs(10),
+            resync_interval: DEEP_TICK.mul_f64(1.0 / 1.15),
+            consistency_window: Duration::from_mins(1),
         }
     }
 
@@ -269,7 +269,7 @@ impl Scenario {
         state.neighbours = state.groups_of_others().into();
         for operator in 0..state.operators.len() {
             state.renew_memory(self, operator, state.object_of(operator).incarnation);
-            state.sweep(operator);
+            state.take_inventory(operator);
         }
         state
     }
@@ -365,7 +365,7 @@ impl State {
     pub fn renew_memory(&mut self, scenario: &Scenario, operator: usize, incarnation: u32) {
         let object = self.operators[operator].object;
         let moment = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
-        let resync_at = Some(moment + scenario.policy(object).deep_check_interval);
+        let resync_at = Some(moment + scenario.policy(object).resync_interval);
         let memory = Arc::new(ObjectState { resync_at, ..ObjectState::default() });
         self.operators[operator].remembered = Tracked { incarnation, memory, ..Tracked::default() };
     }

@@ -55,7 +55,7 @@ fn sentence(state: &State, action: Action) -> String {
             };
             format!("operator {operator} dies {when} {}; another process begins", pending(operator))
         }
-        Action::Sweep(operator, struck) => format!("operator {operator} lists the account{}", fate(struck)),
+        Action::Inventory(operator, struck) => format!("operator {operator} lists the account{}", fate(struck)),
         Action::Edit(object, spec) => format!("somebody changes object {object} to spec {spec}"),
         Action::Request(object) => format!("somebody asks for a reconcile of object {object}"),
         Action::Delete(object) => format!("somebody deletes object {object}"),

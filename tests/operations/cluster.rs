@@ -30,8 +30,8 @@ pub struct Cluster {
 /// An operator in a hurry.
 pub fn hurried(operator: OperatorBuilder) -> OperatorBuilder {
     operator
-        .args(["--sweep-interval=1s", "--sweep-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"])
-        .args(["--aws-call-timeout=2s", "--create-settle-window=2s"])
+        .args(["--inventory-interval=1s", "--inventory-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"])
+        .args(["--aws-call-timeout=2s", "--consistency-window=2s"])
 }
 
 impl Cluster {

@@ -158,7 +158,7 @@ async fn without_the_right_to_list_groups_are_made_and_drift_is_put_right_by_ful
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let admin = &bed.simulator.admin;
     admin.fault_always(Operation::ListConnectionGroups, refusal(Operation::ListConnectionGroups)).await?;
-    let operator = hurried(bed.operator()).args(["--deep-check-interval=2s"]).start().await?;
+    let operator = hurried(bed.operator()).args(["--resync-interval=2s"]).start().await?;
     apply(&bed, "edge", &json!({})).await?;
     ready(&bed, "edge").await?;
     let off = GroupPatch { enabled: Some(false), ..GroupPatch::default() };
@@ -169,7 +169,7 @@ async fn without_the_right_to_list_groups_are_made_and_drift_is_put_right_by_ful
     })
     .await?;
     let metrics = operator.metrics().await?;
-    assert!(metrics.contains("connection_group_operator_sweep_age_seconds inf"), "{metrics}");
+    assert!(metrics.contains("connection_group_operator_inventory_age_seconds inf"), "{metrics}");
     let log = std::fs::read_to_string(operator.log()).expect("there is a log");
     assert!(log.contains("could not be listed") && log.contains("ListConnectionGroups: AccessDenied"), "{log}");
     Ok(())

@@ -114,7 +114,7 @@ fn a_rejected_detach_heals_on_request_by_a_spec_edit_or_from_outside() {
                 ..Default::default()
             };
             world.somebody_edits(patch);
-            world.sweep();
+            world.take_inventory();
         },
     ];
     for heal in heals {
@@ -209,7 +209,7 @@ fn the_sixth_group_on_a_list_meets_the_quota_and_heals_when_a_place_is_free() {
         new.anycast_ip_list_id = Some(id.clone());
         world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
     }
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.ready(), ("False".into(), "QuotaExceeded".into(), vec!["Reconciling".into()]));
     assert!(world.message().contains("5 use it now"), "{}", world.message());

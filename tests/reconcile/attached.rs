@@ -40,7 +40,7 @@ fn attached_by_somebody() -> (World, String) {
     world.settle();
     let id = list(&world);
     world.somebody_edits(attach(&id));
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.settle();
     (world, id)
@@ -67,7 +67,7 @@ fn what_was_sent_to_a_group_that_another_one_took_the_place_of_is_not_taken_off_
         spec.ipv6_enabled = false;
     });
     world.advance(Duration::from_mins(5));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     for at in ["first", "second"] {
         world.request_reconcile(at);
@@ -85,7 +85,7 @@ fn a_list_that_somebody_else_attached_stays_and_is_reported() {
     for part in [id.as_str(), "none"] {
         assert!(world.message().contains(part), "{part}: {}", world.message());
     }
-    world.sweep();
+    world.take_inventory();
     world.calls();
     let before = world.status();
     world.advance(Duration::from_secs(30));
@@ -109,7 +109,7 @@ fn none_in_words_detaches_whatever_is_attached() {
     assert_eq!((attached(&world), world.ready().1.as_str()), (None, "Deployed"));
     let id = list(&world);
     world.somebody_edits(attach(&id));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!((attached(&world), world.ready().1.as_str()), (None, "Deployed"), "also one that comes later");
 }
@@ -131,7 +131,7 @@ fn an_adopted_group_keeps_its_list() {
         let id = list(&world);
         world.somebody_creates(|group| group.anycast_ip_list_id = Some(id.clone()));
         world.advance(Duration::from_hours(1));
-        world.sweep();
+        world.take_inventory();
         world.calls();
         world.settle();
         assert_eq!((world.mutations(), attached(&world)), (vec![TagResource], Some(id.clone())), "{policy:?}");
@@ -147,7 +147,7 @@ fn a_list_that_this_object_attached_goes_with_the_field() {
     world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
     world.settle();
     world.crash();
-    world.sweep();
+    world.take_inventory();
     world.edit(|spec| spec.anycast_ip_list_id = None);
     world.settle();
     assert_eq!((attached(&world), world.ready().1.as_str(), kept(&world)), (None, "Deployed", 0));
@@ -199,7 +199,7 @@ fn a_list_whose_attaching_failed_may_be_ours_unless_the_call_was_refused() {
         // By that call, or by somebody else.
         world.somebody_edits(attach(&id));
         world.edit(|spec| spec.anycast_ip_list_id = None);
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!(attached(&world), Some(id).filter(|_| !may_be_ours), "{class:?}");
     }
@@ -230,7 +230,7 @@ fn a_list_that_somebody_put_in_the_place_of_ours_is_theirs() {
     world.advance(Duration::from_hours(1));
     world.edit(|spec| spec.anycast_ip_list_id = None);
     world.somebody_edits(attach(&theirs));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(attached(&world), Some(theirs));
 }

@@ -50,7 +50,7 @@ fn a_tag_that_we_sent_goes_with_the_spec_also_after_a_restart() {
     world.edit(|spec| spec.tags = cost());
     world.settle();
     world.crash();
-    world.sweep();
+    world.take_inventory();
     world.settle();
     world.edit(|spec| spec.tags.clear());
     world.settle();
@@ -66,12 +66,12 @@ fn after_a_create_that_timed_out_a_switch_to_observe_does_not_let_the_deletion_f
     world.delete();
     for _ in 0..5 {
         assert_eq!(world.pass().finalizer, Finalizer::Keep, "the request may still take effect");
-        world.advance(world.policy.settle_window / 6);
+        world.advance(world.policy.consistency_window / 6);
     }
     // It does, and its answer never came.
     world.somebody_creates(|group| group.tags = marks());
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     let outcome = world.pass();
     assert_eq!(outcome.finalizer, Finalizer::Release, "{}", world.message());
     assert!(world.message().contains("prod/platform/edge"), "the tag that stays is named: {}", world.message());
@@ -86,7 +86,7 @@ fn seen_without_an_owner_once() -> World {
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
     world.somebody_creates(|_| {});
     world.advance(Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert_eq!(world.ready().1, "Adopting", "{}", world.message());
     world
@@ -98,7 +98,7 @@ fn two_looks_at_one_group_without_an_owner_are_needed_and_not_one_at_each_of_two
     world.somebody_deletes_the_group();
     world.somebody_creates(|_| {});
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.pass();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "Adopting".into()), "first sight of another group");
@@ -111,8 +111,8 @@ fn a_group_that_was_away_in_between_is_seen_for_the_first_time_again() {
         .fail(connection_group_operator::cloudfront::Operation::GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
     world.pass();
-    world.advance(world.policy.settle_window * 2);
-    world.sweep();
+    world.advance(world.policy.consistency_window * 2);
+    world.take_inventory();
     world.calls();
     world.pass();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "Adopting".into()));

@@ -27,7 +27,7 @@ fn life(ahead: impl Fn(usize) -> SignedDuration) -> Vec<Operation> {
     for (n, step) in LIFE.iter().enumerate() {
         world.wall_ahead = ahead(n);
         step(&mut world);
-        world.sweep();
+        world.take_inventory();
         world.settle();
     }
     assert_eq!(world.group_count(), 0, "it ends with the group gone");
@@ -51,7 +51,7 @@ fn whatever_the_clock_says_an_old_group_that_nobody_owns_is_decided_about_within
         world.somebody_creates(|_| {});
         world.advance(Duration::from_hours(1));
         world.wall_ahead = SignedDuration::from_mins(minutes);
-        world.sweep();
+        world.take_inventory();
         world.pass();
         world.advance(Duration::from_mins(2));
         world.pass();
@@ -70,12 +70,12 @@ fn whatever_the_clock_says_a_young_group_of_another_owner_is_not_adopted_before_
             group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/shop/edge".into());
         });
         world.wall_ahead = SignedDuration::from_mins(minutes);
-        world.sweep();
+        world.take_inventory();
         for _ in 0..40 {
             world.pass();
             world.advance(Duration::from_secs(1));
         }
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!((world.mutations(), world.ready().1), (vec![], "NotOwned".into()), "{minutes} minutes ahead");
     }

@@ -38,7 +38,7 @@ fn a_crash_between_create_and_the_status_write_is_resumed() {
     let mut world = World::new(spec());
     world.pass_without_storing();
     world.crash();
-    world.sweep();
+    world.take_inventory();
     world.settle_within(SOON, 4);
     assert_eq!(world.ready().1, "Deployed");
     assert_eq!(world.group_count(), 1);
@@ -79,23 +79,23 @@ fn an_object_deleted_after_a_crash_that_hid_its_group_takes_the_group_with_it() 
     world.pass_without_storing();
     world.crash();
     world.delete();
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     world.settle();
     assert_eq!(world.group(), None);
 }
 
 #[test]
-fn a_create_that_may_still_land_keeps_the_object_for_one_settle_window() {
+fn a_create_that_may_still_land_keeps_the_object_for_one_consistency_window() {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
     world.pass();
     world.delete();
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Keep, "it may land yet");
-    world.advance(world.policy.settle_window);
+    world.advance(world.policy.consistency_window);
     assert_eq!(world.pass().finalizer, Finalizer::Keep, "the list is older than the end of the window");
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
 }
 
@@ -109,8 +109,8 @@ fn a_late_create_after_the_object_was_deleted_is_cleaned_up() {
     world.somebody_creates(|group| {
         group.tags = marks();
     });
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     world.settle();
     assert_eq!(world.group(), None);
 }
@@ -120,10 +120,10 @@ fn without_an_id_on_record_a_new_process_waits_for_its_predecessors_create() {
     let mut world = World::new(spec());
     world.crash();
     world.delete();
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Keep);
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
 }
 
@@ -144,7 +144,7 @@ fn an_update_whose_answer_was_lost_is_not_repeated() {
 fn a_delete_whose_answer_was_lost_ends_well() {
     let mut world = World::new(spec());
     world.settle();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.delete();
     world.fail(DeleteConnectionGroup, Fault::AnswerLost);
@@ -158,7 +158,7 @@ fn a_delete_whose_answer_was_lost_ends_well() {
 fn an_adoption_whose_answer_was_lost_ends_as_ours() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.fail(TagResource, Fault::AnswerLost);
-    world.settle_within(world.policy.settle_window * 2, 12);
+    world.settle_within(world.policy.consistency_window * 2, 12);
     assert_eq!(world.ready().1, "Deployed");
     assert_eq!(world.mutations(), [TagResource], "it is not sent again");
 }
@@ -168,11 +168,11 @@ fn a_later_refusal_does_not_make_an_earlier_create_forgotten() {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
     world.pass();
-    world.sweep();
+    world.take_inventory();
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::Throttled));
     world.pass();
     world.delete();
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Keep, "the first one may land yet");
 }
 
@@ -190,14 +190,14 @@ fn an_object_deleted_before_its_adoption_shows_takes_the_group_with_it() {
 }
 
 #[test]
-fn an_adoption_that_may_still_land_keeps_the_object_for_one_settle_window() {
+fn an_adoption_that_may_still_land_keeps_the_object_for_one_consistency_window() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.look_for_an_owner();
     world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
     world.pass();
     world.delete();
     assert_eq!(world.pass().finalizer, Finalizer::Keep, "it may land yet");
-    world.advance(world.policy.settle_window);
+    world.advance(world.policy.consistency_window);
     assert_eq!(world.pass().finalizer, Finalizer::Release, "it did not land: the group was never ours");
 }
 
@@ -262,7 +262,7 @@ fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_
         } else {
             world.settle();
             world.somebody_deletes_the_group();
-            world.sweep();
+            world.take_inventory();
             world.pass();
             assert_eq!(world.ready().1, "DeletedOutside");
         }
@@ -270,7 +270,7 @@ fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_
         world.somebody_creates(|group| drop(group.tags.insert("team".into(), value.into())));
         world.edit(|spec| spec.tags.clear());
         world.advance(Duration::from_hours(1));
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!(world.ready().1, "Deployed", "{}", world.message());
         assert_eq!(world.tags().get("team").map(String::as_str), Some(value));
@@ -283,7 +283,7 @@ fn tags_on_record_for_a_group_that_is_gone_are_not_taken_off_the_one_that_we_mak
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
     world.somebody_deletes_the_group();
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert_eq!(world.ready().1, "DeletedOutside");
     world.edit(|spec| spec.tags.clear());

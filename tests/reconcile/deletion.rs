@@ -20,7 +20,7 @@ use crate::world::{PROPAGATION, World, spec};
 fn deployed() -> World {
     let mut world = World::new(spec());
     world.settle();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }
@@ -33,18 +33,18 @@ fn a_group_is_disabled_rolled_out_deleted_and_proven_gone_before_the_object_goes
     assert_eq!(world.ready(), ("False".into(), "Disabling".into(), vec!["Reconciling".into()]));
     assert!(!world.group().unwrap().resource.enabled);
 
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert_eq!(world.mutations(), [UpdateConnectionGroup], "not deleted before the rollout");
 
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Keep, "a Delete that was answered is no proof");
     assert_eq!(world.group(), None);
     assert_eq!(world.ready().1, "Deleting");
 
     assert_eq!(world.pass().finalizer, Finalizer::Keep, "EntityNotFound alone is no proof");
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
     assert_eq!(world.mutations(), [DeleteConnectionGroup], "no refused Delete");
 }
@@ -100,7 +100,7 @@ fn a_tenant_that_comes_after_the_disable_stops_the_delete() {
     world.pass();
     world.tenant_comes("late");
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.at_once();
     assert_eq!(world.ready().1, "InUse");
     assert!(world.group().unwrap().resource.enabled, "and is put back into service");
@@ -167,7 +167,7 @@ fn a_group_that_is_not_ours_is_left_and_the_object_goes() {
     world.somebody_creates(|group| {
         group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/shop/edge".into());
     });
-    world.sweep();
+    world.take_inventory();
     world.settle();
     world.calls();
     world.delete();
@@ -194,16 +194,16 @@ fn a_failed_list_proves_nothing_and_the_message_says_what_is_missing() {
     world.delete();
     world.pass();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.pass();
     world.fail(
         connection_group_operator::cloudfront::Operation::ListConnectionGroups,
         Fault::Error(ErrorClass::AccessDenied),
     );
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Keep);
     assert!(world.message().contains("AWS refused cloudfront:ListConnectionGroups"), "{}", world.message());
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
 }
 
@@ -225,7 +225,7 @@ fn every_refusal_of_a_delete_is_tried_again_and_never_terminal() {
         world.delete();
         world.pass();
         world.advance(PROPAGATION);
-        world.sweep();
+        world.take_inventory();
         world.fail(DeleteConnectionGroup, Fault::Error(class));
         world.settle();
         world.settle();
@@ -263,8 +263,8 @@ fn an_id_in_status_that_is_another_groups_does_not_hold_the_object() {
     let status = world.object.status.as_mut().unwrap();
     (status.id, status.arn) = (Some(victim.id), Some(victim.arn));
     world.delete();
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
 }
 
@@ -282,15 +282,15 @@ fn an_id_in_status_that_may_not_be_read_does_not_hold_up_anything() {
 fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_owner_tag() {
     let mut world = deployed();
     world.advance(std::time::Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.object.status = None;
     world.crash();
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     world.delete();
     world.fail(ListTagsForResource, Fault::Stale);
     let outcome = world.pass();
-    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "Conflict".into()));
+    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "OwnerTagMissing".into()));
     assert!(world.message().contains("was read without an owner tag. Reads may be stale"), "{}", world.message());
     world.settle();
     assert_eq!(world.group(), None, "it is deleted with its object");
@@ -300,11 +300,11 @@ fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_own
 fn a_group_on_record_as_ours_is_not_let_go_of_because_one_read_shows_no_owner_tag() {
     let mut world = deployed();
     world.advance(std::time::Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.delete();
     world.fail(ListTagsForResource, Fault::Stale);
     let outcome = world.pass();
-    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "Conflict".into()));
+    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "OwnerTagMissing".into()));
     assert!(world.message().contains("the finalizer is removed"), "{}", world.message());
     world.settle();
     assert_eq!(world.group(), None);

@@ -21,7 +21,7 @@ fn disable() -> GroupPatch {
 /// Somebody disables the group, and the operator has seen it; returns how long it waits until it puts that right, if it does not do so at once.
 fn interfered(world: &mut World) -> Option<Duration> {
     world.somebody_edits(disable());
-    world.sweep();
+    world.take_inventory();
     let outcome = world.pass();
     let held = world.ready().1 == "DriftFlapping";
     assert_eq!(world.group().unwrap().resource.enabled, !held, "{}", world.message());
@@ -95,7 +95,7 @@ fn while_it_waits_the_condition_says_what_differs_who_is_to_be_looked_for_and_wh
     assert_eq!(world.event_reasons().iter().filter(|reason| **reason == "DriftFlapping").count(), 1);
     world.calls();
     for _ in 0..3 {
-        world.sweep();
+        world.take_inventory();
         world.pass();
     }
     assert_eq!(world.mutations(), [], "not before its time, however often it is looked at");
@@ -139,7 +139,7 @@ fn three_changes_within_an_hour_are_told_although_none_had_to_wait() {
         assert!(!world.event_reasons().contains(&"DriftFlapping"), "{round}");
         assert_eq!(interfered(&mut world), None);
         world.advance(Duration::from_mins(20));
-        world.sweep();
+        world.take_inventory();
         world.settle();
     }
     assert!(world.event_reasons().contains(&"DriftFlapping"));
@@ -169,7 +169,7 @@ fn the_emergency_switch_is_obeyed_in_the_middle_of_a_dispute() {
     world.settle();
     interfered(&mut world);
     world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert_eq!(world.ready().1, "DriftFlapping");
     world.edit(|spec| spec.enabled = false);
@@ -185,7 +185,7 @@ fn an_hour_of_peace_ends_the_dispute() {
     let pause = interfered(&mut world).unwrap();
     wait_and_put_right(&mut world, pause);
     world.advance(Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(interfered(&mut world), None);
 }
@@ -264,7 +264,7 @@ fn a_version_of_our_own_that_shows_after_a_stale_read_is_not_told_as_somebody_el
     world.fail(GetConnectionGroup, Fault::Stale);
     world.pass();
     assert!(!world.group().unwrap().resource.enabled, "the stale read shows it enabled");
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
     assert_eq!(

@@ -142,7 +142,7 @@ fn live(setting: &Value) {
     assert_eq!((shown.get("team").map(String::as_str), shown.get("stage")), (Some("front"), None), "{setting}");
 
     world.somebody_edits(GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() });
-    world.sweep();
+    world.take_inventory();
     rests(&mut world, setting, "Deployed");
     assert!(!world.group().unwrap().resource.ipv6_enabled, "{setting}");
 
@@ -190,7 +190,7 @@ fn until(world: &mut World, setting: &Value, reached: impl Fn(&World) -> bool) {
             return;
         }
         world.advance(PROPAGATION);
-        world.sweep();
+        world.take_inventory();
     }
     panic!("{setting}: {:?} {}", world.ready(), world.message());
 }

@@ -18,8 +18,8 @@ fn drift_after(spec: ConnectionGroupSpec, happens: impl FnOnce(&mut World)) -> V
     world.settle();
     assert_eq!(world.drift, Vec::<String>::new(), "nothing is drift before anybody did anything");
     happens(&mut world);
-    world.advance(world.policy.deep_check_interval * 2);
-    world.sweep();
+    world.advance(world.policy.resync_interval * 2);
+    world.take_inventory();
     world.settle();
     world.drift
 }
@@ -57,12 +57,12 @@ fn what_an_adopted_group_was_like_is_no_drift() {
 fn in_mode_observe_a_difference_is_counted_when_it_is_first_seen() {
     let mut world = World::new(ConnectionGroupSpec { mode: Mode::Observe, ..tagged() });
     world.somebody_creates(|group| group.enabled = false);
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.drift, ["enabled", "tags[team]"]);
     for _ in 0..3 {
-        world.advance(world.policy.deep_check_interval * 2);
-        world.sweep();
+        world.advance(world.policy.resync_interval * 2);
+        world.take_inventory();
         world.settle();
     }
     assert_eq!(world.drift, ["enabled", "tags[team]"], "not once more with every look");

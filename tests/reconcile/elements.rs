@@ -14,7 +14,7 @@ fn world(omission_clears: bool) -> World {
         further_elements: [("Later".to_owned(), "x".to_owned())].into(),
         ..GroupPatch::default()
     });
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "they block nothing");
     world.events.clear();

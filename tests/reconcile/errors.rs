@@ -44,9 +44,8 @@ fn usually(class: ErrorClass) -> Verdict {
         ErrorClass::LimitExceeded => ("QuotaExceeded", "Reconciling", 30),
         ErrorClass::InvalidArgument => ("InvalidArgument", "Stalled", 30),
         ErrorClass::InUse | ErrorClass::HasTenants => ("InUse", "Reconciling", 30),
-        ErrorClass::NotFound | ErrorClass::AlreadyExists | ErrorClass::NotDisabled | ErrorClass::StaleEtag => {
-            ("Conflict", "Reconciling", 1)
-        }
+        ErrorClass::AlreadyExists => ("AlreadyExists", "Reconciling", 1),
+        ErrorClass::NotFound | ErrorClass::NotDisabled | ErrorClass::StaleEtag => ("Conflict", "Reconciling", 1),
         ErrorClass::Unexpected => ("UnexpectedResponse", "Reconciling", 1),
     }
 }
@@ -58,7 +57,7 @@ fn verdict(operation: Operation, class: ErrorClass) -> Verdict {
         (UpdateConnectionGroup, ErrorClass::StaleEtag) | (ListConnectionGroups, _) => ("Deploying", "Reconciling", 30),
         (DeleteConnectionGroup, ErrorClass::StaleEtag) => ("Deleting", "Reconciling", 30),
         // It is about the member that was sent, as all that CloudFront refuses for what it says.
-        (UpdateConnectionGroup, ErrorClass::AlreadyExists) => ("Conflict", "Reconciling", 30),
+        (UpdateConnectionGroup, ErrorClass::AlreadyExists) => ("AlreadyExists", "Reconciling", 30),
         // One answer may be stale: a list has to confirm it.
         (GetConnectionGroup, ErrorClass::NotFound) => ("ConfirmingAbsence", "Reconciling", 30),
         // Asked only to explain why an update of the list found something missing: that list, unless it turns out to exist.
@@ -67,14 +66,14 @@ fn verdict(operation: Operation, class: ErrorClass) -> Verdict {
     }
 }
 
-/// A world whose next pass, or sweep, calls that operation.
+/// A world whose next pass, or inventory, calls that operation.
 fn about_to(operation: Operation) -> World {
     let mut world = World::new(spec());
     if operation == CreateConnectionGroup {
         return world;
     }
     world.settle();
-    world.sweep();
+    world.take_inventory();
     let tag = |world: &mut World| {
         world.edit(|spec| {
             spec.tags.insert("team".into(), "edge".into());
@@ -97,7 +96,7 @@ fn about_to(operation: Operation) -> World {
             world.delete();
             world.pass();
             world.advance(PROPAGATION);
-            world.sweep();
+            world.take_inventory();
         }
     }
     world.calls();
@@ -109,7 +108,7 @@ fn every_error_of_every_operation_is_said_tried_again_and_heals() {
     let text = include_str!("api-errors.json");
     let modelled: BTreeMap<&'static str, BTreeMap<&'static str, u16>> = serde_json::from_str(text).unwrap();
     assert_eq!(modelled.len(), Operation::ALL.len());
-    for operation in Operation::ALL {
+    for operation in Operation::ALL.iter().copied() {
         let codes = modelled[operation.as_str()].iter().map(|(code, status)| (*code, *status));
         for (code, status) in codes.chain(UNMODELLED) {
             assert_row(operation, code, status);
@@ -125,7 +124,7 @@ fn assert_row(operation: Operation, code: &'static str, status: u16) {
         world.fail(operation, Fault::Code(status, code));
     }
     if operation == ListConnectionGroups {
-        world.sweep();
+        world.take_inventory();
     }
     let outcome = world.pass();
     assert!(world.calls().contains(&operation), "{operation} is not called");

@@ -25,7 +25,7 @@ fn a_new_group_costs_one_call_until_ready_besides_the_lists() {
     world.pass();
     world.pass();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert_eq!(world.ready().1, "Deployed");
     let calls = world.calls().into_iter().filter(|call| call.as_str() != "ListConnectionGroups").collect::<Vec<_>>();
@@ -48,7 +48,7 @@ fn a_pass_over_an_object_at_rest_makes_no_call_and_no_write() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
     let before = world.settle();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     let outcome = world.pass();
     assert_eq!(world.calls(), []);
@@ -61,7 +61,7 @@ fn after_a_restart_one_list_is_enough() {
     let mut world = World::new(spec());
     let before = world.settle();
     world.crash();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     let outcome = world.pass();
     assert_eq!(world.calls(), []);
@@ -76,7 +76,7 @@ fn without_lists_objects_are_read_one_by_one_now_and_then() {
         if lists_never_came {
             world.snapshot = None;
         }
-        world.advance(world.policy.sweep_interval * 4);
+        world.advance(world.policy.inventory_interval * 4);
         world.calls();
         world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
         world.go_on_for(Duration::from_hours(1), |_| {});
@@ -105,8 +105,8 @@ fn objects_that_nothing_is_known_of_are_not_looked_at_again_and_again() {
     for (number, case) in cases.into_iter().enumerate() {
         let mut world = World::new(spec());
         case(&mut world);
-        world.advance(world.policy.deep_check_interval * 3);
-        world.sweep();
+        world.advance(world.policy.resync_interval * 3);
+        world.take_inventory();
         world.pass();
         let requeue = world.pass().requeue;
         assert!(requeue > Duration::from_secs(20), "case {number}: {requeue:?}");
@@ -114,7 +114,7 @@ fn objects_that_nothing_is_known_of_are_not_looked_at_again_and_again() {
 }
 
 #[test]
-fn at_rest_the_next_full_read_is_the_deep_check() {
+fn at_rest_the_next_full_read_is_the_resync() {
     let mut world = World::new(spec());
     world.settle();
     world.calls();
@@ -127,9 +127,9 @@ fn at_rest_the_next_full_read_is_the_deep_check() {
         }
         rested += requeue;
         world.advance(requeue);
-        world.sweep();
+        world.take_inventory();
     };
-    let interval = world.policy.deep_check_interval;
+    let interval = world.policy.resync_interval;
     assert_eq!(reads, 2);
     assert!(rested > interval * 8 / 10 && rested <= interval * 11 / 10, "{rested:?}");
 }
@@ -148,7 +148,7 @@ fn objects_that_were_read_in_full_at_the_same_moment_do_not_come_due_together_ag
         world.memory.resync_due().since(now)
     });
     let due = due.collect::<BTreeSet<_>>();
-    let interval = World::new(spec()).policy.deep_check_interval;
+    let interval = World::new(spec()).policy.resync_interval;
     assert_eq!(due.len(), 16, "{due:?}");
     let (first, last) = (due.first().unwrap(), due.last().unwrap());
     assert!(last.saturating_sub(*first) > interval / 10, "{due:?}");

@@ -63,7 +63,7 @@ impl Cluster {
 fn cloned() -> (World, Cluster) {
     let mut world = World::new(spec());
     world.settle();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     let clone = Cluster::restored_from(&world);
     (world, clone)
@@ -116,15 +116,15 @@ fn a_deletion_in_a_clone_whose_process_has_just_begun_names_the_original_with_it
     let before = world.groups();
     clone.go(&mut world, |clone| {
         clone.crash();
-        clone.sweep();
+        clone.take_inventory();
         clone.delete();
         assert_eq!(clone.pass().finalizer, Finalizer::Keep, "what an earlier process sent may still take effect");
         assert_eq!(clone.ready(), ("False".into(), "AnotherInstallation".into(), vec!["Reconciling".into()]));
         for part in [HERE, COPY, "released"] {
             assert!(clone.message().contains(part), "{part}: {}", clone.message());
         }
-        clone.advance(clone.policy.settle_window);
-        clone.sweep();
+        clone.advance(clone.policy.consistency_window);
+        clone.take_inventory();
         assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
     });
     assert_eq!((world.mutations(), world.groups()), (vec![], before));
@@ -179,8 +179,8 @@ fn an_installation_that_was_taken_over_from_says_so_with_its_next_full_read_too(
         clone.policy.predecessor = Some(Installation::new(HERE));
         clone.settle();
     });
-    world.advance(world.policy.deep_check_interval * 2);
-    world.sweep();
+    world.advance(world.policy.resync_interval * 2);
+    world.take_inventory();
     world.calls();
     world.settle();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "AnotherInstallation".into()));
@@ -221,13 +221,13 @@ fn a_deletion_where_it_took_over_ends_although_the_other_installation_creates_th
                 return;
             }
             clone.advance(PROPAGATION);
-            clone.sweep();
+            clone.take_inventory();
         }
         panic!("the group is still there: {}", clone.message());
     });
     // The original still has its object.
     world.advance(Duration::from_mins(5));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     let (created, tags) = (world.group().unwrap().resource.id, world.tags());
     assert_eq!((world.ready().1, tags[IDENTITY].as_str()), ("Deployed".into(), HERE));
@@ -235,7 +235,7 @@ fn a_deletion_where_it_took_over_ends_although_the_other_installation_creates_th
 
     there(&mut clone, &mut world, |clone| {
         clone.advance(Duration::from_mins(5));
-        clone.sweep();
+        clone.take_inventory();
         assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
         assert!(clone.events.last().unwrap().note.contains(HERE));
     });
@@ -263,7 +263,7 @@ fn unmarked() -> World {
     (status.installation, status.settled_generation) = (None, None);
     world.crash();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }
@@ -286,7 +286,7 @@ fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
         let emptied = GroupPatch { set_tags: [(IDENTITY.into(), String::new())].into(), ..GroupPatch::default() };
         world.somebody_edits(emptied);
         world.advance(Duration::from_mins(5));
-        world.sweep();
+        world.take_inventory();
         world.calls();
         world.request_reconcile("now");
         if deleting {
@@ -294,7 +294,7 @@ fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
         }
         let outcome = world.pass();
         assert_eq!((world.mutations(), outcome.finalizer), (vec![], Finalizer::Keep));
-        let expected = if deleting { ("False", "Conflict") } else { ("True", "Deployed") };
+        let expected = if deleting { ("False", "OwnerTagEmpty") } else { ("True", "Deployed") };
         let ready = world.ready();
         assert_eq!((ready.0.as_str(), ready.1.as_str()), expected, "{}", world.message());
         let restored = GroupPatch { set_tags: marks(), ..GroupPatch::default() };
@@ -318,8 +318,8 @@ fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or
         world.delete();
         world.calls();
         for _ in 0..10 {
-            world.advance(world.policy.settle_window);
-            world.sweep();
+            world.advance(world.policy.consistency_window);
+            world.take_inventory();
             assert_eq!(world.pass().finalizer, Finalizer::Keep, "{key}, {deletion_policy:?}: {}", world.message());
         }
         assert_eq!(world.mutations(), [], "{key}, {deletion_policy:?}");
@@ -327,10 +327,10 @@ fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or
 }
 
 #[test]
-fn an_owner_tag_that_stays_without_a_value_is_told_after_a_settle_window_or_with_the_next_edit() {
+fn an_owner_tag_that_stays_without_a_value_is_told_after_a_consistency_window_or_with_the_next_edit() {
     type Then = fn(&mut World);
     let thens: [(&str, Then); 3] = [
-        ("time", |world| world.advance(world.policy.settle_window)),
+        ("time", |world| world.advance(world.policy.consistency_window)),
         ("an edit", |world| world.edit(|spec| spec.enabled = false)),
         ("a change of others", |world| {
             world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
@@ -342,16 +342,16 @@ fn an_owner_tag_that_stays_without_a_value_is_told_after_a_settle_window_or_with
         let emptied = GroupPatch { set_tags: [(OWNER.into(), String::new())].into(), ..GroupPatch::default() };
         world.somebody_edits(emptied);
         world.advance(Duration::from_mins(5));
-        world.sweep();
+        world.take_inventory();
         world.request_reconcile("now");
         world.pass();
         assert_eq!(world.ready().1, "Deployed", "{what}: not at once");
         world.calls();
         then(&mut world);
-        world.sweep();
+        world.take_inventory();
         world.request_reconcile("again");
         world.pass();
-        assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "Conflict"), "{what}");
+        assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "OwnerTagEmpty"), "{what}");
         assert!(world.message().contains("somebody may have emptied the tag"), "{}", world.message());
     }
 }
@@ -454,13 +454,13 @@ fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installat
         let scope = Scope {
             owner_id: "prod".into(),
             installations: installations.into_iter().map(Installation::new).collect(),
-            settle_window: Duration::from_mins(1),
+            consistency_window: Duration::from_mins(1),
         };
         let mut orphans = Orphans::default();
         let mut orphaned = 0;
         for _ in 0..3 {
-            world.advance(scope.settle_window);
-            world.sweep();
+            world.advance(scope.consistency_window);
+            world.take_inventory();
             let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
             orphaned = now(orphans.look(list, &Objects::default(), &scope, &clock, &world.port)).len();
         }

@@ -1,4 +1,4 @@
-//! Reads that lag by most of a settle window, each operation by its own time, and a roll-out of minutes: the ratios of the real CloudFront. Reconciles
+//! Reads that lag by most of a consistency window, each operation by its own time, and a roll-out of minutes: the ratios of the real CloudFront. Reconciles
 //! and lists come when the operator would have them, second by second. In: an account whose reads lag. Out: what was sent and said.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ use port::Fault;
 
 use crate::world::{World, spec};
 
-/// The ways in which reads may lag, all below the settle window of a minute: Get, lists, tags, tenants.
+/// The ways in which reads may lag, all below the consistency window of a minute: Get, lists, tags, tenants.
 const LAGS: [[u64; 4]; 5] = [[40, 50, 50, 50], [50, 20, 5, 55], [0, 50, 0, 0], [50, 0, 0, 0], [5, 5, 55, 5]];
 
 /// Long enough for the slowest life below.
@@ -447,7 +447,7 @@ fn a_group_whose_name_stays_taken_after_somebody_deleted_it_is_created_once_the_
         let mut life = Life::ready(lags);
         life.world.switch(|switches| switches.name_reuse_delay = Millis::seconds(300));
         life.world.somebody_deletes_the_group();
-        life.until("taken", |world| world.ready().1 == "Conflict");
+        life.until("taken", |world| world.ready().1 == "AlreadyExists");
         assert_eq!(life.world.group_count(), 0);
         life.until("Ready", |world| world.ready().0 == "True");
         assert_eq!(life.world.group_count(), 1, "{lags:?}");

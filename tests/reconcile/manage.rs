@@ -35,7 +35,7 @@ fn while_a_change_is_rolled_out_the_message_says_since_when_and_that_it_usually_
     let says = format!("CloudFront says InProgress since {since}; rolling a change out usually takes minutes.");
     assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says.clone()), "from the answer to Create");
     world.advance(PROPAGATION / 2);
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says), "from the list");
 }
@@ -90,11 +90,11 @@ fn a_forged_etag_in_status_is_not_believed() {
 }
 
 #[test]
-fn somebody_elses_change_is_put_right_after_the_next_sweep_and_told() {
+fn somebody_elses_change_is_put_right_after_the_next_inventory_and_told() {
     let mut world = World::new(spec());
     world.settle();
     world.somebody_edits(GroupPatch { enabled: Some(false), ..Default::default() });
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert!(world.group().unwrap().resource.enabled);
     assert_eq!(world.event_reasons().last(), Some(&"DriftCorrected"));
@@ -102,13 +102,13 @@ fn somebody_elses_change_is_put_right_after_the_next_sweep_and_told() {
 }
 
 #[test]
-fn what_lists_do_not_show_is_found_by_the_deep_check() {
+fn what_lists_do_not_show_is_found_by_the_resync() {
     let mut world = World::new(spec());
     world.settle();
     world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..Default::default() });
     world.object.status.as_mut().unwrap().e_tag = Some(world.group().unwrap().etag);
-    world.advance(world.policy.deep_check_interval * 2);
-    world.sweep();
+    world.advance(world.policy.resync_interval * 2);
+    world.take_inventory();
     world.pass();
     assert!(world.group().unwrap().resource.ipv6_enabled);
 }
@@ -123,7 +123,7 @@ fn an_update_answered_with_another_configuration_than_asked_is_read_again_later_
     });
     world.fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
     let pause = world.pass().requeue;
-    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+    assert_eq!(world.ready(), ("False".into(), "ChangeNotApplied".into(), vec!["Reconciling".into()]));
     assert!(!pause.is_zero(), "although tags are left to do");
     assert_eq!(world.memory.failures, 1, "and the pause grows");
     world.settle();
@@ -214,7 +214,7 @@ fn the_emergency_switch_goes_before_tags_and_is_not_held_up_by_them() {
     assert!(warning.note.contains("shop"), "{}", warning.note);
     world.settle();
     assert_eq!(world.tags()["why"], "attack");
-    assert!(!world.event_reasons().contains(&"Conflict"), "what goes on at once is no news");
+    assert!(!world.event_reasons().contains(&"Updating"), "what goes on at once is no news");
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn a_group_deleted_outside_is_created_again_and_told() {
     let mut world = World::new(spec());
     let before = world.settle();
     world.somebody_deletes_the_group();
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_ne!(world.status().id, before.id);
     assert_eq!(world.ready().1, "Deployed");

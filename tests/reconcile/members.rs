@@ -43,7 +43,7 @@ fn with_a_refused_list(refused: impl FnOnce(&World) -> String) -> (World, String
     let id = refused(&world);
     world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
     world.at_once();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     (world, id)
 }
@@ -89,7 +89,7 @@ fn a_refused_ipv6_does_not_hold_up_the_emergency_switch() {
 fn a_refused_list_does_not_keep_the_drift_of_another_member_from_being_corrected() {
     let (mut world, id) = with_a_refused_list(|_| UNKNOWN_LIST.to_owned());
     world.somebody_edits(enabled(false));
-    world.sweep();
+    world.take_inventory();
     world.at_once();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
     assert_eq!((world.status().enabled, world.ready().1.as_str()), (Some(true), "AnycastIpListNotFound"));
@@ -104,7 +104,7 @@ fn however_often_another_tool_switches_the_group_on_it_is_switched_off_at_once()
     world.settle();
     for round in 1..=12 {
         world.somebody_edits(enabled(true));
-        world.sweep();
+        world.take_inventory();
         world.pass();
         assert!(!world.group().unwrap().resource.enabled, "round {round}: {}", world.message());
     }
@@ -136,7 +136,7 @@ fn a_pause_for_the_drift_of_other_members_does_not_hold_up_a_switch_off() {
     world.settle();
     for _ in 0..4 {
         world.somebody_edits(GroupPatch { enabled: Some(true), ipv6_enabled: Some(false), ..GroupPatch::default() });
-        world.sweep();
+        world.take_inventory();
         world.at_once();
         assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
     }
@@ -315,7 +315,7 @@ fn a_restart_in_the_middle_of_the_tries_ends_the_same() {
             world.pass();
         }
         world.crash();
-        world.sweep();
+        world.take_inventory();
         world.at_once();
         let group = world.group().unwrap().resource;
         assert_eq!((group.enabled, group.ipv6_enabled), (false, false), "after {passes}");

@@ -32,7 +32,7 @@ fn observe_mirrors_a_group_and_never_writes() {
         group.tags.insert("team".into(), "shop".into());
     });
     let (before, tags) = (world.group().unwrap(), world.tags());
-    world.sweep();
+    world.take_inventory();
     let status = world.settle();
     assert_eq!(world.ready(), ("True".into(), "Disabled".into(), vec!["Drifted".into()]));
     assert_eq!(
@@ -53,7 +53,7 @@ fn observe_reports_where_the_group_differs_and_stops_when_it_no_longer_does() {
         spec.tags = BTreeMap::from([("team".into(), "edge".into())]);
     });
     world.somebody_creates(|_| {});
-    world.sweep();
+    world.take_inventory();
     world.settle();
     let fields = world.status().drift.into_iter().map(|drift| drift.field).collect::<Vec<_>>();
     assert_eq!(fields, ["ipv6Enabled", "tags[team]"]);
@@ -61,7 +61,7 @@ fn observe_reports_where_the_group_differs_and_stops_when_it_no_longer_does() {
 
     let tags = BTreeMap::from([("team".into(), "edge".into())]);
     world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), set_tags: tags, ..Default::default() });
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert!(world.status().drift.is_empty());
     assert_eq!(world.ready().2, Vec::<String>::new());
@@ -75,11 +75,11 @@ fn observe_waits_for_a_group_that_does_not_exist() {
     assert_eq!(world.calls(), [], "the list says it all");
     assert_eq!(world.ready(), ("False".into(), "GroupNotFound".into(), vec!["Reconciling".into()]));
     world.somebody_creates(|_| {});
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.ready().1, "Deployed");
     world.somebody_deletes_the_group();
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.ready().1, "GroupNotFound");
     assert_eq!(world.status().id, None);
@@ -90,7 +90,7 @@ fn observe_may_watch_the_default_group_and_another_owners() {
     let mut world = observing();
     let default = world.port.account(cloudfront_simulator::Account::outside_create_default_group).resource;
     world.edit(|spec| spec.name = Some(default.name.clone()));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!((world.ready().1.as_str(), world.status().is_default), ("Deployed", Some(true)));
     assert_eq!(world.mutations(), []);
@@ -100,7 +100,7 @@ fn observe_may_watch_the_default_group_and_another_owners() {
 fn deleting_an_observing_object_releases_it_without_a_write_and_says_what_is_left() {
     let mut world = observing();
     world.somebody_creates(|_| {});
-    world.sweep();
+    world.take_inventory();
     world.settle();
     world.calls();
     world.delete();
@@ -115,7 +115,7 @@ fn no_answer_of_cloudfront_holds_an_observing_object() {
     let deleted = || {
         let mut world = observing();
         world.somebody_creates(|_| {});
-        world.sweep();
+        world.take_inventory();
         world.settle();
         world.delete();
         world.calls();
@@ -130,7 +130,7 @@ fn no_answer_of_cloudfront_holds_an_observing_object() {
 
     let mut world = deleted();
     world.somebody_deletes_the_group();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
     assert_eq!(world.calls(), [], "the list says it all");
@@ -143,7 +143,7 @@ fn from_observe_to_manage_is_an_adoption() {
         group.tags.insert("theirs".into(), "x".into());
     });
     world.advance(std::time::Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     world.edit(|spec| spec.mode = Mode::Manage);
     world.settle();
@@ -209,7 +209,7 @@ fn an_object_suspended_from_its_birth_says_so() {
 fn a_requested_reconcile_reads_in_full_once_and_is_acknowledged() {
     let mut world = World::new(spec());
     world.settle();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.request_reconcile("monday");
     world.pass();

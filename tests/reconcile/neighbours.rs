@@ -15,7 +15,7 @@ use connection_group_operator::{
 };
 
 use crate::{
-    orphans::sweep,
+    orphans::next_inventory,
     world::{OWNER, PROPAGATION, World, marks, spec},
 };
 
@@ -34,8 +34,8 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     let before = stranger(&world).unwrap();
     let mut orphans = Orphans::default();
     let mut reported = |world: &mut World, objects: &Objects| {
-        sweep(world, &mut orphans, objects);
-        let found = sweep(world, &mut orphans, objects);
+        next_inventory(world, &mut orphans, objects);
+        let found = next_inventory(world, &mut orphans, objects);
         found.into_keys().map(|id| id.to_string()).collect::<Vec<_>>()
     };
 
@@ -44,11 +44,11 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
     world.somebody_deletes_the_group();
-    world.sweep();
+    world.take_inventory();
     world.settle();
     world.crash();
     world.delete();
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!((world.group(), world.group_count()), (None, 1), "only the object's own group is gone");
     world.advance(Duration::from_hours(1));
@@ -63,7 +63,7 @@ fn disowned_from_outside(retain: bool) -> World {
     world.edit(|spec| spec.deletion_policy = if retain { DeletionPolicy::Retain } else { DeletionPolicy::Delete });
     world.settle();
     world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }
@@ -73,12 +73,12 @@ fn a_lost_owner_tag_that_no_list_shows_is_noticed_before_the_next_change_and_hea
     let looks: [fn(&mut World); 3] = [
         |world| world.edit(|spec| spec.enabled = false),
         |world| world.request_reconcile("now"),
-        |world| world.advance(world.policy.deep_check_interval.mul_f64(1.2)),
+        |world| world.advance(world.policy.resync_interval.mul_f64(1.2)),
     ];
     for look in looks {
         let mut world = disowned_from_outside(false);
         look(&mut world);
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!(world.mutations(), []);
         assert_eq!(world.ready(), ("False".into(), "AdoptionRefused".into(), vec!["Stalled".into()]));
@@ -86,7 +86,7 @@ fn a_lost_owner_tag_that_no_list_shows_is_noticed_before_the_next_change_and_hea
 
         world.somebody_edits(GroupPatch { set_tags: [(OWNER.into(), US.into())].into(), ..GroupPatch::default() });
         world.advance(Duration::from_mins(5));
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!(world.ready().0, "True", "{}", world.message());
     }
@@ -99,7 +99,7 @@ fn an_object_whose_group_lost_its_owner_tag_goes_and_leaves_the_group_as_it_is()
         let before = world.group();
         world.delete();
         assert_eq!(world.pass().finalizer, Finalizer::Keep, "retain: {retain}: a second look must show the same");
-        world.advance(world.policy.settle_window);
+        world.advance(world.policy.consistency_window);
         assert_eq!(world.pass().finalizer, Finalizer::Release, "retain: {retain}");
         assert_eq!((world.mutations(), world.group()), (vec![], before));
     }
@@ -123,7 +123,7 @@ fn made_anew(owner: Option<&str>, deleting: bool) -> World {
     });
     assert_ne!(Some(world.group().unwrap().resource.id), old.id);
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }
@@ -156,7 +156,7 @@ fn a_group_made_anew_while_ours_was_being_deleted_is_deleted_only_if_it_carries_
         let before = world.group();
         if owner.is_none() {
             assert_eq!(world.pass().finalizer, Finalizer::Keep, "a second look must show the same");
-            world.advance(world.policy.settle_window);
+            world.advance(world.policy.consistency_window);
         }
         assert_eq!(world.pass().finalizer, Finalizer::Release);
         assert_eq!((world.mutations(), world.group()), (vec![], before));
@@ -170,7 +170,7 @@ fn a_group_made_anew_with_the_version_of_the_old_one_is_told_apart_by_its_id() {
     world.somebody_deletes_the_group();
     world.somebody_creates(|_| {});
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     assert_eq!(world.group().map(|group| group.etag), old.e_tag, "CloudFront counts versions alike in all groups");
     world.calls();
     world.settle();

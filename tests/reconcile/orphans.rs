@@ -24,18 +24,18 @@ fn scope() -> Scope {
     Scope {
         owner_id: "prod".into(),
         installations: vec![Installation::new(HERE)],
-        settle_window: Duration::from_mins(1),
+        consistency_window: Duration::from_mins(1),
     }
 }
 
-/// One sweep, a settle window after the last one, beside these objects.
-pub fn sweep(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
-    world.advance(scope().settle_window);
-    sweep_now(world, orphans, objects)
+/// One inventory, a consistency window after the last one, beside these objects.
+pub fn next_inventory(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
+    world.advance(scope().consistency_window);
+    inventory_now(world, orphans, objects)
 }
 
-fn sweep_now(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
-    world.sweep();
+fn inventory_now(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
+    world.take_inventory();
     world.calls();
     let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
     now(orphans.look(list, objects, &scope(), &clock, &world.port))
@@ -46,7 +46,7 @@ fn look(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
 }
 
 fn look_beside(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> Vec<String> {
-    sweep(world, orphans, objects).into_values().map(|orphan| orphan.owner.to_string()).collect()
+    next_inventory(world, orphans, objects).into_values().map(|orphan| orphan.owner.to_string()).collect()
 }
 
 fn beside_an_orphan() -> (World, Orphans) {
@@ -102,7 +102,7 @@ fn groups_of_nobody_and_of_other_installations_are_no_orphans_and_read_now_and_t
 }
 
 #[test]
-fn tags_that_could_not_be_read_are_read_with_a_later_sweep() {
+fn tags_that_could_not_be_read_are_read_with_a_later_inventory() {
     let (mut world, mut orphans) = beside_an_orphan();
     world.fail(ListTagsForResource, Fault::Error(ErrorClass::Throttled));
     assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
@@ -152,10 +152,10 @@ fn groups_that_are_too_young_to_show_their_tags_take_no_turn_from_the_others() {
     for n in 0..6 {
         somebody_makes(&world, &format!("a-{n}"), None);
     }
-    let scope = Scope { settle_window: Duration::from_secs(5), ..scope() };
+    let scope = Scope { consistency_window: Duration::from_secs(5), ..scope() };
     let found = (0..5).map(|_| {
         world.advance(Duration::from_secs(10));
-        world.sweep();
+        world.take_inventory();
         let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
         now(orphans.look(list, &Objects::default(), &scope, &clock, &world.port)).len()
     });
@@ -168,7 +168,7 @@ fn tags_that_may_not_be_read_are_read_an_hour_later_as_rights_may_have_come() {
     world.fail(ListTagsForResource, Fault::Error(ErrorClass::AccessDenied));
     assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
     assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
-    assert_eq!(world.calls(), [], "not asked with each sweep");
+    assert_eq!(world.calls(), [], "not asked with each inventory");
     world.advance(Duration::from_hours(1));
     look(&mut world, &mut orphans);
     assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
@@ -196,11 +196,11 @@ fn an_orphan_is_found_within_two_hours_however_late_its_tags_show_and_whatever_t
             world.somebody_creates(|group| drop(group.tags.insert(OWNER.into(), "prod/platform/edge".into())));
             world.wall_ahead = ahead;
             world.advance(Duration::from_secs(10));
-            assert_eq!(sweep_now(&mut world, &mut orphans, &Objects::default()), BTreeMap::new());
-            let sweeps = (1..=122).find(|_| !look(&mut world, &mut orphans).is_empty());
-            assert!(sweeps.is_some(), "tags lag for {lag:?}, and the clock is {ahead:?} ahead");
-            if lag < scope().settle_window && ahead.is_zero() {
-                assert!(sweeps <= Some(3), "{sweeps:?} sweeps");
+            assert_eq!(inventory_now(&mut world, &mut orphans, &Objects::default()), BTreeMap::new());
+            let inventories = (1..=122).find(|_| !look(&mut world, &mut orphans).is_empty());
+            assert!(inventories.is_some(), "tags lag for {lag:?}, and the clock is {ahead:?} ahead");
+            if lag < scope().consistency_window && ahead.is_zero() {
+                assert!(inventories <= Some(3), "{inventories:?} inventories");
             }
         }
     }
@@ -250,7 +250,8 @@ fn both() -> BTreeSet<String> {
 fn a_group_that_another_object_names_does_not_hide_that_its_own_object_is_gone() {
     let (mut world, mut orphans) = beside_an_orphan();
     let another = naming("another", "edge");
-    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&another], [])));
+    let found =
+        [(); 2].map(|()| next_inventory(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&another], [])));
     let found = found[1].values().collect::<Vec<_>>();
     assert!(matches!(found[..], [Orphan { object: Object::Gone, .. }]), "{found:?}");
 }
@@ -259,7 +260,8 @@ fn a_group_that_another_object_names_does_not_hide_that_its_own_object_is_gone()
 fn a_group_whose_object_names_another_group_is_reported_as_such() {
     let (mut world, mut orphans) = beside_an_orphan();
     let object = naming("edge", "elsewhere");
-    let found = [(); 2].map(|()| sweep(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])));
+    let found =
+        [(); 2].map(|()| next_inventory(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])));
     let found = found[1].values().map(|orphan| orphan.object.clone()).collect::<Vec<_>>();
     assert_eq!(found, [Object::NamesAnother(GroupName::new("elsewhere"))]);
 }

@@ -26,7 +26,7 @@ pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
     world.edit(|spec| spec.adoption_policy = policy);
     world.somebody_creates(|_| {});
     world.advance(Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }
@@ -43,7 +43,7 @@ fn another_owners_group_is_never_touched_and_the_owner_is_named() {
         world.somebody_creates(|group| {
             group.tags.insert(OWNER.into(), "dev/shop/edge".into());
         });
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!(world.mutations(), [], "{policy:?}");
         assert_eq!(world.ready(), ("False".into(), "NotOwned".into(), vec!["Stalled".into()]));
@@ -61,7 +61,7 @@ fn an_owner_that_differs_in_the_case_of_its_letters_is_another_owner() {
             group.tags.insert(OWNER.into(), owner.into());
         });
         world.advance(std::time::Duration::from_hours(1));
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!((world.mutations(), world.ready().1), (vec![], "NotOwned".into()), "{owner}");
     }
@@ -73,7 +73,7 @@ fn a_changed_owner_id_is_noticed_with_the_first_pass_although_nothing_else_diffe
     world.settle();
     let before = world.status();
     world.crash();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.policy.owner_id = "stage".into();
     world.pass();
@@ -136,7 +136,7 @@ fn a_refusal_heals_when_its_cause_goes() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Never, true);
     world.settle();
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.settle_within(world.policy.settle_window + Duration::from_secs(5), 10);
+    world.settle_within(world.policy.consistency_window + Duration::from_secs(5), 10);
     assert_eq!(world.ready().1, "Deployed");
 }
 
@@ -160,7 +160,7 @@ fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
         group.tags.insert("cost".into(), "42".into());
     });
     world.advance(Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.tags()["cost"], "42");
 }
@@ -204,11 +204,11 @@ fn a_young_group_without_owner_tag_may_be_our_own_and_is_looked_at_again() {
     world.policy.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
     world.somebody_creates(|_| {});
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.pass();
     assert_eq!(world.mutations(), []);
-    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+    assert_eq!(world.ready(), ("False".into(), "TagsPending".into(), vec!["Reconciling".into()]));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn an_owner_tag_taken_off_outside_stops_us_at_once() {
     world.settle();
     let patch = GroupPatch { remove_tags: vec![OWNER.into()], enabled: Some(false), ..Default::default() };
     world.somebody_edits(patch);
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.settle();
     assert_eq!(world.mutations(), []);
@@ -238,7 +238,7 @@ fn the_default_group_is_never_changed_or_deleted_even_if_it_carries_our_owner_ta
             spec.deletion_policy = deletion_policy;
         });
         world.advance(PROPAGATION);
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert_eq!(world.ready(), ("False".into(), "DefaultGroup".into(), vec!["Stalled".into()]));
         world.delete();
@@ -262,7 +262,7 @@ fn the_default_group_is_never_managed() {
         spec.enabled = false;
     });
     world.advance(Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.settle();
     assert_eq!(world.mutations(), []);

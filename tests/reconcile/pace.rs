@@ -101,7 +101,7 @@ fn a_young_group_is_adopted_after_about_one_window_and_made_to_match_right_after
         spec.ipv6_enabled = false;
     });
     world.somebody_creates(|_| {});
-    world.sweep();
+    world.take_inventory();
     world.calls();
     let adopted = until(&mut world, |world| world.tags().contains_key("cloudfront.kube-operators.dev/owner"));
     assert!(adopted <= Duration::from_secs(63), "{adopted:?}");

@@ -111,7 +111,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => ask().prop_map(Step::Ask),
-        4 => (select(&Operation::ALL[..]), fault()).prop_map(|(operation, fault)| Step::Fail(operation, fault)),
+        4 => (select(Operation::ALL), fault()).prop_map(|(operation, fault)| Step::Fail(operation, fault)),
         1 => select(&LeftOut::ALL[..]).prop_map(Step::LeaveOut),
         1 => Just(Step::LeaveNothingOut),
         1 => (select(&NAMES[..]), any::<bool>()).prop_map(|(name, ipv6)| Step::SomebodyEdits(name, ipv6)),
@@ -303,7 +303,7 @@ const MAY_FIND_NOTHING: [Operation; 3] =
 fn every_documented_error_code_means_the_same_at_every_operation() {
     let port = adapter(100);
     let group = read(&port, "third");
-    for operation in Operation::ALL {
+    for operation in Operation::ALL.iter().copied() {
         let call = call_that_makes(operation, &group);
         for (code, status, class) in CODES {
             port.fail(operation, Fault::Code(status, code));

@@ -29,7 +29,7 @@ fn at_rest(mode: Mode) -> World {
     world.edit(|spec| spec.mode = mode);
     world.settle();
     world.advance(Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }
@@ -67,25 +67,25 @@ fn a_group_that_a_complete_list_does_not_show_either_was_deleted_and_is_created_
     world.pass();
     assert_eq!(world.ready().1, "ConfirmingAbsence", "the last list still shows it");
     assert!(world.status().id.is_some());
-    world.sweep();
+    world.take_inventory();
     world.at_once();
     assert!(world.event_reasons().contains(&"DeletedOutside"));
     assert_eq!(world.mutations(), [CreateConnectionGroup]);
 }
 
 #[test]
-fn without_lists_two_answers_a_settle_window_apart_are_the_proof() {
+fn without_lists_two_answers_a_consistency_window_apart_are_the_proof() {
     let mut world = at_rest(Mode::Manage);
     world.somebody_deletes_the_group();
     world.fail(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
-    world.sweep();
+    world.take_inventory();
     world.snapshot = None;
     world.pass();
     assert_eq!(world.ready().1, "ConfirmingAbsence");
-    world.advance(world.policy.settle_window / 2);
+    world.advance(world.policy.consistency_window / 2);
     world.at_once();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "ConfirmingAbsence"));
-    world.advance(world.policy.settle_window / 2);
+    world.advance(world.policy.consistency_window / 2);
     world.at_once();
     assert_eq!(world.mutations(), [CreateConnectionGroup]);
 }
@@ -95,10 +95,10 @@ fn without_lists_a_group_that_shows_again_in_between_was_never_gone() {
     let mut world = at_rest(Mode::Manage);
     world.snapshot = None;
     not_found_once(&mut world);
-    world.advance(world.policy.settle_window / 2);
+    world.advance(world.policy.consistency_window / 2);
     world.pass();
     assert_eq!(world.ready().1, "Deployed");
-    world.advance(world.policy.settle_window);
+    world.advance(world.policy.consistency_window);
     world.object.metadata.annotations = None;
     world.request_reconcile("later");
     for _ in 0..2 {
@@ -121,7 +121,7 @@ fn one_answer_without_tags_for_a_group_on_record_costs_status_nothing() {
     let after = world.status();
     assert_eq!((&after.id, &after.routing_endpoint), (&before.id, &before.routing_endpoint));
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "{}", world.message());
-    assert!(outcome.requeue <= world.policy.settle_window);
+    assert!(outcome.requeue <= world.policy.consistency_window);
     let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
     world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.settle();
@@ -136,11 +136,14 @@ fn a_group_that_was_switched_off_and_shows_no_owner_tag_is_not_called_ready() {
     world.somebody_edits(GroupPatch { enabled, remove_tags, ..GroupPatch::default() });
     world.request_reconcile("now");
     world.pass();
-    assert_eq!((world.mutations(), world.ready().0, world.ready().1), (vec![], "False".into(), "Conflict".into()));
+    assert_eq!(
+        (world.mutations(), world.ready().0, world.ready().1),
+        (vec![], "False".into(), "OwnerTagMissing".into())
+    );
 }
 
 #[test]
-fn an_owner_tag_that_stays_away_for_a_settle_window_is_lost() {
+fn an_owner_tag_that_stays_away_for_a_consistency_window_is_lost() {
     let mut world = at_rest(Mode::Manage);
     world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
     world.request_reconcile("now");
@@ -158,11 +161,11 @@ fn without_owner_tag() -> World {
     world
 }
 
-/// A wait for the settle window: how it is begun, up to before its first read; and whether it is over, after a pass that ended so.
+/// A wait for the consistency window: how it is begun, up to before its first read; and whether it is over, after a pass that ended so.
 type Wait = (&'static str, fn() -> World, fn(&World, Finalizer) -> bool);
 
 #[test]
-fn what_waits_for_a_settle_window_does_not_happen_a_second_before_its_end_and_does_at_its_end() {
+fn what_waits_for_a_consistency_window_does_not_happen_a_second_before_its_end_and_does_at_its_end() {
     let waits: [Wait; 4] = [
         (
             "an adoption",
@@ -202,7 +205,7 @@ fn what_waits_for_a_settle_window_does_not_happen_a_second_before_its_end_and_do
     ];
     for (what, begin, is_over) in waits {
         let mut world = begin();
-        let (second, window) = (Duration::from_secs(1), world.policy.settle_window);
+        let (second, window) = (Duration::from_secs(1), world.policy.consistency_window);
         for (then, over) in [(Duration::ZERO, false), (window.saturating_sub(second), false), (second, true)] {
             world.advance(then);
             let finalizer = world.pass().finalizer;

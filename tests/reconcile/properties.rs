@@ -77,7 +77,7 @@ proptest! {
         let tags = world.tags();
         prop_assert!(wanted.tags.iter().chain(&theirs).all(|(key, value)| tags.get(key) == Some(value)), "{:?}", tags);
 
-        world.sweep();
+        world.take_inventory();
         world.calls();
         let before = world.status();
         let outcome = world.pass();

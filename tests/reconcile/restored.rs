@@ -34,10 +34,10 @@ fn restored(world: &World) -> usize {
 
 #[test]
 fn a_tenant_that_comes_while_the_disable_rolls_out_is_served_again_within_half_a_minute() {
-    for swept in [false, true] {
+    for listed in [false, true] {
         let mut world = being_disabled();
-        if swept {
-            world.sweep();
+        if listed {
+            world.take_inventory();
         }
         let pause = world.pass().requeue;
         assert!(pause <= Duration::from_secs(30), "{pause:?}");
@@ -83,7 +83,7 @@ fn refuse_the_delete(world: &mut World) {
 fn a_tenant_that_comes_after_the_roll_out_is_served_again_before_it_is_said_to_be_in_the_way() {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.tenant_comes("late");
     world.at_once();
     assert!(world.group().unwrap().resource.enabled);
@@ -95,7 +95,7 @@ fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again
 {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     let off_for = off_for(&mut world, refuse_the_delete);
     assert!(off_for <= Duration::from_secs(100), "{off_for:?}");
     world.faults_stop();
@@ -104,11 +104,11 @@ fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again
     assert!(world.message().contains("lists no distribution tenant"), "{}", world.message());
     world.calls();
     world.advance(Duration::from_mins(30));
-    world.sweep();
+    world.take_inventory();
     world.pass();
     assert_eq!(world.mutations(), [], "not in the next hour");
     world.advance(Duration::from_mins(31));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.group(), None, "and the deletion goes on");
 }
@@ -117,11 +117,11 @@ fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again
 fn in_use_without_a_tenant() -> World {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     off_for(&mut world, refuse_the_delete);
     world.faults_stop();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }
@@ -132,18 +132,18 @@ fn tried_again_after(world: &mut World) -> Duration {
     while world.mutations() != [UpdateConnectionGroup] {
         let pause = world.pass().requeue;
         world.advance(pause);
-        world.sweep();
+        world.take_inventory();
         waited += pause;
         assert!(waited < Duration::from_hours(48), "it is not disabled again: {}", world.message());
     }
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
     world.at_once();
     world.faults_stop();
     assert!(world.group().unwrap().resource.enabled, "one refusal is enough by now: {}", world.message());
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.calls();
     waited
 }
@@ -161,17 +161,17 @@ fn a_restart_is_no_reason_to_disable_a_group_again_that_is_in_use_without_a_tena
     world.pass();
     assert_eq!(world.ready().1, "InUse");
     world.crash();
-    world.sweep();
+    world.take_inventory();
     let mut waited = Duration::ZERO;
     while waited < Duration::from_mins(55) {
         let pause = world.pass().requeue;
         assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "InUse"), "after {waited:?}");
         world.advance(pause);
-        world.sweep();
+        world.take_inventory();
         waited += pause;
     }
     world.advance(Duration::from_mins(10));
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.group(), None, "and the deletion goes on");
 }
@@ -195,7 +195,7 @@ fn a_person_does_not_wait_for_a_deletion_to_be_tried_again() {
 fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_within_half_a_minute() {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.keep_failing(DeleteConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     for _ in 0..12 {
         let pause = world.pass().requeue;
@@ -221,7 +221,7 @@ fn a_switch_that_cloudfront_accepts_and_does_not_make_is_not_sent_again_and_agai
     world.fail(UpdateConnectionGroup, Fault::AnsweredWithTheOldSwitch);
     let pause = world.pass().requeue;
     assert!(!pause.is_zero(), "{}", world.message());
-    assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "Conflict".into()));
+    assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "ChangeNotApplied".into()));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn what_a_read_showed_is_not_forgotten_because_the_tenants_could_not_be_read() {
     world.pass_without_storing();
     world.crash();
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
     let pause = world.pass().requeue;
     assert_eq!(world.status().enabled, Some(false));
@@ -256,13 +256,13 @@ fn what_a_read_showed_is_not_forgotten_because_the_tenants_could_not_be_read() {
 }
 
 #[test]
-fn a_group_whose_tenants_cannot_be_read_for_a_settle_window_is_served_again_and_its_deletion_waits() {
+fn a_group_whose_tenants_cannot_be_read_for_a_consistency_window_is_served_again_and_its_deletion_waits() {
     for rolled_out in [false, true] {
         let mut world = being_disabled();
         if rolled_out {
             world.advance(PROPAGATION);
         }
-        world.sweep();
+        world.take_inventory();
         world.keep_failing(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
         let off_for = off_for(&mut world, |_| {});
         assert!(off_for <= Duration::from_mins(2), "{off_for:?}");
@@ -366,7 +366,7 @@ fn protection_set_in_the_middle_of_a_deletion_puts_the_group_back_up() {
     world.pass();
     assert_eq!(world.calls(), [], "and costs no call from then on");
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world.pass();
     assert_eq!((world.calls(), world.status().status.as_deref()), (vec![], Some("Deployed")));
@@ -381,7 +381,7 @@ fn a_group_whose_disabling_was_lost_in_a_crash_is_put_back_up_too() {
     world.pass_without_storing();
     world.crash();
     world.edit(|spec| spec.deletion_protection = true);
-    world.sweep();
+    world.take_inventory();
     world.at_once();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
     assert_eq!(world.ready().1, "DeletionProtected");
@@ -409,7 +409,7 @@ fn retain_takes_a_group_that_others_enabled_against_the_spec_out_of_service_befo
     world.settle();
     world.somebody_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
     world.delete();
-    world.sweep();
+    world.take_inventory();
     world.calls();
     let outcome = world.at_once();
     assert_eq!(
@@ -447,7 +447,7 @@ fn what_holds_a_deletion_back_changes_nothing_at_a_group_that_is_not_ours() {
     let owner = [("cloudfront.kube-operators.dev/owner".to_owned(), "dev/shop/edge".to_owned())].into();
     world.somebody_edits(cloudfront_simulator::admin::GroupPatch { set_tags: owner, ..Default::default() });
     world.edit(|spec| spec.deletion_protection = true);
-    world.sweep();
+    world.take_inventory();
     world.at_once();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "DeletionProtected"));
 }
@@ -489,7 +489,7 @@ fn trouble_with_the_tenants_read_while_the_disable_rolls_out_is_said_and_changes
 #[test]
 fn while_a_disabling_is_rolled_out_nothing_but_the_tenants_is_read_and_that_every_half_minute() {
     let mut world = being_disabled();
-    world.sweep();
+    world.take_inventory();
     let (mut waited, mut calls) = (Duration::ZERO, Vec::new());
     while waited < Duration::from_mins(2) {
         world.calls();
@@ -497,7 +497,7 @@ fn while_a_disabling_is_rolled_out_nothing_but_the_tenants_is_read_and_that_ever
         calls.extend(world.calls());
         world.advance(pause);
         waited += pause;
-        world.sweep();
+        world.take_inventory();
     }
     assert_eq!(calls, [ListDistributionTenants; 4]);
     world.settle();

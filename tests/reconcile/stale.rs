@@ -12,7 +12,7 @@ use port::{Fault, Way};
 
 use crate::world::{World, spec};
 
-/// How long a kind of read lags: not at all, for less than the settle window, and for much longer.
+/// How long a kind of read lags: not at all, for less than the consistency window, and for much longer.
 const LAGS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(45), Duration::from_mins(3)];
 
 /// What happens while reads lag.
@@ -77,7 +77,7 @@ impl Scene {
             world.edit(|spec| spec.ipv6_enabled = false);
             world.settle();
             world.advance(Duration::from_hours(1));
-            world.sweep();
+            world.take_inventory();
         }
         let millis = |lag: Duration| Millis(u64::try_from(lag.as_millis()).unwrap());
         world.switch(|switches| {

@@ -100,7 +100,7 @@ fn deploying() -> World {
 fn deployed() -> World {
     let mut world = World::new(spec());
     world.settle();
-    world.sweep();
+    world.take_inventory();
     world
 }
 
@@ -118,7 +118,7 @@ fn drifted() -> World {
         spec.ipv6_enabled = false;
     });
     world.somebody_creates(|_| {});
-    world.sweep();
+    world.take_inventory();
     world.settle();
     world
 }
@@ -169,7 +169,7 @@ fn adoption_refused() -> World {
     let mut world = World::new(spec());
     world.somebody_creates(|_| {});
     world.advance(PROPAGATION);
-    world.sweep();
+    world.take_inventory();
     world.settle();
     world
 }
@@ -213,7 +213,7 @@ fn deleting_while_deploying() -> World {
 
 fn deleting_deleting() -> World {
     let mut world = disabled();
-    world.sweep();
+    world.take_inventory();
     world.delete();
     world.pass();
     world

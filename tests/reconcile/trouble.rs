@@ -114,10 +114,10 @@ fn reads_that_fail_are_shown_once_a_full_read_has_been_due_for_another_interval_
         let mut world = World::new(spec());
         world.settle();
         let until_due = world.memory.resync_due().since(world.clock().moment());
-        let (interval, second) = (world.policy.deep_check_interval, Duration::from_secs(1));
+        let (interval, second) = (world.policy.resync_interval, Duration::from_secs(1));
         for (then, ready) in [(until_due + interval.saturating_sub(second), "True"), (second * 2, "False")] {
             world.advance(then);
-            world.sweep();
+            world.take_inventory();
             // Where an id leads nowhere, the name is tried too.
             for _ in 0..2 {
                 world.fail(GetConnectionGroup, Fault::Error(class));
@@ -130,11 +130,11 @@ fn reads_that_fail_are_shown_once_a_full_read_has_been_due_for_another_interval_
 }
 
 #[test]
-fn trouble_that_outlasts_the_deep_check_is_shown() {
+fn trouble_that_outlasts_the_resync_is_shown() {
     let mut world = World::new(spec());
     world.settle();
     world.snapshot = None;
-    world.advance(world.policy.deep_check_interval * 4);
+    world.advance(world.policy.resync_interval * 4);
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Unreachable));
     world.pass();
     assert_eq!(world.ready().1, "ServiceUnavailable");
@@ -269,8 +269,8 @@ fn a_difference_that_was_read_and_could_not_be_put_right_is_not_ready() {
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
     world.somebody_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
-    world.advance(world.policy.deep_check_interval.mul_f64(1.15));
-    world.sweep();
+    world.advance(world.policy.resync_interval.mul_f64(1.15));
+    world.take_inventory();
     world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
     world.pass();
     assert_eq!(world.ready().0, "False", "the tag is missing, and the operator knows it");
@@ -281,7 +281,7 @@ fn what_a_pass_read_before_its_change_was_refused_is_shown() {
     let mut world = World::new(spec());
     world.settle();
     world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
-    world.sweep();
+    world.take_inventory();
     world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     world.pass();
     assert_eq!((world.ready().1.as_str(), world.status().enabled), ("AccessDenied", Some(false)));
@@ -301,7 +301,7 @@ fn tags_that_may_have_been_set_are_not_taken_for_set_when_the_configuration_is_p
     world.fail(TagResource, Fault::Error(ErrorClass::ServiceUnavailable));
     world.pass();
     world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.tags().get("team").map(String::as_str), Some("edge"));
 }

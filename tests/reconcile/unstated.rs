@@ -9,7 +9,7 @@ use cloudfront_simulator::{
     switches::{IpAddressType, Tolerance},
 };
 use connection_group_operator::{
-    api::{ConnectionGroupSpec, Mode, Reason},
+    api::{ConditionReason, ConnectionGroupSpec, Mode},
     cloudfront::Operation,
     reconcile::Finalizer,
 };
@@ -34,7 +34,7 @@ fn a_group_at_rest_stays_ready_and_is_not_changed_whatever_answers_leave_out() {
         let before = world.status();
         world.calls();
         world.port.leave_out(left_out.clone());
-        world.sweep();
+        world.take_inventory();
         world.request_reconcile("now");
         world.settle();
         let after = world.status();
@@ -64,13 +64,13 @@ fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_unti
             group.ipv6_enabled = false;
         });
         world.port.leave_out([LeftOut::Ipv6Enabled]);
-        world.sweep();
+        world.take_inventory();
         world.settle();
         let ready = || ("True".into(), "Deployed".into(), vec![]);
         let says_so = |world: &World| world.message().contains("does not state whether IPv6 is enabled.");
         assert_eq!((world.mutations(), world.ready(), world.status().ipv6_enabled), (vec![], ready(), None));
         assert!(says_so(&world), "{}", world.message());
-        world.sweep();
+        world.take_inventory();
         world.settle();
         assert!(says_so(&world), "after a list, too: {}", world.message());
 
@@ -96,7 +96,7 @@ fn a_group_that_is_first_stated_to_differ_is_not_ready_although_that_read_does_n
         group.ipv6_enabled = false;
     });
     world.port.leave_out([LeftOut::Ipv6Enabled]);
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
 
@@ -105,7 +105,7 @@ fn a_group_that_is_first_stated_to_differ_is_not_ready_although_that_read_does_n
     world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
     world.request_reconcile("now");
     world.pass();
-    assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
+    assert_eq!(world.ready(), ("False".into(), "OwnerTagEmpty".into(), vec!["Reconciling".into()]));
     assert_eq!(world.mutations(), []);
 }
 
@@ -117,7 +117,7 @@ fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not
     let by_others = |world: &mut World| {
         let patch = GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() };
         world.somebody_edits(patch);
-        world.sweep();
+        world.take_inventory();
     };
     by_others(&mut world);
     world.edit(|spec| (spec.enabled, spec.ipv6_enabled) = (false, false));
@@ -129,12 +129,12 @@ fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not
     world.settle();
     assert_eq!(world.mutations(), [], "this version is known to be off");
     world.somebody_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
-    world.sweep();
+    world.take_inventory();
     world.settle();
     assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
 
     world.somebody_edits(GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() });
-    world.sweep();
+    world.take_inventory();
     world.edit(|spec| spec.enabled = true);
     world.settle();
     assert!(
@@ -154,7 +154,7 @@ fn a_deletion_puts_a_group_back_up_that_it_disabled_although_no_answer_says_that
     assert!(!world.group().unwrap().resource.enabled);
     world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
     world.tenant_comes("late");
-    world.sweep();
+    world.take_inventory();
     world.at_once();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
 }
@@ -167,7 +167,7 @@ fn a_member_that_is_first_stated_by_the_answer_to_an_update_is_updated_next_wher
         group.tags = marks();
         group.ipv6_enabled = false;
     });
-    world.sweep();
+    world.take_inventory();
     world.fail(Operation::GetConnectionGroup, Fault::Lacking);
     let outcome = world.pass();
     assert_eq!((world.mutations(), world.status().ipv6_enabled), (vec![Operation::UpdateConnectionGroup], Some(false)));
@@ -188,7 +188,7 @@ fn a_list_that_a_read_leaves_out_is_not_attached_again_while_the_list_of_groups_
     assert_eq!(world.status().anycast_ip_list_id.as_deref(), Some(list.as_str()));
     world.calls();
     world.port.leave_out([LeftOut::AnycastIpListId]);
-    world.sweep();
+    world.take_inventory();
     world.request_reconcile("now");
     world.settle();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "Deployed".into()));
@@ -212,8 +212,9 @@ fn live(left_out: &[LeftOut], in_progress: Tolerance) {
     world.settle();
     // Nobody states that the group is rolled out, so nobody says so.
     let unstated = left_out.contains(&Status) && left_out.contains(&RowStatus);
-    let at_rest = |reason: Reason| if unstated { Reason::Deploying } else { reason }.as_str().to_owned();
-    assert_eq!(world.ready().1, at_rest(Reason::Deployed), "{case}: {}", world.message());
+    let at_rest =
+        |reason: ConditionReason| if unstated { ConditionReason::Deploying } else { reason }.as_str().to_owned();
+    assert_eq!(world.ready().1, at_rest(ConditionReason::Deployed), "{case}: {}", world.message());
 
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
@@ -221,7 +222,7 @@ fn live(left_out: &[LeftOut], in_progress: Tolerance) {
     world.settle();
     let group = world.group().unwrap().resource;
     assert_eq!((group.enabled, group.ipv6_enabled), (false, false), "{case}");
-    assert_eq!(world.ready().1, at_rest(Reason::Disabled), "{case}: {}", world.message());
+    assert_eq!(world.ready().1, at_rest(ConditionReason::Disabled), "{case}: {}", world.message());
     world.calls();
     world.settle();
     assert_eq!(world.mutations(), [], "{case}: nothing is left to do");
@@ -236,13 +237,13 @@ fn live(left_out: &[LeftOut], in_progress: Tolerance) {
             break;
         }
         world.advance(crate::world::PROPAGATION);
-        world.sweep();
+        world.take_inventory();
     }
     assert!(released && world.group().is_none(), "{case}: {:?} {}", world.ready(), world.message());
 }
 
 #[test]
-fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_for_a_settle_window() {
+fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_for_a_consistency_window() {
     let mut world = World::new(spec());
     world.settle();
     world.tenant_comes("shop");
@@ -254,8 +255,8 @@ fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_
     assert!(world.message().contains("no list of distribution tenants"), "{}", world.message());
 
     // The next answer has a list.
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     world.pass();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "InUse".into()));
 
@@ -264,8 +265,8 @@ fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_
     world.keep_failing(Operation::ListDistributionTenants, Fault::ListLeftOut);
     world.pass();
     assert_eq!(world.mutations(), []);
-    world.advance(world.policy.settle_window);
-    world.sweep();
+    world.advance(world.policy.consistency_window);
+    world.take_inventory();
     world.pass();
     assert_eq!(world.mutations(), [Operation::UpdateConnectionGroup]);
     world.settle();
@@ -273,7 +274,7 @@ fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_
 }
 
 #[test]
-fn a_group_that_is_off_is_not_deleted_either_before_its_tenants_have_been_left_out_for_a_settle_window() {
+fn a_group_that_is_off_is_not_deleted_either_before_its_tenants_have_been_left_out_for_a_consistency_window() {
     let mut world = World::new(ConnectionGroupSpec { enabled: false, ..spec() });
     world.settle();
     world.delete();
@@ -281,7 +282,7 @@ fn a_group_that_is_off_is_not_deleted_either_before_its_tenants_have_been_left_o
     for _ in 0..3 {
         world.fail(Operation::ListDistributionTenants, Fault::ListLeftOut);
     }
-    let (second, window) = (Duration::from_secs(1), world.policy.settle_window);
+    let (second, window) = (Duration::from_secs(1), world.policy.consistency_window);
     for (then, mutations) in [
         (Duration::ZERO, vec![]),
         (window.saturating_sub(second), vec![]),

@@ -1,4 +1,4 @@
-//! A small world around the shipping reconcile: one object, one account, one operator that remembers, sweeps and may crash; time stands still
+//! A small world around the shipping reconcile: one object, one account, one operator that remembers, lists the account and may crash; time stands still
 //! unless it is moved, or the object is left to settle: then reconciles and lists come when the shipping code has them come.
 //! In: what people and others do. Out: the object's status, the account, and the calls that were made.
 
@@ -107,7 +107,7 @@ impl World {
         Self::at(InProcess::new(Way::Adapter, Account::new(switches), Timestamp(EPOCH_MS)), spec)
     }
 
-    /// The operator has been running for two minutes and has just swept.
+    /// The operator has been running for two minutes and has just listed.
     fn at(port: InProcess, spec: ConnectionGroupSpec) -> Self {
         let mut object = ConnectionGroup::new("edge", spec);
         object.metadata.namespace = Some("platform".into());
@@ -118,10 +118,10 @@ impl World {
             installation: Installation::new(HERE),
             predecessor: None,
             allow_adoption: false,
-            sweep_interval: Duration::from_mins(1),
-            sweep_interval_active: Duration::from_secs(10),
-            deep_check_interval: Duration::from_hours(6),
-            settle_window: Duration::from_mins(1),
+            inventory_interval: Duration::from_mins(1),
+            inventory_interval_active: Duration::from_secs(10),
+            resync_interval: Duration::from_hours(6),
+            consistency_window: Duration::from_mins(1),
         };
         let mut world = Self {
             port: AnsweredBy(port),
@@ -140,9 +140,9 @@ impl World {
             list_asked_at: Duration::ZERO,
             released: false,
         };
-        world.memory.resync_at = Some(Moment::START + world.policy.deep_check_interval);
+        world.memory.resync_at = Some(Moment::START + world.policy.resync_interval);
         world.advance(Duration::from_mins(2));
-        world.sweep();
+        world.take_inventory();
         world.calls();
         world
     }
@@ -182,8 +182,8 @@ impl World {
         }
     }
 
-    /// One complete list, a moment after everything so far. It wakes the object as the shipping sweep does.
-    pub fn sweep(&mut self) {
+    /// One complete list, a moment after everything so far. It wakes the object as the shipping inventory does.
+    pub fn take_inventory(&mut self) {
         self.advance(Duration::from_millis(1));
         let began = self.clock().moment();
         let listed = now(self.port.list());
@@ -275,7 +275,7 @@ impl World {
     /// The process dies and another one starts: its memory is gone, its clock starts anew.
     pub fn crash(&mut self) {
         self.memory =
-            ObjectState { resync_at: Some(Moment::START + self.policy.deep_check_interval), ..ObjectState::default() };
+            ObjectState { resync_at: Some(Moment::START + self.policy.resync_interval), ..ObjectState::default() };
         self.snapshot = None;
         self.advance(Duration::from_secs(5));
         self.process_start = self.elapsed;
@@ -290,12 +290,12 @@ impl World {
         self.memory = ObjectState { resync_at, ..ObjectState::default() };
     }
 
-    /// A pass, and a settle window: nobody owns the group, as far as the operator can tell.
+    /// A pass, and a consistency window: nobody owns the group, as far as the operator can tell.
     pub fn look_for_an_owner(&mut self) {
         self.pass();
         assert_eq!((self.mutations(), self.ready().1), (vec![], "Adopting".into()));
-        self.advance(self.policy.settle_window);
-        self.sweep();
+        self.advance(self.policy.consistency_window);
+        self.take_inventory();
         self.calls();
     }
 

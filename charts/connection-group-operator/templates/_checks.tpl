@@ -20,12 +20,12 @@
 {{- end -}}
 {{- /* What is not set is the operator's own default. */ -}}
 {{- $callTimeout := .Values.aws.callTimeout | default "30s" -}}
-{{- $settleWindow := .Values.reconcile.createSettleWindow | default "60s" -}}
+{{- $consistencyWindow := .Values.reconcile.consistencyWindow | default "60s" -}}
 {{- $call := include "connection-group-operator.milliseconds" $callTimeout | int64 -}}
-{{- $settle := include "connection-group-operator.milliseconds" $settleWindow | int64 -}}
+{{- $settle := include "connection-group-operator.milliseconds" $consistencyWindow | int64 -}}
 {{- $grace := mul 1000 (int64 .Values.terminationGracePeriodSeconds) -}}
 {{- if lt $settle $call -}}
-{{- fail (printf "reconcile.createSettleWindow (%s) must not be shorter than aws.callTimeout (%s): a request to create a group may take effect until its answer is given up" $settleWindow $callTimeout) -}}
+{{- fail (printf "reconcile.consistencyWindow (%s) must not be shorter than aws.callTimeout (%s): a request to create a group may take effect until its answer is given up" $consistencyWindow $callTimeout) -}}
 {{- end -}}
 {{- if lt $grace (add $call 25000) -}}
 {{- fail (printf "terminationGracePeriodSeconds (%ds) must be at least aws.callTimeout (%s) plus 25s: a Pod that is killed earlier loses the results of its last calls, and keeps the next leader waiting for its Lease" (div $grace 1000) $callTimeout) -}}

@@ -31,10 +31,10 @@
   "--aws-call-timeout" $values.aws.callTimeout
   "--aws-rate" $values.budget.callsPerSecond
   "--aws-burst" $values.budget.burst
-  "--sweep-interval" $values.sweep.interval
-  "--sweep-interval-active" $values.sweep.intervalActive
-  "--deep-check-interval" $values.reconcile.deepCheckInterval
-  "--create-settle-window" $values.reconcile.createSettleWindow
+  "--inventory-interval" $values.inventory.interval
+  "--inventory-interval-active" $values.inventory.intervalActive
+  "--resync-interval" $values.reconcile.resyncInterval
+  "--consistency-window" $values.reconcile.consistencyWindow
   "--otlp-endpoint" $values.tracing.otlpEndpoint
 -}}
 {{- if $values.leaderElection.enabled }}

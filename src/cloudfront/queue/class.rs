@@ -1,7 +1,9 @@
 //! The priority of a reservation. Pure data.
 
+use strum::IntoStaticStr;
+
 /// The classes, highest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
 pub enum Class {
     /// A group that serves traffic although its spec says off: the emergency switch.
     SwitchOff,
@@ -22,14 +24,8 @@ impl Class {
 
     /// The name, as a metric label.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SwitchOff => "SwitchOff",
-            Self::Asked => "Asked",
-            Self::Inventory => "Inventory",
-            Self::Progress => "Progress",
-            Self::Rest => "Rest",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Whether a person waits for it, so that it may use the whole burst.

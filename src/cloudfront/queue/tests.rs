@@ -42,14 +42,14 @@ struct Gap {
 impl Gaps {
     fn note(&self, task: usize) {
         let now = Instant::now();
-        let mut gaps = self.0.lock().unwrap();
+        let mut gaps = self.0.lock();
         let gap = gaps.entry(task).or_insert(Gap { last: now, longest: Duration::ZERO, times: 0 });
         *gap = Gap { last: now, longest: gap.longest.max(now - gap.last), times: gap.times + 1 };
     }
 
     /// The longest gap of all, including those that have not ended, and the smallest number of starts.
     fn longest_and_fewest(&self) -> (Duration, u32) {
-        let gaps = self.0.lock().unwrap();
+        let gaps = self.0.lock();
         let longest = gaps.values().map(|gap| gap.longest.max(gap.last.elapsed())).max();
         (longest.unwrap_or_default(), gaps.values().map(|gap| gap.times).min().unwrap_or_default())
     }
@@ -117,7 +117,7 @@ async fn with_100_objects_throttled_at_half_a_call_a_second_an_edit_is_served_wi
         tokio::spawn(async move {
             loop {
                 let reservation = queue.reserve(Class::Progress);
-                if sent.0.lock().unwrap().contains_key(&object) {
+                if sent.0.lock().contains_key(&object) {
                     reservation.ask_for(Class::Progress, [CREATE]);
                 }
                 let admitted = reservation.admit(CREATE).await;
@@ -227,11 +227,11 @@ async fn a_waiter_that_turns_to_its_call_anew_keeps_its_place_and_moves_up_when_
     let order = Mutex::new(Vec::new());
     let go = async |name: &'static str, waiter: &Reservation| {
         waiter.admit(GET).await.unwrap();
-        order.lock().unwrap().push(name);
+        order.lock().push(name);
         waiter.end();
     };
     tokio::join!(go("first", &first), go("second", &second));
-    assert_eq!(*order.lock().unwrap(), ["second", "first"]);
+    assert_eq!(*order.lock(), ["second", "first"]);
 }
 
 /// The reads that check whether a tenant has appeared at a group that its deletion has taken out of service.

@@ -2,13 +2,14 @@
 //!
 //! In: the SDK's hooks around one call. Out: the [`Elements`] of the group in the answer; a request body with those that an update carries along.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_sdk_cloudfront::config::{
     ConfigBag, Intercept, RuntimeComponents,
     interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
 };
 use aws_smithy_runtime_api::box_error::BoxError;
+use parking_lot::Mutex;
 
 use super::xml::plain;
 use crate::cloudfront::elements::Elements;
@@ -20,7 +21,7 @@ pub struct Seen(Arc<Mutex<Elements>>);
 impl Seen {
     /// What was read.
     pub fn take(&self) -> Elements {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.0.lock())
     }
 }
 
@@ -36,7 +37,7 @@ impl Intercept for Seen {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let answer = plain(context.response().body().bytes().unwrap_or_default()).unwrap_or_default();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Elements::of_children(answer.children());
+        *self.0.lock() = Elements::of_children(answer.children());
         Ok(())
     }
 }

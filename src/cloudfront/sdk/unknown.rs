@@ -1,10 +1,9 @@
 //! Names of elements that this version does not know: logged once, and few enough for metric labels. In: a name, as CloudFront or a proxy in its place wrote
 //! it. Out: a label. Writes log lines.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
 
 use crate::cloudfront::error::one_line;
 
@@ -25,7 +24,7 @@ impl Unknown {
     /// The label for a name. A new name is logged.
     pub fn label(&self, name: &str) -> String {
         let name = one_line(name, NAME_LIMIT);
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.lock();
         if seen.contains(&name) {
             return name;
         }

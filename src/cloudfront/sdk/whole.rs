@@ -72,6 +72,6 @@ impl Intercept for Whole {
 
 fn document_is_due(bag: &ConfigBag) -> bool {
     let name = bag.load::<Metadata>().map(Metadata::name);
-    let operation = Operation::ALL.into_iter().find(|operation| Some(operation.as_str()) == name);
+    let operation = Operation::ALL.iter().copied().find(|operation| Some(operation.as_str()) == name);
     operation.is_none_or(Operation::is_answered_with_a_document)
 }

@@ -8,8 +8,8 @@ use super::family::gauges;
 
 /// Gauges of the account. A standby does not read the account, and shows none.
 pub struct Account {
-    sweep_age: GaugeVec,
-    sweep_groups: GaugeVec,
+    inventory_age: GaugeVec,
+    inventory_groups: GaugeVec,
     orphans: GaugeVec,
 }
 
@@ -26,15 +26,15 @@ const NO_LABELS: [&str; 0] = [];
 impl Account {
     pub fn new(registry: &Registry) -> Self {
         Self {
-            sweep_age: gauges(
+            inventory_age: gauges(
                 registry,
-                "connection_group_operator_sweep_age_seconds",
+                "connection_group_operator_inventory_age_seconds",
                 "Time since the newest complete list of the account's groups was begun; +Inf without one.",
                 &NO_LABELS,
             ),
-            sweep_groups: gauges(
+            inventory_groups: gauges(
                 registry,
-                "connection_group_operator_sweep_groups",
+                "connection_group_operator_inventory_groups",
                 "Connection groups in the newest complete list.",
                 &NO_LABELS,
             ),
@@ -48,14 +48,14 @@ impl Account {
     }
 
     /// Updates the gauges; `None` on a standby.
-    pub fn measure(&self, swept: Option<&Swept>) {
-        for gauge in [&self.sweep_age, &self.sweep_groups, &self.orphans] {
+    pub fn measure(&self, listed: Option<&Swept>) {
+        for gauge in [&self.inventory_age, &self.inventory_groups, &self.orphans] {
             gauge.reset();
         }
-        if let Some(Swept { list, orphans }) = swept {
+        if let Some(Swept { list, orphans }) = listed {
             let age = list.map_or(f64::INFINITY, |(age, _)| age.as_secs_f64());
-            self.sweep_age.with_label_values(&NO_LABELS).set(age);
-            self.sweep_groups.with_label_values(&NO_LABELS).set(many(list.map_or(0, |(_, groups)| groups)));
+            self.inventory_age.with_label_values(&NO_LABELS).set(age);
+            self.inventory_groups.with_label_values(&NO_LABELS).set(many(list.map_or(0, |(_, groups)| groups)));
             self.orphans.with_label_values(&NO_LABELS).set(many(*orphans));
         }
     }
@@ -73,17 +73,17 @@ mod tests {
 
     #[test]
     fn a_leader_that_never_listed_says_so_and_a_standby_says_nothing() {
-        let shown = |swept: Option<&Swept>| text_of(|registry| Account::new(registry).measure(swept));
+        let shown = |listed: Option<&Swept>| text_of(|registry| Account::new(registry).measure(listed));
         let blind = shown(Some(&Swept { list: None, orphans: 0 }));
-        assert!(blind.contains("connection_group_operator_sweep_age_seconds inf\n"), "{blind}");
-        assert!(!shown(None).contains("sweep"));
+        assert!(blind.contains("connection_group_operator_inventory_age_seconds inf\n"), "{blind}");
+        assert!(!shown(None).contains("inventory"));
     }
 
     #[test]
     fn a_list_is_shown_with_its_age_and_its_groups() {
-        let swept = Swept { list: Some((Duration::from_secs(7), 3)), orphans: 1 };
-        let text = text_of(|registry| Account::new(registry).measure(Some(&swept)));
-        for line in ["sweep_age_seconds 7", "sweep_groups 3", "orphans 1"] {
+        let listed = Swept { list: Some((Duration::from_secs(7), 3)), orphans: 1 };
+        let text = text_of(|registry| Account::new(registry).measure(Some(&listed)));
+        for line in ["inventory_age_seconds 7", "inventory_groups 3", "orphans 1"] {
             assert!(text.contains(&format!("connection_group_operator_{line}\n")), "{line}: {text}");
         }
     }

@@ -83,7 +83,7 @@ impl Aws {
         };
         aws.lost.with_label_values(&["ViewerFallback"]);
         // Prometheus sees no increase in a series that begins at 1.
-        for operation in Operation::ALL {
+        for operation in Operation::ALL.iter().copied() {
             let labels = [SERVICE, operation.as_str()];
             for errors in [&aws.permission, &aws.limit, &aws.throttled, &aws.validation] {
                 errors.with_label_values(&labels);

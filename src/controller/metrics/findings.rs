@@ -41,7 +41,7 @@ impl Findings {
                 &["member"],
             ),
         };
-        for member in Member::ALL {
+        for member in Member::ALL.iter().copied() {
             findings.refused.with_label_values(&[member.as_str()]);
         }
         for field in FIELDS {
@@ -68,12 +68,12 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::Reason, controller::metrics::testing::text_of, reconcile::Severity};
+    use crate::{api::EventReason, controller::metrics::testing::text_of, reconcile::Severity};
 
     #[test]
     fn findings_are_counted_and_a_tag_is_not_named() {
         let event =
-            Event { severity: Severity::Normal, reason: Reason::Created, action: "Create", note: String::new() };
+            Event { severity: Severity::Normal, reason: EventReason::Created, action: "Create", note: String::new() };
         let drift = ["enabled", "tags[team]", "tags[stage]"].map(|field| Drift {
             field: field.into(),
             desired: String::new(),

@@ -12,13 +12,14 @@ mod objects;
 mod queue;
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 use prometheus::{Encoder, IntGaugeVec, Registry, TextEncoder, process_collector::ProcessCollector};
 
 use self::{
@@ -63,7 +64,7 @@ pub struct AtScrape {
     /// The scopes, each with the reason why its objects cannot be read, if so.
     pub views: Vec<(String, Option<Blind>)>,
     /// What the last inventories showed.
-    pub swept: Swept,
+    pub listed: Swept,
     /// What the call queue shows.
     pub calls: Calls,
     /// The time.
@@ -166,14 +167,14 @@ impl Metrics {
     /// All metrics as text.
     pub fn text(&self, at: &AtScrape) -> String {
         // Two concurrent scrapes must not count the objects twice.
-        let _turn = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.scrape.lock();
         self.controller.under_way(self.queue.measure());
         for (scope, blind) in &at.views {
             self.readable.with_label_values(&[scope]).set(blind.is_none().into());
         }
         let acts = self.acts.load(Ordering::SeqCst);
         self.objects.measure(if acts { &at.objects } else { &[] }, at.now);
-        self.account.measure(acts.then_some(&at.swept));
+        self.account.measure(acts.then_some(&at.listed));
         self.calls.measure(&at.calls);
         encode(&self.registry)
     }
@@ -216,10 +217,10 @@ pub(super) mod testing {
     /// What a scrape of these metrics shows, while there is one object.
     pub fn scraped(metrics: &Metrics) -> String {
         let objects = vec![Arc::new(ConnectionGroup::new("edge", ConnectionGroupSpec::default()))];
-        let swept = Swept { list: None, orphans: 0 };
+        let listed = Swept { list: None, orphans: 0 };
         let views = vec![("a".to_owned(), None), ("b".to_owned(), Some(Blind::NotListed))];
         let calls = Calls { rate: 2.0, slowed: Vec::new(), depths: CallQueue::new(2.0, 10).depths() };
-        metrics.text(&AtScrape { objects, views, swept, calls, now: Timestamp::UNIX_EPOCH })
+        metrics.text(&AtScrape { objects, views, listed, calls, now: Timestamp::UNIX_EPOCH })
     }
 }
 
@@ -237,7 +238,7 @@ mod tests {
             metrics.leading("lease", leading);
             let text = scraped(&metrics);
             assert!(text.contains(line), "{text}");
-            for name in ["connection_group_operator_status_conditions{", "connection_group_operator_sweep_age"] {
+            for name in ["connection_group_operator_status_conditions{", "connection_group_operator_inventory_age"] {
                 assert_eq!(text.contains(name), leading == Leading::Yes, "{name}: {text}");
             }
         }

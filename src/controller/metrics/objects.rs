@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::{ConnectionGroupSpec, ConnectionGroupStatus, Reason, Standing, set_standing},
+        api::{ConditionReason, ConnectionGroupSpec, ConnectionGroupStatus, Standing, set_standing},
         controller::metrics::testing::text_of,
     };
 
@@ -160,7 +160,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn conditions(standing: Standing, reason: Reason, since: i64) -> Vec<Condition> {
+    fn conditions(standing: Standing, reason: ConditionReason, since: i64) -> Vec<Condition> {
         set_standing(&[], (standing, reason, "m"), None, 1, at(since))
     }
 
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn objects_are_counted_by_state_with_the_longest_time_in_it() {
-        let deployed = |name, since| object(name, conditions(Standing::Ready, Reason::Deployed, since));
+        let deployed = |name, since| object(name, conditions(Standing::Ready, ConditionReason::Deployed, since));
         let objects = [deployed("a", 70), deployed("b", 90), object("new", Vec::new())];
         let text = text_of(|registry| Objects::new(registry, false).measure(&objects, at(100)));
         for (metric, labels, value) in [
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_suspended_or_being_deleted_is_counted_and_not_timed() {
-        let deploying = object("edge", conditions(Standing::Reconciling, Reason::Deploying, 1));
+        let deploying = object("edge", conditions(Standing::Reconciling, ConditionReason::Deploying, 1));
         let (mut suspended, mut going) = ((*deploying).clone(), (*deploying).clone());
         suspended.spec.suspend = true;
         going.metadata.deletion_timestamp = Some(Time(at(40)));
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn names_are_shown_to_those_who_ask_for_them() {
-        let stalled = [object("edge", conditions(Standing::Stalled, Reason::NotOwned, 40))];
+        let stalled = [object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40))];
         let text = text_of(|registry| Objects::new(registry, true).measure(&stalled, at(100)));
         let line = r#"status_condition_object_seconds{name="edge",namespace="default",reason="NotOwned",status="True",type="Stalled"} 60"#;
         assert!(text.contains(line), "{text}");
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_state_that_no_object_is_in_any_more_is_gone() {
-        let stalled = [object("edge", conditions(Standing::Stalled, Reason::NotOwned, 40))];
+        let stalled = [object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40))];
         let text = text_of(|registry| {
             let objects = Objects::new(registry, true);
             objects.measure(&stalled, at(100));
@@ -223,9 +223,9 @@ mod tests {
 
     #[test]
     fn a_transition_is_a_change_of_status_and_not_of_reason() {
-        let deploying = conditions(Standing::Reconciling, Reason::Deploying, 1);
-        let throttled = conditions(Standing::Reconciling, Reason::Throttled, 2);
-        let deployed = conditions(Standing::Ready, Reason::Deployed, 3);
+        let deploying = conditions(Standing::Reconciling, ConditionReason::Deploying, 1);
+        let throttled = conditions(Standing::Reconciling, ConditionReason::Throttled, 2);
+        let deployed = conditions(Standing::Ready, ConditionReason::Deployed, 3);
         let text = text_of(|registry| {
             let objects = Objects::new(registry, false);
             for (previous, next) in [(&Vec::new(), &deploying), (&deploying, &throttled), (&throttled, &deployed)] {

@@ -1,13 +1,10 @@
 //! Objects that wait for a reconcile, named as client-go names its work queue. In: what is requested from the controller and what it starts, because kube's
 //! own queue exposes nothing. Out: how many wait, and for how long. Does no I/O.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::{Mutex, MutexGuard};
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 use tokio::time::Instant;
 
@@ -173,7 +170,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

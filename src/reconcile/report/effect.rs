@@ -7,7 +7,7 @@ use super::{
     finding::{after, disabling, in_sync, is_as_asked, members_refused, reconciling, release},
 };
 use crate::{
-    api::{Drift, Member, Reason, RefusalCause, RefusedMember, is_true},
+    api::{ConditionReason, Drift, EventReason, Member, RefusalCause, RefusedMember, is_true},
     cloudfront::{Described, Group, Members, NewGroup, Tags},
     reconcile::{
         ObjectState, ObjectView,
@@ -30,16 +30,16 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
         Effect::Created(group, new) => created(group, &new, intent, view),
         Effect::Adopted(group) => {
             let text = format!("Connection group {} was adopted: it had no owner.", view.name);
-            let report = reconciling(Seen::Group(group), Reason::Adopted, text.clone());
+            let report = reconciling(Seen::Group(group), ConditionReason::Adopted, text.clone());
             // Any list that it has was attached before the adoption.
             let report = Report { attached: Field::Set(None), ..report };
-            report.then(Next::Now).normal(Reason::Adopted, "Adopt", text)
+            report.then(Next::Now).normal(EventReason::Adopted, "Adopt", text)
         }
         Effect::Marked(read) => marked(read, intent, view),
         Effect::TakenOver(group, from) => {
             let text = text::taken_over(&view.name, &from, &view.claim.installation);
-            let report = reconciling(Seen::Group(group), Reason::TakenOver, text.clone());
-            report.then(Next::Backoff(Backoff::Quick)).normal(Reason::TakenOver, "TakeOver", text)
+            let report = reconciling(Seen::Group(group), ConditionReason::TakenOver, text.clone());
+            report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::TakenOver, "TakeOver", text)
         }
         Effect::Updated(updated) => of_update(*updated, intent, view),
         Effect::MembersRefused(refused) => of_refusal(*refused, view, state),
@@ -49,7 +49,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             tags.retain(|key, _| !keys.contains(key));
             let text = format!("Tags were removed: {}.", keys.join(", "));
             let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
-            report.normal(Reason::Tagged, "Untag", text)
+            report.normal(EventReason::Tagged, "Untag", text)
         }
         Effect::Disabled(switched, tenants) => disabled(*switched, tenants, view),
         Effect::Enabled(switched, blocker) => {
@@ -59,15 +59,17 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             }
             let text = text::enabled_again(&view.name, blocker);
             let lost = lost(&read, &answer);
-            let report = reconciling(Seen::Group(answer), Reason::EnabledAgain, text.clone()).then(Next::Now);
-            report.warning(Reason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
+            let report = reconciling(Seen::Group(answer), ConditionReason::EnabledAgain, text.clone()).then(Next::Now);
+            report.warning(EventReason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
         }
         Effect::Deleted => {
             let text = format!("Connection group {} was deleted; waiting for proof that it is gone.", view.name);
             if bug!(ReleasedAfterTheDelete) {
                 return release(&Release::Gone, None, view);
             }
-            reconciling(Seen::Unchanged, Reason::Deleting, text).awaiting(Awaits::Absence).then(Next::WithTheList)
+            reconciling(Seen::Unchanged, ConditionReason::Deleting, text)
+                .awaiting(Awaits::Absence)
+                .then(Next::WithTheList)
         }
         Effect::Disowned(group) => release(&Release::Retained, group.config.enabled, view),
         Effect::Postponed(read, which) => {
@@ -77,7 +79,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
                 // The inventory that shows the end of the roll-out triggers a reconcile.
                 Postponed::Other => Next::Resync,
             };
-            reconciling(Seen::Group(read), Reason::Deploying, text).awaiting(Awaits::Inventory).then(next)
+            reconciling(Seen::Group(read), ConditionReason::Deploying, text).awaiting(Awaits::Inventory).then(next)
         }
     }
 }
@@ -88,7 +90,7 @@ fn created(group: Group, new: &NewGroup, intent: &Intent, view: &ObjectView<'_>)
     let sent = new.config.clone().into();
     let report =
         if contradicts(&group.config, &sent) { not_as_asked(group, &sent) } else { in_sync(group, intent, view) };
-    Report { attached, ..report }.normal(Reason::Created, "Create", text).with_tags(intent)
+    Report { attached, ..report }.normal(EventReason::Created, "Create", text).with_tags(intent)
 }
 
 fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
@@ -98,10 +100,10 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let report = if was_ready && is_as_asked(&read, intent, view) {
         Report { in_sync: InSync::No, ..in_sync(read.group, intent, view) }
     } else {
-        reconciling(Seen::Group(read.group), Reason::Tagged, text.clone())
+        reconciling(Seen::Group(read.group), ConditionReason::Tagged, text.clone())
     };
     // Not at once: the tag may take a while to show, and would be set again.
-    report.then(Next::Backoff(Backoff::Quick)).normal(Reason::Tagged, "Tag", text)
+    report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::Tagged, "Tag", text)
 }
 
 fn tagged(group: Group, set: Tags, left: Left, lost: Vec<Drift>, intent: &Intent, view: &ObjectView<'_>) -> Report {
@@ -111,7 +113,7 @@ fn tagged(group: Group, set: Tags, left: Left, lost: Vec<Drift>, intent: &Intent
     let next = (left == Left::Tags).then_some(Next::After(TAGS_SHOW));
     let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
     let next = next.unwrap_or(report.next);
-    report.then(next).despite(lost).normal(Reason::Tagged, "Tag", text)
+    report.then(next).despite(lost).normal(EventReason::Tagged, "Tag", text)
 }
 
 /// The group was disabled: for its deletion, or because the spec says so while the deletion is held back.
@@ -123,11 +125,11 @@ fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<
     let lost = lost(&read, &answer);
     let report = if view.wants_traffic {
         let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
-        disabling(answer).normal(Reason::Disabling, "Disable", text)
+        disabling(answer).normal(EventReason::Disabling, "Disable", text)
     } else {
         let text = "The group is disabled, as spec.enabled says.".to_owned();
-        let report = reconciling(Seen::Group(answer), Reason::Updating, text.clone()).then(Next::Now);
-        report.normal(Reason::Updated, "Disable", text).with_tenants_off_air(tenants)
+        let report = reconciling(Seen::Group(answer), ConditionReason::Updating, text.clone()).then(Next::Now);
+        report.normal(EventReason::Updated, "Disable", text).with_tenants_off_air(tenants)
     };
     report.without(&read, "Disable", &lost)
 }
@@ -139,14 +141,14 @@ fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report
     let report = answered(answer, &update, intent, view).without(&read, "Update", &lost);
     let report = match corrected {
         Corrected::Nothing if made.is_empty() => report,
-        Corrected::Nothing => report.normal(Reason::Updated, "Update", format!("{text}.")),
+        Corrected::Nothing => report.normal(EventReason::Updated, "Update", format!("{text}.")),
         Corrected::Others | Corrected::OthersAgain => {
             let text = format!("Somebody else's change was corrected: {text}.");
-            report.despite(made).normal(Reason::DriftCorrected, "Update", text)
+            report.despite(made).normal(EventReason::DriftCorrected, "Update", text)
         }
     };
     let report = match corrected {
-        Corrected::OthersAgain => report.warning(Reason::DriftFlapping, "Update", text::FLAPPING.to_owned()),
+        Corrected::OthersAgain => report.warning(EventReason::DriftFlapping, "Update", text::FLAPPING.to_owned()),
         Corrected::Nothing | Corrected::Others => report,
     };
     report.with_tenants_off_air(tenants)
@@ -186,7 +188,7 @@ fn detach_ignored(group: Group, refused: &[RefusedMember], view: &ObjectView<'_>
     let all = refused.iter().cloned().chain([ignored]).collect();
     let report = members_refused(group, all, view).then(Next::Now);
     let report = Report { refused_now: Some(Member::AnycastIpListId), ..report };
-    report.warning(Reason::MemberRefused, "Update", text)
+    report.warning(EventReason::MemberRefused, "Update", text)
 }
 
 /// Whether the answer states a member that differs from the spec and that the read omitted, so that it was not sent.
@@ -204,7 +206,7 @@ fn of_refusal(refused: MembersRefused, view: &ObjectView<'_>, state: &ObjectStat
         let on_record = on_record.cloned().collect::<Vec<_>>();
         let report = if on_record.is_empty() {
             let text = text::refused_together(&update.selection.members);
-            reconciling(Seen::Group(read), Reason::Updating, text)
+            reconciling(Seen::Group(read), ConditionReason::Updating, text)
         } else {
             members_refused(read, on_record, view)
         };
@@ -222,7 +224,11 @@ fn of_refusal(refused: MembersRefused, view: &ObjectView<'_>, state: &ObjectStat
     };
     let report = members_refused(read, all, view).then(next).failed(error.clone());
     let report = Report { refused_now: Some(member), ..report };
-    if is_new { report.warning(Reason::MemberRefused, "Update", text::with_request_id(&text, &error)) } else { report }
+    if is_new {
+        report.warning(EventReason::MemberRefused, "Update", text::with_request_id(&text, &error))
+    } else {
+        report
+    }
 }
 
 /// The elements that the answer to an update no longer shows.
@@ -232,5 +238,5 @@ fn lost(read: &Group, answered: &Group) -> Vec<String> {
 
 fn not_as_asked(group: Group, asked: &Members) -> Report {
     let text = text::not_as_asked(&group.config, asked);
-    reconciling(Seen::Group(group), Reason::Conflict, text).then(Next::Backoff(Backoff::Quick))
+    reconciling(Seen::Group(group), ConditionReason::ChangeNotApplied, text).then(Next::Backoff(Backoff::Quick))
 }

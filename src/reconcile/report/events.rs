@@ -2,7 +2,7 @@
 
 use super::{Field, Next, Report, Seen, finding::kept_list};
 use crate::{
-    api::{ConnectionGroupStatus, Drift, Reason, Standing},
+    api::{ConditionReason, ConnectionGroupStatus, Drift, EventReason, Standing},
     cloudfront::AnycastIpListId,
     reconcile::{Event, ObjectView, Severity, desired::Intent, text},
 };
@@ -23,31 +23,67 @@ pub fn new_drift(report: &Report, view: &ObjectView<'_>) -> Vec<Drift> {
 /// An event for a new state, once for each. A reconcile that continues at once emits none.
 fn new_state(report: &Report, view: &ObjectView<'_>) -> Option<Event> {
     let (standing, reason) = report.standing?;
-    let is_told = |event: &Event| event.reason == reason;
-    if view.reason() == Some(reason.as_str()) || report.events.iter().any(is_told) {
-        return None;
-    }
+    let continues = standing == Standing::Reconciling && report.next == Next::Now;
     // Each refused member has an event of its own.
-    if matches!(&report.refused, Field::Set(refused) if !refused.is_empty()) {
+    let is_told_by_member = matches!(&report.refused, Field::Set(refused) if !refused.is_empty());
+    if continues || is_told_by_member || !is_announced(reason) || view.reason() == Some(reason.as_str()) {
         return None;
     }
-    let severity = match (standing, reason) {
-        (Standing::Reconciling, _) if report.next == Next::Now => return None,
-        (
-            _,
-            Reason::Adopting
-            | Reason::ConfirmingAbsence
-            | Reason::Deploying
-            | Reason::Disabling
-            | Reason::Deleting
-            | Reason::Suspended,
-        ) => {
-            return None;
-        }
-        (Standing::Ready, _) => Severity::Normal,
-        (Standing::Reconciling | Standing::Stalled, _) => Severity::Warning,
+    let severity = match standing {
+        Standing::Ready => Severity::Normal,
+        Standing::Reconciling | Standing::Stalled => Severity::Warning,
     };
-    Some(Event { severity, reason, action: "Reconcile", note: report.message.clone() })
+    Some(Event { severity, reason: EventReason::NewState(reason), action: "Reconcile", note: report.message.clone() })
+}
+
+/// Whether a new state of this reason is worth an event.
+const fn is_announced(reason: ConditionReason) -> bool {
+    match reason {
+        // Waits that are part of a normal life.
+        ConditionReason::Adopting
+        | ConditionReason::ClaimPending
+        | ConditionReason::ConfirmingAbsence
+        | ConditionReason::Deleting
+        | ConditionReason::Deploying
+        | ConditionReason::Disabling
+        | ConditionReason::Suspended
+        | ConditionReason::TagsPending
+        | ConditionReason::Updating
+        // What was done has an event of its own.
+        | ConditionReason::Adopted
+        | ConditionReason::Deleted
+        | ConditionReason::DeletedOutside
+        | ConditionReason::EnabledAgain
+        | ConditionReason::Released
+        | ConditionReason::Tagged
+        | ConditionReason::TakenOver => false,
+        ConditionReason::AccessDenied
+        | ConditionReason::AdoptionRefused
+        | ConditionReason::AlreadyExists
+        | ConditionReason::AnotherInstallation
+        | ConditionReason::AnycastDetachRejected
+        | ConditionReason::AnycastIpListNotFound
+        | ConditionReason::ChangeNotApplied
+        | ConditionReason::Conflict
+        | ConditionReason::CredentialsUnavailable
+        | ConditionReason::DefaultGroup
+        | ConditionReason::DeletionProtected
+        | ConditionReason::Deployed
+        | ConditionReason::Disabled
+        | ConditionReason::DriftFlapping
+        | ConditionReason::Drifted
+        | ConditionReason::GroupNotFound
+        | ConditionReason::InUse
+        | ConditionReason::InvalidArgument
+        | ConditionReason::NotOwned
+        | ConditionReason::OwnerTagEmpty
+        | ConditionReason::OwnerTagMissing
+        | ConditionReason::QuotaExceeded
+        | ConditionReason::SchemaOutdated
+        | ConditionReason::ServiceUnavailable
+        | ConditionReason::Throttled
+        | ConditionReason::UnexpectedResponse => true,
+    }
 }
 
 /// An event for an attached list that stays although it is not ours: once for each list, and once more for each edit of the spec.
@@ -64,7 +100,7 @@ fn kept_list_is_new(
     let note = text::list_kept(list).trim_start().to_owned();
     (!is_shown).then_some(Event {
         severity: Severity::Normal,
-        reason: Reason::AnycastListKept,
+        reason: EventReason::AnycastListKept,
         action: "Reconcile",
         note,
     })

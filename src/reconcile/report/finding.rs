@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Field, InSync, Next, Report, Seen};
 use crate::{
-    api::{BlockedBy, Drift, Reason, RefusedMember, Standing},
+    api::{BlockedBy, ConditionReason, Drift, EventReason, RefusedMember, Standing},
     cloudfront::{AnycastIpListId, ApiError, Deployment, Described, Group, Summary},
     reconcile::{
         Finalizer, ObjectView,
@@ -49,15 +49,15 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
             if settles { report } else { until_tags_show(report, view.tags_settle_in) }
         }
         Finding::NothingToMirror => {
-            reconciling(Seen::Nothing, Reason::GroupNotFound, text::not_found_to_mirror(&view.name))
+            reconciling(Seen::Nothing, ConditionReason::GroupNotFound, text::not_found_to_mirror(&view.name))
         }
         Finding::ConfirmAbsence => {
-            let text = text::confirming_absence(&view.name, list_error, view.settle_window);
+            let text = text::confirming_absence(&view.name, list_error, view.consistency_window);
             let next = match list_error {
                 Some(_) => Next::After(view.absence_confirmed_in),
                 None => Next::WithTheList,
             };
-            let report = reconciling(Seen::Unchanged, Reason::ConfirmingAbsence, text).then(next);
+            let report = reconciling(Seen::Unchanged, ConditionReason::ConfirmingAbsence, text).then(next);
             Report { drift: Field::Keep, ..report }
         }
         Finding::DeletedOutside => {
@@ -66,15 +66,15 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
             let gone = Drift { field: "group".to_owned(), desired: id, observed: String::new() };
             // If the group shows again, our tags on it must still be known as ours.
             let tags = Field::Set(view.status.tags.clone());
-            let report = reconciling(Seen::Nothing, Reason::DeletedOutside, text.clone()).then(Next::Now);
+            let report = reconciling(Seen::Nothing, ConditionReason::DeletedOutside, text.clone()).then(Next::Now);
             let report = Report { tags, ..report };
-            report.despite(vec![gone]).warning(Reason::DeletedOutside, "Read", text)
+            report.despite(vec![gone]).warning(EventReason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
         Finding::ConfirmGone(absence) => {
             let text = text::confirming_gone(&view.name, absence, list_error);
             let next = if list_error.is_some() { Next::Backoff(Backoff::Slow) } else { Next::WithTheList };
-            reconciling(Seen::Unchanged, Reason::Deleting, text).awaiting(Awaits::Absence).then(next)
+            reconciling(Seen::Unchanged, ConditionReason::Deleting, text).awaiting(Awaits::Absence).then(next)
         }
         Finding::Release(why) => {
             let enabled = match why {
@@ -162,11 +162,11 @@ pub fn after(group: Group, left: Left, intent: &Intent, view: &ObjectView<'_>) -
         Left::Nothing => in_sync(group, intent, view),
         Left::Members => {
             let text = "A part of the configuration matches the spec; the rest is updated next.".to_owned();
-            reconciling(Seen::Group(group), Reason::Updating, text).then(Next::Now)
+            reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)
         }
         Left::Tags => {
             let text = "The tags are updated next.".to_owned();
-            reconciling(Seen::Group(group), Reason::Updating, text).then(Next::Now)
+            reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)
         }
         Left::TagsToShow => until_tags_show(in_sync(group, intent, view), TAGS_SETTLE),
         Left::Refused(refused) => members_refused(group, refused, view),
@@ -181,24 +181,31 @@ fn until_tags_show(report: Report, time: Duration) -> Report {
 /// The group is disabled so that it can be deleted.
 pub fn disabling(group: Group) -> Report {
     let text = text::disabling(group.deployment.as_ref());
-    reconciling(Seen::Group(group), Reason::Disabling, text).awaiting(Awaits::DisabledGroup).then(Next::Tenants)
+    reconciling(Seen::Group(group), ConditionReason::Disabling, text)
+        .awaiting(Awaits::DisabledGroup)
+        .then(Next::Tenants)
 }
 
 /// The object is released.
 pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> Report {
     let text = text::released(&view.name, why, &view.claim.owner, enabled);
-    let reason = if *why == Release::Gone { Reason::Deleted } else { Reason::Released };
+    let (reason, event) = match why {
+        Release::Gone => (ConditionReason::Deleted, EventReason::Deleted),
+        Release::NotOurs | Release::Elsewhere(_) | Release::Retained | Release::Observed(_) => {
+            (ConditionReason::Released, EventReason::Released)
+        }
+    };
     let report = reconciling(Seen::Unchanged, reason, text.clone());
     let report = Report { finalizer: Finalizer::Release, ..report };
     if enabled == Some(false) && view.wants_traffic {
-        report.warning(reason, "Release", text)
+        report.warning(event, "Release", text)
     } else {
-        report.normal(reason, "Release", text)
+        report.normal(event, "Release", text)
     }
 }
 
 /// A report of work in progress.
-pub fn reconciling(seen: Seen, reason: Reason, text: String) -> Report {
+pub fn reconciling(seen: Seen, reason: ConditionReason, text: String) -> Report {
     Report::new(seen, Standing::Reconciling, reason, text)
 }
 
@@ -226,12 +233,12 @@ fn listed(summary: Summary, intent: &Intent, view: &ObjectView<'_>) -> Report {
     report.awaiting(Awaits::Inventory)
 }
 
-fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, Reason) {
+fn standing_of(deployment: Option<&Deployment>, enabled: Option<bool>) -> (Standing, ConditionReason) {
     match (deployment, enabled) {
-        (Some(Deployment::Pending(_)), _) if bug!(ReadyBeforeRollout) => (Standing::Ready, Reason::Deployed),
-        (Some(Deployment::Pending(_)) | None, _) => (Standing::Reconciling, Reason::Deploying),
-        (Some(Deployment::Deployed), Some(true) | None) => (Standing::Ready, Reason::Deployed),
-        (Some(Deployment::Deployed), Some(false)) => (Standing::Ready, Reason::Disabled),
+        (Some(Deployment::Pending(_)), _) if bug!(ReadyBeforeRollout) => (Standing::Ready, ConditionReason::Deployed),
+        (Some(Deployment::Pending(_)) | None, _) => (Standing::Reconciling, ConditionReason::Deploying),
+        (Some(Deployment::Deployed), Some(true) | None) => (Standing::Ready, ConditionReason::Deployed),
+        (Some(Deployment::Deployed), Some(false)) => (Standing::Ready, ConditionReason::Disabled),
     }
 }
 
@@ -246,35 +253,35 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
                 Protected::NotOurs => (Seen::Unchanged, Next::Backoff(Backoff::Slow)),
             };
             let text = text::deletion_protected(view.wants_traffic);
-            reconciling(seen, Reason::DeletionProtected, text).then(next)
+            reconciling(seen, ConditionReason::DeletionProtected, text).then(next)
         }
         Block::TagsPending(shown_in) => {
             let next = shown_in.map_or(Next::Backoff(Backoff::Quick), Next::After);
-            reconciling(Seen::Unchanged, Reason::Conflict, text::tags_pending(&view.name)).then(next)
+            reconciling(Seen::Unchanged, ConditionReason::TagsPending, text::tags_pending(&view.name)).then(next)
         }
         Block::OwnerUnstated(read) if view.was_told_of(&read.group) && !view.owner_unstated_for_long => {
             Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::Backoff(Backoff::Slow))
         }
         Block::OwnerUnstated(_) => {
             let text = text::owner_unstated(&view.name);
-            reconciling(Seen::Unchanged, Reason::Conflict, text).then(Next::Backoff(Backoff::Slow))
+            reconciling(Seen::Unchanged, ConditionReason::OwnerTagEmpty, text).then(Next::Backoff(Backoff::Slow))
         }
         Block::ClaimMayLand(left, elsewhere) => {
             let (reason, text) = match elsewhere {
                 Some(installation) => (
-                    Reason::AnotherInstallation,
+                    ConditionReason::AnotherInstallation,
                     text::elsewhere_until_released(&view.name, &installation, &view.claim.installation),
                 ),
-                None => (Reason::Conflict, text::claim_may_land(&view.name)),
+                None => (ConditionReason::ClaimPending, text::claim_may_land(&view.name)),
             };
             reconciling(Seen::Unchanged, reason, text).then(Next::After(left))
         }
         Block::TagsOfAnother => {
-            reconciling(Seen::Nothing, Reason::Conflict, text::tags_of_another(&view.name)).then(Next::Now)
+            reconciling(Seen::Nothing, ConditionReason::Adopting, text::tags_of_another(&view.name)).then(Next::Now)
         }
         Block::OwnerMayShow(left) => {
-            let text = text::owner_may_show(&view.name, view.settle_window);
-            reconciling(Seen::Unchanged, Reason::Adopting, text).then(Next::After(left))
+            let text = text::owner_may_show(&view.name, view.consistency_window);
+            reconciling(Seen::Unchanged, ConditionReason::Adopting, text).then(Next::After(left))
         }
         Block::OwnerTagMissing(read, left) if view.was_told_of(&read.group) => {
             Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::After(left))
@@ -282,16 +289,17 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
         Block::OwnerTagMissing(read, left) => {
             let text = match view.id() {
                 Some(id) if id == read.group.id => {
-                    text::owner_tag_missing(&view.name, view.deleting, view.settle_window)
+                    text::owner_tag_missing(&view.name, view.deleting, view.consistency_window)
                 }
-                Some(_) | None => text::owner_tag_may_show(&view.name, view.settle_window),
+                Some(_) | None => text::owner_tag_may_show(&view.name, view.consistency_window),
             };
-            let report = reconciling(Seen::Unchanged, Reason::Conflict, text).then(Next::After(left));
+            let report = reconciling(Seen::Unchanged, ConditionReason::OwnerTagMissing, text).then(Next::After(left));
             Report { drift: Field::Keep, ..report }
         }
         Block::Flapping(described, changes, pause) => {
             let text = text::flapping(&view.name, &changes, pause);
-            reconciling(Seen::Group(described.group), Reason::DriftFlapping, text).then(Next::After(pause.left))
+            reconciling(Seen::Group(described.group), ConditionReason::DriftFlapping, text)
+                .then(Next::After(pause.left))
         }
         Block::InUse(described, tenants) => {
             let enabled = described.group.config.enabled != Some(false);
@@ -300,8 +308,8 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             let count = tenants.count.max(usize::from(tenants.any()));
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             let blocked_by = Field::Set(Some(BlockedBy { count, tenants: tenants.names }));
-            let report =
-                reconciling(Seen::Group(described.group), Reason::InUse, text).then(Next::Backoff(Backoff::Slow));
+            let report = reconciling(Seen::Group(described.group), ConditionReason::InUse, text)
+                .then(Next::Backoff(Backoff::Slow));
             Report { blocked_by, ..report }
         }
     }
@@ -311,7 +319,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
 fn suspended(view: &ObjectView<'_>) -> Report {
     let text = text::suspended(view.deleting, view.service());
     if view.deleting || view.status.conditions.is_empty() {
-        return reconciling(Seen::Unchanged, Reason::Suspended, text);
+        return reconciling(Seen::Unchanged, ConditionReason::Suspended, text);
     }
     Report { message: text, ..Report::unchanged() }
 }
@@ -319,12 +327,14 @@ fn suspended(view: &ObjectView<'_>) -> Report {
 fn refuse(refusal: &Refusal, view: &ObjectView<'_>) -> Report {
     let name = &view.name;
     let (reason, text) = match refusal {
-        Refusal::NotOwned(owner) => (Reason::NotOwned, text::not_owned(name, owner)),
+        Refusal::NotOwned(owner) => (ConditionReason::NotOwned, text::not_owned(name, owner)),
         Refusal::Elsewhere(installation) => {
-            (Reason::AnotherInstallation, text::elsewhere(name, installation, &view.claim.installation))
+            (ConditionReason::AnotherInstallation, text::elsewhere(name, installation, &view.claim.installation))
         }
-        Refusal::DefaultGroup => (Reason::DefaultGroup, text::default_group(name)),
-        Refusal::AdoptionRefused(obstacle) => (Reason::AdoptionRefused, text::adoption_refused(name, obstacle)),
+        Refusal::DefaultGroup => (ConditionReason::DefaultGroup, text::default_group(name)),
+        Refusal::AdoptionRefused(obstacle) => {
+            (ConditionReason::AdoptionRefused, text::adoption_refused(name, obstacle))
+        }
     };
     Report::new(Seen::Nothing, Standing::Stalled, reason, text).then(Next::Backoff(Backoff::Slow))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    api::{BlockedBy, Drift, Member, Reason, RefusedMember, Standing},
+    api::{BlockedBy, ConditionReason, Drift, EventReason, Member, RefusedMember, Standing},
     cloudfront::{ApiError, Group, Summary, Tags},
     reconcile::{
         Event, Finalizer, Severity, backoff::Backoff, desired::Intent, execute::TenantsRead, object_state::Awaits,
@@ -69,7 +69,7 @@ pub struct Report {
     /// What was learned about the group.
     pub seen: Seen,
     /// Standing of the object; `None` leaves the conditions as they are.
-    pub standing: Option<(Standing, Reason)>,
+    pub standing: Option<(Standing, ConditionReason)>,
     /// The message for people.
     pub message: String,
     /// Tags that were sent, or may have been.
@@ -105,7 +105,7 @@ pub struct Report {
 impl Report {
     /// A report that clears drift and blockers and changes no tags.
     #[must_use]
-    pub const fn new(seen: Seen, standing: Standing, reason: Reason, message: String) -> Self {
+    pub const fn new(seen: Seen, standing: Standing, reason: ConditionReason, message: String) -> Self {
         Self {
             seen,
             standing: Some((standing, reason)),
@@ -168,7 +168,7 @@ impl Report {
             | Change::Disown(_) => Seen::Unchanged,
         };
         let text = "A group of this name exists already; it was read and is dealt with at once.".to_owned();
-        Self::new(seen, Standing::Reconciling, Reason::Conflict, text).then(Next::Now)
+        Self::new(seen, Standing::Reconciling, ConditionReason::AlreadyExists, text).then(Next::Now)
     }
 
     /// Records that the tags of the spec were sent.
@@ -209,13 +209,13 @@ impl Report {
 
     /// Emits an event about what was done.
     #[must_use]
-    pub fn normal(self, reason: Reason, action: &'static str, note: String) -> Self {
+    pub fn normal(self, reason: EventReason, action: &'static str, note: String) -> Self {
         self.event(Severity::Normal, reason, action, note)
     }
 
     /// Emits a warning about what was found or done.
     #[must_use]
-    pub fn warning(self, reason: Reason, action: &'static str, note: String) -> Self {
+    pub fn warning(self, reason: EventReason, action: &'static str, note: String) -> Self {
         self.event(Severity::Warning, reason, action, note)
     }
 
@@ -227,7 +227,7 @@ impl Report {
             Some(Err(error)) => text::perhaps_off_air(&error),
             Some(Ok(_)) | None => return self,
         };
-        self.warning(Reason::DisabledWithTenants, "Disable", text)
+        self.warning(EventReason::DisabledWithTenants, "Disable", text)
     }
 
     /// Warns if the answer to an update no longer shows elements of the group that were there before.
@@ -236,11 +236,11 @@ impl Report {
         if lost.is_empty() {
             self
         } else {
-            self.warning(Reason::ElementLost, action, text::element_lost(&read.name, lost))
+            self.warning(EventReason::ElementLost, action, text::element_lost(&read.name, lost))
         }
     }
 
-    fn event(mut self, severity: Severity, reason: Reason, action: &'static str, note: String) -> Self {
+    fn event(mut self, severity: Severity, reason: EventReason, action: &'static str, note: String) -> Self {
         self.events.push(Event { severity, reason, action, note });
         self
     }

@@ -74,7 +74,7 @@ pub fn confirming_gone(name: &GroupName, absence: Absence, list_error: Option<&A
     let next = match (absence, list_error) {
         (Absence::Reported, _) | (_, Some(_)) => missing_list(list_error),
         (Absence::Confirmed | Absence::Proven, None) => {
-            "a list that is begun once no earlier Create can take effect any more (--create-settle-window) must confirm it"
+            "a list that is begun once no earlier Create can take effect any more (--consistency-window) must confirm it"
                 .to_owned()
         }
     };
@@ -82,12 +82,12 @@ pub fn confirming_gone(name: &GroupName, absence: Absence, list_error: Option<&A
 }
 
 /// The same for a group that is to stay.
-pub fn confirming_absence(name: &GroupName, list_error: Option<&ApiError>, settle_window: Duration) -> String {
+pub fn confirming_absence(name: &GroupName, list_error: Option<&ApiError>, consistency_window: Duration) -> String {
     let proof = match list_error {
         None => "a complete list of the account's groups confirms it".to_owned(),
         Some(_) => format!(
-            "it says so again a settle window ({}) later, as the account's groups cannot be listed",
-            time(settle_window)
+            "it says so again a consistency window ({}) later, as the account's groups cannot be listed",
+            time(consistency_window)
         ),
     };
     format!(

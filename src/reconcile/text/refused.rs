@@ -49,7 +49,7 @@ fn why(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpLis
         RefusalCause::ListIsIpv4Only => "the Anycast list is IPv4-only",
         RefusalCause::QuotaExceeded => "a quota is used up",
         RefusalCause::InUse => "the group is in use",
-        RefusalCause::Conflict => "it conflicts with something that exists",
+        RefusalCause::AlreadyExists => "it conflicts with something that exists",
         RefusalCause::DetachIgnored => {
             return format!("CloudFront was asked {asked}, accepted that, and keeps it attached.");
         }
@@ -63,7 +63,7 @@ const fn what_to_do(refused: &RefusedMember) -> &'static str {
         RefusalCause::ListNotFound => "Correct spec.anycastIpListId or create the list.",
         RefusalCause::ListIsIpv4Only => "With this list spec.ipv6Enabled must be false.",
         RefusalCause::QuotaExceeded => "Free a place, or ask AWS to raise the quota.",
-        RefusalCause::InUse | RefusalCause::Conflict => "Remove what stands in the way, or change the spec.",
+        RefusalCause::InUse | RefusalCause::AlreadyExists => "Remove what stands in the way, or change the spec.",
         RefusalCause::DetachRefused | RefusalCause::DetachIgnored => {
             "Put spec.anycastIpListId back, or detach the list by other means."
         }

@@ -42,14 +42,14 @@ impl<'a> Canon<'a> {
         self.put(list.map(|list| (steps(now) - steps(at(list.began))).min(oldest)));
         self.put(list.map(|list| memory.is_covered_by(list)));
         self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
-        let settle_window = self.policy.settle_window;
+        let consistency_window = self.policy.consistency_window;
         let now = Moment::after_start(now.saturating_sub(start));
         self.optional(memory.unowned.as_ref(), |canon, seen| {
             canon.id(seen.id.as_str());
-            canon.put(memory.unowned_for(&seen.id, now) >= settle_window);
+            canon.put(memory.unowned_for(&seen.id, now) >= consistency_window);
         });
-        self.put(memory.absent_for(now).map(|time| time >= settle_window));
-        let may_show = |at: &Moment| now.since(*at) < settle_window;
+        self.put(memory.absent_for(now).map(|time| time >= consistency_window));
+        let may_show = |at: &Moment| now.since(*at) < consistency_window;
         let replaced = memory.replaced.versions().filter(|(.., at)| may_show(at)).collect::<Vec<_>>();
         self.put(replaced.len());
         for (id, etag, _) in replaced {
@@ -64,9 +64,9 @@ impl<'a> Canon<'a> {
         self.put(memory.tags_settle_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
         self.put(memory.awaits);
         self.put(memory.delete_refused.is_some());
-        self.put(memory.usage_unknown_for(now).map(|time| time >= settle_window));
-        self.put(memory.owner_unstated_since.map(|since| now.since(since) >= settle_window));
-        self.put(memory.is_in_use_unlisted(now, settle_window));
+        self.put(memory.usage_unknown_for(now).map(|time| time >= consistency_window));
+        self.put(memory.owner_unstated_since.map(|since| now.since(since) >= consistency_window));
+        self.put(memory.is_in_use_unlisted(now, consistency_window));
         self.trial(&memory.trial, operator, now);
         let dispute = &memory.drift_backoff;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
@@ -85,7 +85,7 @@ impl<'a> Canon<'a> {
         if !under_way {
             return;
         }
-        let all = MemberSet::from(Member::ALL);
+        let all = Member::ALL.iter().copied().collect::<MemberSet>();
         for enabled in [true, false] {
             let wanted = Config { enabled, ipv6_enabled: true, anycast_ip_list_id: None };
             for refused in [&MemberSet::new(), &all] {
@@ -97,7 +97,7 @@ impl<'a> Canon<'a> {
 
     /// The number of steps after which a list is too old for any use.
     fn oldest_list(&self) -> u64 {
-        self.policy.sweep_interval.saturating_mul(3).as_secs().div_ceil(TICK.as_secs())
+        self.policy.inventory_interval.saturating_mul(3).as_secs().div_ceil(TICK.as_secs())
     }
 
     fn snapshot(&mut self, list: &'a Snapshot, start: Duration) {

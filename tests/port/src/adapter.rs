@@ -86,7 +86,7 @@ impl Connector {
         });
         let decoded = decoded.expect("the adapter sends what CloudFront understands");
         let called = |operation: &Operation| operation.as_str() == decoded.operation().as_str();
-        let operation = Operation::ALL.into_iter().find(called).expect("the adapter calls what the port knows");
+        let operation = Operation::ALL.iter().copied().find(called).expect("the adapter calls what the port knows");
         let answer = match self.0.call(operation, &decoded) {
             Reply::Refused(Refusal::Code(status, code)) => {
                 wire::error_answer(status, code, "ordered by the test", REQUEST_ID)

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use connection_group_operator::{
     api::{
-        AdoptionPolicy, BlockedBy, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift, Member, Mode,
-        Reason, RefusalCause, RefusedMember,
+        AdoptionPolicy, BlockedBy, ConditionReason, ConnectionGroupSpec, ConnectionGroupStatus, DeletionPolicy, Drift,
+        Member, Mode, RefusalCause, RefusedMember,
     },
     clock::Moment,
     cloudfront::GroupId,
@@ -134,15 +134,15 @@ fn time() -> impl Strategy<Value = Time> {
 /// Reasons that the operator gives, and others.
 fn reason() -> impl Strategy<Value = String> {
     let known = [
-        Reason::Deploying,
-        Reason::Deployed,
-        Reason::Disabled,
-        Reason::Disabling,
-        Reason::Deleting,
-        Reason::AnycastDetachRejected,
-        Reason::Suspended,
+        ConditionReason::Deploying,
+        ConditionReason::Deployed,
+        ConditionReason::Disabled,
+        ConditionReason::Disabling,
+        ConditionReason::Deleting,
+        ConditionReason::AnycastDetachRejected,
+        ConditionReason::Suspended,
     ];
-    prop_oneof![4 => select(known.map(Reason::as_str).to_vec()).prop_map(str::to_owned), 1 => text()]
+    prop_oneof![4 => select(known.map(ConditionReason::as_str).to_vec()).prop_map(str::to_owned), 1 => text()]
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -167,13 +167,17 @@ fn drift() -> impl Strategy<Value = Drift> {
 /// A refusal that CloudFront may or may not have said, of what a spec may ask for.
 fn refused() -> impl Strategy<Value = RefusedMember> {
     use RefusalCause::{
-        Conflict, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded,
+        AlreadyExists, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded,
     };
     let causes =
-        vec![Conflict, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded];
+        vec![AlreadyExists, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded];
     let desired = select(vec!["true", "false", "", "aip_nowhere"]).prop_map(str::to_owned);
-    (select(Member::ALL.to_vec()), desired, select(causes), text())
-        .prop_map(|(member, desired, cause, detail)| RefusedMember { member, desired, cause, detail })
+    (select(Member::ALL), desired, select(causes), text()).prop_map(|(member, desired, cause, detail)| RefusedMember {
+        member,
+        desired,
+        cause,
+        detail,
+    })
 }
 
 fn blocked_by() -> impl Strategy<Value = BlockedBy> {

@@ -39,7 +39,7 @@ proptest! {
         prop_assert!(mode == Mode::Observe || world.ready().0 == "True", "{}", world.message());
         for _ in 0..3 {
             world.advance(PROPAGATION);
-            world.sweep();
+            world.take_inventory();
             world.calls();
             prop_assert_eq!(&world.pass().status, &at_rest);
             prop_assert_eq!(world.calls(), []);

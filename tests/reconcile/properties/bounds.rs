@@ -46,7 +46,7 @@ fn words(longest: usize) -> impl Strategy<Value = String> {
 fn refusal(longest: usize) -> impl Strategy<Value = (Operation, ApiError)> {
     let class = select(ErrorClass::ALL);
     let texts = (prop::option::of(words(longest)), words(longest), prop::option::of(words(longest)));
-    (select(Operation::ALL.to_vec()), class, texts).prop_map(|(operation, class, (code, message, request_id))| {
+    (select(Operation::ALL), class, texts).prop_map(|(operation, class, (code, message, request_id))| {
         (operation, ApiError::new(operation, class, code, &message, request_id))
     })
 }

@@ -57,7 +57,7 @@ pub fn somebody_creates(world: &mut World, shape: &Shape, list: &str) {
         group.tags.clone_from(&shape.tags);
     });
     world.advance(std::time::Duration::from_hours(1));
-    world.sweep();
+    world.take_inventory();
 }
 
 /// A world with such a group, and the group as CloudFront shows it.
@@ -195,7 +195,7 @@ proptest! {
         world.settle();
         prop_assert_eq!(&world.status().drift, &[]);
         world.somebody_edits(GroupPatch { enabled: Some(!shape.enabled), ..GroupPatch::default() });
-        world.sweep();
+        world.take_inventory();
         world.settle();
         prop_assert_eq!(world.status().drift.len(), 1);
     }

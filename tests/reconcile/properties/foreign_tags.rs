@@ -37,9 +37,9 @@ enum Step {
     Pass,
     PassAndCrash,
     Crash,
-    Sweep,
+    Inventory,
     TimeGoesBy,
-    DeepCheckIsDue,
+    ResyncIsDue,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -70,9 +70,9 @@ fn step() -> impl Strategy<Value = Step> {
         8 => Just(Step::Pass),
         2 => Just(Step::PassAndCrash),
         1 => Just(Step::Crash),
-        2 => Just(Step::Sweep),
+        2 => Just(Step::Inventory),
         6 => Just(Step::TimeGoesBy),
-        1 => Just(Step::DeepCheckIsDue),
+        1 => Just(Step::ResyncIsDue),
     ]
 }
 
@@ -141,15 +141,15 @@ impl Told {
                 world.crash();
             }),
             Step::Crash => world.crash(),
-            Step::Sweep => world.sweep(),
+            Step::Inventory => world.take_inventory(),
             Step::TimeGoesBy => {
                 world.advance(PROPAGATION);
-                world.sweep();
+                world.take_inventory();
                 self.reads_catch_up();
                 self.pass(|world| drop(world.pass()));
             }
-            Step::DeepCheckIsDue => {
-                world.advance(world.policy.deep_check_interval * 2);
+            Step::ResyncIsDue => {
+                world.advance(world.policy.resync_interval * 2);
                 self.reads_catch_up();
             }
         }
@@ -218,8 +218,8 @@ proptest! {
         // Let go of at last, the group keeps every tag but that of its owner.
         let world = &mut told.world;
         world.faults_stop();
-        world.advance(world.policy.deep_check_interval * 2);
-        world.sweep();
+        world.advance(world.policy.resync_interval * 2);
+        world.take_inventory();
         world.settle();
         let mut before = world.tags();
         before.retain(|key, _| !is_reserved(key));

@@ -122,7 +122,7 @@ fn faults() -> impl Strategy<Value = Vec<(Operation, Fault)>> {
         Just(Fault::AnswerLost),
         Just(Fault::Stale),
     ];
-    let fault = (select(Operation::ALL.to_vec()), fault);
+    let fault = (select(Operation::ALL), fault);
     // Tags that are seen a minute late are beyond what an operator can tell (docs/safety.md, tag-lag).
     let fault =
         fault.prop_filter("tags are as they are", |fault| *fault != (Operation::ListTagsForResource, Fault::Stale));
@@ -160,12 +160,12 @@ fn stage(way: Way, scene: &Scene, list: List) -> World {
     }
     world.advance(scene.age);
     match list {
-        List::Fresh => world.sweep(),
+        List::Fresh => world.take_inventory(),
         List::Outdated => {}
         List::Missing => world.snapshot = None,
         List::Refused => {
             world.fail(Operation::ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
-            world.sweep();
+            world.take_inventory();
         }
     }
     world
@@ -302,7 +302,7 @@ proptest! {
             prop_assert!(outcome.finalizer == Finalizer::Keep || may_go(&world) || is_deceived, "let go of too early");
             if time_goes_by {
                 world.advance(PROPAGATION);
-                world.sweep();
+                world.take_inventory();
             }
         }
     }

@@ -29,7 +29,7 @@ pub enum Step {
     Fail(Operation, Fault),
     Pass,
     PassAndCrash,
-    Sweep,
+    Inventory,
     Propagate,
 }
 
@@ -123,7 +123,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         4 => fault().prop_map(|(operation, fault)| Step::Fail(operation, fault)),
         6 => Just(Step::Pass),
         1 => Just(Step::PassAndCrash),
-        3 => Just(Step::Sweep),
+        3 => Just(Step::Inventory),
         2 => Just(Step::Propagate),
     ]
 }
@@ -203,7 +203,7 @@ impl Told {
             | Step::SomebodyCreates
             | Step::TenantComes(_)
             | Step::TenantGoes(_) => {}
-            // A list of tenants that is left out for a settle window counts as empty (docs/safety.md): once is no proof, twice may be.
+            // A list of tenants that is left out for a consistency window counts as empty (docs/safety.md): once is no proof, twice may be.
             Step::Fail(_, Fault::ListLeftOut) if self.left_out => {}
             Step::Fail(operation, fault) => {
                 self.left_out |= fault == Fault::ListLeftOut;
@@ -214,7 +214,7 @@ impl Told {
                 world.pass_without_storing();
                 world.crash();
             }
-            Step::Sweep => world.sweep(),
+            Step::Inventory => world.take_inventory(),
             Step::Propagate => world.advance(PROPAGATION),
         }
     }

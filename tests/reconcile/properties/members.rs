@@ -35,7 +35,7 @@ enum Step {
     Request(u8),
     Pass,
     Crash,
-    Sweep,
+    Inventory,
     Wait,
 }
 
@@ -58,7 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Request),
         8 => Just(Step::Pass),
         1 => Just(Step::Crash),
-        3 => Just(Step::Sweep),
+        3 => Just(Step::Inventory),
         3 => Just(Step::Wait),
     ]
 }
@@ -86,7 +86,7 @@ impl Scene {
             new.anycast_ip_list_id = Some(full.clone());
             world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
         }
-        world.sweep();
+        world.take_inventory();
         Self { world, full, ipv4, dualstack }
     }
 
@@ -136,9 +136,9 @@ impl Scene {
             Step::Pass => drop(self.world.pass()),
             Step::Crash => {
                 self.world.crash();
-                self.world.sweep();
+                self.world.take_inventory();
             }
-            Step::Sweep => self.world.sweep(),
+            Step::Inventory => self.world.take_inventory(),
             Step::Wait => self.world.advance(PROPAGATION),
         }
     }
@@ -166,8 +166,8 @@ proptest! {
         steps in prop::collection::vec(step(), 0..24),
     ) {
         let world = &mut Scene::after(&steps, way, detach).world;
-        world.advance(world.policy.deep_check_interval * 2);
-        world.sweep();
+        world.advance(world.policy.resync_interval * 2);
+        world.take_inventory();
         world.settle_within(Duration::from_mins(20), 80);
 
         let (group, spec, status) = (world.group().unwrap().resource, &world.object.spec, world.status());

@@ -10,7 +10,7 @@ use connection_group_operator::cloudfront::{ApiError, Described, Group, Operatio
 use port::{Answer, AnsweredBy, Answering, Call, InProcess};
 
 /// That of the world's policy.
-const SETTLE_WINDOW: Millis = Millis::seconds(60);
+const CONSISTENCY_WINDOW: Millis = Millis::seconds(60);
 
 /// Whether the last answer about the group shows one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Heard {
     pub calls: Vec<(Operation, Effect)>,
     /// Changes that took effect, of this and earlier reconciles.
     pub done: Vec<Operation>,
-    /// Versions that answered changes of this process have replaced, and when: an answer that shows one of them within a settle window is no news.
+    /// Versions that answered changes of this process have replaced, and when: an answer that shows one of them within a consistency window is no news.
     pub replaced: BTreeMap<(String, String), Timestamp>,
     /// Whether this reconcile had such an answer.
     pub outdated: bool,
@@ -77,7 +77,7 @@ impl Heard {
     }
 
     fn is_replaced(&self, group: &Group, now: Timestamp) -> bool {
-        self.replaced.get(&version(group)).is_some_and(|at| now < at.after(SETTLE_WINDOW))
+        self.replaced.get(&version(group)).is_some_and(|at| now < at.after(CONSISTENCY_WINDOW))
     }
 
     /// What an answer leaves out of the same version is as it was stated before.

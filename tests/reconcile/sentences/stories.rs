@@ -83,7 +83,7 @@ pub const STORIES: &[Story] = &[
         walk.passes(3);
     }),
     ("others delete the group, and no list can be had", &at_rest, &|walk| {
-        walk.world.policy.settle_window = Duration::from_mins(2);
+        walk.world.policy.consistency_window = Duration::from_mins(2);
         walk.world.somebody_deletes_the_group();
         without_lists(walk);
         walk.world.request_reconcile("now");
@@ -162,7 +162,7 @@ fn new() -> World {
 fn at_rest() -> World {
     let mut world = World::via(Way::Direct, spec());
     world.settle();
-    world.sweep();
+    world.take_inventory();
     world
 }
 
@@ -170,7 +170,7 @@ fn tagged() -> World {
     let mut world = World::via(Way::Direct, spec());
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
-    world.sweep();
+    world.take_inventory();
     world
 }
 
@@ -191,5 +191,5 @@ fn left_out(walk: &mut Walk<'_>, members: &[LeftOut]) {
 /// From here on, the account's groups cannot be listed.
 fn without_lists(walk: &mut Walk<'_>) {
     walk.world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
-    walk.world.sweep();
+    walk.world.take_inventory();
 }

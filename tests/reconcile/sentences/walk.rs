@@ -201,7 +201,7 @@ impl<'a> Walk<'a> {
     fn restart(&mut self) {
         self.world.crash();
         self.port.heard().replaced.clear();
-        self.world.sweep();
+        self.world.take_inventory();
         self.corrected = 0;
     }
 
@@ -214,7 +214,7 @@ impl<'a> Walk<'a> {
             }
             if !outcome.requeue.is_zero() {
                 self.world.advance(outcome.requeue.min(PROPAGATION));
-                self.world.sweep();
+                self.world.take_inventory();
             }
         }
     }
@@ -228,13 +228,13 @@ impl<'a> Walk<'a> {
     /// The same, once a list shows it.
     pub fn listed(&mut self, change: impl FnOnce(&mut World), count: usize) {
         change(&mut self.world);
-        self.world.sweep();
+        self.world.take_inventory();
         self.passes(count);
     }
 
     pub fn wait(&mut self, time: Duration) {
         self.world.advance(time);
-        self.world.sweep();
+        self.world.take_inventory();
     }
 }
 

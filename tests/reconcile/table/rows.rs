@@ -109,7 +109,7 @@ fn managed(case: &Case) -> Expected {
             (true, Never) | (false, Never | IfUnchanged | Always) => stalled(Name::AdoptionRefused, "AdoptionRefused"),
         },
         // It may be our own, whose tags are not visible yet: no key counts before that is known.
-        Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
+        Exists::UnownedYoung => reconciling(Name::TagsPending, "TagsPending"),
         // No key opens what belongs to somebody else.
         Exists::Another => stalled(Name::NotOwned, "NotOwned"),
         // Nor the account's own group.
@@ -122,7 +122,7 @@ fn adopted(case: &Case) -> Expected {
         // Both keys turn: the owner tag first, whatever else is to be done.
         Unseen => reconciling(Name::Adopt, "Adopted"),
         // The tags of the group that was ours before are forgotten first, lest they are taken for ours on this one.
-        AtRest => reconciling(Name::TagsOfAnother, "Conflict"),
+        AtRest => reconciling(Name::TagsOfAnother, "Adopting"),
     }
 }
 
@@ -221,7 +221,7 @@ fn deleted(case: &Case) -> Expected {
         }
         Exists::UnownedAtFirstSight => first_sight(),
         // It may be our own, whose tags are not visible yet: to let go now would leak it.
-        Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
+        Exists::UnownedYoung => reconciling(Name::TagsPending, "TagsPending"),
     }
 }
 
@@ -247,12 +247,12 @@ fn retained(case: &Case) -> Expected {
         Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
         Exists::UnownedAtFirstSight => first_sight(),
         // It may be our own, whose tags are not visible yet: to let go now would leave our owner tag on it.
-        Exists::UnownedYoung => reconciling(Name::TagsPending, "Conflict"),
+        Exists::UnownedYoung => reconciling(Name::TagsPending, "TagsPending"),
         Exists::Another | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
     }
 }
 
 /// Of a deletion whose group shows no owner for the first time: it may be ours, and its tag late.
 fn first_sight() -> Expected {
-    reconciling(Name::OwnerTagMissing, "Conflict")
+    reconciling(Name::OwnerTagMissing, "OwnerTagMissing")
 }

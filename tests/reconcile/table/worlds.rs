@@ -50,7 +50,7 @@ fn bring_up(case: &Case, mut world: World) -> World {
         let id = named(&world).map(|group| GroupId::new(group.resource.id));
         world.memory.saw_unowned(id.as_ref(), Moment::START);
     }
-    world.sweep();
+    world.take_inventory();
     world.calls();
     world
 }

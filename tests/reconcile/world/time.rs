@@ -74,7 +74,7 @@ impl World {
         let hurried = || is_hurried(self.list_error.as_ref(), [&self.object]);
         match self.rest.as_mut().and_then(|rest| rest.next(&self.policy, hurried)) {
             Some(pause) => self.list_asked_at += pause,
-            None => self.sweep(),
+            None => self.take_inventory(),
         }
     }
 }

@@ -19,7 +19,7 @@ const EXAMPLE: &str = "examples/connection-group.yaml";
 const NAMESPACE: &str = "platform";
 const NAME: &str = "edge";
 const TENANT: &str = "shop-example-com";
-/// For each thing that is waited for. Propagation takes 6 s here and the sweep comes every 10 s.
+/// For each thing that is waited for. Propagation takes 6 s here and the inventory comes every 10 s.
 const DEADLINE: Duration = Duration::from_secs(40);
 
 /// Why the demo stopped.
@@ -68,7 +68,7 @@ impl Demo {
         let simulator = Simulator::start(folder, ["--propagation", "6s"]).await?;
         let operator = Operator::builder(folder, control_plane.kubeconfig(), simulator.endpoint())
             .owner_id("demo")
-            .args(["--sweep-interval", "10s", "--sweep-interval-active", "2s", "--log-format", "text"])
+            .args(["--inventory-interval", "10s", "--inventory-interval-active", "2s", "--log-format", "text"])
             .start()
             .await?;
         let kind = GroupVersionKind::gvk("cloudfront.kube-operators.dev", "v1alpha1", "ConnectionGroup");
@@ -119,7 +119,7 @@ impl Demo {
     }
 
     async fn put_right(&self) -> Result<()> {
-        title("3. Somebody switches the group off behind our back; the next sweep puts it right");
+        title("3. Somebody switches the group off behind our back; the operator corrects it after the next inventory");
         let seen = self.last_call().await?;
         command(&self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#));
         let patch = GroupPatch { enabled: Some(false), ..Default::default() };

@@ -7,7 +7,7 @@
 //!
 //! # async fn a_group_comes_to_be() -> testbed::Result<()> {
 //! let bed = Testbed::start(["--propagation", "1s"]).await?;
-//! let mut operator = bed.operator().args(["--sweep-interval", "1s"]).start().await?;
+//! let mut operator = bed.operator().args(["--inventory-interval", "1s"]).start().await?;
 //! let (version, kind) = ("cloudfront.kube-operators.dev/v1alpha1", "ConnectionGroup");
 //! bed.apply(&format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: edge}}, spec: {{}}}}")).await?;
 //! wait_until(Duration::from_secs(10), "a group at CloudFront", async || match bed.simulator.admin.group("edge").await {

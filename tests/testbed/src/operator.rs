@@ -94,7 +94,7 @@ impl OperatorBuilder {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             // Shorter than at AWS, so that deletions need not wait a minute; flags override these.
             .env("CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", "5s")
-            .env("CONNECTION_GROUP_OPERATOR_CREATE_SETTLE_WINDOW", "5s");
+            .env("CONNECTION_GROUP_OPERATOR_CONSISTENCY_WINDOW", "5s");
         if let Some(namespace) = &self.namespace {
             launch = launch.args(["--watch-namespace", namespace]);
         }

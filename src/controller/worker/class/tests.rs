@@ -7,7 +7,9 @@ use kube::ResourceExt;
 
 use super::*;
 use crate::{
-    api::{ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Reason, Standing, set_standing},
+    api::{
+        ConditionReason, ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, Standing, set_standing,
+    },
     clock::{Clock, Moment},
     cloudfront::{Arn, Deployment, ErrorClass, Etag, GroupId, GroupName, Operation, Summary},
     reconcile::{
@@ -42,7 +44,13 @@ fn in_sync() -> (ConnectionGroup, Snapshot) {
         installation: Some("uid-here".into()),
         e_tag: Some("E1".into()),
         enabled: Some(true),
-        conditions: set_standing(&[], (Standing::Ready, Reason::Deployed, "m"), None, 1, Timestamp::UNIX_EPOCH),
+        conditions: set_standing(
+            &[],
+            (Standing::Ready, ConditionReason::Deployed, "m"),
+            None,
+            1,
+            Timestamp::UNIX_EPOCH,
+        ),
         ..ConnectionGroupStatus::UNSEEN
     });
     let group = Summary {
@@ -88,10 +96,10 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, resync_at
         installation: Installation::new("uid-here"),
         predecessor: None,
         allow_adoption: false,
-        sweep_interval: Duration::from_mins(1),
-        sweep_interval_active: Duration::from_secs(10),
-        deep_check_interval: INTERVAL,
-        settle_window: Duration::from_mins(1),
+        inventory_interval: Duration::from_mins(1),
+        inventory_interval_active: Duration::from_secs(10),
+        resync_interval: INTERVAL,
+        consistency_window: Duration::from_mins(1),
     };
     let inputs = Inputs {
         port: &(),
@@ -204,7 +212,7 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
         for (last, expected) in expected {
             for resync_at in [NOW + INTERVAL, NOW] {
                 let class = class(&object, &list, last, resync_at);
-                assert_eq!(class, expected, "{what}, last try {last:?}, deep check at {resync_at:?}");
+                assert_eq!(class, expected, "{what}, last try {last:?}, full resync at {resync_at:?}");
             }
         }
     }

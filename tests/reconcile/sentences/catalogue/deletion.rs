@@ -110,7 +110,7 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says(
         "CloudFront says that connection group {name} does not exist; a list that is begun once no earlier Create can take effect any more \
-         (--create-settle-window) must confirm it. Then this object is released.",
+         (--consistency-window) must confirm it. Then this object is released.",
         |f, places| f.is_name(places[0]) && f.said_absent() && f.world.deleting && f.changed_nothing(),
     ),
     says(
@@ -120,9 +120,9 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says(
         "The deletion waits: a request to create or to adopt connection group {name} that this operator may have sent, or the process before it, could still take \
-         effect. The object is kept until --create-settle-window has passed since the last such moment; then CloudFront is read again.",
+         effect. The object is kept until --consistency-window has passed since the last such moment; then CloudFront is read again.",
         |f, places| {
-            f.is_name(places[0]) && f.world.deleting && f.requeue <= f.world.settle_window && f.changed_nothing()
+            f.is_name(places[0]) && f.world.deleting && f.requeue <= f.world.consistency_window && f.changed_nothing()
         },
     ),
     says("Connection group {name} is gone.", |f, places| f.is_name(places[0]) && f.is_gone() && f.world.deleting),

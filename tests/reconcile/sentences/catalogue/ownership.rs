@@ -5,7 +5,7 @@ use connection_group_operator::{
     cloudfront::Operation::{CreateConnectionGroup, TagResource},
 };
 
-use super::{Sentence, advises, says, service::is_settle_window};
+use super::{Sentence, advises, says, service::is_consistency_window};
 use crate::sentences::{facts::Facts, grammar::difference};
 
 pub const SENTENCES: &[Sentence] = &[
@@ -29,8 +29,8 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says(
         "This object is released, and the group left as it is, once no request of this operator to create or to adopt the group can take effect any more \
-         (--create-settle-window).",
-        |f, _| f.world.deleting && f.changed_nothing() && f.requeue <= f.world.settle_window,
+         (--consistency-window).",
+        |f, _| f.world.deleting && f.changed_nothing() && f.requeue <= f.world.consistency_window,
     ),
     says("Connection group {name} was marked with the identity of this installation, {id}.", |f, places| {
         f.is_name(places[0]) && f.done(TagResource) && places[1] == f.world.identity && is_marked_with(f, places[1])
@@ -84,14 +84,14 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the settle window ({text}).",
+        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the consistency window ({text}).",
         |f, places| {
             f.is_name(places[0])
                 && f.exists()
                 && f.owner_tag().is_none()
                 && f.world.allow_adoption
-                && f.requeue <= f.world.settle_window
-                && is_settle_window(f, places[1])
+                && f.requeue <= f.world.consistency_window
+                && is_consistency_window(f, places[1])
         },
     ),
     says(
@@ -113,12 +113,12 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| f.is_name(places[0]) && f.owner_tag().is_none() && f.changed_nothing() && f.world.deleting,
     ),
     says(
-        "If the tag does not show within the settle window ({text}), the finalizer is removed and the group is left as it is.",
-        |f, places| f.world.deleting && is_settle_window(f, places[0]),
+        "If the tag does not show within the consistency window ({text}), the finalizer is removed and the group is left as it is.",
+        |f, places| f.world.deleting && is_consistency_window(f, places[0]),
     ),
     says(
-        "If the tag does not show within the settle window ({text}), the group is taken to be no longer this object's.",
-        |f, places| !f.world.deleting && is_settle_window(f, places[0]),
+        "If the tag does not show within the consistency window ({text}), the group is taken to be no longer this object's.",
+        |f, places| !f.world.deleting && is_consistency_window(f, places[0]),
     ),
     says(
         "Connection group {name} is not the one that the tags in status were sent to. They are removed from status, so that no tag of others is removed from this \

@@ -83,14 +83,14 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says(
         "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
-         The group counts as deleted once it says so again a settle window ({text}) later, as the account's groups cannot be listed.",
+         The group counts as deleted once it says so again a consistency window ({text}) later, as the account's groups cannot be listed.",
         |f, places| {
             f.is_name(places[0])
                 && f.said_absent()
                 && f.changed_nothing()
                 && f.world.status_id.is_some()
                 && f.world.list_fails
-                && is_settle_window(f, places[1])
+                && is_consistency_window(f, places[1])
         },
     ),
     says(
@@ -187,7 +187,7 @@ fn is_off_as_asked(f: &Facts<'_>) -> bool {
     f.enabled() == Some(false) && !f.spec().enabled
 }
 
-/// Whether the text names the settle window.
-pub fn is_settle_window(f: &Facts<'_>, text: &str) -> bool {
-    humantime::parse_duration(text) == Ok(f.world.settle_window)
+/// Whether the text names the consistency window.
+pub fn is_consistency_window(f: &Facts<'_>, text: &str) -> bool {
+    humantime::parse_duration(text) == Ok(f.world.consistency_window)
 }

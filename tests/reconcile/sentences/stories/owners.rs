@@ -25,7 +25,7 @@ const COPY: &str = "uid-of-the-copy";
 fn copied(walk: &mut Walk<'_>) {
     walk.world.policy.installation = Installation::new(COPY);
     walk.world.crash();
-    walk.world.sweep();
+    walk.world.take_inventory();
 }
 
 pub fn clone(walk: &mut Walk<'_>) {
@@ -66,7 +66,7 @@ pub fn unmarked(walk: &mut Walk<'_>) {
 }
 
 pub fn adopted(walk: &mut Walk<'_>) {
-    walk.world.policy.settle_window = Duration::from_mins(2);
+    walk.world.policy.consistency_window = Duration::from_mins(2);
     walk.world.somebody_creates(|group| group.ipv6_enabled = false);
     walk.passes(1);
     walk.wait(Duration::from_mins(2));
@@ -91,7 +91,7 @@ pub fn replaced(walk: &mut Walk<'_>) {
 }
 
 pub fn lost(walk: &mut Walk<'_>) {
-    walk.world.policy.settle_window = Duration::from_mins(2);
+    walk.world.policy.consistency_window = Duration::from_mins(2);
     walk.world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
     walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 1);
     let remove_tags = vec![OWNER.into(), IDENTITY.into()];

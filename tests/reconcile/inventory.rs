@@ -31,7 +31,7 @@ impl Objects for Cache {
         Vec::new()
     }
 
-    /// Or the sweep would look for orphans besides.
+    /// Or the inventory would look for orphans besides.
     fn known_in(&self) -> Namespaces {
         Namespaces::Only(BTreeSet::new())
     }
@@ -43,7 +43,7 @@ impl Objects for Cache {
     fn wake(&self, _: ObjectRef<ConnectionGroup>) {}
 }
 
-/// Seconds from the first sweep to the second, and from that to the third. The object is in sync at first; `change` happens to it `second`
+/// Seconds from the first inventory to the second, and from that to the third. The object is in sync at first; `change` happens to it `second`
 /// seconds after the start. If there is a `fault`, the first list fails so.
 async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) -> [u64; 2] {
     let mut world = World::new(spec());
@@ -58,22 +58,22 @@ async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) 
     let scope = Scope {
         owner_id: world.policy.owner_id.clone(),
         installations: vec![world.policy.installation.clone()],
-        settle_window: world.policy.settle_window,
+        consistency_window: world.policy.consistency_window,
     };
     let objects = Arc::new(Cache { before, after, changes_at: Instant::now() + Duration::from_secs(second) });
     let (publish, mut lists) = watch::channel(Lists::default());
     let for_one_list = || std::future::ready(world.port.clone());
-    let sweeps = inventory::run(for_one_list, world.port.clone(), world.policy, scope, clock, objects, publish);
+    let inventories = inventory::run(for_one_list, world.port.clone(), world.policy, scope, clock, objects, publish);
     let third = async {
         let mut heard = [Instant::now(); 3];
-        for sweep in &mut heard {
+        for time in &mut heard {
             lists.changed().await.unwrap();
-            *sweep = Instant::now();
+            *time = Instant::now();
         }
         [heard[1] - heard[0], heard[2] - heard[1]].map(|pause| pause.as_secs())
     };
     tokio::select! {
-        () = sweeps => unreachable!("it sweeps until it is dropped"),
+        () = inventories => unreachable!("it runs until it is dropped"),
         pauses = third => pauses,
     }
 }
@@ -96,7 +96,7 @@ fn is_rolled_out_and_suspended(world: &mut World) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_rest_the_account_is_listed_once_in_a_sweep_interval() {
+async fn at_rest_the_account_is_listed_once_in_an_inventory_interval() {
     assert_eq!(pauses(nothing, 0, None).await, [60, 60]);
     assert_eq!(pauses(is_rolled_out_and_suspended, 0, None).await, [60, 60], "what is suspended waits for nothing");
 }
