@@ -63,10 +63,11 @@ bench: build ## Measure the release build against the figures to beat, and the m
 	cargo bench --workspace --bench operator
 	MEMORY_OBJECTS=500 cargo test --workspace --test cluster memory_limit -- --nocapture
 
-lint: ## Check format, lints, Dockerfiles and shell scripts
+lint: ## Check format, lints, Dockerfiles, shell scripts and prose
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	image/lint.sh
+	docs/prose/lint.sh
 
 generate: build ## Write what is generated: the CustomResourceDefinition, also the chart's copy
 	$(BIN)/connection-group-operator crd > $(CRDS).new
