@@ -18,7 +18,8 @@ use crate::{
     cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot, Summary, Tags},
     reconcile::{
         group_name,
-        ownership::{Installation, OwnerTag, is_young},
+        ownership::{Installation, OwnerTag},
+        tags::is_young,
     },
 };
 

@@ -10,7 +10,7 @@ use kube::runtime::{Controller, controller, reflector::ObjectRef, watcher};
 
 use super::{
     scope::Scope,
-    worker::{self, Context, PassError},
+    worker::{self, Context, WorkerError},
 };
 use crate::api::ConnectionGroup;
 
@@ -72,7 +72,7 @@ where
     }
 }
 
-type Ended = Result<(ObjectRef<ConnectionGroup>, controller::Action), controller::Error<PassError, watcher::Error>>;
+type Ended = Result<(ObjectRef<ConnectionGroup>, controller::Action), controller::Error<WorkerError, watcher::Error>>;
 
 fn hear(ended: &Ended, scope: &Scope, context: &Context) {
     match ended {

@@ -54,6 +54,43 @@ impl Version {
         slim(&mut object);
         Self { object: Arc::new(object), read: Some(asked) }
     }
+
+    /// Whether a later generation than this one was reconciled already, so that the cache is behind. The API server's answer counts whatever it says: after
+    /// a restore of etcd, generations begin anew.
+    pub fn is_behind(&self, reconciled: Option<i64>) -> bool {
+        self.read.is_none() && self.object.metadata.generation < reconciled
+    }
+
+    /// The same object as the API server has it now.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn renewed(&self, api: &Api<ConnectionGroup>, context: &Context) -> Result<Self, Withheld> {
+        let asked = Instant::now();
+        match read_in_turn(api, &self.object.name_any(), context).await {
+            Ok(Some(object)) => Ok(Self::read(object, asked)),
+            Ok(None) => Err(Withheld::Gone),
+            Err(error) => {
+                tracing::warn!(%error, "the object could not be read from the API server: nothing is changed at CloudFront for it until it can be");
+                Err(Withheld::Unreadable)
+            }
+        }
+    }
+}
+
+/// Reads the object. An abandoned try closes its connection, which may have frozen while it was idle; the next try has a new one.
+async fn read_in_turn(
+    api: &Api<ConnectionGroup>,
+    name: &str,
+    context: &Context,
+) -> Result<Option<ConnectionGroup>, Unread> {
+    let _turn = context.api_turn().await;
+    for _ in 0..TRIES {
+        if let Ok(answer) = timeout(PATIENCE, read(api, name)).await {
+            return Ok(answer?);
+        }
+    }
+    Err(Unread::NoAnswer)
 }
 
 /// The view of one reconcile.
@@ -87,34 +124,13 @@ impl<'a> Fresh<'a> {
         if self.is_recent(evidence, scope) {
             return Ok(());
         }
-        let asked = Instant::now();
-        match self.read().await {
-            Ok(Some(read)) if Basis::of(&read) == Basis::of(object) => Ok(()),
-            Ok(Some(read)) => {
-                tracing::info!(
-                    "the object has changed since this reconcile began: it starts over with the newer version"
-                );
-                *self.newer.lock() = Some(Version::read(read, asked));
-                Err(Withheld::Changed)
-            }
-            Ok(None) => Err(Withheld::Gone),
-            Err(error) => {
-                tracing::warn!(%error, "the object could not be read from the API server: nothing is changed at CloudFront for it until it can be");
-                Err(Withheld::Unreadable)
-            }
+        let read = self.version.renewed(self.api, self.context).await?;
+        if Basis::of(&read.object) == Basis::of(object) {
+            return Ok(());
         }
-    }
-
-    /// Reads the object. An abandoned try closes its connection, which may have frozen while it was idle; the next try has a new one.
-    async fn read(&self) -> Result<Option<ConnectionGroup>, Unread> {
-        let _turn = self.context.api_turn().await;
-        let name = self.version.object.name_any();
-        for _ in 0..TRIES {
-            if let Ok(answer) = timeout(PATIENCE, read(self.api, &name)).await {
-                return Ok(answer?);
-            }
-        }
-        Err(Unread::NoAnswer)
+        tracing::info!("the object has changed since this reconcile began: it starts over with the newer version");
+        *self.newer.lock() = Some(read);
+        Err(Withheld::Changed)
     }
 
     /// Whether a read or an event is recent enough to be sufficient evidence.

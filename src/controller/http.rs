@@ -11,18 +11,9 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 
-use super::{
-    heartbeat::Heartbeat,
-    metrics::{AtScrape, Calls, Metrics, Swept},
-    objects::Objects,
-};
-use crate::{
-    account::inventory::{Lists, Objects as _},
-    clock::Clock,
-    cloudfront::queue::CallQueue,
-};
+use super::{heartbeat::Heartbeat, metrics::Metrics, objects::Objects};
 
 /// What is served.
 pub struct Served {
@@ -30,12 +21,6 @@ pub struct Served {
     pub metrics: Arc<Metrics>,
     /// The scopes; ready means that at least one of them can be read.
     pub objects: Arc<Objects>,
-    /// The call queue.
-    pub queue: CallQueue,
-    /// What the last inventories showed.
-    pub lists: watch::Receiver<Lists>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
     /// Whether the controllers make progress.
     pub heartbeat: Arc<Heartbeat>,
 }
@@ -89,16 +74,7 @@ async fn ready(State(served): State<Arc<Served>>) -> impl IntoResponse {
 }
 
 async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
-    let lists = served.lists.borrow().clone();
-    let list = lists.snapshot.map(|list| (served.clock.moment().since(list.began), list.groups.len()));
-    let at = AtScrape {
-        objects: served.objects.all(),
-        views: served.objects.views(),
-        listed: Swept { list, orphans: lists.orphans.len() },
-        calls: Calls { rate: served.queue.rate(), slowed: served.queue.slowed(), depths: served.queue.depths() },
-        now: served.clock.wall(),
-    };
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.metrics.text(&at))
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], served.metrics.text())
 }
 
 #[cfg(test)]
@@ -108,15 +84,15 @@ mod tests {
     use kube::runtime::watcher;
 
     use super::*;
-    use crate::{controller::scope::Scope, leadership::fence::Fence, leadership::term::Term};
+    use crate::{
+        controller::{metrics::testing, scope::Scope},
+        leadership::fence::Fence,
+    };
 
     fn served(scopes: Vec<Arc<Scope>>) -> State<Arc<Served>> {
         State(Arc::new(Served {
-            metrics: Arc::new(Metrics::new(false)),
+            metrics: Arc::new(testing::metrics()),
             objects: Arc::new(Objects::new(scopes)),
-            queue: CallQueue::new(2.0, 10),
-            lists: watch::channel(Lists::default()).1,
-            clock: Arc::new(Term::default()),
             heartbeat: Arc::new(Heartbeat::new(Fence::default(), Duration::from_secs(30))),
         }))
     }

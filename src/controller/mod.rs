@@ -54,7 +54,7 @@ use self::{
     events::Recorder,
     heartbeat::Heartbeat,
     http::{Listeners, Served},
-    metrics::{Leading, Metrics},
+    metrics::{Leading, Metrics, Sources},
     objects::Objects,
     scope::Scope as Watched,
     worker::{API_REQUESTS_AT_ONCE, Context},
@@ -121,10 +121,16 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let term = Term::default();
     let clock: Arc<dyn Clock> = Arc::new(term.clone());
     let queue = CallQueue::new(args.aws_rate, args.aws_burst);
-    let metrics = Arc::new(Metrics::new(args.metrics_per_object));
-    let port = Sdk::connect(&endpoint(&args), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await;
     let (publish, lists) = watch::channel(Lists::default());
     let (objects, watches) = watches(&args, &config)?;
+    let metrics = Arc::new(Metrics::new(Sources {
+        objects: Arc::clone(&objects),
+        per_object: args.metrics_per_object,
+        lists: lists.clone(),
+        calls: queue.clone(),
+        clock: Arc::clone(&clock),
+    }));
+    let port = Sdk::connect(&endpoint(&args), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await;
     let draining = {
         let fence = fence.clone();
         async move { fence.draining().await }.boxed().shared()
@@ -132,14 +138,8 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let mut background = Background::default();
     background.spawn("the reporter of orphans", orphan_events::tell(lists.clone(), client.clone()));
     let heartbeat = Arc::new(Heartbeat::new(fence.clone(), args.aws_call_timeout));
-    let served = Served {
-        metrics: Arc::clone(&metrics),
-        objects: Arc::clone(&objects),
-        queue: queue.clone(),
-        lists: lists.clone(),
-        clock: Arc::clone(&clock),
-        heartbeat: Arc::clone(&heartbeat),
-    };
+    let served =
+        Served { metrics: Arc::clone(&metrics), objects: Arc::clone(&objects), heartbeat: Arc::clone(&heartbeat) };
     background.spawn("the server of health and metrics", http::serve(listeners, served));
     let mut stop = pin!(stop);
     let installation = tokio::select! {

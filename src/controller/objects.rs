@@ -26,7 +26,9 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Tracked {
     /// The object state, which belongs to the reconcile.
-    pub memory: ObjectState,
+    pub state: ObjectState,
+    /// Generation of the version that was reconciled last. The cache may show an older one for a while.
+    pub generation: Option<i64>,
     /// The status of the last reconcile: newer than the cache right after a write, and others cannot forge it.
     pub status: Option<ConnectionGroupStatus>,
     /// The status that the API server accepted last, which the cache may not show yet.
@@ -48,7 +50,7 @@ pub struct Tracked {
 impl Tracked {
     /// Records how a reconcile ended.
     pub fn tried(&mut self, outcome: &Outcome) {
-        self.last_try = LastTry::of(self.memory.failures, outcome.error.as_ref());
+        self.last_try = LastTry::of(self.state.failures, outcome.error.as_ref());
         match outcome.error.as_ref().filter(|error| error.class == ErrorClass::Throttled) {
             Some(error) => drop(self.throttled.insert(error.operation)),
             None => self.throttled.clear(),
@@ -71,20 +73,20 @@ impl Tracked {
 }
 
 /// Notifies of changes of an object while it is being reconciled.
-pub struct News<'a> {
+pub struct Changes<'a> {
     objects: &'a Objects,
     key: ObjectRef<ConnectionGroup>,
-    come: Arc<Notify>,
+    changed: Arc<Notify>,
 }
 
-impl News<'_> {
+impl Changes<'_> {
     /// Returns with the next change, or at once if there was one since the last call.
-    pub async fn come(&self) {
-        self.come.notified().await;
+    pub async fn next(&self) {
+        self.changed.notified().await;
     }
 }
 
-impl Drop for News<'_> {
+impl Drop for Changes<'_> {
     fn drop(&mut self) {
         self.objects.listening().remove(&self.key);
     }
@@ -93,14 +95,14 @@ impl Drop for News<'_> {
 /// The scopes, and what is remembered of each object. Reconciles of one object never overlap, so nothing waits for the lock of its entry.
 pub struct Objects {
     scopes: Vec<Arc<Scope>>,
-    remembered: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>>,
+    tracked: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>>,
     listening: Mutex<HashMap<ObjectRef<ConnectionGroup>, Arc<Notify>>>,
 }
 
 impl Objects {
     /// The objects of these scopes.
     pub fn new(scopes: Vec<Arc<Scope>>) -> Self {
-        Self { scopes, remembered: Mutex::default(), listening: Mutex::default() }
+        Self { scopes, tracked: Mutex::default(), listening: Mutex::default() }
     }
 
     /// Waits until the objects of at least one scope have been listed: from then on, this process has something to act for.
@@ -132,21 +134,21 @@ impl Objects {
     }
 
     /// The changes of an object from now on. An object has only one reconcile at a time.
-    pub fn news_of(&self, object: &ConnectionGroup) -> News<'_> {
-        let (key, come) = (ObjectRef::from_obj(object), Arc::<Notify>::default());
-        self.listening().insert(key.clone(), Arc::clone(&come));
-        News { objects: self, key, come }
+    pub fn changes_of(&self, object: &ConnectionGroup) -> Changes<'_> {
+        let (key, changed) = (ObjectRef::from_obj(object), Arc::<Notify>::default());
+        self.listening().insert(key.clone(), Arc::clone(&changed));
+        Changes { objects: self, key, changed }
     }
 
     /// An object has changed, or the inventory shows that it is out of date.
     pub fn changed(&self, object: &ObjectRef<ConnectionGroup>) {
-        if let Some(come) = self.listening().get(object) {
-            come.notify_one();
+        if let Some(changed) = self.listening().get(object) {
+            changed.notify_one();
         }
     }
 
     /// What is remembered of the object with that uid.
-    pub fn remember(&self, uid: &str) -> Arc<tokio::sync::Mutex<Tracked>> {
+    pub fn track(&self, uid: &str) -> Arc<tokio::sync::Mutex<Tracked>> {
         Arc::clone(self.lock().entry(uid.to_owned()).or_default())
     }
 
@@ -166,7 +168,7 @@ impl Objects {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Tracked>>>> {
-        self.remembered.lock()
+        self.tracked.lock()
     }
 }
 
@@ -188,7 +190,7 @@ impl inventory::Objects for Objects {
 
     fn awaits(&self, object: &ConnectionGroup) -> Awaits {
         let tracked = object.uid().and_then(|uid| self.lock().get(&uid).cloned());
-        tracked.and_then(|tracked| tracked.try_lock().ok().map(|tracked| tracked.memory.awaits)).unwrap_or_default()
+        tracked.and_then(|tracked| tracked.try_lock().ok().map(|tracked| tracked.state.awaits)).unwrap_or_default()
     }
 
     fn wake(&self, object: ObjectRef<ConnectionGroup>) {
@@ -230,8 +232,8 @@ mod tests {
     #[test]
     fn a_switch_off_waits_for_no_throttled_operation_that_it_does_not_take() {
         let throttled = BTreeSet::from([Operation::TagResource, Operation::UpdateConnectionGroup]);
-        let remembered = Tracked { throttled, ..Tracked::default() };
-        let waits = |class| remembered.waits_for(class).collect::<Vec<_>>();
+        let tracked = Tracked { throttled, ..Tracked::default() };
+        let waits = |class| tracked.waits_for(class).collect::<Vec<_>>();
         assert_eq!(waits(Class::SwitchOff), [Operation::UpdateConnectionGroup]);
         assert_eq!(waits(Class::Rest).len(), 2);
     }

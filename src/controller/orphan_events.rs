@@ -47,15 +47,17 @@ fn this_pod(namespace: &str) -> ObjectReference {
 fn event(id: &GroupId, Orphan { owner, object }: &Orphan) -> Event {
     let so = match object {
         Object::Gone => {
-            "but that object does not exist. It is left as it is. To keep or to delete it, create that object again."
+            "but that object does not exist. The operator leaves the group as it is. To keep or delete it, create that object again."
                 .to_owned()
         }
         Object::NamesAnother(group) => format!(
-            "but that object names connection group {group} instead. It is left as it is. Delete it at CloudFront if nobody needs it, or put another \
-             object's owner tag on it."
+            "but that object names connection group {group} instead. The operator leaves it as it is. Delete it at CloudFront if nobody needs it, or put \
+             another object's owner tag on it."
         ),
     };
-    let note = format!("Connection group {id} carries our owner tag, '{owner}' (owner id/namespace/name), {so}");
+    let note = format!(
+        "Connection group {id} carries this installation's owner tag, '{owner}' (owner id/namespace/name), {so}"
+    );
     Event { severity: Severity::Warning, reason: EventReason::Orphaned, action: "Inventory", note }
 }
 

@@ -6,6 +6,9 @@
 #[cfg(test)]
 pub(in crate::controller) mod agreeable;
 mod class;
+mod leave;
+mod store;
+mod turn;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -25,32 +28,34 @@ use tokio::{
 use tracing::{Instrument, field::Empty};
 
 pub use self::class::LastTry;
-use self::class::class_of;
+use self::{
+    leave::leave,
+    store::{publish, store_status},
+    turn::{Reconciled, in_turn},
+};
 use super::{
     Gate,
     events::Recorder,
     finalizer::{self, Holder},
     fresh::{Fresh, Version},
     metrics::{Ended, Metrics},
-    objects::{News, Objects, Tracked},
-    schema, status,
+    objects::Objects,
 };
 use crate::{
     account::inventory::Lists,
-    api::{self, ConnectionGroup, ConnectionGroupStatus},
-    clock::{Clock, Moment},
+    api::{self, ConnectionGroup},
+    clock::Clock,
     cloudfront::{
         ErrorClass,
         queue::{CallQueue, Class, Reservation},
         sdk::Sdk,
     },
     leadership::fence::Fence,
-    reconcile::due::{self, LEAST_PAUSE},
     reconcile::{
-        Event, Finalizer, Inputs, ObjectState, ObjectView, Outcome, Policy, Severity,
-        backoff::{self, Backoff},
+        Finalizer, Outcome, Policy,
+        backoff::Backoff,
+        due::{self, LEAST_PAUSE},
         freshness::{Evidence, RECHECK, Withheld},
-        reconcile, with_last_status,
     },
     telemetry::tell_trace_id,
 };
@@ -97,7 +102,7 @@ impl Context {
 
 /// What can end a reconcile before its outcome is stored.
 #[derive(Debug, thiserror::Error)]
-pub enum PassError {
+pub enum WorkerError {
     /// The API server refused a request or could not be reached.
     #[error("the API server could not be asked or did not accept: {0}")]
     Kubernetes(#[from] Box<kube::Error>),
@@ -123,16 +128,16 @@ impl<T> Drop for Attached<T> {
 ///
 /// # Errors
 /// Why the outcome was not stored.
-pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
+pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, WorkerError> {
     if context.gate.clone().await == Gate::Stopping || context.fence.is_draining() {
         return Ok(Action::await_change());
     }
     let mut task = Attached(tokio::spawn(Box::pin(counted(object, context))));
-    (&mut task.0).await.unwrap_or(Err(PassError::CutOff))
+    (&mut task.0).await.unwrap_or(Err(WorkerError::CutOff))
 }
 
 /// One reconcile, in its span, counted in the metrics.
-async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, PassError> {
+async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, WorkerError> {
     let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
     metrics.queue.open();
     // A cache that was filled before this process became leader must not be used.
@@ -159,17 +164,17 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     // It joins the call queue with its first call; its class is known by then.
     let reservation = Arc::new(context.queue.reserve(Class::Rest));
     metrics.queue.started(&key, &reservation);
-    let pass = Box::pin(one(&object, &context, &reservation));
-    let caught = AssertUnwindSafe(pass).catch_unwind().instrument(span.clone()).await;
+    let reconcile = Box::pin(newest_version(&object, &context, &reservation));
+    let caught = AssertUnwindSafe(reconcile).catch_unwind().instrument(span.clone()).await;
     let ended = caught.unwrap_or_else(|panic| {
         metrics.panicked();
-        Err(PassError::Panicked(panic_text(panic.as_ref())))
+        Err(WorkerError::Panicked(panic_text(panic.as_ref())))
     });
     if let Err(error) = &ended {
         span.in_scope(|| tracing::error!(%error, "the reconcile failed and is retried"));
     }
     metrics.pass_ended(&key, ended.as_ref().map_or(Ended::Failed, |ended| ended.how));
-    let PassEnded { how, next } = ended?;
+    let Finished { how, next } = ended?;
     Ok(match next {
         None => Action::await_change(),
         Some(delay) => {
@@ -184,30 +189,30 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
 
 /// When to retry after a failed reconcile: kube calls this after every error.
 #[expect(clippy::needless_pass_by_value, reason = "kube's Controller hands these over")]
-pub fn after_error(object: Arc<ConnectionGroup>, _: &PassError, context: Arc<Context>) -> Action {
+pub fn after_error(object: Arc<ConnectionGroup>, _: &WorkerError, context: Arc<Context>) -> Action {
     let uid = object.uid().unwrap_or_default();
-    let remembered = context.objects.remember(&uid);
+    let tracked = context.objects.track(&uid);
     // Reconciles of one object never overlap, and this one has ended, so the lock is free.
-    let failures = remembered.try_lock().map_or(0, |mut remembered| {
-        remembered.failures = remembered.failures.saturating_add(1);
-        remembered.failures - 1
+    let failures = tracked.try_lock().map_or(0, |mut tracked| {
+        tracked.failures = tracked.failures.saturating_add(1);
+        tracked.failures - 1
     });
     let delay = Backoff::Quick.delay(failures, &uid);
     context.metrics.queue.retry_after(ObjectRef::from_obj(&*object), delay);
     Action::requeue(delay)
 }
 
-struct PassEnded {
+struct Finished {
     how: Ended,
     /// When the next reconcile is due; `None` if only a change requires one.
     next: Option<Duration>,
 }
 
 /// The process is shutting down and nothing was changed: there is nothing to report, and the next process starts over.
-const ABANDONED: PassEnded = PassEnded { how: Ended::Later, next: None };
+const ABANDONED: Finished = Finished { how: Ended::Later, next: None };
 
 /// Nothing is left to do for this object.
-const DONE: PassEnded = PassEnded { how: Ended::Settled, next: None };
+const DONE: Finished = Finished { how: Ended::Settled, next: None };
 
 fn how(outcome: &Outcome) -> Ended {
     let is_true = |type_| api::is_true(&outcome.status.conditions, type_);
@@ -224,41 +229,43 @@ fn how(outcome: &Outcome) -> Ended {
 /// How many versions of its object a reconcile tries before it makes way for others.
 const VERSIONS: usize = 3;
 
-async fn one(
+/// Reconciles the object, and starts over with a newer version of it if a change has to be withheld for one.
+async fn newest_version(
     object: &Arc<ConnectionGroup>,
     context: &Context,
     reservation: &Arc<Reservation>,
-) -> Result<PassEnded, PassError> {
+) -> Result<Finished, WorkerError> {
     let mut version = Version::cached(Arc::clone(object));
     for _ in 0..VERSIONS {
-        match with(version, context, reservation).await? {
-            With::Ended(ended) => return Ok(ended),
-            With::Newer(newer) => version = newer,
+        match one_version(version, context, reservation).await? {
+            Step::Ended(ended) => return Ok(ended),
+            Step::Newer(newer) => version = newer,
         }
     }
-    Ok(PassEnded { how: Ended::Again, next: Some(LEAST_PAUSE) })
+    Ok(Finished { how: Ended::Again, next: Some(LEAST_PAUSE) })
 }
 
 /// How a reconcile with one version of its object ended.
-enum With {
-    Ended(PassEnded),
+enum Step {
+    Ended(Finished),
     /// There is a newer version to start over with.
     Newer(Version),
 }
 
-async fn with(version: Version, context: &Context, reservation: &Arc<Reservation>) -> Result<With, PassError> {
+/// Reconciles one version of the object: adds the finalizer, reconciles, stores the outcome, and removes the finalizer once nothing is left to do.
+async fn one_version(version: Version, context: &Context, reservation: &Arc<Reservation>) -> Result<Step, WorkerError> {
     let object = &*version.object;
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     let deleting = object.meta().deletion_timestamp.is_some();
     match finalizer::holder(object.finalizers(), &context.finalizer) {
         Holder::Us => {}
-        Holder::Another(theirs) => return Ok(With::Ended(leave(object, &theirs, context).await)),
+        Holder::Another(theirs) => return Ok(Step::Ended(leave(object, &theirs, context).await)),
         // No finalizer may be added to an object that is being deleted.
         Holder::Former if deleting => {}
         Holder::Nobody if deleting => {
             context.objects.forget(&uid);
-            return Ok(With::Ended(DONE));
+            return Ok(Step::Ended(DONE));
         }
         Holder::Nobody | Holder::Former => {
             let turn = context.api_turn().await;
@@ -269,29 +276,34 @@ async fn with(version: Version, context: &Context, reservation: &Arc<Reservation
                 context.objects.forget(&uid);
             }
             // The answer contains the object as it is now.
-            return Ok(stored.map_or(With::Ended(DONE), |stored| With::Newer(Version::read(stored, asked))));
+            return Ok(stored.map_or(Step::Ended(DONE), |stored| Step::Newer(Version::read(stored, asked))));
         }
     }
 
-    let remembered = context.objects.remember(&uid);
-    let mut remembered = remembered.lock().await;
-    if remembered.released {
-        return Ok(With::Ended(DONE));
+    let tracked = context.objects.track(&uid);
+    let mut tracked = tracked.lock().await;
+    if tracked.released {
+        return Ok(Step::Ended(DONE));
     }
-    let looked = Box::pin(look(&version, &api, context, &mut remembered, reservation)).await;
-    let Some(Looked { version, outcome, newer }) = looked else { return Ok(With::Ended(ABANDONED)) };
+    if version.is_behind(tracked.generation) {
+        let renewed = version.renewed(&api, context).await;
+        return Ok(renewed.map_or_else(|why| withheld(why, None), Step::Newer));
+    }
+    let reconciled = Box::pin(in_turn(&version, &api, context, &mut tracked, reservation)).await;
+    let Some(Reconciled { version, outcome, newer }) = reconciled else { return Ok(Step::Ended(ABANDONED)) };
     if let Some(why) = outcome.withheld {
         return Ok(withheld(why, newer));
     }
     reservation.end();
     let object = &*version.object;
-    remembered.status = Some(outcome.status.clone());
-    remembered.tried(&outcome);
+    tracked.generation = object.metadata.generation;
+    tracked.status = Some(outcome.status.clone());
+    tracked.tried(&outcome);
 
     match outcome.finalizer {
         Finalizer::Keep => {
-            let stored = store_status(&api, object, &outcome.status, &mut remembered, context).await;
-            tell(object, &outcome, context).await;
+            let stored = store_status(&api, object, &outcome.status, &mut tracked, context).await;
+            publish(object, &outcome, context).await;
             stored?;
         }
         Finalizer::Release => {
@@ -304,225 +316,37 @@ async fn with(version: Version, context: &Context, reservation: &Arc<Reservation
             let turn = context.api_turn().await;
             finalizer::remove(&api, object, &context.finalizer).await?;
             drop(turn);
-            remembered.released = true;
+            tracked.released = true;
             context.metrics.released(object, context.clock.wall());
-            tell(object, &outcome, context).await;
+            publish(object, &outcome, context).await;
             // This object is remembered until the cache no longer shows it; objects that were released earlier are forgotten here.
             context.objects.forget_the_gone();
-            return Ok(With::Ended(DONE));
+            return Ok(Step::Ended(DONE));
         }
     }
-    remembered.failures = 0;
-    Ok(With::Ended(PassEnded { how: how(&outcome), next: due::after(&outcome) }))
+    tracked.failures = 0;
+    Ok(Step::Ended(Finished { how: how(&outcome), next: due::after(&outcome) }))
 }
 
-fn withheld(why: Withheld, newer: Option<Version>) -> With {
+fn withheld(why: Withheld, newer: Option<Version>) -> Step {
     match (why, newer) {
-        (Withheld::Changed, Some(newer)) => With::Newer(newer),
-        (Withheld::Gone, _) => With::Ended(DONE),
+        (Withheld::Changed, Some(newer)) => Step::Newer(newer),
+        (Withheld::Gone, _) => Step::Ended(DONE),
         (Withheld::Late, _) => {
             let next_in = RECHECK.as_secs();
             tracing::warn!(
                 "the change was not made: each time, the object could be confirmed only when what had been read at CloudFront was too old; it is tried again in {next_in} s"
             );
-            With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
+            Step::Ended(Finished { how: Ended::Later, next: Some(RECHECK) })
         }
         (Withheld::Changed | Withheld::Unreadable, _) => {
-            With::Ended(PassEnded { how: Ended::Later, next: Some(RECHECK) })
+            Step::Ended(Finished { how: Ended::Later, next: Some(RECHECK) })
         }
     }
-}
-
-/// Leaves an object to the installation that holds it, and reports that once. It is checked again periodically, because that finalizer may be removed.
-async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) -> PassEnded {
-    let remembered = context.objects.remember(&object.uid().unwrap_or_default());
-    let mut remembered = remembered.lock().await;
-    if remembered.left_to.as_deref() != Some(theirs) {
-        let then = if object.metadata.deletion_timestamp.is_some() {
-            "the object then goes, and its group stays at CloudFront"
-        } else {
-            "this one then manages the object"
-        };
-        let note = format!(
-            "This object carries the finalizer {theirs} of another installation of the operator; the one of this installation is {}. It is left to the \
-             other one: this operator neither reads nor changes its group, and writes no status. If that installation is gone for good, remove its finalizer; {then}.",
-            context.finalizer
-        );
-        tracing::warn!("{note}");
-        let (reason, action) = (api::EventReason::ForeignFinalizer, "Reconcile");
-        let event = Event { severity: Severity::Warning, reason, action, note };
-        let _turn = context.api_turn().await;
-        context.recorder.publish(&object.object_ref(&()), &event).await;
-        remembered.left_to = Some(theirs.to_owned());
-    }
-    PassEnded { how: Ended::Settled, next: Some(context.policy.inventory_interval.saturating_mul(5)) }
-}
-
-/// Writes the status unless both the cache and the last accepted write already show it: either may lag behind the other.
-async fn store_status(
-    api: &Api<ConnectionGroup>,
-    object: &ConnectionGroup,
-    next: &ConnectionGroupStatus,
-    remembered: &mut Tracked,
-    context: &Context,
-) -> Result<(), PassError> {
-    let previous = remembered.written.as_ref().or(object.status.as_ref());
-    let previous = previous.map(|status| status.conditions.clone()).unwrap_or_default();
-    // Written twice if the first answer shows that the schema lacks fields: the condition that reports them has to be stored, too.
-    loop {
-        let next = schema::mark(next, &remembered.dropped, &previous, context.clock.wall());
-        let cached = object.status.as_ref() == Some(&next);
-        let accepted = remembered.written.as_ref().is_none_or(|written| *written == next);
-        if cached && accepted {
-            return Ok(());
-        }
-        let turn = context.api_turn().await;
-        let Some(stored) = status::write(api, object, &next).await? else { return Ok(()) };
-        drop(turn);
-        let dropped = schema::dropped(&next, &stored);
-        let known = dropped == remembered.dropped;
-        remembered.written = Some(next);
-        remembered.dropped = dropped;
-        if known {
-            break;
-        }
-        schema::tell(&remembered.dropped);
-    }
-    let conditions = remembered.written.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    context.metrics.stored(&previous, conditions);
-    Ok(())
-}
-
-async fn tell(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
-    context.metrics.heard(outcome);
-    let regarding = object.object_ref(&());
-    for event in &outcome.events {
-        let _turn = context.api_turn().await;
-        context.recorder.publish(&regarding, event).await;
-    }
-}
-
-/// The outcome of a reconcile.
-struct Looked {
-    /// The object as it was reconciled.
-    version: Version,
-    outcome: Outcome,
-    /// A newer version, with which a withheld change has to start over.
-    newer: Option<Version>,
-}
-
-/// Reconciles; `None` if the process is shutting down and a call was not started, or if the next reconcile of the object has to start from the beginning.
-///
-/// Nothing has happened before the first call, so changes until then are picked up, and the place in the call queue is kept.
-async fn look(
-    version: &Version,
-    api: &Api<ConnectionGroup>,
-    context: &Context,
-    remembered: &mut Tracked,
-    reservation: &Arc<Reservation>,
-) -> Option<Looked> {
-    let news = context.objects.news_of(&version.object);
-    let mut version = version.clone();
-    loop {
-        let ended = tokio::select! {
-            biased;
-            ended = Box::pin(reconcile_in_turn(&version, api, context, remembered, reservation)) => Some(ended?),
-            () = changed_before_its_turn(&news, reservation) => None,
-        };
-        if let Some((outcome, newer)) = ended {
-            return Some(Looked { version, outcome, newer });
-        }
-        let object = &version.object;
-        let current = context.objects.current(object).filter(|current| is_held_alike(current, object))?;
-        version = Version::cached(current);
-    }
-}
-
-/// Returns when the object has changed, or when the inventory shows that it is out of date. Never returns once the first call may have been made.
-async fn changed_before_its_turn(news: &News<'_>, reservation: &Reservation) {
-    news.come().await;
-    if reservation.has_begun() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Whether it is the same object, with the same finalizers.
-fn is_held_alike(current: &ConnectionGroup, before: &ConnectionGroup) -> bool {
-    current.metadata.uid == before.metadata.uid && current.metadata.finalizers == before.metadata.finalizers
-}
-
-/// The outcome of a reconcile of this version, and a newer version to start over with, if there is one; `None` if a call was not started because the process
-/// is shutting down.
-async fn reconcile_in_turn(
-    version: &Version,
-    api: &Api<ConnectionGroup>,
-    context: &Context,
-    remembered: &mut Tracked,
-    reservation: &Arc<Reservation>,
-) -> Option<(Outcome, Option<Version>)> {
-    let object = with_last_status(ConnectionGroup::clone(&version.object), remembered.status.as_ref());
-    plan_resync(&mut remembered.memory, context.clock.moment(), context.policy.resync_interval);
-    let lists = context.lists.borrow().clone();
-    let port = context.port.within(Arc::clone(reservation));
-    let fresh = Fresh::new(api, version, context, &port);
-    let inputs = Inputs {
-        port: &port,
-        policy: &context.policy,
-        snapshot: lists.snapshot.as_deref(),
-        list_error: lists.trouble.as_ref(),
-        clock: context.clock.as_ref(),
-        freshness: &fresh,
-    };
-    let view = ObjectView::of(&object, &remembered.memory, &inputs);
-    let class = class_of(&object, &view, inputs.snapshot, remembered.last_try);
-    reservation.ask_for(class, remembered.waits_for(class));
-    let outcome = tokio::select! {
-        outcome = Box::pin(reconcile(&object, &mut remembered.memory, &inputs)) => outcome,
-        () = port.abandoned() => return None,
-    };
-    for event in &outcome.events {
-        tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
-    }
-    if let Some(error) = &outcome.error {
-        let retry_in = backoff::in_words(outcome.requeue);
-        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
-    }
-    Some((outcome, fresh.newer()))
-}
-
-/// Plans the first full resync by this process, at a random time: if the time were the same in each process and none lived long, some objects would never
-/// have their turn.
-fn plan_resync(memory: &mut ObjectState, now: Moment, interval: Duration) {
-    memory.resync_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
 }
 
 /// The message of a panic.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INTERVAL: Duration = Duration::from_hours(6);
-    const NOW: Moment = Moment::after_start(Duration::from_hours(1));
-
-    #[test]
-    fn the_first_resync_of_an_object_comes_at_random_within_one_interval_and_is_planned_once() {
-        let planned = [(); 200].map(|()| {
-            let mut memory = ObjectState::default();
-            plan_resync(&mut memory, NOW, INTERVAL);
-            let first = memory.resync_due();
-            plan_resync(&mut memory, NOW + INTERVAL, INTERVAL);
-            assert_eq!(memory.resync_due(), first, "it is not put off");
-            first
-        });
-        assert!(planned.iter().all(|due| *due >= NOW && *due <= NOW + INTERVAL), "{planned:?}");
-        for quarter in 0..4 {
-            let (from, to) = (NOW + INTERVAL * quarter / 4, NOW + INTERVAL * (quarter + 1) / 4);
-            assert!(planned.iter().any(|due| *due >= from && *due < to), "quarter {quarter}: {planned:?}");
-        }
-    }
 }

@@ -129,7 +129,7 @@ pub async fn execute<C: CloudFront>(
     Ok(match change {
         Change::Create(new) => match record.claimed(port.create(new).await) {
             Ok(group) => {
-                record.state.tagged.set(&group.id, &new.tags, inputs.clock.moment());
+                record.state.tags.confirmed.set(&group.id, &new.tags, inputs.clock.moment());
                 Effect::Created(group, new.clone())
             }
             Err(error) => return Err(explain(error, &new.config, port).await.with_tags(&new.tags)),
@@ -155,7 +155,7 @@ pub async fn execute<C: CloudFront>(
                 record.tags_in_doubt(&error, &set.keys().cloned().collect());
                 return Err(ReconcileError::from(error).with_tags(set));
             }
-            record.state.tagged.set(&read.group.id, set, inputs.clock.moment());
+            record.state.tags.confirmed.set(&read.group.id, set, inputs.clock.moment());
             let lost = view.lost_tags(set, read);
             if !lost.is_empty() {
                 record.corrected();
@@ -165,7 +165,7 @@ pub async fn execute<C: CloudFront>(
         Change::Untag(Described { group, tags: _ }, keys, left) => {
             let answer = record.ended(port.untag(&group.arn, keys).await);
             answer.inspect_err(|error| record.tags_in_doubt(error, keys))?;
-            record.state.tagged.removed(&group.id, keys, inputs.clock.moment());
+            record.state.tags.confirmed.removed(&group.id, keys, inputs.clock.moment());
             Effect::Untagged(group.clone(), keys.iter().cloned().collect(), left.clone())
         }
         Change::Disable(Described { group, tags: _ }) => match switch(group, Service::Off, &mut record).await? {
@@ -185,11 +185,11 @@ pub async fn execute<C: CloudFront>(
         Change::Delete(Described { group, tags: _ }) => {
             if let Err(error) = record.ended(port.delete(group).await) {
                 if error.class == ErrorClass::HasTenants {
-                    record.state.delete_was_refused(view.now, view.consistency_window);
+                    record.state.unlisted_use.delete_was_refused(view.now, view.consistency_window);
                 }
                 return Err(error.into());
             }
-            record.state.replaced.add(group, None, inputs.clock.moment());
+            record.state.versions.deleted(group, inputs.clock.moment());
             Effect::Deleted
         }
         Change::Disown(Described { group, tags: _ }) => {
@@ -287,8 +287,7 @@ impl<C: CloudFront> Record<'_, '_, C> {
     /// Records an update, whose answer shows the version that it produced.
     fn updated(&mut self, read: &Group, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
         if let Ok(group) = &result {
-            self.state.made = Some((group.id.clone(), group.etag.clone()));
-            self.state.replaced.add(read, Some(&group.etag), self.inputs.clock.moment());
+            self.state.versions.updated(read, group, self.inputs.clock.moment());
         }
         self.ended(result)
     }
@@ -305,7 +304,7 @@ impl<C: CloudFront> Record<'_, '_, C> {
     /// Records a failed change of tags: without an answer, their values are unknown.
     fn tags_in_doubt(&mut self, error: &ApiError, keys: &BTreeSet<String>) {
         if error.class.leaves_doubt() {
-            self.state.tagged.forget(keys);
+            self.state.tags.confirmed.forget(keys);
         }
     }
 

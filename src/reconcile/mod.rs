@@ -18,9 +18,12 @@ pub mod ownership;
 pub mod plan;
 mod refusal;
 pub mod report;
+pub mod tags;
 #[cfg(test)]
 mod testing;
 mod text;
+pub mod unlisted_use;
+pub mod versions;
 
 mod object_view;
 

@@ -1,22 +1,22 @@
 //! What the operator remembers about one object between reconciles. Lost on restart; safety must not depend on it. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{
     ObjectView, Policy,
     drift_backoff::DriftBackoff,
     members::Trial,
     observe::{Observed, Usage},
-    ownership::{Owner, OwnerTag, TAGS_SETTLE},
+    ownership::{Owner, OwnerTag},
     plan::{Action, Finding},
     report::{Field, Next, Report},
+    tags::TagHistory,
+    unlisted_use::UnlistedUse,
+    versions::OwnVersions,
 };
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, ErrorClass, Etag, Group, GroupId, Listing, Operation, Snapshot, Tags, Tenants},
+    cloudfront::{ApiError, ErrorClass, GroupId, Listing, Operation, Snapshot, Tenants},
 };
 
 /// State of one object, kept by uid.
@@ -30,14 +30,10 @@ pub struct ObjectState {
     pub last_write: Option<Moment>,
     /// Whether a mutation got no answer, and since then no mutation has succeeded and no read has shown the group in sync.
     pub unanswered: bool,
-    /// The version of the group that the last answered update of this process produced.
-    pub made: Option<(GroupId, Etag)>,
-    /// The versions of the group that answered changes of this process have replaced.
-    pub replaced: Replaced,
-    /// Tag changes that reads may not show yet.
-    pub tagged: Tagged,
-    /// When reads will show all tag changes that this process, or an earlier one, may have made; counted from the first reconcile.
-    pub tags_settle_at: Option<Moment>,
+    /// The versions of the group that answered changes of this process have made and replaced.
+    pub versions: OwnVersions,
+    /// The tag changes of this process, which reads may not show yet.
+    pub tags: TagHistory,
     /// Consecutive stale reads.
     pub rereads: u32,
     /// When a group was last claimed (by Create, adoption or takeover), whatever the result. Initially the start of this process, because an earlier process
@@ -60,116 +56,8 @@ pub struct ObjectState {
     /// Since when no read of the group's tenants has succeeded.
     pub usage_unknown_since: Option<Moment>,
     /// Deletes that CloudFront refused because the group is in use, although it lists no tenant.
-    pub delete_refused: Option<DeleteRefused>,
+    pub unlisted_use: UnlistedUse,
 }
-
-/// A series of Deletes that CloudFront refused because the group is in use, although it lists no tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DeleteRefused {
-    first: Moment,
-    last: Moment,
-    /// How many Deletes were refused after a pause in which the group was enabled.
-    rounds: u32,
-}
-
-impl DeleteRefused {
-    /// Whether the refusals span more time than a list of tenants can be stale.
-    fn is_proven(self, consistency_window: Duration) -> bool {
-        self.last.since(self.first) >= consistency_window
-    }
-
-    /// How long the group stays enabled before its deletion is retried.
-    fn pause(self) -> Duration {
-        FIRST_PAUSE.saturating_mul(1 << self.rounds.min(5)).min(LONGEST_PAUSE)
-    }
-}
-
-/// How long a group that is in use without a listed tenant stays enabled before the first retry.
-pub const FIRST_PAUSE: Duration = Duration::from_hours(1);
-const LONGEST_PAUSE: Duration = Duration::from_hours(24);
-
-/// Versions of one group that changes of this process have replaced. A read that shows one of them within a consistency window is stale; later, it shows an
-/// out-of-band change.
-///
-/// An `ETag` means nothing without the group's id: all groups have the same ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Replaced {
-    id: Option<GroupId>,
-    versions: Vec<(Etag, Moment)>,
-}
-
-/// More changes than one object can have within a consistency window.
-const REPLACED_KEPT: usize = 16;
-
-impl Replaced {
-    /// Records an answered change: it replaced the version `read` and produced the version `made`, or none for a Delete.
-    pub fn add(&mut self, read: &Group, made: Option<&Etag>, now: Moment) {
-        if self.id.as_ref() != Some(&read.id) {
-            *self = Self { id: Some(read.id.clone()), versions: Vec::new() };
-        }
-        self.versions.push((read.etag.clone(), now));
-        self.versions.retain(|(etag, _)| Some(etag) != made);
-        if self.versions.len() > REPLACED_KEPT {
-            self.versions.remove(0);
-        }
-    }
-
-    /// Whether a read shows a replaced version.
-    #[must_use]
-    pub fn shows_in(&self, read: &Group, consistency_window: Duration, now: Moment) -> bool {
-        let is_it = |(etag, at): &(Etag, Moment)| *etag == read.etag && now.since(*at) < consistency_window;
-        self.id.as_ref() == Some(&read.id) && self.versions.iter().any(is_it)
-    }
-
-    /// Group and version of each replaced version, and when it was replaced.
-    pub fn versions(&self) -> impl Iterator<Item = (&GroupId, &Etag, Moment)> {
-        self.id.iter().flat_map(|id| self.versions.iter().map(move |(etag, at)| (id, etag, *at)))
-    }
-}
-
-/// Tag changes on one group that CloudFront has confirmed to this process. They are made, although reads may not show them yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Tagged {
-    id: Option<GroupId>,
-    /// The value; `None` for a tag that was removed.
-    tags: BTreeMap<String, (Option<String>, Moment)>,
-}
-
-impl Tagged {
-    /// Records tags that a Create or a `TagResource` has set.
-    pub fn set(&mut self, id: &GroupId, tags: &Tags, now: Moment) {
-        self.add(id, tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))), now);
-    }
-
-    /// Records tags that an `UntagResource` has removed.
-    pub fn removed(&mut self, id: &GroupId, keys: &BTreeSet<String>, now: Moment) {
-        self.add(id, keys.iter().map(|key| (key.clone(), None)), now);
-    }
-
-    fn add(&mut self, id: &GroupId, tags: impl Iterator<Item = (String, Option<String>)>, now: Moment) {
-        if self.id.as_ref() != Some(id) {
-            *self = Self { id: Some(id.clone()), tags: BTreeMap::new() };
-        }
-        self.tags.retain(|_, (_, at)| now.since(*at) < TAGS_SETTLE);
-        self.tags.extend(tags.map(|(key, value)| (key, (value, now))));
-    }
-
-    /// Forgets tags that an unanswered call may have changed or removed.
-    pub fn forget(&mut self, keys: &BTreeSet<String>) {
-        self.tags.retain(|key, _| !keys.contains(key));
-    }
-
-    /// The changes that reads may not show yet, and their group.
-    #[must_use]
-    pub fn may_not_show(&self, now: Moment) -> Option<(&GroupId, TagChanges)> {
-        let recent = self.tags.iter().filter(|(_, (_, at))| now.since(*at) < TAGS_SETTLE);
-        let tags = recent.map(|(key, (value, _))| (key.clone(), value.clone())).collect::<TagChanges>();
-        self.id.as_ref().filter(|_| !tags.is_empty()).map(|id| (id, tags))
-    }
-}
-
-/// Tags as they were set, and `None` for those that were removed.
-pub type TagChanges = BTreeMap<String, Option<String>>;
 
 /// What an object waits for, after its last reconcile by this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -227,13 +115,13 @@ impl ObjectState {
 
     /// Records the start of a reconcile.
     pub fn begins(&mut self, view: &ObjectView<'_>) {
-        self.tags_settle_at.get_or_insert(view.now + TAGS_SETTLE);
+        self.tags.begins(view.now);
         if view.spec_is_new() {
             self.failures = 0;
         }
         if view.is_asked_anew() {
             self.drift_backoff.waive();
-            self.delete_refused = None;
+            self.unlisted_use.ends();
         }
     }
 
@@ -277,7 +165,7 @@ impl ObjectState {
             Usage::Tenants(tenants) => {
                 self.usage_unknown_since = None;
                 if tenants.any() {
-                    self.delete_refused = None;
+                    self.unlisted_use.ends();
                 }
                 if !self.believes(tenants, now, view.consistency_window)
                     // The emergency switch does not depend on who uses the group.
@@ -305,13 +193,7 @@ impl ObjectState {
     /// Records a mutation that was answered or abandoned. Lists and reads from before it are out of date.
     pub fn wrote(&mut self, now: Moment) {
         self.last_write = Some(now);
-        self.tags_settle_at = self.tags_settle_at.max(Some(now + TAGS_SETTLE));
-    }
-
-    /// How long until reads show all tag changes that may have been made; at most the time that such a change can take.
-    #[must_use]
-    pub fn tags_settle_in(&self, now: Moment) -> Duration {
-        self.tags_settle_at.map_or(TAGS_SETTLE, |at| at.since(now).min(TAGS_SETTLE + TAGS_SETTLE))
+        self.tags.wrote(now);
     }
 
     /// Records how a mutation ended. An unanswered one may have taken effect; a refused one says nothing about an earlier one.
@@ -321,8 +203,7 @@ impl ObjectState {
             Err(error) if error.class.leaves_doubt() => {
                 self.unanswered = true;
                 if matches!(error.operation, Operation::TagResource | Operation::UntagResource) {
-                    // It may take effect one `TAGS_SETTLE` later, and only then does the time until it shows begin.
-                    self.tags_settle_at = self.tags_settle_at.max(Some(now + TAGS_SETTLE + TAGS_SETTLE));
+                    self.tags.in_doubt(now);
                 }
             }
             Err(_) => {}
@@ -375,24 +256,6 @@ impl ObjectState {
         self.usage_unknown_since.map(|since| now.since(since))
     }
 
-    /// Records a Delete that CloudFront refused because the group is in use.
-    pub fn delete_was_refused(&mut self, now: Moment, consistency_window: Duration) {
-        self.delete_refused = Some(match self.delete_refused {
-            None => DeleteRefused { first: now, last: now, rounds: 0 },
-            Some(series) if series.is_proven(consistency_window) => {
-                DeleteRefused { last: now, rounds: series.rounds.saturating_add(1), ..series }
-            }
-            Some(series) => DeleteRefused { last: now, ..series },
-        });
-    }
-
-    /// Whether the group counts as in use although no tenant is listed.
-    #[must_use]
-    pub fn is_in_use_unlisted(&self, now: Moment, consistency_window: Duration) -> bool {
-        let refused = self.delete_refused.filter(|_| !bug!(UnlistedUseIsIgnored));
-        refused.is_some_and(|series| series.is_proven(consistency_window) && now.since(series.last) < series.pause())
-    }
-
     /// How long every read has shown this group without an owner.
     #[must_use]
     pub fn unowned_for(&self, id: &GroupId, now: Moment) -> Duration {
@@ -435,14 +298,13 @@ impl ObjectState {
 
 /// The answer about tenants omits their list, so it does not say that there are none.
 fn unlisted() -> ApiError {
-    let text = "the answer has no list of distribution tenants, not even an empty one; it is taken for an empty one once that has been so for the consistency window";
+    let text = "the response has no list of distribution tenants, not even an empty one; the operator treats it as an empty list once this has lasted for the consistency window";
     ApiError::new(Operation::ListDistributionTenants, ErrorClass::Unexpected, None, text, None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::testing::described;
 
     fn at(seconds: u64) -> Moment {
         Moment::after_start(Duration::from_secs(seconds))
@@ -475,32 +337,6 @@ mod tests {
             let id = seen.unwrap_or_else(|| GroupId::new("cg_1"));
             assert_eq!(state.unowned_for(&id, at(second)), Duration::from_secs(unowned_for), "at {second} s");
         }
-    }
-
-    #[test]
-    fn a_version_that_was_replaced_is_outdated_for_a_consistency_window_and_in_no_other_group() {
-        let window = Duration::from_mins(1);
-        let group = |id: &str, etag: &str| {
-            let group = described("edge").group;
-            Group { id: GroupId::new(id), etag: Etag::new(etag), ..group }
-        };
-        let mut replaced = Replaced::default();
-        replaced.add(&group("cg_1", "E1"), Some(&Etag::new("E2")), at(100));
-        replaced.add(&group("cg_1", "E2"), Some(&Etag::new("E3")), at(110));
-        let shows = |replaced: &Replaced, id, etag, second| replaced.shows_in(&group(id, etag), window, at(second));
-        for (id, etag, second, is_outdated) in [
-            ("cg_1", "E1", 111, true),
-            ("cg_1", "E2", 169, true),
-            ("cg_1", "E1", 160, false),
-            ("cg_1", "E3", 111, false),
-            ("cg_2", "E1", 111, false),
-        ] {
-            assert_eq!(shows(&replaced, id, etag, second), is_outdated, "{id} {etag} at {second} s");
-        }
-        replaced.add(&group("cg_1", "E3"), Some(&Etag::new("E1")), at(120));
-        assert!(!shows(&replaced, "cg_1", "E1", 121), "made once more");
-        replaced.add(&group("cg_2", "E1"), None, at(130));
-        assert!(shows(&replaced, "cg_2", "E1", 131) && !shows(&replaced, "cg_1", "E3", 131));
     }
 
     #[test]

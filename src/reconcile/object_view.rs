@@ -7,18 +7,19 @@ use kube::ResourceExt;
 
 use super::{
     Inputs, ObjectState,
-    desired::{Desired, group_name},
+    desired::group_name,
     drift_backoff::Pause,
     members::Trial,
-    object_state::{Awaits, FIRST_PAUSE, TagChanges},
+    object_state::Awaits,
     observe::ReadDepth,
-    ownership::{Claim, OwnerTag, TAGS_SETTLE, is_young},
+    ownership::{Claim, OwnerTag},
+    tags::TagChanges,
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, Drift, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
+    api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
     clock::Moment,
     cloudfront::{
-        AnycastIpListId, Arn, Deployment, Described, Etag, Group, GroupId, GroupName, Members, Snapshot, Summary, Tags,
+        AnycastIpListId, Arn, Deployment, Described, Etag, Group, GroupId, GroupName, Members, Snapshot, Summary,
     },
 };
 
@@ -45,7 +46,7 @@ pub struct ObjectView<'a> {
     /// How long until all tags that we sent have had time to show.
     pub tags_settle_in: Duration,
     /// Tag changes that CloudFront has confirmed to this process and that reads may not show yet, and their group.
-    pub tagged: Option<(GroupId, TagChanges)>,
+    pub tags_confirmed: Option<(GroupId, TagChanges)>,
     /// A group that was read without an owner, and how long until that is believed.
     pub unowned: Option<(GroupId, Duration)>,
     /// The consistency window: among others, how long every read must show a group without an owner before that is believed.
@@ -72,7 +73,8 @@ pub struct ObjectView<'a> {
     pub now: Moment,
     /// How long until a group that no read finds counts as gone without a list.
     pub absence_confirmed_in: Duration,
-    wall: Timestamp,
+    /// The time by the wall clock when the reconcile began.
+    pub wall: Timestamp,
 }
 
 /// Whether a group was enabled when it was last read.
@@ -84,13 +86,6 @@ pub enum Service {
     OffAsAsked,
     /// It was disabled, although the spec says otherwise.
     OffAgainstTheSpec,
-}
-
-/// Whether an earlier process enabled the group again because CloudFront called it in use without listing a tenant: a restart is no reason to disable it
-/// again.
-fn was_in_use_unlisted(status: &ConnectionGroupStatus, state: &ObjectState, now: Moment) -> bool {
-    let unlisted = status.blocked_by.as_ref().is_some_and(|blocked_by| blocked_by.count == 0);
-    unlisted && state.delete_refused.is_none() && now.since(Moment::START) < FIRST_PAUSE
 }
 
 static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
@@ -132,8 +127,8 @@ impl<'a> ObjectView<'a> {
             status,
             depth,
             found_amiss: false,
-            tags_settle_in: state.tags_settle_in(now),
-            tagged: state.tagged.may_not_show(now).map(|(id, tags)| (id.clone(), tags)),
+            tags_settle_in: state.tags.settle_in(now),
+            tags_confirmed: state.tags.confirmed.may_not_show(now).map(|(id, tags)| (id.clone(), tags)),
             unowned: state
                 .unowned
                 .as_ref()
@@ -141,14 +136,14 @@ impl<'a> ObjectView<'a> {
             consistency_window: window,
             in_dispute: state.drift_backoff.is_open(),
             unanswered: state.unanswered,
-            made: state.made.clone(),
+            made: state.versions.made.clone(),
             pause,
             trial: state.trial.of(generation, requested_at.as_deref()),
             requested_at,
             wants_traffic: object.spec.enabled,
             owner_unstated_for_long: state.owner_unstated_since.is_some_and(|since| now.since(since) >= window),
             in_use_unlisted: !somebody_asks
-                && (state.is_in_use_unlisted(now, window) || was_in_use_unlisted(status, state, now)),
+                && (state.unlisted_use.holds(now, window) || state.unlisted_use.may_be_recent(status, now)),
             now,
             // Both reads may be older than a group that was claimed only just now.
             absence_confirmed_in: state
@@ -270,55 +265,6 @@ impl<'a> ObjectView<'a> {
         seen.map_or(self.consistency_window, |(_, left)| *left)
     }
 
-    /// Whether all tags that we sent have had time to show.
-    #[must_use]
-    pub const fn tags_are_settled(&self) -> bool {
-        self.tags_settle_in.is_zero()
-    }
-
-    /// Whether the tags in a read may be older than the last change of the spec that was carried out. Such a read settles nothing.
-    #[must_use]
-    pub fn tags_may_be_old(&self, desired: &Desired) -> bool {
-        let has_tags = !desired.tags.is_empty() || !self.status.tags.is_empty();
-        let is_settled = self.status.settled_generation == Some(self.generation);
-        has_tags && !is_settled && !self.tags_are_settled()
-    }
-
-    /// The current tags of a group: those that were read, plus confirmed changes that may not show yet. A tag that was set and that the spec no longer names
-    /// counts only if the read shows it, because others may have changed it by now. A requested reconcile sets at once what the read lacks.
-    #[must_use]
-    pub fn tags_of(&self, read: &Described, desired: &Desired) -> Tags {
-        let mut tags = read.tags.clone();
-        let confirmed = self.tagged.iter().filter(|(id, _)| *id == read.group.id).flat_map(|(_, changes)| changes);
-        for (key, value) in confirmed {
-            match value {
-                Some(value) if desired.tags.get(key) == Some(value) && self.depth == ReadDepth::Requested => {}
-                Some(value) if desired.tags.contains_key(key) => drop(tags.insert(key.clone(), value.clone())),
-                Some(_) => {}
-                None => drop(tags.remove(key)),
-            }
-        }
-        tags
-    }
-
-    /// Of the tags that differ from the spec, those that were correct before, as far as is known. Recently confirmed changes do not count, as they may not show
-    /// yet.
-    #[must_use]
-    pub fn lost_tags(&self, differing: &Tags, read: &Described) -> Vec<Drift> {
-        let sent = self.tags_sent_to(&read.group);
-        let may_not_show =
-            |key: &String| self.tagged.iter().any(|(id, changes)| *id == read.group.id && changes.contains_key(key));
-        let was_there =
-            |key: &String, value: &String| !self.unanswered && sent.get(key) == Some(value) && !may_not_show(key);
-        let lost = differing.iter().filter(|(key, value)| was_there(key, value));
-        lost.map(|(key, value)| Drift {
-            field: format!("tags[{key}]"),
-            desired: value.clone(),
-            observed: read.tags.get(key).cloned().unwrap_or_default(),
-        })
-        .collect()
-    }
-
     /// Whether an earlier reconcile came to a conclusion about the object.
     #[must_use]
     pub const fn was_reconciled(&self) -> bool {
@@ -351,12 +297,6 @@ impl<'a> ObjectView<'a> {
             && self.status.anycast_ip_list_id.as_deref()
                 == group.config.anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str);
         ready && states_the_same && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
-    }
-
-    /// The tags that this object sent to this group, as far as is known. Tags on record for another group were not sent to this one.
-    #[must_use]
-    pub fn tags_sent_to(&self, group: &Group) -> Tags {
-        if self.id().is_none_or(|id| id == group.id) { self.status.tags.clone() } else { Tags::new() }
     }
 
     /// Whether this is the version of the group that is on record.
@@ -400,14 +340,6 @@ impl<'a> ObjectView<'a> {
     #[must_use]
     pub fn may_take_over(&self, group: &Group) -> bool {
         !self.deleting || self.id().is_some_and(|id| id == group.id)
-    }
-
-    /// How long until reads show all tags of a group, if that is known.
-    #[must_use]
-    pub fn tags_show_in(&self, group: &Group) -> Option<Duration> {
-        let age = |created| Duration::try_from(self.wall.duration_since(created)).unwrap_or_default();
-        let young = group.created.filter(|created| is_young(*created, self.wall));
-        young.map(|created| TAGS_SETTLE.saturating_sub(age(created)))
     }
 
     /// Whether the group matched this generation of the spec at the last read, and neither this reconcile nor the last inventory contradicts that.

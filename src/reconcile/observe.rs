@@ -145,7 +145,7 @@ pub async fn observe<C: CloudFront>(
             absence => absence,
         }));
     };
-    if state.replaced.shows_in(&described.group, inputs.policy.consistency_window, inputs.clock.moment()) {
+    if state.versions.replaced.shows_in(&described.group, inputs.policy.consistency_window, inputs.clock.moment()) {
         return Ok(Observed::Outdated);
     }
     let described = view.completed(described, inputs.snapshot);

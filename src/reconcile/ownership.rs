@@ -3,11 +3,12 @@
 //! Two tags decide. The owner tag names the object that configures a group, the identity tag the living installation that acts on it. Both are read from
 //! CloudFront in the same reconcile as any mutation; status is never consulted.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::tags::is_young;
 use crate::{
     api::GROUP,
     cloudfront::{Described, Tags},
@@ -147,9 +148,6 @@ pub enum Owner {
     Other(OwnerTag),
 }
 
-/// How long the tags of a new group may take to show.
-pub const TAGS_SETTLE: Duration = Duration::from_mins(1);
-
 /// Decides who owns a group that was just read. `predecessor` is the installation to take over from, if the administrator named one.
 #[must_use]
 pub fn owner(described: &Described, us: &Claim, predecessor: Option<&Installation>, now: Timestamp) -> Owner {
@@ -170,12 +168,6 @@ pub fn owner(described: &Described, us: &Claim, predecessor: Option<&Installatio
         Some(installation) if Some(&installation) == predecessor => Owner::ToTakeOver(installation),
         Some(installation) => Owner::Elsewhere(installation),
     }
-}
-
-/// Whether something that CloudFront dates so recently may not show all its tags yet.
-#[must_use]
-pub fn is_young(dated: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(dated).unsigned_abs() < TAGS_SETTLE
 }
 
 #[cfg(test)]

@@ -97,10 +97,10 @@ async fn a_deletion_waits_for_tenants_and_then_takes_group_and_object_away() -> 
     bed.kubectl(&["wait", "--for=delete", "--timeout=30s", "cfcg/edge"]).await?;
     assert_eq!(bed.simulator.admin.group("edge").await?, None);
     for (reason, note) in [
-        ("Created", "Connection group edge was created as cg_"),
+        ("Created", "The operator created connection group edge with id cg_"),
         ("Deployed", "Deployed at d"),
         ("InUse", "1 distribution tenant(s) still use connection group edge: customer"),
-        ("Disabling", "disabled so that it can be deleted"),
+        ("Disabling", "disabled the group so that it can be deleted"),
         ("Deleted", "Connection group edge is gone"),
     ] {
         event(&bed, reason, note).await?;

@@ -5,7 +5,7 @@ use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, Mode, is_true},
     clock::Moment,
     cloudfront::{Deployment, Described, Group, Members, Tags},
-    reconcile::{Outcome, object_state::TagChanges},
+    reconcile::{Outcome, tags::TagChanges},
 };
 
 use crate::{
@@ -70,7 +70,7 @@ pub fn of_outcome(
         Seen::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
     };
     // Tags that an answered change of this process has set may show late: meanwhile the object is Ready but not settled.
-    let late = match (&sight, pass.input.memory.tagged.may_not_show(started)) {
+    let late = match (&sight, pass.input.memory.tags.confirmed.may_not_show(started)) {
         (Seen::Group(read), Some((id, late))) if *id == read.group.id => late,
         _ => TagChanges::new(),
     };

@@ -146,7 +146,7 @@ pub fn of_outcome(
 pub fn is_outdated(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, read: &Group) -> bool {
     let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
     let window = scenario.policy(state.operators[operator].object).consistency_window;
-    pass.input.memory.replaced.shows_in(read, window, Moment::after_start(started))
+    pass.input.memory.versions.replaced.shows_in(read, window, Moment::after_start(started))
 }
 
 /// S10, unless CloudFront has refused that same switch, the reconcile has already made its change, or its read is stale.

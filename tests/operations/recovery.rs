@@ -220,7 +220,8 @@ async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the
     let log = operator.log().to_owned();
     wait_until(PATIENCE, "both objects to be left alone", async || {
         let log = std::fs::read_to_string(&log).map_err(|error| error.to_string())?;
-        let said = log.lines().filter(|line| line.contains(&finalizer("prod-eu")) && line.contains("is left to the"));
+        let said =
+            log.lines().filter(|line| line.contains(&finalizer("prod-eu")) && line.contains("leaves the object alone"));
         if said.count() == 2 { Ok(()) } else { Err(log) }
     })
     .await?;

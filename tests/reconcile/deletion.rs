@@ -69,7 +69,7 @@ fn while_tenants_are_attached_nothing_is_disabled_and_the_message_names_them() {
     assert_eq!(world.ready(), ("False".into(), "InUse".into(), vec!["Reconciling".into()]));
     let blocked_by = world.status().blocked_by.unwrap();
     assert_eq!((blocked_by.count, blocked_by.tenants.len()), (2, 2));
-    for text in ["2 distribution tenant(s)", "shop-a", "shop-b", "neither disabled nor deleted", "Retain"] {
+    for text in ["2 distribution tenant(s)", "shop-a", "shop-b", "neither disables nor deletes it", "Retain"] {
         assert!(world.message().contains(text), "{text}: {}", world.message());
     }
 
@@ -202,7 +202,7 @@ fn a_failed_list_proves_nothing_and_the_message_says_what_is_missing() {
     );
     world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Keep);
-    assert!(world.message().contains("AWS refused cloudfront:ListConnectionGroups"), "{}", world.message());
+    assert!(world.message().contains("AWS denied cloudfront:ListConnectionGroups"), "{}", world.message());
     world.take_inventory();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
 }
@@ -291,7 +291,7 @@ fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_own
     world.fail(ListTagsForResource, Fault::Stale);
     let outcome = world.pass();
     assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "OwnerTagMissing".into()));
-    assert!(world.message().contains("was read without an owner tag. Reads may be stale"), "{}", world.message());
+    assert!(world.message().contains("showed no owner tag. Reads may be stale"), "{}", world.message());
     world.settle();
     assert_eq!(world.group(), None, "it is deleted with its object");
 }
@@ -305,7 +305,7 @@ fn a_group_on_record_as_ours_is_not_let_go_of_because_one_read_shows_no_owner_ta
     world.fail(ListTagsForResource, Fault::Stale);
     let outcome = world.pass();
     assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "OwnerTagMissing".into()));
-    assert!(world.message().contains("the finalizer is removed"), "{}", world.message());
+    assert!(world.message().contains("the operator removes the finalizer"), "{}", world.message());
     world.settle();
     assert_eq!(world.group(), None);
 }

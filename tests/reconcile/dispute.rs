@@ -89,7 +89,7 @@ fn while_it_waits_the_condition_says_what_differs_who_is_to_be_looked_for_and_wh
     interfered(&mut world);
     interfered(&mut world);
     assert_eq!(world.ready(), ("False".into(), "DriftFlapping".into(), vec!["Reconciling".into()]));
-    for part in ["enabled is 'false', the spec says 'true'", "corrects it", "mode: Observe"] {
+    for part in ["enabled is 'false', the spec says 'true'", "will correct this one after", "spec.mode to Observe"] {
         assert!(world.message().contains(part), "{part}: {}", world.message());
     }
     assert_eq!(world.event_reasons().iter().filter(|reason| **reason == "DriftFlapping").count(), 1);

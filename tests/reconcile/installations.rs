@@ -120,7 +120,7 @@ fn a_deletion_in_a_clone_whose_process_has_just_begun_names_the_original_with_it
         clone.delete();
         assert_eq!(clone.pass().finalizer, Finalizer::Keep, "what an earlier process sent may still take effect");
         assert_eq!(clone.ready(), ("False".into(), "AnotherInstallation".into(), vec!["Reconciling".into()]));
-        for part in [HERE, COPY, "released"] {
+        for part in [HERE, COPY, "removes its finalizer"] {
             assert!(clone.message().contains(part), "{part}: {}", clone.message());
         }
         clone.advance(clone.policy.consistency_window);
@@ -352,7 +352,7 @@ fn an_owner_tag_that_stays_without_a_value_is_told_after_a_consistency_window_or
         world.request_reconcile("again");
         world.pass();
         assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "OwnerTagEmpty"), "{what}");
-        assert!(world.message().contains("somebody may have emptied the tag"), "{}", world.message());
+        assert!(world.message().contains("someone may have cleared the tag"), "{}", world.message());
     }
 }
 

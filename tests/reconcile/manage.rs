@@ -32,7 +32,8 @@ fn while_a_change_is_rolled_out_the_message_says_since_when_and_that_it_usually_
     let mut world = World::new(spec());
     world.pass();
     let since = jiff::Timestamp::from_second(world.group().unwrap().resource.last_modified_time.0 / 1000).unwrap();
-    let says = format!("CloudFront says InProgress since {since}; rolling a change out usually takes minutes.");
+    let says =
+        format!("CloudFront reports status InProgress since {since}. Rolling out a change usually takes minutes.");
     assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says.clone()), "from the answer to Create");
     world.advance(PROPAGATION / 2);
     world.take_inventory();
@@ -225,7 +226,7 @@ fn a_switch_off_whose_tenants_cannot_be_counted_is_told_all_the_same() {
     world.fail(ListDistributionTenants, Fault::Error(ErrorClass::Throttled));
     world.pass();
     let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
-    assert!(warning.note.contains("Could not determine"), "{}", warning.note);
+    assert!(warning.note.contains("could not determine"), "{}", warning.note);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn deleting_an_observing_object_releases_it_without_a_write_and_says_what_is_lef
     world.delete();
     assert_eq!(world.pass().finalizer, Finalizer::Release);
     assert_eq!(world.sorted_calls(), [GetConnectionGroup, ListTagsForResource]);
-    assert!(world.message().contains("is not marked as this object's"), "{}", world.message());
+    assert!(world.message().contains("is not tagged as this object's"), "{}", world.message());
     assert!(world.group().is_some());
 }
 

@@ -170,7 +170,7 @@ fn a_group_whose_owner_shows_while_it_is_looked_at_is_not_adopted() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.pass();
     assert_eq!(world.ready(), ("False".into(), "Adopting".into(), vec!["Reconciling".into()]));
-    assert!(world.message().contains("if no owner tag shows"), "{}", world.message());
+    assert!(world.message().contains("if no owner tag appears"), "{}", world.message());
     let owner = [(OWNER.to_owned(), "dev/shop/edge".to_owned())].into();
     world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.settle();

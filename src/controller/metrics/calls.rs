@@ -1,100 +1,76 @@
 //! The call queue: what waits for a call to CloudFront, and how fast calls may be made. Does no I/O.
 
-use prometheus::{Gauge, GaugeVec, Registry};
+use prometheus::GaugeVec;
 
-use super::{
-    account::many,
-    family::{gauge, gauges},
-};
-use crate::cloudfront::{Operation, queue::Depth};
+use super::family::{gauge, many};
+use crate::cloudfront::queue::CallQueue;
 
-/// What the call queue shows.
-pub struct Calls {
-    /// Calls per second over all operations.
-    pub rate: f64,
-    /// The operations that throttling has slowed down, with their calls per second.
-    pub slowed: Vec<(Operation, f64)>,
-    /// What waits, by class.
-    pub depths: [Depth; 5],
-}
-
-/// Gauges of the call queue.
-pub struct CallGauges {
-    depth: GaugeVec,
-    oldest: GaugeVec,
-    rate: Gauge,
-    slowed: GaugeVec,
-}
-
-impl CallGauges {
-    pub fn new(registry: &Registry) -> Self {
-        Self {
-            depth: gauges(
-                registry,
-                "connection_group_operator_call_queue_depth",
-                "Reconciles and lists that wait for their turn to call CloudFront.",
-                &["class"],
-            ),
-            oldest: gauges(
-                registry,
-                "connection_group_operator_call_queue_oldest_wait_seconds",
-                "How long the one that has waited for longest for its turn to call CloudFront has done so; 0 if none waits.",
-                &["class"],
-            ),
-            rate: gauge(
-                registry,
-                "connection_group_operator_budget_calls_per_second",
-                "CloudFront calls per second that are allowed over all operations.",
-            ),
-            slowed: gauges(
-                registry,
-                "connection_group_operator_slowed_calls_per_second",
-                "Calls per second that are allowed of an operation that CloudFront throttled within the last minute or so.",
-                &["operation"],
-            ),
-        }
-    }
-
-    /// Updates the gauges.
-    pub fn measure(&self, calls: &Calls) {
-        let Calls { rate, slowed, depths } = calls;
-        self.rate.set(*rate);
-        self.slowed.reset();
-        for (operation, rate) in slowed {
-            self.slowed.with_label_values(&[operation.as_str()]).set(*rate);
-        }
-        for Depth { class, waiting, oldest } in depths {
-            self.depth.with_label_values(&[class.as_str()]).set(many(*waiting));
-            self.oldest.with_label_values(&[class.as_str()]).set(oldest.as_secs_f64());
-        }
-    }
+/// The gauges of the call queue.
+pub fn gauges(queue: &CallQueue) -> Vec<GaugeVec> {
+    let depths = queue.depths();
+    vec![
+        gauge(
+            "connection_group_operator_call_queue_depth",
+            "Reconciles and lists that wait for their turn to call CloudFront.",
+            ["class"],
+            depths.iter().map(|depth| ([depth.class.as_str()], many(depth.waiting))),
+        ),
+        gauge(
+            "connection_group_operator_call_queue_oldest_wait_seconds",
+            "How long the one that has waited for longest for its turn to call CloudFront has done so; 0 if none waits.",
+            ["class"],
+            depths.iter().map(|depth| ([depth.class.as_str()], depth.oldest.as_secs_f64())),
+        ),
+        gauge(
+            "connection_group_operator_budget_calls_per_second",
+            "CloudFront calls per second that are allowed over all operations.",
+            [],
+            [([], queue.rate())],
+        ),
+        gauge(
+            "connection_group_operator_slowed_calls_per_second",
+            "Calls per second that are allowed of an operation that CloudFront throttled within the last minute or so.",
+            ["operation"],
+            queue.slowed().iter().map(|(operation, rate)| ([operation.as_str()], *rate)),
+        ),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::*;
-    use crate::{cloudfront::queue::Class, controller::metrics::testing::text_of};
+    use futures::FutureExt;
+    use prometheus::Registry;
 
-    #[test]
-    fn each_class_shows_who_waits_and_an_operation_its_rate_as_long_as_it_is_slowed_down() {
-        let depths = Class::ALL.map(|class| match class {
-            Class::Rest => Depth { class, waiting: 7, oldest: Duration::from_secs(90) },
-            _ => Depth { class, waiting: 0, oldest: Duration::ZERO },
-        });
-        let text = text_of(|registry| {
-            let gauges = CallGauges::new(registry);
-            let (create, get) = (Operation::CreateConnectionGroup, Operation::GetConnectionGroup);
-            gauges.measure(&Calls { rate: 2.0, slowed: vec![(get, 1.5)], depths });
-            gauges.measure(&Calls { rate: 2.0, slowed: vec![(create, 0.5)], depths });
-        });
+    use super::*;
+    use crate::{
+        cloudfront::{Operation, queue::Class},
+        controller::metrics::{encode, family::computed},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn each_class_shows_who_waits_and_an_operation_its_rate_as_long_as_it_is_slowed_down() {
+        let (queue, registry) = (CallQueue::new(0.001, 1), Registry::new());
+        let (create, get) = (Operation::CreateConnectionGroup, Operation::GetConnectionGroup);
+        let other = queue.reserve(Class::Asked);
+        other.admit(get).await.unwrap();
+        let waiting = [(); 7].map(|()| queue.reserve(Class::Rest));
+        assert!(waiting.iter().all(|reservation| reservation.turn(get).now_or_never().is_none()));
+        queue.throttled(get);
+        let shown = queue.clone();
+        computed(&registry, move || gauges(&shown));
+        let text = encode(&registry);
+        assert!(text.contains("slowed_calls_per_second{operation=\"GetConnectionGroup\"} 0.0005\n"), "{text}");
+        tokio::time::advance(Duration::from_secs(90)).await;
+        queue.throttled(create);
+        let text = encode(&registry);
         for line in [
-            "budget_calls_per_second 2",
+            "budget_calls_per_second 0.001",
             "call_queue_depth{class=\"Asked\"} 0",
             "call_queue_depth{class=\"Rest\"} 7",
             "call_queue_oldest_wait_seconds{class=\"Rest\"} 90",
-            "slowed_calls_per_second{operation=\"CreateConnectionGroup\"} 0.5",
+            "slowed_calls_per_second{operation=\"CreateConnectionGroup\"} 0.0005",
         ] {
             assert!(text.contains(&format!("connection_group_operator_{line}\n")), "{line}: {text}");
         }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+use prometheus::{HistogramVec, IntCounterVec, Registry};
 
 use super::{
     CONTROLLER,
-    family::{counter, int_gauge, seconds},
+    family::{counter, seconds},
 };
 
 /// How a reconcile ended.
@@ -45,7 +45,6 @@ pub struct Controller {
     panics: IntCounterVec,
     timeouts: IntCounterVec,
     pass_seconds: HistogramVec,
-    active: IntGaugeVec,
     watch_failures: IntCounterVec,
 }
 
@@ -79,12 +78,6 @@ impl Controller {
                 registry,
                 "controller_runtime_reconcile_time_seconds",
                 "Duration of reconciles, the wait in the call queue included.",
-                &one,
-            ),
-            active: int_gauge(
-                registry,
-                "controller_runtime_active_workers",
-                "Reconciles under way, without those that wait in the call queue.",
                 &one,
             ),
             watch_failures: counter(
@@ -127,11 +120,6 @@ impl Controller {
     /// A reconcile panicked.
     pub fn panicked(&self) {
         self.panics.with_label_values(&[CONTROLLER]).inc();
-    }
-
-    /// How many reconciles are in progress.
-    pub fn under_way(&self, passes: usize) {
-        self.active.with_label_values(&[CONTROLLER]).set(i64::try_from(passes).unwrap_or(i64::MAX));
     }
 }
 

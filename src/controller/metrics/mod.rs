@@ -19,22 +19,29 @@ use std::sync::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::reflector::ObjectRef;
-use parking_lot::Mutex;
-use prometheus::{Encoder, IntGaugeVec, Registry, TextEncoder, process_collector::ProcessCollector};
+use prometheus::{Encoder, GaugeVec, IntGaugeVec, Registry, TextEncoder, process_collector::ProcessCollector};
+use tokio::sync::watch;
 
 use self::{
-    account::Account, aws::Aws, calls::CallGauges, controller::Controller, family::int_gauge, findings::Findings,
-    objects::Objects,
+    aws::Aws,
+    controller::Controller,
+    family::{computed, int_gauge},
+    findings::Findings,
+    objects::Changes,
 };
+use super::objects::Objects;
 use crate::{
+    account::inventory::{Lists, Objects as _},
     api::ConnectionGroup,
-    cloudfront::sdk::{Call, Meter},
+    clock::Clock,
+    cloudfront::{
+        queue::CallQueue,
+        sdk::{Call, Meter},
+    },
     reconcile::Outcome,
 };
 
-use super::scope::Blind;
-
-pub use self::{account::Swept, calls::Calls, controller::Ended, queue::Queue};
+pub use self::{controller::Ended, queue::Queue};
 
 /// The one controller, as label `controller` and as label `name` of its queue.
 const CONTROLLER: &str = "connectiongroup";
@@ -45,30 +52,41 @@ pub struct Metrics {
     aws: Aws,
     controller: Controller,
     /// Objects that wait for a reconcile.
-    pub queue: Queue,
-    objects: Objects,
+    pub queue: Arc<Queue>,
+    changes: Changes,
     findings: Findings,
-    account: Account,
-    calls: CallGauges,
     master: IntGaugeVec,
-    readable: IntGaugeVec,
-    acts: AtomicBool,
+    acts: Arc<AtomicBool>,
     reconcile_id: AtomicU64,
-    scrape: Mutex<()>,
 }
 
-/// What is collected at the time of a scrape.
-pub struct AtScrape {
-    /// All objects in the cache.
-    pub objects: Vec<Arc<ConnectionGroup>>,
-    /// The scopes, each with the reason why its objects cannot be read, if so.
-    pub views: Vec<(String, Option<Blind>)>,
+/// What gauges are computed from at each scrape.
+pub struct Sources {
+    /// The cache.
+    pub objects: Arc<Objects>,
+    /// Whether labels name objects.
+    pub per_object: bool,
     /// What the last inventories showed.
-    pub listed: Swept,
-    /// What the call queue shows.
-    pub calls: Calls,
+    pub lists: watch::Receiver<Lists>,
+    /// The call queue.
+    pub calls: CallQueue,
     /// The time.
-    pub now: Timestamp,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Sources {
+    /// All of them, at one moment. A standby shows no metrics of objects and account: the leader does, and otherwise both would count twice.
+    fn gauges(&self, acts: bool) -> Vec<GaugeVec> {
+        let objects = if acts { self.objects.all() } else { Vec::new() };
+        let lists = acts.then(|| self.lists.borrow().clone());
+        [
+            objects::gauges(&objects, self.per_object, self.clock.wall()),
+            vec![objects::readable(&self.objects.views())],
+            account::gauges(lists.as_ref(), self.clock.moment()),
+            calls::gauges(&self.calls),
+        ]
+        .concat()
+    }
 }
 
 /// Whether this process is the one that acts.
@@ -81,8 +99,8 @@ pub enum Leading {
 }
 
 impl Metrics {
-    /// All metrics, at zero. `per_object` adds labels that name objects.
-    pub fn new(per_object: bool) -> Self {
+    /// All metrics; those that count are at zero.
+    pub fn new(sources: Sources) -> Self {
         let registry = Registry::new();
         let build = int_gauge(
             &registry,
@@ -94,36 +112,32 @@ impl Metrics {
         if let Err(error) = registry.register(Box::new(ProcessCollector::for_self())) {
             tracing::warn!(%error, "there will be no metrics of the process itself");
         }
+        let queue = Arc::new(Queue::new(&registry));
+        // Without leader election, `leading` is never called.
+        let acts = Arc::new(AtomicBool::new(true));
+        computed(&registry, {
+            let (queue, acts) = (Arc::clone(&queue), Arc::clone(&acts));
+            move || [queue.gauges(), sources.gauges(acts.load(Ordering::SeqCst))].concat()
+        });
         Self {
             aws: Aws::new(&registry),
             controller: Controller::new(&registry),
-            queue: Queue::new(&registry),
-            objects: Objects::new(&registry, per_object),
+            queue,
+            changes: Changes::new(&registry),
             findings: Findings::new(&registry),
-            account: Account::new(&registry),
-            calls: CallGauges::new(&registry),
             master: int_gauge(
                 &registry,
                 "leader_election_master_status",
                 "Whether this process holds the Lease; absent without leader election.",
                 &["name"],
             ),
-            readable: int_gauge(
-                &registry,
-                "connection_group_operator_scope_readable",
-                "Whether the objects of a watched namespace can be read; `*` is all namespaces. While they cannot, nothing is changed for them.",
-                &["namespace"],
-            ),
-            // Without leader election, `leading` is never called.
-            acts: AtomicBool::new(true),
+            acts,
             reconcile_id: AtomicU64::new(0),
-            scrape: Mutex::new(()),
             registry,
         }
     }
 
-    /// This process is the leader under that Lease, or a standby. A standby shows no metrics of objects and account: the leader does, and otherwise both
-    /// would count twice.
+    /// This process is the leader under that Lease, or a standby.
     pub fn leading(&self, lease: &str, leading: Leading) {
         self.acts.store(leading == Leading::Yes, Ordering::SeqCst);
         self.master.with_label_values(&[lease]).set(i64::from(leading == Leading::Yes));
@@ -156,26 +170,16 @@ impl Metrics {
 
     /// A status was stored; `previous` are the conditions before.
     pub fn stored(&self, previous: &[Condition], next: &[Condition]) {
-        self.objects.stored(previous, next);
+        self.changes.stored(previous, next);
     }
 
     /// An object is released.
     pub fn released(&self, object: &ConnectionGroup, now: Timestamp) {
-        self.objects.released(object, now);
+        self.changes.released(object, now);
     }
 
     /// All metrics as text.
-    pub fn text(&self, at: &AtScrape) -> String {
-        // Two concurrent scrapes must not count the objects twice.
-        let _turn = self.scrape.lock();
-        self.controller.under_way(self.queue.measure());
-        for (scope, blind) in &at.views {
-            self.readable.with_label_values(&[scope]).set(blind.is_none().into());
-        }
-        let acts = self.acts.load(Ordering::SeqCst);
-        self.objects.measure(if acts { &at.objects } else { &[] }, at.now);
-        self.account.measure(acts.then_some(&at.listed));
-        self.calls.measure(&at.calls);
+    pub fn text(&self) -> String {
         encode(&self.registry)
     }
 }
@@ -204,8 +208,10 @@ fn encode(registry: &Registry) -> String {
 
 #[cfg(test)]
 pub(super) mod testing {
+    use kube::runtime::watcher;
+
     use super::*;
-    use crate::{api::ConnectionGroupSpec, cloudfront::queue::CallQueue};
+    use crate::{api::ConnectionGroupSpec, controller::scope::Scope, leadership::term::Term};
 
     /// What a scrape shows after this.
     pub fn text_of(happens: impl FnOnce(&Registry)) -> String {
@@ -214,29 +220,37 @@ pub(super) mod testing {
         encode(&registry)
     }
 
-    /// What a scrape of these metrics shows, while there is one object.
-    pub fn scraped(metrics: &Metrics) -> String {
-        let objects = vec![Arc::new(ConnectionGroup::new("edge", ConnectionGroupSpec::default()))];
-        let listed = Swept { list: None, orphans: 0 };
-        let views = vec![("a".to_owned(), None), ("b".to_owned(), Some(Blind::NotListed))];
-        let calls = Calls { rate: 2.0, slowed: Vec::new(), depths: CallQueue::new(2.0, 10).depths() };
-        metrics.text(&AtScrape { objects, views, listed, calls, now: Timestamp::UNIX_EPOCH })
+    /// Metrics of one object; of its namespaces, `a` can be read and `b` cannot.
+    pub fn metrics() -> Metrics {
+        let (readable, mut feed) = Scope::new(Some("a".to_owned()));
+        let object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
+        for event in [watcher::Event::Init, watcher::Event::InitApply(object), watcher::Event::InitDone] {
+            feed.writer.apply_watcher_event(&event);
+            readable.saw(&event);
+        }
+        Metrics::new(Sources {
+            objects: Arc::new(Objects::new(vec![readable, Scope::new(Some("b".to_owned())).0])),
+            per_object: false,
+            lists: watch::channel(Lists::default()).1,
+            calls: CallQueue::new(2.0, 10),
+            clock: Arc::new(Term::default()),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{testing::scraped, *};
+    use super::{testing::metrics, *};
 
     const LEADER: &str = "leader_election_master_status{name=\"lease\"} 1\n";
     const STANDBY: &str = "leader_election_master_status{name=\"lease\"} 0\n";
 
     #[test]
     fn a_standby_leaves_objects_and_account_to_the_leader() {
-        let metrics = Metrics::new(false);
+        let metrics = metrics();
         for (leading, line) in [(Leading::No, STANDBY), (Leading::Yes, LEADER)] {
             metrics.leading("lease", leading);
-            let text = scraped(&metrics);
+            let text = metrics.text();
             assert!(text.contains(line), "{text}");
             for name in ["connection_group_operator_status_conditions{", "connection_group_operator_inventory_age"] {
                 assert_eq!(text.contains(name), leading == Leading::Yes, "{name}: {text}");
@@ -246,14 +260,14 @@ mod tests {
 
     #[test]
     fn a_process_that_is_alone_acts_and_tells_of_no_lease() {
-        let text = scraped(&Metrics::new(false));
+        let text = metrics().text();
         assert!(text.contains("connection_group_operator_status_conditions{"), "{text}");
         assert!(!text.contains("leader_election"), "{text}");
     }
 
     #[test]
     fn a_scope_that_cannot_be_read_is_named() {
-        let text = scraped(&Metrics::new(false));
+        let text = metrics().text();
         for line in ["readable{namespace=\"a\"} 1", "readable{namespace=\"b\"} 0"] {
             assert!(text.contains(&format!("connection_group_operator_scope_{line}\n")), "{line}: {text}");
         }
@@ -261,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_process_is_measured() {
-        let text = scraped(&Metrics::new(false));
+        let text = metrics().text();
         assert!(text.contains("process_resident_memory_bytes ") && text.contains("process_open_fds "), "{text}");
     }
 }

@@ -1,69 +1,40 @@
-//! Conditions of the objects, how long they have held, and deletions. In: the objects from the cache. Does no I/O.
+//! Conditions of the objects, how long they have held, deletions, and whether the objects can be read. In: the objects from the cache. Does no I/O.
 //!
 //! Labels name states, not objects, so that the number of series does not grow with the number of objects; `--metrics-per-object` adds the names.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
-use prometheus::{Gauge, GaugeVec, HistogramVec, IntCounterVec, Registry};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, Registry};
 
-use super::family::{counter, gauge, gauges, histogram};
-use crate::api::{ConnectionGroup, condition};
+use super::family::{counter, gauge, histogram};
+use crate::{
+    api::{ConnectionGroup, condition},
+    controller::scope::Blind,
+};
 
 /// A deletion takes minutes, or hours if tenants block it.
 const DELETION_SECONDS: [f64; 12] =
     [1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0];
 
-/// Conditions and deletions.
-pub struct Objects {
-    count: GaugeVec,
-    seconds: GaugeVec,
-    per_object: Option<GaugeVec>,
+const STATE: [&str; 3] = ["type", "status", "reason"];
+
+/// Counts changes of conditions, and times deletions.
+pub struct Changes {
     transitions: IntCounterVec,
-    terminating: Gauge,
     terminated: HistogramVec,
 }
 
-/// Type, status and reason of a condition.
-type State<'a> = [&'a str; 3];
-
-impl Objects {
-    pub fn new(registry: &Registry, per_object: bool) -> Self {
-        let state = ["type", "status", "reason"];
-        let named = ["namespace", "name", "type", "status", "reason"];
-        let objects = Self {
-            count: gauges(
-                registry,
-                "connection_group_operator_status_conditions",
-                "ConnectionGroup objects in each state; an object that was not reconciled yet is Ready Unknown.",
-                &state,
-            ),
-            seconds: gauges(
-                registry,
-                "connection_group_operator_status_condition_current_status_seconds",
-                "How long the object that has been in a state for longest has been in it; without those that are suspended or being deleted.",
-                &state,
-            ),
-            per_object: per_object.then(|| {
-                gauges(
-                    registry,
-                    "connection_group_operator_status_condition_object_seconds",
-                    "How long each object has been in its states; only with --metrics-per-object.",
-                    &named,
-                )
-            }),
+impl Changes {
+    pub fn new(registry: &Registry) -> Self {
+        let changes = Self {
             transitions: counter(
                 registry,
                 "connection_group_operator_status_condition_transitions_total",
                 "Changes of the status of a condition, by what it became.",
-                &state,
-            ),
-            terminating: gauge(
-                registry,
-                "connection_group_operator_termination_current_seconds",
-                "How long the object that has been terminating for longest has been so; 0 if none is.",
+                &STATE,
             ),
             terminated: histogram(
                 registry,
@@ -73,8 +44,8 @@ impl Objects {
                 &DELETION_SECONDS,
             ),
         };
-        objects.terminated.with_label_values::<&str>(&[]);
-        objects
+        changes.terminated.with_label_values::<&str>(&[]);
+        changes
     }
 
     /// A status was stored; `previous` are the conditions before.
@@ -92,52 +63,71 @@ impl Objects {
             self.terminated.with_label_values::<&str>(&[]).observe(since(deleted.0, now));
         }
     }
-
-    /// Updates the gauges.
-    pub fn measure(&self, objects: &[Arc<ConnectionGroup>], now: Timestamp) {
-        let mut found = BTreeMap::<State<'_>, (f64, f64)>::new();
-        self.forget();
-        for object in objects {
-            let created = object.metadata.creation_timestamp.as_ref().map_or(now, |created| created.0);
-            let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-            let unseen = conditions.is_empty().then_some((["Ready", "Unknown", ""], created));
-            let seen = conditions.iter().map(|condition| (state(condition), condition.last_transition_time.0));
-            let going = object.metadata.deletion_timestamp.is_some();
-            for (state, began) in unseen.into_iter().chain(seen) {
-                let lasts = since(began, now);
-                let (count, longest) = found.entry(state).or_default();
-                *count += 1.0;
-                // Nothing is expected of a suspended object, and a deletion has its own metric.
-                if !object.spec.suspend && !going {
-                    *longest = longest.max(lasts);
-                }
-                if let Some(per_object) = &self.per_object {
-                    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-                    let [type_, status, reason] = state;
-                    per_object.with_label_values(&[namespace.as_str(), &name, type_, status, reason]).set(lasts);
-                }
-            }
-        }
-        for (state, (count, longest)) in found {
-            self.count.with_label_values(&state).set(count);
-            self.seconds.with_label_values(&state).set(longest);
-        }
-        let deletions = objects.iter().filter_map(|object| object.metadata.deletion_timestamp.as_ref());
-        self.terminating.set(deletions.map(|deleted| since(deleted.0, now)).fold(0.0, f64::max));
-    }
-
-    /// Resets the gauges: states that no object is in any longer must go, and on a standby all of them.
-    pub fn forget(&self) {
-        self.count.reset();
-        self.seconds.reset();
-        if let Some(per_object) = &self.per_object {
-            per_object.reset();
-        }
-        self.terminating.set(0.0);
-    }
 }
 
-fn state(condition: &Condition) -> State<'_> {
+/// The gauges of the objects; a standby has none.
+pub fn gauges(objects: &[Arc<ConnectionGroup>], per_object: bool, now: Timestamp) -> Vec<GaugeVec> {
+    let count = gauge(
+        "connection_group_operator_status_conditions",
+        "ConnectionGroup objects in each state; an object that was not reconciled yet is Ready Unknown.",
+        STATE,
+        [],
+    );
+    let seconds = gauge(
+        "connection_group_operator_status_condition_current_status_seconds",
+        "How long the object that has been in a state for longest has been in it; without those that are suspended or being deleted.",
+        STATE,
+        [],
+    );
+    let named = gauge(
+        "connection_group_operator_status_condition_object_seconds",
+        "How long each object has been in its states; only with --metrics-per-object.",
+        ["namespace", "name", "type", "status", "reason"],
+        [],
+    );
+    for object in objects {
+        let created = object.metadata.creation_timestamp.as_ref().map_or(now, |created| created.0);
+        let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let unseen = conditions.is_empty().then_some((["Ready", "Unknown", ""], created));
+        let seen = conditions.iter().map(|condition| (state(condition), condition.last_transition_time.0));
+        let going = object.metadata.deletion_timestamp.is_some();
+        for (state, began) in unseen.into_iter().chain(seen) {
+            let lasts = since(began, now);
+            count.with_label_values(&state).inc();
+            let longest = seconds.with_label_values(&state);
+            // Nothing is expected of a suspended object, and a deletion has its own metric.
+            if !object.spec.suspend && !going {
+                longest.set(longest.get().max(lasts));
+            }
+            if per_object {
+                let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+                let [type_, status, reason] = state;
+                named.with_label_values(&[namespace.as_str(), &name, type_, status, reason]).set(lasts);
+            }
+        }
+    }
+    let deletions = objects.iter().filter_map(|object| object.metadata.deletion_timestamp.as_ref());
+    let terminating = gauge(
+        "connection_group_operator_termination_current_seconds",
+        "How long the object that has been terminating for longest has been so; 0 if none is.",
+        [],
+        [([], deletions.map(|deleted| since(deleted.0, now)).fold(0.0, f64::max))],
+    );
+    vec![count, seconds, named, terminating]
+}
+
+/// Whether the objects of each scope can be read.
+pub fn readable(views: &[(String, Option<Blind>)]) -> GaugeVec {
+    gauge(
+        "connection_group_operator_scope_readable",
+        "Whether the objects of a watched namespace can be read; `*` is all namespaces. While they cannot, nothing is changed for them.",
+        ["namespace"],
+        views.iter().map(|(scope, blind)| ([scope.as_str()], if blind.is_none() { 1.0 } else { 0.0 })),
+    )
+}
+
+/// Type, status and reason of a condition.
+fn state(condition: &Condition) -> [&str; 3] {
     [&condition.type_, &condition.status, &condition.reason]
 }
 
@@ -149,11 +139,12 @@ fn since(began: Timestamp, now: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use parking_lot::Mutex;
 
     use super::*;
     use crate::{
         api::{ConditionReason, ConnectionGroupSpec, ConnectionGroupStatus, Standing, set_standing},
-        controller::metrics::testing::text_of,
+        controller::metrics::{encode, family::computed, testing::text_of},
     };
 
     fn at(second: i64) -> Timestamp {
@@ -172,11 +163,15 @@ mod tests {
         Arc::new(object)
     }
 
+    /// What a scrape at second 100 shows.
+    fn shown(objects: Vec<Arc<ConnectionGroup>>, per_object: bool) -> String {
+        text_of(|registry| computed(registry, move || gauges(&objects, per_object, at(100))))
+    }
+
     #[test]
     fn objects_are_counted_by_state_with_the_longest_time_in_it() {
         let deployed = |name, since| object(name, conditions(Standing::Ready, ConditionReason::Deployed, since));
-        let objects = [deployed("a", 70), deployed("b", 90), object("new", Vec::new())];
-        let text = text_of(|registry| Objects::new(registry, false).measure(&objects, at(100)));
+        let text = shown(vec![deployed("a", 70), deployed("b", 90), object("new", Vec::new())], false);
         for (metric, labels, value) in [
             ("status_conditions", r#"reason="Deployed",status="True",type="Ready""#, 2),
             ("status_condition_current_status_seconds", r#"reason="Deployed",status="True",type="Ready""#, 30),
@@ -195,8 +190,7 @@ mod tests {
         let (mut suspended, mut going) = ((*deploying).clone(), (*deploying).clone());
         suspended.spec.suspend = true;
         going.metadata.deletion_timestamp = Some(Time(at(40)));
-        let objects = [Arc::new(suspended), Arc::new(going)];
-        let text = text_of(|registry| Objects::new(registry, false).measure(&objects, at(100)));
+        let text = shown(vec![Arc::new(suspended), Arc::new(going)], false);
         let labels = r#"reason="Deploying",status="False",type="Ready""#;
         assert!(text.contains(&format!("status_conditions{{{labels}}} 2\n")), "{text}");
         assert!(text.contains(&format!("current_status_seconds{{{labels}}} 0\n")), "{text}");
@@ -204,20 +198,20 @@ mod tests {
 
     #[test]
     fn names_are_shown_to_those_who_ask_for_them() {
-        let stalled = [object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40))];
-        let text = text_of(|registry| Objects::new(registry, true).measure(&stalled, at(100)));
+        let text = shown(vec![object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40))], true);
         let line = r#"status_condition_object_seconds{name="edge",namespace="default",reason="NotOwned",status="True",type="Stalled"} 60"#;
         assert!(text.contains(line), "{text}");
     }
 
     #[test]
     fn a_state_that_no_object_is_in_any_more_is_gone() {
-        let stalled = [object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40))];
-        let text = text_of(|registry| {
-            let objects = Objects::new(registry, true);
-            objects.measure(&stalled, at(100));
-            objects.measure(&[], at(101));
-        });
+        let stalled = object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40));
+        let (objects, registry) = (Arc::new(Mutex::new(vec![stalled])), Registry::new());
+        let cache = Arc::clone(&objects);
+        computed(&registry, move || gauges(&cache.lock(), true, at(100)));
+        assert!(encode(&registry).contains("NotOwned"));
+        objects.lock().clear();
+        let text = encode(&registry);
         assert!(!text.contains("NotOwned"), "{text}");
     }
 
@@ -227,9 +221,9 @@ mod tests {
         let throttled = conditions(Standing::Reconciling, ConditionReason::Throttled, 2);
         let deployed = conditions(Standing::Ready, ConditionReason::Deployed, 3);
         let text = text_of(|registry| {
-            let objects = Objects::new(registry, false);
+            let changes = Changes::new(registry);
             for (previous, next) in [(&Vec::new(), &deploying), (&deploying, &throttled), (&throttled, &deployed)] {
-                objects.stored(previous, next);
+                changes.stored(previous, next);
             }
         });
         let lines = text.lines().filter(|line| line.starts_with("connection_group_operator_status_condition_tran"));
@@ -247,9 +241,8 @@ mod tests {
         let mut going = (*object("edge", Vec::new())).clone();
         going.metadata.deletion_timestamp = Some(Time(at(40)));
         let text = text_of(|registry| {
-            let objects = Objects::new(registry, false);
-            objects.released(&going, at(90));
-            objects.measure(&[Arc::new(going)], at(100));
+            Changes::new(registry).released(&going, at(90));
+            computed(registry, move || gauges(&[Arc::new(going.clone())], false, at(100)));
         });
         assert!(text.contains("connection_group_operator_termination_current_seconds 60\n"), "{text}");
         assert!(text.contains("connection_group_operator_termination_duration_seconds_sum 50\n"), "{text}");

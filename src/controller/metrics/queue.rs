@@ -1,16 +1,16 @@
 //! Objects that wait for a reconcile, named as client-go names its work queue. In: what is requested from the controller and what it starts, because kube's
-//! own queue exposes nothing. Out: how many wait, and for how long. Does no I/O.
+//! own queue exposes nothing. Out: how many wait, for how long, and what is in progress. Does no I/O.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::{Mutex, MutexGuard};
-use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, Registry};
 use tokio::time::Instant;
 
 use super::{
     CONTROLLER,
-    family::{counter, gauges, int_gauge, seconds},
+    family::{counter, gauge, many, seconds},
 };
 use crate::{api::ConnectionGroup, cloudfront::queue::Reservation};
 
@@ -19,12 +19,9 @@ type Key = ObjectRef<ConnectionGroup>;
 /// The queue.
 pub struct Queue {
     state: Mutex<State>,
-    depth: IntGaugeVec,
     adds: IntCounterVec,
     wait_seconds: HistogramVec,
     work_seconds: HistogramVec,
-    unfinished: GaugeVec,
-    longest: GaugeVec,
     retries: IntCounterVec,
 }
 
@@ -60,7 +57,6 @@ impl Queue {
         let one = ["name"];
         let queue = Self {
             state: Mutex::default(),
-            depth: int_gauge(registry, "workqueue_depth", "Objects that wait for a reconcile.", &one),
             adds: counter(registry, "workqueue_adds_total", "Objects that came to wait for a reconcile.", &one),
             wait_seconds: seconds(
                 registry,
@@ -72,18 +68,6 @@ impl Queue {
                 registry,
                 "workqueue_work_duration_seconds",
                 "How long the reconcile of an object took, the wait in the call queue included.",
-                &one,
-            ),
-            unfinished: gauges(
-                registry,
-                "workqueue_unfinished_work_seconds",
-                "How long the reconciles under way have taken so far, all together, without their wait in the call queue.",
-                &one,
-            ),
-            longest: gauges(
-                registry,
-                "workqueue_longest_running_processor_seconds",
-                "How long the longest reconcile under way has taken so far, without its wait in the call queue.",
                 &one,
             ),
             retries: counter(
@@ -156,17 +140,35 @@ impl Queue {
         took
     }
 
-    /// Updates the gauges; returns how many reconciles are in progress, without those that wait in the call queue.
-    pub fn measure(&self) -> usize {
+    /// The gauges of the queue, and of the reconciles in progress without those that wait in the call queue.
+    pub fn gauges(&self) -> Vec<GaugeVec> {
         let now = Instant::now();
         let state = self.lock();
         let waiting = state.waiting.values().filter(|due| state.opened.is_some() && due.at <= now).count();
         let working = state.running.values().filter_map(Running::works_since);
         let running = working.map(|since| (now - since).as_secs_f64()).collect::<Vec<_>>();
-        self.depth.with_label_values(&[CONTROLLER]).set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        self.unfinished.with_label_values(&[CONTROLLER]).set(running.iter().sum());
-        self.longest.with_label_values(&[CONTROLLER]).set(running.iter().copied().fold(0.0, f64::max));
-        running.len()
+        let one = |value| [([CONTROLLER], value)];
+        vec![
+            gauge("workqueue_depth", "Objects that wait for a reconcile.", ["name"], one(many(waiting))),
+            gauge(
+                "workqueue_unfinished_work_seconds",
+                "How long the reconciles under way have taken so far, all together, without their wait in the call queue.",
+                ["name"],
+                one(running.iter().sum()),
+            ),
+            gauge(
+                "workqueue_longest_running_processor_seconds",
+                "How long the longest reconcile under way has taken so far, without its wait in the call queue.",
+                ["name"],
+                one(running.iter().copied().fold(0.0, f64::max)),
+            ),
+            gauge(
+                "controller_runtime_active_workers",
+                "Reconciles under way, without those that wait in the call queue.",
+                ["controller"],
+                one(many(running.len())),
+            ),
+        ]
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -195,18 +197,22 @@ mod tests {
         Duration::from_secs_f64(histogram.with_label_values(&[CONTROLLER]).get_sample_sum())
     }
 
+    /// Of each gauge in seconds or objects: depth, unfinished, longest and active.
+    fn measured(queue: &Queue) -> [u64; 4] {
+        let values = queue.gauges().into_iter().map(|gauge| gauge.with_label_values(&[CONTROLLER]).get());
+        let values = values.map(|value| Duration::from_secs_f64(value).as_secs()).collect::<Vec<_>>();
+        values.try_into().unwrap()
+    }
+
     /// Depth, adds, retries, and in seconds unfinished and longest.
-    fn shown(queue: &Queue) -> (i64, u64, u64, u64, u64) {
-        let Queue { depth, adds, retries, unfinished, longest, .. } = queue;
-        queue.measure();
-        let one = &[CONTROLLER];
-        (
-            depth.with_label_values(one).get(),
-            adds.with_label_values(one).get(),
-            retries.with_label_values(one).get(),
-            Duration::from_secs_f64(unfinished.with_label_values(one).get()).as_secs(),
-            Duration::from_secs_f64(longest.with_label_values(one).get()).as_secs(),
-        )
+    fn shown(queue: &Queue) -> (u64, u64, u64, u64, u64) {
+        let [depth, unfinished, longest, _] = measured(queue);
+        let count = |counter: &IntCounterVec| counter.with_label_values(&[CONTROLLER]).get();
+        (depth, count(&queue.adds), count(&queue.retries), unfinished, longest)
+    }
+
+    fn active(queue: &Queue) -> u64 {
+        measured(queue)[3]
     }
 
     /// The reservation of a reconcile that does not call CloudFront.
@@ -257,7 +263,7 @@ mod tests {
         seconds(2).await;
         assert_eq!(shown(&queue), (0, 2, 0, 7, 5));
         assert_eq!(queue.ended(&key("edge")), Duration::from_secs(5));
-        assert_eq!(queue.measure(), 1);
+        assert_eq!(active(&queue), 1);
         assert_eq!(total(&queue.work_seconds), Duration::from_secs(5));
     }
 
@@ -273,10 +279,10 @@ mod tests {
         queue.started(&key("edge"), &waits);
         let pass = tokio::spawn(async move { waits.admit(Operation::GetConnectionGroup).await });
         seconds(9).await;
-        assert_eq!(queue.measure(), 0);
+        assert_eq!(active(&queue), 0);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert!(pass.is_finished());
-        assert_eq!((queue.measure(), shown(&queue).4), (1, 1));
+        assert_eq!((active(&queue), shown(&queue).4), (1, 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,10 +11,12 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
-    api::{ConnectionGroupSpec, Mode, finalizer},
+    api::{ConnectionGroupSpec, ConnectionGroupStatus, Mode, finalizer},
+    clock::Moment,
     cloudfront::{Operation, Snapshot},
     controller::{
-        metrics::testing::scraped,
+        metrics::testing::metrics,
+        objects::Tracked,
         scope::{Feed, Scope},
     },
     leadership::term::Term,
@@ -49,7 +51,7 @@ pub fn filled(shown: &ConnectionGroup) -> (Arc<Scope>, Feed) {
 pub fn context(client: Client, shown: &ConnectionGroup) -> Context {
     let (scope, _) = filled(shown);
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
-    let metrics = Arc::new(Metrics::new(false));
+    let metrics = Arc::new(metrics());
     let (queue, fence) = (CallQueue::new(1.0, 1), Fence::default());
     let nothing_there = Snapshot { began: Moment::after_start(Duration::from_millis(1)), groups: BTreeMap::new() };
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
@@ -106,7 +108,7 @@ async fn closed_queue() -> CallQueue {
 }
 
 /// Waits until a reconcile is in the call queue.
-async fn until_one_waits(queue: &CallQueue, pass: &mut (impl Future<Output = Result<Action, PassError>> + Unpin)) {
+async fn until_one_waits(queue: &CallQueue, pass: &mut (impl Future<Output = Result<Action, WorkerError>> + Unpin)) {
     let waits = async {
         while queue.depths().iter().all(|depth| depth.waiting == 0) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -163,7 +165,7 @@ async fn a_pass_waits_in_the_call_queue_in_the_class_of_what_its_object_asks_for
         let (client, _) = agreeable().await;
         let queue = closed_queue().await;
         let context = Arc::new(Context { queue: queue.clone(), ..context(client, &object) });
-        context.objects.remember("uid-1").lock().await.last_try = last_try;
+        context.objects.track("uid-1").lock().await.last_try = last_try;
         let mut pass = Box::pin(run(Arc::new(object), context));
         until_one_waits(&queue, &mut pass).await;
         queue.depths().into_iter().filter(|depth| depth.waiting > 0).map(|depth| depth.class).collect::<Vec<_>>()
@@ -196,6 +198,59 @@ async fn what_changes_while_a_pass_waits_in_the_call_queue_is_taken_up_at_once()
     assert_eq!(asked.lock().unwrap().first().map(String::as_str), Some(status), "it is said to be suspended");
 }
 
+/// The same object after an edit that suspends it.
+fn suspended(object: &ConnectionGroup) -> ConnectionGroup {
+    let mut edited = object.clone();
+    edited.spec.suspend = true;
+    edited.metadata.generation = object.metadata.generation.map(|generation| generation + 1);
+    edited
+}
+
+#[tokio::test]
+async fn an_object_is_read_if_the_cache_shows_an_older_version_than_the_one_that_was_reconciled_last() {
+    let object = on_record();
+    let stored = serde_json::to_value(suspended(&object)).unwrap();
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let heard = Arc::clone(&asked);
+    let client = crate::controller::testing::client(move |method, _| {
+        heard.lock().unwrap().push(method.to_string());
+        (200, stored.clone())
+    });
+    let context = context(client, &object);
+    context.objects.track("uid-1").lock().await.generation = Some(2);
+    let reservation = Arc::new(context.queue.reserve(Class::Rest));
+    Box::pin(newest_version(&Arc::new(object), &context, &reservation)).await.unwrap();
+    assert_eq!(asked.lock().unwrap()[..2], ["GET", "PATCH"], "it is read, and said to be suspended");
+}
+
+#[tokio::test]
+async fn a_late_event_of_an_older_version_does_not_replace_a_version_that_was_read() {
+    let older = on_record();
+    let mut read = older.clone();
+    read.metadata.generation = Some(3);
+    let (client, asked) = agreeable().await;
+    let queue = closed_queue().await;
+    let (scope, mut feed) = filled(&older);
+    let objects = Arc::new(Objects::new(vec![scope]));
+    let context = Context { queue: queue.clone(), objects: Arc::clone(&objects), ..context(client.clone(), &older) };
+    let api = Api::namespaced(client, "platform");
+    let (version, mut tracked) = (Version::read(read, Instant::now()), Tracked::default());
+    let reservation = Arc::new(queue.reserve(Class::Rest));
+    let waits = async {
+        let depth = || queue.depths().iter().map(|depth| depth.waiting).sum::<usize>();
+        while depth() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        feed.writer.apply_watcher_event(&watcher::Event::Apply(suspended(&older)));
+        objects.changed(&ObjectRef::from_obj(&older));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        context.fence.drain();
+    };
+    let (ended, ()) = tokio::join!(in_turn(&version, &api, &context, &mut tracked, &reservation), waits);
+    assert!(ended.is_none(), "it waited for its turn until the process ended");
+    assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn however_many_passes_there_are_few_requests_to_the_api_server_are_under_way_at_once() {
     let (client, held) = held_up().await;
@@ -206,7 +261,7 @@ async fn however_many_passes_there_are_few_requests_to_the_api_server_are_under_
         let context = Arc::clone(&context);
         tokio::spawn(async move {
             let reservation = Arc::new(context.queue.reserve(Class::Rest));
-            one(&Arc::new(object), &context, &reservation).await.map(|ended| ended.next)
+            newest_version(&Arc::new(object), &context, &reservation).await.map(|ended| ended.next)
         })
     });
     let passes = passes.by_ref().collect::<Vec<_>>();
@@ -241,7 +296,7 @@ async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_i
     let context = context(client, &object);
     for _ in 0..2 {
         let reservation = Arc::new(context.queue.reserve(Class::Rest));
-        assert_eq!(Box::pin(one(&object, &context, &reservation)).await.unwrap().next, None);
+        assert_eq!(Box::pin(newest_version(&object, &context, &reservation)).await.unwrap().next, None);
     }
     let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
     let events = "/apis/events.k8s.io/v1/namespaces/platform/events";
@@ -268,7 +323,7 @@ async fn a_pass_that_panics_is_counted_and_tried_again() {
     let context = Arc::new(Context { clock: Arc::new(Broken), ..context(client, &object) });
     let error = run(Arc::clone(&object), Arc::clone(&context)).await.unwrap_err();
     assert_eq!(error.to_string(), "it panicked: the clock is broken");
-    let text = scraped(&context.metrics);
+    let text = context.metrics.text();
     assert!(text.contains("controller_runtime_reconcile_panics_total{controller=\"connectiongroup\"} 1\n"), "{text}");
     assert_ne!(after_error(object, &error, context), Action::await_change());
 }

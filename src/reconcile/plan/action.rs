@@ -183,10 +183,11 @@ impl Change {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Enable(_, Blocker::Retention) => Some(
-                " When last read, the group was off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
+                " When last read, the group was disabled although spec.enabled is true. To let the deletion continue with the group disabled, \
+                 set spec.enabled to false.",
             ),
             Self::Enable(_, Blocker::Tenants | Blocker::Protection | Blocker::UnknownUse) => {
-                Some(" When last read, the group was off although spec.enabled is true.")
+                Some(" When last read, the group was disabled although spec.enabled is true.")
             }
             Self::Create(_)
             | Self::Adopt(_)

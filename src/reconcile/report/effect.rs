@@ -29,7 +29,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
     match effect {
         Effect::Created(group, new) => created(group, &new, intent, view),
         Effect::Adopted(group) => {
-            let text = format!("Connection group {} was adopted: it had no owner.", view.name);
+            let text = format!("The operator adopted connection group {}, which had no owner.", view.name);
             let report = reconciling(Seen::Group(group), ConditionReason::Adopted, text.clone());
             // Any list that it has was attached before the adoption.
             let report = Report { attached: Field::Set(None), ..report };
@@ -47,7 +47,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
         Effect::Untagged(group, keys, left) => {
             let mut tags = view.tags_sent_to(&group);
             tags.retain(|key, _| !keys.contains(key));
-            let text = format!("Tags were removed: {}.", keys.join(", "));
+            let text = format!("The operator removed tags: {}.", keys.join(", "));
             let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
             report.normal(EventReason::Tagged, "Untag", text)
         }
@@ -63,7 +63,8 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             report.warning(EventReason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
         }
         Effect::Deleted => {
-            let text = format!("Connection group {} was deleted; waiting for proof that it is gone.", view.name);
+            let text =
+                format!("The operator deleted connection group {} and waits for proof that it is gone.", view.name);
             if bug!(ReleasedAfterTheDelete) {
                 return release(&Release::Gone, None, view);
             }
@@ -85,7 +86,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
 }
 
 fn created(group: Group, new: &NewGroup, intent: &Intent, view: &ObjectView<'_>) -> Report {
-    let text = format!("Connection group {} was created as {}.", group.name, group.id);
+    let text = format!("The operator created connection group {} with id {}.", group.name, group.id);
     let attached = Field::Set(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string));
     let sent = new.config.clone().into();
     let report =
@@ -107,7 +108,7 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
 }
 
 fn tagged(group: Group, set: Tags, left: Left, lost: Vec<Drift>, intent: &Intent, view: &ObjectView<'_>) -> Report {
-    let text = format!("Tags were set: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
+    let text = format!("The operator set tags: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
     let mut tags = view.tags_sent_to(&group);
     tags.extend(set);
     let next = (left == Left::Tags).then_some(Next::After(TAGS_SHOW));
@@ -124,7 +125,7 @@ fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<
     }
     let lost = lost(&read, &answer);
     let report = if view.wants_traffic {
-        let text = "The group is disabled so that it can be deleted; no tenant uses it.".to_owned();
+        let text = "The operator disabled the group so that it can be deleted; no tenant uses it.".to_owned();
         disabling(answer).normal(EventReason::Disabling, "Disable", text)
     } else {
         let text = "The group is disabled, as spec.enabled says.".to_owned();
@@ -141,9 +142,9 @@ fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report
     let report = answered(answer, &update, intent, view).without(&read, "Update", &lost);
     let report = match corrected {
         Corrected::Nothing if made.is_empty() => report,
-        Corrected::Nothing => report.normal(EventReason::Updated, "Update", format!("{text}.")),
+        Corrected::Nothing => report.normal(EventReason::Updated, "Update", format!("The operator changed {text}.")),
         Corrected::Others | Corrected::OthersAgain => {
-            let text = format!("Somebody else's change was corrected: {text}.");
+            let text = format!("The operator corrected another client's change: {text}.");
             report.despite(made).normal(EventReason::DriftCorrected, "Update", text)
         }
     };

@@ -29,7 +29,7 @@ pub fn of_failure<C>(
     let standing = if view.deleting { Standing::Reconciling } else { standing };
     let next = match failure.error.class {
         // The group is enabled again.
-        ErrorClass::HasTenants if state.is_in_use_unlisted(view.now, view.consistency_window) => Next::Now,
+        ErrorClass::HasTenants if state.unlisted_use.holds(view.now, view.consistency_window) => Next::Now,
         ErrorClass::AlreadyExists if bug!(NameTakenIsTerminal) => Next::After(Duration::MAX),
         _ => Next::Backoff(backoff),
     };

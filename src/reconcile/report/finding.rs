@@ -12,9 +12,9 @@ use crate::{
         desired::Intent,
         diff::differences,
         object_state::Awaits,
-        ownership::TAGS_SETTLE,
         plan::{Block, Finding, Left, Protected, Refusal, Release, Remains},
         refusal::verdict,
+        tags::TAGS_SETTLE,
         text,
     },
 };
@@ -161,11 +161,11 @@ pub fn after(group: Group, left: Left, intent: &Intent, view: &ObjectView<'_>) -
     match left {
         Left::Nothing => in_sync(group, intent, view),
         Left::Members => {
-            let text = "A part of the configuration matches the spec; the rest is updated next.".to_owned();
+            let text = "Part of the configuration matches the spec. The operator updates the rest next.".to_owned();
             reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)
         }
         Left::Tags => {
-            let text = "The tags are updated next.".to_owned();
+            let text = "The operator updates the tags next.".to_owned();
             reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)
         }
         Left::TagsToShow => until_tags_show(in_sync(group, intent, view), TAGS_SETTLE),

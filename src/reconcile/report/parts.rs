@@ -167,7 +167,8 @@ impl Report {
             | Change::Delete(_)
             | Change::Disown(_) => Seen::Unchanged,
         };
-        let text = "A group of this name exists already; it was read and is dealt with at once.".to_owned();
+        let text =
+            "A group with this name already exists. The operator has read it and continues immediately.".to_owned();
         Self::new(seen, Standing::Reconciling, ConditionReason::AlreadyExists, text).then(Next::Now)
     }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// True for every pace of retries.
-const AGAIN: &str = "It is tried again by itself, after 5 minutes at the latest.";
+const AGAIN: &str = "The operator retries within 5 minutes.";
 
 /// What was refused or failed.
 pub fn failed(error: &ApiError, resource: &str) -> String {
@@ -25,11 +25,11 @@ pub fn failed(error: &ApiError, resource: &str) -> String {
         }
         ErrorClass::Throttled => format!("CloudFront throttled {operation}."),
         ErrorClass::AccessDenied => format!(
-            "AWS refused cloudfront:{operation} on {resource}{}. Allow this action to the operator's role.",
+            "AWS denied cloudfront:{operation} on {resource}{}. Allow this action for the operator's role.",
             cause(error)
         ),
         ErrorClass::Credentials => format!(
-            "No usable AWS credentials for {operation}{}. Check the ServiceAccount's role or the credentials of the Pod, and --aws-region.",
+            "No usable AWS credentials for {operation}{}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
             cause(error)
         ),
         _ => format!("{operation} on {resource} failed{}.", cause(error)),
@@ -51,7 +51,7 @@ pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>) -
         Anycast::Unnamed | Anycast::Detached => format!("of connection groups per account{total}"),
     };
     format!(
-        "The quota {quota} is used up{}. Nothing was changed. Free a place or ask AWS to raise the quota. {AGAIN}",
+        "The quota {quota} is exhausted{}. Nothing was changed. Delete an unused group or ask AWS to raise the quota. {AGAIN}",
         cause(error)
     )
 }
@@ -74,11 +74,13 @@ pub fn confirming_gone(name: &GroupName, absence: Absence, list_error: Option<&A
     let next = match (absence, list_error) {
         (Absence::Reported, _) | (_, Some(_)) => missing_list(list_error),
         (Absence::Confirmed | Absence::Proven, None) => {
-            "a list that is begun once no earlier Create can take effect any more (--consistency-window) must confirm it"
+            "a list that starts when no earlier Create can still take effect (--consistency-window) confirms it"
                 .to_owned()
         }
     };
-    format!("CloudFront says that connection group {name} does not exist; {next}. Then this object is released.")
+    format!(
+        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once {next}."
+    )
 }
 
 /// The same for a group that is to stay.
@@ -86,31 +88,31 @@ pub fn confirming_absence(name: &GroupName, list_error: Option<&ApiError>, consi
     let proof = match list_error {
         None => "a complete list of the account's groups confirms it".to_owned(),
         Some(_) => format!(
-            "it says so again a consistency window ({}) later, as the account's groups cannot be listed",
+            "CloudFront says so again a consistency window ({}) later, because the account's groups cannot be listed",
             time(consistency_window)
         ),
     };
     format!(
-        "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
-         The group counts as deleted once {proof}."
+        "CloudFront says that connection group {name} does not exist. A single response may be stale, so nothing was changed, and status shows what was last \
+         known. The operator treats the group as deleted once {proof}."
     )
 }
 
 fn missing_list(list_error: Option<&ApiError>) -> String {
     let Some(error) = list_error else {
-        return "waiting for a complete list of the account's groups to confirm it".to_owned();
+        return "a complete list of the account's groups confirms it".to_owned();
     };
     let refused = match error.class {
-        ErrorClass::AccessDenied => format!("AWS refused cloudfront:{} on *", error.operation),
-        _ => "the last one failed".to_owned(),
+        ErrorClass::AccessDenied => format!("AWS denied cloudfront:{} on *", error.operation),
+        _ => "the last list failed".to_owned(),
     };
-    format!("a complete list of the account's groups must confirm it, but {refused}{}", cause(error))
+    format!("a complete list of the account's groups confirms it, but {refused}{}", cause(error))
 }
 
 pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
     let so = deployment.map_or("being rolled out", Deployment::as_str);
     format!(
-        "CloudFront does not accept the change while an earlier one is {}; it is sent again once that is rolled out.",
+        "CloudFront does not accept the change while an earlier one is {}. The operator sends it again once the earlier one is rolled out.",
         one_line(so, VALUE_LIMIT)
     )
 }
@@ -118,7 +120,7 @@ pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
 /// For an event.
 pub fn perhaps_off_air(error: &ApiError) -> String {
     let text = format!(
-        "The group was disabled, as spec.enabled says. Could not determine whether tenants use the group{}; if they do, their traffic is down.",
+        "The group was disabled, as spec.enabled says. The operator could not determine whether tenants use the group{}; if they do, their traffic is down.",
         cause(error)
     );
     with_request_id(&text, error)

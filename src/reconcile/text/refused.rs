@@ -11,7 +11,7 @@ use crate::{
 pub fn refused_together(members: &MemberSet) -> String {
     let names = members.iter().map(|member| member.as_str()).collect::<Vec<_>>().join(", ");
     format!(
-        "CloudFront refused an update of {names} together; each is updated alone next, so that one does not hold up the others."
+        "CloudFront refused an update of {names} together. The operator updates each one separately next, so that one does not block the others."
     )
 }
 
@@ -24,11 +24,11 @@ pub fn member_refused(name: &GroupName, refused: &RefusedMember, attached: Optio
 pub fn members_refused(name: &GroupName, refused: &[RefusedMember], attached: Option<&AnycastIpListId>) -> String {
     let each = refused.iter().map(|refused| member_refused(name, refused, attached)).collect::<Vec<_>>().join(" ");
     let again = if refused.iter().all(|refused| refused.cause == RefusalCause::DetachIgnored) {
-        "It is asked for again when the spec changes or reconcile-requested-at is set."
+        "The operator requests the detach again when the spec changes or reconcile-requested-at is set."
     } else {
-        "What was refused is tried again within 5 minutes, and at once when the spec changes or reconcile-requested-at is set."
+        "The operator retries what was refused within 5 minutes, and immediately when the spec changes or reconcile-requested-at is set."
     };
-    format!("{each} It holds up no other part of the spec. {again}")
+    format!("{each} The rest of the spec is not affected. {again}")
 }
 
 fn why(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpListId>) -> String {
@@ -47,11 +47,11 @@ fn why(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpLis
     let because = match cause {
         RefusalCause::ListNotFound => "the Anycast list does not exist in this account",
         RefusalCause::ListIsIpv4Only => "the Anycast list is IPv4-only",
-        RefusalCause::QuotaExceeded => "a quota is used up",
+        RefusalCause::QuotaExceeded => "a quota is exhausted",
         RefusalCause::InUse => "the group is in use",
-        RefusalCause::AlreadyExists => "it conflicts with something that exists",
+        RefusalCause::AlreadyExists => "it conflicts with something that already exists",
         RefusalCause::DetachIgnored => {
-            return format!("CloudFront was asked {asked}, accepted that, and keeps it attached.");
+            return format!("CloudFront accepted the request {asked}, but the list is still attached.");
         }
         RefusalCause::DetachRefused | RefusalCause::Invalid => return format!("CloudFront refused {asked}{said}."),
     };
@@ -61,11 +61,13 @@ fn why(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpLis
 const fn what_to_do(refused: &RefusedMember) -> &'static str {
     match refused.cause {
         RefusalCause::ListNotFound => "Correct spec.anycastIpListId or create the list.",
-        RefusalCause::ListIsIpv4Only => "With this list spec.ipv6Enabled must be false.",
-        RefusalCause::QuotaExceeded => "Free a place, or ask AWS to raise the quota.",
-        RefusalCause::InUse | RefusalCause::AlreadyExists => "Remove what stands in the way, or change the spec.",
+        RefusalCause::ListIsIpv4Only => "With this list, spec.ipv6Enabled must be false.",
+        RefusalCause::QuotaExceeded => {
+            "Free up quota, for example by detaching the list from another group, or ask AWS to raise it."
+        }
+        RefusalCause::InUse | RefusalCause::AlreadyExists => "Remove what blocks the change, or change the spec.",
         RefusalCause::DetachRefused | RefusalCause::DetachIgnored => {
-            "Put spec.anycastIpListId back, or detach the list by other means."
+            "Restore spec.anycastIpListId, or detach the list by other means."
         }
         RefusalCause::Invalid => "Correct the spec.",
     }
@@ -90,10 +92,10 @@ mod tests {
             "ipv6Enabled 'true'",
             "IPv4-only",
             "anycastIpListId 'aip_1'",
-            "quota is used up (Code: text)",
-            "Free a place",
-            "no other part",
-            "again",
+            "quota is exhausted (Code: text)",
+            "Free up quota",
+            "rest of the spec is not affected",
+            "retries",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
@@ -103,6 +105,6 @@ mod tests {
     fn what_is_not_tried_by_itself_does_not_say_so() {
         let ignored = refused(Member::AnycastIpListId, "", RefusalCause::DetachIgnored);
         let text = members_refused(&GroupName::new("edge"), &[ignored], Some(&AnycastIpListId::new("aip_1")));
-        assert!(text.contains("aip_1") && text.contains("keeps it attached") && !text.contains("5 minutes"), "{text}");
+        assert!(text.contains("aip_1") && text.contains("is still attached") && !text.contains("5 minutes"), "{text}");
     }
 }

@@ -50,23 +50,23 @@ impl<'a> Canon<'a> {
         });
         self.put(memory.absent_for(now).map(|time| time >= consistency_window));
         let may_show = |at: &Moment| now.since(*at) < consistency_window;
-        let replaced = memory.replaced.versions().filter(|(.., at)| may_show(at)).collect::<Vec<_>>();
+        let replaced = memory.versions.replaced.versions().filter(|(.., at)| may_show(at)).collect::<Vec<_>>();
         self.put(replaced.len());
         for (id, etag, _) in replaced {
             let id = self.id(id.as_str());
             self.etag(id, etag.as_str());
         }
-        self.optional(memory.tagged.may_not_show(now), |canon, (id, tags)| {
+        self.optional(memory.tags.confirmed.may_not_show(now), |canon, (id, tags)| {
             canon.id(id.as_str());
             canon.put(tags);
         });
         // The remaining whole steps: the last one counts, however short.
-        self.put(memory.tags_settle_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
+        self.put(memory.tags.settle_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
         self.put(memory.awaits);
-        self.put(memory.delete_refused.is_some());
+        self.put(memory.unlisted_use.is_known());
         self.put(memory.usage_unknown_for(now).map(|time| time >= consistency_window));
         self.put(memory.owner_unstated_since.map(|since| now.since(since) >= consistency_window));
-        self.put(memory.is_in_use_unlisted(now, consistency_window));
+        self.put(memory.unlisted_use.holds(now, consistency_window));
         self.trial(&memory.trial, operator, now);
         let dispute = &memory.drift_backoff;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));

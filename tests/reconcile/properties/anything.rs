@@ -14,7 +14,10 @@ use connection_group_operator::{
         ObjectState,
         drift_backoff::DriftBackoff,
         members::Trial,
-        object_state::{Awaits, Replaced, Tagged, Unowned},
+        object_state::{Awaits, Unowned},
+        tags::{ConfirmedTags, TagHistory},
+        unlisted_use::UnlistedUse,
+        versions::OwnVersions,
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -101,10 +104,8 @@ pub fn memory() -> impl Strategy<Value = ObjectState> {
                 awaits,
                 last_write,
                 unanswered,
-                made: None,
-                replaced: Replaced::default(),
-                tagged: Tagged::default(),
-                tags_settle_at: last_write,
+                versions: OwnVersions::default(),
+                tags: TagHistory { confirmed: ConfirmedTags::default(), settle_at: last_write },
                 rereads: 0,
                 last_claim,
                 resync_at,
@@ -115,7 +116,7 @@ pub fn memory() -> impl Strategy<Value = ObjectState> {
                 tenants_left_out_since: None,
                 usage_unknown_since: None,
                 owner_unstated_since: None,
-                delete_refused: None,
+                unlisted_use: UnlistedUse::default(),
             }
         },
     )

@@ -9,13 +9,13 @@ use super::{Sentence, advises, says};
 use crate::sentences::facts::Facts;
 
 pub const SENTENCES: &[Sentence] = &[
-    says("It is tried again by itself, after 5 minutes at the latest.", |f, _| f.is_tried_within(300)),
+    says("The operator retries within 5 minutes.", |f, _| f.is_tried_within(300)),
     says("CloudFront throttled {op}.", |f, places| f.failed(places[0], |class| class == ErrorClass::Throttled)),
-    says("AWS refused cloudfront:{op} on {text}. Allow this action to the operator's role.", |f, places| {
+    says("AWS denied cloudfront:{op} on {text}. Allow this action for the operator's role.", |f, places| {
         f.failed(places[0], |class| class == ErrorClass::AccessDenied)
     }),
     says(
-        "No usable AWS credentials for {op}{cause}. Check the ServiceAccount's role or the credentials of the Pod, and --aws-region.",
+        "No usable AWS credentials for {op}{cause}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
         |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
     ),
     says("{op} on {text} failed{cause}.", |f, places| {
@@ -26,12 +26,12 @@ pub const SENTENCES: &[Sentence] = &[
         f.failed(places[0], |class| class == ErrorClass::InvalidArgument)
     }),
     says("Correct the spec.", |f, _| !f.world.deleting),
-    says("The quota {text} is used up{cause}.", |f, places| {
+    says("The quota {text} is exhausted{cause}.", |f, places| {
         let total = places[0].split_once("(the account has ").and_then(|(_, rest)| rest.split_once(" groups"));
         let is_counted = total.is_none_or(|(count, _)| count.parse() == Ok(f.world.groups_listed));
         is_counted && f.failed("CreateConnectionGroup", |class| class == ErrorClass::LimitExceeded)
     }),
-    says("Free a place or ask AWS to raise the quota.", |f, _| !f.world.deleting),
+    says("Delete an unused group or ask AWS to raise the quota.", |f, _| !f.world.deleting),
     says("Anycast list {id} does not exist in this account.", |f, places| {
         (f.world.lies || !f.world.lists.iter().any(|list| list == places[0])) && is_wanted(f, places[0])
     }),
@@ -40,7 +40,7 @@ pub const SENTENCES: &[Sentence] = &[
         is_wanted(f, places[0]) && f.spec().ipv6_enabled
     }),
     says(
-        "CloudFront does not accept the change while an earlier one is {name}; it is sent again once that is rolled out.",
+        "CloudFront does not accept the change while an earlier one is {name}. The operator sends it again once the earlier one is rolled out.",
         |f, places| {
             f.says(places[0])
                 && f.failed("UpdateConnectionGroup", |class| class == ErrorClass::InUse)
@@ -48,14 +48,14 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "When last read, the group was off although spec.enabled is true; to let the deletion go on with it off, set spec.enabled to false.",
+        "When last read, the group was disabled although spec.enabled is true. To let the deletion continue with the group disabled, set spec.enabled to false.",
         |f, _| f.spec().enabled && f.world.deleting && f.spec().deletion_policy == DeletionPolicy::Retain,
     ),
-    says("When last read, the group was off although spec.enabled is true.", |f, _| {
+    says("When last read, the group was disabled although spec.enabled is true.", |f, _| {
         f.spec().enabled && f.world.deleting
     }),
     says(
-        "CloudFront refused an update of {names} together; each is updated alone next, so that one does not hold up the others.",
+        "CloudFront refused an update of {names} together. The operator updates each one separately next, so that one does not block the others.",
         |f, _| f.failed("UpdateConnectionGroup", |_| true) && f.is_tried_within(0) && f.changed_nothing(),
     ),
     says(
@@ -69,15 +69,16 @@ pub const SENTENCES: &[Sentence] = &[
         "CloudFront refused {name} {value} for connection group {name}: the Anycast list is IPv4-only ({text}).",
         |f, places| f.is_name(places[2]) && was_refused(f),
     ),
-    says("CloudFront refused {name} {value} for connection group {name}: a quota is used up ({text}).", |f, places| {
-        f.is_name(places[2]) && was_refused(f)
-    }),
+    says(
+        "CloudFront refused {name} {value} for connection group {name}: a quota is exhausted ({text}).",
+        |f, places| f.is_name(places[2]) && was_refused(f),
+    ),
     says(
         "CloudFront refused {name} {value} for connection group {name}: the group is in use ({text}).",
         |f, places| f.is_name(places[2]) && was_refused(f),
     ),
     says(
-        "CloudFront refused {name} {value} for connection group {name}: it conflicts with something that exists ({text}).",
+        "CloudFront refused {name} {value} for connection group {name}: it conflicts with something that already exists ({text}).",
         |f, places| f.is_name(places[2]) && was_refused(f),
     ),
     says("CloudFront refused {name} {value} for connection group {name} ({text}).", |f, places| {
@@ -91,21 +92,23 @@ pub const SENTENCES: &[Sentence] = &[
         f.list() == Some(places[0]) && f.is_name(places[1]) && was_refused(f)
     }),
     says(
-        "CloudFront was asked to detach Anycast list {id} from connection group {name}, accepted that, and keeps it attached.",
+        "CloudFront accepted the request to detach Anycast list {id} from connection group {name}, but the list is still attached.",
         |f, places| f.list() == Some(places[0]) && f.is_name(places[1]) && f.done(UpdateConnectionGroup),
     ),
-    advises("With this list spec.ipv6Enabled must be false."),
-    advises("Free a place, or ask AWS to raise the quota."),
-    advises("Remove what stands in the way, or change the spec."),
-    advises("Put spec.anycastIpListId back, or detach the list by other means."),
+    advises("With this list, spec.ipv6Enabled must be false."),
+    advises("Free up quota, for example by detaching the list from another group, or ask AWS to raise it."),
+    advises("Remove what blocks the change, or change the spec."),
+    advises("Restore spec.anycastIpListId, or detach the list by other means."),
     // An event ends with it.
     advises("Correct spec.anycastIpListId or create the list. (AWS request id {id})"),
-    advises("With this list spec.ipv6Enabled must be false. (AWS request id {id})"),
-    advises("Free a place, or ask AWS to raise the quota. (AWS request id {id})"),
-    advises("Remove what stands in the way, or change the spec. (AWS request id {id})"),
-    advises("Put spec.anycastIpListId back, or detach the list by other means. (AWS request id {id})"),
+    advises("With this list, spec.ipv6Enabled must be false. (AWS request id {id})"),
+    advises(
+        "Free up quota, for example by detaching the list from another group, or ask AWS to raise it. (AWS request id {id})",
+    ),
+    advises("Remove what blocks the change, or change the spec. (AWS request id {id})"),
+    advises("Restore spec.anycastIpListId, or detach the list by other means. (AWS request id {id})"),
     advises("Correct the spec. (AWS request id {id})"),
-    says("It holds up no other part of the spec.", |f, _| {
+    says("The rest of the spec is not affected.", |f, _| {
         // A member that is refused for a reason that has no name in status is not on record; it waits for itself.
         let is_unrecorded =
             |class| matches!(class, ErrorClass::AccessDenied | ErrorClass::Unexpected | ErrorClass::NotFound);
@@ -113,10 +116,10 @@ pub const SENTENCES: &[Sentence] = &[
         f.is_tried_within(1) || f.differing().len() <= refusals(f) + waits
     }),
     says(
-        "What was refused is tried again within 5 minutes, and at once when the spec changes or reconcile-requested-at is set.",
+        "The operator retries what was refused within 5 minutes, and immediately when the spec changes or reconcile-requested-at is set.",
         |f, _| f.is_tried_within(300),
     ),
-    advises("It is asked for again when the spec changes or reconcile-requested-at is set."),
+    advises("The operator requests the detach again when the spec changes or reconcile-requested-at is set."),
 ];
 
 fn is_wanted(f: &Facts<'_>, list: &str) -> bool {

@@ -14,67 +14,71 @@ pub const SENTENCES: &[Sentence] = &[
         let is_other = f.owner_tag() != Some(&f.world.owner);
         f.is_name(places[0]) && f.exists() && f.owner_tag() == Some(places[1].trim_matches('\'')) && is_other
     }),
-    advises("Delete that object first, or create this one again with another spec.name."),
+    advises("Delete that object first, or recreate this one with another spec.name."),
     says(
-        "Connection group {name} belongs to this object in another installation with the same owner id: its identity is {value}, ours is {id}.",
+        "Connection group {name} belongs to this object in another installation with the same owner id: that installation's identity is {value}, this \
+         installation's identity is {id}.",
         |f, places| is_elsewhere(f, places[0], places[1]) && places[2] == f.world.identity,
     ),
     advises(
-        "If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop that operator and run this one with \
-         --take-over-installation={id}.",
+        "If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator there and run this one \
+         with --take-over-installation={id}.",
     ),
     says(
-        "Connection group {name} belongs to this object in another installation with the same owner id, {value}. It is left as it is.",
+        "Connection group {name} belongs to this object in another installation with the same owner id, {value}. The operator leaves it as it is.",
         |f, places| is_elsewhere(f, places[0], places[1]) && f.changed_nothing(),
     ),
     says(
-        "This object is released, and the group left as it is, once no request of this operator to create or to adopt the group can take effect any more \
+        "The operator removes its finalizer and leaves the group as it is once none of its requests to create or adopt the group can still take effect \
          (--consistency-window).",
         |f, _| f.world.deleting && f.changed_nothing() && f.requeue <= f.world.consistency_window,
     ),
-    says("Connection group {name} was marked with the identity of this installation, {id}.", |f, places| {
+    says("The operator tagged connection group {name} with this installation's identity, {id}.", |f, places| {
         f.is_name(places[0]) && f.done(TagResource) && places[1] == f.world.identity && is_marked_with(f, places[1])
     }),
     says(
-        "Connection group {name} was taken over from installation {id}, as --take-over-installation says: it carries our identity, {id}, now.",
+        "The operator took over connection group {name} from installation {id}, as --take-over-installation says: it now carries this installation's identity, {id}.",
         |f, places| f.is_name(places[0]) && f.done(TagResource) && is_marked_with(f, places[2]),
     ),
     says(
-        "{id} is the account's default connection group, which this operator never manages. Nothing was changed. Use mode: Observe to watch it.",
+        "{id} is the account's default connection group, which the operator never manages. Nothing was changed. To mirror it in status, set spec.mode to Observe.",
         |f, places| {
             let is_default = f.heard.group.as_ref().is_some_and(|group| group.is_default);
             f.is_name(places[0]) && is_default && f.changed_nothing() && f.manages()
         },
     ),
-    says("Connection group {name} exists without an owner.", |f, places| {
+    says("Connection group {name} exists but has no owner.", |f, places| {
         f.is_name(places[0]) && f.exists() && f.owner_tag().is_none()
     }),
-    says("It equals the spec.", |f, _| f.differing().is_empty()),
-    says("It differs: {drift}.", |f, places| {
+    says("It matches the spec.", |f, _| f.differing().is_empty()),
+    says("It differs from the spec: {drift}.", |f, places| {
         let items = places[0].split("; ").filter_map(difference);
         let count = items.clone().count();
         count > 0 && items.clone().all(|(field, is, says)| is != says && f.reads(field, is))
     }),
-    says("It is not adopted because {text}.", |f, places| {
+    says("The operator does not adopt the group because {text}.", |f, places| {
         let spec = f.spec();
         let claims = [
-            ("spec.adoptionPolicy is Never: set IfUnchanged or Always", spec.adoption_policy == AdoptionPolicy::Never),
             (
-                "spec.adoptionPolicy is IfUnchanged: make the spec equal to the group, or set Always",
+                "spec.adoptionPolicy is Never (set it to IfUnchanged or Always)",
+                spec.adoption_policy == AdoptionPolicy::Never,
+            ),
+            (
+                "spec.adoptionPolicy is IfUnchanged (make the spec match the group, or set the policy to Always)",
                 spec.adoption_policy == AdoptionPolicy::IfUnchanged && !f.differing().is_empty(),
             ),
             (
-                "the administrator has not allowed adoption: the operator runs without --allow-adoption",
+                "the administrator has not allowed adoption (the operator runs without --allow-adoption)",
                 !f.world.allow_adoption,
             ),
         ];
-        let keys = places[0].split("; and ").collect::<Vec<_>>();
+        let keys = places[0].split(" and ").collect::<Vec<_>>();
         keys.iter().all(|key| claims.iter().any(|(claim, _)| claim == key))
             && claims.iter().all(|(claim, is_so)| keys.contains(claim) == *is_so)
     }),
     says(
-        "Connection group {name} does not show this object's owner tag yet. If the group was created, or its tags were changed, a short time ago, tags may not \
-         be visible yet. Nothing was changed; the group is read again shortly.",
+        "Connection group {name} does not show this object's owner tag yet. If the group was created or its tags were changed a short time ago, tags may not \
+         be visible yet. Nothing was changed; the operator reads the group again shortly.",
         |f, places| {
             f.is_name(places[0])
                 && f.exists()
@@ -84,7 +88,7 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "Connection group {name} exists and seems to have no owner. It is adopted if no owner tag shows within the consistency window ({text}).",
+        "Connection group {name} exists and seems to have no owner. The operator adopts it if no owner tag appears within the consistency window ({text}).",
         |f, places| {
             f.is_name(places[0])
                 && f.exists()
@@ -95,34 +99,34 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "Connection group {name} is on record as this object's, but was read without an owner tag. Reads may be stale, so nothing was changed.",
+        "Connection group {name} is recorded as this object's, but the last read showed no owner tag. Reads may be stale, so nothing was changed.",
         |f, places| {
             f.is_name(places[0]) && f.owner_tag().is_none() && f.changed_nothing() && f.world.status_id.is_some()
         },
     ),
     says(
-        "CloudFront's answer shows the owner or identity tag of connection group {name} without a value, so it does not say whose the group is. Nothing was \
-         changed; the group is read again. If this lasts, somebody may have emptied the tag: restore its value.",
+        "In CloudFront's response, the owner or identity tag of connection group {name} has no value, so it does not show who owns the group. Nothing was \
+         changed; the operator reads the group again. If this persists, someone may have cleared the tag: restore its value.",
         |f, places| {
             let is_empty = f.owner_tag() == Some("") || f.identity_tag() == Some("");
             f.is_name(places[0]) && is_empty && f.changed_nothing() && f.is_tried_within(300)
         },
     ),
     says(
-        "Connection group {name} was read without an owner tag. Reads may be stale, so the deletion waits.",
+        "The last read of connection group {name} showed no owner tag. Reads may be stale, so the deletion waits.",
         |f, places| f.is_name(places[0]) && f.owner_tag().is_none() && f.changed_nothing() && f.world.deleting,
     ),
     says(
-        "If the tag does not show within the consistency window ({text}), the finalizer is removed and the group is left as it is.",
+        "If the tag does not appear within the consistency window ({text}), the operator removes the finalizer and leaves the group as it is.",
         |f, places| f.world.deleting && is_consistency_window(f, places[0]),
     ),
     says(
-        "If the tag does not show within the consistency window ({text}), the group is taken to be no longer this object's.",
+        "If the tag does not appear within the consistency window ({text}), the operator treats the group as no longer owned by this object.",
         |f, places| !f.world.deleting && is_consistency_window(f, places[0]),
     ),
     says(
-        "Connection group {name} is not the one that the tags in status were sent to. They are removed from status, so that no tag of others is removed from this \
-         group. The group is adopted next.",
+        "Connection group {name} is not the group that the tags in status were sent to. They are removed from status so that the operator does not remove other \
+         clients' tags from this group. The operator adopts the group next.",
         |f, places| {
             f.is_name(places[0])
                 && f.owner_tag().is_none()
@@ -131,10 +135,10 @@ pub const SENTENCES: &[Sentence] = &[
                 && f.world.status_tags == 0
         },
     ),
-    says("Connection group {name} was adopted: it had no owner.", |f, places| {
+    says("The operator adopted connection group {name}, which had no owner.", |f, places| {
         f.is_name(places[0]) && f.done(TagResource) && f.is_marked_as_ours()
     }),
-    says("A group of this name exists already; it was read and is dealt with at once.", |f, _| {
+    says("A group with this name already exists. The operator has read it and continues immediately.", |f, _| {
         f.exists() && f.heard.called(CreateConnectionGroup) && f.is_tried_within(0)
     }),
 ];

@@ -19,45 +19,49 @@ pub const SENTENCES: &[Sentence] = &[
     says("Deployed and disabled: {id} serves no traffic.", |f, places| {
         f.says("Deployed") && f.enabled() == Some(false) && is_endpoint(f, places[0])
     }),
-    says("Deployed at {id}; CloudFront's answer does not state whether the group is enabled.", |f, _| {
+    says("Deployed at {id}; CloudFront's response does not state whether the group is enabled.", |f, _| {
         f.says("Deployed") && f.heard.group.as_ref().is_some_and(|group| group.config.enabled.is_none())
     }),
     says(
-        "CloudFront's answer does not state whether the last change has been rolled out; the operator reads it again.",
+        "CloudFront's response does not state whether the last change has been rolled out. The operator checks again.",
         |f, _| f.heard.deployment.is_none(),
     ),
-    says("CloudFront's answer does not state whether IPv6 is enabled.", |f, _| {
+    says("CloudFront's response does not state whether IPv6 is enabled.", |f, _| {
         f.heard.group.as_ref().is_none_or(|group| group.config.ipv6_enabled.is_none())
     }),
-    says("CloudFront says {name}; rolling a change out usually takes minutes.", |f, places| f.says(places[0])),
-    says("CloudFront says {name} since {id}; rolling a change out usually takes minutes.", |f, places| {
+    says("CloudFront reports status {name}. Rolling out a change usually takes minutes.", |f, places| {
         f.says(places[0])
     }),
-    says("Connection group {name} was created as {id}.", |f, places| {
+    says("CloudFront reports status {name} since {id}. Rolling out a change usually takes minutes.", |f, places| {
+        f.says(places[0])
+    }),
+    says("The operator created connection group {name} with id {id}.", |f, places| {
         f.is_name(places[0]) && f.heard.changed_by(CreateConnectionGroup)
     }),
-    says("{changes}.", |f, places| f.heard.changed_by(UpdateConnectionGroup) && are_made(f, places[0])),
-    says("Somebody else's change was corrected: {changes}.", |f, places| {
+    says("The operator changed {changes}.", |f, places| {
+        f.heard.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
+    }),
+    says("The operator corrected another client's change: {changes}.", |f, places| {
         f.others_changed && f.heard.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
     }),
-    says("Tags were set: {names}.", |f, places| {
+    says("The operator set tags: {names}.", |f, places| {
         let has = |key: &str| f.heard.tags.get(key) == f.spec().tags.get(key);
         f.heard.changed_by(TagResource) && places[0].split(", ").all(has)
     }),
-    says("Tags were removed: {names}.", |f, places| {
+    says("The operator removed tags: {names}.", |f, places| {
         f.heard.changed_by(UntagResource) && places[0].split(", ").all(|key| !f.heard.tags.contains_key(key))
     }),
-    says("A part of the configuration matches the spec; the rest is updated next.", |f, _| {
+    says("Part of the configuration matches the spec. The operator updates the rest next.", |f, _| {
         f.differing().iter().any(|what| *what != "tags") && f.is_tried_within(0)
     }),
-    says("The tags are updated next.", |f, _| f.is_tried_within(1)),
+    says("The operator updates the tags next.", |f, _| f.is_tried_within(1)),
     says("{drift}", |f, places| {
         let items = places[0].split("; ").filter_map(difference);
         items.clone().count() == f.world.drift && items.clone().all(|(field, is, _)| f.reads(field, is))
     }),
     says(
-        "Anycast list {id} is attached, and status does not show that this object attached it, so it stays. Name it in spec.anycastIpListId to keep it attached, or set that \
-         field to none to detach it.",
+        "Anycast list {id} stays attached because status does not show that this object attached it. To keep it attached, set spec.anycastIpListId to its id. To \
+         detach it, set that field to none.",
         |f, places| {
             let listed = f.world.row.as_ref().and_then(|row| row.anycast_ip_list_id.as_ref());
             let is_attached = f.list() == Some(places[0]) || listed.is_some_and(|list| list.as_str() == places[0]);
@@ -65,25 +69,27 @@ pub const SENTENCES: &[Sentence] = &[
             is_attached && !is_on_record && f.spec().anycast_ip_list_id.is_none()
         },
     ),
-    says("Our owner tag is still on the group: mode Observe writes nothing.", |f, _| {
-        f.is_marked_as_ours() && !f.manages() && f.changed_nothing()
-    }),
     says(
-        "No connection group {name} exists. In mode Observe the operator creates none; it looks for the group in each list of the account.",
+        "This object's owner tag is still on the group because the operator writes nothing in mode Observe.",
+        |f, _| f.is_marked_as_ours() && !f.manages() && f.changed_nothing(),
+    ),
+    says(
+        "No connection group {name} exists. In mode Observe, the operator does not create it; it checks for the group in each list of the account's groups.",
         |f, places| f.is_name(places[0]) && f.said_absent() && !f.manages(),
     ),
     says(
-        "Connection group {name} ({id}) was deleted by somebody else; it is created again, with another routing endpoint.",
+        "Someone else deleted connection group {name} ({id}). The operator creates it again, with another routing endpoint.",
         |f, places| f.is_name(places[0]) && f.is_gone() && !f.world.deleting && f.is_tried_within(0),
     ),
     says(
-        "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
-         The group counts as deleted once a complete list of the account's groups confirms it.",
+        "CloudFront says that connection group {name} does not exist. A single response may be stale, so nothing was changed, and status shows what was last \
+         known. The operator treats the group as deleted once a complete list of the account's groups confirms it.",
         |f, places| f.is_name(places[0]) && f.said_absent() && f.changed_nothing() && f.world.status_id.is_some(),
     ),
     says(
-        "CloudFront says that connection group {name} does not exist. One answer may be stale, so nothing was changed, and status shows what was last known. \
-         The group counts as deleted once it says so again a consistency window ({text}) later, as the account's groups cannot be listed.",
+        "CloudFront says that connection group {name} does not exist. A single response may be stale, so nothing was changed, and status shows what was last \
+         known. The operator treats the group as deleted once CloudFront says so again a consistency window ({text}) later, because the account's groups cannot \
+         be listed.",
         |f, places| {
             f.is_name(places[0])
                 && f.said_absent()
@@ -94,14 +100,14 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "Somebody else keeps changing this connection group: the operator has just corrected the third change, less than an hour after the one before. It \
-         corrects further ones after a pause that grows to 5 minutes; only switching the group off, where spec.enabled is false, never waits. Remove the \
-         group from the other tool, or let that tool decide with mode: Observe.",
+        "Another client keeps changing this connection group: the operator has just corrected the third change, less than an hour after the one before. It \
+         corrects further changes after a pause that grows to 5 minutes; only disabling the group when spec.enabled is false never waits. Remove the group \
+         from the other tool, or set spec.mode to Observe to let that tool manage it.",
         |f, _| f.corrected == 3 && f.heard.changed_by(UpdateConnectionGroup),
     ),
     says(
-        "Somebody else keeps changing connection group {name}: {drift}. The operator has corrected {n} change(s), leaves this one as it is for {text}, and \
-         then corrects it. Remove the group from the other tool, or let that tool decide with mode: Observe.",
+        "Another client keeps changing connection group {name}: {drift}. The operator has corrected {n} change(s) and will correct this one after {text}. Remove \
+         the group from the other tool, or set spec.mode to Observe to let that tool manage it.",
         |f, places| {
             let items = places[1].split("; ").filter_map(difference);
             let are_so = items.clone().all(|(field, is, says)| is != says && f.reads(field, is));
@@ -114,13 +120,13 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "CloudFront accepted the change but shows another configuration (enabled {name}, IPv6 {name}, Anycast list {id}) than was asked for (enabled {name}, \
-         IPv6 {name}, Anycast list {id}); it is read again shortly.",
+        "CloudFront accepted the change but shows a different configuration (enabled {name}, IPv6 {name}, Anycast list {id}) than requested (enabled {name}, \
+         IPv6 {name}, Anycast list {id}). The operator reads it again shortly.",
         |f, places| places[..3] != places[3..] && f.is_tried_within(300),
     ),
     says(
-        "CloudFront's answer to an update of connection group {name} no longer shows what the group had before: {names}. The operator does not manage it and \
-         did not ask for its removal. If it is needed, set it again with the tool that set it.",
+        "CloudFront's response to an update of connection group {name} no longer shows what the group had before: {names}. The operator does not manage this \
+         and did not request its removal. If you need it, set it again with the tool that set it.",
         |f, places| {
             let had = |element: &str| {
                 f.before.is_some_and(|group| group.resource.further_elements.contains_key(element))
@@ -130,36 +136,37 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "The group was disabled, as spec.enabled says, while {n} distribution tenant(s) use it: {names}. Their traffic is down.",
+        "The group was disabled, as spec.enabled says, although {n} distribution tenant(s) use it: {names}. Their traffic is down.",
         |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 0 && is_off_as_asked(f),
     ),
     says(
-        "The group was disabled, as spec.enabled says, while distribution tenants use it, none of which CloudFront's answer names. Their traffic is down.",
+        "The group was disabled, as spec.enabled says, although distribution tenants use it (CloudFront's response names none of them). Their traffic is down.",
         |f, _| f.has_tenants() && f.tenants() == 0 && is_off_as_asked(f),
     ),
     says(
-        "The group was disabled, as spec.enabled says, while {n} distribution tenant(s) use it: {names} and {n} more. Their traffic is down.",
+        "The group was disabled, as spec.enabled says, although {n} distribution tenant(s) use it: {names} and {n} more. Their traffic is down.",
         |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 10 && is_off_as_asked(f),
     ),
     says("The group was disabled, as spec.enabled says.", |f, _| was_disabled(f)),
-    says("Could not determine whether tenants use the group{cause}; if they do, their traffic is down.", |f, _| {
-        is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true)
-    }),
     says(
-        "Could not determine whether tenants use the group{cause}; if they do, their traffic is down. (AWS request id {id})",
+        "The operator could not determine whether tenants use the group{cause}; if they do, their traffic is down.",
         |f, _| is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true),
     ),
-    says("Suspended by spec.suspend: CloudFront is neither read nor changed.", |f, _| {
+    says(
+        "The operator could not determine whether tenants use the group{cause}; if they do, their traffic is down. (AWS request id {id})",
+        |f, _| is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true),
+    ),
+    says("Suspended by spec.suspend: the operator neither reads nor changes the group.", |f, _| {
         f.spec().suspend && f.heard.calls.is_empty() && !f.world.deleting
     }),
     says("When last read, the group was disabled, as spec.enabled says.", |f, _| {
         f.enabled() == Some(false) && !f.spec().enabled
     }),
     says(
-        "When last read, the group was disabled although spec.enabled is true. Traffic of its tenants is down while this is suspended.",
+        "When last read, the group was disabled although spec.enabled is true. Traffic of its tenants is down while this object is suspended.",
         |f, _| f.enabled() == Some(false) && f.spec().enabled,
     ),
-    advises("Set spec.suspend to false to go on."),
+    advises("To resume, set spec.suspend to false."),
 ];
 
 fn is_endpoint(f: &Facts<'_>, endpoint: &str) -> bool {
