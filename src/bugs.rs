@@ -60,7 +60,7 @@ mod switch {
         EarlyListIsProof,
         /// A list proves that a group is gone once no Create of ours can take effect any more, although one may have taken effect after the list.
         WindowEndsByTheClock,
-        /// A deletion ends at somebody else's group, although our own Create may still take effect once the name is free.
+        /// A deletion ends at someone else's group, although our own Create may still take effect once the name is free.
         GroupOfOthersEndsTheWait,
         /// A deletion continues although tenants use the group.
         TenantsAreIgnored,
@@ -132,7 +132,7 @@ mod switch {
         ReadyBeforeRollout,
         /// The tags that were sent are not put on record.
         SentTagsAreForgotten,
-        /// Tags are removed by key, even if somebody else has changed their value since.
+        /// Tags are removed by key, even if someone else has changed their value since.
         TagsOfAnyValueAreOurs,
         /// A message contains the time.
         MessageTellsTheTime,
@@ -143,7 +143,7 @@ mod switch {
         /// A recent event of the object is enough evidence for every change.
         EventsAreEvidence,
         /// A reconcile that leaves something to do makes a second change.
-        TwoMutationsInAPass,
+        TwoMutationsInOneReconcile,
         /// A name that is taken is never retried.
         NameTakenIsTerminal,
         /// An outage of CloudFront counts as something that a person has to fix.

@@ -24,8 +24,8 @@
 //!   ownership. Status is a cache: it may be forged, stale or lost.
 //! - A reconcile makes at most one mutation, with If-Match from its own read. If CloudFront says that this version is outdated, the group is read again.
 //! - If a Create is refused because the name exists or a quota is used up, our own earlier Create may have succeeded: read first, then decide.
-//! - The finalizer is removed only after two proofs that the group is gone: Get says so, and the group is not in a complete inventory that began after our
-//!   last write and after the time in which an abandoned Create may still take effect.
+//! - The finalizer is removed only after two proofs that the group is gone. Get says so, and a complete inventory does not show the group. That inventory
+//!   began after our last write, and after the time in which an abandoned Create may still take effect.
 //! - If an inventory newer than our last write shows the id and `ETag` of the last full read, only the deployment status can have changed, so no call is
 //!   made.
 //! - The SDK's retries are off: every attempt goes through the call queue, and the reconcile decides about the next one.

@@ -15,6 +15,8 @@ use connection_group_operator::{
 };
 use strum::{VariantArray, VariantNames};
 
+#[path = "documents/comments.rs"]
+mod comments;
 #[path = "documents/imports.rs"]
 mod imports;
 #[path = "documents/reference.rs"]

@@ -1,4 +1,4 @@
-//! A hundred objects created at once: with a CloudFront that takes all calls, with one that throttles, and at rest afterwards.
+//! A hundred objects created at once: with a CloudFront that accepts all calls, with one that throttles, and idle afterwards.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_mins(5);
 /// The default of --inventory-interval.
 const INVENTORY_INTERVAL: Duration = Duration::from_mins(1);
 
-/// What a hundred creates led to.
+/// The result of a hundred creates.
 struct Storm {
     calls: Vec<LoggedCall>,
     last_create: Duration,
@@ -38,7 +38,7 @@ impl Storm {
     }
 }
 
-/// Unlimited rate, and then at rest.
+/// Unlimited rate, and then idle.
 pub async fn unlimited() -> Result<()> {
     let mut scene = Scene::set(&[], UNLIMITED).await?;
     let storm = Storm::watch(&scene).await?;
@@ -59,7 +59,7 @@ pub async fn unlimited() -> Result<()> {
     Ok(())
 }
 
-/// An account that is limited to what the operator takes by default.
+/// An account whose rate limit is the operator's default rate.
 pub async fn limited() -> Result<()> {
     let scene = Scene::set(&["--rate", "2", "--burst", "10"], &[]).await?;
     let storm = Storm::watch(&scene).await?;

@@ -1,4 +1,4 @@
-//! How long a person's change is on its way: from the request to the API server to the call that CloudFront receives.
+//! The latency of a user's change: from the request to the API server to the call that CloudFront receives.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use testbed::Result;
 use crate::scene::{Scene, UNLIMITED, arrival, names};
 use crate::table;
 
-/// After each change: long enough for the pass to end, so that the next change meets an operator at rest.
+/// After each change: long enough for the reconcile to end, so that the next change meets an idle operator.
 const PAUSE: Duration = Duration::from_millis(100);
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -47,7 +47,7 @@ pub async fn with_delay() -> Result<()> {
     Ok(())
 }
 
-/// The first object of its kind costs a fresh API server two seconds, whoever writes it.
+/// The first object of its kind costs a fresh API server two seconds, whichever client writes it.
 async fn warm_up(scene: &Scene) -> Result<()> {
     scene.create("warm-up").await?;
     scene.call(Operation::CreateConnectionGroup, Some("warm-up"), DEADLINE).await.map(drop)
@@ -78,7 +78,7 @@ async fn time(
     let sent = SystemTime::now();
     change.await?;
     let answered = sent.elapsed().unwrap_or_default();
-    // Nobody asks the simulator while the operator is on its way to it.
+    // The simulator is not polled while the operator's call is on its way.
     tokio::time::sleep(PAUSE).await;
     let call = scene.call(operation, Some(name), DEADLINE).await?;
     Ok((answered, arrival(&call).duration_since(sent).unwrap_or_default()))

@@ -8,11 +8,11 @@ use testbed::{Result, wait_for};
 use crate::scene::{PROPAGATION, Scene, arrival, is_ready, names, summary};
 use crate::table;
 
-/// Creates meet the operator at different moments between two inventories, which decide when it notices.
+/// The creates come at different moments between two inventories, because an inventory decides when the operator notices the roll-out.
 const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(9)];
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Some lives, one after the other.
+/// Some life cycles, one after the other.
 pub async fn one() -> Result<()> {
     let scene = Scene::set(&[], &[]).await?;
     let mut most_calls = Vec::new();

@@ -1,6 +1,6 @@
-//! `make bench`: the operator measured from outside, as a user would meet it. Starts processes; talks to all of them.
+//! `make bench`: the operator measured from outside, as a user sees it. Starts processes; talks to all of them.
 //!
-//! In: the release binaries; perhaps names of sections (`cargo bench --bench operator -- latency`). Out: a table on standard output: what was
+//! In: the release binaries; optionally, names of sections (`cargo bench --bench operator -- latency`). Out: a table on standard output: what was
 //! measured, the same of the incumbent (ACK cloudfront-controller v1.7.1, on a machine of this size), and what is aimed at. Nothing is asserted:
 //! a figure depends on the machine. It takes about six minutes.
 
@@ -35,7 +35,7 @@ async fn measure(is_wanted: impl Fn(&str) -> bool) -> testbed::Result<()> {
     if is_wanted("size") {
         table::row("release binary, stripped", table::megabytes(scene::binary_size()?), "66 MB", "image <= 16 MB");
     }
-    // First, and long: a fresh API server has work of its own to do for a while.
+    // First, and long: a fresh API server has work of its own to do at the start.
     if is_wanted("life") {
         life::one().await?;
     }

@@ -18,10 +18,10 @@ pub const PROPAGATION: Duration = Duration::from_secs(2);
 /// Flags of an operator that never waits for its call budget.
 pub const UNLIMITED: &[&str] = &["--aws-rate", "1000", "--aws-burst", "1000"];
 
-/// So many requests of the measuring client are under way at once.
+/// This many requests of the measuring client are in flight at once.
 const CLIENT_CONCURRENCY: usize = 16;
 
-/// An installation that runs.
+/// A running installation.
 pub struct Scene {
     /// The namespace and the simulator.
     pub bed: Testbed,
@@ -48,13 +48,13 @@ impl Scene {
         Ok(())
     }
 
-    /// Creates objects as fast as the API server takes them.
+    /// Creates objects as fast as the API server accepts them.
     pub async fn create_all(&self, names: &[String]) -> Result<()> {
         let creates = futures::stream::iter(names).map(|name| self.create(name));
         creates.buffer_unordered(CLIENT_CONCURRENCY).try_collect().await
     }
 
-    /// Waits until so many objects are there and all of them are Ready.
+    /// Waits until this many objects exist and all of them are Ready.
     pub async fn all_ready(&self, count: usize, deadline: Duration) -> Result<()> {
         wait_until(deadline, "all objects to be Ready", async || {
             let objects = self.objects.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
@@ -74,7 +74,7 @@ impl Scene {
         Ok(self.bed.simulator.admin.clear_requests().await?)
     }
 
-    /// Waits for a call about the group of that name, or about whatever.
+    /// Waits for a call about the group of that name, or about any group.
     pub async fn call(&self, operation: Operation, name: Option<&str>, deadline: Duration) -> Result<LoggedCall> {
         wait_until(deadline, &format!("{operation} of {name:?}"), async || {
             let calls = self.calls().await.map_err(|error| error.to_string())?;
@@ -96,7 +96,7 @@ impl Scene {
     }
 }
 
-/// Whether the status speaks of the newest spec and is content.
+/// Whether the status is about the newest spec and Ready.
 pub fn is_ready(object: &ConnectionGroup) -> bool {
     object.status.as_ref().is_some_and(|status| {
         Some(status.observed_generation) == object.metadata.generation && is_true(&status.conditions, "Ready")
@@ -109,7 +109,7 @@ pub fn arrival(call: &LoggedCall) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds) + Duration::from_micros(500)
 }
 
-/// How often which operation was called.
+/// How often each operation was called.
 pub fn summary(calls: &[LoggedCall]) -> String {
     let mut text = String::new();
     for operation in Operation::ALL {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The line above all others.
+/// The header line.
 pub fn head() {
     println!("{:<58} {:>17}   {:<20} aimed at", "what", "measured", "ACK v1.7.1");
     println!("{}", "-".repeat(118));
@@ -25,11 +25,11 @@ pub fn foot() {
     );
 }
 
-/// Half of the samples, and almost all of them, took at most so long.
+/// Half of the samples, and almost all of them, took at most this long.
 pub fn p50_p99(samples: &[Duration]) -> String {
     let mut sorted = samples.to_vec();
     sorted.sort();
-    // Nearest rank: the least sample that so many percent of all do not exceed.
+    // Nearest rank: the smallest sample that this percentage of all samples does not exceed.
     let percentile = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1));
     let [p50, p99] = [50, 99].map(|percent| percentile(percent).copied().unwrap_or_default().as_secs_f64() * 1000.0);
     format!("{p50:.1} / {p99:.1} ms")

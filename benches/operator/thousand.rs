@@ -9,7 +9,7 @@ use crate::table;
 
 const COUNT: usize = 1000;
 const DEADLINE: Duration = Duration::from_mins(5);
-/// Long enough for what a start or a storm leaves behind to be done.
+/// Long enough to finish what a start or a burst of work leaves behind.
 const REST: Duration = Duration::from_secs(5);
 
 /// Creates them with unlimited rate, and restarts the operator with its defaults.
@@ -38,7 +38,7 @@ pub async fn run() -> Result<()> {
     Ok(())
 }
 
-/// Passes that have ended, whatever their result, in an answer of /metrics.
+/// Reconciles that have ended, whatever their result, in an answer of /metrics.
 fn passes(metrics: &str) -> usize {
     let lines = metrics.lines().filter(|line| line.starts_with("controller_runtime_reconcile_total{"));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()

@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
     reconcile::{Policy, group_name, object_state::Awaits},
-    telemetry::tell_trace_id,
+    telemetry::record_trace_id,
 };
 
 /// What the last inventories showed.
@@ -24,7 +24,7 @@ pub struct Lists {
     /// The newest complete inventory.
     pub snapshot: Option<Arc<Snapshot>>,
     /// Why the last List failed, if it did.
-    pub trouble: Option<ApiError>,
+    pub error: Option<ApiError>,
     /// Groups with our owner tag that no object manages.
     pub orphans: Arc<BTreeMap<GroupId, Orphan>>,
 }
@@ -69,7 +69,7 @@ async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
 ) {
     loop {
         let span = tracing::error_span!("inventory", trace_id = Empty);
-        tell_trace_id(&span);
+        record_trace_id(&span);
         let list = async {
             let port = for_one_list().await;
             take(&port, clock, objects.as_ref(), lists).await;
@@ -77,8 +77,8 @@ async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
         list.instrument(span).await;
         let mut rest = Rest::default();
         while let Some(step) = rest.next(policy, || {
-            let trouble = lists.borrow().trouble.clone();
-            is_hurried(trouble.as_ref(), objects.all().iter().map(AsRef::as_ref))
+            let error = lists.borrow().error.clone();
+            is_hurried(error.as_ref(), objects.all().iter().map(AsRef::as_ref))
         }) {
             tokio::time::sleep(step).await;
         }
@@ -95,15 +95,15 @@ async fn look_for_orphans<C: CloudFront>(
 ) {
     let mut orphans = Orphans::default();
     let mut news = lists.subscribe();
-    let mut looked_through = None::<Arc<Snapshot>>;
+    let mut searched = None::<Arc<Snapshot>>;
     loop {
         // Read before the objects: a namespace that became readable in between would seem to have none.
         let known_in = objects.known_in();
         let list = news.borrow_and_update().snapshot.clone().filter(|_| !known_in.are_none());
-        let is_new = |list: &Arc<Snapshot>| looked_through.as_ref().is_none_or(|before| !Arc::ptr_eq(before, list));
+        let is_new = |list: &Arc<Snapshot>| searched.as_ref().is_none_or(|before| !Arc::ptr_eq(before, list));
         if let Some(list) = list.filter(is_new) {
             let span = tracing::error_span!("orphans", trace_id = Empty);
-            tell_trace_id(&span);
+            record_trace_id(&span);
             let all = objects.all();
             let known = orphans::Objects::of(known_in, all.iter().map(AsRef::as_ref), objects.unreadable());
             let found = orphans.look(&list, &known, scope, clock, port).instrument(span).await;
@@ -114,7 +114,7 @@ async fn look_for_orphans<C: CloudFront>(
                 }
                 differs
             });
-            looked_through = Some(list);
+            searched = Some(list);
         }
         if news.changed().await.is_err() {
             return;
@@ -142,8 +142,8 @@ impl Rest {
 
 /// Whether the next inventory is wanted soon: something is in progress for one of these objects, or the last List failed.
 #[must_use]
-pub fn is_hurried<'a>(trouble: Option<&ApiError>, objects: impl IntoIterator<Item = &'a ConnectionGroup>) -> bool {
-    waits_for_a_list(trouble) || objects.into_iter().any(is_under_way)
+pub fn is_hurried<'a>(error: Option<&ApiError>, objects: impl IntoIterator<Item = &'a ConnectionGroup>) -> bool {
+    waits_for_a_list(error) || objects.into_iter().any(is_under_way)
 }
 
 async fn take<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects, lists: &watch::Sender<Lists>) {
@@ -155,7 +155,7 @@ async fn take<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects,
             let previous = lists.borrow().snapshot.clone();
             lists.send_modify(|lists| {
                 lists.snapshot = Some(Arc::clone(&snapshot));
-                lists.trouble = None;
+                lists.error = None;
             });
             for object in objects.all() {
                 if is_out_of_date(&object, objects.awaits(&object), previous.as_deref(), &snapshot) {
@@ -165,14 +165,14 @@ async fn take<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects,
         }
         Err(error) => {
             tracing::warn!(%error, aws_request_id = error.request_id, "the account's groups could not be listed");
-            lists.send_modify(|lists| lists.trouble = Some(error));
+            lists.send_modify(|lists| lists.error = Some(error));
         }
     }
 }
 
 /// Whether the last List failed in a way that may be over soon; missing permissions are not.
-fn waits_for_a_list(trouble: Option<&ApiError>) -> bool {
-    trouble.is_some_and(|error| error.class != ErrorClass::AccessDenied)
+fn waits_for_a_list(error: Option<&ApiError>) -> bool {
+    error.is_some_and(|error| error.class != ErrorClass::AccessDenied)
 }
 
 /// Whether CloudFront is deploying a change for an object, or the object is being deleted; a suspended object waits for neither.
@@ -211,7 +211,7 @@ pub fn is_out_of_date(
         }
     };
     // A status that shows the object as Ready must not stay if the inventory shows otherwise, whoever wrote that status.
-    let rests = awaits.the_inventory() || is_true(&status.conditions, "Ready");
+    let rests = awaits.is_woken_by_the_inventory() || is_true(&status.conditions, "Ready");
     if rests { differs } else { previous.and_then(|list| list.groups.get(&name)) != now }
 }
 

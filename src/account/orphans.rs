@@ -17,7 +17,7 @@ use crate::{
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot, Summary, Tags},
     reconcile::{
-        group_name,
+        Policy, group_name,
         ownership::{Installation, OwnerTag},
         tags::is_young,
     },
@@ -146,7 +146,19 @@ pub struct Scope {
     pub consistency_window: Duration,
 }
 
-/// How often tags are read again: they may be added or removed, and permissions may be granted, but nobody needs to know that with each inventory.
+impl Scope {
+    /// The orphans of the installation with that policy.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        Self {
+            owner_id: policy.owner_id.clone(),
+            installations: policy.predecessor.iter().chain([&policy.installation]).cloned().collect(),
+            consistency_window: policy.consistency_window,
+        }
+    }
+}
+
+/// How often tags are read again: they may be added or removed, and permissions may be granted, but a check with every inventory is unnecessary.
 const NOW_AND_THEN: Duration = Duration::from_hours(1);
 
 /// Tag reads per inventory; a larger number would delay the search in the next inventory.

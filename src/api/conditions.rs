@@ -71,6 +71,12 @@ pub fn set_standing(
     conditions
 }
 
+/// Changes the message of the conditions that say where an object stands. What other conditions say stays true.
+pub fn set_message(conditions: &mut [Condition], message: &str) {
+    let says_standing = |condition: &&mut Condition| [READY, RECONCILING, STALLED].contains(&condition.type_.as_str());
+    conditions.iter_mut().filter(says_standing).for_each(|condition| message.clone_into(&mut condition.message));
+}
+
 /// Adds the condition that says that the API server does not store all of status; `previous` are the conditions before.
 pub fn add_schema_outdated(
     conditions: &mut Vec<Condition>,
@@ -119,6 +125,15 @@ mod tests {
         assert_eq!(second[1].last_transition_time, Time(at(20)), "Stalled is new");
         assert_eq!(third[0].last_transition_time, Time(at(30)), "Ready turned True");
         assert_eq!(third[0].observed_generation, Some(2));
+    }
+
+    #[test]
+    fn a_new_message_about_the_standing_leaves_the_other_conditions_alone() {
+        let ready = (Standing::Ready, ConditionReason::Deployed, "m");
+        let mut conditions = set_standing(&[], ready, Some("enabled"), 1, at(0));
+        set_message(&mut conditions, "suspended");
+        let messages = conditions.iter().map(|it| (it.type_.as_str(), it.message.as_str())).collect::<Vec<_>>();
+        assert_eq!(messages, [("Ready", "suspended"), ("Drifted", "enabled")]);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The `ConnectionGroup` custom resource: what a person writes (`spec`), what the operator answers (`status`), and the CRD
-//! that teaches both to the API server. Pure: no Kubernetes client, no AWS SDK.
+//! that defines both for the API server. Pure: no Kubernetes client, no AWS SDK.
 
 mod conditions;
 mod reasons;
 mod spec;
 mod status;
 
-pub use conditions::{Standing, add_schema_outdated, condition, is_true, set_standing};
+pub use conditions::{Standing, add_schema_outdated, condition, is_true, set_message, set_standing};
 pub use reasons::{ConditionReason, EventReason};
 pub use spec::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPolicy, Mode, NO_LIST};
 pub use status::{BlockedBy, ConnectionGroupStatus, Drift, Member, RefusalCause, RefusedMember};
@@ -19,7 +19,7 @@ use kube::CustomResourceExt;
 /// API group of the resource; also the prefix of every annotation, finalizer and tag that belongs to the operator.
 pub const GROUP: &str = "cloudfront.kube-operators.dev";
 
-/// Finalizer that all installations shared before each had its own; it is replaced wherever it is met.
+/// Finalizer that all installations shared before each had its own; it is replaced wherever it is found.
 pub const FORMER_FINALIZER: &str = "cloudfront.kube-operators.dev/connection-group";
 
 /// Finalizer by which one installation keeps an object until its connection group is gone or released.
@@ -33,8 +33,8 @@ pub const RECONCILE_REQUESTED_AT: &str = "cloudfront.kube-operators.dev/reconcil
 
 /// The CRD as it is installed.
 ///
-/// Adds what the derive cannot say: the default of `status`, so that kstatus never calls an object current that no controller has seen; and
-/// takes `nullable` off, so that the API server treats null as absent.
+/// Adds what the derive macro cannot express: the default of `status`, so that kstatus never calls an object current that no controller has seen; and
+/// removes `nullable`, so that the API server treats null as absent.
 #[must_use]
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = ConnectionGroup::crd();

@@ -9,15 +9,15 @@ use strum::{IntoStaticStr, VariantArray, VariantNames};
 pub enum ConditionReason {
     /// CloudFront is still rolling the configuration out.
     Deploying,
-    /// Rolled out and equal to the spec.
+    /// Rolled out and equal to the spec; in mode Observe, rolled out and enabled.
     Deployed,
-    /// Rolled out, equal to the spec, and disabled because the spec says so.
+    /// Rolled out, equal to the spec, and disabled; in mode Observe, rolled out and disabled.
     Disabled,
     /// CloudFront asked us to slow down.
     Throttled,
     /// CloudFront could not be reached, timed out or failed on its side.
     ServiceUnavailable,
-    /// CloudFront rejected a change because the group was no longer as it had been read.
+    /// The group was no longer as it had just been read.
     Conflict,
     /// CloudFront says that what a request asks for exists already, above all a group of that name.
     AlreadyExists,
@@ -57,7 +57,7 @@ pub enum ConditionReason {
     DefaultGroup,
     /// CloudFront answered with something this version does not know.
     UnexpectedResponse,
-    /// Somebody else keeps changing the group; what they changed last is corrected after a pause.
+    /// Someone else keeps changing the group; what they changed last is corrected after a pause.
     DriftFlapping,
     /// Mode Observe: no group of that name exists.
     GroupNotFound,
@@ -81,7 +81,7 @@ pub enum ConditionReason {
     DeletionProtected,
     /// CloudFront says that a group on record does not exist; a second proof is awaited.
     ConfirmingAbsence,
-    /// The group had been deleted by somebody else; it is created again.
+    /// The group had been deleted by someone else; it is created again.
     DeletedOutside,
     /// The group was just marked with the identity of this installation.
     Tagged,
@@ -116,11 +116,11 @@ pub enum EventReason {
     TakenOver,
     /// The object carries the finalizer of another installation, which alone acts on it.
     ForeignFinalizer,
-    /// The group had been deleted by somebody else.
+    /// The group had been deleted by someone else.
     DeletedOutside,
     /// An out-of-band change was corrected.
     DriftCorrected,
-    /// An out-of-band change was corrected once more, soon after the one before.
+    /// Out-of-band changes keep coming, so that corrections are slowed down.
     DriftFlapping,
     /// The group was disabled although tenants use it, because the spec says so.
     DisabledWithTenants,

@@ -1,4 +1,4 @@
-//! What a person writes. Pure data: defaults and rules live in the schema, so that the API server refuses what cannot be meant.
+//! What a person writes. Pure data: defaults and rules live in the schema, so that the API server rejects specs that make no sense.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ pub struct ConnectionGroupSpec {
     )]
     pub name: Option<String>,
 
-    /// Whether the group serves traffic. False takes the traffic of all its tenants down, also while tenants are attached; CloudFront takes minutes.
+    /// Whether the group serves traffic. False takes down the traffic of all its tenants, even while tenants are attached; the roll-out takes minutes.
     #[serde(default = "yes")]
     pub enabled: bool,
 
@@ -111,7 +111,7 @@ pub struct ConnectionGroupSpec {
     pub suspend: bool,
 }
 
-/// What `anycastIpListId` says where no list is to be attached, whoever attached it.
+/// The value that detaches any list, whoever attached it.
 pub const NO_LIST: &str = "none";
 
 impl Default for ConnectionGroupSpec {
@@ -131,7 +131,7 @@ impl Default for ConnectionGroupSpec {
     }
 }
 
-/// Who decides about the group: this object, or others while this object looks on.
+/// Who decides about the group: this object, or others while this object only observes.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// The group is made to match the object.

@@ -61,7 +61,7 @@ pub struct ConnectionGroupStatus {
     /// When CloudFront created the group.
     #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub created_time: Option<Time>,
-    /// When CloudFront last saw the group modified.
+    /// When the group was last modified, according to CloudFront.
     #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub last_modified_time: Option<Time>,
     /// Id of the Anycast static IP list that this object attached itself. Only that one is detached when spec.anycastIpListId is removed.
@@ -97,12 +97,12 @@ pub struct ConnectionGroupStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// A date, if it is one. The API server takes more for a date than can be read; such a one must not cost the whole object.
+/// The date, or `None` if it cannot be parsed. The API server accepts dates that we cannot parse; one of them must not make the object unreadable.
 fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
-/// The items that can be read: a condition has a date, too, and a refusal a cause that a later version may have named.
+/// The items that can be parsed. A condition may hold such a date, a refusal a cause that only a later version knows.
 fn the_readable<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let items = Vec::<Value>::deserialize(deserializer)?;
     Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
@@ -187,12 +187,12 @@ impl Member {
     }
 }
 
-/// Why CloudFront does not carry a member out.
+/// Why CloudFront did not apply a member.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RefusalCause {
     /// The Anycast list does not exist in this account.
     ListNotFound,
-    /// The Anycast list is IPv4-only, which does not go with IPv6.
+    /// The Anycast list is IPv4-only, which cannot be combined with IPv6.
     ListIsIpv4Only,
     /// A quota is used up, such as that of groups on one Anycast list.
     QuotaExceeded,
@@ -202,9 +202,9 @@ pub enum RefusalCause {
     AlreadyExists,
     /// CloudFront refused to detach the Anycast list.
     DetachRefused,
-    /// CloudFront accepted the detaching and kept the Anycast list.
+    /// CloudFront accepted the request to detach the list, but kept it attached.
     DetachIgnored,
-    /// The value was refused, for a reason that the detail tells.
+    /// The value was refused, for the reason in `detail`.
     Invalid,
 }
 

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_without_text_is_neither_carried_nor_lost() {
+    fn an_element_without_text_is_neither_carried_along_nor_lost() {
         for empty in ["<ViewerFallback/>", "<ViewerFallback><DistributionId> </DistributionId></ViewerFallback>"] {
             let elements = Elements::of_children([("ViewerFallback", empty)]);
             assert_eq!(elements.carried().count(), 0, "{empty}");

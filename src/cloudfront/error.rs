@@ -120,8 +120,8 @@ impl ErrorClass {
 
     /// The class of an answered error.
     ///
-    /// The code decides. If there is none, or an unknown one, a proxy may have answered in CloudFront's place, so the HTTP status decides only where it leads
-    /// to no more than another read or a retry: 412 is only ever sent because of `If-Match`. A bare 404 does not prove that a group is gone, a bare 403 does
+    /// The code decides. If there is none, or an unknown one, a proxy may have answered in CloudFront's place. The HTTP status then decides only where it
+    /// leads to no more than another read or a retry: 412 is only ever sent because of `If-Match`. A bare 404 does not prove that a group is gone, a bare 403 does
     /// not prove that IAM refused, and a bare 409 does not say what is in the way.
     #[must_use]
     pub fn of(status: u16, code: Option<&str>) -> Self {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_one_bounded_line_whatever_cloudfront_says() {
+    fn a_message_is_one_bounded_line_whatever_cloudfront_returns() {
         let page = "<html>\n".repeat(1000);
         let error = ApiError::new(Operation::GetConnectionGroup, ErrorClass::Unexpected, None, &page, None);
         assert_eq!(error.message.chars().count(), MESSAGE_LIMIT);

@@ -208,8 +208,8 @@ pub struct Tenants {
     pub listing: Listing,
 }
 
-/// Whether an answer has the list that was requested. How CloudFront writes an empty list is not documented: one that is left out was not stated, or is
-/// empty.
+/// Whether an answer has the list that was requested. How CloudFront writes an empty list is not documented: a missing list may mean "empty" or
+/// "not stated".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Listing {
     /// It is there, possibly empty.
@@ -250,9 +250,9 @@ pub trait CloudFront: Send + Sync {
 
     /// `UpdateConnectionGroup` of a group as it was just read, with If-Match from that read.
     ///
-    /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent if a list is wanted, is sent as an empty element if one is to
-    /// be detached, and is left out if there is none and none is wanted: it is not known whether the empty element is accepted (docs/cloudfront-api.md,
-    /// Anycast lists), and nothing else may depend on that. The other elements that an update takes are sent as they were read. If CloudFront refuses an
+    /// `Enabled` and `Ipv6Enabled` are sent unless they are `None`. `AnycastIpListId` is sent if a list is wanted, and as an empty element if
+    /// one is to be detached. It is left out if there is none and none is wanted: it is not known whether the empty element is accepted
+    /// (docs/cloudfront-api.md, Anycast lists), and nothing else may depend on that. The other elements that an update takes are sent as they were read. If CloudFront refuses an
     /// update that does nothing but switch the group on or off, it is sent once more without those elements: the emergency switch must not depend on them.
     fn update(&self, read: &Group, members: &Members) -> impl Future<Output = Result<Group, ApiError>> + Send;
 

@@ -230,7 +230,7 @@ impl Reservation {
         self.spend(operation)
     }
 
-    /// Returns when the first call may be made, which is expected to be this one.
+    /// Waits for the turn of this reservation. `operation` is expected to be its first call.
     pub async fn turn(&self, operation: Operation) {
         self.join(operation);
         loop {
@@ -317,7 +317,7 @@ impl Reservation {
         granted
     }
 
-    /// Charges a call, first to what the turn was already charged for.
+    /// Counts a call, first against the prepaid calls of the turn.
     fn spend(&self, operation: Operation) -> Result<(), Slowed> {
         let now = Instant::now();
         let mut state = self.queue.lock();

@@ -85,7 +85,7 @@ pub struct Sdk {
     unknown: Arc<Unknown>,
 }
 
-/// In whose turn calls are made.
+/// The turn that calls are made in.
 #[derive(Clone)]
 enum Turns {
     /// Each call of the port waits for its own turn.
@@ -142,7 +142,7 @@ impl Sdk {
         self.scope.abandoned().await;
     }
 
-    /// The same adapter for what nobody waits for; each of its calls waits for its own turn.
+    /// The same adapter for background work; each of its calls waits for its own turn.
     #[must_use]
     pub fn in_background(&self) -> Self {
         Self { turns: Turns::Each(Class::Rest), scope: self.fence.scope(), ..self.clone() }

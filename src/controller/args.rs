@@ -8,8 +8,9 @@ use clap::{Args, error::ErrorKind};
 use crate::{
     api::{FORMER_FINALIZER, finalizer},
     args::{EndpointUrl, duration},
+    cloudfront::sdk::Endpoint,
     leadership::LeaderElectionArgs,
-    reconcile::ownership::Installation,
+    reconcile::{Policy, ownership::Installation},
     telemetry::LogArgs,
 };
 
@@ -110,6 +111,38 @@ pub struct RunArgs {
 pub const SDK_ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_CLOUDFRONT", "AWS_ENDPOINT_URL"];
 
 impl RunArgs {
+    /// Where CloudFront is.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            region: self.aws_region.clone(),
+            url: self.aws_endpoint_url.as_ref().map(|url| url.as_str().to_owned()),
+            call_timeout: self.aws_call_timeout,
+        }
+    }
+
+    /// The administrator's settings for reconciles, in the installation with that identity.
+    #[must_use]
+    pub fn policy(&self, installation: Installation) -> Policy {
+        let predecessor = self.take_over_installation.clone().filter(|predecessor| {
+        let is_another = *predecessor != installation;
+        if !is_another {
+            tracing::warn!("--take-over-installation names this installation itself: there is nothing to take over; remove the flag");
+        }
+        is_another
+    });
+        Policy {
+            owner_id: self.owner_id.clone(),
+            installation,
+            predecessor,
+            allow_adoption: self.allow_adoption,
+            inventory_interval: self.inventory_interval,
+            inventory_interval_active: self.inventory_interval_active,
+            resync_interval: self.resync_interval,
+            consistency_window: self.consistency_window,
+        }
+    }
+
     /// The namespaces to watch; all, if none is named.
     #[must_use]
     pub fn namespaces(&self) -> BTreeSet<String> {

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_first_task_that_ends_is_named_whichever_way_it_ended() {
+    async fn the_first_task_that_ends_is_named_however_it_ended() {
         type Task = fn() -> futures::future::BoxFuture<'static, ()>;
         let table: [(Task, &str); 2] = [
             (|| Box::pin(async {}), "the reporter has ended, which it never should"),

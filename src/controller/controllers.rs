@@ -45,18 +45,18 @@ where
         context.objects.changed(&object);
         context.metrics.queue.add(object);
     };
-    let heard = Arc::clone(context);
-    let stream = stream.inspect_ok(move |object| due(ObjectRef::from_obj(object), &heard));
-    let heard = Arc::clone(context);
-    let woken = woken.inspect(move |object| due(object.clone(), &heard));
-    let passes = Controller::for_stream(stream, store.clone())
+    let shared = Arc::clone(context);
+    let stream = stream.inspect_ok(move |object| due(ObjectRef::from_obj(object), &shared));
+    let shared = Arc::clone(context);
+    let woken = woken.inspect(move |object| due(object.clone(), &shared));
+    let reconciles = Controller::for_stream(stream, store.clone())
         // Reconciles are cheap: the call queue decides whose CloudFront call is next, and requests to the API server have their own limit.
         .with_config(controller::Config::default().concurrency(UNLIMITED))
         .reconcile_on(woken)
         .graceful_shutdown_on(stop.clone())
         .run(worker::run, worker::after_error, Arc::clone(context))
         .for_each(|ended| {
-            hear(&ended, &scope, context);
+            record(&ended, &scope, context);
             std::future::ready(())
         });
     // kube starts no reconcile before the cache is filled, and does not stop while it waits for that.
@@ -67,14 +67,14 @@ where
         }
     };
     tokio::select! {
-        () = passes => {}
+        () = reconciles => {}
         () = stopped_before_the_first_pass => {}
     }
 }
 
 type Ended = Result<(ObjectRef<ConnectionGroup>, controller::Action), controller::Error<WorkerError, watcher::Error>>;
 
-fn hear(ended: &Ended, scope: &Scope, context: &Context) {
+fn record(ended: &Ended, scope: &Scope, context: &Context) {
     match ended {
         // The reconcile itself has logged what it did, or why it failed.
         Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_fits_into_an_event_whatever_it_says() {
+    fn a_note_fits_into_an_event_whatever_it_contains() {
         for note in ["ä".repeat(5000), "x".repeat(NOTE_LIMIT), String::new()] {
             assert!(bounded(&note).len() <= NOTE_LIMIT);
         }

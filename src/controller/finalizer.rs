@@ -10,7 +10,10 @@ use kube::{
 };
 
 use super::gone::{read, says_gone};
-use crate::api::{ConnectionGroup, FORMER_FINALIZER, GROUP};
+use crate::{
+    api::{ConnectionGroup, FORMER_FINALIZER, GROUP},
+    reconcile::freshness::Basis,
+};
 
 const TRIES: usize = 5;
 
@@ -44,8 +47,8 @@ pub fn holder(finalizers: &[String], own: &str) -> Holder {
     }
 }
 
-/// Stores the finalizer, and replaces the former one if that is there. Returns the object as it is afterwards, held by us or by another; `None` if it is gone
-/// or being deleted.
+/// Stores the finalizer, and replaces the former one if that is there. Returns the object as it is afterwards, held by us or by another; `None` if it is gone,
+/// or is being deleted and held by no installation.
 ///
 /// # Errors
 /// The API server refused it, or could not be reached.
@@ -54,15 +57,44 @@ pub async fn add(
     object: &ConnectionGroup,
     own: &str,
 ) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
-    change(api, object, own, Presence::Present).await
+    Ok(match change(api, object, own, Presence::Present).await? {
+        Changed::Stored(object) | Changed::BySomeone(object) => Some(object),
+        Changed::Gone => None,
+    })
 }
 
-/// Removes the finalizer, and the former one with it; an object that is already gone is a success.
+/// Whether the finalizer was removed.
+#[derive(Debug)]
+pub enum Removed {
+    /// It was, or the object is gone.
+    Yes,
+    /// It was not: someone has edited the object since it was reconciled. This is the object as it is now.
+    EditedMeanwhile(Box<ConnectionGroup>),
+}
+
+/// Removes the finalizer, and the former one with it, unless the object was edited since this version.
 ///
 /// # Errors
 /// The API server refused it, or could not be reached.
-pub async fn remove(api: &Api<ConnectionGroup>, object: &ConnectionGroup, own: &str) -> Result<(), Box<kube::Error>> {
-    change(api, object, own, Presence::Absent).await.map(drop)
+pub async fn remove(
+    api: &Api<ConnectionGroup>,
+    object: &ConnectionGroup,
+    own: &str,
+) -> Result<Removed, Box<kube::Error>> {
+    Ok(match change(api, object, own, Presence::Absent).await? {
+        Changed::Stored(_) | Changed::Gone => Removed::Yes,
+        Changed::BySomeone(object) => Removed::EditedMeanwhile(Box::new(object)),
+    })
+}
+
+/// How a change of the finalizers ended.
+enum Changed {
+    /// The object as the API server stored it.
+    Stored(ConnectionGroup),
+    /// Nothing was stored, because the object is no longer what the change was meant for.
+    BySomeone(ConnectionGroup),
+    /// The object is gone, or nothing may be added any more.
+    Gone,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,13 +103,13 @@ enum Presence {
     Absent,
 }
 
-/// Reads again and retries if somebody else changed the object in between, so that no finalizer of others is lost.
+/// Reads again and retries if someone else changed the object in between, so that no finalizer of others is lost.
 async fn change(
     api: &Api<ConnectionGroup>,
     object: &ConnectionGroup,
     own: &str,
     wanted: Presence,
-) -> Result<Option<ConnectionGroup>, Box<kube::Error>> {
+) -> Result<Changed, Box<kube::Error>> {
     let name = object.name_any();
     let mut current = object.clone();
     let mut tries = 1;
@@ -93,20 +125,23 @@ async fn change(
             "finalizers": finalizers,
         }});
         match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(stored) => return Ok(Some(stored)),
-            Err(kube::Error::Api(status)) if says_gone(&status, &name) => return Ok(None),
+            Ok(stored) => return Ok(Changed::Stored(stored)),
+            Err(kube::Error::Api(status)) if says_gone(&status, &name) => return Ok(Changed::Gone),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => tries += 1,
             Err(error) => return Err(Box::new(error)),
         }
         match read(api, &name).await.map_err(Box::new)? {
             Some(fresh) if fresh.metadata.uid == object.metadata.uid => current = fresh,
-            Some(_) | None => return Ok(None),
+            Some(_) | None => return Ok(Changed::Gone),
         }
-        if wanted == Presence::Present {
-            match holder(current.finalizers(), own) {
-                _ if current.metadata.deletion_timestamp.is_some() => return Ok(None),
-                Holder::Us | Holder::Another(_) => return Ok(Some(current)),
-                Holder::Nobody | Holder::Former => {}
+        let deleting = current.metadata.deletion_timestamp.is_some();
+        match (wanted, holder(current.finalizers(), own)) {
+            (Presence::Absent, _) if Basis::of(&current) == Basis::of(object) => {}
+            (Presence::Present, Holder::Nobody) if deleting => return Ok(Changed::Gone),
+            (Presence::Present, Holder::Nobody) => {}
+            (Presence::Present, Holder::Former) if !deleting => {}
+            (Presence::Absent, _) | (Presence::Present, Holder::Us | Holder::Another(_) | Holder::Former) => {
+                return Ok(Changed::BySomeone(current));
             }
         }
     }
@@ -153,9 +188,44 @@ mod tests {
             change(&Api::namespaced(client, "platform"), &seen, &own, wanted).await.unwrap();
             let patches = patches.lock().unwrap();
             let versions = patches.iter().map(|patch| &patch["metadata"]["resourceVersion"]).collect::<Vec<_>>();
-            assert_eq!(versions, ["1", "2"], "each holds for the version that was seen alone");
+            assert_eq!(versions, ["1", "2"], "each applies only to the version that was observed");
             assert_eq!(patches[1]["metadata"]["finalizers"], json!(after));
         }
+    }
+
+    /// What becomes of a change of version 1 of the object, while `meanwhile` is what is stored.
+    async fn changed(seen: &Value, meanwhile: &Value, wanted: Presence) -> Changed {
+        let stored = meanwhile.clone();
+        let client = client(move |method, _| if *method == Method::GET { (200, stored.clone()) } else { conflict() });
+        let seen = serde_json::from_value(seen.clone()).unwrap();
+        change(&Api::namespaced(client, "platform"), &seen, &finalizer("prod"), wanted).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_object_that_turns_out_to_be_held_by_us_and_being_deleted_is_not_taken_for_gone() {
+        let seen = json!({ "metadata": { "name": "edge", "uid": "a", "resourceVersion": "1" }, "spec": {} });
+        let mut meanwhile = seen.clone();
+        meanwhile["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert!(matches!(changed(&seen, &meanwhile, Presence::Present).await, Changed::Gone), "nobody holds it");
+        for held in [finalizer("prod"), finalizer("stage"), FORMER_FINALIZER.to_owned()] {
+            meanwhile["metadata"]["finalizers"] = json!([held]);
+            let Changed::BySomeone(current) = changed(&seen, &meanwhile, Presence::Present).await else {
+                panic!("{held}: it must be reconciled as it is now")
+            };
+            assert_eq!(current.finalizers(), [held]);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_finalizer_of_an_object_that_was_edited_since_it_was_reconciled_stays() {
+        let own = finalizer("prod");
+        let seen = json!({
+            "metadata": { "name": "edge", "uid": "a", "resourceVersion": "1", "generation": 2, "finalizers": [own] },
+            "spec": {},
+        });
+        let mut meanwhile = seen.clone();
+        meanwhile["metadata"]["generation"] = json!(3);
+        assert!(matches!(changed(&seen, &meanwhile, Presence::Absent).await, Changed::BySomeone(_)));
     }
 
     #[test]
@@ -168,6 +238,6 @@ mod tests {
         assert_eq!(held(&[FORMER_FINALIZER]), Holder::Former);
         assert_eq!(held(&[&them]), Holder::Another(them.clone()));
         assert_eq!(held(&[FORMER_FINALIZER, &them]), Holder::Another(them.clone()), "the other one was first");
-        assert_eq!(held(&[&them, &us]), Holder::Us, "what we began is ours to end");
+        assert_eq!(held(&[&them, &us]), Holder::Us, "an operator finishes what it began");
     }
 }

@@ -206,7 +206,7 @@ mod tests {
         /// The result for this version, and the number of reads that it took.
         async fn check(&self, version: &Version, evidence: Evidence) -> (Result<(), Withheld>, usize) {
             let api = Api::namespaced(self.context.client.clone(), "platform");
-            let said = Fresh::new(&api, version, &self.context, &self.context.port).check(evidence).await;
+            let said = Fresh::new(&api, version, &self.context, &self.context.account.cloudfront).check(evidence).await;
             (said, self.reads.swap(0, Ordering::SeqCst))
         }
     }
@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_a_read_is_called_for_no_event_is_evidence() {
+    async fn where_a_read_is_required_no_event_is_evidence() {
         let object = generation(1);
         let world = world(&object, &object);
         assert_eq!(world.check(&Version::cached(Arc::new(object)), Evidence::Read).await, (Ok(()), 1));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_event_of_an_edit_is_no_evidence_for_the_version_before_it() {
+    async fn the_event_of_an_edit_is_not_evidence_for_the_version_before_it() {
         let (before, edited) = (generation(1), generation(2));
         let mut world = world(&before, &edited);
         let event = watcher::Event::Apply(edited);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_objects_may_not_be_listed_nothing_is_confirmed_although_a_single_one_may_be_read() {
+    async fn without_permission_to_list_objects_nothing_is_confirmed_even_if_a_single_one_may_be_read() {
         let object = generation(1);
         let world = world(&object, &object);
         world.scope.answered(StatusCode::FORBIDDEN);

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_404_that_names_the_object_says_that_it_is_gone() {
+    fn only_a_404_that_names_the_object_means_that_it_is_gone() {
         let answer = |json: serde_json::Value| serde_json::from_value::<Status>(json).unwrap();
         let named = |name: &str| {
             answer(serde_json::json!({

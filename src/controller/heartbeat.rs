@@ -86,7 +86,7 @@ mod tests {
     const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_stands_still_is_noticed_and_one_that_turns_is_not() {
+    async fn a_task_that_hangs_is_detected_and_a_running_one_is_not() {
         let pulse = Heartbeat::new(Fence::default(), CALL_TIMEOUT);
         let mut work = Box::pin(pulse.beside(pending::<()>()));
         for _ in 0..100 {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_never_ends_is_noticed_although_the_controllers_turn() {
+    async fn a_call_that_never_ends_is_detected_although_the_controllers_run() {
         let fence = Fence::default();
         fence.open();
         let pulse = Heartbeat::new(fence.clone(), CALL_TIMEOUT);

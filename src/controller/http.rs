@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn controllers_that_stand_still_are_not_alive() {
+    async fn controllers_that_hang_are_not_alive() {
         let served = served(Vec::new());
         assert_eq!(alive(served.clone()).await.into_response().status(), 200);
         tokio::time::advance(Duration::from_secs(31)).await;

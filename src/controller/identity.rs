@@ -14,7 +14,7 @@ pub async fn read(client: Client, namespace: &str) -> Installation {
     let namespaces = Api::<Namespace>::all(client);
     let mut failures = 0;
     loop {
-        let trouble = match namespaces.get(namespace).await.map(|found| found.metadata.uid) {
+        let failure = match namespaces.get(namespace).await.map(|found| found.metadata.uid) {
             Ok(Some(uid)) => {
                 tracing::info!(identity = uid, namespace, "the identity of this installation was read");
                 return Installation::new(uid);
@@ -25,7 +25,7 @@ pub async fn read(client: Client, namespace: &str) -> Installation {
         };
         tracing::error!(
             namespace,
-            "the identity of this installation cannot be read: {trouble}. Nothing is done until it is known. It is the uid of the namespace that \
+            "the identity of this installation cannot be read: {failure}. Nothing is done until it is known. It is the uid of the namespace that \
              --identity-namespace names; the operator needs the right to get that one namespace"
         );
         sleep(Backoff::Quick.delay(failures, namespace).min(LONGEST_PAUSE)).await;

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_objects_of_a_namespace_are_known_while_they_can_be_read_whatever_becomes_of_others() {
+    async fn the_objects_of_a_namespace_are_known_while_they_can_be_read_whatever_happens_to_others() {
         let known_in =
             |scopes: &[&Arc<Scope>]| Objects::new(scopes.iter().map(|scope| Arc::clone(scope)).collect()).known_in();
         let listed = |namespace: Option<&str>| {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_off_waits_for_no_throttled_operation_that_it_does_not_take() {
+    fn switching_off_waits_for_no_throttled_operation_that_it_does_not_use() {
         let throttled = BTreeSet::from([Operation::TagResource, Operation::UpdateConnectionGroup]);
         let tracked = Tracked { throttled, ..Tracked::default() };
         let waits = |class| tracked.waits_for(class).collect::<Vec<_>>();

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Reports every orphan once, for as long as inventories are taken.
-pub async fn tell(mut lists: watch::Receiver<Lists>, client: Client) {
+pub async fn emit(mut lists: watch::Receiver<Lists>, client: Client) {
     let us = this_pod(client.default_namespace());
     let recorder = Recorder::new(client);
     let mut told = BTreeSet::new();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_orphan_is_told_of_with_each_list_until_its_event_is_stored_and_then_no_more() {
+    async fn an_orphan_is_reported_with_each_list_until_its_event_is_stored_and_then_no_more() {
         let (sent, mut events) = mpsc::unbounded_channel();
         let refuses = Arc::new(AtomicBool::new(true));
         let client = client(move |_, event: Value| {
@@ -99,7 +99,7 @@ mod tests {
             }
         });
         let (publish, heard) = watch::channel(Lists::default());
-        let telling = tokio::spawn(tell(heard, client));
+        let telling = tokio::spawn(emit(heard, client));
         let (first, second) = (("cg_1", "edge"), ("cg_2", "shop"));
         for (orphans, told) in [(&[first][..], "cg_1"), (&[first], "cg_1"), (&[first, second], "cg_2")] {
             publish.send_replace(lists(orphans));

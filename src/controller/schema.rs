@@ -37,7 +37,7 @@ pub fn mark(
 }
 
 /// Logs which fields are dropped, or that none are.
-pub fn tell(dropped: &[String]) {
+pub fn log(dropped: &[String]) {
     if dropped.is_empty() {
         tracing::info!("the CustomResourceDefinition has all fields of status");
     } else {
@@ -68,11 +68,11 @@ mod tests {
         let stored = ConnectionGroupStatus { is_default: None, ..sent() };
         assert_eq!(dropped(&sent(), &stored), ["isDefault"]);
         assert!(dropped(&sent(), &sent()).is_empty());
-        assert!(dropped(&stored, &sent()).is_empty(), "a field more is none that was dropped");
+        assert!(dropped(&stored, &sent()).is_empty(), "an additional field does not count as dropped");
     }
 
     #[test]
-    fn the_condition_is_there_while_fields_are_dropped_and_keeps_its_time() {
+    fn the_condition_is_present_while_fields_are_dropped_and_keeps_its_time() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let names = ["isDefault".to_owned()];
         let first = mark(&sent(), &names, &[], at(10)).conditions;

@@ -60,8 +60,8 @@ struct State {
     seen: HashMap<String, Instant>,
     /// Objects that wait for the wanted list.
     waiting: HashSet<ObjectRef<ConnectionGroup>>,
-    /// The trouble that was logged last, unless its end was logged, too.
-    logged: Option<Trouble>,
+    /// The failure that was logged last, unless its end was logged, too.
+    logged: Option<Failure>,
 }
 
 /// Why the API server refuses reads of the objects.
@@ -86,9 +86,9 @@ pub enum Blind {
     NotListed,
 }
 
-/// Trouble that is logged once, however long it lasts.
+/// Failure that is logged once, however long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+enum Failure {
     Refused(Refusal),
     Silent,
 }
@@ -208,20 +208,20 @@ impl Scope {
         } else {
             None
         };
-        let trouble = match blind {
-            // A list in progress is not logged, and does not end trouble that was logged before.
+        let failure = match blind {
+            // A list in progress is not logged, and does not end a failure that was logged before.
             Some(Blind::NotListed) => return blind,
-            Some(Blind::Refused(refusal)) => Some(Trouble::Refused(refusal)),
-            Some(Blind::Silent(_)) => Some(Trouble::Silent),
+            Some(Blind::Refused(refusal)) => Some(Failure::Refused(refusal)),
+            Some(Blind::Silent(_)) => Some(Failure::Silent),
             None => None,
         };
-        if trouble != state.logged {
+        if failure != state.logged {
             if let Some(blind) = blind {
                 self.warn(blind);
             } else {
                 tracing::info!(scope = self.name(), "ConnectionGroup objects can be read now");
             }
-            state.logged = trouble;
+            state.logged = failure;
         }
         blind
     }
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_blinds_at_once_and_the_next_answer_heals() {
+    async fn a_refusal_blinds_at_once_and_the_next_answer_ends_it() {
         let (scope, mut feed) = Scope::new(Some("a".into()));
         assert_eq!(scope.blind(), Some(Blind::NotListed));
         list(&scope, &mut feed, &[]);
@@ -342,12 +342,12 @@ mod tests {
         }
         for status in [410, 429, 500, 503] {
             scope.answered(StatusCode::from_u16(status).unwrap());
-            assert_eq!(scope.blind(), None, "{status} says nothing of what may be read");
+            assert_eq!(scope.blind(), None, "{status} says nothing about permission to read");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_trouble_is_told_of_once_and_its_end_once_the_objects_are_listed() {
+    async fn each_failure_is_reported_once_and_its_end_once_the_objects_are_listed() {
         let news = told(|| {
             let (scope, mut feed) = Scope::new(None);
             list(&scope, &mut feed, &[]);
@@ -356,7 +356,7 @@ mod tests {
             scope.begins(1);
             list(&scope, &mut feed, &[]);
         });
-        assert_eq!(news, [], "neither the first list nor that of a new term is news");
+        assert_eq!(news, [], "neither the first list nor that of a new leadership term wakes anything");
         for status in [401, 403, 404] {
             let refused = |scope: &Scope| scope.answered(StatusCode::from_u16(status).unwrap());
             let news = told(|| {
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn objects_wait_for_the_list_that_is_called_for_and_are_woken_by_it_alone() {
+    async fn objects_wait_for_the_requested_list_and_only_it_wakes_them() {
         let (scope, mut feed) = Scope::new(None);
         list(&scope, &mut feed, &[object("edge")]);
         let edge = ObjectRef::from_obj(&object("edge"));
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_listed_object_is_as_old_as_the_list_and_an_event_as_new_as_its_arrival() {
+    async fn a_listed_object_is_as_old_as_its_list_and_an_event_as_new_as_its_arrival() {
         let (scope, mut feed) = Scope::new(None);
         let began = Instant::now();
         scope.saw(&watcher::Event::Init);

@@ -40,14 +40,14 @@ mod tests {
     }
 
     #[test]
-    fn the_charts_grace_period_is_longer_than_all_that_the_end_may_take() {
+    fn the_charts_grace_period_is_longer_than_the_longest_shutdown() {
         let RunArgs { aws_call_timeout, .. } = Flags::parse_from(["run", "--owner-id", "o"]).run;
         let grace_period = Duration::from_secs(value("terminationGracePeriodSeconds"));
         assert!(longest(aws_call_timeout) < grace_period, "{:?}", longest(aws_call_timeout));
     }
 
     #[test]
-    fn the_documents_say_by_how_much_the_grace_period_must_be_longer_than_a_call() {
+    fn the_documents_state_by_how_much_the_grace_period_must_exceed_a_call() {
         let more = format!("plus {}", humantime::format_duration(longest(Duration::ZERO)));
         for (name, text) in [
             ("README.md", include_str!("../../README.md")),

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_object_of_a_megabyte_the_cache_keeps_what_a_reconcile_reads() {
+    fn the_cache_keeps_of_a_one_megabyte_object_what_a_reconcile_reads() {
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         object.metadata.namespace = Some("platform".into());
         object.metadata.uid = Some("a".into());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_one_of_the_resource_and_one_that_does_not_decode_is_known_by_its_metadata() {
+    fn an_object_decodes_as_the_resource_and_one_that_does_not_is_known_by_its_metadata() {
         let read = |text| serde_json::from_value::<Slim>(text).unwrap();
         let metadata = serde_json::json!({ "name": "edge", "uid": "a" });
         let [good, no_spec, bad_spec, bad_status] = [

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_is_called_for_by_spec_deletion_recreation_and_request() {
+    fn a_reconcile_is_triggered_by_spec_deletion_recreation_and_request() {
         assert!(!is_called_for(|_| {}));
         assert!(is_called_for(|object| object.metadata.generation = Some(2)));
         assert!(is_called_for(|object| object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH))));
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(known(), ["a", "b"].map(str::to_owned).into());
         list(&["b", "c"]);
         assert_eq!(known(), ["b", "c"].map(str::to_owned).into());
-        assert!(!calls.for_a_reconcile(&object("b")), "it was there all the time");
+        assert!(!calls.for_a_reconcile(&object("b")), "it existed all the time");
         calls.forget_the_gone(&Event::Delete(object("b")));
         assert_eq!(known(), ["c".to_owned()].into());
     }
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_status_calls_for_nothing_and_a_finalizer_that_somebody_took_off_does() {
+    fn our_own_status_triggers_nothing_and_a_finalizer_that_someone_removed_triggers_a_reconcile() {
         assert!(!is_called_for(|object| {
             object.status = Some(ConnectionGroupStatus::UNSEEN);
             object.metadata.finalizers = Some(vec!["foregroundDeletion".into(), crate::api::finalizer("prod")]);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_is_begun_anew_goes_on_with_the_new_one() {
+    async fn a_stream_that_is_restarted_continues_with_the_new_one() {
         let number = watch::Sender::new(0);
         let begin = |number: u64| futures::stream::repeat(number).take(2).chain(futures::stream::pending()).boxed();
         let mut stream = std::pin::pin!(begun_anew(begin, number.subscribe()));

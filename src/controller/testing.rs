@@ -19,7 +19,7 @@ pub fn client(answer: impl Fn(&Method, Value) -> (u16, Value) + Clone + Send + S
     Client::new(service, "default")
 }
 
-/// The answer to a change of an object that somebody else has changed in the meantime.
+/// The answer to a change of an object that someone else has changed in the meantime.
 pub fn conflict() -> (u16, Value) {
     let status =
         json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Conflict", "code": 409 });

@@ -21,7 +21,7 @@ use kube::{
     runtime::{controller::Action, reflector::ObjectRef},
 };
 use tokio::{
-    sync::{Semaphore, SemaphorePermit, watch},
+    sync::{Semaphore, SemaphorePermit},
     task::JoinHandle,
     time::Instant,
 };
@@ -36,28 +36,27 @@ use self::{
 use super::{
     Gate,
     events::Recorder,
-    finalizer::{self, Holder},
+    finalizer::{self, Holder, Removed},
     fresh::{Fresh, Version},
     metrics::{Ended, Metrics},
     objects::Objects,
 };
 use crate::{
-    account::inventory::Lists,
+    account::Account,
     api::{self, ConnectionGroup},
     clock::Clock,
     cloudfront::{
         ErrorClass,
-        queue::{CallQueue, Class, Reservation},
-        sdk::Sdk,
+        queue::{Class, Reservation},
     },
     leadership::fence::Fence,
     reconcile::{
         Finalizer, Outcome, Policy,
         backoff::Backoff,
-        due::{self, LEAST_PAUSE},
+        due,
         freshness::{Evidence, RECHECK, Withheld},
     },
-    telemetry::tell_trace_id,
+    telemetry::record_trace_id,
 };
 
 /// What all reconciles share.
@@ -66,18 +65,14 @@ pub struct Context {
     pub client: Client,
     /// Kubernetes events.
     pub recorder: Recorder,
-    /// CloudFront.
-    pub port: Sdk,
-    /// Decides whose call is next.
-    pub queue: CallQueue,
+    /// The AWS account.
+    pub account: Account,
     /// The administrator's settings.
     pub policy: Policy,
     /// The finalizer of this installation.
     pub finalizer: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What the last inventories showed.
-    pub lists: watch::Receiver<Lists>,
     /// The caches, and what is remembered of each object.
     pub objects: Arc<Objects>,
     /// Metrics.
@@ -160,9 +155,9 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         aws_request_id = Empty,
         trace_id = Empty,
     );
-    tell_trace_id(&span);
+    record_trace_id(&span);
     // It joins the call queue with its first call; its class is known by then.
-    let reservation = Arc::new(context.queue.reserve(Class::Rest));
+    let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
     metrics.queue.started(&key, &reservation);
     let reconcile = Box::pin(newest_version(&object, &context, &reservation));
     let caught = AssertUnwindSafe(reconcile).catch_unwind().instrument(span.clone()).await;
@@ -173,7 +168,7 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     if let Err(error) = &ended {
         span.in_scope(|| tracing::error!(%error, "the reconcile failed and is retried"));
     }
-    metrics.pass_ended(&key, ended.as_ref().map_or(Ended::Failed, |ended| ended.how));
+    metrics.reconcile_ended(&key, ended.as_ref().map_or(Ended::Failed, |ended| ended.how));
     let Finished { how, next } = ended?;
     Ok(match next {
         None => Action::await_change(),
@@ -208,7 +203,7 @@ struct Finished {
     next: Option<Duration>,
 }
 
-/// The process is shutting down and nothing was changed: there is nothing to report, and the next process starts over.
+/// Nothing was changed and there is nothing to report: the process is shutting down, or the object was released or left the cache before its turn.
 const ABANDONED: Finished = Finished { how: Ended::Later, next: None };
 
 /// Nothing is left to do for this object.
@@ -242,7 +237,8 @@ async fn newest_version(
             Step::Newer(newer) => version = newer,
         }
     }
-    Ok(Finished { how: Ended::Again, next: Some(LEAST_PAUSE) })
+    // An edit triggers a reconcile of its own.
+    Ok(Finished { how: Ended::Again, next: Some(RECHECK) })
 }
 
 /// How a reconcile with one version of its object ended.
@@ -257,29 +253,9 @@ async fn one_version(version: Version, context: &Context, reservation: &Arc<Rese
     let object = &*version.object;
     let uid = object.uid().unwrap_or_default();
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let deleting = object.meta().deletion_timestamp.is_some();
-    match finalizer::holder(object.finalizers(), &context.finalizer) {
-        Holder::Us => {}
-        Holder::Another(theirs) => return Ok(Step::Ended(leave(object, &theirs, context).await)),
-        // No finalizer may be added to an object that is being deleted.
-        Holder::Former if deleting => {}
-        Holder::Nobody if deleting => {
-            context.objects.forget(&uid);
-            return Ok(Step::Ended(DONE));
-        }
-        Holder::Nobody | Holder::Former => {
-            let turn = context.api_turn().await;
-            let asked = Instant::now();
-            let stored = finalizer::add(&api, object, &context.finalizer).await?;
-            drop(turn);
-            if stored.is_none() {
-                context.objects.forget(&uid);
-            }
-            // The answer contains the object as it is now.
-            return Ok(stored.map_or(Step::Ended(DONE), |stored| Step::Newer(Version::read(stored, asked))));
-        }
+    if let Some(step) = hold(&version, &api, context).await? {
+        return Ok(step);
     }
-
     let tracked = context.objects.track(&uid);
     let mut tracked = tracked.lock().await;
     if tracked.released {
@@ -308,13 +284,16 @@ async fn one_version(version: Version, context: &Context, reservation: &Arc<Rese
         }
         Finalizer::Release => {
             // The policies that allow the release may have been edited in the meantime.
-            let port = context.port.within(Arc::clone(reservation));
+            let port = context.account.cloudfront.within(Arc::clone(reservation));
             let view = Fresh::new(&api, &version, context, &port);
             if let Err(why) = view.check(Evidence::RecentEvent).await {
                 return Ok(withheld(why, view.newer()));
             }
             let turn = context.api_turn().await;
-            finalizer::remove(&api, object, &context.finalizer).await?;
+            let asked = Instant::now();
+            if let Removed::EditedMeanwhile(current) = finalizer::remove(&api, object, &context.finalizer).await? {
+                return Ok(Step::Newer(Version::read(*current, asked)));
+            }
             drop(turn);
             tracked.released = true;
             context.metrics.released(object, context.clock.wall());
@@ -328,11 +307,39 @@ async fn one_version(version: Version, context: &Context, reservation: &Arc<Rese
     Ok(Step::Ended(Finished { how: how(&outcome), next: due::after(&outcome) }))
 }
 
+/// Makes sure that the object carries our finalizer. Returns a step if this reconcile of the version ends here.
+async fn hold(version: &Version, api: &Api<ConnectionGroup>, context: &Context) -> Result<Option<Step>, WorkerError> {
+    let object = &*version.object;
+    let uid = object.uid().unwrap_or_default();
+    let deleting = object.meta().deletion_timestamp.is_some();
+    match finalizer::holder(object.finalizers(), &context.finalizer) {
+        Holder::Us => Ok(None),
+        Holder::Another(theirs) => Ok(Some(Step::Ended(leave(object, &theirs, context).await))),
+        // No finalizer may be added to an object that is being deleted.
+        Holder::Former if deleting => Ok(None),
+        Holder::Nobody if deleting => {
+            context.objects.forget(&uid);
+            Ok(Some(Step::Ended(DONE)))
+        }
+        Holder::Nobody | Holder::Former => {
+            let turn = context.api_turn().await;
+            let asked = Instant::now();
+            let stored = finalizer::add(api, object, &context.finalizer).await?;
+            drop(turn);
+            if stored.is_none() {
+                context.objects.forget(&uid);
+            }
+            // The answer contains the object as it is now.
+            Ok(Some(stored.map_or(Step::Ended(DONE), |stored| Step::Newer(Version::read(stored, asked)))))
+        }
+    }
+}
+
 fn withheld(why: Withheld, newer: Option<Version>) -> Step {
     match (why, newer) {
         (Withheld::Changed, Some(newer)) => Step::Newer(newer),
         (Withheld::Gone, _) => Step::Ended(DONE),
-        (Withheld::Late, _) => {
+        (Withheld::ReadsTooOld, _) => {
             let next_in = RECHECK.as_secs();
             tracing::warn!(
                 "the change was not made: each time, the object could be confirmed only when what had been read at CloudFront was too old; it is tried again in {next_in} s"

@@ -137,7 +137,7 @@ impl Fence {
         self.until(|state| state.right.lasts()).await;
     }
 
-    /// Whether the right to act lasts.
+    /// Whether this process may still act.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state.borrow().right.lasts()

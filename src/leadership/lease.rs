@@ -38,8 +38,8 @@ pub struct Election {
     fence: Fence,
     claim: Claim,
     watched: Option<Watched>,
-    /// The trouble that was logged last, so that it is not logged again with each retry.
-    told: Option<String>,
+    /// The failure that was logged last, so that it is not logged again with each retry.
+    logged: Option<String>,
 }
 
 /// What this process knows about its own claim to the Lease. It is correct at every await point, so that the election may be dropped at any time and the
@@ -82,7 +82,7 @@ impl Election {
             fence,
             claim: Claim::None,
             watched: None,
-            told: None,
+            logged: None,
         }
     }
 
@@ -151,7 +151,7 @@ impl Election {
                     self.claim = Claim::None;
                     return Ok(());
                 }
-                // Somebody else wrote or deleted it in between.
+                // Someone else wrote or deleted it in between.
                 Err(kube::Error::Api(status)) if is_overtaken(&status) || (existed && status.is_not_found()) => {}
                 Err(error) => return Err(error),
             }
@@ -171,26 +171,26 @@ impl Election {
         loop {
             match timeout(patience, self.ask()).await {
                 Ok(Ok(standing)) => {
-                    self.told = None;
+                    self.logged = None;
                     return standing;
                 }
-                // Somebody else wrote in between: read again.
+                // Someone else wrote in between: read again.
                 Ok(Err(kube::Error::Api(status))) if is_overtaken(&status) => {}
-                Ok(Err(error)) => self.tell(error.to_string()),
-                Err(_) => self.tell(format!("no answer within {}", humantime::format_duration(patience))),
+                Ok(Err(error)) => self.log(error.to_string()),
+                Err(_) => self.log(format!("no answer within {}", humantime::format_duration(patience))),
             }
             sleep(self.args.retry_period).await;
         }
     }
 
-    fn tell(&mut self, trouble: String) {
-        if self.told.as_ref() != Some(&trouble) {
+    fn log(&mut self, failure: String) {
+        if self.logged.as_ref() != Some(&failure) {
             tracing::warn!(
                 lease = self.args.lease,
-                error = trouble,
-                "cannot access the Lease: check connectivity and RBAC (get, create, update on leases); it is tried again"
+                error = failure,
+                "cannot access the Lease: check connectivity and RBAC (get, create, update on leases); the operator retries"
             );
-            self.told = Some(trouble);
+            self.logged = Some(failure);
         }
     }
 
@@ -239,7 +239,7 @@ impl Election {
         lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref()) == Some(&self.identity)
     }
 
-    /// Who else may be acting: the holder, until the Lease has been observed unchanged for its lease duration. A Lease that somebody deleted, or recreated
+    /// Who else may be acting: the holder, until the Lease has been observed unchanged for its lease duration. A Lease that someone deleted, or recreated
     /// without a holder, counts as unchanged.
     fn rival(&mut self, stored: Option<&Lease>, now: Instant) -> Option<String> {
         let news = stored.and_then(|lease| Some((&lease.metadata.uid, lease.spec.as_ref()?)));
@@ -284,7 +284,7 @@ impl Election {
     }
 }
 
-/// Whether a write was refused because somebody else wrote first.
+/// Whether a write was refused because someone else wrote first.
 fn is_overtaken(status: &Status) -> bool {
     status.is_conflict() || status.is_already_exists()
 }

@@ -10,7 +10,7 @@ use std::{
 pub enum Backoff {
     /// The cause is likely to pass by itself: from 1 s to 5 min.
     Quick,
-    /// Somebody else has to act: from 30 s to 5 min.
+    /// Someone else has to act: from 30 s to 5 min.
     Slow,
     /// The cause is sure to pass soon: from 1 s to 10 s. The call queue knows when a throttled operation may be called again; reads catch up within a minute.
     Soon,

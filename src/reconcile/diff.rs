@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The tags to set and to remove. Only tags that status says we set are ever removed, and only with the value that we gave them: with another value they are
-/// somebody else's. Reserved tags are never removed, whatever a forged status says.
+/// someone else's. Reserved tags are never removed, whatever a forged status says.
 #[must_use]
 pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags, BTreeSet<String>) {
     let set = desired.tags.iter().filter(|(key, value)| observed.get(*key) != Some(value));
@@ -25,7 +25,7 @@ pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags,
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }
 
-/// Where a group differs from the spec, tags included. Tags that the spec does not name do not count; nor does somebody else's list if the spec names none.
+/// Where a group differs from the spec, tags included. Tags that the spec does not name do not count; nor does someone else's list if the spec names none.
 /// `ours` is the list that this object attached.
 #[must_use]
 pub fn differences(desired: &Desired, described: &Described, ours: Option<&AnycastIpListId>) -> Vec<Drift> {

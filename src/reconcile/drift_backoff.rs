@@ -15,7 +15,7 @@ pub struct DriftBackoff {
     last: Moment,
     /// Whether an out-of-band change was read and is not corrected yet.
     open: bool,
-    /// Whether somebody has asked for something since the last correction.
+    /// Whether someone has asked for something since the last correction.
     waived: bool,
 }
 
@@ -30,7 +30,7 @@ pub struct Pause {
     pub left: Duration,
 }
 
-/// How long after the last correction a series is over.
+/// A series ends after this long without a correction.
 const PEACE: Duration = Duration::from_hours(1);
 
 /// A third correction in one series is no accident.
@@ -67,7 +67,7 @@ impl DriftBackoff {
         if now.since(self.last) < PEACE { self.rounds } else { 0 }
     }
 
-    /// Whether this is the correction at which a warning is emitted, even if none had to wait.
+    /// Whether this correction triggers the warning, even if no correction was delayed.
     #[must_use]
     pub fn is_flapping(&self, now: Moment) -> bool {
         self.rounds(now) == FLAPPING

@@ -45,7 +45,7 @@ impl Asked {
     }
 
     /// Whether this requires a reconcile, compared with the version before, if there was one. Our own writes of status and of our finalizer do not; the
-    /// removal of a finalizer in our API group by somebody else does.
+    /// removal of a finalizer in our API group by someone else does.
     #[must_use]
     pub fn calls_for_a_reconcile(&self, before: Option<&Self>) -> bool {
         before.is_none_or(|before| {

@@ -1,6 +1,10 @@
 //! Why a reconcile failed, and how that is handled: one row for each class of error. Pure, except for [`explain`], which may read an Anycast list.
 
-use super::{backoff::Backoff, ownership::is_reserved, plan::Change};
+use super::{
+    backoff::Backoff,
+    ownership::is_reserved,
+    plan::{Blocker, Change},
+};
 use crate::{
     api::{ConditionReason, Standing},
     cloudfront::{AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Config, ErrorClass, Group, Tags},
@@ -21,15 +25,15 @@ pub struct ReconcileError {
     pub read: Option<Group>,
     /// The Anycast list that the failed call may have attached.
     pub may_have_attached: Option<AnycastIpListId>,
-    /// Additional advice to people.
-    pub hint: Option<&'static str>,
+    /// If the call was meant to re-enable a group that is being deleted: the reason.
+    pub enables_because_of: Option<Blocker>,
 }
 
 /// What is known about a failure beyond the class of its error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// Nothing.
-    Class,
+    Unexplained,
     /// It is unknown whether the call set these tags.
     MayHaveTagged(Tags),
     /// The Anycast list does not exist.
@@ -51,7 +55,14 @@ pub struct ErrorPolicy {
 
 impl From<ApiError> for ReconcileError {
     fn from(error: ApiError) -> Self {
-        Self { error, cause: Cause::Class, arn: None, read: None, may_have_attached: None, hint: None }
+        Self {
+            error,
+            cause: Cause::Unexplained,
+            arn: None,
+            read: None,
+            may_have_attached: None,
+            enables_because_of: None,
+        }
     }
 }
 
@@ -59,7 +70,7 @@ impl ReconcileError {
     /// The error, if nothing is known about it beyond its class.
     #[must_use]
     pub fn unexplained(&self) -> Option<&ApiError> {
-        (self.cause == Cause::Class).then_some(&self.error)
+        (self.cause == Cause::Unexplained).then_some(&self.error)
     }
 
     /// How the error is handled.
@@ -104,7 +115,7 @@ impl ReconcileError {
             arn: change.group().map(|group| group.arn.clone()),
             read: change.group_of_ours().cloned(),
             may_have_attached,
-            hint: change.hint(),
+            enables_because_of: change.enables_because_of(),
             ..self
         }
     }
@@ -114,7 +125,7 @@ impl ReconcileError {
     pub fn with_tags(self, tags: &Tags) -> Self {
         let is_refusal = self.error.class == ErrorClass::Unexpected && bug!(UnreadableAnswerIsARefusal);
         let in_doubt = self.error.class.leaves_doubt() && !is_refusal && !bug!(DoubtfulTagsAreForgotten);
-        if self.cause != Cause::Class || !in_doubt {
+        if self.cause != Cause::Unexplained || !in_doubt {
             return self;
         }
         let own = tags.iter().filter(|(key, _)| !is_reserved(key));
@@ -128,14 +139,14 @@ pub async fn explain<C: CloudFront>(error: ApiError, wanted: &Config, port: &C) 
         (ErrorClass::NotFound, Some(list)) => match port.anycast_ip_list(list).await {
             // A Create refers to nothing else that could be missing.
             Ok(None) | Err(_) => Cause::AnycastIpListNotFound(list.clone()),
-            Ok(Some(_)) => Cause::Class,
+            Ok(Some(_)) => Cause::Unexplained,
         },
         (ErrorClass::InvalidArgument, Some(list)) if wanted.ipv6_enabled => match port.anycast_ip_list(list).await {
             Ok(Some(AddressFamily::Ipv4Only)) => Cause::Ipv4OnlyList(list.clone()),
             Ok(None) => Cause::AnycastIpListNotFound(list.clone()),
-            Ok(Some(AddressFamily::Other)) | Err(_) => Cause::Class,
+            Ok(Some(AddressFamily::Other)) | Err(_) => Cause::Unexplained,
         },
-        _ => Cause::Class,
+        _ => Cause::Unexplained,
     };
     ReconcileError { cause, ..error.into() }
 }

@@ -34,7 +34,7 @@ pub enum Effect {
     Updated(Box<Updated>),
     /// CloudFront refused an update because of its content.
     MembersRefused(Box<MembersRefused>),
-    /// These tags were set. The drift names those that were correct before, as far as is known, until somebody else removed or changed them.
+    /// These tags were set. The drift names those that were correct before, as far as is known, until someone else removed or changed them.
     Tagged(Group, Tags, Left, Vec<Drift>),
     /// These tags were removed.
     Untagged(Group, Vec<String>, Left),
@@ -185,7 +185,7 @@ pub async fn execute<C: CloudFront>(
         Change::Delete(Described { group, tags: _ }) => {
             if let Err(error) = record.ended(port.delete(group).await) {
                 if error.class == ErrorClass::HasTenants {
-                    record.state.unlisted_use.delete_was_refused(view.now, view.consistency_window);
+                    record.state.unlisted_use.delete_was_refused(inputs.clock.moment(), view.consistency_window);
                 }
                 return Err(error.into());
             }
@@ -279,8 +279,8 @@ struct Record<'a, 'b, C> {
 
 impl<C: CloudFront> Record<'_, '_, C> {
     fn ended<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        self.state.wrote(self.inputs.clock.moment());
-        self.state.ended(&result, self.inputs.clock.moment());
+        self.state.record_write(self.inputs.clock.moment());
+        self.state.record_answer(&result, self.inputs.clock.moment());
         result
     }
 
@@ -295,9 +295,9 @@ impl<C: CloudFront> Record<'_, '_, C> {
     /// Records a change that claims a group.
     fn claimed<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         if result.is_ok() || !bug!(DoubtfulCreateIsForgotten) {
-            self.state.claimed(self.inputs.clock.moment());
+            self.state.record_claim(self.inputs.clock.moment());
         }
-        self.state.ended(&result, self.inputs.clock.moment());
+        self.state.record_answer(&result, self.inputs.clock.moment());
         result
     }
 

@@ -33,18 +33,18 @@ pub enum Evidence {
 /// Why a change is withheld. None of these is an error: the reconcile is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Withheld {
-    /// The object has changed since.
+    /// The object has changed since the reconcile began.
     Changed,
     /// The object is gone.
     Gone,
     /// The object cannot be read from the API server.
     Unreadable,
     /// In every attempt, too much time passed between the reads from CloudFront and the change.
-    Late,
+    ReadsTooOld,
 }
 
 /// Maximum age of the reads from CloudFront that a change is based on.
-pub const READS_LAST: Duration = Duration::from_secs(5);
+pub const MAX_READ_AGE: Duration = Duration::from_secs(5);
 
 /// Delay before a reconcile is repeated that could not read its object, or whose reads were too old.
 pub const RECHECK: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ impl Freshness for UpToDate {
     }
 }
 
-/// What decides about a group and its owner. A reconcile is valid for as long as this stays the same.
+/// The parts of the object that a decision about its group depends on. A reconcile is valid for as long as this stays the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Basis<'a> {
     uid: Option<&'a str>,

@@ -37,7 +37,7 @@ pub use report::with_last_status;
 use self::{
     desired::Intent,
     execute::{TenantsRead, execute},
-    freshness::{Freshness, READS_LAST, RECHECK, Withheld},
+    freshness::{Freshness, MAX_READ_AGE, RECHECK, Withheld},
     observe::observe,
     ownership::Installation,
     plan::{Action, Change, Finding, plan},
@@ -120,7 +120,7 @@ impl Outcome {
     fn withheld(why: Withheld, view: &ObjectView<'_>) -> Self {
         let requeue = match why {
             Withheld::Changed | Withheld::Gone => Duration::ZERO,
-            Withheld::Unreadable | Withheld::Late => RECHECK,
+            Withheld::Unreadable | Withheld::ReadsTooOld => RECHECK,
         };
         Self {
             status: view.status.clone(),
@@ -162,7 +162,7 @@ pub struct Event {
 pub enum Severity {
     /// Success, or a requested change.
     Normal,
-    /// Somebody may have to act.
+    /// Someone may have to act.
     Warning,
 }
 
@@ -177,7 +177,7 @@ pub async fn reconcile<C: CloudFront>(
 ) -> Outcome {
     let intent = Intent::of(object);
     let mut view = ObjectView::of(object, state, inputs);
-    state.begins(&view);
+    state.record_start(&view);
     let mut permit = Permit::Change;
     let mut tries = 1;
     let ended = loop {
@@ -187,7 +187,7 @@ pub async fn reconcile<C: CloudFront>(
         };
         match (ended.unexplained_error(), &permit) {
             (Some(error), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
-            _ if bug!(TwoMutationsInAPass) && tries < TRIES && ended.leaves_more_to_do() => tries += 1,
+            _ if bug!(TwoMutationsInOneReconcile) && tries < TRIES && ended.leaves_more_to_do() => tries += 1,
             (Some(error), Permit::Change) if may_hide_our_own(error) => permit = Permit::ReadAfter(error.clone()),
             _ => break ended,
         }
@@ -215,20 +215,20 @@ async fn attempt<C: CloudFront>(
         let observed = match observe(intent, view, state, inputs).await {
             Ok(observed) => observed,
             Err(error) => {
-                state.not_observed(&error.error, inputs.clock.moment());
+                state.record_failed_read(&error.error, inputs.clock.moment());
                 return Ok(Ended::Failed(error));
             }
         };
         let read_at = inputs.clock.moment();
-        if let Err(error) = state.observed(&observed, view, read_at) {
+        if let Err(error) = state.record_read(&observed, view, read_at) {
             return Ok(Ended::Failed(error.into()));
         }
         let by_others = observed.group().is_some_and(|group| view.was_changed_by_others(group));
         let action = plan(intent, observed, view, inputs.policy);
-        state.planned(&action, by_others);
+        state.record_plan(&action, by_others);
         let change = match (action, permit) {
             (Action::None(finding), _) => {
-                let tenants = tenants_off_air(&finding, view, inputs.port).await;
+                let tenants = tenants_without_traffic(&finding, view, inputs.port).await;
                 return Ok(Ended::Found(finding, tenants));
             }
             (Action::Change(Change::Create(_)), Permit::ReadAfter(refused)) => {
@@ -238,7 +238,7 @@ async fn attempt<C: CloudFront>(
             (Action::Change(change), Permit::Change) => change,
         };
         inputs.freshness.confirm(change.operation(), change.evidence(view)).await?;
-        if inputs.clock.moment().since(read_at) <= READS_LAST {
+        if inputs.clock.moment().since(read_at) <= MAX_READ_AGE {
             return Ok(match (execute(&change, view, state, inputs).await, change) {
                 (Ok(effect), _) => Ended::Changed(effect),
                 (Err(failed), Change::Update(read, _))
@@ -250,11 +250,15 @@ async fn attempt<C: CloudFront>(
             });
         }
     }
-    Err(Withheld::Late)
+    Err(Withheld::ReadsTooOld)
 }
 
 /// Reads who uses a group that an unanswered update of ours may have disabled, as the spec says.
-async fn tenants_off_air<C: CloudFront>(finding: &Finding, view: &ObjectView<'_>, port: &C) -> Option<TenantsRead> {
+async fn tenants_without_traffic<C: CloudFront>(
+    finding: &Finding,
+    view: &ObjectView<'_>,
+    port: &C,
+) -> Option<TenantsRead> {
     let group = finding.in_sync().filter(|group| view.may_have_switched_off(group))?;
     Some(port.tenants(&group.id).await)
 }

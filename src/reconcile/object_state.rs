@@ -78,7 +78,7 @@ pub enum Awaits {
 impl Awaits {
     /// Whether the object needs no reconcile until the inventory shows that its status is out of date.
     #[must_use]
-    pub const fn the_inventory(self) -> bool {
+    pub const fn is_woken_by_the_inventory(self) -> bool {
         match self {
             Self::Unknown | Self::Inventory | Self::DisabledGroup | Self::Absence => true,
             Self::Other => false,
@@ -97,7 +97,7 @@ pub struct Unowned {
 
 impl ObjectState {
     /// Records a report.
-    pub const fn reported(&mut self, report: &Report) {
+    pub const fn record_report(&mut self, report: &Report) {
         if let Field::Set(awaits) = report.awaits {
             self.awaits = awaits;
         }
@@ -114,7 +114,7 @@ impl ObjectState {
     }
 
     /// Records the start of a reconcile.
-    pub fn begins(&mut self, view: &ObjectView<'_>) {
+    pub fn record_start(&mut self, view: &ObjectView<'_>) {
         self.tags.begins(view.now);
         if view.spec_is_new() {
             self.failures = 0;
@@ -126,7 +126,7 @@ impl ObjectState {
     }
 
     /// Records a failed read.
-    pub fn not_observed(&mut self, error: &ApiError, now: Moment) {
+    pub fn record_failed_read(&mut self, error: &ApiError, now: Moment) {
         if error.operation == Operation::ListDistributionTenants {
             self.usage_unknown_since.get_or_insert(now);
         }
@@ -136,14 +136,14 @@ impl ObjectState {
     ///
     /// # Errors
     /// The answer about tenants omits their list, and not yet for long enough to count as an empty list.
-    pub fn observed(&mut self, observed: &Observed, view: &ObjectView<'_>, now: Moment) -> Result<(), ApiError> {
+    pub fn record_read(&mut self, observed: &Observed, view: &ObjectView<'_>, now: Moment) -> Result<(), ApiError> {
         let (described, owner, usage) = match observed {
             Observed::Outdated => return Ok(()),
             Observed::Found { described, owner, usage } => (described, owner, usage),
             Observed::NotFound(_) => {
                 self.usage_unknown_since = None;
-                self.saw_unowned(None, now);
-                self.found(false, now);
+                self.record_unowned(None, now);
+                self.record_presence(false, now);
                 return Ok(());
             }
             Observed::NotLooked
@@ -155,10 +155,10 @@ impl ObjectState {
                 return Ok(());
             }
         };
-        self.saw_owner(owner, now);
+        self.record_owner(owner, now);
         let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
-        self.saw_unowned(unowned, now);
-        self.found(true, now);
+        self.record_unowned(unowned, now);
+        self.record_presence(true, now);
         match usage {
             Usage::Unknown => {}
             Usage::NotRead => self.usage_unknown_since = None,
@@ -179,7 +179,7 @@ impl ObjectState {
     }
 
     /// Records the plan, and whether the read showed an out-of-band change.
-    pub fn planned(&mut self, action: &Action, by_others: bool) {
+    pub fn record_plan(&mut self, action: &Action, by_others: bool) {
         if matches!(action, Action::None(Finding::Outdated)) {
             return;
         }
@@ -191,13 +191,13 @@ impl ObjectState {
     }
 
     /// Records a mutation that was answered or abandoned. Lists and reads from before it are out of date.
-    pub fn wrote(&mut self, now: Moment) {
+    pub fn record_write(&mut self, now: Moment) {
         self.last_write = Some(now);
         self.tags.wrote(now);
     }
 
     /// Records how a mutation ended. An unanswered one may have taken effect; a refused one says nothing about an earlier one.
-    pub fn ended<T>(&mut self, result: &Result<T, ApiError>, now: Moment) {
+    pub fn record_answer<T>(&mut self, result: &Result<T, ApiError>, now: Moment) {
         match result {
             Ok(_) => self.unanswered = false,
             Err(error) if error.class.leaves_doubt() => {
@@ -211,25 +211,25 @@ impl ObjectState {
     }
 
     /// Records a call that claims a group, answered or not.
-    pub fn claimed(&mut self, now: Moment) {
-        self.wrote(now);
+    pub fn record_claim(&mut self, now: Moment) {
+        self.record_write(now);
         self.last_claim = now;
     }
 
     /// Records a read: `id` is the group if it showed no owner, and `None` if it showed an owner or no group.
-    pub fn saw_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
+    pub fn record_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
         let still = self.unowned.take().filter(|seen| Some(&seen.id) == id);
         self.unowned = still.or_else(|| id.map(|id| Unowned { id: id.clone(), since: now }));
     }
 
     /// Records whether a read stated the group's owner.
-    pub fn saw_owner(&mut self, owner: &Owner, now: Moment) {
+    pub fn record_owner(&mut self, owner: &Owner, now: Moment) {
         self.owner_unstated_since =
             if *owner == Owner::Unstated { self.owner_unstated_since.or(Some(now)) } else { None };
     }
 
     /// Records whether a read found the group.
-    pub fn found(&mut self, found: bool, now: Moment) {
+    pub fn record_presence(&mut self, found: bool, now: Moment) {
         self.absent_since = if found { None } else { self.absent_since.or(Some(now)) };
     }
 
@@ -315,8 +315,8 @@ mod tests {
         let window = Duration::from_mins(1);
         let mut state = ObjectState::default();
         assert_eq!(state.claims_settled_at(window), at(60), "an earlier process may have sent one");
-        state.claimed(at(100));
-        state.wrote(at(200));
+        state.record_claim(at(100));
+        state.record_write(at(200));
         assert_eq!(state.claims_settled_at(window), at(160));
     }
 
@@ -333,7 +333,7 @@ mod tests {
             (99, Some("cg_1"), 0),
         ] {
             let seen = seen.map(GroupId::new);
-            state.saw_unowned(seen.as_ref(), at(second));
+            state.record_unowned(seen.as_ref(), at(second));
             let id = seen.unwrap_or_else(|| GroupId::new("cg_1"));
             assert_eq!(state.unowned_for(&id, at(second)), Duration::from_secs(unowned_for), "at {second} s");
         }
@@ -342,7 +342,7 @@ mod tests {
     #[test]
     fn a_list_that_began_before_the_last_write_proves_nothing() {
         let mut state = ObjectState::default();
-        state.wrote(at(100));
+        state.record_write(at(100));
         let began = |seconds| Snapshot { began: at(seconds), groups: std::collections::BTreeMap::new() };
         assert!(!state.is_covered_by(&began(100)));
         assert!(state.is_covered_by(&began(101)));

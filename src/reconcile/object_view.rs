@@ -42,7 +42,7 @@ pub struct ObjectView<'a> {
     /// How much to read.
     pub depth: ReadDepth,
     /// Whether this reconcile has already tried to change something, because what it read was not as it should be.
-    pub found_amiss: bool,
+    pub is_repeated: bool,
     /// How long until all tags that we sent have had time to show.
     pub tags_settle_in: Duration,
     /// Tag changes that CloudFront has confirmed to this process and that reads may not show yet, and their group.
@@ -52,7 +52,7 @@ pub struct ObjectView<'a> {
     /// The consistency window: among others, how long every read must show a group without an owner before that is believed.
     pub consistency_window: Duration,
     /// Whether an earlier read showed an out-of-band change that is not corrected yet.
-    pub in_dispute: bool,
+    pub has_uncorrected_drift: bool,
     /// Whether a change of this process may have taken effect without an answer: new differences may be our own.
     pub unanswered: bool,
     /// The version of the group that the last answered update of this process produced. A read may show it after a stale read has shown an older one.
@@ -126,7 +126,7 @@ impl<'a> ObjectView<'a> {
             deleting: object.metadata.deletion_timestamp.is_some(),
             status,
             depth,
-            found_amiss: false,
+            is_repeated: false,
             tags_settle_in: state.tags.settle_in(now),
             tags_confirmed: state.tags.confirmed.may_not_show(now).map(|(id, tags)| (id.clone(), tags)),
             unowned: state
@@ -134,7 +134,7 @@ impl<'a> ObjectView<'a> {
                 .as_ref()
                 .map(|seen| (seen.id.clone(), window.saturating_sub(state.unowned_for(&seen.id, now)))),
             consistency_window: window,
-            in_dispute: state.drift_backoff.is_open(),
+            has_uncorrected_drift: state.drift_backoff.is_open(),
             unanswered: state.unanswered,
             made: state.versions.made.clone(),
             pause,
@@ -157,7 +157,7 @@ impl<'a> ObjectView<'a> {
     /// Asks for a full read, because the last read was stale or not as it should be.
     pub fn read_again(&mut self) {
         self.depth = self.depth.max(ReadDepth::Full);
-        self.found_amiss = true;
+        self.is_repeated = true;
     }
 
     /// Whether the group on record is enabled.
@@ -249,7 +249,7 @@ impl<'a> ObjectView<'a> {
         let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != group.etag.as_str());
         let made = self.made.as_ref().is_some_and(|(id, etag)| *id == group.id && *etag == group.etag);
         let may_be_our_own = self.unanswered || made;
-        !self.spec_is_new() && ((is_new && !may_be_our_own) || self.in_dispute)
+        !self.spec_is_new() && ((is_new && !may_be_our_own) || self.has_uncorrected_drift)
     }
 
     /// Whether a group that is off as the spec says may have been disabled by an unanswered update of ours.
@@ -290,12 +290,12 @@ impl<'a> ObjectView<'a> {
     /// Whether status already reports this version of the group as Ready for this generation of the spec, and the read states the same values. Ready is then
     /// still true, and one read that does not show the owner does not change that.
     #[must_use]
-    pub fn was_told_of(&self, group: &Group) -> bool {
+    pub fn is_reported_ready(&self, group: &Group) -> bool {
         let ready = is_true(&self.status.conditions, "Ready");
-        let states_the_same = self.status.enabled == group.config.enabled
-            && self.status.ipv6_enabled == group.config.ipv6_enabled
-            && self.status.anycast_ip_list_id.as_deref()
-                == group.config.anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str);
+        let Members { enabled, ipv6_enabled, anycast_ip_list_id } = &group.config;
+        let states_the_same = self.status.enabled == *enabled
+            && self.status.ipv6_enabled == *ipv6_enabled
+            && self.status.anycast_ip_list_id.as_deref() == anycast_ip_list_id.as_ref().map(AnycastIpListId::as_str);
         ready && states_the_same && self.is_version_on_record(group) && !self.deleting && !self.spec_is_new()
     }
 
@@ -306,7 +306,7 @@ impl<'a> ObjectView<'a> {
             && self.status.e_tag.as_deref() == Some(group.etag.as_str())
     }
 
-    /// What CloudFront refused for this generation of the spec; empty if somebody asks to try again.
+    /// What CloudFront refused for this generation of the spec; empty if someone asks to try again.
     #[must_use]
     pub fn refused(&self) -> &[RefusedMember] {
         if self.is_asked_anew() { &[] } else { &self.status.refused }
@@ -347,6 +347,6 @@ impl<'a> ObjectView<'a> {
     pub fn is_in_sync(&self, snapshot: Option<&Snapshot>) -> bool {
         let same = |list: &Snapshot| list.groups.get(&self.name).is_some_and(|group| self.is_on_record(group));
         let ready = is_true(&self.status.conditions, "Ready");
-        ready && !self.deleting && !self.spec_is_new() && !self.found_amiss && snapshot.is_none_or(same)
+        ready && !self.deleting && !self.spec_is_new() && !self.is_repeated && snapshot.is_none_or(same)
     }
 }

@@ -3,21 +3,21 @@
 //! In: intent, stored status, inventory, object state. Out: [`Observed`]. No call is made where the inventory proves that nothing but the deployment status
 //! can have changed since the last full read. Everything that leads to a mutation of an existing group is read in this reconcile.
 
+mod at_rest;
+
 use std::time::Duration;
 
+use self::at_rest::{Enough, without_reading_the_group};
 use super::{
     Inputs, ObjectView,
-    desired::{DeletionAction, Desired, Intent},
+    desired::{DeletionAction, Intent},
     error::ReconcileError,
     object_state::{Awaits, ObjectState},
     ownership::{Installation, Owner, owner},
 };
 use crate::{
     clock::Moment,
-    cloudfront::{
-        AnycastIpListId, ApiError, CloudFront, Deployment, Described, ErrorClass, Group, GroupName, Lookup, Snapshot,
-        Summary, Tenants,
-    },
+    cloudfront::{ApiError, CloudFront, Described, ErrorClass, Group, GroupName, Lookup, Snapshot, Summary, Tenants},
 };
 
 /// What a reconcile observed.
@@ -102,39 +102,10 @@ pub async fn observe<C: CloudFront>(
 ) -> Result<Observed, ReconcileError> {
     let name = &view.name;
     let fresh = inputs.snapshot.filter(|list| state.is_covered_by(list) && !inputs.list_is_stale());
-    match intent {
-        Intent::Suspended => return Ok(Observed::NotLooked),
-        Intent::Absent { action: DeletionAction::Leave, .. } => {
-            return Ok(before_leaving(name, view, state, inputs).await);
-        }
-        Intent::Protected if serves_as_the_spec_says(view, fresh, state, inputs) => {
-            let row = fresh.and_then(|list| list.groups.get(name)).filter(|row| view.is_on_record(row));
-            return Ok(row.map_or(Observed::NotLooked, |row| Observed::Settled(row.clone())));
-        }
-        Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
-    }
-    let at_rest = match fresh.and_then(|snapshot| settled(intent, name, view, snapshot)) {
-        Some(summary) => Some(Observed::Settled(summary.clone())),
-        None => (own_write_is_newest(state, inputs) && status_is_in_sync(intent, view)).then_some(Observed::NotLooked),
+    let tenants = match without_reading_the_group(intent, view, fresh, state, inputs).await? {
+        Enough::Observed(observed) => return Ok(*observed),
+        Enough::MustReadGroup { tenants } => tenants,
     };
-    let usage_is_unknown =
-        state.usage_unknown_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.consistency_window);
-    let mut tenants = None;
-    if let Some(at_rest) = at_rest {
-        match tenants_of_the_group_on_record(intent, view, inputs.port).await {
-            Ok(Some(read)) if read.any() => tenants = Some(read),
-            Ok(_) => return Ok(at_rest),
-            Err(error) if !usage_is_unknown => return Err(error.into()),
-            Err(_) => {}
-        }
-    }
-    if let (Intent::Present(_) | Intent::Mirrored(_) | Intent::Protected, None, Some(list)) =
-        (intent, &view.status.id, fresh)
-        && view.depth == ReadDepth::FromInventory
-        && !list.groups.contains_key(name)
-    {
-        return Ok(Observed::NeverThere);
-    }
     let settled_at = state.claims_settled_at(inputs.policy.consistency_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, view, inputs.port).await? else {
@@ -164,30 +135,47 @@ pub async fn observe<C: CloudFront>(
     };
     let decides_deletion = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
     let usage = if decides_deletion && owner == Owner::Ours {
-        let enabled = described.group.config.enabled != Some(false);
-        let read = match tenants.filter(|_| view.id().as_ref() == Some(&described.group.id)) {
-            Some(tenants) => Ok(tenants),
-            None => inputs.port.tenants(&described.group.id).await,
-        };
-        match (read, view.wants_traffic) {
-            (Ok(tenants), _) => Usage::Tenants(tenants),
-            // The group is enabled again.
-            (Err(_), true) if !enabled && usage_is_unknown => Usage::Unknown,
-            // The group is disabled whoever uses it.
-            (Err(_), false) if enabled => Usage::Unknown,
-            (Err(error), _) => {
-                let (arn, read) = (Some(described.group.arn.clone()), Some(described.group));
-                return Err(ReconcileError { arn, read, ..error.into() });
-            }
-        }
+        usage(&described.group, tenants, view, state, inputs).await?
     } else {
         Usage::NotRead
     };
     Ok(Observed::Found { described, owner, usage })
 }
 
+/// Who uses a group that is to be deleted. `tenants`: of the group on record, if they were read already.
+async fn usage<C: CloudFront>(
+    group: &Group,
+    tenants: Option<Tenants>,
+    view: &ObjectView<'_>,
+    state: &ObjectState,
+    inputs: &Inputs<'_, C>,
+) -> Result<Usage, ReconcileError> {
+    let enabled = group.config.enabled != Some(false);
+    let read = match tenants.filter(|_| view.id().as_ref() == Some(&group.id)) {
+        Some(tenants) => Ok(tenants),
+        None => inputs.port.tenants(&group.id).await,
+    };
+    match (read, view.wants_traffic) {
+        (Ok(tenants), _) => Ok(Usage::Tenants(tenants)),
+        // The group is enabled again.
+        (Err(_), true) if !enabled && usage_is_unknown(state, inputs) => Ok(Usage::Unknown),
+        // The group is disabled whoever uses it.
+        (Err(_), false) if enabled => Ok(Usage::Unknown),
+        (Err(error), _) => {
+            let (arn, read) = (Some(group.arn.clone()), Some(group.clone()));
+            Err(ReconcileError { arn, read, ..error.into() })
+        }
+    }
+}
+
+/// Whether no read of the tenants has succeeded for a consistency window.
+fn usage_is_unknown<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
+    let unknown_for = state.usage_unknown_for(inputs.clock.moment());
+    unknown_for.is_some_and(|time| time >= inputs.policy.consistency_window)
+}
+
 /// How certain it is that a group that Get does not find is gone. Only the name counts, because no group ever changes it: an id on record that has another
-/// name in the list is forged and belongs to somebody else.
+/// name in the list is forged and belongs to someone else.
 fn absence<C>(
     name: &GroupName,
     fresh: Option<&Snapshot>,
@@ -203,34 +191,6 @@ fn absence<C>(
         Some(_) => Absence::Confirmed,
         None if without_lists && twice => Absence::Confirmed,
         None => Absence::Reported,
-    }
-}
-
-/// Whether a group whose deletion is held back is known to be enabled or disabled as the spec says: our own write is the newest information, or a fresh list
-/// shows the version on record.
-fn serves_as_the_spec_says<C>(
-    view: &ObjectView<'_>,
-    fresh: Option<&Snapshot>,
-    state: &ObjectState,
-    inputs: &Inputs<'_, C>,
-) -> bool {
-    let row = fresh.and_then(|list| list.groups.get(&view.name)).filter(|row| view.is_on_record(row));
-    let as_asked = Some(view.wants_traffic);
-    let is_listed_so = row.is_some_and(|row| row.enabled.or(view.status.enabled) == as_asked);
-    view.depth == ReadDepth::FromInventory
-        && view.status.enabled == as_asked
-        && (is_listed_so || own_write_is_newest(state, inputs))
-}
-
-/// Reads who uses a group that is being disabled for its deletion: their traffic is down, and the inventory does not show them.
-async fn tenants_of_the_group_on_record<C: CloudFront>(
-    intent: &Intent,
-    view: &ObjectView<'_>,
-    port: &C,
-) -> Result<Option<Tenants>, ApiError> {
-    match (intent, view.id()) {
-        (Intent::Absent { action: DeletionAction::Delete, .. }, Some(id)) => port.tenants(&id).await.map(Some),
-        _ => Ok(None),
     }
 }
 
@@ -301,63 +261,4 @@ async fn find<C: CloudFront>(name: &GroupName, view: &ObjectView<'_>, port: &C) 
     let described = port.describe(&Lookup::Name(name.clone())).await?;
     // Get accepts names, ids and ARNs, so a name that equals another group's id finds that group.
     Ok(described.filter(|described| described.group.name == *name || bug!(NameMayBeAnId)))
-}
-
-/// The row of the list that proves that nothing but the deployment status has changed since the last full read.
-fn settled<'a>(intent: &Intent, name: &GroupName, view: &ObjectView<'_>, list: &'a Snapshot) -> Option<&'a Summary> {
-    let summary = list.groups.get(name)?;
-    // A row without a status says nothing about the pending roll-out, so the group itself is read.
-    let deployed = view.status.status.as_deref() == Some(Deployment::Deployed.as_str());
-    let told = summary.deployment.is_some() || deployed || bug!(UnstatedRolloutIsAwaited);
-    let in_sync = match intent {
-        Intent::Present(desired) => {
-            summary.enabled == Some(desired.enabled)
-                && list_is_in_sync(desired, summary.anycast_ip_list_id.as_ref(), view)
-                && status_is_in_sync(intent, view)
-        }
-        Intent::Mirrored(_) => status_is_in_sync(intent, view),
-        Intent::Absent { .. } => {
-            summary.enabled == Some(false)
-                && matches!(summary.deployment, Some(Deployment::Pending(_)))
-                && status_is_in_sync(intent, view)
-        }
-        Intent::Suspended | Intent::Protected => false,
-    };
-    (view.is_on_record(summary) && told && in_sync).then_some(summary)
-}
-
-/// Whether the attached Anycast list is the one that the spec wants.
-fn list_is_in_sync(desired: &Desired, attached: Option<&AnycastIpListId>, view: &ObjectView<'_>) -> bool {
-    let ours = view.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
-    desired.anycast.wanted(attached, ours.as_ref()).as_ref() == attached
-}
-
-/// Whether our own last write is the newest information about the group, so that only the next inventory can show anything newer.
-fn own_write_is_newest<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
-    let recent = |write| inputs.clock.moment().since(write) < inputs.policy.inventory_interval;
-    let unlisted = inputs.snapshot.is_none_or(|list| !state.is_covered_by(list));
-    state.last_write.is_some_and(|write| (recent(write) && unlisted) || bug!(OwnWriteStaysNewest))
-}
-
-/// Whether status, from the last full read or our own write, matches the intent for this generation of the spec.
-fn status_is_in_sync(intent: &Intent, view: &ObjectView<'_>) -> bool {
-    let status = view.status;
-    let at_rest = view.depth == ReadDepth::FromInventory && !view.spec_is_new() && status.id.is_some();
-    at_rest
-        && match intent {
-            Intent::Present(desired) => {
-                let attached = status.anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
-                status.enabled == Some(desired.enabled)
-                    && status.ipv6_enabled == Some(desired.ipv6_enabled)
-                    && list_is_in_sync(desired, attached.as_ref(), view)
-                    && status.settled_generation == Some(view.generation)
-            }
-            Intent::Mirrored(_) => status.settled_generation == Some(view.generation),
-            Intent::Absent { .. } => {
-                view.awaits == Awaits::DisabledGroup
-                    && status.status.as_deref() != Some("Deployed")
-                    && !view.in_use_unlisted
-            }
-            Intent::Suspended | Intent::Protected => false,
-        }
 }

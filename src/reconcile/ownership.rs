@@ -142,7 +142,7 @@ pub enum Owner {
     Unowned,
     /// Nobody yet, but the group is so new that the tags of its creation may not show: read again.
     Undecided,
-    /// Unknown: the owner or identity tag has no value, because the answer omits it or somebody emptied it.
+    /// Unknown: the owner or identity tag has no value, because the answer omits it or someone emptied it.
     Unstated,
     /// Another object, or another owner id.
     Other(OwnerTag),

@@ -9,7 +9,7 @@ pub use self::action::{
     Update,
 };
 use self::{
-    absent::{may_be_deleted, part, protect},
+    absent::{may_be_deleted, next_deletion_step, plan_blocked_deletion},
     present::{adopt, manage},
 };
 use super::{
@@ -27,7 +27,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
         (_, Observed::Outdated) => Finding::Outdated.into(),
-        (Intent::Protected, observed) => protect(observed, view),
+        (Intent::Protected, observed) => plan_blocked_deletion(observed, view),
         (_, Observed::Unsettled(left, elsewhere)) => Finding::Blocked(Block::ClaimMayLand(left, elsewhere)).into(),
         (Intent::Absent { action: DeletionAction::Leave, .. }, observed) => {
             Finding::Release(Release::Observed(remains(&observed))).into()
@@ -81,7 +81,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
         }
         (Intent::Absent { action, .. }, Observed::Found { described, owner, usage }) => match owner {
             _ if described.group.is_default => Finding::Release(Release::NotOurs).into(),
-            Owner::Ours => part(*action, described, usage, view),
+            Owner::Ours => next_deletion_step(*action, described, usage, view),
             Owner::Unmarked => Change::Mark(described).into(),
             Owner::ToTakeOver(from) => Change::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),

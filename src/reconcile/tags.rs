@@ -1,7 +1,7 @@
 //! Tags are eventually consistent: which of our tag changes a read may not show yet, and what a read of a group's tags therefore means. Pure.
 //!
 //! In: the tag calls of this process ([`TagHistory`], part of the object state), and a group as read. Out: the group's current tags, as far as is known, and
-//! how long until a read is certain. Source: docs/cloudfront-api.md, Tags.
+//! how long until a read is certain. Source: docs/safety.md, Assumed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

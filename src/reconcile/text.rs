@@ -1,32 +1,36 @@
 //! The messages in conditions and events. Pure.
 //!
-//! Each says what the state is, what was not done, what happens next and what the reader can do, with the names that the reader typed. Those about a failed
-//! call are in `text/failed.rs`.
+//! Each says what the state is, what was not done, what happens next and what the reader can do, with the names that the reader typed. Those about
+//! deletions, failed calls, ownership and refused members are in files of their own.
 
+mod deletion;
 mod failed;
+mod ownership;
 mod refused;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use deletion::{
+    OFF_FOR_ITS_DELETION, claim_may_land, deletion_protected, disabling, enabled_again, in_use, off_until_enabled,
+    released,
+};
 pub use failed::{
-    confirming_absence, confirming_gone, failed, invalid, ipv4_only_list, list_not_found, perhaps_off_air, quota,
-    waits_for_rollout, with_request_id,
+    confirming_absence, confirming_gone, failed, invalid, ipv4_only_list, list_not_found, perhaps_without_traffic,
+    quota, waits_for_rollout, with_request_id,
+};
+pub use ownership::{
+    KEPT_OWNER_TAG, adoption_refused, default_group, elsewhere, elsewhere_until_released, marked, not_owned,
+    owner_may_show, owner_tag_may_show, owner_tag_missing, owner_unstated, tags_of_another, tags_pending, taken_over,
 };
 pub use refused::{member_refused, members_refused, refused_together};
 
-use super::{
-    drift_backoff::Pause,
-    object_view::Service,
-    ownership::{Installation, OwnerTag},
-    plan::{AdoptionObstacle, Blocker, Release, Remains},
-};
+use super::{drift_backoff::Pause, object_view::Service};
 use crate::{
-    api::{AdoptionPolicy, Drift},
+    api::Drift,
     cloudfront::{AnycastIpListId, Deployment, GroupName, Members, Tenants, error::one_line},
 };
-
 /// Maximum number of differences or names in one sentence.
 const SHOWN: usize = 8;
 
@@ -60,16 +64,6 @@ pub fn deployed(
     }
 }
 
-pub fn disabling(deployment: Option<&Deployment>) -> String {
-    let so = match deployment {
-        Some(deployment) => format!("CloudFront reports status {}", deployment.as_str()),
-        None => "CloudFront's response does not state its status".to_owned(),
-    };
-    format!(
-        "The deletion is in progress: the group is disabled, and {so}. The group can be deleted after the rollout, which usually takes minutes."
-    )
-}
-
 pub fn changes(changes: &[Drift]) -> String {
     let shown = changes
         .iter()
@@ -93,27 +87,6 @@ fn value(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { format!("'{}'", one_line(text, VALUE_LIMIT)) }
 }
 
-/// `enabled`: as the group is. It is off only if the spec says so: otherwise it is enabled again before this message.
-pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
-    if !tenants.any() {
-        return unlisted_use(name, enabled);
-    }
-    let users = match tenants.count {
-        0 => {
-            format!("Distribution tenants still use connection group {name}; CloudFront's response names none of them.")
-        }
-        _ => format!("{} still use connection group {name}: {}.", how_many(tenants), named(tenants)),
-    };
-    let so = if enabled {
-        "The group is enabled; the operator neither disables nor deletes it while they use it."
-    } else {
-        "The group is disabled, as spec.enabled says, so their traffic is down. The operator does not delete it while they use it."
-    };
-    format!(
-        "{users} {so} The deletion continues automatically once they are gone. To keep the group, set spec.deletionPolicy to Retain."
-    )
-}
-
 fn how_many(tenants: &Tenants) -> String {
     let many = if tenants.beyond_this_page { "or more " } else { "" };
     format!("{} {many}distribution tenant(s)", tenants.count)
@@ -127,182 +100,12 @@ fn named(tenants: &Tenants) -> String {
     }
 }
 
-/// CloudFront says that the group is in use, but lists no tenant.
-fn unlisted_use(name: &GroupName, enabled: bool) -> String {
-    let so = if enabled {
-        "In the meantime, the group is enabled again."
-    } else {
-        "The group is disabled, as spec.enabled says."
-    };
-    format!(
-        "{} {so} The operator retries the deletion after an hour, later after up to a day, and immediately when the object is edited or a reconcile is \
-         requested. To keep the group, set spec.deletionPolicy to Retain.",
-        in_use_unlisted(name)
-    )
-}
-
-pub fn in_use_unlisted(name: &GroupName) -> String {
-    format!(
-        "CloudFront refuses to delete connection group {name} because it is in use, but lists no distribution tenant that uses it."
-    )
-}
-
-/// Appended to the message about a failed call.
-pub const OFF_FOR_ITS_DELETION: &str =
-    " Status shows the group as disabled; the operator enables it again if a read shows that a tenant uses it.";
-
-pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
-    let why = match blocker {
-        Blocker::Tenants => "it is in use, so it cannot be deleted",
-        Blocker::Protection => "spec.deletionProtection blocks its deletion",
-        Blocker::Retention => "spec.deletionPolicy is Retain, so the group stays",
-        Blocker::UnknownUse => "its distribution tenants cannot be read, so it may be in use",
-    };
-    format!(
-        "The operator enabled connection group {name} again because {why}. It was disabled although spec.enabled is true."
-    )
-}
-
 /// A list that this object did not attach; appended to the message about the group.
 pub fn list_kept(list: &AnycastIpListId) -> String {
     format!(
         " Anycast list {} stays attached because status does not show that this object attached it. To keep it attached, set spec.anycastIpListId to its id. To \
          detach it, set that field to none.",
         one_line(list.as_str(), VALUE_LIMIT)
-    )
-}
-
-pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
-    format!(
-        "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed. Delete that object first, or \
-         recreate this one with another spec.name.",
-        value(owner.as_str())
-    )
-}
-
-pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation) -> String {
-    format!(
-        "{} If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator \
-         there and run this one with --take-over-installation={}.",
-        in_another_installation(name, installation, us),
-        one_line(installation.as_str(), VALUE_LIMIT)
-    )
-}
-
-/// The same for an object that is being deleted, and is released later.
-pub fn elsewhere_until_released(name: &GroupName, installation: &Installation, us: &Installation) -> String {
-    format!(
-        "{} The operator removes its finalizer and leaves the group as it is once none of its requests to create or adopt the group can still take effect \
-         (--consistency-window).",
-        in_another_installation(name, installation, us)
-    )
-}
-
-fn in_another_installation(name: &GroupName, installation: &Installation, us: &Installation) -> String {
-    let them = value(installation.as_str());
-    format!(
-        "Connection group {name} belongs to this object in another installation with the same owner id: that installation's identity is {them}, this \
-         installation's identity is {us}. Nothing was changed."
-    )
-}
-
-pub fn marked(name: &GroupName, us: &Installation) -> String {
-    format!("The operator tagged connection group {name} with this installation's identity, {us}.")
-}
-
-pub fn taken_over(name: &GroupName, from: &Installation, us: &Installation) -> String {
-    format!(
-        "The operator took over connection group {name} from installation {from}, as --take-over-installation says: it now carries this installation's \
-         identity, {us}."
-    )
-}
-
-pub fn default_group(name: &GroupName) -> String {
-    format!(
-        "{name} is the account's default connection group, which the operator never manages. Nothing was changed. To mirror it in status, set \
-         spec.mode to Observe."
-    )
-}
-
-pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String {
-    let differs = if obstacle.differences.is_empty() {
-        "It matches the spec".to_owned()
-    } else {
-        format!("It differs from the spec: {}", drift(&obstacle.differences))
-    };
-    let policy = match obstacle.policy {
-        AdoptionPolicy::Never => Some("spec.adoptionPolicy is Never (set it to IfUnchanged or Always)"),
-        AdoptionPolicy::IfUnchanged if !obstacle.differences.is_empty() => {
-            Some("spec.adoptionPolicy is IfUnchanged (make the spec match the group, or set the policy to Always)")
-        }
-        AdoptionPolicy::IfUnchanged | AdoptionPolicy::Always => None,
-    };
-    let administrator = obstacle
-        .forbidden_by_administrator
-        .then_some("the administrator has not allowed adoption (the operator runs without --allow-adoption)");
-    let keys = [policy, administrator].into_iter().flatten().collect::<Vec<_>>().join(" and ");
-    format!(
-        "Connection group {name} exists but has no owner. {differs}. Nothing was changed. The operator does not adopt the group because {keys}."
-    )
-}
-
-pub fn tags_pending(name: &GroupName) -> String {
-    format!(
-        "Connection group {name} does not show this object's owner tag yet. If the group was created or its tags were changed a short time ago, tags may not \
-         be visible yet. Nothing was changed; the operator reads the group again shortly."
-    )
-}
-
-pub fn claim_may_land(name: &GroupName) -> String {
-    format!(
-        "The deletion waits because a request to create or adopt connection group {name} could still take effect. This process, or the one before it, may have \
-         sent such a request. The operator keeps the object until --consistency-window has passed since the last such request could have been sent, and then \
-         reads CloudFront again."
-    )
-}
-
-/// Without the time that is left, so that another read does not change the message.
-pub fn owner_may_show(name: &GroupName, consistency_window: Duration) -> String {
-    format!(
-        "Connection group {name} exists and seems to have no owner. The operator adopts it if no owner tag appears within the consistency window ({}).",
-        time(consistency_window)
-    )
-}
-
-pub fn owner_unstated(name: &GroupName) -> String {
-    format!(
-        "In CloudFront's response, the owner or identity tag of connection group {name} has no value, so it does not show who owns the group. Nothing was \
-         changed; the operator reads the group again. If this persists, someone may have cleared the tag: restore its value."
-    )
-}
-
-/// For a deletion whose object has no group on record: its status may have been lost.
-pub fn owner_tag_may_show(name: &GroupName, consistency_window: Duration) -> String {
-    format!(
-        "The last read of connection group {name} showed no owner tag. Reads may be stale, so the deletion waits. If the tag does not appear within the \
-         consistency window ({}), the operator removes the finalizer and leaves the group as it is.",
-        time(consistency_window)
-    )
-}
-
-/// The same for a group on record as this object's.
-pub fn owner_tag_missing(name: &GroupName, deleting: bool, consistency_window: Duration) -> String {
-    let then = if deleting {
-        "removes the finalizer and leaves the group as it is"
-    } else {
-        "treats the group as no longer owned by this object"
-    };
-    format!(
-        "Connection group {name} is recorded as this object's, but the last read showed no owner tag. Reads may be stale, so nothing was changed. If the tag \
-         does not appear within the consistency window ({}), the operator {then}.",
-        time(consistency_window)
-    )
-}
-
-pub fn tags_of_another(name: &GroupName) -> String {
-    format!(
-        "Connection group {name} is not the group that the tags in status were sent to. They are removed from status so that the operator does not remove \
-         other clients' tags from this group. The operator adopts the group next."
     )
 }
 
@@ -354,44 +157,12 @@ pub fn element_lost(name: &GroupName, lost: &[String]) -> String {
     )
 }
 
-pub fn off_air(tenants: &Tenants) -> String {
+pub fn without_traffic(tenants: &Tenants) -> String {
     let users = match tenants.count {
         0 => "distribution tenants use it (CloudFront's response names none of them)".to_owned(),
         _ => format!("{} use it: {}", how_many(tenants), named(tenants)),
     };
     format!("The group was disabled, as spec.enabled says, although {users}. Their traffic is down.")
-}
-
-/// `enabled`: as the group was read in this reconcile.
-pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Option<bool>) -> String {
-    let so = if enabled == Some(false) { " It stays disabled." } else { "" };
-    match why {
-        Release::Gone => format!("Connection group {name} is gone."),
-        Release::NotOurs => {
-            format!("Connection group {name} is not owned by this object. The operator leaves it as it is.")
-        }
-        Release::Elsewhere(installation) => format!(
-            "Connection group {name} belongs to this object in another installation with the same owner id, {}. The operator leaves it as it is.",
-            value(installation.as_str())
-        ),
-        Release::Retained => {
-            format!("Connection group {name} was kept, without an owner tag (spec.deletionPolicy is Retain).{so}")
-        }
-        Release::Observed(Remains::Nothing) => {
-            format!("CloudFront says that no connection group {name} exists (spec.mode is Observe).")
-        }
-        Release::Observed(Remains::Group) => format!(
-            "The operator leaves connection group {name} as it is (spec.mode is Observe). The group is not tagged as this object's in this installation."
-        ),
-        Release::Observed(Remains::MarkedGroup(_)) => format!(
-            "The operator leaves connection group {name} as it is (spec.mode is Observe). The owner tag {owner}, set earlier in mode Manage, stays on the group, \
-             so it will be reported as an orphan. To delete the group, create the object again with spec.mode Manage.{so}"
-        ),
-        Release::Observed(Remains::Unknown) => format!(
-            "The operator leaves connection group {name}, if it exists, as it is (spec.mode is Observe). CloudFront could not be read; if the group carries the \
-             owner tag {owner}, it will be reported as an orphan."
-        ),
-    }
 }
 
 /// `service`: as the group was last read.
@@ -401,23 +172,14 @@ pub fn suspended(deleting: bool, service: Service) -> String {
         (Service::On, _) => "",
         (Service::OffAsAsked, _) => " When last read, the group was disabled, as spec.enabled says.",
         (Service::OffAgainstTheSpec, true) => {
-            " When last read, the group was disabled although spec.enabled is true: either its deletion, which had begun, or someone else disabled it. Traffic of \
-             its tenants is down while this object is suspended."
+            " When last read, the group was disabled although spec.enabled is true: either its deletion, which had begun, or someone else disabled it. Until it \
+             is enabled, traffic of its tenants is down."
         }
         (Service::OffAgainstTheSpec, false) => {
-            " When last read, the group was disabled although spec.enabled is true. Traffic of its tenants is down while this object is suspended."
+            " When last read, the group was disabled although spec.enabled is true. Until it is enabled, traffic of its tenants is down."
         }
     };
     format!("{what}: the operator neither reads nor changes the group.{so} To resume, set spec.suspend to false.")
-}
-
-/// `wants_traffic`: as the spec says.
-pub fn deletion_protected(wants_traffic: bool) -> String {
-    let so = if wants_traffic { "" } else { " The spec requires it to be disabled (spec.enabled is false)." };
-    format!(
-        "The deletion is blocked by spec.deletionProtection: the operator neither disables the group for the deletion nor deletes it.{so} To let the deletion \
-         continue, set spec.deletionProtection to false."
-    )
 }
 
 pub fn not_found_to_mirror(name: &GroupName) -> String {
@@ -428,9 +190,6 @@ pub fn not_found_to_mirror(name: &GroupName) -> String {
 
 /// Appended to the message about a group whose IPv6 setting CloudFront has never stated.
 pub const IPV6_NOT_STATED: &str = " CloudFront's response does not state whether IPv6 is enabled.";
-
-pub const KEPT_OWNER_TAG: &str =
-    " This object's owner tag is still on the group because the operator writes nothing in mode Observe.";
 
 /// In whole seconds.
 fn time(duration: Duration) -> String {

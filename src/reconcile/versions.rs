@@ -1,4 +1,4 @@
-//! The versions of a group that changes of this process have made and replaced, so that a stale read is not taken for somebody's change. Pure, part of the
+//! The versions of a group that changes of this process have made and replaced, so that a stale read is not taken for someone's change. Pure, part of the
 //! object state.
 
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub struct Replaced {
     versions: Vec<(Etag, Moment)>,
 }
 
-/// More changes than one object can have within a consistency window.
+/// More changes than one object usually has within a consistency window; beyond these, a stale read may count as an out-of-band change.
 const REPLACED_KEPT: usize = 16;
 
 impl Replaced {

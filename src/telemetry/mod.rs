@@ -49,7 +49,7 @@ impl Telemetry {
 }
 
 /// Adds the trace's id to the log lines of its root span, in a field `trace_id` that the span has left empty.
-pub fn tell_trace_id(root: &Span) {
+pub fn record_trace_id(root: &Span) {
     if let Some(id) = traces::trace_id(root) {
         root.record("trace_id", id);
     }

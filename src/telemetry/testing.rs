@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use tracing_subscriber::{fmt, layer::SubscriberExt};
@@ -24,6 +24,9 @@ impl io::Write for Written {
 
 /// The text that this thread logs in the meantime.
 pub fn logged(done: impl FnOnce()) -> String {
+    // Without a subscriber for all threads, a log line that another test meets first may be off for this one, too.
+    static FOR_ALL: Once = Once::new();
+    FOR_ALL.call_once(|| drop(tracing::subscriber::set_global_default(tracing_subscriber::registry())));
     let written = Written::default();
     let writer = written.clone();
     let layer = fmt::layer().json().event_format(JsonLines).with_writer(move || writer.clone());

@@ -125,12 +125,12 @@ impl HttpClient for Collector {
         let (client, takes) = (Arc::clone(&self.client), Arc::clone(&self.takes));
         let sent = self.runtime.spawn(async move {
             let answer = client.send_bytes(request).await;
-            let trouble = match &answer {
+            let failure = match &answer {
                 Ok(answer) if answer.status().is_success() => None,
                 Ok(answer) => Some(format!("it answers {}", answer.status())),
                 Err(error) => Some(error.to_string()),
             };
-            hear(&takes, trouble);
+            record(&takes, failure);
             answer
         });
         Box::pin(async move { sent.await? })
@@ -138,9 +138,9 @@ impl HttpClient for Collector {
 }
 
 /// Logs once that the collector accepts nothing, and once that it does again.
-fn hear(takes: &AtomicBool, trouble: Option<String>) {
-    let took = takes.swap(trouble.is_none(), Ordering::SeqCst);
-    match trouble {
+fn record(takes: &AtomicBool, failure: Option<String>) {
+    let took = takes.swap(failure.is_none(), Ordering::SeqCst);
+    match failure {
         Some(error) if took => {
             tracing::warn!(error, "the collector of --otlp-endpoint takes no traces; they are dropped");
         }

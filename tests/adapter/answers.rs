@@ -1,4 +1,4 @@
-//! Answers that cannot be read, at every operation that the operator calls: none is taken for good, none for a shorter list, and none leads to
+//! Unreadable answers, at every operation that the operator calls: none is taken for a valid answer, none for a shorter list, and none leads to
 //! another host.
 
 use std::{io::ErrorKind, net::TcpListener, sync::Arc};
@@ -12,14 +12,14 @@ use crate::{
     server::{Server, Spoil, http, sent, whole},
 };
 
-/// What a good answer to an operation holds.
+/// What a valid answer to an operation contains.
 #[derive(Clone, Copy, Debug)]
 enum Due {
     /// A group, and its version in a header.
     Group,
     /// Another document.
     Document,
-    /// Nothing but its status.
+    /// Only a status.
     Nothing,
 }
 
@@ -36,7 +36,7 @@ fn due(operation: Operation) -> Due {
     }
 }
 
-/// How the adapter takes an answer where a group, another document or nothing is due; `None` is for good.
+/// The class that the adapter gives an answer where a group, another document or nothing is expected; `None` means that it is valid.
 type Taken = [Option<ErrorClass>; 3];
 
 const GOOD: Taken = [None; 3];
@@ -92,7 +92,7 @@ fn misnamed(answer: &Answer) -> Vec<u8> {
     http(answer.status, &answer.headers, &answer.body.replacen("</", "</x", 1))
 }
 
-/// So much of the body, with an honest length.
+/// This much of the body, with the correct length.
 fn cut(part: usize, of: usize) -> impl Fn(&Answer) -> Vec<u8> {
     move |answer| http(answer.status, &answer.headers, &answer.body[..answer.body.len() * part / of])
 }
@@ -107,7 +107,7 @@ fn open_ended(answer: &Answer) -> Vec<u8> {
     sent(answer.status, &answer.headers, "", &answer.body[..answer.body.len() / 2])
 }
 
-/// More is promised than is sent.
+/// The length is greater than what is sent.
 fn dropped(answer: &Answer) -> Vec<u8> {
     let mut bytes = whole(answer);
     bytes.truncate(bytes.len() - answer.body.len() / 2);
@@ -115,7 +115,7 @@ fn dropped(answer: &Answer) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn no_answer_that_cannot_be_read_is_taken_for_good_at_any_operation() {
+async fn an_unreadable_answer_is_not_taken_for_a_valid_one_at_any_operation() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let (account, known) = account();
@@ -133,5 +133,5 @@ async fn no_answer_that_cannot_be_read_is_taken_for_good_at_any_operation() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     let followed = elsewhere.accept().map(drop).map_err(|error| error.kind());
-    assert_eq!(followed, Err(ErrorKind::WouldBlock), "nobody came to the other host");
+    assert_eq!(followed, Err(ErrorKind::WouldBlock), "the other host got no connection");
 }

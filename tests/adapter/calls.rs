@@ -1,4 +1,4 @@
-//! One call of the port for each operation, and an account in which it succeeds. In: an adapter, an operation. Out: what came of it.
+//! One call of the port for each operation, and an account in which it succeeds. In: an adapter, an operation. Out: the result.
 
 use cloudfront_simulator::{
     Account, Switches, Timestamp,
@@ -13,7 +13,7 @@ use connection_group_operator::cloudfront::{
 /// When the calls are made.
 pub const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
-/// What the calls are about.
+/// The group that the calls are about.
 pub struct Known {
     group: Group,
     disabled: Group,
@@ -73,7 +73,7 @@ pub fn new_group() -> NewGroup {
     NewGroup { name: GroupName::new("new"), config: config(), tags }
 }
 
-/// One call of the port that makes this call of CloudFront.
+/// One call of the port that makes this call to CloudFront.
 pub async fn ask(sdk: &Sdk, operation: Operation, known: &Known) -> Result<(), ApiError> {
     let Known { group, disabled, list } = known;
     let tags = [("team".to_owned(), "edge".to_owned())].into();

@@ -60,7 +60,7 @@ async fn a_group_without_a_fallback_gets_none() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_fallback_that_cloudfront_refuses_does_not_hold_up_the_emergency_switch() -> Result<()> {
+async fn a_fallback_that_cloudfront_refuses_does_not_delay_the_emergency_switch() -> Result<()> {
     let (admin, port) = connected(Switches::default()).await;
     let group = group_with_a_fallback(&admin, &port).await?;
     let code = "InvalidArgument".to_owned();
@@ -79,7 +79,7 @@ async fn a_fallback_that_cloudfront_refuses_does_not_hold_up_the_emergency_switc
     let error = port.update(&group, &other).await.unwrap_err();
     assert_eq!((error.class, sent(&admin).await?.len()), (ErrorClass::InvalidArgument, 3));
 
-    // What is refused for another reason is refused after the second try, and not sent again.
+    // An update that is refused for another reason is refused after the second try, and not sent again.
     admin.edit_group("edge", &GroupPatch { enabled: Some(true), ..GroupPatch::default() }).await?;
     let lookup = Lookup::Name(GroupName::new("edge"));
     let group = Box::pin(port.describe(&lookup)).await.unwrap().unwrap().group;

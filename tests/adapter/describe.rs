@@ -17,7 +17,7 @@ async fn once_the_arn_is_known_a_group_and_its_tags_are_read_in_parallel() -> Re
     let lookup = Lookup::Known { id: GroupId::new(&group.id), arn: Arn::new(&group.arn) };
     let read = tokio::spawn(async move { Box::pin(port.describe(&lookup)).await });
     admin.wait_until_held(held, PATIENCE).await?;
-    wait_until(PATIENCE, "the tags to be read while Get stands still", async || {
+    wait_until(PATIENCE, "the tags to be read while Get is held", async || {
         let calls = admin.requests(0).await.map_err(|error| error.to_string())?;
         let answered =
             |call: &LoggedCall| call.operation == Some(Operation::ListTagsForResource) && call.status == Some(200);

@@ -1,4 +1,4 @@
-//! What a call that was done looks like, and one that was throttled.
+//! Answers to calls that took effect, and to throttled ones.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,7 @@ async fn a_deletion_and_a_change_of_tags_succeed_with_204_and_with_200_and_witho
 }
 
 #[tokio::test]
-async fn a_success_with_a_body_where_there_should_be_none_is_no_answer_of_cloudfront_though_the_change_is_made()
--> Result<()> {
+async fn a_success_with_an_unexpected_body_is_not_an_answer_of_cloudfront_although_the_change_is_made() -> Result<()> {
     for (call, answer) in done(DoneAnswer::Document).await? {
         assert_eq!(answer, Some(ErrorClass::Unexpected), "{call}");
         assert!(ErrorClass::Unexpected.leaves_doubt(), "so the group is read again");
@@ -32,7 +31,7 @@ async fn a_success_with_a_body_where_there_should_be_none_is_no_answer_of_cloudf
     Ok(())
 }
 
-/// Tags a group, takes the tag off, and deletes the group: what each call came to for the operator. All of them take effect.
+/// Tags a group, removes the tag, and deletes the group: the result of each call for the operator. All of them take effect.
 async fn done(done_answer: DoneAnswer) -> Result<[(&'static str, Option<ErrorClass>); 3]> {
     let (admin, port) = connected(Switches { done_answer, ..Switches::default() }).await;
     admin.create_group(&NewGroup { enabled: false, ..NewGroup::named("edge") }).await?;
@@ -50,7 +49,7 @@ async fn done(done_answer: DoneAnswer) -> Result<[(&'static str, Option<ErrorCla
 }
 
 #[tokio::test]
-async fn a_call_too_many_is_throttled_by_whichever_code_says_so() {
+async fn every_throttling_code_counts_as_throttling() {
     for throttling in [Throttling::Throttling, Throttling::TooManyRequests, Throttling::SlowDown] {
         let (_admin, port) = connected(Switches { rate: 1, burst: 0, throttling, ..Switches::default() }).await;
         let error = port.list().await.unwrap_err();

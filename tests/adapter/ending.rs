@@ -1,4 +1,4 @@
-//! Calls when the process is to end: what is sent, and which answers are used.
+//! Calls during shutdown: what is sent, and which answers are used.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,7 +15,7 @@ use tokio::{sync::Notify, time::timeout};
 use super::*;
 use crate::calls;
 
-/// Credentials that are a long time coming.
+/// Credentials that take a long time to arrive.
 #[derive(Clone, Debug, Default)]
 struct Slow {
     asked: Arc<Notify>,
@@ -40,14 +40,14 @@ impl ProvideCredentials for Slow {
 }
 
 #[tokio::test]
-async fn a_change_whose_credentials_come_after_the_process_was_told_to_end_is_not_sent() {
+async fn a_change_whose_credentials_arrive_after_the_process_was_told_to_stop_is_not_sent() {
     let (admin, url) = simulator(Switches::default()).await;
     let (fence, slow) = (Fence::default(), Slow::default());
     fence.open();
     let sdk = fenced(unlimited(), &url, SharedCredentialsProvider::new(slow.clone()), &fence);
     let group = calls::new_group();
     let mut change = Box::pin(sdk.create(&group));
-    timeout(PATIENCE, select(&mut change, Box::pin(slow.asked.notified()))).await.expect("credentials are asked for");
+    timeout(PATIENCE, select(&mut change, Box::pin(slow.asked.notified()))).await.expect("credentials are requested");
     fence.drain();
     slow.come.notify_one();
     match timeout(PATIENCE, select(change, Box::pin(sdk.abandoned()))).await.expect("it is given up") {
@@ -57,7 +57,7 @@ async fn a_change_whose_credentials_come_after_the_process_was_told_to_end_is_no
     assert_eq!(admin.requests(0).await.unwrap(), []);
 }
 
-/// Counts what is sent, and answers nothing.
+/// Counts what is sent, and never answers.
 #[derive(Clone, Debug, Default)]
 struct Wire(Arc<AtomicUsize>);
 
@@ -69,7 +69,7 @@ impl HttpConnector for Wire {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_whose_credentials_come_after_the_right_to_act_has_lapsed_is_not_sent() {
+async fn a_change_whose_credentials_arrive_after_the_right_to_act_has_lapsed_is_not_sent() {
     let (fence, slow, wire) = (Fence::default(), Slow::default(), Wire::default());
     fence.open();
     let connector = SharedHttpConnector::new(wire.clone());
@@ -82,16 +82,16 @@ async fn a_change_whose_credentials_come_after_the_right_to_act_has_lapsed_is_no
     let sdk = Sdk::configured(&aws, PATIENCE, unlimited(), Arc::new(Silent), fence.clone());
     let group = calls::new_group();
     let mut change = Box::pin(sdk.create(&group));
-    timeout(PATIENCE, select(&mut change, Box::pin(slow.asked.notified()))).await.expect("credentials are asked for");
+    timeout(PATIENCE, select(&mut change, Box::pin(slow.asked.notified()))).await.expect("credentials are requested");
     fence.close();
     slow.come.notify_one();
-    // The clock goes on once nothing else does.
+    // The clock advances once nothing else makes progress.
     timeout(PATIENCE / 2, &mut change).await.expect_err("nothing is reported without the right to act");
     assert_eq!(wire.0.load(Ordering::SeqCst), 0);
     fence.open();
-    let error = timeout(PATIENCE, change).await.expect("it goes on").unwrap_err();
+    let error = timeout(PATIENCE, change).await.expect("it continues").unwrap_err();
     assert!(error.to_string().contains("does not hold the right to act"), "{error}");
-    assert_eq!(wire.0.load(Ordering::SeqCst), 0, "it is the next reconcile that tries again");
+    assert_eq!(wire.0.load(Ordering::SeqCst), 0, "the next reconcile retries");
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_call_is_known_to_be_in_flight_until_it_is_answered() {
 }
 
 #[tokio::test]
-async fn the_answer_to_a_change_is_used_although_the_process_was_told_to_end_meanwhile() {
+async fn the_answer_to_a_change_is_used_although_the_process_was_told_to_stop_meanwhile() {
     let (admin, url) = simulator(Switches::default()).await;
     let fence = Fence::default();
     fence.open();
@@ -128,6 +128,7 @@ async fn the_answer_to_a_change_is_used_although_the_process_was_told_to_end_mea
     fence.drain();
     admin.release(held).await.unwrap();
     let group = timeout(PATIENCE, change).await.expect("it is answered").unwrap().unwrap();
-    let tenants = timeout(PATIENCE, sdk.tenants(&group.id)).await.expect("what explains it may be read").unwrap();
+    let tenants =
+        timeout(PATIENCE, sdk.tenants(&group.id)).await.expect("a read that explains the failure is allowed").unwrap();
     assert!(!tenants.any());
 }

@@ -1,4 +1,4 @@
-//! Lists of more than one page, and what the inventory makes of them.
+//! Lists of more than one page, and the inventories that result.
 
 use std::{
     collections::BTreeSet,
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use crate::{PATIENCE, connected};
 
-/// A clock that stands still until it is set.
+/// A clock that does not advance until it is set.
 #[derive(Default)]
 struct Still(Mutex<clock::Moment>);
 
@@ -42,7 +42,7 @@ impl Clock for Still {
 struct Cache {
     objects: Vec<Arc<ConnectionGroup>>,
     woken: Mutex<Vec<String>>,
-    /// If none, nobody looks for orphans.
+    /// If `None`, there is no search for orphans.
     known_in: Namespaces,
 }
 
@@ -89,7 +89,7 @@ fn in_sync(name: &str, id: String, etag: String) -> Arc<ConnectionGroup> {
     Arc::new(object)
 }
 
-/// What the next inventory brings; between two of these, inventories stand still.
+/// The result of the next inventory; between two of these, inventories are paused.
 async fn next(inventories: &mut (impl Future<Output = ()> + Unpin), lists: &mut watch::Receiver<Lists>) -> Lists {
     let listed = async {
         tokio::select! {
@@ -101,7 +101,7 @@ async fn next(inventories: &mut (impl Future<Output = ()> + Unpin), lists: &mut 
     lists.borrow_and_update().clone()
 }
 
-/// A list every 20 ms, and whose orphans are looked for.
+/// A list every 20 ms, and the objects whose orphans are searched for.
 fn hasty() -> (Policy, Scope) {
     let policy = Policy {
         owner_id: "prod".into(),
@@ -122,7 +122,7 @@ fn hasty() -> (Policy, Scope) {
 }
 
 #[tokio::test]
-async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_read() -> Result<()> {
+async fn lists_continue_while_the_tags_of_a_group_that_no_object_names_cannot_be_read() -> Result<()> {
     let (admin, port) = connected(Switches::default()).await;
     admin.create_group(&NewGroup::named("unnamed")).await?;
     admin.advance_clock(Duration::from_hours(1)).await?;
@@ -143,7 +143,7 @@ async fn lists_go_on_while_the_tags_of_a_group_that_no_object_names_cannot_be_re
 }
 
 #[tokio::test]
-async fn a_list_is_as_old_as_the_request_for_it_however_late_the_answer_comes() -> Result<()> {
+async fn a_list_is_as_old_as_its_request_however_late_the_answer_arrives() -> Result<()> {
     let (admin, port) = connected(Switches::default()).await;
     let hold = admin.hold_once(Operation::ListConnectionGroups, Moment::After).await?;
     let known_in = Namespaces::Only(BTreeSet::new());
@@ -160,12 +160,12 @@ async fn a_list_is_as_old_as_the_request_for_it_however_late_the_answer_comes() 
     };
     let (list, released) = tokio::join!(next(&mut inventories, &mut lists), answered_later);
     released?;
-    assert_eq!(list.snapshot.unwrap().began, clock::Moment::START, "what was changed since is not in it");
+    assert_eq!(list.snapshot.unwrap().began, clock::Moment::START, "later changes are not in it");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> Result<()> {
+async fn a_list_whose_second_page_fails_wakes_no_object_and_replaces_nothing() -> Result<()> {
     let (admin, port) = connected(Switches { page_size: 1, ..Switches::default() }).await;
     let mut objects = Vec::new();
     for name in ["first", "second"] {
@@ -198,11 +198,11 @@ async fn a_list_whose_second_page_fails_wakes_nobody_and_replaces_nothing() -> R
     let operation = Operation::ListConnectionGroups;
     admin.add_fault(&FaultRule { skip: 1, times: Some(1), ..FaultRule::new(operation, fault) }).await?;
     let failed = next(&mut inventories, &mut lists).await;
-    assert!(failed.trouble.is_some(), "the second page failed");
+    assert!(failed.error.is_some(), "the second page failed");
     assert!(Arc::ptr_eq(&failed.snapshot.unwrap(), &complete), "the last complete list stays");
     assert_eq!(cache.woken(), Vec::<String>::new());
 
-    assert_eq!(next(&mut inventories, &mut lists).await.trouble, None);
+    assert_eq!(next(&mut inventories, &mut lists).await.error, None);
     assert_eq!(cache.woken(), ["first"], "the next complete list shows the change");
     Ok(())
 }

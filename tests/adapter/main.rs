@@ -1,4 +1,4 @@
-//! The operator's adapter over AWS's SDK, and the inventory above it, against servers in this process: what only calls over HTTP can prove, and needs
+//! The operator's adapter over AWS's SDK, and the inventory above it, against servers in this process: what only calls over HTTP can prove, and what needs
 //! no Kubernetes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
@@ -33,10 +33,10 @@ use connection_group_operator::leadership::fence::Fence;
 use testbed::admin::AdminClient;
 use tokio::net::TcpListener;
 
-/// For what takes some milliseconds on an idle machine.
+/// For what takes a few milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Nobody counts these calls.
+/// These calls are not counted.
 struct Silent;
 
 impl Meter for Silent {
@@ -58,7 +58,7 @@ async fn connected_through(queue: CallQueue, switches: Switches) -> (AdminClient
     (admin, adapter_through(queue, &url))
 }
 
-/// A simulator with these switches, and where it is.
+/// A simulator with these switches, and its URL.
 async fn simulator(switches: Switches) -> (AdminClient, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,12 +66,12 @@ async fn simulator(switches: Switches) -> (AdminClient, String) {
     (AdminClient::new(&url).unwrap(), url)
 }
 
-/// The adapter as the operator configures it, but for credentials and rate limit.
+/// The adapter as the operator configures it, except for credentials and rate limit.
 fn adapter(url: &str) -> Sdk {
     adapter_through(unlimited(), url)
 }
 
-/// As good as no limit.
+/// In effect no limit.
 fn unlimited() -> CallQueue {
     CallQueue::new(10_000.0, 10_000)
 }
@@ -86,7 +86,7 @@ fn credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new("simulator", "simulator", None, None, "simulator"))
 }
 
-/// The same, that calls when the fence lets it.
+/// The same, with calls only while the fence allows them.
 fn fenced(queue: CallQueue, url: &str, credentials: SharedCredentialsProvider, fence: &Fence) -> Sdk {
     let aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -1,4 +1,4 @@
-//! One object, and the shipping reconcile over the shipping adapter, at a CloudFront whose answers may be spoiled. In: what people do, and time. Out: the
+//! One object, and the production reconcile with the production adapter, at a CloudFront whose answers may be corrupted. In: user actions, and time. Out: the
 //! object's status, and the calls that were made.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -74,7 +74,7 @@ impl Remote {
         remote
     }
 
-    /// Time passes, and the account is listed.
+    /// Time elapses, and the account is listed.
     pub async fn advance(&mut self, time: Duration) {
         self.elapsed += time;
         self.server.set_now(at(self.elapsed));
@@ -101,7 +101,7 @@ impl Remote {
         outcome
     }
 
-    /// Long enough for a roll-out and every pause.
+    /// Long enough for a roll-out and every backoff.
     pub async fn settle(&mut self) {
         for _ in 0..8 {
             self.pass().await;

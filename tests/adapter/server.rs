@@ -1,6 +1,6 @@
-//! A CloudFront whose answers are spoiled byte by byte. In: an operation, and what becomes of its answer. Out: where
-//! it listens. The other operations are answered well, by the simulator's account; what is asked for has an effect
-//! only if that is asked for, too.
+//! A CloudFront whose answers are corrupted byte by byte. In: an operation, and what happens to its answer. Out: where
+//! it listens. The other operations are answered correctly, by the simulator's account; a call has an effect
+//! only if the test asks for that, too.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use connection_group_operator::cloudfront::Operation;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// From a good answer to the bytes that are sent in its place.
+/// From a correct answer to the bytes that are sent in its place.
 pub type Spoil = Arc<dyn Fn(&Answer) -> Vec<u8> + Send + Sync>;
 
 /// Whether calls change the account.
@@ -27,7 +27,7 @@ pub struct Server {
     state: Arc<Mutex<State>>,
 }
 
-/// What the server answers from.
+/// The state behind the answers.
 #[derive(Clone)]
 struct State {
     account: Account,
@@ -50,14 +50,14 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let spoiled = current.lock().unwrap().clone();
-                // One at a time: a call that is given up makes room for the next.
+                // One at a time: a call that is abandoned makes room for the next.
                 let _ = answer(stream, &shared, effects, spoiled).await;
             }
         });
         Self { url, spoiled, state }
     }
 
-    /// From now on every operation is answered well.
+    /// From now on every operation is answered correctly.
     pub fn heal(&self) {
         *self.spoiled.lock().unwrap() = None;
     }
@@ -78,7 +78,7 @@ impl Server {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
 
-    /// From now on this operation is answered so, and all others well.
+    /// From now on this operation is answered like this, and all others correctly.
     pub fn spoil(&self, operation: Operation, spoil: &Spoil) {
         *self.spoiled.lock().unwrap() = Some((operation, Arc::clone(spoil)));
     }
@@ -131,7 +131,7 @@ pub fn whole(answer: &Answer) -> Vec<u8> {
 
 /// An answer of this status, with these headers and this body.
 pub fn http(status: u16, headers: &[(String, String)], body: &str) -> Vec<u8> {
-    // Where a status says that there is no body, a length would be wrong.
+    // Where a status means that there is no body, a length would be wrong.
     let length = if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     sent(status, headers, &length, body)
 }

@@ -1,4 +1,4 @@
-//! A connection that is not what it says: nothing is sent over it.
+//! A connection that is not what it claims to be: nothing is sent over it.
 
 use std::{
     io::{Read, Write},
@@ -21,7 +21,7 @@ use crate::{
     calls::{account, ask},
 };
 
-/// Listens for https, and deals with each connection as told.
+/// Listens for HTTPS, and handles each connection with the given function.
 fn listen(mut meet: impl FnMut(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
@@ -40,7 +40,7 @@ async fn assert_unreachable(url: &str, says: &str) {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_named_and_gets_no_request() {
+async fn an_untrusted_certificate_is_reported_and_gets_no_request() {
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -61,7 +61,7 @@ async fn a_certificate_that_nobody_vouches_for_is_named_and_gets_no_request() {
 }
 
 #[tokio::test]
-async fn an_answer_in_plain_text_where_tls_is_due_is_none() {
+async fn a_plain_text_answer_where_tls_is_expected_is_not_accepted() {
     let url = listen(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");

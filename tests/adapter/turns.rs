@@ -1,4 +1,4 @@
-//! Turns of the call queue, as calls over HTTP take them: at a rate that lets one call pass in a quarter of an hour.
+//! Turns of the call queue, as calls over HTTP take them: at a rate of one call in a quarter of an hour.
 
 use std::sync::Arc;
 
@@ -45,13 +45,13 @@ async fn the_reads_of_a_change_and_the_change_are_made_in_one_turn() -> Result<(
     Ok(())
 }
 
-/// The classes of those that wait.
+/// The classes of the waiters.
 fn waiting(queue: &CallQueue) -> Vec<Class> {
     queue.depths().into_iter().filter(|depth| depth.waiting > 0).map(|depth| depth.class).collect()
 }
 
 #[tokio::test]
-async fn a_list_waits_among_lists_and_what_nobody_waits_for_behind_everything() {
+async fn a_list_waits_among_lists_and_what_nobody_waits_for_comes_last() {
     let queue = slow();
     queue.reserve(Class::Asked).admit(cloudfront::Operation::GetConnectionGroup).await.unwrap();
     let (_admin, port) = connected_through(queue.clone(), Switches::default()).await;
@@ -77,8 +77,7 @@ async fn all_pages_of_a_list_are_read_in_one_turn() -> Result<()> {
 }
 
 #[tokio::test]
-async fn after_cloudfront_throttled_an_operation_a_call_of_it_in_the_middle_of_a_turn_is_not_sent_and_others_are()
--> Result<()> {
+async fn after_cloudfront_throttled_an_operation_its_calls_within_a_turn_are_not_sent_and_others_are() -> Result<()> {
     let queue = CallQueue::new(0.01, 100);
     let (admin, port) = connected_through(queue.clone(), Switches::default()).await;
     admin.create_group(&NewGroup::named("edge")).await?;

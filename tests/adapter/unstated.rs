@@ -1,4 +1,4 @@
-//! Whole answers that lack what the API's model calls optional, and answers that are written in another way. Generated from that model.
+//! Complete answers without members that the API's model calls optional, and answers that are written in another way. Generated from that model.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn shape(operation: Operation) -> Option<&'static str> {
     }
 }
 
-/// What is left out of an operation's answers: each optional member alone, and all at once.
+/// What is omitted from an operation's answers: each optional member alone, and all at once.
 fn cases() -> Vec<(Operation, Vec<Vec<String>>)> {
     let of = |operation: Operation| {
         let all = shape(operation).map(optional_members).unwrap_or_default();
@@ -48,7 +48,7 @@ fn without(paths: &[Vec<String>]) -> Spoil {
     })
 }
 
-/// What says which group it is: without it an answer is of no use, and nothing may be done.
+/// What identifies the group: without it an answer is useless, and nothing may be done.
 fn identifies(operation: Operation, paths: &[Vec<String>]) -> bool {
     let named = |path: &Vec<String>| ["Id", "Arn", "Name"].iter().any(|name| *path == [*name]);
     shape(operation) == Some("ConnectionGroup") && paths.iter().any(named)
@@ -106,7 +106,7 @@ async fn whatever_an_answer_leaves_out_a_deletion_ends() {
         let of_tags = operation == Operation::ListTagsForResource;
         let values_are_missing = of_tags && paths == [["Items", "Tag", "Value"]];
         if operation == Operation::GetConnectionGroup && identifies(operation, &paths) || values_are_missing {
-            // Nothing may be done to a group that does not say which one it is, or whose.
+            // Nothing may be done to a group whose identity or owner is not stated.
             let mutations = remote.mutations();
             if released || !mutations.is_empty() {
                 wrong.push(format!("{operation} without {paths:?}: {released} {mutations:?}"));
@@ -114,7 +114,7 @@ async fn whatever_an_answer_leaves_out_a_deletion_ends() {
             remote.server.heal();
             released = remote.is_released().await;
         }
-        // For as long as no read shows its owner, a group is not ours to delete.
+        // As long as no read shows its owner, a group is not ours to delete.
         let left = usize::from(of_tags && !values_are_missing);
         let mutations = if left == 1 { remote.mutations() } else { Vec::new() };
         let groups = remote.server.account(|account, now| account.groups(now).len());
@@ -126,7 +126,7 @@ async fn whatever_an_answer_leaves_out_a_deletion_ends() {
 }
 
 #[tokio::test]
-async fn whatever_answers_left_out_one_group_is_there_and_ready_once_they_are_whole() {
+async fn whatever_answers_left_out_one_group_exists_and_is_ready_once_they_are_whole() {
     let mut wrong = Vec::new();
     for (operation, paths) in cases() {
         let mut remote = Remote::new().await;
@@ -246,7 +246,7 @@ async fn however_an_answer_is_written_it_reads_the_same() {
     let lookup = Lookup::Name(GroupName::new("edge"));
     let read = async || {
         let mut described = Box::pin(sdk.describe(&lookup)).await.unwrap().unwrap();
-        // What it carries along is the same, what is unknown may be more.
+        // What it carries along is the same; there may be more unknown elements.
         let carried = described.group.elements.carried().map(|(_, xml)| xml.to_owned()).collect::<Vec<_>>();
         described.group.elements = Elements::default();
         (described, carried, sdk.list().await.unwrap(), sdk.tenants(known.id()).await.unwrap())
@@ -283,7 +283,7 @@ async fn an_error_code_is_read_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_bare_412_is_a_stale_etag_and_no_other_bare_refusal_is_taken_for_cloudfronts() {
+async fn a_412_without_a_code_is_a_stale_etag_and_no_other_refusal_without_a_code_is_taken_for_cloudfronts() {
     let (account, known) = account();
     let server = Server::start(account, NOW).await;
     let sdk = adapter(&server.url);

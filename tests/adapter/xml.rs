@@ -1,4 +1,4 @@
-//! XML as a tree, and what the API's model says may be missing in it. In: a document. Out: the document without one of its members. Pure.
+//! XML as a tree, and which members may be missing according to the API's model. In: a document. Out: the document without one of its members. Pure.
 
 use std::collections::BTreeMap;
 
@@ -40,13 +40,13 @@ impl Element {
         self.write_as(&|element, inner| format!("<{0}>{inner}</{0}>", element.name))
     }
 
-    /// The document with each element written so, given what is in it.
+    /// The document with each element written by this function, which gets its content.
     pub fn write_as(&self, write: &dyn Fn(&Self, &str) -> String) -> String {
         let inner = self.children.iter().map(|child| child.write_as(write)).collect::<String>();
         write(self, if self.children.is_empty() { &self.text } else { &inner })
     }
 
-    /// Removes a member, wherever the path leads; whether there was one.
+    /// Removes a member, wherever the path leads; returns whether there was one.
     pub fn remove(&mut self, path: &[String]) -> bool {
         match path {
             [] => false,

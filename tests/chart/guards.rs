@@ -1,11 +1,11 @@
-//! The admission policies of the chart: who deletes what is protected is told why not, and how.
+//! The admission policies of the chart: the refusal to delete something protected states the reason, and how to delete it anyway.
 
 use serde_json::json;
 use testbed::{ControlPlane, Error, Result, wait_until};
 
 use crate::release::{CRD, PATIENCE, Release, create_namespace};
 
-/// What kubectl says when it is refused. Policies take a moment until they hold; a dry run does no harm until then.
+/// kubectl's output when it is refused. Policies take a moment to become effective; a dry run does no harm until then.
 async fn refusal(control_plane: &ControlPlane, words: &[&str]) -> Result<String> {
     let words = [words, &["--dry-run=server"]].concat();
     wait_until(PATIENCE, "to be refused", async || match control_plane.kubectl_ok(&words).await {
@@ -18,7 +18,7 @@ async fn refusal(control_plane: &ControlPlane, words: &[&str]) -> Result<String>
 }
 
 #[tokio::test]
-async fn what_is_protected_is_not_deleted_until_it_no_longer_is() -> Result<()> {
+async fn a_protected_object_is_not_deleted_while_it_is_protected() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let _release = Release::install(&control_plane, "guards", &["ownerId=guards".to_owned()]).await?;
     create_namespace(&control_plane, "tenant", &[]).await?;
@@ -51,14 +51,14 @@ async fn what_is_protected_is_not_deleted_until_it_no_longer_is() -> Result<()> 
 }
 
 #[tokio::test]
-async fn the_crd_with_all_its_objects_is_not_deleted_unless_somebody_says_so_on_it() -> Result<()> {
+async fn the_crd_with_all_its_objects_is_not_deleted_unless_its_annotation_allows_it() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let release = Release::install(&control_plane, "guards", &["ownerId=guards".to_owned()]).await?;
     let said = refusal(&control_plane, &["delete", "crd", CRD]).await?;
     let command = said.split("first run: ").nth(1).and_then(|rest| rest.lines().next());
-    let command = command.unwrap_or_else(|| panic!("the way out is not named: {said}"));
+    let command = command.unwrap_or_else(|| panic!("the command that allows it is not named: {said}"));
     let words: Vec<_> = command.split_whitespace().skip(1).collect();
-    // Other definitions are nobody's business here.
+    // Other definitions are not affected.
     assert!(
         release.control_plane.kubectl_ok(&["delete", "crd", "others.example.com", "--ignore-not-found"]).await.is_ok()
     );

@@ -1,4 +1,4 @@
-//! The chart in a real kube-apiserver, installed by helm: what it grants, what it guards, and the operator under its rights.
+//! The chart in a real kube-apiserver, installed by Helm: what it grants, what it guards, and the operator with its permissions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 

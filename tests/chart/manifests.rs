@@ -1,11 +1,11 @@
-//! What the chart renders, as the API server takes it.
+//! What the chart renders, as the API server accepts it.
 
 use testbed::{ControlPlane, Result};
 
 use crate::release::{CHART, Release, pod};
 
 #[tokio::test]
-async fn its_pods_are_accepted_where_only_restricted_ones_are_and_without_a_warning() -> Result<()> {
+async fn its_pods_are_accepted_under_the_restricted_standard_without_a_warning() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let release = Release::install(&control_plane, "restricted", &["ownerId=restricted".to_owned()]).await?;
     let pod = serde_json::json!({
@@ -23,7 +23,7 @@ async fn its_pods_are_accepted_where_only_restricted_ones_are_and_without_a_warn
 }
 
 #[tokio::test]
-async fn everything_it_can_render_is_known_to_the_api_server_field_by_field() -> Result<()> {
+async fn the_api_server_knows_every_field_that_it_can_render() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let namespace = "everything";
     crate::release::create_namespace(&control_plane, namespace, &[]).await?;

@@ -1,7 +1,7 @@
-//! A release of the chart. In: values. Out: its Deployment, and the operator run as its container says. Runs helm; talks to kube-apiserver.
+//! A release of the chart. In: values. Out: its Deployment, and the operator run as its container specifies. Runs Helm; talks to kube-apiserver.
 //!
 //! No kubelet runs here, so this stands in for it: arguments, environment and probes are taken from the Deployment as they are; the token of the
-//! ServiceAccount comes by a kubeconfig instead of a mounted file.
+//! ServiceAccount comes from a kubeconfig instead of a mounted file.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl<'a> Release<'a> {
             .args(container.args.iter().flatten())
             .env("KUBECONFIG", kubeconfig.to_string_lossy())
             .env("HOSTNAME", "pod-1")
-            // What EKS's webhook would bring.
+            // What EKS's webhook would add.
             .env("AWS_ACCESS_KEY_ID", "AKIATESTBED")
             .env("AWS_SECRET_ACCESS_KEY", "testbed");
         for variable in container.env.iter().flatten() {
@@ -89,7 +89,7 @@ impl<'a> Release<'a> {
     }
 }
 
-/// Values for a hurried operator that calls the simulator, and serves metrics and health on ports that are free here.
+/// Values for an operator with short intervals that calls the simulator, and serves metrics and health on free ports.
 pub fn hurried(simulator: &Simulator) -> Result<Vec<String>> {
     Ok(vec![
         "ownerId=chart-test".to_owned(),
@@ -115,7 +115,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Ends it as kubelet does.
+    /// Stops it as kubelet does.
     pub async fn stop(mut self) -> Result<()> {
         self.process.signal(Signal::SIGTERM)?;
         assert!(self.process.wait_exit(PATIENCE).await?.success());

@@ -1,4 +1,4 @@
-//! The operator under the rights that the chart gives it: the main job passes, nothing is refused, and nothing is granted that it does not use.
+//! The operator with the permissions that the chart grants: the main job succeeds, nothing is refused, and nothing is granted that it does not use.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use testbed::{Audited, ControlPlane, Result, Simulator, wait_for, wait_gone, wai
 use crate::release::{PATIENCE, Release, create_namespace, hurried};
 
 #[tokio::test]
-async fn with_all_namespaces_every_right_is_used_and_none_is_missing() -> Result<()> {
+async fn with_all_namespaces_every_permission_is_used_and_none_is_missing() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let simulator = Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await?;
     let release = Release::install(&control_plane, "wide", &hurried(&simulator)?).await?;
@@ -26,7 +26,7 @@ async fn with_all_namespaces_every_right_is_used_and_none_is_missing() -> Result
 }
 
 #[tokio::test]
-async fn with_named_namespaces_every_right_is_used_and_none_reaches_further() -> Result<()> {
+async fn with_named_namespaces_every_permission_is_used_and_none_reaches_further() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let simulator = Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await?;
     for namespace in ["tenant-a", "tenant-b"] {
@@ -55,7 +55,7 @@ async fn job(release: &Release<'_>, simulator: &Simulator, namespaces: &[&str]) 
         let edited = ready(&api, &name).await?;
         assert_ne!(edited.status.and_then(|status| status.e_tag), e_tag);
 
-        // The same event twice is one that is counted.
+        // The same event twice becomes one event with a count.
         for _ in 0..2 {
             let off = GroupPatch { enabled: Some(false), ..GroupPatch::default() };
             simulator.admin.edit_group(&name, &off).await?;
@@ -100,7 +100,7 @@ async fn an_orphan_is_told(release: &Release<'_>, simulator: &Simulator, namespa
     Ok(())
 }
 
-/// Creates an object anew while the group of the first one is being created, as somebody in a hurry may.
+/// Recreates an object while the group of the first one is being created, as an impatient user may.
 async fn create_twice(api: &Api<ConnectionGroup>, name: &str, simulator: &Simulator) -> Result<ConnectionGroup> {
     let held = simulator.admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await?;
     create(api, name).await?;
@@ -154,7 +154,7 @@ async fn assert_rights_are_used(release: &Release<'_>, account: &str) -> Result<
     let refused: Vec<_> = used.iter().filter(|request| request.code == 403).collect();
     assert!(refused.is_empty(), "refused: {refused:#?}");
     let beyond: Vec<_> = used.iter().filter(|request| !granted.iter().any(|right| right.covers(request))).collect();
-    assert!(beyond.is_empty(), "done without a right that the chart grants: {beyond:#?}");
+    assert!(beyond.is_empty(), "done without a permission that the chart grants: {beyond:#?}");
     let idle: Vec<_> = granted.iter().filter(|right| !used.iter().any(|request| right.covers(request))).collect();
     assert!(idle.is_empty(), "granted and never used: {idle:#?}");
     Ok(())
@@ -178,7 +178,7 @@ async fn granted(release: &Release<'_>, account: &str) -> Result<BTreeSet<Right>
     for binding in Api::<RoleBinding>::all(client.clone()).list(&ListParams::default()).await? {
         if is_ours(&binding.subjects) {
             let namespace = binding.namespace().unwrap_or_default();
-            assert_eq!(binding.role_ref.kind, "Role", "what is bound in a namespace can be read there");
+            assert_eq!(binding.role_ref.kind, "Role", "the RoleBindings of a namespace can be read");
             let role = Api::<Role>::namespaced(client.clone(), &namespace).get(&binding.role_ref.name).await?;
             granted.extend(rights(Some(&namespace), role.rules));
         }

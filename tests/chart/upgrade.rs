@@ -1,4 +1,4 @@
-//! A rolling upgrade: the new Pod stands by until the old one, told to end, has handed on.
+//! A rolling upgrade: the new Pod stands by until the old one, which was told to stop, has released its Lease.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::release::{PATIENCE, Release, hurried};
 use crate::rights::{create, ready};
 
 #[tokio::test]
-async fn pods_that_use_another_lease_or_none_are_gone_before_the_new_ones_start() -> Result<()> {
+async fn pods_that_use_another_lease_or_none_have_ended_before_the_new_ones_start() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let values =
         |more: &[&str]| ["ownerId=chart-test"].iter().chain(more).map(|value| (*value).to_owned()).collect::<Vec<_>>();
@@ -35,7 +35,7 @@ async fn pods_that_use_another_lease_or_none_are_gone_before_the_new_ones_start(
 }
 
 #[tokio::test]
-async fn a_rolling_upgrade_hands_on_at_once_and_asks_cloudfront_for_nothing_but_a_list() -> Result<()> {
+async fn a_rolling_upgrade_hands_over_at_once_and_asks_cloudfront_for_nothing_but_a_list() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let simulator = Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await?;
     let release = Release::install(&control_plane, "upgraded", &hurried(&simulator)?).await?;
@@ -51,7 +51,7 @@ async fn a_rolling_upgrade_hands_on_at_once_and_asks_cloudfront_for_nothing_but_
     old.stop().await?;
     let stopped = Instant::now();
     let since = simulator.admin.requests(0).await?.last().map_or(0, |call| call.seq);
-    wait_until(PATIENCE, "a call of the new one", async || {
+    wait_until(PATIENCE, "a call of the new Pod", async || {
         let calls = simulator.admin.requests(since).await.map_err(|error| error.to_string())?;
         if calls.is_empty() { Err("no call") } else { Ok(()) }.map_err(str::to_owned)
     })

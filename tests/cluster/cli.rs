@@ -1,4 +1,4 @@
-//! The binary as its operators meet it: flags, variables, exit codes.
+//! The binary as administrators use it: flags, variables, exit codes.
 
 use std::net::TcpListener;
 use std::process::Output;
@@ -16,7 +16,7 @@ async fn run(args: &[&str]) -> Result<Output> {
 }
 
 #[tokio::test]
-async fn what_it_cannot_start_with_is_named_on_stderr_and_the_exit_code_is_not_zero() -> Result<()> {
+async fn a_setting_that_prevents_the_start_is_named_on_stderr_and_the_exit_code_is_not_zero() -> Result<()> {
     let bed = steps::bed().await?;
     let kubeconfig = bed.control_plane.kubeconfig().to_string_lossy();
     let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
@@ -46,7 +46,7 @@ async fn what_it_cannot_start_with_is_named_on_stderr_and_the_exit_code_is_not_z
 }
 
 #[tokio::test]
-async fn it_tells_its_version() -> Result<()> {
+async fn it_prints_its_version() -> Result<()> {
     let output = run(&["--version"]).await?;
     let expected = format!("connection-group-operator {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);

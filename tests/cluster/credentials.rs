@@ -15,7 +15,7 @@ fn refusal(code: &str, message: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn without_credentials_it_stays_up_and_says_where_to_look() -> Result<()> {
+async fn without_credentials_it_stays_up_and_reports_where_to_look() -> Result<()> {
     let bed = steps::bed().await?;
     let none = steps::operator(&bed).env("AWS_ACCESS_KEY_ID", "").env("AWS_SECRET_ACCESS_KEY", "");
     let mut operator = none.start().await?;
@@ -32,7 +32,7 @@ async fn without_credentials_it_stays_up_and_says_where_to_look() -> Result<()> 
 }
 
 #[tokio::test]
-async fn with_expired_credentials_it_says_so_and_goes_on_with_fresh_ones() -> Result<()> {
+async fn with_expired_credentials_it_reports_that_and_continues_with_fresh_ones() -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let expired = refusal("ExpiredToken", "The security token included in the request is expired");

@@ -12,7 +12,7 @@ use testbed::{Operator, Result, Signal, Testbed, wait_until};
 
 use crate::{journal, steps, steps::PATIENCE};
 
-/// Sends SIGTERM and waits until the operator has seen it; returns the number of the newest call.
+/// Sends SIGTERM and waits until the operator has received it; returns the number of the newest call.
 async fn told_to_end(bed: &Testbed, operator: &mut Operator) -> Result<u64> {
     operator.process().signal(Signal::SIGTERM)?;
     journal::says(operator, "SIGTERM").await?;
@@ -46,7 +46,11 @@ async fn a_read_that_is_answered_after_sigterm_leads_to_no_change() -> Result<()
     assert_eq!(steps::operations(&calls_since(&bed, since).await?), []);
     assert!(admin.group("edge").await?.expect("the group exists").resource.enabled);
     let object = steps::get(&bed, "edge").await?;
-    assert_eq!(steps::ready_condition(&object).reason, "Deployed", "what was not tried is not reported as failed");
+    assert_eq!(
+        steps::ready_condition(&object).reason,
+        "Deployed",
+        "a call that was not tried is not reported as failed"
+    );
 
     operator.restart().await?;
     steps::settled(&bed, "edge", "Disabled").await?;
@@ -54,7 +58,7 @@ async fn a_read_that_is_answered_after_sigterm_leads_to_no_change() -> Result<()
 }
 
 #[tokio::test]
-async fn many_calls_under_way_in_several_namespaces_are_finished_after_sigterm_and_no_other_is_begun() -> Result<()> {
+async fn many_calls_in_flight_in_several_namespaces_are_finished_after_sigterm_and_no_other_is_begun() -> Result<()> {
     const OBJECTS: usize = 12;
     let bed = steps::bed().await?;
     let client = bed.control_plane.client().await?;
@@ -81,8 +85,8 @@ async fn many_calls_under_way_in_several_namespaces_are_finished_after_sigterm_a
         calls.retain(|call| call.operation == Some(Operation::CreateConnectionGroup));
         Ok(calls)
     };
-    // All of them, or one might be on its way when the signal comes; those that wait for their turn are the next test's.
-    wait_until(PATIENCE, "all groups to be under way", async || match creates().await {
+    // All of them, or one might be on its way when the signal comes; the next test is about those that wait for their turn.
+    wait_until(PATIENCE, "all creates to be in flight", async || match creates().await {
         Ok(calls) if calls.len() == OBJECTS * namespaces.len() => Ok(()),
         other => Err(format!("{other:?}")),
     })
@@ -99,12 +103,12 @@ async fn many_calls_under_way_in_several_namespaces_are_finished_after_sigterm_a
         stored +=
             objects.iter().filter(|object| object.status.as_ref().is_some_and(|status| status.id.is_some())).count();
     }
-    assert_eq!(stored, under_way.len(), "the answer to each call under way is stored");
+    assert_eq!(stored, under_way.len(), "the answer to each call in flight is stored");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_the_rate_limit_is_not_made_after_sigterm_and_holds_nothing_up() -> Result<()> {
+async fn a_call_that_waits_for_the_rate_limit_is_not_made_after_sigterm_and_delays_nothing() -> Result<()> {
     let bed = steps::bed().await?;
     // The next call after the burst may be made in a hundred seconds.
     let slow = ["--aws-rate=0.01", "--aws-burst=3", "--inventory-interval=1h", "--inventory-interval-active=1h"];
@@ -139,7 +143,7 @@ async fn before_the_first_list_sigterm_ends_it_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_standby_that_is_told_to_end_leaves_the_lease_to_its_holder() -> Result<()> {
+async fn a_standby_that_is_told_to_stop_leaves_the_lease_to_its_holder() -> Result<()> {
     let bed = steps::bed().await?;
     let replica = |name| {
         let election = ["--leader-election", "--leader-election-namespace", &bed.namespace];
@@ -159,7 +163,7 @@ async fn a_standby_that_is_told_to_end_leaves_the_lease_to_its_holder() -> Resul
 }
 
 #[tokio::test]
-async fn a_leader_that_is_told_to_end_while_it_waits_for_cloudfront_hands_its_lease_on_after_the_answer() -> Result<()>
+async fn a_leader_that_is_told_to_stop_while_it_waits_for_cloudfront_releases_its_lease_after_the_answer() -> Result<()>
 {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
@@ -175,11 +179,11 @@ async fn a_leader_that_is_told_to_end_while_it_waits_for_cloudfront_hands_its_le
     };
     // Longer than a few renewals take.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(holder().await?.is_some(), "another replica must not act while a change is under way");
+    assert!(holder().await?.is_some(), "another replica must not act while a change is in flight");
     admin.release(held).await?;
     ends_with_success(&mut leader).await?;
     assert_eq!(holder().await?, None);
     let status = steps::get(&bed, "edge").await?.status.expect("a status");
-    assert!(status.id.is_some(), "the answer of the call under way is stored");
+    assert!(status.id.is_some(), "the answer of the call in flight is stored");
     Ok(())
 }

@@ -10,7 +10,7 @@ async fn status(base: &str, path: &str) -> Result<u16> {
 }
 
 #[tokio::test]
-async fn health_and_metrics_are_answered_at_their_own_addresses() -> Result<()> {
+async fn health_and_metrics_are_served_at_their_own_addresses() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = steps::operator(&bed).start().await?;
     for path in ["livez", "healthz", "readyz"] {

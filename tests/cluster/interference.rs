@@ -1,5 +1,5 @@
-//! Others at the API server who get in the way: they write the same objects, take an object away in the middle of a
-//! pass, or let no event be stored.
+//! Other clients of the API server that interfere: they write the same objects, remove an object in the middle of a
+//! reconcile, or prevent events from being stored.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::{steps, steps::PATIENCE};
 
-/// Takes an object away at once, whatever holds it.
+/// Removes an object at once, whatever finalizers it has.
 async fn take_away(bed: &Testbed, name: &str) -> Result<()> {
     let objects = bed.api::<ConnectionGroup>().await?;
     objects.delete(name, &DeleteParams::default()).await?;
@@ -45,7 +45,8 @@ async fn watched(bed: &Testbed, object: &ConnectionGroup) -> Result<Seen> {
 }
 
 #[tokio::test]
-async fn what_a_pass_finds_late_about_an_object_that_is_gone_is_not_told_of_the_one_that_took_its_name() -> Result<()> {
+async fn what_a_reconcile_finds_late_about_a_deleted_object_is_not_reported_on_the_one_that_took_its_name() -> Result<()>
+{
     let table = [
         ("created", Operation::CreateConnectionGroup),
         ("updated", Operation::UpdateConnectionGroup),
@@ -93,7 +94,7 @@ async fn what_a_pass_finds_late_about_an_object_that_is_gone_is_not_told_of_the_
         let has_come = |status: &ConnectionGroupStatus| {
             condition(&status.conditions, "Ready").is_some_and(|ready| ready.reason == "Disabled")
         };
-        wait_until(PATIENCE, "what is now, in the watch", async || {
+        wait_until(PATIENCE, "the current state, in the watch", async || {
             let statuses = seen.statuses.lock().expect("no test panics here").clone();
             if statuses.iter().any(has_come) { Ok(()) } else { Err(format!("{statuses:?}")) }
         })
@@ -126,7 +127,7 @@ async fn an_object_deleted_while_its_group_is_being_created_takes_the_group_with
 
 const THEIRS: &str = "example.com/theirs";
 
-/// Somebody who writes labels, a status and some finalizers as fast as the API server takes it, and never reads.
+/// A client that writes labels, a status and some finalizers as fast as the API server accepts them, and never reads.
 async fn scribble(objects: Api<ConnectionGroup>, finalizers: u64) {
     let params = PatchParams::default();
     for n in 0_u64.. {
@@ -143,7 +144,7 @@ async fn scribble(objects: Api<ConnectionGroup>, finalizers: u64) {
 }
 
 #[tokio::test]
-async fn while_somebody_writes_the_same_object_without_a_pause_the_work_is_done_and_nothing_of_theirs_is_lost()
+async fn while_another_client_writes_the_same_object_without_a_pause_the_work_is_done_and_none_of_its_writes_is_lost()
 -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
@@ -179,7 +180,7 @@ async fn while_somebody_writes_the_same_object_without_a_pause_the_work_is_done_
                 && status.ipv6_enabled == Some(false)
         })
     };
-    wait_for(&objects, "edge", PATIENCE, "status to be right once nobody forges it", is_right).await?;
+    wait_for(&objects, "edge", PATIENCE, "status to be correct once it is no longer forged", is_right).await?;
     steps::ready(&bed, "edge").await?;
 
     let somebody = tokio::spawn(scribble(objects.clone(), 0));
@@ -193,7 +194,7 @@ async fn while_somebody_writes_the_same_object_without_a_pause_the_work_is_done_
 }
 
 #[tokio::test]
-async fn without_the_right_to_store_events_all_else_is_done_and_no_event_is_tried_again() -> Result<()> {
+async fn without_permission_to_create_events_all_else_is_done_and_no_event_is_retried() -> Result<()> {
     let bed = steps::bed().await?;
     let kind = "connectiongroups.cloudfront.kube-operators.dev";
     let account = format!("{}:mute", bed.namespace);
@@ -218,7 +219,7 @@ async fn without_the_right_to_store_events_all_else_is_done_and_no_event_is_trie
         let asked = bed.control_plane.audited(&bed.namespace, "mute").map_err(|error| error.to_string())?;
         let events = asked.iter().filter(|request| request.resource == "events").map(|request| request.code);
         let events = events.collect::<Vec<_>>();
-        // Created, Deployed, Updated, Disabled, and that it is gone.
+        // Created, Deployed, Updated, Disabled, and the one for the end of the deletion.
         if events == [403; 5] { Ok(()) } else { Err(format!("{events:?}")) }
     };
     wait_until(PATIENCE, "each event to be refused", refused).await?;

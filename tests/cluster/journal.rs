@@ -18,7 +18,7 @@ pub fn lines(operator: &Operator) -> Vec<Value> {
     whole.lines().map(parse).collect()
 }
 
-/// Waits until a line says this.
+/// Waits until a line contains this.
 pub async fn says(operator: &Operator, phrase: &str) -> Result<()> {
     wait_until(PATIENCE, &format!("the log to say '{phrase}'"), async || {
         if text(operator).contains(phrase) { Ok(()) } else { Err("a log without it") }

@@ -1,4 +1,4 @@
-//! Killed (SIGKILL) at every boundary of every call to CloudFront; after a restart all is as if nothing had happened.
+//! Killed (SIGKILL) at every boundary of every call to CloudFront; after a restart everything is as if nothing had happened.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use testbed::{Operator, Result, Testbed, wait_gone};
 
 use crate::{steps, steps::PATIENCE};
 
-/// What somebody does with an object that is in sync, or not there yet.
+/// What a user does with an object that is in sync, or does not exist yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Create,
-    /// Of a group that nobody owns.
+    /// Of a group without an owner.
     Adopt,
     /// Of a group that another installation has marked.
     TakeOver,
     Edit,
     Tag,
     Untag,
-    /// Deletes the object, which is to leave its group.
+    /// Deletes an object that retains its group.
     Retain,
-    /// Switches the group off while tenants hold its deletion back.
+    /// Disables the group while tenants block its deletion.
     Enable,
     Delete,
 }
 
-/// The calls that each step brings about.
+/// The calls that each step causes.
 const CALLS: [(Step, &[Operation]); 9] = [
     (Step::Adopt, &[Operation::TagResource]),
     (Step::Create, &[Operation::CreateConnectionGroup]),
@@ -52,7 +52,7 @@ const CALLS: [(Step, &[Operation]); 9] = [
 ];
 
 impl Step {
-    /// Why the object is at rest once the step is done; none, if it is gone.
+    /// The reason for which the object is at rest once the step is done; `None` if it is gone.
     const fn reason(self) -> Option<&'static str> {
         match self {
             Self::Create | Self::Adopt | Self::TakeOver | Self::Tag | Self::Untag => Some("Deployed"),
@@ -62,7 +62,7 @@ impl Step {
         }
     }
 
-    /// The changes at CloudFront that the operator makes in the life of such an object, each of them once.
+    /// The changes at CloudFront that the operator makes in the life cycle of such an object, each of them once.
     fn changes(self) -> Vec<Operation> {
         use Operation::{
             CreateConnectionGroup as Create, DeleteConnectionGroup as Delete, TagResource as Tag,
@@ -79,9 +79,9 @@ impl Step {
     }
 }
 
-/// A call at which the process is killed: before it takes effect, or after it but before its answer is heard.
+/// A call at which the process is killed: before it takes effect, or after it but before its answer is received.
 struct Point {
-    /// Of an object of its own.
+    /// Each has an object of its own.
     name: String,
     step: Step,
     operation: Operation,
@@ -99,7 +99,7 @@ fn points() -> Vec<Point> {
 /// A consistency window, and what takes a second or two on an idle machine.
 const A_WINDOW: Duration = Duration::from_secs(90);
 
-/// What each kill may cost: the process that follows reads the group again, with its tags and tenants, before and after a change.
+/// What each kill may cost: the next process reads the group again, with its tags and tenants, before and after a change.
 const CALLS_PER_KILL: usize = 6;
 
 const PREDECESSOR: &str = "1f0c7a52-6e0d-4f0b-9a53-0d4c2f1b8e77";
@@ -123,7 +123,7 @@ enum Disturbance {
 async fn run(disturbance: Disturbance) -> Result<usize> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
-    // No group of this account was made lately, as far as the operator can tell, so each shows all its tags.
+    // No group of this account was created recently, as far as the operator knows, so each shows all its tags.
     admin.advance_clock(Duration::from_hours(1)).await?;
     let mut operator = patient(&bed).await?;
     for Point { name, step, .. } in points() {
@@ -141,7 +141,7 @@ async fn run(disturbance: Disturbance) -> Result<usize> {
             held.push(admin.add_fault(&rule).await?);
         }
     }
-    // What is held first must not be given up before the last is: adoptions take a consistency window to come so far.
+    // The first call that is held must not time out before the last one is held: adoptions take a consistency window to get there.
     for adoptions in [true, false] {
         let of_this_round = |point: &Point| (point.step == Step::Adopt) == adoptions;
         for Point { name, step, .. } in points().into_iter().filter(of_this_round) {
@@ -161,7 +161,7 @@ async fn run(disturbance: Disturbance) -> Result<usize> {
         }
     }
     assert_end(&bed).await?;
-    // The dead process's calls go on, late.
+    // The dead process's calls take effect, late.
     for fault in held {
         admin.release(fault).await?;
     }
@@ -171,7 +171,7 @@ async fn run(disturbance: Disturbance) -> Result<usize> {
     Ok(steps::calls_but_lists(&bed, 0).await?.iter().filter(|call| !is_repeated_in_time(call)).count())
 }
 
-/// Whether such calls come for as long as the test takes: each list is followed by a look at what is being deleted, and a group that is in use is read again
+/// Whether such calls keep coming during the test: after each list, the groups that are being deleted are read, and a group that is in use is read again
 /// and again.
 fn is_repeated_in_time(call: &LoggedCall) -> bool {
     let is_in_use = |point: &Point| point.step == Step::Enable && call.group_name.as_ref() == Some(&point.name);
@@ -179,14 +179,14 @@ fn is_repeated_in_time(call: &LoggedCall) -> bool {
     call.status == Some(404) || (is_read && points().iter().any(is_in_use))
 }
 
-/// An operator that can have many calls under way, and waits for them for as long as a test may take.
+/// An operator that can have many calls in flight, and waits for them as long as a test may take.
 async fn patient(bed: &Testbed) -> Result<Operator> {
     let patience = ["--aws-call-timeout=30s", "--consistency-window=30s"];
     let keys = ["--allow-adoption", "--take-over-installation", PREDECESSOR];
     steps::operator(bed).args(patience).args(keys).start().await
 }
 
-/// What there is before the step.
+/// What exists before the step.
 async fn prepare(bed: &Testbed, name: &str, step: Step) -> Result<()> {
     let spec = match step {
         Step::Create => return Ok(()),
@@ -205,7 +205,7 @@ async fn prepare(bed: &Testbed, name: &str, step: Step) -> Result<()> {
     steps::create(bed, name, spec).await.map(drop)
 }
 
-/// Waits for what was prepared; a deletion that is to be held back begins.
+/// Waits for what was prepared; starts a deletion that is to be blocked.
 async fn hold_back(bed: &Testbed, name: &str, step: Step) -> Result<()> {
     if matches!(step, Step::Create | Step::Adopt | Step::TakeOver) {
         return Ok(());
@@ -283,7 +283,7 @@ fn expected_effects(disturbance: Disturbance) -> Effects {
     let mut effects = Effects::new();
     for Point { name, step, operation, moment } in points() {
         effects.extend(step.changes().into_iter().map(|change| ((name.clone(), change), 1)));
-        // Nothing guards tags: the call of the dead process does once more what has been done since.
+        // Tags have no ETag: the call of the dead process repeats what has been done since.
         let is_about_tags = matches!(operation, Operation::TagResource | Operation::UntagResource);
         if disturbance == Disturbance::Killed && moment == Moment::Before && is_about_tags {
             effects.insert((name, operation), 2);

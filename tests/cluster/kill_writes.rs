@@ -1,4 +1,4 @@
-//! Killed (SIGKILL) between an answer of CloudFront and what it leads to at the API server; after a restart all is as if nothing had happened.
+//! Killed (SIGKILL) between an answer of CloudFront and the resulting write to the API server; after a restart everything is as if nothing had happened.
 
 use cloudfront_simulator::admin::Operation;
 use connection_group_operator::api::ConnectionGroup;
@@ -9,7 +9,7 @@ use testbed::{Result, Testbed, wait_gone, wait_until};
 use crate::{kill_points::effects, steps, steps::PATIENCE};
 
 #[tokio::test]
-async fn killed_between_an_answer_and_the_status_write_it_writes_what_is_so_and_repeats_nothing() -> Result<()> {
+async fn killed_between_an_answer_and_the_status_write_it_writes_the_actual_state_and_repeats_nothing() -> Result<()> {
     let bed = steps::bed().await?;
     let mut operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edited", json!({})).await?;
@@ -40,7 +40,7 @@ async fn killed_between_an_answer_and_the_status_write_it_writes_what_is_so_and_
 }
 
 #[tokio::test]
-async fn killed_before_a_finalizer_is_stored_or_taken_off_it_has_changed_nothing_or_all() -> Result<()> {
+async fn killed_before_a_finalizer_is_stored_or_removed_it_has_changed_nothing_or_all() -> Result<()> {
     let bed = steps::bed().await?;
     let mut operator = steps::hasty_operator(&bed).start().await?;
     steps::create(&bed, "leaving", json!({})).await?;
@@ -106,7 +106,7 @@ async fn deny(bed: &Testbed, name: &str, resource: &str, expression: &str) -> Re
     for manifest in [&policy, &binding] {
         bed.apply(&manifest.to_string()).await?;
     }
-    // It holds a moment later.
+    // It becomes effective a moment later.
     steps::create(bed, "probe", json!({ "suspend": true })).await?;
     wait_until(PATIENCE, "the API server to refuse", async || {
         let patch = [r#"{"metadata":{"finalizers":["probe.example/1"]}}"#, r#"{"status":{"observedGeneration":7}}"#];

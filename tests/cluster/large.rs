@@ -1,4 +1,4 @@
-//! Objects and tags as large as they may be, and larger. Only the real API server and etcd know where the limits are.
+//! Objects and tags of the maximum size, and larger. Only the real API server and etcd know where the limits are.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use testbed::{Operator, Result, wait_gone, wait_until};
 
 use crate::{journal, steps, steps::PATIENCE};
 
-/// An object padded with labels, whose number nobody limits, and with an annotation, whose size Kubernetes does.
+/// An object padded with labels, whose number is not limited, and with an annotation, whose size Kubernetes limits.
 pub fn padded(name: &str, labels: usize, annotation: usize) -> ConnectionGroup {
     let label = |n: usize| (format!("{}.example/{n:0>63}", "p".repeat(245)), Value::from("v".repeat(63)));
     let mut manifest = steps::manifest(name, &json!({}));
@@ -58,7 +58,7 @@ async fn longest_annotation(objects: &Api<ConnectionGroup>) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn an_object_without_room_is_told_of_tried_ever_slower_and_holds_up_no_other() -> Result<()> {
+async fn an_object_without_room_is_reported_retried_with_backoff_and_delays_no_other() -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let objects = bed.api::<ConnectionGroup>().await?;
@@ -74,7 +74,7 @@ async fn an_object_without_room_is_told_of_tried_ever_slower_and_holds_up_no_oth
     let times = refusals(&operator, "full", 3).await?;
     for (pause, seconds) in times.windows(2).zip([1.0, 2.0]) {
         let pause = pause[1].duration_since(pause[0]);
-        assert!(pause.as_secs_f64() >= seconds * 0.8, "{seconds} s, less a fifth at most, but {pause:?}");
+        assert!(pause.as_secs_f64() >= seconds * 0.8, "{seconds} s, minus at most a fifth, but {pause:?}");
     }
     assert!(steps::get(&bed, "full").await?.finalizers().is_empty());
     assert_eq!(admin.group("full").await?, None, "nothing is created without a finalizer");
@@ -90,14 +90,14 @@ async fn an_object_without_room_is_told_of_tried_ever_slower_and_holds_up_no_oth
     Ok(())
 }
 
-/// Waits until the log has told so often that an object is not stored for want of room, and returns when it did.
+/// Waits until the log has reported this often that an object cannot be stored because it is too large, and returns when it did.
 async fn refusals(operator: &Operator, name: &str, often: usize) -> Result<Vec<Timestamp>> {
     let tells = |line: &Value| {
         let error = line["error"].as_str().unwrap_or_default();
         line["level"] == "ERROR" && line["name"] == name && error.contains("request is too large")
     };
     let time = |line: &Value| line["timestamp"].as_str().expect("a line has its time").parse().expect("it is RFC 3339");
-    wait_until(PATIENCE, &format!("{name} to be told of"), async || {
+    wait_until(PATIENCE, &format!("{name} to be reported"), async || {
         let lines = journal::lines(operator);
         let told = lines.iter().filter(|line| tells(line)).map(time).collect::<Vec<Timestamp>>();
         if told.len() >= often { Ok(told) } else { Err(format!("{told:?}")) }
@@ -105,7 +105,7 @@ async fn refusals(operator: &Operator, name: &str, often: usize) -> Result<Vec<T
     .await
 }
 
-/// The largest tags that CloudFront takes, in characters of four bytes each; and two whose keys only look alike.
+/// The largest tags that CloudFront accepts, in characters of four bytes each; and two whose keys are only similar in appearance.
 fn largest_tags(letter: char) -> BTreeMap<String, String> {
     let key = |n: u32| format!("{}{n:0>2}", "\u{10400}".repeat(126));
     let numbered = (0..38).map(|n| (key(n), letter.to_string().repeat(256)));
@@ -130,7 +130,7 @@ async fn forty_tags_of_the_largest_size_come_back_from_cloudfront_as_they_were_w
         assert_eq!(expected, group.tags.unwrap_or_default());
     }
 
-    // Where each of them differs, status tells of each, and says it once more in a sentence.
+    // If all of them differ, status reports each one, and names it once more in a sentence.
     admin.create_group(&NewGroup::named("seen")).await?;
     let tags = largest_tags('\u{20000}');
     steps::create(&bed, "seen", json!({ "mode": "Observe", "tags": tags })).await?;

@@ -1,4 +1,4 @@
-//! Several replicas: one acts, the others stand by and take over. The simulator's log tells them apart by the access key that signed a call.
+//! Several replicas: one acts, the others stand by and take over. The simulator's log distinguishes them by the access key that signed a call.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use crate::{steps, steps::PATIENCE};
 
 const LEASE: &str = "connection-group-operator";
 
-/// A Lease that is over soon, for tests that wait for its end; no busy machine stands still for as long.
+/// A Lease that expires soon, for tests that wait for its end; even a busy machine does not stall for as long.
 pub const SHORT: [&str; 3] = [
     "--leader-election-lease-duration=10s",
     "--leader-election-renew-deadline=8s",
     "--leader-election-retry-period=200ms",
 ];
 
-/// A Lease that is not over before a test has given up waiting for it.
+/// A Lease that does not expire before a test has given up waiting for it.
 pub const LONG: [&str; 2] = ["--leader-election-lease-duration=600s", "--leader-election-renew-deadline=500s"];
 
 pub fn replica(bed: &Testbed, name: &str, pace: &[&str]) -> OperatorBuilder {
@@ -44,7 +44,7 @@ fn turns(calls: &[LoggedCall]) -> Vec<&str> {
     turns
 }
 
-/// Waits until CloudFront hears of somebody else than those who led before; returns who it is.
+/// Waits until CloudFront gets a call from a replica that has not led before; returns its name.
 pub async fn successor(bed: &Testbed, former: &[&str]) -> Result<String> {
     let what = format!("a call of another than {former:?}");
     wait_until(PATIENCE * 2, &what, async || {
@@ -82,7 +82,7 @@ async fn of_three_replicas_one_calls_cloudfront_and_all_are_ready() -> Result<()
 }
 
 #[tokio::test]
-async fn a_leader_that_is_told_to_stop_hands_on_and_its_successor_changes_nothing() -> Result<()> {
+async fn a_leader_that_is_told_to_stop_hands_over_and_its_successor_changes_nothing() -> Result<()> {
     let bed = steps::bed().await?;
     let mut first = replica(&bed, "first", &LONG).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -106,7 +106,7 @@ async fn a_leader_that_is_told_to_stop_hands_on_and_its_successor_changes_nothin
 }
 
 #[tokio::test]
-async fn after_a_leader_is_killed_a_standby_finishes_what_it_left() -> Result<()> {
+async fn after_a_leader_is_killed_a_standby_finishes_its_work() -> Result<()> {
     let bed = steps::bed().await?;
     let mut first = replica(&bed, "first", &SHORT).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -124,7 +124,7 @@ async fn after_a_leader_is_killed_a_standby_finishes_what_it_left() -> Result<()
     assert_eq!(turns(&bed.simulator.admin.requests(0).await?), ["first", &next]);
     assert_eq!(writes(&bed).await?, 2, "one create, one update");
 
-    // Started anew it stands by.
+    // After its restart it stands by.
     first.restart().await?;
     steps::an_inventory(&bed).await?;
     assert_eq!(turns(&bed.simulator.admin.requests(0).await?), ["first", &next]);
@@ -132,7 +132,7 @@ async fn after_a_leader_is_killed_a_standby_finishes_what_it_left() -> Result<()
 }
 
 #[tokio::test]
-async fn a_leader_that_stood_still_past_its_lease_sends_nothing_more_and_ends() -> Result<()> {
+async fn a_leader_that_froze_past_the_end_of_its_lease_sends_nothing_more_and_ends() -> Result<()> {
     let bed = steps::bed().await?;
     let mut first = replica(&bed, "first", &SHORT).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -141,7 +141,7 @@ async fn a_leader_that_stood_still_past_its_lease_sends_nothing_more_and_ends() 
 
     first.process().signal(Signal::SIGSTOP)?;
     successor(&bed, &["first"]).await?;
-    // Both have seen an edit by the time that the first one goes on.
+    // Both have observed an edit by the time that the first one continues.
     steps::patch(&bed, "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
     steps::ready(&bed, "edge").await?;
     let since = steps::now(&bed).await?;
@@ -156,7 +156,7 @@ async fn a_leader_that_stood_still_past_its_lease_sends_nothing_more_and_ends() 
 }
 
 #[tokio::test]
-async fn while_the_api_server_stands_still_the_leader_gives_up_and_one_standby_follows() -> Result<()> {
+async fn while_the_api_server_hangs_the_leader_gives_up_and_one_standby_takes_over_afterwards() -> Result<()> {
     let bed = Testbed::on(ControlPlane::start().await?, ["--propagation=100ms"]).await?;
     let mut first = replica(&bed, "first", &SHORT).start().await?;
     for name in ["edge", "other"] {
@@ -173,11 +173,11 @@ async fn while_the_api_server_stands_still_the_leader_gives_up_and_one_standby_f
     admin.edit_group("edge", &GroupPatch { enabled: Some(false), ..GroupPatch::default() }).await?;
     admin.delete_group("other").await?;
     let calls = admin.requests(0).await?;
-    assert_eq!(turns(&calls), ["first"], "nobody can take over as long as the API server does not answer");
+    assert_eq!(turns(&calls), ["first"], "no replica can take over as long as the API server does not answer");
     bed.control_plane.resume_api_server().await?;
 
     let next = successor(&bed, &["first"]).await?;
-    wait_until(PATIENCE, "what others did to be put right", async || {
+    wait_until(PATIENCE, "the out-of-band change to be corrected", async || {
         let state = admin.state().await.map_err(|error| error.to_string())?;
         let on = |name| state.group(name).is_some_and(|group| group.resource.enabled);
         if on("edge") && on("other") { Ok(()) } else { Err(format!("{state:?}")) }
@@ -204,14 +204,14 @@ async fn a_leader_whose_clock_is_wrong_is_left_alone_as_long_as_it_renews() -> R
             held = leases.replace(LEASE, &PostParams::default(), &renewed(&held, skew)).await?;
         }
         assert!(bed.simulator.admin.requests(0).await?.is_empty(), "{name}: taken from a leader that renews");
-        assert_eq!(successor(&bed, &[]).await?, name, "nobody renews any more");
+        assert_eq!(successor(&bed, &[]).await?, name, "the Lease is no longer renewed");
         Ok(())
     };
     let hour = SignedDuration::from_hours(1);
     tokio::try_join!(left_alone("behind", -hour), left_alone("ahead", hour)).map(drop)
 }
 
-/// The Lease of somebody whose clock is off by `skew`.
+/// The Lease of a holder whose clock is off by `skew`.
 fn renewed(lease: &Lease, skew: SignedDuration) -> Lease {
     let mut lease = lease.clone();
     lease.metadata = ObjectMeta { name: Some(LEASE.to_owned()), ..lease.metadata };
@@ -225,7 +225,7 @@ fn renewed(lease: &Lease, skew: SignedDuration) -> Lease {
 }
 
 #[tokio::test]
-async fn a_lease_that_may_not_be_written_is_said_and_nothing_is_done() -> Result<()> {
+async fn a_lease_that_may_not_be_written_is_reported_and_nothing_is_done() -> Result<()> {
     let bed = steps::bed().await?;
     bed.kubectl(&["create", "serviceaccount", "powerless"]).await?;
     bed.kubectl(&["create", "role", "reader", "--verb=get,list,watch", "--resource=connectiongroups,namespaces"])

@@ -1,4 +1,4 @@
-//! The life of one object, as a person lives it with kubectl: apply, wait, edit, look on, delete.
+//! The life cycle of one object, as a user goes through it with kubectl: apply, wait, edit, watch, delete.
 
 use cloudfront_simulator::admin::{Fault, GroupPatch, IpAddressType, Moment, NewList, NewTenant, Operation, Request};
 use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT, finalizer};
@@ -25,7 +25,7 @@ async fn an_applied_object_becomes_ready_with_one_create_and_otherwise_only_list
 }
 
 #[tokio::test]
-async fn each_edit_is_one_update_with_the_etag_before_it_that_says_how_the_whole_group_is_to_be() -> Result<()> {
+async fn each_edit_is_one_update_of_the_whole_group_with_the_previous_etag() -> Result<()> {
     let bed = steps::bed().await?;
     let list = bed.simulator.admin.create_list(&NewList::named("ips", IpAddressType::Dualstack)).await?.id;
     let _operator = steps::calm_operator(&bed).start().await?;
@@ -55,7 +55,7 @@ async fn each_edit_is_one_update_with_the_etag_before_it_that_says_how_the_whole
 }
 
 #[tokio::test]
-async fn somebody_elses_change_is_seen_by_an_inventory_and_put_right() -> Result<()> {
+async fn an_out_of_band_change_is_observed_by_an_inventory_and_corrected() -> Result<()> {
     let bed = steps::bed().await?;
     let _operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -77,7 +77,7 @@ async fn somebody_elses_change_is_seen_by_an_inventory_and_put_right() -> Result
 }
 
 #[tokio::test]
-async fn a_deletion_waits_for_tenants_and_then_takes_group_and_object_away() -> Result<()> {
+async fn a_deletion_waits_for_tenants_and_then_removes_group_and_object() -> Result<()> {
     let bed = steps::bed().await?;
     let _operator = steps::hasty_operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -92,7 +92,7 @@ async fn a_deletion_waits_for_tenants_and_then_takes_group_and_object_away() -> 
     assert_eq!(steps::writes(&steps::calls_but_lists(&bed, since).await?), Vec::<&Request>::new());
 
     bed.simulator.admin.delete_tenant("customer").await?;
-    // It would look again by itself, but not for half a minute.
+    // It would read again by itself, but only after half a minute.
     bed.kubectl(&["annotate", "cfcg", "edge", &format!("{RECONCILE_REQUESTED_AT}=now")]).await?;
     bed.kubectl(&["wait", "--for=delete", "--timeout=30s", "cfcg/edge"]).await?;
     assert_eq!(bed.simulator.admin.group("edge").await?, None);
@@ -146,7 +146,7 @@ async fn a_requested_reconcile_reads_the_group_and_is_acknowledged_in_status() -
     let _operator = steps::calm_operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     let generation = steps::ready(&bed, "edge").await?.metadata.generation;
-    // What no list shows.
+    // A change that no list shows.
     let off =
         GroupPatch { remove_tags: vec![], set_tags: [("team".into(), "web".into())].into(), ..Default::default() };
     bed.simulator.admin.edit_group("edge", &off).await?;
@@ -166,7 +166,7 @@ async fn a_requested_reconcile_reads_the_group_and_is_acknowledged_in_status() -
 }
 
 #[tokio::test]
-async fn a_status_that_cannot_keep_up_with_edits_speaks_of_the_newest_in_the_end() -> Result<()> {
+async fn a_status_that_cannot_keep_up_with_edits_reports_the_newest_in_the_end() -> Result<()> {
     let bed = steps::bed().await?;
     bed.simulator.admin.fault_always(Operation::UpdateConnectionGroup, Fault::Delay { ms: 200 }).await?;
     let _operator = steps::operator(&bed).start().await?;
@@ -196,7 +196,8 @@ async fn event(bed: &testbed::Testbed, reason: &str, note: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn whatever_answers_leave_out_an_object_lives_its_life_and_its_group_keeps_its_fallback() -> Result<()> {
+async fn whatever_answers_leave_out_an_object_completes_its_life_cycle_and_its_group_keeps_its_fallback() -> Result<()>
+{
     for left_out in ["status", "enabled", "all"] {
         let bed = steps::bed().await?;
         let admin = &bed.simulator.admin;

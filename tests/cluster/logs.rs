@@ -1,4 +1,4 @@
-//! Log lines: their shape, what they tell, and what they never tell.
+//! Log lines: their format, what they contain, and what they never contain.
 
 use serde_json::json;
 use testbed::{Result, wait_until};
@@ -6,7 +6,7 @@ use testbed::{Result, wait_until};
 use crate::{journal, steps, steps::PATIENCE};
 
 #[tokio::test]
-async fn every_log_line_is_json_and_those_of_a_pass_say_which_object_and_which_call() -> Result<()> {
+async fn every_log_line_is_json_and_those_of_a_reconcile_name_the_object_and_the_call() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = steps::calm_operator(&bed).args(["--log-level=debug"]).start().await?;
     steps::create(&bed, "edge", json!({})).await?;

@@ -1,4 +1,4 @@
-//! The operator's own binary between a real kube-apiserver and the simulator: what only the real parties can prove.
+//! The operator's own binary between a real kube-apiserver and the simulator: what only the real components can prove.
 //!
 //! All tests share one control plane, each in a namespace of its own with its own simulator and operator. Only a test that stops the API
 //! server or changes the CRD starts a control plane for itself.

@@ -15,7 +15,7 @@ use crate::{steps, steps::PATIENCE};
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
 #[tokio::test]
-async fn two_installations_that_want_one_name_get_one_owner_and_the_other_is_told_who() -> Result<()> {
+async fn of_two_installations_that_want_one_name_one_owns_it_and_the_other_reports_the_owner() -> Result<()> {
     let bed = steps::bed().await?;
     let other = namespace(&bed).await?;
     let (one, two) = (steps::operator(&bed).owner_id("one"), steps::hurried(bed.operator().watch_namespace(&other)));
@@ -29,7 +29,7 @@ async fn two_installations_that_want_one_name_get_one_owner_and_the_other_is_tol
 }
 
 #[tokio::test]
-async fn two_objects_that_want_one_name_get_one_owner_and_the_other_is_told_who() -> Result<()> {
+async fn of_two_objects_that_want_one_name_one_owns_it_and_the_other_reports_the_owner() -> Result<()> {
     let bed = steps::bed().await?;
     let _operator = steps::operator(&bed).start().await?;
     for name in ["first", "second"] {
@@ -39,7 +39,7 @@ async fn two_objects_that_want_one_name_get_one_owner_and_the_other_is_told_who(
     one_owner(&bed, ["first", "second"].map(|name| (format!("{namespace}/{namespace}/{name}"), namespace, name))).await
 }
 
-/// Of two objects (owner tag, namespace, name), the one that the group's tag names is Ready, and the other knows its owner.
+/// Of two objects (owner tag, namespace, name), the one that the group's tag names is Ready, and the other reports its owner.
 async fn one_owner(bed: &Testbed, objects: [(String, &String, &str); 2]) -> Result<()> {
     let group = wait_until(PATIENCE, "the group", async || match bed.simulator.admin.group("edge").await {
         Ok(Some(group)) => Ok(group),
@@ -81,7 +81,7 @@ async fn only_objects_in_the_watched_namespaces_are_handled() -> Result<()> {
 }
 
 #[tokio::test]
-async fn twenty_objects_at_once_cost_twenty_calls_and_the_inventories_of_that_time() -> Result<()> {
+async fn twenty_objects_at_once_cost_twenty_calls_and_the_inventories_of_that_period() -> Result<()> {
     const OBJECTS: usize = 20;
     let bed = steps::bed().await?;
     let begun = Instant::now();
@@ -99,7 +99,7 @@ async fn twenty_objects_at_once_cost_twenty_calls_and_the_inventories_of_that_ti
     // One at the start, one every two seconds while anything is rolled out: 4 on an idle machine.
     let lists = all.len() - creates.len();
     let inventories = usize::try_from(begun.elapsed().as_secs() / 2 + 1).expect("few");
-    assert!(lists <= inventories, "{lists} lists in the time of {inventories} inventories");
+    assert!(lists <= inventories, "{lists} lists during {inventories} inventories");
     Ok(())
 }
 

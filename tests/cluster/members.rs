@@ -1,4 +1,5 @@
-//! Members of a group as independent wishes, and a deletion that cannot go on: the operator's binary, a real kube-apiserver and the simulator.
+//! Members of a group, each changed independently of the others, and a deletion that cannot continue: the operator's binary, a real kube-apiserver
+//! and the simulator.
 
 use cloudfront_simulator::admin::{GroupPatch, NewTenant};
 use connection_group_operator::api::{ConnectionGroup, Member, RECONCILE_REQUESTED_AT};
@@ -16,7 +17,7 @@ async fn serves(bed: &Testbed, enabled: bool) -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_a_refused_list_the_emergency_switch_works_again_and_again_and_the_list_stays_named() -> Result<()> {
+async fn with_a_refused_list_the_emergency_switch_works_repeatedly_and_the_list_stays_named() -> Result<()> {
     let bed = steps::bed().await?;
     let _operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -43,7 +44,7 @@ async fn with_a_refused_list_the_emergency_switch_works_again_and_again_and_the_
 }
 
 #[tokio::test]
-async fn a_tenant_that_comes_while_a_disabling_is_rolled_out_is_served_again_and_so_is_one_that_is_retained()
+async fn a_tenant_attached_while_a_disable_is_rolled_out_is_served_again_and_so_is_one_of_a_retained_group()
 -> Result<()> {
     let bed = Testbed::start(["--propagation=10m"]).await?;
     let _operator = steps::hasty_operator(&bed).start().await?;

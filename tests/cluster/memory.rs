@@ -14,19 +14,19 @@ use crate::large::padded;
 use crate::leader::{LONG, replica};
 use crate::steps;
 
-/// How many objects. Either way they are more than fit into the limit; `make bench` asks for 500, which costs the API server minutes and gigabytes.
+/// How many objects. In any case they are more than fit into the limit; `make bench` asks for 500, which costs the API server minutes and gigabytes.
 fn count() -> usize {
     std::env::var("MEMORY_OBJECTS").map_or(250, |count| count.parse().expect("MEMORY_OBJECTS is a number"))
 }
 
-/// Each so many-th object is ours to reconcile. The others carry another installation's finalizer, and are read all the same: to have all of them written
+/// One in this many objects is ours to reconcile. The others carry another installation's finalizer, and are read all the same: to have all of them written
 /// costs the API server minutes.
 const OURS: usize = 25;
 
-/// Requests of this test to the API server that are under way at once.
+/// Requests of this test to the API server that are in flight at once.
 const AT_ONCE: usize = 8;
 
-/// For what moves hundreds of megabytes.
+/// For what transfers hundreds of megabytes.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The memory limit of the operator's container in the chart, in MiB.
@@ -41,7 +41,7 @@ fn limit() -> u64 {
 fn peak(operator: &mut Operator) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", operator.process().pid())).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-    line.expect("the kernel tells").parse::<u64>().expect("a number") / 1024
+    line.expect("the kernel reports it").parse::<u64>().expect("a number") / 1024
 }
 
 /// Sends a request about each object, by its number. Its answer, of a megabyte, is not decoded.
@@ -74,7 +74,7 @@ async fn create_all(bed: &Testbed) -> Result<()> {
     .await
 }
 
-/// Changes each object so that it is no news to the operator, but an event of a megabyte.
+/// Changes each object so that the operator has nothing to do, but gets an event of a megabyte.
 async fn touch_all(bed: &Testbed) -> Result<()> {
     let touch = json!({ "metadata": { "labels": { "touched": "" } } }).to_string();
     for_each(bed, |objects, n| {
@@ -123,7 +123,7 @@ async fn with_hundreds_of_objects_of_a_megabyte_each_leader_and_standby_stay_wit
     figure("ours are Ready", [&mut leader, &mut standby]);
 
     touch_all(&bed).await?;
-    // Events come in order: who has seen this one has seen those before.
+    // Events arrive in order: a watcher that has received this one has received those before it.
     steps::create(&bed, "last", json!({})).await?;
     steps::ready(&bed, "last").await?;
     until_metric(&standby, &format!("workqueue_adds_total{{name=\"connectiongroup\"}} {}", count() + 1)).await?;

@@ -1,4 +1,4 @@
-//! Every metric moves when that happens which it counts, and the list of metrics in the documents is that of a real scrape.
+//! Every metric changes when the thing that it counts happens, and the list of metrics in the documents is that of a real scrape.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,14 +20,14 @@ async fn scrape(operator: &Operator) -> Result<Scrape> {
     Ok(Scrape::of(&operator.metrics().await?))
 }
 
-/// Waits until each of these series satisfies `met`, which is given its value before and now; a series that is not there counts as 0.
+/// Waits until each of these series satisfies `met`, which is given its value before and now; a series that does not exist counts as 0.
 async fn until(
     operator: &Operator,
     before: &Scrape,
     rows: &[(&str, &str)],
     met: impl Fn(f64, f64) -> bool,
 ) -> Result<()> {
-    wait_until(PATIENCE, "metrics that moved", async || {
+    wait_until(PATIENCE, "metrics that changed", async || {
         let now = scrape(operator).await.map_err(|error| error.to_string())?;
         let missed = rows.iter().filter_map(|(name, labels)| {
             let [then, now] = [before, &now].map(|scrape| scrape.sum(name, labels).unwrap_or_default());
@@ -52,7 +52,7 @@ fn error(status: u16, code: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn every_metric_moves_with_what_it_counts_and_is_listed_in_the_documents() -> Result<()> {
+async fn every_metric_changes_with_what_it_counts_and_is_listed_in_the_documents() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = steps::hasty_operator(&bed)
         .args(["--metrics-per-object", "--leader-election", "--leader-election-namespace"])
@@ -100,7 +100,7 @@ async fn at_rest(operator: &Operator) -> Result<()> {
     .await?;
     are(operator, 100.0, &[("connection_group_operator_budget_calls_per_second", "")]).await?;
     let nothing = Scrape::of("");
-    // Not `process_cpu_seconds_total`: it counts whole seconds, and this operator hardly needs one.
+    // Not `process_cpu_seconds_total`: it counts whole seconds, and this operator uses hardly one.
     let process = [
         ("process_start_time_seconds", ""),
         ("process_resident_memory_bytes", ""),
@@ -145,7 +145,7 @@ async fn one_object_is_created(bed: &Testbed, operator: &Operator) -> Result<()>
     .await
 }
 
-/// One pass waits for an answer that comes too late.
+/// One reconcile waits for an answer that comes too late.
 async fn a_pass_stands_still_and_another_object_goes_on(bed: &Testbed, operator: &Operator) -> Result<()> {
     let before = scrape(operator).await?;
     let hold = bed.simulator.admin.hold_once(Operation::UpdateConnectionGroup, Moment::Before).await?;
@@ -220,7 +220,7 @@ async fn somebody_else_makes_changes(bed: &Testbed, operator: &Operator, tagged:
     grow(operator, &before, &[unknown, ("connection_group_operator_lost_elements_total", "element=Later")]).await?;
     steps::ready(bed, "edge").await?;
 
-    // Within a minute after the tag was set, a read without it may be an old one: the tag is set again, and that is not called drift.
+    // Within a minute after the tag was set, a read without it may be an old one: the tag is set again, and that does not count as drift.
     sleep_until(tagged + Duration::from_secs(61)).await;
     admin.edit_group("edge", &GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() }).await?;
     let request = json!({ "cloudfront.kube-operators.dev/reconcile-requested-at": "now" });
@@ -251,7 +251,7 @@ async fn an_object_goes(bed: &Testbed, operator: &Operator) -> Result<()> {
     steps::settled(bed, "edge", "InUse").await?;
     grow(operator, &before, &[("connection_group_operator_termination_current_seconds", "")]).await?;
     bed.simulator.admin.delete_tenant(&tenant.id).await?;
-    // What waits for tenants looks again after half a minute, or at once if it is asked to.
+    // A deletion that waits for tenants reads them again after half a minute, or at once on request.
     let request = "cloudfront.kube-operators.dev/reconcile-requested-at";
     steps::patch(bed, "edge", json!({ "metadata": { "annotations": { request: "the tenant is gone" } } })).await?;
     wait_gone(&objects, "edge", PATIENCE).await?;
@@ -291,7 +291,7 @@ fn target() -> PathBuf {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_call_is_shown_by_class() -> Result<()> {
+async fn reconciles_that_wait_for_a_call_are_shown_by_class() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = bed.operator().args(["--aws-rate=0.001", "--aws-burst=2"]).start().await?;
     for name in ["first", "second", "third"] {
@@ -306,7 +306,7 @@ async fn who_waits_for_a_call_is_shown_by_class() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_being_asked_for_no_metric_names_an_object_and_without_a_lease_none_tells_of_one() -> Result<()> {
+async fn by_default_no_metric_names_an_object_and_without_a_lease_none_reports_one() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -314,7 +314,7 @@ async fn without_being_asked_for_no_metric_names_an_object_and_without_a_lease_n
     let deployed = "type=Ready,status=True,reason=Deployed";
     are(&operator, 1.0, &[("connection_group_operator_status_conditions", deployed)]).await?;
     let text = operator.metrics().await?;
-    // But for the namespaces that are watched, which the administrator named.
+    // Except for the watched namespaces, which the administrator named.
     let of_scopes = |line: &&str| line.starts_with("connection_group_operator_scope_readable{");
     let text = text.lines().filter(|line| !of_scopes(line)).collect::<Vec<_>>().join("\n");
     for absent in ["edge", &bed.namespace, "leader_election"] {
@@ -324,7 +324,7 @@ async fn without_being_asked_for_no_metric_names_an_object_and_without_a_lease_n
 }
 
 #[tokio::test]
-async fn a_standby_tells_that_it_stands_by_and_leaves_the_rest_to_the_leader() -> Result<()> {
+async fn a_standby_reports_that_it_stands_by_and_leaves_the_rest_to_the_leader() -> Result<()> {
     let bed = steps::bed().await?;
     let replica = || steps::operator(&bed).args(["--leader-election", "--leader-election-namespace", &bed.namespace]);
     let leader = replica().start().await?;
@@ -340,6 +340,6 @@ async fn a_standby_tells_that_it_stands_by_and_leaves_the_rest_to_the_leader() -
     for absent in ["connection_group_operator_status_conditions", "connection_group_operator_inventory_age_seconds"] {
         assert_eq!(shown.sum(absent, ""), None, "{absent}");
     }
-    assert_eq!(shown.sum("workqueue_depth", ""), Some(0.0), "what it saw waits for nobody");
+    assert_eq!(shown.sum("workqueue_depth", ""), Some(0.0), "what it observed does not wait in the queue");
     Ok(())
 }

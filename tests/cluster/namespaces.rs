@@ -1,4 +1,4 @@
-//! A namespace that is deleted with objects in it. Kubernetes' own namespace controller empties it; events can no longer be stored there.
+//! A namespace that is deleted with objects in it. Kubernetes' own namespace controller empties it; events can no longer be created there.
 
 use cloudfront_simulator::admin::{NewTenant, State};
 use k8s_openapi::api::core::v1::Namespace;
@@ -10,7 +10,7 @@ use testbed::{ControlPlane, Result, Testbed, wait_gone, wait_until};
 use crate::{steps, steps::PATIENCE};
 
 #[tokio::test]
-async fn a_namespace_with_objects_goes_once_their_groups_are_gone_and_says_what_it_waits_for() -> Result<()> {
+async fn a_namespace_with_objects_is_removed_once_their_groups_are_gone_and_reports_what_it_waits_for() -> Result<()> {
     let bed = Testbed::on(ControlPlane::start().await?, ["--propagation=100ms"]).await?;
     let _controller = bed.control_plane.start_namespace_controller()?;
     let _operator = steps::hasty_operator(&bed).start().await?;
@@ -29,7 +29,7 @@ async fn a_namespace_with_objects_goes_once_their_groups_are_gone_and_says_what_
     let namespaces = Api::<Namespace>::all(bed.control_plane.client().await?);
     namespaces.delete(&bed.namespace, &DeleteParams::default()).await?;
     let names = |state: &State| state.groups.iter().map(|group| group.resource.name.clone()).collect::<Vec<_>>();
-    wait_until(PATIENCE, "all but the used and the protected group to be gone or let go", async || {
+    wait_until(PATIENCE, "all but the used and the protected group to be gone or released", async || {
         let state = admin.state().await.map_err(|error| error.to_string())?;
         let gone = bed.kubectl(&["get", "cfcg", "kept", "plain", "--ignore-not-found", "-o", "name"]).await;
         let gone = gone.map_err(|error| error.to_string())?;
@@ -42,11 +42,11 @@ async fn a_namespace_with_objects_goes_once_their_groups_are_gone_and_says_what_
 
     admin.delete_tenant("shop").await?;
     steps::patch(&bed, "protected", json!({ "spec": { "deletionProtection": false } })).await?;
-    // Kubernetes looks again after pauses that grow.
+    // Kubernetes checks again at growing intervals.
     wait_gone(&namespaces, &bed.namespace, PATIENCE * 4).await?;
     let state = admin.state().await?;
     assert_eq!(names(&state), ["kept"]);
     let tags = state.groups[0].resource.tags.clone().unwrap_or_default();
-    assert!(!tags.contains_key("cloudfront.kube-operators.dev/owner"), "let go: {tags:?}");
+    assert!(!tags.contains_key("cloudfront.kube-operators.dev/owner"), "released: {tags:?}");
     Ok(())
 }

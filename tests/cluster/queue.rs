@@ -1,4 +1,4 @@
-//! Whose call is next, with the real binary: what people ask for, beside many objects in trouble.
+//! Whose call is next, with the real binary: user requests, beside many failing objects.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ async fn apply(bed: &Testbed, objects: impl Iterator<Item = (String, Value)>) ->
     Ok(())
 }
 
-/// Waits until so many objects have this reason.
+/// Waits until this many objects have this reason.
 async fn many_have(bed: &Testbed, count: usize, reason: &str) -> Result<()> {
     let objects = bed.api::<ConnectionGroup>().await?;
     wait_until(PATIENCE * 4, reason, async || {
@@ -34,7 +34,7 @@ async fn many_have(bed: &Testbed, count: usize, reason: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn ten_new_objects_are_created_before_eighty_in_trouble_are_tried_again() -> Result<()> {
+async fn ten_new_objects_are_created_before_eighty_failing_ones_are_retried() -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let tags = [("cloudfront.kube-operators.dev/owner".to_owned(), "other/platform/edge".to_owned())].into();
@@ -64,10 +64,10 @@ async fn ten_new_objects_are_created_before_eighty_in_trouble_are_tried_again() 
         if creates.count() >= 10 { Ok(steps::operations(&later)) } else { Err(format!("{later:?}")) }
     })
     .await?;
-    println!("ten groups beside eighty objects in trouble, at 0.5 calls a second: {:?}", asked.elapsed());
+    println!("ten groups beside eighty failing objects, at 0.5 calls a second: {:?}", asked.elapsed());
     let last = created.iter().rposition(|operation| *operation == Operation::CreateConnectionGroup).unwrap_or_default();
     let gets = created[..last].iter().filter(|operation| **operation == Operation::GetConnectionGroup).count();
-    // One that was under way, and one turn in nine.
+    // One that was in flight, and one turn in nine.
     assert!(gets <= 3, "{gets} retries among the creates: {created:?}");
     many_have(&bed, 10, "Deploying").await
 }

@@ -1,6 +1,6 @@
-//! The operator as it ships, against a CloudFront that is as slow as the real one. All windows of both are a twentieth of what they really are, with the same
+//! The production operator, against a CloudFront that is as slow as the real one. All windows of both are a twentieth of what they really are, with the same
 //! ratios: a roll-out of 150 s, reads that lag by 40 to 50 s, a consistency window and lists of a minute. The rate, its burst and the latency of a call are
-//! the real ones; only the lists while something is under way come half as often, or they would use up the rate.
+//! the real ones; only the lists while something is in progress come half as often, or they would use up the rate.
 
 use std::time::Duration;
 
@@ -131,14 +131,14 @@ async fn used(bed: &Testbed) -> Result<()> {
     steps::settled_within(bed, "used", "InUse", PATIENCE).await?;
     admin.delete_tenant("shop").await?;
     tenants_show(bed).await?;
-    // It would read them again by itself, but not for half a minute.
+    // It would read them again by itself, but only after half a minute.
     bed.kubectl(&["annotate", "cfcg", "used", &format!("{RECONCILE_REQUESTED_AT}=now")]).await?;
     gone(bed, "used").await?;
     assert_eq!(effects(bed, "used").await?, LIFE);
     Ok(())
 }
 
-/// Waits until lists of tenants show what is so now.
+/// Waits until lists of tenants show the current state.
 async fn tenants_show(bed: &Testbed) -> Result<()> {
     let since = bed.simulator.admin.state().await?.now;
     wait_until(PATIENCE, "lists of tenants to follow", async || match bed.simulator.admin.state().await {
@@ -164,7 +164,7 @@ async fn brief(bed: &Testbed) -> Result<()> {
     Ok(())
 }
 
-/// Somebody else saves the group just before each of the first two updates.
+/// Another client saves the group just before each of the first two updates.
 async fn contended(bed: &Testbed) -> Result<()> {
     created(bed, "contended").await?;
     let overtaken = Fault::Overtaken { edit: GroupPatch::default() };
@@ -179,7 +179,7 @@ async fn contended(bed: &Testbed) -> Result<()> {
 }
 
 #[tokio::test]
-async fn at_the_pace_of_the_real_cloudfront_each_wish_has_exactly_one_effect() -> Result<()> {
+async fn at_the_pace_of_the_real_cloudfront_each_requested_change_has_exactly_one_effect() -> Result<()> {
     let (bed, operator) = bed().await?;
     let _operator = operator.start().await?;
     tokio::try_join!(
@@ -200,7 +200,7 @@ async fn at_the_pace_of_the_real_cloudfront_each_wish_has_exactly_one_effect() -
 }
 
 #[tokio::test]
-async fn killed_between_a_change_and_its_status_it_goes_on_once_reads_show_the_change() -> Result<()> {
+async fn killed_between_a_change_and_its_status_it_continues_once_reads_show_the_change() -> Result<()> {
     let (bed, operator) = bed().await?;
     let admin = &bed.simulator.admin;
     let mut operator = operator.start().await?;

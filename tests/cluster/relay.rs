@@ -1,4 +1,4 @@
-//! An HTTP relay before the API server. In: a control plane. Out: a kubeconfig that leads through the relay, what was asked through it, and lists
+//! An HTTP relay in front of the API server. In: a control plane. Out: a kubeconfig that leads through the relay, the requests that passed it, and lists
 //! that it answers from memory. Talks to kube-apiserver as the admin.
 
 use std::future::IntoFuture;
@@ -27,7 +27,7 @@ pub struct Relay {
 struct Shared {
     client: kube::Client,
     log: Mutex<Vec<(Method, Uri)>>,
-    /// The body that lists are answered with, by what was asked for; empty while they are not replayed.
+    /// The bodies of replayed lists, by request; empty while nothing is replayed.
     lists: Mutex<Vec<(String, Vec<u8>)>>,
     replays: watch::Sender<bool>,
 }
@@ -70,12 +70,12 @@ impl Relay {
         lock(&self.shared.log).iter().filter(|(method, uri)| *method == Method::GET && single(uri)).count()
     }
 
-    /// Lists are answered as the last time that they were asked for, and watches do not begin.
+    /// Lists are answered as they were the last time, and watches do not start.
     pub fn replay(&self) {
         self.shared.replays.send_replace(true);
     }
 
-    /// Lists and watches are as they should be.
+    /// Lists and watches are answered normally.
     pub fn replay_no_more(&self) {
         self.shared.replays.send_replace(false);
     }
@@ -119,7 +119,7 @@ async fn relay(State(shared): State<Arc<Shared>>, request: extract::Request) -> 
             let mut lists = lock(&shared.lists);
             lists.retain(|(known, _)| *known != asked);
             lists.push((asked, body.to_vec()));
-            // Without the headers that say how the body was sent.
+            // Without the headers that describe how the body was sent.
             (parts.status, [(CONTENT_TYPE, "application/json")], body).into_response()
         }
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),

@@ -1,4 +1,4 @@
-//! The resource as kubectl shows it: defaults, explanations, columns, selectors, and the file that is installed.
+//! The resource as kubectl shows it: defaults, explanations, columns, selectors, and the CRD file that is installed.
 //! No operator runs here.
 
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use testbed::Result;
 use crate::steps;
 
 #[tokio::test]
-async fn an_empty_spec_shows_its_defaults_and_an_unseen_object_says_that_it_is_unseen() -> Result<()> {
+async fn an_empty_spec_shows_its_defaults_and_an_unreconciled_object_reports_that() -> Result<()> {
     let bed = steps::bed().await?;
     bed.apply(&steps::manifest("edge", &json!({})).to_string()).await?;
     let shown = bed.kubectl(&["get", "cfcg", "edge", "-o", "json"]).await?;
@@ -48,7 +48,7 @@ async fn kubectl_explain_has_a_sentence_for_every_field() -> Result<()> {
 }
 
 #[tokio::test]
-async fn kubectl_get_has_the_columns_that_people_ask_for() -> Result<()> {
+async fn kubectl_get_has_the_columns_that_users_need() -> Result<()> {
     let bed = steps::bed().await?;
     steps::create(&bed, "edge", json!({})).await?;
     let header = async |args: &[&str]| -> Result<Vec<String>> {
@@ -79,7 +79,7 @@ async fn the_crd_in_the_repository_is_the_one_that_the_binary_prints() -> Result
     let printed = tokio::process::Command::new(testbed::find("connection-group-operator")?).arg("crd").output().await;
     let printed = String::from_utf8(printed.expect("the binary runs").stdout).expect("YAML is text");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/connectiongroups.yaml");
-    let shipped = std::fs::read_to_string(path).expect("the CRD is shipped");
+    let shipped = std::fs::read_to_string(path).expect("the CRD is in the repository");
     assert!(printed == shipped, "run: make generate");
     Ok(())
 }

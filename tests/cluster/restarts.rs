@@ -1,4 +1,4 @@
-//! Processes that die, restart and stand still: the operator's own, and the API server's. No group is lost, doubled or rewritten.
+//! Processes that die, restart and hang: the operator's own, and the API server's. No group is lost, duplicated or rewritten.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use testbed::{ControlPlane, Result, Signal, Testbed, wait_gone, wait_until};
 
 use crate::{journal, steps, steps::PATIENCE};
 
-/// Once told to end, and with nothing under way, a process needs no more than this.
+/// Once told to stop, and with nothing in progress, a process needs no more than this.
 const EXIT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn killed_before_a_create_took_effect_it_creates_anew_and_the_late_one_is_refused() -> Result<()> {
+async fn killed_before_a_create_took_effect_it_creates_again_and_the_late_one_is_refused() -> Result<()> {
     killed_while_creating(Moment::Before, 2).await
 }
 
@@ -36,7 +36,7 @@ async fn killed_while_creating(moment: Moment, creates: usize) -> Result<()> {
     operator.restart().await?;
     steps::ready(&bed, "edge").await?;
 
-    // The dead process's call goes on, late.
+    // The dead process's call takes effect, late.
     admin.release(held).await?;
     wait_until_answered(&bed, held).await?;
     let mut calls = steps::calls_but_lists(&bed, 0).await?;
@@ -49,7 +49,7 @@ async fn killed_while_creating(moment: Moment, creates: usize) -> Result<()> {
 }
 
 #[tokio::test]
-async fn killed_at_any_call_of_a_deletion_it_ends_the_deletion_after_a_restart() -> Result<()> {
+async fn killed_at_any_call_of_a_deletion_it_finishes_the_deletion_after_a_restart() -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let mut operator = steps::operator(&bed).start().await?;
@@ -87,7 +87,7 @@ async fn killed_at_any_call_of_a_deletion_it_ends_the_deletion_after_a_restart()
 }
 
 #[tokio::test]
-async fn told_to_end_it_finishes_the_call_under_way_begins_no_other_and_exits_with_success() -> Result<()> {
+async fn told_to_stop_it_finishes_the_call_in_flight_begins_no_other_and_exits_with_success() -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await?;
@@ -104,7 +104,7 @@ async fn told_to_end_it_finishes_the_call_under_way_begins_no_other_and_exits_wi
 
     let id = steps::get(&bed, "edge").await?.status.expect("a status").id;
     let group = admin.group("edge").await?.expect("the group exists");
-    assert_eq!(id, Some(group.resource.id), "the answer of the call under way is stored");
+    assert_eq!(id, Some(group.resource.id), "the answer of the call in flight is stored");
     let latecomer = steps::get(&bed, "latecomer").await?;
     assert_eq!(latecomer.finalizers(), Vec::<String>::new(), "no new work is begun");
     let calls = steps::calls_but_lists(&bed, 0).await?;
@@ -129,7 +129,7 @@ async fn restarted_with_thirty_objects_in_sync_it_only_lists_and_writes_nothing(
     let since = steps::now(&bed).await?;
 
     operator.restart().await?;
-    wait_until(PATIENCE, "a pass over each object", async || {
+    wait_until(PATIENCE, "a reconcile of each object", async || {
         let metrics = operator.metrics().await.map_err(|error| error.to_string())?;
         let passes = r#"controller_runtime_reconcile_total{controller="connectiongroup",result="success"} "#;
         let passes = metrics.lines().find_map(|line| line.strip_prefix(passes)?.parse::<usize>().ok());
@@ -143,7 +143,7 @@ async fn restarted_with_thirty_objects_in_sync_it_only_lists_and_writes_nothing(
 }
 
 #[tokio::test]
-async fn an_api_server_that_stands_still_or_restarts_needs_no_restart_of_the_operator() -> Result<()> {
+async fn an_api_server_that_hangs_or_restarts_needs_no_restart_of_the_operator() -> Result<()> {
     let bed = Testbed::on(ControlPlane::start().await?, ["--propagation=100ms"]).await?;
     let plane = &bed.control_plane;
     let held = bed.simulator.admin.hold_once(Operation::CreateConnectionGroup, Moment::After).await?;
@@ -172,7 +172,7 @@ async fn an_api_server_that_stands_still_or_restarts_needs_no_restart_of_the_ope
 }
 
 #[tokio::test]
-async fn a_watch_that_has_fallen_too_far_behind_begins_anew_and_misses_nothing() -> Result<()> {
+async fn a_watch_that_has_fallen_too_far_behind_restarts_and_misses_nothing() -> Result<()> {
     let bed = Testbed::on(ControlPlane::start().await?, ["--propagation=100ms"]).await?;
     let mut operator = steps::hasty_operator(&bed).start().await?;
     for name in ["edited", "leaving", "vanished"] {
@@ -197,7 +197,7 @@ async fn a_watch_that_has_fallen_too_far_behind_begins_anew_and_misses_nothing()
     }
     wait_gone(&objects, "leaving", PATIENCE).await?;
     journal::says(&operator, "too old resource version").await?;
-    // An object that nobody told it is gone is no longer acted for.
+    // Nothing is done any more for an object whose deletion it did not observe.
     journal::says(&operator, "orphan").await
 }
 
@@ -217,7 +217,7 @@ async fn versions(bed: &Testbed) -> Result<BTreeMap<String, Option<String>>> {
 }
 
 #[tokio::test]
-async fn while_it_ends_it_begins_no_list() -> Result<()> {
+async fn during_shutdown_it_begins_no_list() -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let held = admin.hold_once(Operation::CreateConnectionGroup, Moment::Before).await?;

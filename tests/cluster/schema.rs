@@ -1,4 +1,4 @@
-//! The rules of the CRD as the API server applies them: each with what it lets pass, and with what it refuses in which words.
+//! The rules of the CRD as the API server applies them: each with what it accepts, and with what it refuses and the message.
 //! No operator runs here.
 
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ fn many_tags(number: usize) -> Value {
     json!({ "tags": (0..number).map(|n| (format!("key-{n}"), json!("v"))).collect::<serde_json::Map<_, _>>() })
 }
 
-/// What kubectl says of all documents together; the server alone decides, and stores nothing.
+/// kubectl's output for all documents together; the server alone decides, and stores nothing.
 async fn dry_run(bed: &Testbed, cases: &[Case]) -> Result<(String, String)> {
     let items = cases.iter().map(|Case { name, spec }| steps::manifest(name, spec)).collect::<Vec<_>>();
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
@@ -42,7 +42,7 @@ async fn dry_run(bed: &Testbed, cases: &[Case]) -> Result<(String, String)> {
 }
 
 #[tokio::test]
-async fn what_the_rules_allow_is_accepted_up_to_the_bounds() -> Result<()> {
+async fn what_the_schema_allows_is_accepted_up_to_the_bounds() -> Result<()> {
     let bed = steps::bed().await?;
     let cases = [
         case("empty-spec", json!({})),
@@ -80,7 +80,7 @@ async fn what_the_rules_allow_is_accepted_up_to_the_bounds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_the_rules_forbid_is_refused_in_words_that_say_what_is_allowed() -> Result<()> {
+async fn what_the_schema_forbids_is_refused_with_a_message_that_states_what_is_allowed() -> Result<()> {
     const NAME: &str = "`name` must start with a letter or digit and hold only letters, digits, '-' and '_'";
     const LIST: &str = "`anycastIpListId` must be the id of an Anycast static IP list: 'aip_' and up to 60";
     const CHARACTERS: &str = "`tags` keys and values must hold only letters, digits, spaces and _ . : / = + - @";
@@ -144,7 +144,7 @@ async fn what_the_rules_forbid_is_refused_in_words_that_say_what_is_allowed() ->
     ];
     let (cases, phrases): (Vec<_>, Vec<_>) = table.into_iter().unzip();
     let (stdout, stderr) = dry_run(&bed, &cases).await?;
-    assert_eq!(stdout, "", "none may pass");
+    assert_eq!(stdout, "", "none may be accepted");
     for (Case { name, .. }, phrase) in cases.iter().zip(phrases) {
         let said = said_of(name, &stderr);
         assert!(said.contains(phrase), "{name}: {phrase} is not in: {said}\nof:\n{stderr}");
@@ -184,7 +184,7 @@ async fn the_name_of_the_group_never_changes() -> Result<()> {
     Ok(())
 }
 
-/// The part of kubectl's answer that is about one object: from its name to the next complaint.
+/// The part of kubectl's output that is about one object: from its name to the next error.
 fn said_of<'a>(name: &str, stderr: &'a str) -> &'a str {
     let is_a_complaint = |line: &str| line.starts_with("The ConnectionGroup ") || line.starts_with("Error from server");
     let mut from = 0;

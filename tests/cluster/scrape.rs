@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Labels = BTreeMap<String, String>;
 
-/// What /metrics answered.
+/// The answer of /metrics.
 #[derive(Debug)]
 pub struct Scrape {
     /// Type of each metric.
@@ -22,7 +22,7 @@ impl Scrape {
         }
     }
 
-    /// The sum over the series of that name that have these labels, written `name=value,name=value`; none if there is no such series.
+    /// The sum over the series of that name that have these labels, written `name=value,name=value`; `None` if there is no such series.
     pub fn sum(&self, name: &str, labels: &str) -> Option<f64> {
         let wanted = labels.split(',').filter_map(|label| label.split_once('=')).collect::<Vec<_>>();
         let has = |labels: &Labels| wanted.iter().all(|(key, value)| labels.get(*key).is_some_and(|has| has == value));
@@ -30,7 +30,7 @@ impl Scrape {
         found.map(|(.., value)| *value).reduce(|sum, value| sum + value)
     }
 
-    /// The labels of a metric, those of a histogram's buckets left out.
+    /// The labels of a metric, except those of a histogram's buckets.
     pub fn labels(&self, name: &str) -> BTreeSet<String> {
         let series = ["", "_count"].map(|suffix| format!("{name}{suffix}"));
         let samples = self.samples.iter().filter(|(name, ..)| series.contains(name));

@@ -1,4 +1,4 @@
-//! The steps that tests are told in. In: a test bed. Out: operators that list the account often, objects, and what CloudFront was asked.
+//! The steps that tests consist of. In: a test bed. Out: operators that list the account often, objects, and the calls that CloudFront received.
 //! Talks to kube-apiserver and to the simulator's admin path.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use testbed::{OperatorBuilder, Result, Testbed, wait_for, wait_until};
 /// For what takes a second or two on an idle machine.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A bed whose CloudFront rolls changes out in no time.
+/// A bed whose CloudFront rolls changes out at once.
 pub async fn bed() -> Result<Testbed> {
     Testbed::start(["--propagation=100ms"]).await
 }
@@ -23,18 +23,18 @@ pub fn operator(bed: &Testbed) -> OperatorBuilder {
     hurried(bed.operator())
 }
 
-/// An operator that lists while something is rolled out, and else not again: at rest, time alone brings no call. Not started yet.
+/// An operator that lists only while something is rolled out: at rest, time alone causes no call. Not started yet.
 pub fn calm_operator(bed: &Testbed) -> OperatorBuilder {
     let args = ["--inventory-interval=1h", "--inventory-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"];
     bed.operator().args(args)
 }
 
-/// The same operator, but in a hurry.
+/// The same operator, with short intervals.
 pub fn hurried(operator: OperatorBuilder) -> OperatorBuilder {
     operator.args(["--inventory-interval=1s", "--inventory-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"])
 }
 
-/// The same, that does not wait long for creates that might still take effect; for tests that hold no call.
+/// The same, with a short wait for creates that might still take effect; for tests that hold no call.
 pub fn hasty_operator(bed: &Testbed) -> OperatorBuilder {
     operator(bed).args(["--aws-call-timeout=2s", "--consistency-window=2s"])
 }
@@ -97,20 +97,20 @@ fn is_current(object: &ConnectionGroup) -> bool {
 /// The condition Ready of an object that has one.
 pub fn ready_condition(object: &ConnectionGroup) -> &Condition {
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    condition(conditions, "Ready").expect("an object that the operator has seen has the condition Ready")
+    condition(conditions, "Ready").expect("an object that the operator has reconciled has the condition Ready")
 }
 
-/// What Ready says to people.
+/// The message of Ready.
 pub fn message(object: &ConnectionGroup) -> &str {
     &ready_condition(object).message
 }
 
-/// The number of the newest call, to look only at what comes later.
+/// The number of the newest call, to read only later ones.
 pub async fn now(bed: &Testbed) -> Result<u64> {
     Ok(bed.simulator.admin.requests(0).await?.last().map_or(0, |call| call.seq))
 }
 
-/// All calls since `now`, but for the inventories' lists.
+/// All calls since `now`, except the inventories' lists.
 pub async fn calls_but_lists(bed: &Testbed, since: u64) -> Result<Vec<LoggedCall>> {
     let mut calls = bed.simulator.admin.requests(since).await?;
     calls.retain(|call| call.operation != Some(Operation::ListConnectionGroups));
@@ -122,12 +122,12 @@ pub fn operations(calls: &[LoggedCall]) -> Vec<Operation> {
     calls.iter().filter_map(|call| call.operation).collect()
 }
 
-/// The calls that meant to change something.
+/// The calls that were meant to change something.
 pub fn writes(calls: &[LoggedCall]) -> Vec<&Request> {
     calls.iter().filter_map(|call| call.request.as_ref()).filter(|request| !request.operation().is_read()).collect()
 }
 
-/// Waits until one inventory has begun and ended after this moment, and been taken in: until the next one begins.
+/// Waits until one inventory has begun and ended after this moment, and has been processed: until the next one begins.
 pub async fn an_inventory(bed: &Testbed) -> Result<()> {
     let start = now(bed).await?;
     wait_until(PATIENCE, "an inventory", async || {
@@ -138,7 +138,7 @@ pub async fn an_inventory(bed: &Testbed) -> Result<()> {
     .await
 }
 
-/// What `kubectl explain` says of `spec` or `status`; the API server publishes it a moment after it serves the resource.
+/// What `kubectl explain` prints about `spec` or `status`; the API server publishes it a moment after it serves the resource.
 pub async fn explained(bed: &Testbed, part: &str) -> Result<String> {
     let part = format!("connectiongroup.{part}");
     wait_until(PATIENCE, "the resource to be explained", async || bed.kubectl(&["explain", &part]).await).await

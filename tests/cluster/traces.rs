@@ -1,4 +1,4 @@
-//! Traces: what reaches a collector, and what does not happen if there is none.
+//! Traces: what reaches a collector, and that nothing fails if there is none.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ impl Collector {
         Self { endpoint, received }
     }
 
-    /// Messages of the same type, one after the other, are the one in which their lists are joined.
+    /// Messages of the same type, concatenated, decode as one in which their lists are joined.
     fn spans(&self) -> Vec<Span> {
         let bytes = self.received.lock().unwrap().clone();
         let request = ExportTraceServiceRequest::decode(&*bytes).expect("it is OTLP");
@@ -87,7 +87,7 @@ fn parent<'a>(spans: &'a [Span], child: &Span) -> Option<&'a Span> {
 }
 
 #[tokio::test]
-async fn a_pass_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Result<()> {
+async fn a_reconcile_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Result<()> {
     let (bed, collector) = (steps::bed().await?, Collector::start().await);
     let operator = traced(steps::calm_operator(&bed), &collector.endpoint, "100")
         .args(["--log-level=trace"])
@@ -98,7 +98,7 @@ async fn a_pass_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Re
     steps::create(&bed, "edge", json!({})).await?;
     steps::ready(&bed, "edge").await?;
     let whole = |spans: &[Span]| the_create(spans).is_some_and(|create| parent(spans, create).is_some());
-    let spans = collector.has("the Create below its pass", whole).await?;
+    let spans = collector.has("the Create below its reconcile", whole).await?;
 
     let create = the_create(&spans).expect("it was waited for");
     let pass = parent(&spans, create).expect("it was waited for");
@@ -121,7 +121,7 @@ async fn a_pass_is_a_trace_with_its_calls_below_it_and_its_id_in_the_log() -> Re
     );
 
     let lines = journal::lines(&operator);
-    let created = lines.iter().find(|line| line["reason"] == "Created").expect("the Create is told of");
+    let created = lines.iter().find(|line| line["reason"] == "Created").expect("the Create is reported");
     assert_eq!(created["trace_id"], json!(trace_id(create)), "{created}");
 
     let sent = String::from_utf8_lossy(&collector.received.lock().unwrap()).into_owned();
@@ -143,7 +143,7 @@ async fn a_call_that_failed_is_marked_with_its_error() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_waits_to_be_sent_is_sent_at_sigterm() -> Result<()> {
+async fn spans_that_wait_to_be_sent_are_sent_at_sigterm() -> Result<()> {
     let (bed, collector) = (steps::bed().await?, Collector::start().await);
     let mut operator = traced(steps::operator(&bed), &collector.endpoint, "600000").start().await?;
     steps::create(&bed, "edge", json!({})).await?;
@@ -168,15 +168,15 @@ async fn works_and_ends(endpoint: &str) -> Result<(Operator, Duration)> {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_not_there_harms_nothing_and_is_told_of_once() -> Result<()> {
+async fn a_missing_collector_harms_nothing_and_is_reported_once() -> Result<()> {
     let (operator, _) = works_and_ends(&format!("http://127.0.0.1:{}", testbed::free_port()?)).await?;
     assert_eq!(journal::text(&operator).matches("takes no traces").count(), 1);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_collector_that_never_answers_holds_up_the_end_for_seconds_only() -> Result<()> {
-    // Connections are accepted by the kernel, and nobody reads them.
+async fn a_collector_that_never_answers_delays_the_shutdown_by_seconds_only() -> Result<()> {
+    // Connections are accepted by the kernel, and never read.
     let silent = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let endpoint = format!("http://{}", silent.local_addr().expect("it has an address"));
     let (_, took) = works_and_ends(&endpoint).await?;

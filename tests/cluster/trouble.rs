@@ -1,4 +1,4 @@
-//! Answers that are wrong, late or missing, seen through the wire: what the object says meanwhile, and that it heals by itself.
+//! Answers that are wrong, late or missing, produced over HTTP: what the object reports meanwhile, and that it recovers by itself.
 
 use cloudfront_simulator::admin::{Fault, FaultRule, Moment, NewTenant, Operation};
 use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT};
@@ -8,7 +8,7 @@ use testbed::{Launch, Operator, Process, Result, Testbed, wait_for, wait_gone, w
 
 use crate::{journal, steps, steps::PATIENCE};
 
-/// The group that Create answers with, complete but for what its header should hold.
+/// The group that Create answers with, complete except for what its header should contain.
 const GROUP: &str = r#"<?xml version="1.0"?><ConnectionGroup xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"><Id>cg_1</Id>
     <Name>no-etag</Name><Arn>arn:aws:cloudfront::123456789012:connection-group/cg_1</Arn><CreatedTime>2026-01-01T00:00:00Z</CreatedTime>
     <LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime><Ipv6Enabled>true</Ipv6Enabled><Status>Deployed</Status>
@@ -19,7 +19,7 @@ fn raw(status: u16, content_type: &str, body: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn without_cloudfront_it_starts_stays_ready_says_why_and_goes_on_when_it_is_there() -> Result<()> {
+async fn without_cloudfront_it_starts_stays_ready_reports_why_and_continues_when_it_is_back() -> Result<()> {
     let bed = steps::bed().await?;
     let port = testbed::free_port()?;
     let (folder, kubeconfig) = (bed.control_plane.folder(), bed.control_plane.kubeconfig());
@@ -31,7 +31,7 @@ async fn without_cloudfront_it_starts_stays_ready_says_why_and_goes_on_when_it_i
     let object = steps::settled(&bed, "edge", "ServiceUnavailable").await?;
     let message = steps::message(&object);
     assert!(message.contains("retries within 5 minutes"), "{message}");
-    assert!(message.to_lowercase().contains("connect"), "it says that nobody answers: {message}");
+    assert!(message.to_lowercase().contains("connect"), "it reports that there is no connection: {message}");
     assert!(operator.process().is_running());
 
     let program = testbed::find("cloudfront-simulator")?;
@@ -43,7 +43,7 @@ async fn without_cloudfront_it_starts_stays_ready_says_why_and_goes_on_when_it_i
 }
 
 #[tokio::test]
-async fn throttled_it_says_that_nothing_was_changed_and_that_it_is_tried_again() -> Result<()> {
+async fn throttled_it_reports_that_nothing_was_changed_and_that_it_retries() -> Result<()> {
     let bed = steps::bed().await?;
     bed.simulator.admin.throttle(Operation::CreateConnectionGroup, 2).await?;
     let operator = steps::operator(&bed).start().await?;
@@ -61,7 +61,7 @@ async fn throttled_it_says_that_nothing_was_changed_and_that_it_is_tried_again()
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_said_so_and_heals() -> Result<()> {
+async fn an_unreadable_answer_is_reported_and_recovers() -> Result<()> {
     let table = [
         ("cut-off", raw(200, "text/xml", "<ConnectionGroup><Id>cg_"), "UnexpectedResponse", "cannot be read"),
         ("empty-body", raw(201, "text/xml", ""), "UnexpectedResponse", "cannot be read"),
@@ -117,13 +117,13 @@ async fn a_list_that_cannot_be_read_is_not_an_empty_account() -> Result<()> {
         let since = steps::now(&bed).await?;
         steps::an_inventory(&bed).await?;
         admin.delete_fault(fault).await?;
-        // A list that showed nothing would have had the operator look for both.
+        // After a list that shows nothing the operator would read both.
         let calls = steps::calls_but_lists(&bed, since).await?;
         assert_eq!(steps::operations(&calls), [], "{body}");
     }
     journal::says(&operator, "could not be listed").await?;
 
-    // Nor is it proof that a deleted group is gone.
+    // Nor does it prove that a deleted group is gone.
     let empty = admin.fault_always(Operation::ListConnectionGroups, raw(200, "text/xml", "")).await?;
     let objects = bed.api::<ConnectionGroup>().await?;
     objects.delete("goes", &DeleteParams::default()).await?;
@@ -142,7 +142,7 @@ async fn a_list_that_cannot_be_read_is_not_an_empty_account() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tenants_or_tags_that_are_cut_off_on_their_way_let_no_group_be_disabled_and_no_object_go() -> Result<()> {
+async fn truncated_lists_of_tenants_or_tags_let_no_group_be_disabled_and_no_object_be_released() -> Result<()> {
     let table = [
         ("tenants", Operation::ListDistributionTenants, "<ListDistributionTenantsResult><DistributionTenantList>"),
         ("tags", Operation::ListTagsForResource, "<Tags><Items>"),
@@ -228,11 +228,11 @@ async fn corrected(bed: &Testbed, id: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_object_that_does_not_decode_is_warned_of_once_and_the_others_go_on() -> Result<()> {
+async fn an_object_that_does_not_decode_causes_one_warning_and_the_others_continue() -> Result<()> {
     let bed = Testbed::on(testbed::ControlPlane::start().await?, ["--propagation=100ms"]).await?;
     weaken_the_schema(&bed).await?;
     let broken = steps::manifest("broken", &json!({ "enabled": "maybe" })).to_string();
-    // The API server takes a moment to take the weaker schema in.
+    // The API server takes a moment to apply the weaker schema.
     wait_until(PATIENCE, "the broken object to be accepted", async || bed.apply(&broken).await).await?;
 
     let operator = steps::operator(&bed).start().await?;
@@ -263,7 +263,7 @@ async fn weaken_the_schema(bed: &Testbed) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_refused_create_is_not_tried_again_before_its_time() -> Result<()> {
+async fn a_refused_create_is_not_retried_before_its_backoff() -> Result<()> {
     let bed = steps::bed().await?;
     bed.simulator.admin.fault_always(Operation::CreateConnectionGroup, error(403, "AccessDenied")).await?;
     let _operator = steps::operator(&bed).start().await?;
@@ -275,14 +275,14 @@ async fn a_refused_create_is_not_tried_again_before_its_time() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_edit_in_the_middle_of_a_slow_backoff_acts_at_once() -> Result<()> {
+async fn an_edit_during_a_long_backoff_is_applied_at_once() -> Result<()> {
     let bed = steps::bed().await?;
     let admin = &bed.simulator.admin;
     let denied = admin.fault_always(Operation::CreateConnectionGroup, error(403, "AccessDenied")).await?;
     let _operator = steps::operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     steps::settled(&bed, "edge", "AccessDenied").await?;
-    // Refused once more, the next try by itself is 48 seconds away at least: further than this test waits.
+    // Refused once more, the next scheduled try is at least 48 seconds away: longer than this test waits.
     let request = json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: "now" } } });
     steps::patch(&bed, "edge", request).await?;
     let again = |object: &ConnectionGroup| {

@@ -1,5 +1,5 @@
-//! What the operator knows of its objects may be old, or be nothing at all: connections that freeze, lists from another time, rights and a
-//! definition that are taken away. Nothing is changed at CloudFront on such a view.
+//! What the operator knows about its objects may be stale, or missing: connections that freeze, stale lists, permissions and a
+//! CRD that are removed. Nothing is changed at CloudFront on such a basis.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::leader::{SHORT, replica, successor};
 use crate::relay::Relay;
 use crate::{journal, scrape::Scrape, steps, steps::PATIENCE};
 
-/// A watch is begun anew each 50 s; whatever is noticed by that is noticed within this, also on a machine that compiles at the same time.
+/// A watch is restarted every 50 s; what that detects is detected within this time, also on a machine that compiles at the same time.
 const A_WATCH: Duration = Duration::from_secs(150);
 
 async fn proxy(bed: &Testbed) -> Result<(Proxy, std::path::PathBuf)> {
@@ -34,7 +34,7 @@ async fn writes(bed: &Testbed) -> Result<usize> {
     Ok(steps::writes(&bed.simulator.admin.requests(0).await?).len())
 }
 
-/// Somebody else switches the group off.
+/// Another client disables the group.
 async fn switch_off(bed: &Testbed, name: &str) -> Result<()> {
     let off = GroupPatch { enabled: Some(false), ..GroupPatch::default() };
     bed.simulator.admin.edit_group(name, &off).await?;
@@ -69,13 +69,13 @@ async fn watch_failures(operator: &Operator, reason: &str) -> Result<f64> {
 }
 
 #[tokio::test]
-async fn a_standby_whose_connections_froze_takes_over_and_changes_nothing_on_its_old_view() -> Result<()> {
+async fn a_standby_whose_connections_froze_takes_over_and_changes_nothing_from_its_stale_cache() -> Result<()> {
     let bed = steps::bed().await?;
     let mut first = replica(&bed, "first", &SHORT).start().await?;
     steps::create(&bed, "edge", json!({ "enabled": false })).await?;
     steps::settled(&bed, "edge", "Disabled").await?;
     let (proxy, kubeconfig) = proxy(&bed).await?;
-    // Ready means that it has listed the object, which is off.
+    // Ready means that it has listed the object, whose spec says off.
     let _second = replica(&bed, "second", &SHORT).kubeconfig(kubeconfig).start().await?;
     proxy.freeze();
     steps::patch(&bed, "edge", json!({ "spec": { "enabled": true } })).await?;
@@ -94,7 +94,7 @@ async fn a_standby_whose_connections_froze_takes_over_and_changes_nothing_on_its
 }
 
 #[tokio::test]
-async fn an_edit_is_seen_within_about_a_minute_although_the_watch_froze() -> Result<()> {
+async fn an_edit_is_observed_within_about_a_minute_although_the_watch_froze() -> Result<()> {
     let bed = steps::bed().await?;
     let (proxy, kubeconfig) = proxy(&bed).await?;
     let _operator = steps::operator(&bed).kubeconfig(kubeconfig).start().await?;
@@ -114,7 +114,7 @@ async fn an_edit_is_seen_within_about_a_minute_although_the_watch_froze() -> Res
 }
 
 #[tokio::test]
-async fn a_list_from_another_time_switches_nothing_off() -> Result<()> {
+async fn a_stale_list_switches_nothing_off() -> Result<()> {
     let bed = steps::bed().await?;
     let relay = Relay::start(&bed.control_plane).await?;
     let mut operator = steps::operator(&bed).kubeconfig(relay.kubeconfig()).start().await?;
@@ -145,7 +145,7 @@ async fn a_list_from_another_time_switches_nothing_off() -> Result<()> {
     Ok(())
 }
 
-/// A ServiceAccount that may do in the namespaces of its role bindings what the operator has to; returns its kubeconfig.
+/// A ServiceAccount with the operator's permissions in the namespaces of its role bindings; returns its kubeconfig.
 async fn account(bed: &Testbed, name: &str) -> Result<std::path::PathBuf> {
     bed.kubectl(&["create", "serviceaccount", name]).await?;
     let subject = format!("{}:{name}", bed.namespace);
@@ -153,7 +153,7 @@ async fn account(bed: &Testbed, name: &str) -> Result<std::path::PathBuf> {
     bed.control_plane.kubeconfig_of(&bed.namespace, name).await
 }
 
-/// Grants a ServiceAccount, `NAMESPACE:NAME`, to read the identity of the installation.
+/// Allows a ServiceAccount, `NAMESPACE:NAME`, to read the identity of the installation.
 pub async fn may_read_identity(bed: &Testbed, subject: &str) -> Result<()> {
     let name = format!("identity-{}", bed.namespace);
     let (role, account) = (format!("--role={name}"), format!("--serviceaccount={subject}"));
@@ -163,10 +163,10 @@ pub async fn may_read_identity(bed: &Testbed, subject: &str) -> Result<()> {
     bed.control_plane.kubectl_ok(&bind).await.map(drop)
 }
 
-/// What the operator does with objects themselves.
+/// What the operator does with the objects themselves.
 const VERBS: [&str; 4] = ["get", "list", "watch", "patch"];
 
-/// Has a role allow this with objects, and all that the operator does with what belongs to them.
+/// Makes a role allow this for objects, and everything that the operator does with their status, events and so on.
 async fn allow(bed: &Testbed, name: &str, namespace: &str, verbs: &[&str]) -> Result<()> {
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -185,7 +185,7 @@ async fn allow(bed: &Testbed, name: &str, namespace: &str, verbs: &[&str]) -> Re
     bed.control_plane.kubectl_ok(&["apply", "-f", &path]).await.map(drop)
 }
 
-/// Grants it in a namespace, through objects named alike.
+/// Grants it in a namespace, through objects of the same name.
 async fn grant(bed: &Testbed, name: &str, namespace: &str) -> Result<()> {
     allow(bed, name, namespace, &VERBS).await?;
     let (role, account) = (format!("--role={name}"), format!("--serviceaccount={}:{name}", bed.namespace));
@@ -194,7 +194,7 @@ async fn grant(bed: &Testbed, name: &str, namespace: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_the_right_to_read_objects_nothing_is_changed_until_it_is_back() -> Result<()> {
+async fn without_permission_to_read_objects_nothing_is_changed_until_it_is_back() -> Result<()> {
     let bed = steps::bed().await?;
     let kubeconfig = account(&bed, "operator").await?;
     grant(&bed, "operator", &bed.namespace).await?;
@@ -203,7 +203,7 @@ async fn without_the_right_to_read_objects_nothing_is_changed_until_it_is_back()
     steps::ready(&bed, "edge").await?;
     until_metric(&operator, &readable(&bed.namespace, 1)).await?;
 
-    // A single object may still be read: that alone is no ground for a change. The watch that has begun goes on to its end.
+    // A single object may still be read: that alone does not justify a change. The watch that has begun continues to its end.
     allow(&bed, "operator", &bed.namespace, &["get", "patch"]).await?;
     let taken = Instant::now();
     until_metric(&operator, &readable(&bed.namespace, 0)).await?;
@@ -272,7 +272,7 @@ async fn an_edit_that_arrives_while_the_group_is_read_stops_the_change_that_was_
     steps::patch(&bed, "edge", json!({ "spec": { "enabled": true } })).await?;
     admin.wait_until_held(held, PATIENCE).await?;
     steps::patch(&bed, "edge", json!({ "spec": { "enabled": false } })).await?;
-    // The watch that shows this object has shown the edit before it.
+    // The watch that delivers this object has delivered the edit before it.
     steps::create(&bed, "witness", json!({})).await?;
     wait_until(PATIENCE, "the witness to be created", async || match writes(&bed).await {
         Ok(writes) if writes == before + 1 => Ok(()),
@@ -286,9 +286,9 @@ async fn an_edit_that_arrives_while_the_group_is_read_stops_the_change_that_was_
 }
 
 #[tokio::test]
-async fn a_finalizer_that_somebody_takes_off_is_put_back_at_once() -> Result<()> {
+async fn a_finalizer_that_someone_removes_is_restored_at_once() -> Result<()> {
     let bed = steps::bed().await?;
-    // With its usual intervals: nothing but the change itself has it look again soon.
+    // With its usual intervals: only the change itself triggers another read soon.
     let _operator = bed.operator().start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     steps::ready(&bed, "edge").await?;
@@ -300,7 +300,7 @@ async fn a_finalizer_that_somebody_takes_off_is_put_back_at_once() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_namespace_that_may_not_be_read_holds_up_only_itself() -> Result<()> {
+async fn a_namespace_that_may_not_be_read_delays_only_itself() -> Result<()> {
     let bed = steps::bed().await?;
     let other = steps::bed().await?;
     let kubeconfig = account(&bed, "operator").await?;
@@ -324,7 +324,7 @@ async fn a_namespace_that_may_not_be_read_holds_up_only_itself() -> Result<()> {
     grant(&other, "unused", &other.namespace).await.ok();
     let account = format!("--serviceaccount={}:operator", bed.namespace);
     other.kubectl(&["create", "rolebinding", "operator", "--role=unused", &account]).await?;
-    wait_until(A_WATCH, "the object elsewhere to be served, too", async || {
+    wait_until(A_WATCH, "the object in the other namespace to be reconciled, too", async || {
         match bed.simulator.admin.group("elsewhere").await {
             Ok(Some(_)) => Ok(()),
             other => Err(format!("{other:?}")),
@@ -334,7 +334,8 @@ async fn a_namespace_that_may_not_be_read_holds_up_only_itself() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_namespace_that_is_deleted_with_its_role_binding_goes_once_the_documented_command_was_run() -> Result<()> {
+async fn a_namespace_that_is_deleted_with_its_role_binding_is_removed_once_the_documented_command_was_run() -> Result<()>
+{
     let bed = Testbed::on(ControlPlane::start().await?, ["--propagation=100ms"]).await?;
     let _controller = bed.control_plane.start_namespace_controller()?;
     let control_plane = &bed.control_plane;
@@ -370,7 +371,7 @@ async fn a_namespace_that_is_deleted_with_its_role_binding_goes_once_the_documen
 }
 
 #[tokio::test]
-async fn a_change_reads_its_object_once_at_most_and_not_at_all_where_its_event_has_just_come() -> Result<()> {
+async fn a_change_reads_its_object_at_most_once_and_not_at_all_if_its_event_has_just_arrived() -> Result<()> {
     let bed = steps::bed().await?;
     let relay = Relay::start(&bed.control_plane).await?;
     let _operator = steps::hasty_operator(&bed).kubeconfig(relay.kubeconfig()).start().await?;

@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("reconcile", &["api", "clock", "cloudfront"]),
     ("leadership", &["args", "clock", "cloudfront"]),
     ("telemetry", &["args"]),
-    ("account", &["api", "clock", "cloudfront", "reconcile", "telemetry"]),
+    ("account", &["api", "clock", "cloudfront", "cloudfront/sdk", "reconcile", "telemetry"]),
     (
         "controller",
         &["account", "api", "args", "clock", "cloudfront", "cloudfront/sdk", "leadership", "reconcile", "telemetry"],

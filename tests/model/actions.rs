@@ -28,7 +28,7 @@ pub enum Action {
     /// A complete list, or a failed one.
     Inventory(usize, Struck),
     Edit(usize, u8),
-    /// Somebody requests a reconcile with the annotation.
+    /// Someone requests a reconcile with the annotation.
     Request(usize),
     Delete(usize),
     MakeAgain(usize),

@@ -17,7 +17,7 @@ use crate::{
 #[test]
 fn a_goal_that_is_always_reached_catches_nothing() {
     let scenario = Scenario { blind: true, ..within(budget(0, 0, 1), scenarios::drift()) };
-    assert_eq!(caught(&scenario, Bug::ResyncIsNeverDue), None, "so the goal is what notices");
+    assert_eq!(caught(&scenario, Bug::ResyncIsNeverDue), None, "so the goal is what detects it");
 }
 
 #[test]
@@ -42,13 +42,13 @@ fn every_error_that_may_hide_an_effect_does_so_in_a_scenario() {
 }
 
 #[test]
-fn every_plan_has_a_scenario_that_must_show_it() {
+fn every_plan_has_a_scenario_that_must_produce_it() {
     let shown = RECORDS.iter().flat_map(|record| record.plans).copied().collect::<BTreeSet<_>>();
     assert_eq!(shown, ALL.into_iter().collect());
 }
 
 #[test]
-fn every_count_on_record_is_of_a_scenario_that_is_explored() {
+fn every_recorded_count_belongs_to_an_explored_scenario() {
     let explored = RECORDS.iter().map(|record| record.scenario.to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(records::counts().into_keys().collect::<BTreeSet<_>>(), explored);
 }

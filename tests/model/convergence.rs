@@ -41,7 +41,7 @@ struct Stretch {
 enum History {
     /// Those of all histories, but only in what the spec names.
     Any,
-    /// Those of histories in which every process recorded what it sent and nobody else set the same: in everything.
+    /// Those of histories in which every process recorded what it sent and no one else set the same: in everything.
     NothingLost,
 }
 

@@ -42,7 +42,7 @@ fn calls_fail_and_processes_die_anywhere() {
 }
 
 #[test]
-fn people_change_their_minds_at_any_moment() {
+fn users_change_their_minds_at_any_moment() {
     explored(scenarios::minds());
 }
 
@@ -52,12 +52,12 @@ fn every_call_meets_every_error() {
 }
 
 #[test]
-fn a_group_in_use_by_nobody_who_is_listed_is_kept_in_service() {
+fn a_group_in_use_by_no_listed_tenant_is_kept_in_service() {
     explored(scenarios::unlisted());
 }
 
 #[test]
-fn a_list_older_than_the_consistency_window_proves_nothing_of_a_late_create() {
+fn a_list_older_than_the_consistency_window_proves_nothing_about_a_late_create() {
     explored(scenarios::old_lists());
 }
 
@@ -77,7 +77,7 @@ fn two_owners_never_touch_each_others_group() {
 }
 
 #[test]
-fn groups_of_strangers_are_left_alone() {
+fn foreign_groups_are_left_alone() {
     explored(scenarios::strangers());
 }
 
@@ -92,7 +92,7 @@ fn a_group_that_is_adopted_in_place_of_ours_keeps_its_tags() {
 }
 
 #[test]
-fn a_dispute_with_somebody_else_is_slowed_down_and_won_in_the_end() {
+fn flapping_with_another_client_is_slowed_down_and_the_spec_wins_in_the_end() {
     explored(scenarios::dispute());
 }
 
@@ -122,7 +122,7 @@ fn drift_that_no_list_shows_is_found() {
 }
 
 #[test]
-fn refusals_are_waited_out() {
+fn refusals_are_retried_until_they_end() {
     explored(scenarios::refusals());
 }
 
@@ -132,7 +132,7 @@ fn a_full_account_is_reported() {
 }
 
 #[test]
-fn a_forged_status_leads_nowhere_and_is_put_right() {
+fn a_forged_status_has_no_effect_and_is_corrected() {
     explored(scenarios::forgeries());
 }
 
@@ -142,7 +142,7 @@ fn a_name_that_reads_like_an_id_leads_to_no_other_group() {
 }
 
 #[test]
-fn who_asks_for_a_reconcile_gets_a_full_read() {
+fn a_requested_reconcile_does_a_full_read() {
     explored(scenarios::requests());
 }
 
@@ -152,7 +152,7 @@ fn a_cache_that_lags_behind_harms_nothing() {
 }
 
 #[test]
-fn a_refused_member_holds_up_no_other() {
+fn a_refused_member_blocks_no_other() {
     explored(scenarios::members());
 }
 
@@ -162,12 +162,12 @@ fn lists_that_others_attached_stay() {
 }
 
 #[test]
-fn tags_that_others_put_on_stay() {
+fn tags_that_others_set_stay() {
     explored(scenarios::tags());
 }
 
 #[test]
-fn a_deletion_that_cannot_go_on_leaves_the_group_in_service() {
+fn a_deletion_that_cannot_continue_leaves_the_group_in_service() {
     explored(scenarios::blocked());
 }
 
@@ -197,7 +197,7 @@ fn what_lists_leave_out_is_not_waited_for() {
 }
 
 #[test]
-fn another_group_of_the_name_is_looked_at_anew() {
+fn another_group_of_the_same_name_is_evaluated_anew() {
     explored(scenarios::replaced());
 }
 

@@ -105,7 +105,7 @@ pub fn expected(
     }
 }
 
-/// Whether an attached list may be somebody else's: this object never sent it, its process died before recording it, or others have attached it since.
+/// Whether an attached list may belong to someone else: this object never sent it, its process died before recording it, or others have attached it since.
 fn may_be_of_others(scenario: &Scenario, state: &State, operator: usize, group: &Shown) -> bool {
     let sent = &state.object_of(operator).sent.lists;
     state.lists_may_be_anothers(scenario, operator)

@@ -1,4 +1,4 @@
-//! Explores the shipping reconcile exhaustively: every order of calls, edits, out-of-band changes, propagation, faults and crashes within the bounds of a
+//! Explores the production reconcile exhaustively: every order of calls, edits, out-of-band changes, propagation, faults and crashes within the bounds of a
 //! scenario. `explore` is the engine, `actions` is what can happen, and `properties` and `convergence` are what must always hold.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]

@@ -24,7 +24,7 @@ pub enum Outside {
     TakesTagsOff,
     TenantComes,
     TenantGoes,
-    /// Makes the status name somebody else's group.
+    /// Makes the status name someone else's group.
     ForgesStatus,
     PutsOldStatusBack,
     AttachesList,
@@ -110,7 +110,7 @@ pub fn interfere(state: &mut State, what: Outside) -> bool {
     }
 }
 
-/// Somebody has permission to write the status of objects.
+/// Someone has permission to write the status of objects.
 fn forge(state: &mut State, change: impl FnOnce(&mut ConnectionGroupStatus, &State) -> Option<()>) -> bool {
     let Some(mut object) = state.current(0).cloned() else { return false };
     let done = change(object.status.get_or_insert(ConnectionGroupStatus::UNSEEN), state).is_some();

@@ -1,5 +1,5 @@
 //! One reconcile, step by step: started, answered call by call, stored or not, or cut off when its process dies. In: a state. Out: the next one, or the
-//! property that was violated. What the runtime does around `reconcile` is done here as in `runtime/pass.rs`.
+//! property that was violated. What the controller does around `reconcile` is done here as in `src/controller/worker.rs`.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What people do to their objects. In: a state. Out: the next one. Pure.
+//! What users do to their objects. In: a state. Out: the next one. Pure.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a reconcile planned, by name. In: a reconcile that has ended. Out: the name of its first plan. Runs the shipping steps over its log.
+//! What a reconcile planned, by name. In: a reconcile that has ended. Out: the name of its first plan. Runs the production steps over its log.
 
 use std::{
     pin::pin,

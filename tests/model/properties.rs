@@ -68,41 +68,39 @@ impl Property {
     pub const fn promise(self) -> &'static str {
         match self {
             Self::S1 => {
-                "nothing is changed whose owner tag, as this pass read it, is not ours, nor any group of another name"
+                "nothing is changed whose owner tag, as this reconcile read it, is not ours, nor any group of another name"
             }
-            Self::S2 => "a pass makes at most one change",
+            Self::S2 => "a reconcile makes at most one change",
             Self::S3 => {
                 "the finalizer goes only when no group of the object exists and no request for one is on its way"
             }
             Self::S4 => {
-                "a deletion never disables, against the spec, or deletes a group while a tenant uses it that the pass could see"
+                "a deletion never disables, against the spec, or deletes a group that a tenant uses, as the reconcile could see"
             }
-            Self::S5 => "every change carries an ETag that was read in the same pass",
+            Self::S5 => "every change carries an ETag that was read in the same reconcile",
             Self::S6 => "Ready is True for a generation only if what was read matches that generation and is deployed",
             Self::S7 => "there are never two groups for one object",
             Self::S8 => "a group of another owner is reported",
             Self::S9 => "nothing is taken away, or made again, on an old view of the object",
             Self::S10 => {
-                "a group that is on while the spec says off is switched off by the pass that reads it, and by an update of nothing else"
+                "a group that is on while the spec says off is disabled by the reconcile that reads it, and by an update of nothing else"
             }
-            Self::S11 => "a list is detached only if this object attached it, or the spec says so in words",
+            Self::S11 => "a list is detached only if this object attached it, or the spec says so explicitly",
             Self::S12 => "a tag is removed only if this object sent it, with that value",
             Self::S13 => "one false answer does not take a living group out of status",
             Self::S14 => "nothing is changed on which another installation acts",
             Self::S15 => "no group is adopted before its tags have had the time to show",
-            Self::S16 => "a group that the spec wants in service is not let go of while it is off",
-            Self::S17 => "what an answer leaves out says nothing",
+            Self::S16 => "a group that the spec wants in service is not released while it is off",
+            Self::S17 => "what an answer omits proves nothing",
             Self::S18 => {
                 "nothing is changed in mode Observe or while suspended, and nothing is deleted that is protected or is to stay"
             }
             Self::L1 => {
                 "once the faults stop, the group matches, the object is Ready, and nothing is called or written any more"
             }
-            Self::L2 => "once the faults stop, a deleted object goes with its group, or says what holds it",
-            Self::L3 => "no transient error leaves a final state, and another pass is always due",
-            Self::L4 => {
-                "what people ask for, and what a list shows to be otherwise than an object says, leads to a pass at once"
-            }
+            Self::L2 => "once the faults stop, a deleted object goes with its group, or reports what blocks it",
+            Self::L3 => "no transient error leaves a final state, and another reconcile is always due",
+            Self::L4 => "what users request, and a list that contradicts an object, triggers a reconcile at once",
             Self::O1 => "no more changes are made than there are differences",
             Self::O2 => "the same spec leads to the same end, wherever it started from",
             Self::O3 => "who asks for a reconcile gets a full read",
@@ -189,7 +187,7 @@ pub fn last_read(pass: &Pass, is_meant: impl Fn(&Group) -> bool) -> Option<&Desc
 fn was_read(pass: &Pass, group: &Group, ours: &OwnerTag) -> Result<(), Violation> {
     is_ours(pass, &group.arn, ours)?;
     let read = last_read(pass, |read| read.id == group.id && read.etag == group.etag);
-    hold(Property::S5, read.is_some(), || format!("ETag {} was not read in this pass", group.etag))
+    hold(Property::S5, read.is_some(), || format!("ETag {} was not read in this reconcile", group.etag))
 }
 
 fn is_ours(pass: &Pass, arn: &Arn, ours: &OwnerTag) -> Result<(), Violation> {
@@ -197,7 +195,7 @@ fn is_ours(pass: &Pass, arn: &Arn, ours: &OwnerTag) -> Result<(), Violation> {
     hold(Property::S1, owner.as_ref() == Some(ours), || format!("the owner tag read was {owner:?}"))
 }
 
-/// The owner that the tags name; a tag without a value names nobody.
+/// The owner that the tags name; a tag without a value names no owner.
 pub fn named_owner(tags: &Tags) -> Option<OwnerTag> {
     OwnerTag::in_tags(tags).filter(|owner| !owner.as_str().is_empty())
 }
@@ -221,7 +219,7 @@ fn no_tenant_was_seen(pass: &Pass, id: &GroupId) -> Result<(), Violation> {
         _ => None,
     });
     let free = seen.is_some_and(|tenants: &Tenants| !tenants.any());
-    hold(Property::S4, free, || format!("of its tenants the pass saw {seen:?}"))
+    hold(Property::S4, free, || format!("of its tenants the reconcile saw {seen:?}"))
 }
 
 /// Whether a group matches a spec, as far as it was shown; tags and lists of others do not count.
@@ -267,7 +265,7 @@ pub fn of_outcome(
     let stalled = is_true(&outcome.status.conditions, "Stalled") && !was_stalled;
     hold(Property::L3, !(transient && stalled), || "a transient error ended in Stalled".to_owned())?;
     let due = outcome.requeue <= Duration::from_mins(5);
-    hold(Property::L3, due, || format!("the next pass is due in {:?}", outcome.requeue))
+    hold(Property::L3, due, || format!("the next reconcile is due in {:?}", outcome.requeue))
 }
 
 fn of_release(scenario: &Scenario, state: &State, operator: usize, object: &ConnectionGroup) -> Result<(), Violation> {

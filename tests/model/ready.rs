@@ -150,7 +150,7 @@ fn completed(pass: &Pass, group: &Group) -> Group {
     }
 }
 
-/// Whether the list that a group has although its spec names none may be somebody else's.
+/// Whether the list that a group has although its spec names none may belong to someone else.
 fn has_none_of_ours(
     scenario: &Scenario,
     state: &State,

@@ -1,4 +1,4 @@
-//! What each scenario must show: the plans and errors that it is there for, and its exact number of states.
+//! What each scenario must show: the plans and errors that it exists for, and its exact number of states.
 //!
 //! The counts are for the bounds of `make test` and are the same on every machine. They are in records.tsv, which `make model-records` writes. Fewer states
 //! mean that something is no longer explored; more, that something new can happen. Both need an explanation.
@@ -177,7 +177,7 @@ pub fn count(scenario: &str, states: usize) {
     assert_eq!(
         counts().get(scenario).copied(),
         Some(states),
-        "{scenario}: the count of states is not the one on record. Run `make model-records`, and explain the diff of records.tsv where you commit it"
+        "{scenario}: the count of states differs from the record. Run `make model-records`, and explain the diff of records.tsv in the commit message"
     );
 }
 

@@ -1,4 +1,4 @@
-//! A reconcile as a log: its input and the answers so far. The shipping `reconcile` runs over that log from the start until it asks for something that is not
+//! A reconcile as a log: its input and the answers so far. The production `reconcile` runs over that log from the start until it asks for something that is not
 //! answered yet. In: input, log. Out: the next [`Call`], or the outcome. Pure: nothing else is read, and no time elapses.
 
 use std::{
@@ -168,7 +168,7 @@ pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> 
         Poll::Ready(outcome) => Stage::Ended(Box::new(outcome), Arc::new(memory)),
         Poll::Pending => {
             let asked = replay.cursor().asked.take();
-            asked.expect("reconcile waits for something else than the port and the view")
+            asked.expect("reconcile waits for something other than the port and the view")
         }
     }
 }

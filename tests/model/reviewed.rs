@@ -78,7 +78,7 @@ pub fn of_call(scenario: &Scenario, state: &State, operator: usize, pass: &Pass,
             hold(Property::S12, lost.is_none(), || format!("{lost:?} goes, and this object sent {:?}", sent.tags))?;
             let in_service = read.is_some_and(|read| read.group.config.enabled != Some(false));
             hold(Property::S16, in_service || !spec.enabled || !keys.contains(OwnerTag::KEY), || {
-                "it is let go of while it is off".to_owned()
+                "it is released while it is off".to_owned()
             })
         }
         Call::Tag(arn, tags) => {
@@ -197,7 +197,7 @@ fn keeps_the_living(
         return Ok(());
     }
     let claim = state.claim(operator);
-    // An answer that names another owner is believed at once, because nothing is changed then.
+    // An answer that names another owner is trusted at once, because nothing is changed then.
     let anothers = |read: &Described| named_owner(&read.tags).is_some() && !claim.is_in(&read.tags);
     if last_read(pass, |group| group.id.as_str() == known).is_some_and(anothers) {
         return Ok(());

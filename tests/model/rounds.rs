@@ -1,5 +1,5 @@
 //! Fair rounds, in which nothing goes wrong: inventories, reconciles, roll-out, and time until something is due. An object is reconciled only when the operator
-//! would do so: when it is due, when people ask, or when a list triggers it. In: a state. Out: the one after the round, or L4 violated.
+//! would do so: when it is due, when users ask, or when a list triggers it. In: a state. Out: the one after the round, or L4 violated.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub fn round(scenario: &Scenario, before: &State) -> Result<Round, Violation> {
     Ok(round)
 }
 
-/// A list for each operator, and the reconciles that the list, people, or the previous reconcile call for.
+/// A list for each operator, and the reconciles that the list, users, or the previous reconcile call for.
 fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violation> {
     for operator in 0..round.after.operators.len() {
         let previous = round.after.operators[operator].snapshot.clone();
@@ -61,7 +61,7 @@ fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violati
         let state = &round.after;
         let Some(object) = state.object_of(operator).current.clone() else { continue };
         let it = &state.operators[operator];
-        let list = it.snapshot.as_deref().expect("it has just come");
+        let list = it.snapshot.as_deref().expect("it has just arrived");
         let is_woken = is_out_of_date(&object, it.remembered.memory.awaits, previous.as_deref(), list);
         let is_due = is_woken || is_called_for(state, operator) || it.due.is_some_and(|due| due <= state.now);
         let ignored = ignored(&object, it.heard.as_deref(), list).filter(|_| !is_due);
@@ -135,7 +135,7 @@ fn ignored(object: &ConnectionGroup, heard: Option<&ConnectionGroup>, list: &Sna
         (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.is_some(), request)
     };
     if heard.is_none_or(|heard| asks(heard) != asks(object)) {
-        return Some("nobody hears of what people ask for");
+        return Some("a user request is not observed");
     }
     let status = object.status.as_ref().filter(|_| !object.spec.suspend)?;
     let row = list.groups.values().find(|row| Some(row.id.as_str()) == status.id.as_deref());

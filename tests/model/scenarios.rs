@@ -81,7 +81,7 @@ fn scenario(name: &'static str, budget: Budget, wide: Budget) -> Scenario {
     }
 }
 
-/// One operator, people who change their minds, and others who interfere.
+/// One operator, users who change their minds, and others who interfere.
 pub fn life() -> Scenario {
     Scenario {
         specs: vec![spec(), tagged()],
@@ -95,7 +95,7 @@ pub fn faults() -> Scenario {
     scenario("faults", budget(2, 1, 0), budget(3, 1, 0))
 }
 
-/// People who change their minds again and again, and a process that does not die.
+/// Users who change their minds again and again, and a process that does not die.
 pub fn minds() -> Scenario {
     Scenario {
         specs: vec![spec(), tagged()],
@@ -212,7 +212,7 @@ pub fn adoption() -> Scenario {
     }
 }
 
-/// Somebody else creates the group while our own Create is abandoned, or after ours is deleted: it is adopted, and its tags are not ours.
+/// Someone else creates the group while our own Create is abandoned, or after ours is deleted: it is adopted, and its tags are not ours.
 pub fn squatters() -> Scenario {
     Scenario {
         specs: vec![ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() }],
@@ -222,7 +222,7 @@ pub fn squatters() -> Scenario {
     }
 }
 
-/// Somebody changes the group, and changes it again as soon as that is corrected.
+/// Someone changes the group, and changes it again as soon as that is corrected.
 pub fn dispute() -> Scenario {
     Scenario { outside: &[Outside::Disables], ..scenario("dispute", budget(1, 0, 2), budget(2, 0, 2)) }
 }
@@ -328,7 +328,7 @@ pub fn default_group() -> Scenario {
     }
 }
 
-/// The name is the id of somebody else's group, which Get finds by name and id alike. Without faults: once the answer to a Create is lost, only the list leads
+/// The name is the id of someone else's group, which Get finds by name and id alike. Without faults: once the answer to a Create is lost, only the list leads
 /// to the new group.
 pub fn aliased() -> Scenario {
     let other = Account::new(switches()).outside_create_group(Timestamp(EPOCH_MS), NewGroup::named("other")).unwrap();
@@ -345,7 +345,7 @@ pub fn aliased() -> Scenario {
     }
 }
 
-/// Somebody has permission to write status, and makes it name somebody else's group, or restores an older status.
+/// Someone has permission to write status, and makes it name someone else's group, or restores an older status.
 pub fn forgeries() -> Scenario {
     Scenario {
         prelude: |state| {
@@ -361,7 +361,7 @@ pub fn forgeries() -> Scenario {
     }
 }
 
-/// People request a reconcile: for somebody else's list that CloudFront refuses to detach, and for tags that no inventory shows.
+/// Users request a reconcile: for someone else's list that CloudFront refuses to detach, and for tags that no inventory shows.
 pub fn requests() -> Scenario {
     Scenario {
         specs: vec![tagged(), ConnectionGroupSpec { anycast_ip_list_id: Some(NO_LIST.to_owned()), ..tagged() }],
@@ -466,8 +466,10 @@ pub fn unmarked() -> Scenario {
         specs: vec![spec(), disabled()],
         prelude: |state| {
             let tags = [(OwnerTag::KEY.to_owned(), OWNER_TAGS[0].to_owned())].into();
-            state.account.outside_create_group(state.timestamp(), NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
-            state.account.propagate(state.timestamp());
+            // Before this process began, or a list could be older than the group.
+            let before = Timestamp(EPOCH_MS);
+            state.account.outside_create_group(before, NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
+            state.account.propagate(before);
         },
         harsh: false,
         ..scenario("unmarked", budget(1, 1, 0), budget(2, 1, 0))
@@ -511,7 +513,7 @@ pub fn replaced() -> Scenario {
     }
 }
 
-/// The operator's cache lags behind people's edits by any number of them; a process that takes over was a standby with such a cache.
+/// The operator's cache lags behind users's edits by any number of them; a process that takes over was a standby with such a cache.
 pub fn lag() -> Scenario {
     Scenario { specs: vec![spec(), disabled()], lag: true, ..scenario("lag", budget(1, 2, 0), budget(2, 2, 0)) }
 }

@@ -72,7 +72,7 @@ impl Cast {
 #[derive(Clone)]
 pub struct Scenario {
     pub name: &'static str,
-    /// The specs that people write; an object begins with the first one.
+    /// The specs that users write; an object begins with the first one.
     pub specs: Vec<ConnectionGroupSpec>,
     /// The object of each operator.
     pub operators: Vec<usize>,
@@ -85,7 +85,7 @@ pub struct Scenario {
     pub lies: bool,
     /// What happens before the exploration.
     pub prelude: fn(&mut State),
-    /// How often faults may strike, people may change their minds, and others may interfere.
+    /// How often faults may strike, users may change their minds, and others may interfere.
     pub budget: Budget,
     /// The same for `make model`.
     pub wide: Budget,
@@ -109,9 +109,9 @@ pub struct Scenario {
     pub blind: bool,
     /// Whether objects may be deleted and created again.
     pub deletions: bool,
-    /// Whether people request a reconcile with the annotation.
+    /// Whether users request a reconcile with the annotation.
     pub requests: bool,
-    /// Whether a reconcile may see an object as it was before people changed it, however long ago.
+    /// Whether a reconcile may see an object as it was before users changed it, however long ago.
     pub lag: bool,
 }
 
@@ -138,7 +138,7 @@ pub struct State {
     pub left: Budget,
     /// The reconcile that ended with the last step.
     pub just_ended: Option<Arc<Pass>>,
-    /// The groups of other names, which nobody here may touch.
+    /// The groups of other names, which no object here may touch.
     pub neighbours: Arc<[Versioned<Shown>]>,
 }
 
@@ -149,7 +149,7 @@ pub struct Object {
     pub incarnation: u32,
     /// The spec of each generation of this incarnation, as an index.
     pub variants: Vec<u8>,
-    /// The object before each change by people, and before it was removed; oldest first.
+    /// The object before each change by users, and before it was removed; oldest first.
     pub history: Vec<Version>,
     /// What was sent to CloudFront for this incarnation, whatever the result.
     pub sent: Arc<Sent>,
@@ -164,7 +164,7 @@ pub struct Sent {
     pub lists: BTreeSet<String>,
 }
 
-/// A version of an object that somebody may see.
+/// A version of an object that someone may see.
 #[derive(Clone)]
 pub struct Version {
     pub object: Arc<ConnectionGroup>,
@@ -318,7 +318,7 @@ impl State {
         scenario.harsh && self.left.faults < scenario.budget.faults
     }
 
-    /// Whether a list that an object sent may count as somebody else's: the record may have been lost, the object sent two lists and an ambiguous call left
+    /// Whether a list that an object sent may count as someone else's: the record may have been lost, the object sent two lists and an ambiguous call left
     /// one of them, or others may have attached it since.
     pub fn lists_may_be_anothers(&self, scenario: &Scenario, operator: usize) -> bool {
         let swapped = self.object_of(operator).sent.lists.len() > 1 && self.left.faults < scenario.budget.faults;
@@ -347,7 +347,7 @@ impl State {
         slot.history.extend(latest);
     }
 
-    /// Somebody creates the object, perhaps again.
+    /// Someone creates the object, perhaps again.
     pub fn make(&mut self, scenario: &Scenario, object: usize) {
         let slot = &mut self.objects[object];
         slot.incarnation += 1;

@@ -35,17 +35,17 @@ fn sentence(state: &State, action: Action) -> String {
         Some(Stage::Confirming(_) | Stage::Ended(..)) | None => "nothing".to_owned(),
     };
     match action {
-        Action::Start(operator, Cache::UpToDate) => format!("operator {operator} takes the object up"),
+        Action::Start(operator, Cache::UpToDate) => format!("operator {operator} reconciles the object"),
         Action::Start(operator, Cache::Behind(version)) => {
             let behind = state.object_of(operator).history.len() - version;
-            format!("operator {operator} takes the object up as it was {behind} changes ago")
+            format!("operator {operator} reconciles the object as it was {behind} changes ago")
         }
         Action::Answer(operator, struck) => {
             format!("operator {operator} asks for {}{}", pending(operator), fate(struck))
         }
-        Action::Store(operator) => format!("the outcome of operator {operator}'s pass is stored"),
+        Action::Store(operator) => format!("the outcome of operator {operator}'s reconcile is stored"),
         Action::StoreFails(operator) => {
-            format!("the API server does not take the outcome of operator {operator}'s pass")
+            format!("the API server does not accept the outcome of operator {operator}'s reconcile")
         }
         Action::Crash(operator, dying) => {
             let when = match dying {
@@ -56,35 +56,35 @@ fn sentence(state: &State, action: Action) -> String {
             format!("operator {operator} dies {when} {}; another process begins", pending(operator))
         }
         Action::Inventory(operator, struck) => format!("operator {operator} lists the account{}", fate(struck)),
-        Action::Edit(object, spec) => format!("somebody changes object {object} to spec {spec}"),
-        Action::Request(object) => format!("somebody asks for a reconcile of object {object}"),
-        Action::Delete(object) => format!("somebody deletes object {object}"),
-        Action::MakeAgain(object) => format!("somebody makes object {object} again"),
+        Action::Edit(object, spec) => format!("someone changes object {object} to spec {spec}"),
+        Action::Request(object) => format!("someone requests a reconcile of object {object}"),
+        Action::Delete(object) => format!("someone deletes object {object}"),
+        Action::MakeAgain(object) => format!("someone recreates object {object}"),
         Action::Outside(what) => match what {
-            Outside::TurnsIpv6Off => "somebody turns IPv6 of the group off",
-            Outside::Disables => "somebody disables the group",
-            Outside::Enables => "somebody enables the group",
-            Outside::Deletes => "somebody deletes the group",
-            Outside::CreatesUnowned => "somebody creates a group of that name without an owner",
+            Outside::TurnsIpv6Off => "someone turns IPv6 of the group off",
+            Outside::Disables => "someone disables the group",
+            Outside::Enables => "someone enables the group",
+            Outside::Deletes => "someone deletes the group",
+            Outside::CreatesUnowned => "someone creates a group of that name without an owner",
             Outside::CreatesForeign => "another owner creates a group of that name",
-            Outside::TakesOwnerTagOff => "somebody takes the owner tag off",
+            Outside::TakesOwnerTagOff => "someone removes the owner tag",
             Outside::PutsForeignOwnerTag => "another owner puts its tag on the group",
-            Outside::TakesTagsOff => "somebody takes the tag \"team\" off",
-            Outside::TenantComes => "a tenant comes",
-            Outside::TenantGoes => "the tenant goes",
-            Outside::ForgesStatus => "somebody makes the status point at another group",
-            Outside::PutsOldStatusBack => "somebody puts the status before back",
-            Outside::AttachesList => "somebody attaches an Anycast list",
-            Outside::PutsTheTag => "somebody puts the tag \"team\" on, with the value of the spec",
-            Outside::ChangesTheTag => "somebody gives the tag \"team\" another value",
+            Outside::TakesTagsOff => "someone removes the tag \"team\"",
+            Outside::TenantComes => "a tenant is attached",
+            Outside::TenantGoes => "the tenant is removed",
+            Outside::ForgesStatus => "someone makes the status point at another group",
+            Outside::PutsOldStatusBack => "someone restores the previous status",
+            Outside::AttachesList => "someone attaches an Anycast list",
+            Outside::PutsTheTag => "someone sets the tag \"team\", with the value of the spec",
+            Outside::ChangesTheTag => "someone gives the tag \"team\" another value",
             Outside::RestoresBackup => "the second cluster's object is given the status that the first one's has",
-            Outside::ReplacesByUnowned => "somebody deletes the group and creates another without an owner",
+            Outside::ReplacesByUnowned => "someone deletes the group and creates another without an owner",
         }
         .to_owned(),
         Action::Propagate => "all changes are rolled out".to_owned(),
         Action::Land(index) => format!("{} takes effect after all", asked(&state.late[index])),
-        Action::Tick => "a minute goes by".to_owned(),
-        Action::DeepTick => "hours go by".to_owned(),
+        Action::Tick => "a minute elapses".to_owned(),
+        Action::DeepTick => "hours elapse".to_owned(),
     }
 }
 
@@ -97,9 +97,9 @@ const fn fate(struck: Struck) -> &'static str {
         Struck::Stale => ", and is answered from the past",
         Struck::StaleGroup => ", and the group is from the past",
         Struck::StaleTags => ", and the tags are from the past",
-        Struck::NotThere => ", and is told that there is none",
-        Struck::WithoutTags => ", and is shown it without its tags",
-        Struck::WithoutValues => ", and is shown its tags without their values",
+        Struck::NotThere => ", and is answered that there is none",
+        Struck::WithoutTags => ", and the answer is without its tags",
+        Struck::WithoutValues => ", and the answer has its tags without their values",
         Struck::Lacking => ", and all that is optional is left out",
     }
 }
@@ -123,10 +123,11 @@ fn came_of_it(action: Action, after: &State) -> String {
     let (Action::Answer(operator, _) | Action::Start(operator, _)) = action else { return String::new() };
     let pass = after.operators[operator].pass.as_ref().or(after.just_ended.as_ref());
     let Some(pass) = pass else { return String::new() };
-    let answer = pass.log.last().map_or(String::new(), |entry| format!("\n       it hears {}", heard(&entry.answer)));
+    let answer =
+        pass.log.last().map_or(String::new(), |entry| format!("\n       the answer is {}", heard(&entry.answer)));
     let end = pass.ended().map_or(String::new(), |(outcome, _)| {
         let reason = outcome.status.conditions.first().map_or("", |ready| ready.reason.as_str());
-        format!("\n       the pass ends: {reason}, finalizer {:?}", outcome.finalizer)
+        format!("\n       the reconcile ends: {reason}, finalizer {:?}", outcome.finalizer)
     });
     answer + &end
 }

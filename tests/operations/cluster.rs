@@ -1,4 +1,4 @@
-//! A cluster as an administrator has it before anything is installed, and an AWS account. In: commands. Out: what they print, and an operator that
+//! A cluster in which nothing is installed yet, and an AWS account. In: commands. Out: what they print, and an operator that
 //! follows the release. Starts processes; talks to kube-apiserver.
 
 use std::os::unix::fs::symlink;
@@ -27,7 +27,7 @@ pub struct Cluster {
     bin: PathBuf,
 }
 
-/// An operator in a hurry.
+/// An operator with short intervals.
 pub fn hurried(operator: OperatorBuilder) -> OperatorBuilder {
     operator
         .args(["--inventory-interval=1s", "--inventory-interval-active=200ms", "--aws-rate=100", "--aws-burst=100"])
@@ -35,15 +35,15 @@ pub fn hurried(operator: OperatorBuilder) -> OperatorBuilder {
 }
 
 impl Cluster {
-    /// An empty one, and an account.
+    /// An empty cluster, and an account.
     pub async fn start() -> Result<(Self, Simulator)> {
         let control_plane = ControlPlane::start().await?;
-        // Rollouts take no time.
+        // Roll-outs take no time.
         let simulator = Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await?;
         Ok((Self::on(control_plane, &simulator), simulator))
     }
 
-    /// One on this control plane, with the account behind `simulator`.
+    /// A cluster on this control plane, with the account behind `simulator`.
     pub fn on(control_plane: Arc<ControlPlane>, simulator: &Simulator) -> Self {
         let bin = control_plane.folder().join("bin");
         let make = || -> std::io::Result<()> {
@@ -58,7 +58,7 @@ impl Cluster {
         Self { control_plane, operator: None, endpoint: simulator.endpoint().to_owned(), bin }
     }
 
-    /// Runs a block of a document at the root of the repository, and has the operator follow what it did to the release.
+    /// Runs a block of a document at the root of the repository, and makes the operator follow what it did to the release.
     pub async fn run(&mut self, script: &str) -> Result<String> {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let path = [self.bin.clone()].into_iter().chain(std::env::split_paths(&inherited));
@@ -113,7 +113,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// What the release tells the operator; nothing, if it is not installed.
+    /// The release's configuration of the operator; `None` if it is not installed.
     pub async fn release_args(&self) -> Result<Option<Vec<String>>> {
         let deployments = Api::<Deployment>::namespaced(self.control_plane.client().await?, RELEASE);
         let Some(deployment) = deployments.get_opt(RELEASE).await? else { return Ok(None) };
@@ -143,37 +143,37 @@ impl Cluster {
         Ok(self.objects(namespace).await?.patch(name, &PatchParams::default(), &patch).await?)
     }
 
-    /// Asks for a look at an object.
+    /// Requests a reconcile of an object.
     pub async fn look_now(&self, namespace: &str, name: &str, when: &str) -> Result<ConnectionGroup> {
         let annotation = json!({ "cloudfront.kube-operators.dev/reconcile-requested-at": when });
         self.patch(namespace, name, json!({ "metadata": { "annotations": annotation } })).await
     }
 }
 
-/// What `Ready` says to people.
+/// The message of `Ready`.
 pub fn message(object: &ConnectionGroup) -> &str {
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    &condition(conditions, "Ready").expect("an object that the operator has seen is Ready or not").message
+    &condition(conditions, "Ready").expect("an object that the operator has reconciled has the condition Ready").message
 }
 
-/// The number of the newest call, to look only at what comes later.
+/// The number of the newest call, to read only later ones.
 pub async fn now(simulator: &Simulator) -> Result<u64> {
     Ok(simulator.admin.requests(0).await?.last().map_or(0, |call| call.seq))
 }
 
-/// The calls since then that meant to change something.
+/// The calls since then that were meant to change something.
 pub async fn writes(simulator: &Simulator, since: u64) -> Result<Vec<Request>> {
     let calls = simulator.admin.requests(since).await?;
     let requests = calls.into_iter().filter_map(|call: LoggedCall| call.request);
     Ok(requests.filter(|request| !request.operation().is_read()).collect())
 }
 
-/// A group that must be there.
+/// A group that must exist.
 pub async fn group(simulator: &Simulator, name: &str) -> Result<GroupState> {
     Ok(simulator.admin.group(name).await?.unwrap_or_else(|| panic!("there is no group {name}")))
 }
 
-/// The tags on a group that must be there.
+/// The tags on a group that must exist.
 pub async fn tags(simulator: &Simulator, name: &str) -> Result<Tags> {
     Ok(group(simulator, name).await?.resource.tags.unwrap_or_default())
 }

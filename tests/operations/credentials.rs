@@ -1,5 +1,5 @@
-//! Where credentials come from on EKS: a web identity that STS exchanges (IRSA), or an agent on the node (Pod Identity). Both are played by a server on
-//! this machine; that the built binary signs with what they hand out is seen in the access key id of its calls.
+//! Where credentials come from on EKS: a web identity that STS exchanges (IRSA), or an agent on the node (Pod Identity). A server on this machine
+//! stands in for both; the access key id of its calls shows that the built binary signs with the keys that it got.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::cluster::hurried;
 const PATIENCE: Duration = Duration::from_mins(2);
 const ROLE: &str = "arn:aws:iam::123456789012:role/connection-group-operator";
 
-/// What a source of credentials was asked for: one text for each request.
+/// The requests to a source of credentials: one text for each.
 type Asked = Arc<Mutex<Vec<String>>>;
 
 /// Starts a source that answers each request with fresh keys, numbered from 0, that last 11 seconds: the SDK asks again when 10 are left.
@@ -60,7 +60,7 @@ fn agent(number: usize, expiry: &str) -> String {
     )
 }
 
-/// An operator without any keys of its own.
+/// An operator without keys of its own.
 fn without_keys(bed: &Testbed) -> OperatorBuilder {
     hurried(bed.operator()).env("AWS_ACCESS_KEY_ID", "").env("AWS_SECRET_ACCESS_KEY", "")
 }
@@ -81,7 +81,7 @@ async fn signs_with(bed: &Testbed, access_key_id: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_irsa_it_exchanges_the_mounted_token_at_sts_and_anew_when_the_keys_expire() -> Result<()> {
+async fn with_irsa_it_exchanges_the_mounted_token_at_sts_and_again_when_the_keys_expire() -> Result<()> {
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let (address, asked) = source(sts).await;
     let token = token_file(&bed, "first-token");
@@ -100,13 +100,13 @@ async fn with_irsa_it_exchanges_the_mounted_token_at_sts_and_anew_when_the_keys_
     assert!(asked[0].contains("role%2Fconnection-group-operator"), "{asked:?}");
     assert!(
         asked.iter().any(|form| form.contains("WebIdentityToken=second-token")),
-        "the token file is read anew: {asked:?}"
+        "the token file is read again: {asked:?}"
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn with_pod_identity_it_asks_the_agent_with_the_mounted_token_and_anew_when_the_keys_expire() -> Result<()> {
+async fn with_pod_identity_it_asks_the_agent_with_the_mounted_token_and_again_when_the_keys_expire() -> Result<()> {
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let (address, asked) = source(agent).await;
     let token = token_file(&bed, "first-token");
@@ -120,12 +120,12 @@ async fn with_pod_identity_it_asks_the_agent_with_the_mounted_token_and_anew_whe
     signs_with(&bed, "ASIAPOD1").await?;
     let asked = asked.lock().expect("no test panics there").clone();
     assert_eq!(asked[0], "/v1/credentials first-token");
-    assert!(asked.contains(&"/v1/credentials second-token".to_owned()), "the token file is read anew: {asked:?}");
+    assert!(asked.contains(&"/v1/credentials second-token".to_owned()), "the token file is read again: {asked:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_be_taken_is_said_with_the_reason_of_sts() -> Result<()> {
+async fn a_role_that_cannot_be_assumed_is_reported_with_the_reason_of_sts() -> Result<()> {
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let refusal = axum::routing::post(|| async {
         let body = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>AccessDenied</Code>\

@@ -1,11 +1,11 @@
-//! The commands of a document. In: a Markdown file, perhaps a heading. Out: its fenced blocks of shell, in order. Reads a file.
+//! The commands of a document. In: a Markdown file, optionally a heading. Out: its fenced blocks of shell, in order. Reads a file.
 
 use std::path::Path;
 
 /// One fenced block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// What stands after `sh` on the fence: which reader it is for; empty for everybody.
+    /// What follows `sh` on the fence: which reader it is for; empty for every reader.
     pub label: String,
     /// The commands.
     pub script: String,

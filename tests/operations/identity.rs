@@ -1,4 +1,4 @@
-//! The namespace whose uid is the identity of the installation cannot be read: the operator says so, changes nothing, and begins once it can.
+//! The namespace whose uid is the identity of the installation cannot be read: the operator reports that, changes nothing, and begins once it can.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl Operator {
         .await
     }
 
-    /// It is alive, so that nobody restarts it, and not ready, so that a rollout stops.
+    /// It is alive, so that it is not restarted, and not ready, so that a rollout stops.
     async fn assert_waits(&self) {
         for (path, status) in [("livez", 200), ("readyz", 503)] {
             let answer = reqwest::get(format!("{}/{path}", self.health)).await.expect("it answers");
@@ -53,7 +53,7 @@ impl Operator {
     }
 }
 
-/// An installation whose operator is gone, with an object that has work to do.
+/// An installation whose operator is gone, with an object that needs a reconcile.
 async fn with_work_to_do() -> Result<(Cluster, Simulator, u64)> {
     let (mut cluster, account) = installed().await?;
     cluster.settled("platform", "edge", "Deployed").await?;
@@ -64,7 +64,8 @@ async fn with_work_to_do() -> Result<(Cluster, Simulator, u64)> {
 }
 
 #[tokio::test]
-async fn without_the_right_to_read_its_identity_it_says_so_does_nothing_and_begins_once_it_has_it() -> Result<()> {
+async fn without_permission_to_read_its_identity_it_reports_that_does_nothing_and_begins_once_it_has_it() -> Result<()>
+{
     let (mut cluster, account, since) = with_work_to_do().await?;
     let binding = cluster
         .run("kubectl get rolebinding -n kube-system -o name -l app.kubernetes.io/name=connection-group-operator")
@@ -96,7 +97,7 @@ async fn without_the_right_to_read_its_identity_it_says_so_does_nothing_and_begi
 }
 
 #[tokio::test]
-async fn without_the_namespace_of_its_identity_it_says_so_does_nothing_and_begins_once_it_is_there() -> Result<()> {
+async fn without_the_namespace_of_its_identity_it_reports_that_does_nothing_and_begins_once_it_exists() -> Result<()> {
     let (mut cluster, account, since) = with_work_to_do().await?;
     let kubeconfig = cluster.control_plane.kubeconfig().to_owned();
     let args = ["--identity-namespace=not-there-yet"];

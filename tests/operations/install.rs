@@ -1,4 +1,4 @@
-//! `docs/install.md` and `docs/upgrade.md`, as they are written.
+//! `docs/install.md` and `docs/upgrade.md`, run as they are written.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
@@ -10,7 +10,7 @@ use crate::document::{blocks, labelled};
 const INSTALL: &str = "docs/install.md";
 
 #[tokio::test]
-async fn each_way_to_install_gives_an_operator_that_makes_a_group() -> Result<()> {
+async fn each_way_to_install_gives_an_operator_that_creates_a_group() -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
     for way in ["any", "irsa", "pod-identity", "air-gapped"] {
         cluster.run_all(&labelled(INSTALL, way)).await?;
@@ -33,7 +33,7 @@ async fn each_way_to_install_gives_an_operator_that_makes_a_group() -> Result<()
 }
 
 #[tokio::test]
-async fn an_upgrade_and_the_way_back_change_nothing_at_cloudfront() -> Result<()> {
+async fn an_upgrade_and_a_rollback_change_nothing_at_cloudfront() -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
     cluster.run_all(&labelled(INSTALL, "pod-identity")).await?;
     cluster.run_all(&labelled(INSTALL, "check")).await?;

@@ -1,7 +1,7 @@
-//! What an administrator does and meets: the steps of the documents, run as they are written, and what goes wrong around an installation.
+//! What an administrator does: the steps of the documents, run as they are written, and what can go wrong with an installation.
 //!
-//! Commands are taken from `docs/`, so a step that no longer works fails here. kubectl and helm are real, against a real kube-apiserver; no Pods run,
-//! so the operator is a process that is started with what helm wrote into the Deployment. `terraform` only notes how it was called.
+//! Commands are taken from `docs/`, so a step that no longer works fails here. kubectl and Helm are real, against a real kube-apiserver; no Pods run,
+//! so the operator is a process that is started with what Helm wrote into the Deployment. `terraform` only records how it was called.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 

@@ -1,4 +1,4 @@
-//! `docs/migrate-from-ack.md` and `docs/migrate-from-terraform.md`, as they are written. The group is changed in nothing but the tags that mark ownership.
+//! `docs/migrate-from-ack.md` and `docs/migrate-from-terraform.md`, run as they are written. Only the tags of the group that mark ownership change.
 
 use cloudfront_simulator::admin::{NewGroup, Request};
 use connection_group_operator::reconcile::ownership::Installation;
@@ -9,7 +9,7 @@ use crate::document::{Block, blocks, labelled};
 
 const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 
-/// Stands in for ACK: its resource, with an object for the group `edge`. No controller runs; one that keeps the group takes its finalizer off, no more.
+/// Stands in for ACK: its resource, with an object for the group `edge`. No controller runs; one that keeps the group only removes its finalizer.
 const ACK: &str = r"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -33,14 +33,14 @@ spec: {name: edge, enabled: true, ipv6Enabled: true, tags: [{key: team, value: e
 
 async fn installed() -> Result<(Cluster, Simulator)> {
     let (mut cluster, account) = Cluster::start().await?;
-    // Groups that are dated now might have tags that are not visible yet, and would be left alone for a minute.
+    // Groups created now might have tags that are not visible yet, and would be left alone for a minute.
     account.admin.advance_clock(std::time::Duration::from_mins(2)).await?;
     cluster.run_all(&labelled("docs/install.md", "pod-identity")).await?;
     cluster.run("kubectl wait --for=condition=Established --timeout=1m crd/connectiongroups.cloudfront.kube-operators.dev; kubectl create namespace platform").await?;
     Ok((cluster, account))
 }
 
-/// Runs the steps; the document says of the comparison that it must print nothing.
+/// Runs the steps; according to the document, the comparison must print nothing.
 async fn steps(cluster: &mut Cluster, document: &str) -> Result<String> {
     let mut printed = String::new();
     for Block { script, .. } in blocks(document, Some("Steps")) {
@@ -71,7 +71,7 @@ async fn assert_only_tagged(
 }
 
 #[tokio::test]
-async fn from_ack_a_group_comes_over_side_by_side_and_unchanged() -> Result<()> {
+async fn a_group_migrates_from_ack_side_by_side_and_unchanged() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     let tags = [("team", "edge"), ("services.k8s.aws/namespace", "platform")];
     let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
@@ -89,7 +89,7 @@ async fn from_ack_a_group_comes_over_side_by_side_and_unchanged() -> Result<()> 
 }
 
 #[tokio::test]
-async fn from_terraform_a_group_comes_over_unchanged() -> Result<()> {
+async fn a_group_migrates_from_terraform_unchanged() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     let tags = [("team".to_owned(), "edge".to_owned())].into();
     account.admin.create_group(&NewGroup { tags, ipv6_enabled: false, ..NewGroup::named("edge") }).await?;

@@ -1,4 +1,5 @@
-//! What an administrator gets wrong around AWS: the region, and everything that ends in no credentials. The operator says so and harms nothing.
+//! An administrator's mistakes in the configuration of AWS: the region, and everything that leaves the operator without credentials. It reports that
+//! and harms nothing.
 
 use cloudfront_simulator::admin::{Fault, Moment, OperationFilter};
 use testbed::Result;
@@ -6,7 +7,7 @@ use testbed::Result;
 use crate::cluster::{Cluster, hurried, message};
 
 #[tokio::test]
-async fn a_signature_for_the_wrong_region_is_said_in_a_condition_a_log_line_and_a_metric() -> Result<()> {
+async fn a_signature_for_the_wrong_region_is_reported_in_a_condition_a_log_line_and_a_metric() -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
     cluster.control_plane.install_crds().await?;
     let refusal = Fault::Error {
@@ -21,7 +22,7 @@ async fn a_signature_for_the_wrong_region_is_said_in_a_condition_a_log_line_and_
     let operator = hurried(operator).start().await?;
     cluster.run("kubectl create namespace platform; kubectl apply -f examples/connection-group.yaml").await?;
     let told = cluster.settled("platform", "edge", "CredentialsUnavailable").await?;
-    // Not in the words of AWS: they may quote the request, session token and all.
+    // Not in the words of AWS: they may quote the request, including the session token.
     for part in ["SignatureDoesNotMatch", "--aws-region"] {
         assert!(message(&told).contains(part), "{part}: {}", message(&told));
     }

@@ -1,5 +1,5 @@
-//! The policies of `docs/iam/`, judged as IAM would: what the operator does in a life of groups is allowed, and with the conditions on the owner tag
-//! nothing of another owner can be changed. Only what these policies use is understood: Allow, `*` in resources and values, three operators.
+//! The policies of `docs/iam/`, evaluated as IAM would: what the operator does in the life cycle of groups is allowed, and with the conditions on the owner tag
+//! nothing of another owner can be changed. Only what these policies use is supported: Allow, `*` in resources and values, three operators.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const OWNER: &str = "cloudfront.kube-operators.dev/owner";
 const BOTH: [&str; 2] = ["docs/iam/policy.json", "docs/iam/policy-owner-tag.json"];
 const GROUP: &str = "arn:aws:cloudfront::123456789012:connection-group/cg_1";
 
-/// What IAM is asked about a call.
+/// What IAM evaluates for a call.
 #[derive(Debug, Default)]
 struct Asked {
     action: String,
@@ -32,7 +32,7 @@ fn statements(path: &str) -> Vec<Value> {
 
 fn allows(path: &str, asked: &Asked) -> bool {
     statements(path).iter().any(|statement| {
-        assert_eq!(statement["Effect"], "Allow", "Deny is not understood here");
+        assert_eq!(statement["Effect"], "Allow", "Deny is not supported here");
         let actions = statement["Action"].as_array().cloned().unwrap_or_else(|| vec![statement["Action"].clone()]);
         actions.iter().any(|action| *action == asked.action)
             && like(statement["Resource"].as_str().expect("one resource"), &asked.resource)
@@ -51,14 +51,14 @@ fn holds(condition: &Value, asked: &Asked) -> bool {
             let tags = match kind {
                 "aws:RequestTag" => &asked.request,
                 "aws:ResourceTag" => &asked.on_resource,
-                other => panic!("{other} is not understood here"),
+                other => panic!("{other} is not supported here"),
             };
             let (found, value) = (tags.get(tag), value.as_str().expect("one value"));
             match operator.as_str() {
                 "StringLike" => found.is_some_and(|found| like(value, found)),
                 "StringLikeIfExists" => found.is_none_or(|found| like(value, found)),
                 "Null" => found.is_none() == (value == "true"),
-                other => panic!("{other} is not understood here"),
+                other => panic!("{other} is not supported here"),
             }
         })
 }
@@ -68,9 +68,9 @@ fn like(pattern: &str, text: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == text, |start| text.starts_with(start))
 }
 
-/// What IAM would be asked about a call, given the tags on each group by name; a Create is asked twice.
+/// What IAM would evaluate for a call, given the tags on each group by name; a Create is evaluated twice.
 fn asked(call: &LoggedCall, tags: &BTreeMap<String, Tags>) -> Vec<Asked> {
-    let operation = call.operation.expect("the operator sends what can be understood");
+    let operation = call.operation.expect("the operator sends valid requests");
     let action = format!("cloudfront:{}", operation.as_str());
     let on_resource = call.group_name.as_ref().and_then(|name| tags.get(name)).cloned().unwrap_or_default();
     let request = sent(call);
@@ -98,7 +98,7 @@ fn sent(call: &LoggedCall) -> Tags {
     }
 }
 
-/// What a call leaves behind on its group.
+/// The tags on the group after a call.
 fn follow(call: &LoggedCall, tags: &mut BTreeMap<String, Tags>) {
     match &call.request {
         Some(Request::CreateConnectionGroup(create)) if call.took_effect => {
@@ -116,7 +116,7 @@ fn follow(call: &LoggedCall, tags: &mut BTreeMap<String, Tags>) {
 }
 
 #[tokio::test]
-async fn both_policies_allow_every_call_in_the_life_of_groups() -> Result<()> {
+async fn both_policies_allow_every_call_in_the_life_cycle_of_groups() -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
     cluster.control_plane.install_crds().await?;
     account.admin.advance_clock(std::time::Duration::from_mins(2)).await?;
@@ -151,12 +151,12 @@ async fn both_policies_allow_every_call_in_the_life_of_groups() -> Result<()> {
         }
         follow(call, &mut tags);
     }
-    assert_eq!(judged.len(), 10, "every action came up: {judged:?}");
+    assert_eq!(judged.len(), 10, "every action occurred: {judged:?}");
     Ok(())
 }
 
 #[test]
-fn with_the_conditions_nothing_of_another_owner_or_of_nobody_can_be_changed_or_given_away() {
+fn with_the_conditions_no_foreign_or_unowned_group_can_be_changed_and_no_group_given_away() {
     let owned = |owner: &str| Tags::from([(OWNER.to_owned(), owner.to_owned())]);
     let team = Tags::from([("team".to_owned(), "edge".to_owned())]);
     let (ours, theirs) = (owned("prod-eu/platform/edge"), owned("prod-us/platform/edge"));

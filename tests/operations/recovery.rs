@@ -1,4 +1,4 @@
-//! `docs/disaster-recovery.md`, as it is written.
+//! `docs/disaster-recovery.md`, run as it is written.
 
 use cloudfront_simulator::admin::{GroupPatch, Request, Tags};
 use connection_group_operator::api::{FORMER_FINALIZER, finalizer};
@@ -12,10 +12,10 @@ use crate::document::{blocks, labelled};
 
 const DOCUMENT: &str = "docs/disaster-recovery.md";
 const IDENTITY: &str = "cloudfront.kube-operators.dev/installation";
-/// The identity that the document takes for an example.
+/// The identity that the document uses as an example.
 const EXAMPLE: &str = "1f0c7a52-6e0d-4f0b-9a53-0d4c2f1b8e77";
 
-/// Does what the document says to do on a cluster that has nothing yet, in the place of the installation with this identity.
+/// Follows the document on an empty cluster, in place of the installation with this identity.
 async fn follow(cluster: &mut Cluster, lost: &str) -> Result<()> {
     let all = blocks(DOCUMENT, Some("The cluster is lost")).into_iter();
     for block in all.filter(|block| block.label.is_empty()) {
@@ -31,11 +31,11 @@ pub async fn installed() -> Result<(Cluster, Simulator)> {
     Ok((cluster, account))
 }
 
-/// Another cluster, with the same owner id and the same objects, restored from a backup of the first one, which lives.
+/// Another cluster, with the same owner id and the same objects, restored from a backup of the first one, which still runs.
 async fn restored_beside(original: &Cluster, account: &Simulator) -> Result<Cluster> {
     let mut copy = Cluster::on(ControlPlane::start().await?, account);
     let install = &blocks(DOCUMENT, Some("The cluster is lost")).into_iter().find(|block| block.label.is_empty());
-    copy.run(&install.as_ref().expect("it begins with helm").script).await?;
+    copy.run(&install.as_ref().expect("it begins with Helm").script).await?;
     copy.run("kubectl create namespace platform").await?;
     let mut object = original.objects("platform").await?.get("edge").await?;
     let status = object.status.clone();
@@ -51,7 +51,7 @@ async fn identity(cluster: &mut Cluster) -> Result<String> {
     cluster.run("kubectl get namespace kube-system -o jsonpath='{.metadata.uid}'").await
 }
 
-/// The tags that were written since then, each alone: what a take-over does, and nothing else.
+/// The tags that were written since then, each alone: what a take-over writes, and nothing else.
 async fn identities_written(account: &Simulator, since: u64) -> Result<Vec<String>> {
     let writes = cluster::writes(account, since).await?;
     let identity = |write| match write {
@@ -70,7 +70,7 @@ async fn a_rebuilt_cluster_that_is_told_to_take_over_finds_its_groups_and_change
     lost.settled("platform", "forgotten", "Deployed").await?;
     let status = lost.settled("platform", "edge", "Deployed").await?.status.expect("it is Ready");
     let before = cluster::tags(&account, "edge").await?;
-    assert_eq!(before.get(IDENTITY), Some(&identity(&mut lost).await?), "the groups tell the identity");
+    assert_eq!(before.get(IDENTITY), Some(&identity(&mut lost).await?), "the groups show the identity");
     lost.operator.as_mut().expect("it is installed").kill().await?;
     lost.control_plane.stop_api_server().await;
     let since = cluster::now(&account).await?;
@@ -99,7 +99,7 @@ async fn a_rebuilt_cluster_that_is_told_to_take_over_finds_its_groups_and_change
 }
 
 #[tokio::test]
-async fn a_backup_restored_beside_the_living_original_touches_nothing_whatever_is_done_there() -> Result<()> {
+async fn a_backup_restored_beside_the_running_original_touches_nothing_whatever_is_done_there() -> Result<()> {
     let (mut original, account) = installed().await?;
     original.settled("platform", "edge", "Deployed").await?;
     let groups = account.admin.state().await?.groups;
@@ -117,12 +117,13 @@ async fn a_backup_restored_beside_the_living_original_touches_nothing_whatever_i
 
     original.patch("platform", "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
     original.settled("platform", "edge", "Deployed").await?;
-    assert!(!cluster::group(&account, "edge").await?.resource.ipv6_enabled, "the original goes on");
+    assert!(!cluster::group(&account, "edge").await?.resource.ipv6_enabled, "the original continues");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_namespace_that_is_deleted_in_a_restored_copy_goes_and_the_originals_group_stays_as_it_is() -> Result<()> {
+async fn a_namespace_that_is_deleted_in_a_restored_copy_is_removed_and_the_originals_group_stays_unchanged()
+-> Result<()> {
     let (original, account) = installed().await?;
     original.settled("platform", "edge", "Deployed").await?;
     let groups = account.admin.state().await?.groups;
@@ -137,12 +138,13 @@ async fn a_namespace_that_is_deleted_in_a_restored_copy_goes_and_the_originals_g
 
     original.patch("platform", "edge", json!({ "spec": { "ipv6Enabled": false } })).await?;
     original.settled("platform", "edge", "Deployed").await?;
-    assert!(!cluster::group(&account, "edge").await?.resource.ipv6_enabled, "the original goes on");
+    assert!(!cluster::group(&account, "edge").await?.resource.ipv6_enabled, "the original continues");
     Ok(())
 }
 
 #[tokio::test]
-async fn of_two_that_live_the_one_that_is_told_to_take_over_acts_and_the_other_stops_and_back() -> Result<()> {
+async fn of_two_running_clusters_the_one_that_is_told_to_take_over_acts_and_the_other_stops_and_vice_versa()
+-> Result<()> {
     let (mut original, account) = installed().await?;
     original.settled("platform", "edge", "Deployed").await?;
     let mut copy = restored_beside(&original, &account).await?;
@@ -207,7 +209,7 @@ async fn groups_and_objects_of_a_version_without_identity_are_marked_and_stay_re
 }
 
 #[tokio::test]
-async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the_right_one_heals_it() -> Result<()> {
+async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the_right_one_fixes_it() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     cluster.run("kubectl -n platform create -f - <<'EOF'\n{apiVersion: cloudfront.kube-operators.dev/v1alpha1, kind: ConnectionGroup, metadata: {name: going}, spec: {}}\nEOF").await?;
     let before = cluster.settled("platform", "going", "Deployed").await?;
@@ -239,7 +241,8 @@ async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the
 }
 
 #[tokio::test]
-async fn a_copy_with_an_owner_id_of_its_own_leaves_restored_objects_alone_until_their_finalizer_is_off() -> Result<()> {
+async fn a_copy_with_an_owner_id_of_its_own_leaves_restored_objects_alone_until_their_finalizer_is_removed()
+-> Result<()> {
     let (original, account) = installed().await?;
     original.settled("platform", "edge", "Deployed").await?;
     let mut copy = restored_beside(&original, &account).await?;

@@ -1,4 +1,4 @@
-//! Each action that IAM refuses: the object names it, and nothing is done that was not asked for. `docs/iam.md` says what each is for.
+//! Each action that IAM refuses: the object names it, and nothing is done that was not requested. `docs/iam.md` says what each is for.
 
 use cloudfront_simulator::admin::{Fault, GroupPatch, Moment, Operation};
 use connection_group_operator::api::{ConnectionGroup, condition};
@@ -9,7 +9,7 @@ use crate::cluster::{PATIENCE, hurried};
 
 fn refusal(operation: Operation) -> Fault {
     let action = operation.as_str();
-    // Without the action in AWS's own words, which cannot be relied upon.
+    // Without the action in AWS's own words, which the operator must not rely on.
     Fault::Error {
         status: 403,
         code: "AccessDenied".into(),
@@ -69,7 +69,7 @@ async fn assert_told(bed: &Testbed, operator: &Operator, name: &str, operation: 
 }
 
 #[tokio::test]
-async fn each_refused_action_is_named_and_the_object_heals_once_it_is_allowed() -> Result<()> {
+async fn each_refused_action_is_named_and_the_object_recovers_once_it_is_allowed() -> Result<()> {
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let operator = hurried(bed.operator()).start().await?;
     let admin = &bed.simulator.admin;
@@ -96,7 +96,7 @@ async fn each_refused_action_is_named_and_the_object_heals_once_it_is_allowed() 
         assert_told(&bed, &operator, "edge", operation).await?;
         assert_eq!(admin.group("edge").await?, before, "{operation:?}");
         admin.delete_fault(fault).await?;
-        // A refused action is tried again slowly; who has mended the policy need not wait.
+        // A refused action is retried slowly; after correcting the policy, a user need not wait.
         let request = format!("cloudfront.kube-operators.dev/reconcile-requested-at=allowed-{operation:?}");
         bed.kubectl(&["annotate", "--overwrite", "connectiongroup", "edge", &request]).await?;
         ready(&bed, "edge").await?;
@@ -105,7 +105,7 @@ async fn each_refused_action_is_named_and_the_object_heals_once_it_is_allowed() 
 }
 
 #[tokio::test]
-async fn a_deletion_that_may_not_go_on_names_the_action_at_each_of_its_steps() -> Result<()> {
+async fn a_deletion_without_permission_names_the_action_at_each_of_its_steps() -> Result<()> {
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let operator = hurried(bed.operator()).start().await?;
     let admin = &bed.simulator.admin;
@@ -129,7 +129,7 @@ async fn a_deletion_that_may_not_go_on_names_the_action_at_each_of_its_steps() -
         };
         assert_eq!(enabled, expected, "{operation:?}");
         admin.delete_fault(fault).await?;
-        // Perhaps the last list has come already, and the object is gone.
+        // The last list may have arrived already, and the object may be gone.
         let request = "cloudfront.kube-operators.dev/reconcile-requested-at=allowed";
         let _ = bed.kubectl(&["annotate", "connectiongroup", &name, request]).await;
         wait_gone(&bed.api::<ConnectionGroup>().await?, &name, PATIENCE).await?;
@@ -138,7 +138,7 @@ async fn a_deletion_that_may_not_go_on_names_the_action_at_each_of_its_steps() -
 }
 
 #[tokio::test]
-async fn without_the_right_to_read_lists_the_message_still_names_the_list() -> Result<()> {
+async fn without_permission_to_read_lists_the_message_still_names_the_list() -> Result<()> {
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let operator = hurried(bed.operator()).start().await?;
     let admin = &bed.simulator.admin;
@@ -154,7 +154,7 @@ async fn without_the_right_to_read_lists_the_message_still_names_the_list() -> R
 }
 
 #[tokio::test]
-async fn without_the_right_to_list_groups_are_made_and_drift_is_put_right_by_full_reads() -> Result<()> {
+async fn without_permission_to_list_groups_are_created_and_drift_is_corrected_by_full_reads() -> Result<()> {
     let bed = Testbed::start(["--propagation=100ms"]).await?;
     let admin = &bed.simulator.admin;
     admin.fault_always(Operation::ListConnectionGroups, refusal(Operation::ListConnectionGroups)).await?;

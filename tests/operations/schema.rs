@@ -1,4 +1,4 @@
-//! The `CustomResourceDefinition` is missing, or older than the operator: it says so, goes on by itself once that is put right, and harms nothing.
+//! The `CustomResourceDefinition` is missing, or older than the operator: it reports that, continues by itself once that is corrected, and harms nothing.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testbed::{Launch, Operator, Process, Result, free_port, wait_for, wait_gone,
 use crate::cluster::{self, Cluster, PATIENCE, hurried};
 
 #[tokio::test]
-async fn without_the_definition_it_is_alive_says_what_is_missing_and_begins_once_it_is_there() -> Result<()> {
+async fn without_the_crd_it_is_alive_reports_what_is_missing_and_begins_once_it_exists() -> Result<()> {
     let (Cluster { control_plane, .. }, account) = Cluster::start().await?;
     let ports = [free_port()?, free_port()?];
     let [metrics, health] = ports.map(|port| format!("http://127.0.0.1:{port}"));
@@ -60,7 +60,7 @@ fn older() -> Value {
 }
 
 #[tokio::test]
-async fn with_an_older_definition_it_says_which_fields_are_lost_keeps_the_group_right_and_notices_the_upgrade()
+async fn with_an_older_crd_it_reports_which_fields_are_lost_keeps_the_group_in_sync_and_notices_the_upgrade()
 -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
     let path = cluster.control_plane.folder().join("older.json");
@@ -94,9 +94,9 @@ async fn with_an_older_definition_it_says_which_fields_are_lost_keeps_the_group_
     let handled = |object: &ConnectionGroup| {
         object.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("1"))
     };
-    let looked = wait_for(&objects, "edge", PATIENCE, "a look", handled).await?;
+    let looked = wait_for(&objects, "edge", PATIENCE, "a reconcile", handled).await?;
     assert_ne!(looked.metadata.resource_version, version);
-    assert!(told(&looked).is_some(), "it is still said");
+    assert!(told(&looked).is_some(), "it is still reported");
 
     // The documented way to upgrade it.
     cluster.run("kubectl apply --server-side --force-conflicts -f crds/connectiongroups.yaml").await?;

@@ -1,4 +1,4 @@
-//! `docs/uninstall.md`, as it is written.
+//! `docs/uninstall.md`, run as it is written.
 
 use connection_group_operator::reconcile::ownership::Claim;
 use testbed::{Result, Simulator};
@@ -16,7 +16,7 @@ async fn installed() -> Result<(Cluster, Simulator)> {
 }
 
 #[tokio::test]
-async fn keeping_everything_leaves_objects_and_groups_and_a_new_installation_goes_on() -> Result<()> {
+async fn keeping_everything_leaves_objects_and_groups_and_a_new_installation_continues() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     let before = cluster::group(&account, "edge").await?;
     let since = cluster::now(&account).await?;
@@ -32,7 +32,7 @@ async fn keeping_everything_leaves_objects_and_groups_and_a_new_installation_goe
 }
 
 #[tokio::test]
-async fn keeping_the_groups_takes_only_the_tags_off_that_mark_ownership() -> Result<()> {
+async fn keeping_the_groups_removes_only_the_tags_that_mark_ownership() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     let mut expected = cluster::tags(&account, "edge").await?;
     for key in Claim::KEYS {
@@ -56,7 +56,7 @@ async fn deleting_the_groups_leaves_nothing_behind() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_object_left_without_an_operator_can_be_let_go_and_its_group_stays() -> Result<()> {
+async fn an_object_left_without_an_operator_can_be_released_and_its_group_stays() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     cluster.run_all(&labelled(DOCUMENT, "keep")).await?;
     cluster.run("kubectl -n platform delete connectiongroup/edge --wait=false").await?;

@@ -1,4 +1,4 @@
-//! Anycast static IP lists: attach, change, detach, and everything that CloudFront may say about it.
+//! Anycast static IP lists: attach, change, detach, and every answer that CloudFront may give.
 
 use cloudfront_simulator::{
     Switches,
@@ -48,7 +48,7 @@ fn removing_the_field_detaches_the_list() {
 }
 
 #[test]
-fn a_list_that_cloudfront_keeps_is_said_and_a_detach_that_it_accepted_is_asked_for_once() {
+fn a_list_that_cloudfront_keeps_is_reported_and_a_detach_that_it_accepted_is_sent_once() {
     for detach in [Detach::Never, Detach::Rejected] {
         let (mut world, id) = attached(detach);
         world.edit(|spec| spec.anycast_ip_list_id = None);
@@ -61,20 +61,20 @@ fn a_list_that_cloudfront_keeps_is_said_and_a_detach_that_it_accepted_is_asked_f
         assert!(world.message().contains(&id), "{}", world.message());
         let updates = world.mutations().len();
         match detach {
-            // Each further one would be a roll-out.
+            // Each further update would be a roll-out.
             Detach::Never => assert_eq!(updates, 1),
-            // What is refused costs nothing but the call, and is tried again with the slow backoff.
+            // A refused update costs only the call, and is retried with the slow backoff.
             _ => assert!((2..=5).contains(&updates), "{updates}"),
         }
     }
 }
 
 #[test]
-fn what_is_said_of_a_refused_detach_stays_the_same_and_its_event_has_the_request_id() {
+fn the_message_about_a_refused_detach_stays_the_same_and_its_event_has_the_request_id() {
     let (mut world, _) = attached(Detach::Rejected);
     world.edit(|spec| spec.anycast_ip_list_id = None);
     for _ in 0..3 {
-        world.pass();
+        world.reconcile();
         assert_eq!(world.ready().1, "AnycastDetachRejected");
         assert!(!world.message().contains("request id"), "{}", world.message());
     }
@@ -97,7 +97,7 @@ fn a_list_that_cloudfront_keeps_does_not_hold_up_the_emergency_switch() {
 }
 
 #[test]
-fn a_rejected_detach_heals_on_request_by_a_spec_edit_or_from_outside() {
+fn a_rejected_detach_recovers_on_request_by_a_spec_edit_or_by_a_change_from_outside() {
     type Heal = fn(&mut World);
     let heals: [Heal; 3] = [
         |world| {
@@ -113,7 +113,7 @@ fn a_rejected_detach_heals_on_request_by_a_spec_edit_or_from_outside() {
                 anycast_ip_list_id: Some(String::new()),
                 ..Default::default()
             };
-            world.somebody_edits(patch);
+            world.someone_edits(patch);
             world.take_inventory();
         },
     ];
@@ -128,7 +128,7 @@ fn a_rejected_detach_heals_on_request_by_a_spec_edit_or_from_outside() {
 }
 
 #[test]
-fn a_request_to_try_a_rejected_detach_again_holds_although_somebody_changes_the_group_just_then() {
+fn a_request_to_retry_a_rejected_detach_holds_although_someone_changes_the_group_at_that_moment() {
     let (mut world, _) = attached(Detach::Never);
     world.edit(|spec| spec.anycast_ip_list_id = None);
     world.settle();
@@ -140,7 +140,7 @@ fn a_request_to_try_a_rejected_detach_again_holds_although_somebody_changes_the_
 }
 
 #[test]
-fn an_unknown_list_is_said_and_heals_when_it_exists() {
+fn an_unknown_list_is_reported_and_the_object_recovers_once_the_list_exists() {
     let mut world = World::new(spec());
     let id = list(&world, IpAddressType::Dualstack);
     world.port.account(|account, _| account.outside_delete_list(&id)).unwrap();
@@ -167,7 +167,7 @@ fn an_unknown_list_on_an_existing_group_changes_nothing() {
 }
 
 #[test]
-fn an_ipv4_only_list_with_ipv6_on_is_explained_and_heals_from_either_side() {
+fn an_ipv4_only_list_with_ipv6_enabled_is_explained_and_either_side_can_fix_it() {
     for heal_by_spec in [true, false] {
         let mut world = World::new(spec());
         let id = list(&world, IpAddressType::Ipv4);
@@ -194,13 +194,13 @@ fn without_the_right_to_read_lists_the_explanation_is_left_out_and_nothing_else(
     let id = list(&world, IpAddressType::Ipv4);
     world.edit(|spec| spec.anycast_ip_list_id = Some(id));
     world.fail(GetAnycastIpList, Fault::Error(ErrorClass::AccessDenied));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "InvalidArgument");
     assert!(world.message().contains("CloudFront refused"), "{}", world.message());
 }
 
 #[test]
-fn the_sixth_group_on_a_list_meets_the_quota_and_heals_when_a_place_is_free() {
+fn the_sixth_group_on_a_list_hits_the_quota_and_recovers_when_a_slot_is_free() {
     let mut world = World::new(spec());
     let id = list(&world, IpAddressType::Dualstack);
     world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
@@ -220,7 +220,7 @@ fn the_sixth_group_on_a_list_meets_the_quota_and_heals_when_a_place_is_free() {
 }
 
 #[test]
-fn groups_without_a_list_never_depend_on_how_cloudfront_takes_a_detach() {
+fn groups_without_a_list_never_depend_on_how_cloudfront_handles_a_detach() {
     let mut world = World::with_switches(spec(), Switches { detach: Detach::Rejected, ..Switches::default() });
     world.settle();
     world.edit(|spec| spec.enabled = false);
@@ -242,7 +242,7 @@ fn a_group_never_counts_as_ready_while_a_rejected_detach_stands_whatever_else_is
             spec.tags.insert("team".into(), "edge".into());
         });
         for _ in 0..6 {
-            world.pass();
+            world.reconcile();
             assert_eq!(world.ready().0, "False", "{detach:?}: {}", world.message());
         }
         world.settle();

@@ -1,4 +1,4 @@
-//! An Anycast list is detached only if this object attached it, or if the spec says so in words: static addresses are in other people's DNS.
+//! An Anycast list is detached only if this object attached it, or if the spec says so explicitly: static addresses are in other people's DNS.
 
 use std::time::Duration;
 
@@ -34,12 +34,12 @@ fn kept(world: &World) -> usize {
     world.event_reasons().iter().filter(|reason| **reason == "AnycastListKept").count()
 }
 
-/// A group whose spec names no list, and to which somebody else attached one.
-fn attached_by_somebody() -> (World, String) {
+/// A group whose spec names no list, and to which someone else attached one.
+fn attached_by_someone() -> (World, String) {
     let mut world = World::new(spec());
     world.settle();
     let id = list(&world);
-    world.somebody_edits(attach(&id));
+    world.someone_edits(attach(&id));
     world.take_inventory();
     world.calls();
     world.settle();
@@ -47,7 +47,7 @@ fn attached_by_somebody() -> (World, String) {
 }
 
 #[test]
-fn what_was_sent_to_a_group_that_another_one_took_the_place_of_is_not_taken_off_that_one() {
+fn what_was_sent_to_a_group_that_was_replaced_is_not_removed_from_the_replacement() {
     let mut world = World::new(spec());
     let id = list(&world);
     let tags = || [("team".to_owned(), "edge".to_owned())];
@@ -56,8 +56,8 @@ fn what_was_sent_to_a_group_that_another_one_took_the_place_of_is_not_taken_off_
         spec.tags = tags().into();
     });
     world.settle();
-    world.somebody_deletes_the_group();
-    world.somebody_creates(|group| {
+    world.someone_deletes_the_group();
+    world.someone_creates(|group| {
         group.anycast_ip_list_id = Some(id.clone());
         group.tags = marks().into_iter().chain(tags()).collect();
     });
@@ -78,8 +78,8 @@ fn what_was_sent_to_a_group_that_another_one_took_the_place_of_is_not_taken_off_
 }
 
 #[test]
-fn a_list_that_somebody_else_attached_stays_and_is_reported() {
-    let (mut world, id) = attached_by_somebody();
+fn a_list_that_someone_else_attached_stays_and_is_reported() {
+    let (mut world, id) = attached_by_someone();
     assert_eq!((world.mutations(), attached(&world)), (vec![], Some(id.clone())));
     assert_eq!((world.ready().1.as_str(), kept(&world)), ("Deployed", 1));
     for part in [id.as_str(), "none"] {
@@ -89,26 +89,26 @@ fn a_list_that_somebody_else_attached_stays_and_is_reported() {
     world.calls();
     let before = world.status();
     world.advance(Duration::from_secs(30));
-    world.pass();
+    world.reconcile();
     assert_eq!((world.calls(), world.status()), (vec![], before), "at rest it costs no call and no write");
 }
 
 #[test]
-fn an_update_carries_along_a_list_that_somebody_else_attached() {
-    let (mut world, id) = attached_by_somebody();
+fn an_update_keeps_a_list_that_someone_else_attached() {
+    let (mut world, id) = attached_by_someone();
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
     assert_eq!((attached(&world), world.group().unwrap().resource.ipv6_enabled), (Some(id), false));
 }
 
 #[test]
-fn none_in_words_detaches_whatever_is_attached() {
-    let (mut world, _) = attached_by_somebody();
+fn an_explicit_none_detaches_whatever_is_attached() {
+    let (mut world, _) = attached_by_someone();
     world.edit(|spec| spec.anycast_ip_list_id = Some("none".into()));
     world.settle();
     assert_eq!((attached(&world), world.ready().1.as_str()), (None, "Deployed"));
     let id = list(&world);
-    world.somebody_edits(attach(&id));
+    world.someone_edits(attach(&id));
     world.take_inventory();
     world.settle();
     assert_eq!((attached(&world), world.ready().1.as_str()), (None, "Deployed"), "also one that comes later");
@@ -129,7 +129,7 @@ fn an_adopted_group_keeps_its_list() {
         world.policy.allow_adoption = true;
         world.edit(|spec| spec.adoption_policy = policy);
         let id = list(&world);
-        world.somebody_creates(|group| group.anycast_ip_list_id = Some(id.clone()));
+        world.someone_creates(|group| group.anycast_ip_list_id = Some(id.clone()));
         world.advance(Duration::from_hours(1));
         world.take_inventory();
         world.calls();
@@ -141,7 +141,7 @@ fn an_adopted_group_keeps_its_list() {
 }
 
 #[test]
-fn a_list_that_this_object_attached_goes_with_the_field() {
+fn a_list_that_this_object_attached_is_detached_when_the_field_is_removed() {
     let mut world = World::new(spec());
     let id = list(&world);
     world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
@@ -154,8 +154,8 @@ fn a_list_that_this_object_attached_goes_with_the_field() {
 }
 
 #[test]
-fn a_list_that_was_there_when_the_spec_began_to_name_it_is_not_ours_to_detach() {
-    let (mut world, id) = attached_by_somebody();
+fn a_list_that_was_attached_before_the_spec_named_it_is_not_ours_to_detach() {
+    let (mut world, id) = attached_by_someone();
     world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
     world.settle();
     assert!(!world.message().contains(&id), "{}", world.message());
@@ -165,13 +165,13 @@ fn a_list_that_was_there_when_the_spec_began_to_name_it_is_not_ours_to_detach() 
 }
 
 #[test]
-fn a_list_whose_attaching_was_not_answered_may_be_ours_and_goes_with_the_field() {
+fn a_list_whose_attach_call_was_not_answered_may_be_ours_and_is_detached_when_the_field_is_removed() {
     let mut world = World::new(spec());
     world.settle();
     let id = list(&world);
     world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
     world.fail(UpdateConnectionGroup, Fault::AnswerLost);
-    world.pass();
+    world.reconcile();
     world.settle();
     assert_eq!(attached(&world), Some(id));
     world.edit(|spec| spec.anycast_ip_list_id = None);
@@ -180,7 +180,7 @@ fn a_list_whose_attaching_was_not_answered_may_be_ours_and_goes_with_the_field()
 }
 
 #[test]
-fn a_list_whose_attaching_failed_may_be_ours_unless_the_call_was_refused() {
+fn a_list_whose_attach_call_failed_may_be_ours_unless_the_call_was_refused() {
     use ErrorClass::{Credentials, ServiceUnavailable, Throttled, TimedOut, Unexpected, Unreachable};
     for (class, may_be_ours) in [
         (TimedOut, true),
@@ -195,9 +195,9 @@ fn a_list_whose_attaching_failed_may_be_ours_unless_the_call_was_refused() {
         let id = list(&world);
         world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
         world.fail(UpdateConnectionGroup, Fault::Error(class));
-        world.pass();
-        // By that call, or by somebody else.
-        world.somebody_edits(attach(&id));
+        world.reconcile();
+        // By that call, or by someone else.
+        world.someone_edits(attach(&id));
         world.edit(|spec| spec.anycast_ip_list_id = None);
         world.take_inventory();
         world.settle();
@@ -206,30 +206,30 @@ fn a_list_whose_attaching_failed_may_be_ours_unless_the_call_was_refused() {
 }
 
 #[test]
-fn a_list_that_a_stale_read_hides_from_a_new_process_goes_with_the_field() {
+fn a_list_that_a_stale_read_hides_from_a_new_process_is_detached_when_the_field_is_removed() {
     let mut world = World::new(spec());
     world.settle();
     let id = list(&world);
     world.edit(|spec| spec.anycast_ip_list_id = Some(id.clone()));
-    world.pass();
+    world.reconcile();
     assert_eq!(attached(&world), Some(id));
     world.crash();
     world.edit(|spec| spec.anycast_ip_list_id = None);
     world.fail(GetConnectionGroup, Fault::Stale);
-    world.pass();
+    world.reconcile();
     world.settle();
     assert_eq!(attached(&world), None);
 }
 
 #[test]
-fn a_list_that_somebody_put_in_the_place_of_ours_is_theirs() {
+fn a_list_that_someone_attached_in_place_of_ours_is_theirs() {
     let mut world = World::new(spec());
     let (ours, theirs) = (list(&world), list(&world));
     world.edit(|spec| spec.anycast_ip_list_id = Some(ours.clone()));
     world.settle();
     world.advance(Duration::from_hours(1));
     world.edit(|spec| spec.anycast_ip_list_id = None);
-    world.somebody_edits(attach(&theirs));
+    world.someone_edits(attach(&theirs));
     world.take_inventory();
     world.settle();
     assert_eq!(attached(&world), Some(theirs));

@@ -1,4 +1,4 @@
-//! What this operator may take for its own: tags that it sent, and claims of groups that may still take effect.
+//! What this operator may treat as its own: tags that it sent, and claims of groups that may still take effect.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,10 +17,10 @@ fn cost() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_tag_that_was_found_equal_is_not_taken_for_ours_and_stays_when_the_spec_drops_it() {
+fn a_tag_that_already_matched_is_not_treated_as_ours_and_stays_when_the_spec_drops_it() {
     let mut world = World::new(spec());
     world.settle();
-    world.somebody_edits(GroupPatch { set_tags: cost(), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags: cost(), ..GroupPatch::default() });
     world.edit(|spec| spec.tags = cost());
     world.settle();
     assert_eq!(world.ready().1, "Deployed", "the group is as the spec says");
@@ -35,7 +35,7 @@ fn a_tag_that_others_changed_to_what_the_spec_says_now_is_theirs() {
     let mut world = World::new(spec());
     world.edit(|spec| drop(spec.tags.insert("CostCenter".into(), "41".into())));
     world.settle();
-    world.somebody_edits(GroupPatch { set_tags: cost(), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags: cost(), ..GroupPatch::default() });
     world.edit(|spec| spec.tags = cost());
     world.settle();
     world.edit(|spec| spec.tags.clear());
@@ -45,7 +45,7 @@ fn a_tag_that_others_changed_to_what_the_spec_says_now_is_theirs() {
 }
 
 #[test]
-fn a_tag_that_we_sent_goes_with_the_spec_also_after_a_restart() {
+fn a_tag_that_we_sent_is_removed_when_the_spec_drops_it_even_after_a_restart() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.tags = cost());
     world.settle();
@@ -61,59 +61,59 @@ fn a_tag_that_we_sent_goes_with_the_spec_also_after_a_restart() {
 fn after_a_create_that_timed_out_a_switch_to_observe_does_not_let_the_deletion_forget_it() {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
-    world.pass();
+    world.reconcile();
     world.edit(|spec| spec.mode = Mode::Observe);
     world.delete();
     for _ in 0..5 {
-        assert_eq!(world.pass().finalizer, Finalizer::Keep, "the request may still take effect");
+        assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "the request may still take effect");
         world.advance(world.policy.consistency_window / 6);
     }
-    // It does, and its answer never came.
-    world.somebody_creates(|group| group.tags = marks());
+    // It took effect, and its answer was lost.
+    world.someone_creates(|group| group.tags = marks());
     world.advance(world.policy.consistency_window);
     world.take_inventory();
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!(outcome.finalizer, Finalizer::Release, "{}", world.message());
     assert!(world.message().contains("prod/platform/edge"), "the tag that stays is named: {}", world.message());
     assert_eq!(world.mutations(), [CreateConnectionGroup]);
     assert!(world.group().is_some(), "mode Observe writes nothing");
 }
 
-/// Both keys turned beside an old group that nobody owns, which was seen so once.
+/// An old group that nobody owns, which was observed so once, and an object with both permissions to adopt it.
 fn seen_without_an_owner_once() -> World {
     let mut world = World::new(spec());
     world.policy.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.advance(Duration::from_hours(1));
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "Adopting", "{}", world.message());
     world
 }
 
 #[test]
-fn two_looks_at_one_group_without_an_owner_are_needed_and_not_one_at_each_of_two() {
+fn adoption_needs_two_reads_of_the_same_unowned_group_and_not_one_read_of_each_of_two() {
     let mut world = seen_without_an_owner_once();
-    world.somebody_deletes_the_group();
-    world.somebody_creates(|_| {});
+    world.someone_deletes_the_group();
+    world.someone_creates(|_| {});
     world.advance(PROPAGATION);
     world.take_inventory();
     world.calls();
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "Adopting".into()), "first sight of another group");
 }
 
 #[test]
-fn a_group_that_was_away_in_between_is_seen_for_the_first_time_again() {
+fn a_group_that_was_gone_in_between_counts_as_seen_for_the_first_time() {
     let mut world = seen_without_an_owner_once();
     world
         .fail(connection_group_operator::cloudfront::Operation::GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
-    world.pass();
+    world.reconcile();
     world.advance(world.policy.consistency_window * 2);
     world.take_inventory();
     world.calls();
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "Adopting".into()));
 }

@@ -1,4 +1,4 @@
-//! Error codes that AWS does not document: with whichever one CloudFront refuses a list, the object says so, and heals once the spec names it no more.
+//! Error codes that AWS does not document: whichever code CloudFront refuses a list with, the object reports it, and recovers once the spec drops the list.
 
 use cloudfront_simulator::{
     Switches,
@@ -11,7 +11,7 @@ use crate::world::{World, spec};
 
 const SWITCHES: Switches = Switches::DEFAULT;
 
-/// What CloudFront is switched to, the list that it refuses, and what becomes of the object.
+/// How the simulator behaves, the list that it refuses, and the reason that the object reports.
 fn refusals() -> Vec<(Switches, Option<IpAddressType>, &'static str)> {
     let full = |full_list| Switches { full_list, groups_per_list: 0, ..SWITCHES };
     let unknown = |unknown_list| Switches { unknown_list, ..SWITCHES };
@@ -28,7 +28,7 @@ fn refusals() -> Vec<(Switches, Option<IpAddressType>, &'static str)> {
     ]
 }
 
-/// A world so switched, and a list as described; one that does not exist, if it is not.
+/// A world with these switches, and the id of a list as described, or of a list that does not exist.
 fn world_with(switches: Switches, list: Option<IpAddressType>) -> (World, String) {
     let world = World::with_switches(spec(), switches);
     let make = |family| {
@@ -44,7 +44,7 @@ fn name(list: &str) -> impl FnOnce(&mut ConnectionGroupSpec) {
 }
 
 #[test]
-fn a_creation_that_is_refused_for_its_list_is_told_and_heals_with_the_spec() {
+fn a_create_that_is_refused_for_its_list_is_reported_and_recovers_with_the_spec() {
     for (switches, list, reason) in refusals() {
         let (mut world, list) = world_with(switches, list);
         world.edit(name(&list));
@@ -59,7 +59,7 @@ fn a_creation_that_is_refused_for_its_list_is_told_and_heals_with_the_spec() {
 }
 
 #[test]
-fn an_update_that_is_refused_for_its_list_is_told_holds_up_nothing_else_and_heals_with_the_spec() {
+fn an_update_that_is_refused_for_its_list_is_reported_blocks_nothing_else_and_recovers_with_the_spec() {
     for (switches, list, reason) in refusals() {
         let (mut world, list) = world_with(switches, list);
         world.settle();

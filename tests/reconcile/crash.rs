@@ -1,4 +1,4 @@
-//! Crashes and lost answers: nothing is lost, nothing is made twice.
+//! Crashes and lost answers: nothing is lost, nothing is created twice.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::{
 fn a_create_whose_answer_was_lost_is_resumed_and_not_repeated() {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::AnswerLost);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "ServiceUnavailable");
     world.settle_within(SOON, 4);
     assert_eq!(world.ready().1, "Deployed");
@@ -36,7 +36,7 @@ fn a_create_whose_answer_was_lost_is_resumed_and_not_repeated() {
 #[test]
 fn a_crash_between_create_and_the_status_write_is_resumed() {
     let mut world = World::new(spec());
-    world.pass_without_storing();
+    world.reconcile_without_storing();
     world.crash();
     world.take_inventory();
     world.settle_within(SOON, 4);
@@ -45,9 +45,9 @@ fn a_crash_between_create_and_the_status_write_is_resumed() {
 }
 
 #[test]
-fn a_crash_before_any_list_is_resumed_too() {
+fn a_crash_before_any_list_is_also_resumed() {
     let mut world = World::new(spec());
-    world.pass_without_storing();
+    world.reconcile_without_storing();
     world.crash();
     world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::ServiceUnavailable));
     world.settle_within(SOON, 12);
@@ -63,9 +63,9 @@ fn our_own_group_that_used_up_the_quota_is_found() {
         switches.groups_per_account = 1;
         switches.create_precedence = cloudfront_simulator::switches::CreatePrecedence::QuotaFirst;
     });
-    world.pass_without_storing();
+    world.reconcile_without_storing();
     world.crash();
-    // The list of the next process does not show it yet, so it asks for the group once more.
+    // The list of the next process does not show the group yet, so it sends another Create.
     world.fail(ListConnectionGroups, Fault::Stale);
     world.settle_within(SOON, 5);
     assert_eq!(world.mutations(), [CreateConnectionGroup, CreateConnectionGroup]);
@@ -76,7 +76,7 @@ fn our_own_group_that_used_up_the_quota_is_found() {
 #[test]
 fn an_object_deleted_after_a_crash_that_hid_its_group_takes_the_group_with_it() {
     let mut world = World::new(spec());
-    world.pass_without_storing();
+    world.reconcile_without_storing();
     world.crash();
     world.delete();
     world.advance(world.policy.consistency_window);
@@ -86,27 +86,27 @@ fn an_object_deleted_after_a_crash_that_hid_its_group_takes_the_group_with_it() 
 }
 
 #[test]
-fn a_create_that_may_still_land_keeps_the_object_for_one_consistency_window() {
+fn a_create_that_may_still_take_effect_keeps_the_object_for_one_consistency_window() {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
-    world.pass();
+    world.reconcile();
     world.delete();
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Keep, "it may land yet");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "it may still take effect");
     world.advance(world.policy.consistency_window);
-    assert_eq!(world.pass().finalizer, Finalizer::Keep, "the list is older than the end of the window");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "the list is older than the end of the window");
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
 }
 
 #[test]
 fn a_late_create_after_the_object_was_deleted_is_cleaned_up() {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
-    world.pass();
+    world.reconcile();
     world.delete();
-    world.pass();
-    world.somebody_creates(|group| {
+    world.reconcile();
+    world.someone_creates(|group| {
         group.tags = marks();
     });
     world.advance(world.policy.consistency_window);
@@ -116,15 +116,15 @@ fn a_late_create_after_the_object_was_deleted_is_cleaned_up() {
 }
 
 #[test]
-fn without_an_id_on_record_a_new_process_waits_for_its_predecessors_create() {
+fn without_a_recorded_id_a_new_process_waits_for_its_predecessors_create() {
     let mut world = World::new(spec());
     world.crash();
     world.delete();
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Keep);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep);
     world.advance(world.policy.consistency_window);
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn an_update_whose_answer_was_lost_is_not_repeated() {
     world.calls();
     world.edit(|spec| spec.enabled = false);
     world.fail(UpdateConnectionGroup, Fault::AnswerLost);
-    world.pass();
+    world.reconcile();
     world.settle();
     assert_eq!(world.ready().1, "Disabled");
     assert_eq!(world.mutations(), [UpdateConnectionGroup]);
@@ -155,7 +155,7 @@ fn a_delete_whose_answer_was_lost_ends_well() {
 }
 
 #[test]
-fn an_adoption_whose_answer_was_lost_ends_as_ours() {
+fn an_adoption_whose_answer_was_lost_makes_the_group_ours() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.fail(TagResource, Fault::AnswerLost);
     world.settle_within(world.policy.consistency_window * 2, 12);
@@ -164,58 +164,58 @@ fn an_adoption_whose_answer_was_lost_ends_as_ours() {
 }
 
 #[test]
-fn a_later_refusal_does_not_make_an_earlier_create_forgotten() {
+fn a_later_refusal_does_not_erase_the_record_of_an_earlier_create() {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
-    world.pass();
+    world.reconcile();
     world.take_inventory();
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     world.delete();
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Keep, "the first one may land yet");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "the first one may still take effect");
 }
 
 #[test]
 fn an_object_deleted_before_its_adoption_shows_takes_the_group_with_it() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
-    world.look_for_an_owner();
-    world.pass();
+    world.confirm_unowned();
+    world.reconcile();
     assert_eq!(world.mutations(), [TagResource]);
     world.delete();
     world.fail(ListTagsForResource, Fault::Stale);
-    assert_eq!(world.pass().finalizer, Finalizer::Keep, "the owner tag may be ours although it does not show yet");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "the owner tag may be ours although it does not show yet");
     world.settle();
     assert_eq!(world.group(), None);
 }
 
 #[test]
-fn an_adoption_that_may_still_land_keeps_the_object_for_one_consistency_window() {
+fn an_adoption_that_may_still_take_effect_keeps_the_object_for_one_consistency_window() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
-    world.look_for_an_owner();
+    world.confirm_unowned();
     world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
-    world.pass();
+    world.reconcile();
     world.delete();
-    assert_eq!(world.pass().finalizer, Finalizer::Keep, "it may land yet");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "it may still take effect");
     world.advance(world.policy.consistency_window);
-    assert_eq!(world.pass().finalizer, Finalizer::Release, "it did not land: the group was never ours");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release, "it did not take effect: the group was never ours");
 }
 
 #[test]
-fn a_tag_that_a_stale_read_hides_goes_once_nobody_asks_for_it() {
+fn a_tag_that_a_stale_read_hides_is_removed_once_the_spec_drops_it() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
-    world.pass();
+    world.reconcile();
     world.edit(|spec| spec.tags.clear());
     world.fail(ListTagsForResource, Fault::Stale);
-    world.pass();
+    world.reconcile();
     world.settle();
     assert!(!world.tags().contains_key("team"), "{:?}", world.tags());
 }
 
 #[test]
-fn a_tag_whose_setting_was_never_answered_goes_once_nobody_asks_for_it() {
+fn a_tag_whose_tag_call_was_never_answered_is_removed_once_the_spec_drops_it() {
     for operation in [CreateConnectionGroup, TagResource] {
         let mut world = World::new(spec());
         if operation == TagResource {
@@ -223,7 +223,7 @@ fn a_tag_whose_setting_was_never_answered_goes_once_nobody_asks_for_it() {
         }
         world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
         world.fail(operation, Fault::AnswerLost);
-        world.pass();
+        world.reconcile();
         world.edit(|spec| spec.tags.clear());
         world.settle();
         assert!(!world.tags().contains_key("team"), "{operation}: {:?}", world.tags());
@@ -232,7 +232,7 @@ fn a_tag_whose_setting_was_never_answered_goes_once_nobody_asks_for_it() {
 }
 
 #[test]
-fn a_tag_that_is_dropped_while_its_group_seems_gone_is_removed_all_the_same() {
+fn a_tag_that_is_dropped_while_its_group_seems_gone_is_still_removed() {
     let mut world = World::new(spec());
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
@@ -240,15 +240,15 @@ fn a_tag_that_is_dropped_while_its_group_seems_gone_is_removed_all_the_same() {
     for _ in 0..2 {
         world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     }
-    world.pass();
-    assert_eq!(world.ready().1, "ConfirmingAbsence", "by id and by name, it was not to be seen");
+    world.reconcile();
+    assert_eq!(world.ready().1, "ConfirmingAbsence", "by id and by name, it was not found");
     world.settle();
     assert!(!world.tags().contains_key("team"), "{:?}", world.tags());
 }
 
 #[test]
-fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_adopted_in_its_place() {
-    // Also where they look like those on record.
+fn tags_recorded_for_a_group_that_was_never_created_are_not_removed_from_the_one_adopted_instead() {
+    // Even if they equal the recorded ones.
     for (lost, value) in [(true, "theirs"), (false, "theirs"), (true, "edge"), (false, "edge")] {
         let mut world = World::new(spec());
         world.policy.allow_adoption = true;
@@ -258,16 +258,16 @@ fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_
         });
         if lost {
             world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
-            world.pass();
+            world.reconcile();
         } else {
             world.settle();
-            world.somebody_deletes_the_group();
+            world.someone_deletes_the_group();
             world.take_inventory();
-            world.pass();
+            world.reconcile();
             assert_eq!(world.ready().1, "DeletedOutside");
         }
         assert!(world.status().tags.contains_key("team"), "it is on record");
-        world.somebody_creates(|group| drop(group.tags.insert("team".into(), value.into())));
+        world.someone_creates(|group| drop(group.tags.insert("team".into(), value.into())));
         world.edit(|spec| spec.tags.clear());
         world.advance(Duration::from_hours(1));
         world.take_inventory();
@@ -278,18 +278,18 @@ fn tags_on_record_for_a_group_that_never_came_are_not_taken_off_the_one_that_is_
 }
 
 #[test]
-fn tags_on_record_for_a_group_that_is_gone_are_not_taken_off_the_one_that_we_make_in_its_place() {
+fn tags_recorded_for_a_group_that_is_gone_are_not_removed_from_the_one_that_we_create_instead() {
     let mut world = World::new(spec());
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
-    world.somebody_deletes_the_group();
+    world.someone_deletes_the_group();
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "DeletedOutside");
     world.edit(|spec| spec.tags.clear());
     world.fail(CreateConnectionGroup, Fault::AnswerLost);
-    world.pass();
-    world.somebody_edits(theirs());
+    world.reconcile();
+    world.someone_edits(theirs());
     world.settle();
     assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));
 }
@@ -298,10 +298,10 @@ fn tags_on_record_for_a_group_that_is_gone_are_not_taken_off_the_one_that_we_mak
 fn a_tag_of_others_that_a_lost_call_never_overwrote_is_still_theirs_once_the_spec_drops_it() {
     let mut world = World::new(spec());
     world.settle();
-    world.somebody_edits(theirs());
+    world.someone_edits(theirs());
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
-    world.pass();
+    world.reconcile();
     world.edit(|spec| spec.tags.clear());
     world.settle();
     assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));

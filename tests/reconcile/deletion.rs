@@ -1,4 +1,4 @@
-//! Deletion: tenants first, then disable, wait, delete, and two proofs before the object goes.
+//! Deletion: tenants first, then disable, wait, delete, and two proofs before the object is released.
 
 use std::time::Duration;
 
@@ -26,26 +26,26 @@ fn deployed() -> World {
 }
 
 #[test]
-fn a_group_is_disabled_rolled_out_deleted_and_proven_gone_before_the_object_goes() {
+fn a_group_is_disabled_rolled_out_deleted_and_proven_gone_before_the_object_is_released() {
     let mut world = deployed();
     world.delete();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "Disabling".into(), vec!["Reconciling".into()]));
     assert!(!world.group().unwrap().resource.enabled);
 
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), [UpdateConnectionGroup], "not deleted before the rollout");
 
     world.advance(PROPAGATION);
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Keep, "a Delete that was answered is no proof");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "a Delete that was answered is no proof");
     assert_eq!(world.group(), None);
     assert_eq!(world.ready().1, "Deleting");
 
-    assert_eq!(world.pass().finalizer, Finalizer::Keep, "EntityNotFound alone is no proof");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "EntityNotFound alone is no proof");
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     assert_eq!(world.mutations(), [DeleteConnectionGroup], "no refused Delete");
 }
 
@@ -87,7 +87,7 @@ fn many_tenants_are_counted_and_ten_are_named() {
         world.tenant_comes(&format!("shop-{number}"));
     }
     world.delete();
-    world.pass();
+    world.reconcile();
     let blocked_by = world.status().blocked_by.unwrap();
     assert_eq!((blocked_by.count, blocked_by.tenants.len()), (100, 10));
     assert!(world.message().contains("100 or more distribution tenant(s)"), "{}", world.message());
@@ -97,39 +97,39 @@ fn many_tenants_are_counted_and_ten_are_named() {
 fn a_tenant_that_comes_after_the_disable_stops_the_delete() {
     let mut world = deployed();
     world.delete();
-    world.pass();
+    world.reconcile();
     world.tenant_comes("late");
     world.advance(PROPAGATION);
     world.take_inventory();
     world.at_once();
     assert_eq!(world.ready().1, "InUse");
-    assert!(world.group().unwrap().resource.enabled, "and is put back into service");
+    assert!(world.group().unwrap().resource.enabled, "and is enabled again");
     assert!(!world.message().contains("traffic is down"), "{}", world.message());
 }
 
 #[test]
-fn a_deletion_that_is_called_off_after_the_disable_says_that_the_group_stays_disabled() {
+fn retain_set_after_the_disable_reports_that_the_group_stays_disabled_if_the_spec_says_so() {
     let mut world = deployed();
     world.delete();
-    world.pass();
+    world.reconcile();
     world.edit(|spec| {
         spec.enabled = false;
         spec.deletion_policy = DeletionPolicy::Retain;
     });
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     let released = world.events.iter().find(|event| event.reason.as_str() == "Released").unwrap();
     assert!(released.note.contains("stays disabled"), "{}", released.note);
 }
 
 #[test]
-fn retain_takes_our_owner_tag_off_and_leaves_the_group() {
+fn retain_removes_our_owner_tag_and_leaves_the_group() {
     let mut world = deployed();
     world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
     world.settle();
     world.tenant_comes("shop");
     world.calls();
     world.delete();
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!(outcome.finalizer, Finalizer::Release);
     assert_eq!(world.mutations(), [UntagResource]);
     assert!(world.group().unwrap().resource.enabled);
@@ -137,13 +137,13 @@ fn retain_takes_our_owner_tag_off_and_leaves_the_group() {
 }
 
 #[test]
-fn protection_holds_the_deletion_back_without_a_call_and_lets_go_when_lifted() {
+fn protection_holds_the_deletion_back_without_a_call_until_it_is_lifted() {
     let mut world = deployed();
     world.edit(|spec| spec.deletion_protection = true);
     world.settle();
     world.calls();
     world.delete();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.calls(), []);
     assert_eq!(world.ready(), ("False".into(), "DeletionProtected".into(), vec!["Reconciling".into()]));
     world.edit(|spec| spec.deletion_protection = false);
@@ -152,26 +152,26 @@ fn protection_holds_the_deletion_back_without_a_call_and_lets_go_when_lifted() {
 }
 
 #[test]
-fn suspend_holds_a_deletion_too() {
+fn suspend_also_holds_back_a_deletion() {
     let mut world = deployed();
     world.edit(|spec| spec.suspend = true);
     world.delete();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.calls(), []);
     assert_eq!(world.ready(), ("False".into(), "Suspended".into(), vec!["Reconciling".into()]));
 }
 
 #[test]
-fn a_group_that_is_not_ours_is_left_and_the_object_goes() {
+fn a_group_that_is_not_ours_is_left_alone_and_the_object_is_released() {
     let mut world = World::new(spec());
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/shop/edge".into());
     });
     world.take_inventory();
     world.settle();
     world.calls();
     world.delete();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     assert_eq!(world.mutations(), []);
     assert_eq!(world.event_reasons().last(), Some(&"Released"));
 }
@@ -183,7 +183,7 @@ fn one_stale_not_found_never_releases_the_object() {
     for _ in 0..2 {
         world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     }
-    assert_eq!(world.pass().finalizer, Finalizer::Keep);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep);
     world.settle();
     assert_eq!(world.group(), None, "found and deleted after all");
 }
@@ -192,38 +192,38 @@ fn one_stale_not_found_never_releases_the_object() {
 fn a_failed_list_proves_nothing_and_the_message_says_what_is_missing() {
     let mut world = deployed();
     world.delete();
-    world.pass();
+    world.reconcile();
     world.advance(PROPAGATION);
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     world.fail(
         connection_group_operator::cloudfront::Operation::ListConnectionGroups,
         Fault::Error(ErrorClass::AccessDenied),
     );
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Keep);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Keep);
     assert!(world.message().contains("AWS denied cloudfront:ListConnectionGroups"), "{}", world.message());
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
 }
 
 #[test]
-fn trouble_with_the_tenants_read_disables_nothing() {
+fn a_failed_read_of_tenants_disables_nothing() {
     let mut world = deployed();
     world.delete();
     world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), []);
     assert_eq!(world.ready().1, "AccessDenied");
     assert!(world.message().contains("cloudfront:ListDistributionTenants"), "{}", world.message());
 }
 
 #[test]
-fn every_refusal_of_a_delete_is_tried_again_and_never_terminal() {
+fn every_refusal_of_a_delete_is_retried_and_never_terminal() {
     for class in [ErrorClass::StaleEtag, ErrorClass::NotDisabled, ErrorClass::HasTenants, ErrorClass::NotFound] {
         let mut world = deployed();
         world.delete();
-        world.pass();
+        world.reconcile();
         world.advance(PROPAGATION);
         world.take_inventory();
         world.fail(DeleteConnectionGroup, Fault::Error(class));
@@ -249,32 +249,32 @@ fn an_empty_page_of_tenants_with_more_to_follow_is_no_proof_of_none() {
     let mut world = deployed();
     world.delete();
     world.fail(ListDistributionTenants, Fault::EmptyPage);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), []);
     assert_eq!(world.ready().1, "InUse");
 }
 
 #[test]
-fn an_id_in_status_that_is_another_groups_does_not_hold_the_object() {
+fn an_id_in_status_that_belongs_to_another_group_does_not_hold_the_object() {
     let mut world = deployed();
-    world.somebody_creates(|group| "victim".clone_into(&mut group.name));
-    world.somebody_deletes_the_group();
+    world.someone_creates(|group| "victim".clone_into(&mut group.name));
+    world.someone_deletes_the_group();
     let victim = world.port.account(|account, now| account.group(now, "victim")).unwrap().resource;
     let status = world.object.status.as_mut().unwrap();
     (status.id, status.arn) = (Some(victim.id), Some(victim.arn));
     world.delete();
     world.advance(world.policy.consistency_window);
     world.take_inventory();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
 }
 
 #[test]
-fn an_id_in_status_that_may_not_be_read_does_not_hold_up_anything() {
+fn an_id_in_status_whose_read_is_denied_blocks_nothing() {
     let mut world = deployed();
     world.object.status.as_mut().unwrap().id = Some("cg_forged".into());
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     world.delete();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), [UpdateConnectionGroup], "the group was found by its name");
 }
 
@@ -289,7 +289,7 @@ fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_own
     world.take_inventory();
     world.delete();
     world.fail(ListTagsForResource, Fault::Stale);
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "OwnerTagMissing".into()));
     assert!(world.message().contains("showed no owner tag. Reads may be stale"), "{}", world.message());
     world.settle();
@@ -297,13 +297,13 @@ fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_own
 }
 
 #[test]
-fn a_group_on_record_as_ours_is_not_let_go_of_because_one_read_shows_no_owner_tag() {
+fn a_group_recorded_as_ours_is_not_released_because_one_read_shows_no_owner_tag() {
     let mut world = deployed();
     world.advance(std::time::Duration::from_hours(1));
     world.take_inventory();
     world.delete();
     world.fail(ListTagsForResource, Fault::Stale);
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "OwnerTagMissing".into()));
     assert!(world.message().contains("the operator removes the finalizer"), "{}", world.message());
     world.settle();

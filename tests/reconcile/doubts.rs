@@ -1,5 +1,5 @@
-//! Whichever way CloudFront behaves where AWS does not say, a group lives its whole life, and its neighbours are left alone: `docs/safety.md` lists
-//! the doubts. In: every switch of the simulator, set otherwise than by default.
+//! Whichever way CloudFront behaves where AWS does not document it, a group completes its lifecycle, and its neighbours are left alone: `docs/safety.md` lists
+//! the assumptions. In: every switch of the simulator, with another value than its default.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,24 +17,24 @@ use serde_json::{Map, Value, json};
 
 use crate::world::{PROPAGATION, World, spec};
 
-/// The first two only give the account its numbers. What answers leave out is told on the wire: `unstated.rs`, here and in `tests/adapter`.
-const NO_DOUBT: [&str; 4] = ["account_id", "seed", "left_out", "done_answer"];
+/// The first two only give the account its numbers. Other tests cover what answers leave out: `unstated.rs`, here and in `tests/adapter`.
+const COVERED_ELSEWHERE: [&str; 4] = ["account_id", "seed", "left_out", "done_answer"];
 
-/// Each setting that is not the default, as the admin path takes it.
+/// Each setting that is not the default, as the admin API accepts it.
 fn settings() -> Vec<Value> {
     vec![
         json!({"propagation": "0s"}),
         json!({"propagation": "20m"}),
         json!({"status_flap": "1m"}),
         json!({"read_lag": "5s"}),
-        // Longer than from one reconcile to the next, and longer than from one edit to the next.
+        // Longer than the time between two reconciles, and longer than the time between two edits.
         json!({"read_lag": "50s", "list_lag": "50s", "tag_lag": "50s", "tenant_lag": "50s"}),
         json!({"past_versions": 3}),
         json!({"name_reuse_delay": "5m"}),
         json!({"tag_lag": "30s"}),
         json!({"list_lag": "30s"}),
         json!({"tenant_lag": "30s"}),
-        // Together with the neighbour and the default group, the last place.
+        // The last slot, together with the neighbour and the default group.
         json!({"groups_per_account": 3}),
         json!({"groups_per_list": 1}),
         json!({"lists_per_account": 1}),
@@ -87,14 +87,14 @@ fn switched(setting: &Value) -> Switches {
 }
 
 #[test]
-fn every_doubt_is_set_the_other_way() {
+fn every_switch_for_undocumented_behaviour_is_tried_with_another_value_than_its_default() {
     let tried = settings().iter().flat_map(fields).map(|(switch, _)| switch).collect::<BTreeSet<_>>();
     let all = fields(&serde_json::to_value(Switches::DEFAULT).unwrap()).into_iter().map(|(switch, _)| switch);
-    assert_eq!(tried, all.filter(|switch| !NO_DOUBT.contains(&switch.as_str())).collect());
+    assert_eq!(tried, all.filter(|switch| !COVERED_ELSEWHERE.contains(&switch.as_str())).collect());
 }
 
 #[test]
-fn whichever_way_cloudfront_behaves_a_group_lives_its_life_and_its_neighbours_are_left_alone() {
+fn whichever_way_cloudfront_behaves_a_group_completes_its_lifecycle_and_its_neighbours_are_left_alone() {
     for setting in settings() {
         live(&setting);
     }
@@ -103,7 +103,7 @@ fn whichever_way_cloudfront_behaves_a_group_lives_its_life_and_its_neighbours_ar
 fn neighbours(world: &World) -> Vec<Versioned<Shown>> {
     let mut groups = world.port.account(|account, now| account.groups(now));
     groups.retain(|group| group.resource.name != "edge");
-    // Rolled out in the meantime: not our doing.
+    // Rolled out in the meantime; the operator did not cause that.
     for group in &mut groups {
         group.resource.status = DeploymentStatus::Deployed;
     }
@@ -135,13 +135,13 @@ fn live(setting: &Value) {
         spec.ipv6_enabled = false;
         spec.tags = tags(&[("team", "front")]);
     });
-    world.pass();
+    world.reconcile();
     assert_eq!(world.group().unwrap().resource.anycast_ip_list_id, Some(list), "{setting}: not even for a moment");
     rests(&mut world, setting, "Deployed");
     let shown = world.tags();
     assert_eq!((shown.get("team").map(String::as_str), shown.get("stage")), (Some("front"), None), "{setting}");
 
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() });
     world.take_inventory();
     rests(&mut world, setting, "Deployed");
     assert!(!world.group().unwrap().resource.ipv6_enabled, "{setting}");
@@ -174,14 +174,14 @@ fn live(setting: &Value) {
     assert_eq!(neighbours(&world), before, "{setting}");
 }
 
-/// Comes to rest for that reason, with one group of that name.
+/// The object comes to rest with that reason, and there is one group of that name.
 #[track_caller]
 fn rests(world: &mut World, setting: &Value, reason: &str) {
     until(world, setting, |world| world.ready().1 == reason);
     assert_eq!(world.group_count(), 3, "{setting}");
 }
 
-/// However long a roll-out takes, and however late reads follow, half an hour is enough.
+/// However long a roll-out takes, and however long reads lag, half an hour is enough.
 #[track_caller]
 fn until(world: &mut World, setting: &Value, reached: impl Fn(&World) -> bool) {
     for _ in 0..12 {

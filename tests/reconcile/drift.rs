@@ -1,4 +1,4 @@
-//! What counts as drift: a change by others, counted once. The metric `drift_detected_total` is made of it.
+//! What counts as drift: a change by others, counted once. The metric `drift_detected_total` counts it.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ fn tagged() -> ConnectionGroupSpec {
     ConnectionGroupSpec { tags: BTreeMap::from([("team".into(), "edge".into())]), ..spec() }
 }
 
-/// The fields found changed, once an object at rest has been looked at closely after `happens`.
+/// The fields found changed by a full read of an object at rest, after `happens`.
 fn drift_after(spec: ConnectionGroupSpec, happens: impl FnOnce(&mut World)) -> Vec<String> {
     let mut world = World::new(spec);
     world.policy.allow_adoption = true;
@@ -27,14 +27,14 @@ fn drift_after(spec: ConnectionGroupSpec, happens: impl FnOnce(&mut World)) -> V
 #[test]
 fn what_others_change_is_drift_by_field() {
     let patch = GroupPatch { enabled: Some(false), ipv6_enabled: Some(false), ..Default::default() };
-    assert_eq!(drift_after(tagged(), |world| world.somebody_edits(patch)), ["enabled", "ipv6Enabled"]);
+    assert_eq!(drift_after(tagged(), |world| world.someone_edits(patch)), ["enabled", "ipv6Enabled"]);
     let patch = GroupPatch { remove_tags: vec!["team".into()], ..Default::default() };
-    assert_eq!(drift_after(tagged(), |world| world.somebody_edits(patch)), ["tags[team]"]);
-    assert_eq!(drift_after(tagged(), |world| world.somebody_deletes_the_group()), ["group"]);
+    assert_eq!(drift_after(tagged(), |world| world.someone_edits(patch)), ["tags[team]"]);
+    assert_eq!(drift_after(tagged(), |world| world.someone_deletes_the_group()), ["group"]);
 }
 
 #[test]
-fn what_the_spec_changes_is_no_drift() {
+fn what_the_spec_changes_is_not_drift() {
     let edited = drift_after(tagged(), |world| {
         world.edit(|spec| {
             spec.enabled = false;
@@ -45,10 +45,10 @@ fn what_the_spec_changes_is_no_drift() {
 }
 
 #[test]
-fn what_an_adopted_group_was_like_is_no_drift() {
+fn differences_of_an_adopted_group_are_not_drift() {
     let mut world = World::new(ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() });
     world.policy.allow_adoption = true;
-    world.somebody_creates(|group| group.enabled = false);
+    world.someone_creates(|group| group.enabled = false);
     world.settle();
     assert_eq!((world.ready().1.as_str(), world.drift), ("Deployed", Vec::new()));
 }
@@ -56,7 +56,7 @@ fn what_an_adopted_group_was_like_is_no_drift() {
 #[test]
 fn in_mode_observe_a_difference_is_counted_when_it_is_first_seen() {
     let mut world = World::new(ConnectionGroupSpec { mode: Mode::Observe, ..tagged() });
-    world.somebody_creates(|group| group.enabled = false);
+    world.someone_creates(|group| group.enabled = false);
     world.take_inventory();
     world.settle();
     assert_eq!(world.drift, ["enabled", "tags[team]"]);
@@ -65,5 +65,5 @@ fn in_mode_observe_a_difference_is_counted_when_it_is_first_seen() {
         world.take_inventory();
         world.settle();
     }
-    assert_eq!(world.drift, ["enabled", "tags[team]"], "not once more with every look");
+    assert_eq!(world.drift, ["enabled", "tags[team]"], "not once more with every read");
 }

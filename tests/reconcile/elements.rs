@@ -9,7 +9,7 @@ fn world(omission_clears: bool) -> World {
     let mut world = World::new(spec());
     world.switch(|switches| switches.omission_clears = omission_clears);
     world.settle();
-    world.somebody_edits(GroupPatch {
+    world.someone_edits(GroupPatch {
         viewer_fallback: Some("E1ABC".to_owned()),
         further_elements: [("Later".to_owned(), "x".to_owned())].into(),
         ..GroupPatch::default()
@@ -36,7 +36,7 @@ fn an_element_that_is_gone_after_an_update_is_named_in_a_warning() {
 }
 
 #[test]
-fn the_disabling_of_a_deletion_names_what_it_loses_too() {
+fn the_disable_of_a_deletion_also_names_what_it_loses() {
     let mut world = world(true);
     world.delete();
     world.settle();

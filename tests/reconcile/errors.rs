@@ -1,5 +1,5 @@
-//! Every error that CloudFront's model names at every operation we call, and those that it does not name: what people read, when it is tried again,
-//! and that it heals. The model's part is `api-errors.json`: AWS's own service model, cut down to operation, code and HTTP status.
+//! Every error that CloudFront's model names for every operation we call, and those that it does not name: what the object reports, when it is retried,
+//! and that it recovers. The model's part is `api-errors.json`: AWS's own service model, cut down to operation, code and HTTP status.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,21 +18,21 @@ use port::{CODES, Fault};
 
 use crate::world::{BY_ITSELF, PROPAGATION, World, spec};
 
-/// At any operation: any of them may say these, and none of them is in the model. One of each class is enough: that the others mean the same is held
+/// Codes that any operation may return, and that are not in the model. One of each class is enough: that the others mean the same is tested
 /// in `ports.rs`.
 const UNMODELLED: [(&str, u16); 4] =
     [("Throttling", 400), ("ServiceUnavailable", 503), ("ExpiredToken", 403), ("NobodyKnowsThisOne", 400)];
 
-/// What a code means, by its documentation.
+/// The documented meaning of a code.
 fn meaning(code: &str, status: u16) -> ErrorClass {
     let known = CODES.iter().find(|(known, its_status, _)| (*known, *its_status) == (code, status));
     known.unwrap_or_else(|| panic!("{code} with {status} is not documented")).2
 }
 
-/// Reason, the condition beside Ready, the longest first pause in seconds.
+/// Reason, the other condition beside Ready, the longest first pause in seconds.
 type Verdict = (&'static str, &'static str, u64);
 
-/// What a class of error means, whatever was asked.
+/// What a class of error means for any operation.
 fn usually(class: ErrorClass) -> Verdict {
     match class {
         ErrorClass::Throttled => ("Throttled", "Reconciling", 1),
@@ -53,20 +53,20 @@ fn usually(class: ErrorClass) -> Verdict {
 /// Where the operation makes a difference.
 fn verdict(operation: Operation, class: ErrorClass) -> Verdict {
     match (operation, class) {
-        // What is stale is read and sent again within the pass, and a list that fails keeps no pass from reading the group itself.
+        // After a stale ETag, the group is read and sent again within the reconcile. A failed list does not keep a reconcile from reading the group itself.
         (UpdateConnectionGroup, ErrorClass::StaleEtag) | (ListConnectionGroups, _) => ("Deploying", "Reconciling", 30),
         (DeleteConnectionGroup, ErrorClass::StaleEtag) => ("Deleting", "Reconciling", 30),
-        // It is about the member that was sent, as all that CloudFront refuses for what it says.
+        // It is about the member that was sent, like every error by which CloudFront refuses the content of a call.
         (UpdateConnectionGroup, ErrorClass::AlreadyExists) => ("AlreadyExists", "Reconciling", 30),
         // One answer may be stale: a list has to confirm it.
         (GetConnectionGroup, ErrorClass::NotFound) => ("ConfirmingAbsence", "Reconciling", 30),
-        // Asked only to explain why an update of the list found something missing: that list, unless it turns out to exist.
+        // Called only to explain why an update of the list found something missing: that list, unless it turns out to exist.
         (GetAnycastIpList, _) => ("AnycastIpListNotFound", "Reconciling", 30),
         _ => usually(class),
     }
 }
 
-/// A world whose next pass, or inventory, calls that operation.
+/// A world whose next reconcile, or inventory, calls that operation.
 fn about_to(operation: Operation) -> World {
     let mut world = World::new(spec());
     if operation == CreateConnectionGroup {
@@ -94,7 +94,7 @@ fn about_to(operation: Operation) -> World {
         ListDistributionTenants => world.delete(),
         DeleteConnectionGroup => {
             world.delete();
-            world.pass();
+            world.reconcile();
             world.advance(PROPAGATION);
             world.take_inventory();
         }
@@ -104,7 +104,7 @@ fn about_to(operation: Operation) -> World {
 }
 
 #[test]
-fn every_error_of_every_operation_is_said_tried_again_and_heals() {
+fn every_error_of_every_operation_is_reported_and_retried_and_recovers() {
     let text = include_str!("api-errors.json");
     let modelled: BTreeMap<&'static str, BTreeMap<&'static str, u16>> = serde_json::from_str(text).unwrap();
     assert_eq!(modelled.len(), Operation::ALL.len());
@@ -119,14 +119,14 @@ fn every_error_of_every_operation_is_said_tried_again_and_heals() {
 fn assert_row(operation: Operation, code: &'static str, status: u16) {
     let class = meaning(code, status);
     let mut world = about_to(operation);
-    // Where an id leads nowhere, the name is tried too.
+    // If there is no group with the id, the name is tried too.
     for _ in 0..2 {
         world.fail(operation, Fault::Code(status, code));
     }
     if operation == ListConnectionGroups {
         world.take_inventory();
     }
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert!(world.calls().contains(&operation), "{operation} is not called");
 
     let (reason, beside, pause) = verdict(operation, class);

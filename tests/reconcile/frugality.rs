@@ -1,4 +1,4 @@
-//! How few calls it takes to create, to keep and to delete: counted at the port.
+//! How few calls it takes to create, keep and delete a group: counted at the port.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,11 +22,11 @@ use crate::world::{PROPAGATION, World, spec};
 #[test]
 fn a_new_group_costs_one_call_until_ready_besides_the_lists() {
     let mut world = World::new(spec());
-    world.pass();
-    world.pass();
+    world.reconcile();
+    world.reconcile();
     world.advance(PROPAGATION);
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "Deployed");
     let calls = world.calls().into_iter().filter(|call| call.as_str() != "ListConnectionGroups").collect::<Vec<_>>();
     assert_eq!(calls, [CreateConnectionGroup]);
@@ -38,19 +38,19 @@ fn an_edit_costs_one_full_read_and_one_update() {
     world.settle();
     world.calls();
     world.edit(|spec| spec.ipv6_enabled = false);
-    world.pass();
-    world.pass();
+    world.reconcile();
+    world.reconcile();
     assert_eq!(world.sorted_calls(), [GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup]);
 }
 
 #[test]
-fn a_pass_over_an_object_at_rest_makes_no_call_and_no_write() {
+fn a_reconcile_of_an_object_at_rest_makes_no_call_and_no_write() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
     let before = world.settle();
     world.take_inventory();
     world.calls();
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!(world.calls(), []);
     assert_eq!(outcome.status, before);
     assert!(outcome.events.is_empty());
@@ -63,7 +63,7 @@ fn after_a_restart_one_list_is_enough() {
     world.crash();
     world.take_inventory();
     world.calls();
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!(world.calls(), []);
     assert_eq!(outcome.status, before);
 }
@@ -87,7 +87,7 @@ fn without_lists_objects_are_read_one_by_one_now_and_then() {
 }
 
 #[test]
-fn objects_that_nothing_is_known_of_are_not_looked_at_again_and_again() {
+fn objects_about_which_nothing_is_known_are_not_read_again_and_again() {
     type Case = fn(&mut World);
     let cases: [Case; 4] = [
         |world| world.edit(|spec| spec.mode = connection_group_operator::api::Mode::Observe),
@@ -97,7 +97,7 @@ fn objects_that_nothing_is_known_of_are_not_looked_at_again_and_again() {
             world.delete();
         },
         |world| {
-            world.somebody_creates(|group| {
+            world.someone_creates(|group| {
                 group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/x/y".into());
             });
         },
@@ -107,8 +107,8 @@ fn objects_that_nothing_is_known_of_are_not_looked_at_again_and_again() {
         case(&mut world);
         world.advance(world.policy.resync_interval * 3);
         world.take_inventory();
-        world.pass();
-        let requeue = world.pass().requeue;
+        world.reconcile();
+        let requeue = world.reconcile().requeue;
         assert!(requeue > Duration::from_secs(20), "case {number}: {requeue:?}");
     }
 }
@@ -120,7 +120,7 @@ fn at_rest_the_next_full_read_is_the_resync() {
     world.calls();
     let mut rested = Duration::ZERO;
     let reads = loop {
-        let requeue = world.pass().requeue;
+        let requeue = world.reconcile().requeue;
         let reads = world.calls().into_iter().filter(|call| call.as_str() != "ListConnectionGroups").count();
         if reads > 0 {
             break reads;
@@ -135,17 +135,17 @@ fn at_rest_the_next_full_read_is_the_resync() {
 }
 
 #[test]
-fn objects_that_were_read_in_full_at_the_same_moment_do_not_come_due_together_again() {
+fn objects_that_were_fully_read_at_the_same_moment_do_not_become_due_together_again() {
     let due = (0..16).map(|number| {
         let mut world = World::new(spec());
         world.object.metadata.uid = Some(format!("uid-{number}"));
         world.settle();
         world.calls();
         world.request_reconcile("now");
-        world.pass();
+        world.reconcile();
         assert_eq!(world.sorted_calls(), [GetConnectionGroup, ListTagsForResource]);
         let now = world.clock().moment();
-        world.memory.resync_due().since(now)
+        world.object_state.resync_due().since(now)
     });
     let due = due.collect::<BTreeSet<_>>();
     let interval = World::new(spec()).policy.resync_interval;

@@ -1,5 +1,5 @@
-//! Installations with the same owner id: a clone beside the living original, a cluster built in the place of another one, groups of a version that left
-//! no identity. What identity makes of them.
+//! Installations with the same owner id: a clone beside the living original, a cluster built in place of another one, groups of a version that left
+//! no identity. The identity decides which installation acts.
 
 use std::time::Duration;
 
@@ -23,32 +23,32 @@ use crate::world::{HERE, IDENTITY, OWNER, PROPAGATION, World, marks, now, spec};
 
 const COPY: &str = "uid-of-the-copy";
 
-/// What another cluster has of its own; the account is the same.
+/// The state that another cluster has of its own; the account is the same.
 struct Cluster {
     object: ConnectionGroup,
-    memory: ObjectState,
+    object_state: ObjectState,
     snapshot: Option<Snapshot>,
     policy: Policy,
 }
 
 impl Cluster {
-    /// A cluster that was restored from a backup of this one: everything is the same, but what no backup carries.
+    /// A cluster that was restored from a backup of this one: everything is the same, except what no backup contains.
     fn restored_from(world: &World) -> Self {
         let mut object = world.object.clone();
         object.metadata.uid = Some("uid-2".into());
         Self {
             object,
-            memory: ObjectState { resync_at: world.memory.resync_at, ..ObjectState::default() },
+            object_state: ObjectState { resync_at: world.object_state.resync_at, ..ObjectState::default() },
             snapshot: world.snapshot.clone(),
             policy: Policy { installation: Installation::new(COPY), ..world.policy.clone() },
         }
     }
 
-    /// Does something there, and comes back.
+    /// Does something in that cluster, and switches back.
     fn go<T>(&mut self, world: &mut World, act: impl FnOnce(&mut World) -> T) -> T {
         let mut swap = |world: &mut World| {
             std::mem::swap(&mut self.object, &mut world.object);
-            std::mem::swap(&mut self.memory, &mut world.memory);
+            std::mem::swap(&mut self.object_state, &mut world.object_state);
             std::mem::swap(&mut self.snapshot, &mut world.snapshot);
             std::mem::swap(&mut self.policy, &mut world.policy);
         };
@@ -70,11 +70,11 @@ fn cloned() -> (World, Cluster) {
 }
 
 #[test]
-fn a_clone_says_with_its_first_pass_that_the_group_is_the_originals_and_touches_nothing() {
+fn a_clone_reports_in_its_first_reconcile_that_the_group_is_the_originals_and_touches_nothing() {
     let (mut world, mut clone) = cloned();
     let before = world.groups();
     clone.go(&mut world, |clone| {
-        clone.pass();
+        clone.reconcile();
         assert_eq!(clone.ready(), ("False".into(), "AnotherInstallation".into(), vec!["Stalled".into()]));
         for identity in [HERE, COPY] {
             assert!(clone.message().contains(identity), "{}", clone.message());
@@ -102,7 +102,7 @@ fn a_deletion_in_a_clone_releases_the_object_and_leaves_the_group_to_the_origina
         clone.go(&mut world, |clone| {
             clone.edit(|spec| spec.deletion_policy = policy);
             clone.delete();
-            assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
+            assert_eq!(clone.reconcile().finalizer, Finalizer::Release, "{}", clone.message());
             let event = clone.events.last().unwrap();
             assert!(event.reason.as_str() == "Released" && event.note.contains(HERE), "{event:?}");
         });
@@ -111,27 +111,27 @@ fn a_deletion_in_a_clone_releases_the_object_and_leaves_the_group_to_the_origina
 }
 
 #[test]
-fn a_deletion_in_a_clone_whose_process_has_just_begun_names_the_original_with_its_first_pass() {
+fn a_deletion_in_a_clone_whose_process_has_just_started_names_the_original_in_its_first_reconcile() {
     let (mut world, mut clone) = cloned();
     let before = world.groups();
     clone.go(&mut world, |clone| {
         clone.crash();
         clone.take_inventory();
         clone.delete();
-        assert_eq!(clone.pass().finalizer, Finalizer::Keep, "what an earlier process sent may still take effect");
+        assert_eq!(clone.reconcile().finalizer, Finalizer::Keep, "what an earlier process sent may still take effect");
         assert_eq!(clone.ready(), ("False".into(), "AnotherInstallation".into(), vec!["Reconciling".into()]));
         for part in [HERE, COPY, "removes its finalizer"] {
             assert!(clone.message().contains(part), "{part}: {}", clone.message());
         }
         clone.advance(clone.policy.consistency_window);
         clone.take_inventory();
-        assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
+        assert_eq!(clone.reconcile().finalizer, Finalizer::Release, "{}", clone.message());
     });
     assert_eq!((world.mutations(), world.groups()), (vec![], before));
 }
 
 #[test]
-fn the_original_goes_on_beside_its_clone() {
+fn the_original_keeps_working_beside_its_clone() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, World::settle);
     world.edit(|spec| spec.enabled = false);
@@ -140,11 +140,11 @@ fn the_original_goes_on_beside_its_clone() {
 }
 
 #[test]
-fn told_to_take_over_it_puts_its_identity_on_the_group_and_the_other_one_stops_with_its_next_change_and_back() {
+fn a_takeover_sets_the_identity_and_the_other_installation_stops_at_its_next_change_and_back_again() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
         clone.policy.predecessor = Some(Installation::new(HERE));
-        clone.pass();
+        clone.reconcile();
         assert_eq!((clone.mutations(), clone.ready().1), (vec![TagResource], "TakenOver".into()));
         assert_eq!(clone.tags()[IDENTITY], COPY);
         assert!(clone.event_reasons().contains(&"TakenOver"));
@@ -173,7 +173,7 @@ fn told_to_take_over_it_puts_its_identity_on_the_group_and_the_other_one_stops_w
 }
 
 #[test]
-fn an_installation_that_was_taken_over_from_says_so_with_its_next_full_read_too() {
+fn an_installation_that_was_taken_over_also_reports_it_at_its_next_full_read() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
         clone.policy.predecessor = Some(Installation::new(HERE));
@@ -187,7 +187,7 @@ fn an_installation_that_was_taken_over_from_says_so_with_its_next_full_read_too(
 }
 
 #[test]
-fn only_the_installation_that_is_named_is_taken_over_from() {
+fn only_the_installation_that_is_named_is_taken_over() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
         clone.policy.predecessor = Some(Installation::new("uid-of-a-third"));
@@ -197,7 +197,7 @@ fn only_the_installation_that_is_named_is_taken_over_from() {
 }
 
 #[test]
-fn an_object_that_is_deleted_where_it_took_over_takes_its_group_with_it() {
+fn an_object_that_is_deleted_after_a_takeover_takes_its_group_with_it() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
         clone.policy.predecessor = Some(Installation::new(HERE));
@@ -209,14 +209,14 @@ fn an_object_that_is_deleted_where_it_took_over_takes_its_group_with_it() {
 }
 
 #[test]
-fn a_deletion_where_it_took_over_ends_although_the_other_installation_creates_the_group_again() {
+fn a_deletion_after_a_takeover_ends_although_the_other_installation_creates_the_group_again() {
     let (mut world, mut clone) = cloned();
     let there = |clone: &mut Cluster, world: &mut World, act: fn(&mut World)| clone.go(world, act);
     there(&mut clone, &mut world, |clone| {
         clone.policy.predecessor = Some(Installation::new(HERE));
         clone.delete();
         for _ in 0..12 {
-            clone.pass();
+            clone.reconcile();
             if clone.group().is_none() {
                 return;
             }
@@ -236,29 +236,29 @@ fn a_deletion_where_it_took_over_ends_although_the_other_installation_creates_th
     there(&mut clone, &mut world, |clone| {
         clone.advance(Duration::from_mins(5));
         clone.take_inventory();
-        assert_eq!(clone.pass().finalizer, Finalizer::Release, "{}", clone.message());
+        assert_eq!(clone.reconcile().finalizer, Finalizer::Release, "{}", clone.message());
         assert!(clone.events.last().unwrap().note.contains(HERE));
     });
     assert_eq!((world.mutations(), world.group().unwrap().resource.id, world.tags()), (vec![], created, tags));
 }
 
 #[test]
-fn a_group_is_made_with_owner_and_identity_and_kept_without_both() {
+fn a_group_is_created_with_owner_and_identity_and_retained_without_both() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
     world.settle();
     assert_eq!((world.tags(), world.status().installation.as_deref()), (marks(), Some(HERE)));
     world.delete();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     assert_eq!(world.mutations(), [CreateConnectionGroup, UntagResource]);
     assert!(world.tags().is_empty());
 }
 
-/// A group at rest that an older version made.
+/// A group at rest that an older version created.
 fn unmarked() -> World {
     let mut world = World::new(spec());
     world.settle();
-    world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
     let status = world.object.status.as_mut().unwrap();
     (status.installation, status.settled_generation) = (None, None);
     world.crash();
@@ -271,7 +271,7 @@ fn unmarked() -> World {
 #[test]
 fn a_group_of_an_older_version_is_marked_once_and_stays_ready_meanwhile() {
     let mut world = unmarked();
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.tags()), (vec![TagResource], marks()));
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
     world.settle();
@@ -279,12 +279,12 @@ fn a_group_of_an_older_version_is_marked_once_and_stays_ready_meanwhile() {
 }
 
 #[test]
-fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
+fn an_identity_without_a_value_is_not_another_installation_and_releases_nothing() {
     for deleting in [false, true] {
         let mut world = World::new(spec());
         world.settle();
         let emptied = GroupPatch { set_tags: [(IDENTITY.into(), String::new())].into(), ..GroupPatch::default() };
-        world.somebody_edits(emptied);
+        world.someone_edits(emptied);
         world.advance(Duration::from_mins(5));
         world.take_inventory();
         world.calls();
@@ -292,20 +292,20 @@ fn an_identity_without_a_value_is_no_other_installation_and_lets_nothing_go() {
         if deleting {
             world.delete();
         }
-        let outcome = world.pass();
+        let outcome = world.reconcile();
         assert_eq!((world.mutations(), outcome.finalizer), (vec![], Finalizer::Keep));
         let expected = if deleting { ("False", "OwnerTagEmpty") } else { ("True", "Deployed") };
         let ready = world.ready();
         assert_eq!((ready.0.as_str(), ready.1.as_str()), expected, "{}", world.message());
         let restored = GroupPatch { set_tags: marks(), ..GroupPatch::default() };
-        world.somebody_edits(restored);
+        world.someone_edits(restored);
         world.settle();
         assert_eq!(world.group().is_none(), deleting);
     }
 }
 
 #[test]
-fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or_lets_the_object_go() {
+fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or_releases_the_object() {
     for (key, deletion_policy) in [OWNER, IDENTITY]
         .into_iter()
         .flat_map(|key| [DeletionPolicy::Delete, DeletionPolicy::Retain].map(|it| (key, it)))
@@ -314,43 +314,43 @@ fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or
         world.edit(|spec| spec.deletion_policy = deletion_policy);
         world.settle();
         let emptied = GroupPatch { set_tags: [(key.to_owned(), String::new())].into(), ..GroupPatch::default() };
-        world.somebody_edits(emptied);
+        world.someone_edits(emptied);
         world.delete();
         world.calls();
         for _ in 0..10 {
             world.advance(world.policy.consistency_window);
             world.take_inventory();
-            assert_eq!(world.pass().finalizer, Finalizer::Keep, "{key}, {deletion_policy:?}: {}", world.message());
+            assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "{key}, {deletion_policy:?}: {}", world.message());
         }
         assert_eq!(world.mutations(), [], "{key}, {deletion_policy:?}");
     }
 }
 
 #[test]
-fn an_owner_tag_that_stays_without_a_value_is_told_after_a_consistency_window_or_with_the_next_edit() {
+fn an_owner_tag_without_a_value_is_reported_after_a_consistency_window_or_with_the_next_edit() {
     type Then = fn(&mut World);
     let thens: [(&str, Then); 3] = [
         ("time", |world| world.advance(world.policy.consistency_window)),
         ("an edit", |world| world.edit(|spec| spec.enabled = false)),
         ("a change of others", |world| {
-            world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+            world.someone_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
         }),
     ];
     for (what, then) in thens {
         let mut world = World::new(spec());
         world.settle();
         let emptied = GroupPatch { set_tags: [(OWNER.into(), String::new())].into(), ..GroupPatch::default() };
-        world.somebody_edits(emptied);
+        world.someone_edits(emptied);
         world.advance(Duration::from_mins(5));
         world.take_inventory();
         world.request_reconcile("now");
-        world.pass();
+        world.reconcile();
         assert_eq!(world.ready().1, "Deployed", "{what}: not at once");
         world.calls();
         then(&mut world);
         world.take_inventory();
         world.request_reconcile("again");
-        world.pass();
+        world.reconcile();
         assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "OwnerTagEmpty"), "{what}");
         assert!(world.message().contains("someone may have cleared the tag"), "{}", world.message());
     }
@@ -368,12 +368,12 @@ fn a_group_of_an_older_version_is_switched_off_although_its_deletion_is_held_bac
 }
 
 #[test]
-fn once_a_group_of_an_older_version_is_marked_the_trouble_before_it_is_told_no_more() {
+fn once_a_group_of_an_older_version_is_marked_the_earlier_failure_is_no_longer_reported() {
     let mut world = unmarked();
     world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     assert_eq!((world.ready().1.as_str(), world.tags().get(IDENTITY)), ("Throttled", None));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.tags(), marks());
     assert!(!world.message().contains("Nothing was changed"), "{}", world.message());
     assert_eq!(world.ready().1, "Tagged");
@@ -382,7 +382,7 @@ fn once_a_group_of_an_older_version_is_marked_the_trouble_before_it_is_told_no_m
 
     let mut world = unmarked();
     world.edit(|spec| spec.ipv6_enabled = false);
-    world.pass();
+    world.reconcile();
     assert_eq!((world.tags(), world.ready().1.as_str()), (marks(), "Tagged"), "the rest of the spec follows");
 }
 
@@ -390,8 +390,8 @@ fn once_a_group_of_an_older_version_is_marked_the_trouble_before_it_is_told_no_m
 fn a_group_of_an_older_version_is_marked_before_any_other_change_and_before_its_deletion() {
     let mut world = unmarked();
     world.edit(|spec| spec.enabled = false);
-    world.pass();
-    assert_eq!(world.mutations(), [TagResource], "one change in a pass");
+    world.reconcile();
+    assert_eq!(world.mutations(), [TagResource], "one change per reconcile");
     world.settle();
     assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "Disabled".into()));
 
@@ -407,14 +407,14 @@ fn a_group_that_could_not_be_marked_is_not_changed() {
     world.edit(|spec| spec.enabled = false);
     for _ in 0..3 {
         world.fail(TagResource, Fault::Error(ErrorClass::AccessDenied));
-        world.pass();
+        world.reconcile();
         assert_eq!((world.mutations(), world.ready().1), (vec![TagResource], "AccessDenied".into()));
     }
     assert!(world.group().unwrap().resource.enabled);
 }
 
 #[test]
-fn two_installations_that_meet_a_group_of_an_older_version_never_flap_even_where_reads_are_stale() {
+fn two_installations_that_find_a_group_of_an_older_version_never_flap_even_with_stale_reads() {
     for stale in [None, Some(ListTagsForResource)] {
         let mut world = unmarked();
         let mut clone = Cluster::restored_from(&world);
@@ -426,7 +426,7 @@ fn two_installations_that_meet_a_group_of_an_older_version_never_flap_even_where
                         world.fail(operation, Fault::Stale);
                     }
                     world.request_reconcile(&format!("{round}"));
-                    world.pass();
+                    world.reconcile();
                 };
                 if there {
                     clone.go(&mut world, act);
@@ -444,9 +444,9 @@ fn two_installations_that_meet_a_group_of_an_older_version_never_flap_even_where
 }
 
 #[test]
-fn a_group_of_another_installation_is_no_orphan_of_ours_and_one_of_the_installation_taken_over_from_is() {
+fn a_group_of_another_installation_is_not_our_orphan_and_one_of_the_installation_taken_over_is() {
     let mut world = World::new(spec());
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags = marks();
         group.tags.insert(IDENTITY.into(), COPY.into());
     });

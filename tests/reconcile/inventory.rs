@@ -31,7 +31,7 @@ impl Objects for Cache {
         Vec::new()
     }
 
-    /// Or the inventory would look for orphans besides.
+    /// Otherwise, the inventory would look for orphans as well.
     fn known_in(&self) -> Namespaces {
         Namespaces::Only(BTreeSet::new())
     }
@@ -44,7 +44,7 @@ impl Objects for Cache {
 }
 
 /// Seconds from the first inventory to the second, and from that to the third. The object is in sync at first; `change` happens to it `second`
-/// seconds after the start. If there is a `fault`, the first list fails so.
+/// seconds after the start. If there is a `fault`, the first list fails with it.
 async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) -> [u64; 2] {
     let mut world = World::new(spec());
     world.settle();
@@ -65,12 +65,12 @@ async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) 
     let for_one_list = || std::future::ready(world.port.clone());
     let inventories = inventory::run(for_one_list, world.port.clone(), world.policy, scope, clock, objects, publish);
     let third = async {
-        let mut heard = [Instant::now(); 3];
-        for time in &mut heard {
+        let mut published = [Instant::now(); 3];
+        for time in &mut published {
             lists.changed().await.unwrap();
             *time = Instant::now();
         }
-        [heard[1] - heard[0], heard[2] - heard[1]].map(|pause| pause.as_secs())
+        [published[1] - published[0], published[2] - published[1]].map(|pause| pause.as_secs())
     };
     tokio::select! {
         () = inventories => unreachable!("it runs until it is dropped"),
@@ -86,7 +86,7 @@ fn is_deleted(world: &mut World) {
 
 fn is_rolled_out(world: &mut World) {
     world.edit(|spec| spec.enabled = false);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.status().status.as_deref(), Some("InProgress"));
 }
 
@@ -96,13 +96,13 @@ fn is_rolled_out_and_suspended(world: &mut World) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_rest_the_account_is_listed_once_in_an_inventory_interval() {
+async fn at_rest_the_account_is_listed_once_per_inventory_interval() {
     assert_eq!(pauses(nothing, 0, None).await, [60, 60]);
-    assert_eq!(pauses(is_rolled_out_and_suspended, 0, None).await, [60, 60], "what is suspended waits for nothing");
+    assert_eq!(pauses(is_rolled_out_and_suspended, 0, None).await, [60, 60], "a suspended object waits for nothing");
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_anything_is_rolled_out_or_being_deleted_the_account_is_listed_more_often() {
+async fn while_anything_is_rolling_out_or_being_deleted_the_account_is_listed_more_often() {
     for change in [is_rolled_out as fn(&mut World), is_deleted] {
         assert_eq!(pauses(change, 0, None).await, [10, 10]);
         assert_eq!(pauses(change, 25, None).await, [30, 10], "in the middle of a rest");
@@ -110,10 +110,10 @@ async fn while_anything_is_rolled_out_or_being_deleted_the_account_is_listed_mor
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_failed_in_a_way_that_may_be_over_soon_is_asked_for_again_soon() {
+async fn a_list_that_failed_with_a_transient_error_is_retried_soon() {
     for class in [ErrorClass::Throttled, ErrorClass::ServiceUnavailable, ErrorClass::TimedOut, ErrorClass::Credentials]
     {
         assert_eq!(pauses(nothing, 0, Some(class)).await, [10, 60], "{class:?}");
     }
-    assert_eq!(pauses(nothing, 0, Some(ErrorClass::AccessDenied)).await, [60, 60], "rights do not come by themselves");
+    assert_eq!(pauses(nothing, 0, Some(ErrorClass::AccessDenied)).await, [60, 60], "missing rights are not transient");
 }

@@ -1,5 +1,5 @@
-//! Reads that lag by most of a consistency window, each operation by its own time, and a roll-out of minutes: the ratios of the real CloudFront. Reconciles
-//! and lists come when the operator would have them, second by second. In: an account whose reads lag. Out: what was sent and said.
+//! Reads that lag by most of a consistency window, each operation by its own time, and a roll-out of minutes, in the proportions of the real CloudFront. Reconciles
+//! and lists run when the operator would run them, second by second. In: an account whose reads lag. Out: what was sent and reported.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::world::{World, spec};
 /// The ways in which reads may lag, all below the consistency window of a minute: Get, lists, tags, tenants.
 const LAGS: [[u64; 4]; 5] = [[40, 50, 50, 50], [50, 20, 5, 55], [0, 50, 0, 0], [50, 0, 0, 0], [5, 5, 55, 5]];
 
-/// Long enough for the slowest life below.
+/// Long enough for the slowest lifecycle below.
 const LONG: Duration = Duration::from_mins(15);
 
 /// A world whose reads lag.
@@ -38,7 +38,7 @@ impl Life {
         Self { world: World::with_switches(spec(), switches), lags }
     }
 
-    /// One that has been ready for an hour.
+    /// An object that has been ready for an hour.
     fn ready(lags: [u64; 4]) -> Self {
         let mut life = Self::new(lags);
         life.until("Ready", |world| world.ready().0 == "True");
@@ -52,7 +52,7 @@ impl Life {
         self.world.go_on_for(time, |_| ());
     }
 
-    /// Asks for the tag `team` with that value, or for no tag.
+    /// Sets the tag `team` in the spec to that value, or removes it.
     fn edit_tag(&mut self, value: Option<&str>) {
         let tags = value.map(|value| ("team".to_owned(), value.to_owned())).into_iter().collect();
         self.world.edit(|spec| spec.tags = tags);
@@ -75,20 +75,20 @@ impl Life {
         assert!(world.is_released(), "{:?}: not gone: {:?} {}", self.lags, world.ready(), world.message());
     }
 
-    /// What was sent, refused or not, since the last time this was asked; and that nothing was said of others, who did nothing, and of no refusal.
+    /// What was sent, refused or not, since the last call of this function. Asserts that no change by others, who did nothing, and no refusal was reported.
     #[track_caller]
     fn sent(&mut self) -> Vec<Operation> {
-        let said = self.world.events.iter().find(|event| event.note.contains(" failed: "));
-        assert_eq!(said, None, "{:?}", self.lags);
+        let reported = self.world.events.iter().find(|event| event.note.contains(" failed: "));
+        assert_eq!(reported, None, "{:?}", self.lags);
         self.sent_or_refused()
     }
 
-    /// The same of a process that cannot know what the one before has done: calls of it may be refused.
+    /// The same for a process that cannot know what the one before has done: its calls may be refused.
     #[track_caller]
     fn sent_or_refused(&mut self) -> Vec<Operation> {
         for reason in ["DeletedOutside", "DriftCorrected", "DriftFlapping"] {
-            let said = self.world.events.iter().find(|event| event.reason.as_str() == reason);
-            assert_eq!(said, None, "{:?}", self.lags);
+            let reported = self.world.events.iter().find(|event| event.reason.as_str() == reason);
+            assert_eq!(reported, None, "{:?}", self.lags);
         }
         assert_eq!(self.world.drift, Vec::<String>::new(), "{:?}", self.lags);
         self.world.mutations()
@@ -96,7 +96,7 @@ impl Life {
 }
 
 #[test]
-fn a_group_that_was_just_created_is_not_taken_for_gone_and_created_again() {
+fn a_group_that_was_just_created_is_not_mistaken_for_gone_and_created_again() {
     for lags in LAGS {
         let mut life = Life::new(lags);
         life.until("Ready", |world| world.ready().0 == "True");
@@ -119,7 +119,7 @@ fn each_edit_is_one_update_although_reads_show_the_version_before() {
 }
 
 #[test]
-fn edits_that_come_faster_than_reads_follow_are_all_carried_out() {
+fn edits_that_come_faster_than_reads_catch_up_are_all_applied() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
         for generation in 2..6 {
@@ -163,7 +163,7 @@ fn tags_are_set_once_although_reads_show_those_before() {
 }
 
 #[test]
-fn a_tag_that_is_taken_out_of_the_spec_and_put_back_before_reads_follow_is_there_in_the_end() {
+fn a_tag_that_is_removed_from_the_spec_and_put_back_before_reads_catch_up_is_there_in_the_end() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
         for value in [Some("a"), None, Some("a"), Some("b"), Some("a")] {
@@ -179,7 +179,7 @@ fn a_tag_that_is_taken_out_of_the_spec_and_put_back_before_reads_follow_is_there
 }
 
 #[test]
-fn a_tag_that_is_taken_out_of_the_spec_before_reads_show_it_is_gone_in_the_end() {
+fn a_tag_that_is_removed_from_the_spec_before_reads_show_it_is_gone_in_the_end() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
         for value in [Some("a"), None] {
@@ -192,7 +192,7 @@ fn a_tag_that_is_taken_out_of_the_spec_before_reads_show_it_is_gone_in_the_end()
     }
 }
 
-/// Reads of tags alone lag: what is settled by an old one stays so until the next full read, hours later.
+/// Only reads of tags lag: what an old read settles stays so until the next full read, hours later.
 fn ready_with_tag() -> Life {
     let mut life = Life::new([0, 0, 50, 0]);
     life.edit_tag(Some("a"));
@@ -203,7 +203,7 @@ fn ready_with_tag() -> Life {
 }
 
 #[test]
-fn a_tag_that_is_put_back_before_reads_show_that_it_is_gone_is_there_in_the_end_although_another_process_takes_over() {
+fn a_tag_that_is_put_back_before_reads_show_its_removal_survives_although_another_process_takes_over() {
     let mut life = ready_with_tag();
     life.edit_tag(None);
     life.pass_time(Duration::from_secs(5));
@@ -214,8 +214,7 @@ fn a_tag_that_is_put_back_before_reads_show_that_it_is_gone_is_there_in_the_end_
 }
 
 #[test]
-fn a_tag_that_is_put_back_before_reads_show_that_it_is_gone_is_there_in_the_end_although_the_call_is_refused_at_first()
-{
+fn a_tag_that_is_put_back_before_reads_show_its_removal_survives_although_its_call_is_refused_at_first() {
     let mut life = ready_with_tag();
     life.edit_tag(None);
     life.pass_time(Duration::from_secs(5));
@@ -227,7 +226,7 @@ fn a_tag_that_is_put_back_before_reads_show_that_it_is_gone_is_there_in_the_end_
 }
 
 #[test]
-fn an_edit_of_a_tag_that_is_taken_back_before_reads_show_it_is_undone_at_once() {
+fn an_edit_of_a_tag_that_is_reverted_before_reads_show_it_is_undone_at_once() {
     let mut life = ready_with_tag();
     life.edit_tag(Some("b"));
     life.pass_time(Duration::from_secs(5));
@@ -247,7 +246,7 @@ fn a_tag_that_is_dropped_before_reads_show_it_is_gone_as_soon_as_they_do() {
 }
 
 #[test]
-fn tags_that_were_set_before_the_mode_became_observe_are_no_difference_once_reads_show_them() {
+fn tags_that_were_set_before_the_mode_became_observe_are_not_a_difference_once_reads_show_them() {
     let mut life = ready_with_tag();
     life.edit_tag(Some("b"));
     life.pass_time(Duration::from_secs(5));
@@ -257,8 +256,7 @@ fn tags_that_were_set_before_the_mode_became_observe_are_no_difference_once_read
 }
 
 #[test]
-fn a_tag_is_gone_in_the_end_although_the_call_that_set_it_took_effect_after_it_was_given_up_and_dropped_from_the_spec()
-{
+fn a_tag_is_gone_in_the_end_although_its_timed_out_call_took_effect_after_the_spec_dropped_it() {
     let mut life = Life::ready([0, 0, 50, 0]);
     life.world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
     life.edit_tag(Some("a"));
@@ -266,7 +264,7 @@ fn a_tag_is_gone_in_the_end_although_the_call_that_set_it_took_effect_after_it_w
     life.edit_tag(None);
     life.pass_time(Duration::from_secs(20));
     let set_tags = [("team".to_owned(), "a".to_owned())].into();
-    life.world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+    life.world.someone_edits(GroupPatch { set_tags, ..GroupPatch::default() });
     life.pass_time(LONG);
     assert_eq!((life.tag(), life.world.port.faults_left()), (None, vec![]));
 }
@@ -285,11 +283,11 @@ fn an_old_read_does_not_hide_from_mode_observe_what_mode_manage_did_just_before(
 }
 
 #[test]
-fn an_object_that_is_new_to_the_process_believes_no_read_of_tags_that_may_be_older_than_what_its_predecessor_did() {
+fn an_object_new_to_the_process_trusts_no_read_of_tags_that_may_predate_what_its_predecessor_did() {
     let mut life = ready_with_tag();
     life.edit_tag(None);
     life.pass_time(Duration::from_secs(2));
-    // Deleted and created again, for which the operator need not restart.
+    // The object was deleted and created again; the operator does not have to restart for that.
     life.world.forget();
     life.edit_tag(Some("a"));
     life.pass_time(Duration::from_mins(2));
@@ -297,7 +295,7 @@ fn an_object_that_is_new_to_the_process_believes_no_read_of_tags_that_may_be_old
 }
 
 #[test]
-fn a_requested_tag_call_that_is_refused_does_not_make_a_lagging_read_a_change_of_others() {
+fn a_requested_tag_call_that_is_refused_does_not_make_a_lagging_read_a_change_by_others() {
     let mut life = ready_with_tag();
     life.edit_tag(Some("b"));
     life.pass_time(Duration::from_secs(5));
@@ -320,12 +318,12 @@ fn a_reconcile_that_is_requested_before_reads_show_a_tag_does_not_report_it_as_c
 }
 
 #[test]
-fn a_tag_that_others_take_off_just_after_it_was_set_is_set_again_although_something_else_is_edited_meanwhile() {
-    // Where reads lag, one of them may show the tag once more, and the next full read comes hours later.
+fn a_tag_that_others_remove_just_after_it_was_set_is_set_again_despite_another_edit_in_between() {
+    // A lagging read may show the tag once more, and the next full read comes hours later.
     let mut life = Life::ready([0; 4]);
     life.edit_tag(Some("a"));
     life.pass_time(Duration::from_secs(10));
-    life.world.somebody_edits(GroupPatch { remove_tags: vec!["team".to_owned()], ..GroupPatch::default() });
+    life.world.someone_edits(GroupPatch { remove_tags: vec!["team".to_owned()], ..GroupPatch::default() });
     life.pass_time(Duration::from_secs(5));
     life.world.edit(|spec| spec.ipv6_enabled = false);
     life.pass_time(LONG);
@@ -334,7 +332,7 @@ fn a_tag_that_others_take_off_just_after_it_was_set_is_set_again_although_someth
 }
 
 #[test]
-fn an_edit_that_waits_for_reads_to_follow_reads_less_and_less_often() {
+fn an_edit_that_waits_for_reads_to_catch_up_reads_less_and_less_often() {
     let mut life = Life::ready([50, 0, 0, 0]);
     for ipv6 in [false, true] {
         life.world.edit(|spec| spec.ipv6_enabled = ipv6);
@@ -362,15 +360,15 @@ fn a_list_is_attached_and_detached_once() {
 }
 
 #[test]
-fn a_change_by_others_is_corrected_once_and_told_once() {
+fn a_change_by_others_is_corrected_once_and_reported_once() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
-        life.world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+        life.world.someone_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
         life.until("on again", |world| world.group().unwrap().resource.enabled);
         life.pass_time(LONG);
         assert_eq!((life.world.mutations(), life.world.ready().1), (vec![UpdateConnectionGroup], "Deployed".into()));
-        let told = life.world.event_reasons().into_iter().filter(|reason| *reason == "DriftCorrected");
-        assert_eq!(told.count(), 1, "{lags:?}");
+        let reported = life.world.event_reasons().into_iter().filter(|reason| *reason == "DriftCorrected");
+        assert_eq!(reported.count(), 1, "{lags:?}");
     }
 }
 
@@ -386,7 +384,7 @@ fn a_deletion_disables_and_deletes_once_and_ends() {
 }
 
 #[test]
-fn an_object_that_is_deleted_right_after_its_group_was_created_takes_it_along() {
+fn an_object_that_is_deleted_right_after_its_group_was_created_takes_the_group_with_it() {
     for lags in LAGS {
         let mut life = Life::new(lags);
         life.pass_time(Duration::from_secs(2));
@@ -398,7 +396,7 @@ fn an_object_that_is_deleted_right_after_its_group_was_created_takes_it_along() 
 }
 
 #[test]
-fn a_deletion_goes_on_once_the_last_tenant_has_left_and_is_listed_no_more() {
+fn a_deletion_continues_once_the_last_tenant_has_left_and_is_no_longer_listed() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
         life.world.tenant_comes("shop");
@@ -416,7 +414,7 @@ fn a_process_that_dies_after_its_create_finds_its_group_once_reads_show_it() {
     for lags in LAGS {
         let mut life = Life::new(lags);
         life.world.advance(Duration::from_secs(1));
-        life.world.pass_without_storing();
+        life.world.reconcile_without_storing();
         assert_eq!(life.world.mutations(), [CreateConnectionGroup]);
         life.world.crash();
         life.until("Ready", |world| world.ready().0 == "True");
@@ -428,25 +426,25 @@ fn a_process_that_dies_after_its_create_finds_its_group_once_reads_show_it() {
 }
 
 #[test]
-fn a_process_that_dies_after_its_update_neither_repeats_it_nor_calls_it_somebody_elses() {
+fn a_process_that_dies_after_its_update_neither_repeats_it_nor_reports_it_as_someone_elses() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
         life.world.edit(|spec| spec.ipv6_enabled = false);
-        life.world.pass_without_storing();
+        life.world.reconcile_without_storing();
         life.world.crash();
         life.until("Ready", |world| world.ready().0 == "True" && world.status().observed_generation == 2);
         life.pass_time(LONG);
         life.sent_or_refused();
-        assert_eq!(life.world.group().unwrap().etag, "ETVPDKIKX0DER", "{lags:?}: the second version, and no third");
+        assert_eq!(life.world.group().unwrap().etag, "ETVPDKIKX0DER", "{lags:?}: the second version, not a third");
     }
 }
 
 #[test]
-fn a_group_whose_name_stays_taken_after_somebody_deleted_it_is_created_once_the_name_is_free() {
+fn a_group_whose_name_stays_taken_after_someone_deleted_it_is_created_once_the_name_is_free() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
         life.world.switch(|switches| switches.name_reuse_delay = Millis::seconds(300));
-        life.world.somebody_deletes_the_group();
+        life.world.someone_deletes_the_group();
         life.until("taken", |world| world.ready().1 == "AlreadyExists");
         assert_eq!(life.world.group_count(), 0);
         life.until("Ready", |world| world.ready().0 == "True");
@@ -455,20 +453,20 @@ fn a_group_whose_name_stays_taken_after_somebody_deleted_it_is_created_once_the_
 }
 
 #[test]
-fn a_group_that_somebody_deleted_is_created_again_once() {
+fn a_group_that_someone_deleted_is_created_again_once() {
     for lags in LAGS {
         let mut life = Life::ready(lags);
-        life.world.somebody_deletes_the_group();
+        life.world.someone_deletes_the_group();
         life.until("created", |world| world.group().is_some());
         life.until("Ready", |world| world.ready().0 == "True");
         assert_eq!(life.world.mutations(), [CreateConnectionGroup], "{lags:?}");
-        let told = life.world.event_reasons().into_iter().filter(|reason| *reason == "DeletedOutside");
-        assert_eq!(told.count(), 1, "{lags:?}");
+        let reported = life.world.event_reasons().into_iter().filter(|reason| *reason == "DeletedOutside");
+        assert_eq!(reported.count(), 1, "{lags:?}");
     }
 }
 
 #[test]
-fn a_status_that_goes_back_is_shown_and_changes_nothing() {
+fn a_deployment_status_that_goes_back_is_shown_and_changes_nothing() {
     for lags in LAGS {
         let mut life = Life::new(lags);
         life.world.switch(|switches| switches.status_flap = Millis::seconds(120));

@@ -1,4 +1,4 @@
-//! The shipping reconcile against the simulator's `Account`, in this process: every mode, every promise, most failures. No network, no clock.
+//! The production reconcile against the simulator's `Account`, in this process: every mode, every promise, most failures. No network, no clock.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
@@ -9,11 +9,12 @@ mod clock;
 mod codes;
 mod crash;
 mod deletion;
-mod dispute;
 mod doubts;
 mod drift;
+mod drift_backoff;
 mod elements;
 mod errors;
+mod failures;
 mod frugality;
 mod installations;
 mod inventory;
@@ -34,7 +35,6 @@ mod sentences;
 mod stale;
 mod states;
 mod table;
-mod trouble;
 mod unstated;
 mod view;
 mod world;

@@ -17,7 +17,7 @@ use crate::world::{PROPAGATION, SOON, World, marks, spec};
 #[test]
 fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() {
     let mut world = World::new(spec());
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "Deploying".into(), vec!["Reconciling".into()]));
     assert_eq!(world.tags()["cloudfront.kube-operators.dev/owner"], "prod/platform/edge");
 
@@ -28,16 +28,16 @@ fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() 
 }
 
 #[test]
-fn while_a_change_is_rolled_out_the_message_says_since_when_and_that_it_usually_takes_minutes() {
+fn while_a_change_rolls_out_the_message_says_since_when_and_that_it_usually_takes_minutes() {
     let mut world = World::new(spec());
-    world.pass();
+    world.reconcile();
     let since = jiff::Timestamp::from_second(world.group().unwrap().resource.last_modified_time.0 / 1000).unwrap();
     let says =
         format!("CloudFront reports status InProgress since {since}. Rolling out a change usually takes minutes.");
     assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says.clone()), "from the answer to Create");
     world.advance(PROPAGATION / 2);
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says), "from the list");
 }
 
@@ -61,7 +61,7 @@ fn status_shows_every_member_of_cloudfronts_answer() {
 }
 
 #[test]
-fn an_edit_is_one_update_of_all_members_with_the_etag_of_the_same_pass() {
+fn an_edit_is_one_update_of_all_members_with_the_etag_of_the_same_reconcile() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.enabled = false);
     let before = world.settle();
@@ -70,12 +70,12 @@ fn an_edit_is_one_update_of_all_members_with_the_etag_of_the_same_pass() {
         spec.enabled = true;
         spec.ipv6_enabled = false;
     });
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), [UpdateConnectionGroup]);
     let group = world.group().unwrap();
     assert_eq!((group.resource.enabled, group.resource.ipv6_enabled), (true, false));
     assert_ne!(world.status().e_tag, before.e_tag);
-    assert_eq!(world.status().e_tag, Some(group.etag), "as the answer says");
+    assert_eq!(world.status().e_tag, Some(group.etag), "from the answer");
     world.settle_within(SOON, 2);
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
 }
@@ -86,17 +86,17 @@ fn a_forged_etag_in_status_is_not_believed() {
     world.settle();
     world.object.status.as_mut().unwrap().e_tag = Some("FORGED".into());
     world.edit(|spec| spec.ipv6_enabled = false);
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.ipv6_enabled);
 }
 
 #[test]
-fn somebody_elses_change_is_put_right_after_the_next_inventory_and_told() {
+fn someone_elses_change_is_corrected_after_the_next_inventory_and_reported() {
     let mut world = World::new(spec());
     world.settle();
-    world.somebody_edits(GroupPatch { enabled: Some(false), ..Default::default() });
+    world.someone_edits(GroupPatch { enabled: Some(false), ..Default::default() });
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert!(world.group().unwrap().resource.enabled);
     assert_eq!(world.event_reasons().last(), Some(&"DriftCorrected"));
     assert!(world.events.last().unwrap().note.contains("enabled from 'false' to 'true'"));
@@ -106,16 +106,16 @@ fn somebody_elses_change_is_put_right_after_the_next_inventory_and_told() {
 fn what_lists_do_not_show_is_found_by_the_resync() {
     let mut world = World::new(spec());
     world.settle();
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..Default::default() });
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(false), ..Default::default() });
     world.object.status.as_mut().unwrap().e_tag = Some(world.group().unwrap().etag);
     world.advance(world.policy.resync_interval * 2);
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert!(world.group().unwrap().resource.ipv6_enabled);
 }
 
 #[test]
-fn an_update_answered_with_another_configuration_than_asked_is_read_again_later_and_not_at_once() {
+fn an_update_answered_with_another_configuration_than_requested_is_read_again_later_and_not_at_once() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| {
@@ -123,40 +123,40 @@ fn an_update_answered_with_another_configuration_than_asked_is_read_again_later_
         spec.tags.insert("team".into(), "edge".into());
     });
     world.fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
-    let pause = world.pass().requeue;
+    let pause = world.reconcile().requeue;
     assert_eq!(world.ready(), ("False".into(), "ChangeNotApplied".into(), vec!["Reconciling".into()]));
-    assert!(!pause.is_zero(), "although tags are left to do");
-    assert_eq!(world.memory.failures, 1, "and the pause grows");
+    assert!(!pause.is_zero(), "although tags are still to be set");
+    assert_eq!(world.object_state.failures, 1, "and the pause grows");
     world.settle();
     assert_eq!((world.ready().1.as_str(), world.tags()["team"].as_str()), ("Deployed", "edge"));
 }
 
 #[test]
-fn a_412_is_healed_in_the_same_pass() {
+fn a_412_is_resolved_in_the_same_reconcile() {
     let mut world = World::new(spec());
     world.settle();
     world.calls();
     world.edit(|spec| spec.enabled = false);
     world.fail(UpdateConnectionGroup, Fault::ChangedJustBefore);
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.enabled);
     assert_eq!(world.mutations(), [UpdateConnectionGroup, UpdateConnectionGroup], "one refused, one done");
     world.settle_within(SOON, 8);
-    assert!(world.group().unwrap().resource.ipv6_enabled, "the other's change is put right as well");
+    assert!(world.group().unwrap().resource.ipv6_enabled, "the other's change is corrected as well");
 }
 
 #[test]
-fn a_group_that_was_read_as_different_and_cannot_be_read_again_is_not_called_ready() {
+fn a_group_that_was_read_as_different_and_cannot_be_read_again_is_not_reported_as_ready() {
     let mut world = World::new(spec());
     world.settle();
-    // Somebody else changed it, and changed it back, since the last list.
+    // Someone else changed it, and changed it back, since the last list.
     for ipv6_enabled in [Some(false), Some(true)] {
-        world.somebody_edits(GroupPatch { ipv6_enabled, ..GroupPatch::default() });
+        world.someone_edits(GroupPatch { ipv6_enabled, ..GroupPatch::default() });
     }
     world.request_reconcile("now");
     world.fail(GetConnectionGroup, Fault::Stale);
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations().last(), Some(&UpdateConnectionGroup), "refused, for the version is outdated");
     assert_eq!(world.ready(), ("False".into(), "ServiceUnavailable".into(), vec!["Reconciling".into()]));
     world.settle();
@@ -172,7 +172,7 @@ fn a_group_that_is_changed_again_and_again_is_left_for_later_and_never_given_up(
     for _ in 0..3 {
         world.fail(UpdateConnectionGroup, Fault::ChangedJustBefore);
     }
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "Conflict".into(), vec!["Reconciling".into()]));
     assert!(!outcome.requeue.is_zero());
     assert_eq!(world.mutations(), [UpdateConnectionGroup; 3], "three tries in one reconcile, and no more");
@@ -187,7 +187,7 @@ fn tags_are_set_and_removed_and_those_of_others_are_left_alone() {
         |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect::<BTreeMap<_, _>>();
     world.edit(|spec| spec.tags = tags(&[("team", "edge"), ("old", "1")]));
     world.settle();
-    world.somebody_edits(GroupPatch { set_tags: tags(&[("theirs", "x")]), ..Default::default() });
+    world.someone_edits(GroupPatch { set_tags: tags(&[("theirs", "x")]), ..Default::default() });
     world.calls();
     world.edit(|spec| spec.tags = tags(&[("team", "core"), ("new", "2")]));
     world.settle();
@@ -201,7 +201,7 @@ fn tags_are_set_and_removed_and_those_of_others_are_left_alone() {
 }
 
 #[test]
-fn the_emergency_switch_goes_before_tags_and_is_not_held_up_by_them() {
+fn the_emergency_switch_comes_before_tags_and_is_not_held_up_by_them() {
     let mut world = World::new(spec());
     world.settle();
     world.tenant_comes("shop");
@@ -209,28 +209,28 @@ fn the_emergency_switch_goes_before_tags_and_is_not_held_up_by_them() {
         spec.enabled = false;
         spec.tags = BTreeMap::from([("why".into(), "attack".into())]);
     });
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.enabled);
     let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
     assert!(warning.note.contains("shop"), "{}", warning.note);
     world.settle();
     assert_eq!(world.tags()["why"], "attack");
-    assert!(!world.event_reasons().contains(&"Updating"), "what goes on at once is no news");
+    assert!(!world.event_reasons().contains(&"Updating"), "no event for what continues at once");
 }
 
 #[test]
-fn a_switch_off_whose_tenants_cannot_be_counted_is_told_all_the_same() {
+fn a_switch_off_whose_tenants_cannot_be_counted_is_still_reported() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| spec.enabled = false);
     world.fail(ListDistributionTenants, Fault::Error(ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
     assert!(warning.note.contains("could not determine"), "{}", warning.note);
 }
 
 #[test]
-fn a_switch_off_whose_answer_was_lost_names_the_tenants_once_it_is_seen() {
+fn a_switch_off_whose_answer_was_lost_names_the_tenants_once_it_is_observed() {
     for more in [false, true] {
         let mut world = World::new(spec());
         world.settle();
@@ -238,18 +238,18 @@ fn a_switch_off_whose_answer_was_lost_names_the_tenants_once_it_is_seen() {
         world.edit(|spec| (spec.enabled, spec.ipv6_enabled) = (false, !more));
         world.fail(UpdateConnectionGroup, Fault::AnswerLost);
         world.settle();
-        let told = world.events.iter().filter(|event| event.reason.as_str() == "DisabledWithTenants");
-        let told = told.map(|event| event.note.as_str()).collect::<Vec<_>>();
-        assert!(matches!(told[..], [note] if note.contains("customer")), "more: {more}: {told:?}");
+        let reported = world.events.iter().filter(|event| event.reason.as_str() == "DisabledWithTenants");
+        let reported = reported.map(|event| event.note.as_str()).collect::<Vec<_>>();
+        assert!(matches!(reported[..], [note] if note.contains("customer")), "more: {more}: {reported:?}");
         assert_eq!(world.ready().1, "Disabled");
     }
 }
 
 #[test]
-fn a_group_deleted_outside_is_created_again_and_told() {
+fn a_group_that_others_deleted_is_created_again_and_reported() {
     let mut world = World::new(spec());
     let before = world.settle();
-    world.somebody_deletes_the_group();
+    world.someone_deletes_the_group();
     world.take_inventory();
     world.settle();
     assert_ne!(world.status().id, before.id);
@@ -259,12 +259,12 @@ fn a_group_deleted_outside_is_created_again_and_told() {
 }
 
 #[test]
-fn an_update_that_cloudfront_refuses_while_in_progress_waits_for_the_rollout() {
+fn an_update_that_cloudfront_refuses_during_a_rollout_waits_for_the_end_of_the_rollout() {
     let mut world = World::new(spec());
     world.switch(|switches| switches.update_in_progress = cloudfront_simulator::switches::Tolerance::Refuse);
-    world.pass();
+    world.reconcile();
     world.edit(|spec| spec.enabled = false);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "Deploying".into(), vec!["Reconciling".into()]));
     world.settle_within(PROPAGATION * 2 + Duration::from_secs(30), 24);
     assert_eq!(world.ready().1, "Disabled");
@@ -276,7 +276,7 @@ fn an_update_that_cloudfront_refuses_while_in_progress_waits_for_the_rollout() {
 }
 
 #[test]
-fn a_spec_edit_that_needed_two_tries_is_not_blamed_on_somebody_else() {
+fn a_spec_edit_that_needed_two_tries_is_not_blamed_on_someone_else() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| spec.enabled = false);
@@ -286,15 +286,15 @@ fn a_spec_edit_that_needed_two_tries_is_not_blamed_on_somebody_else() {
 }
 
 #[test]
-fn an_object_is_not_ready_before_its_last_tag_is_in_step() {
+fn an_object_is_not_ready_before_its_last_tag_is_in_sync() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.tags = BTreeMap::from([("old".into(), "1".into())]));
     world.settle();
     world.edit(|spec| spec.tags = BTreeMap::from([("new".into(), "2".into())]));
     world.fail(UntagResource, Fault::Error(connection_group_operator::cloudfront::ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().0, "False", "set, not yet removed");
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().0, "False", "the removal was throttled");
     world.settle();
     assert_eq!(world.ready().0, "True");
@@ -302,7 +302,7 @@ fn an_object_is_not_ready_before_its_last_tag_is_in_step() {
 }
 
 #[test]
-fn tags_that_take_a_while_to_be_seen_are_not_set_again_and_again() {
+fn tags_that_take_a_while_to_show_are_not_set_again_and_again() {
     let mut world = World::new(spec());
     world.settle();
     world.switch(|switches| switches.tag_lag = cloudfront_simulator::Millis::seconds(60));
@@ -310,7 +310,7 @@ fn tags_that_take_a_while_to_be_seen_are_not_set_again_and_again() {
     world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
     let mut waited = std::time::Duration::ZERO;
     while waited < std::time::Duration::from_mins(2) {
-        let requeue = world.pass().requeue;
+        let requeue = world.reconcile().requeue;
         world.advance(requeue);
         waited += requeue.max(std::time::Duration::from_millis(1));
     }
@@ -323,7 +323,7 @@ fn a_tag_that_others_gave_another_value_is_theirs_once_the_spec_drops_it() {
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
     let theirs = [("team".to_owned(), "theirs".to_owned())].into();
-    world.somebody_edits(GroupPatch { set_tags: theirs, ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags: theirs, ..GroupPatch::default() });
     world.edit(|spec| spec.tags.clear());
     world.settle();
     assert_eq!(world.tags().get("team").map(String::as_str), Some("theirs"));

@@ -1,4 +1,4 @@
-//! Each member of the configuration is an independent wish: one that CloudFront refuses holds up no other, and switching off waits for nothing.
+//! Each member of the configuration is applied independently: one that CloudFront refuses holds up no other, and switching off waits for nothing.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn list(world: &World, family: IpAddressType) -> String {
     world.port.account(|account, now| account.outside_create_list(now, NewList::named("static", family))).id
 }
 
-/// A list on which there is no place left.
+/// A list with no slot left.
 fn full_list(world: &World) -> String {
     let id = list(world, IpAddressType::Dualstack);
     for number in 0..5 {
@@ -88,7 +88,7 @@ fn a_refused_ipv6_does_not_hold_up_the_emergency_switch() {
 #[test]
 fn a_refused_list_does_not_keep_the_drift_of_another_member_from_being_corrected() {
     let (mut world, id) = with_a_refused_list(|_| UNKNOWN_LIST.to_owned());
-    world.somebody_edits(enabled(false));
+    world.someone_edits(enabled(false));
     world.take_inventory();
     world.at_once();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
@@ -103,9 +103,9 @@ fn however_often_another_tool_switches_the_group_on_it_is_switched_off_at_once()
     world.edit(|spec| spec.enabled = false);
     world.settle();
     for round in 1..=12 {
-        world.somebody_edits(enabled(true));
+        world.someone_edits(enabled(true));
         world.take_inventory();
-        world.pass();
+        world.reconcile();
         assert!(!world.group().unwrap().resource.enabled, "round {round}: {}", world.message());
     }
 }
@@ -120,7 +120,7 @@ fn switching_off_is_an_update_of_its_own_with_all_other_members_as_they_were_rea
         spec.ipv6_enabled = false;
         spec.tags.insert("team".into(), "edge".into());
     });
-    world.pass();
+    world.reconcile();
     let group = world.group().unwrap().resource;
     assert_eq!((world.mutations(), group.enabled, group.ipv6_enabled), (vec![UpdateConnectionGroup], false, true));
     assert_eq!(world.ready().0, "False", "not before the rest is carried out");
@@ -135,7 +135,7 @@ fn a_pause_for_the_drift_of_other_members_does_not_hold_up_a_switch_off() {
     world.edit(|spec| spec.enabled = false);
     world.settle();
     for _ in 0..4 {
-        world.somebody_edits(GroupPatch { enabled: Some(true), ipv6_enabled: Some(false), ..GroupPatch::default() });
+        world.someone_edits(GroupPatch { enabled: Some(true), ipv6_enabled: Some(false), ..GroupPatch::default() });
         world.take_inventory();
         world.at_once();
         assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
@@ -144,7 +144,7 @@ fn a_pause_for_the_drift_of_other_members_does_not_hold_up_a_switch_off() {
 }
 
 #[test]
-fn of_three_members_two_refused_the_third_is_carried_out_and_both_are_named() {
+fn when_two_of_three_members_are_refused_the_third_is_applied_and_both_are_named() {
     let mut world = World::new(spec());
     let (ipv4, full) = (list(&world, IpAddressType::Ipv4), full_list(&world));
     world.edit(|spec| {
@@ -176,7 +176,7 @@ fn of_three_members_two_refused_the_third_is_carried_out_and_both_are_named() {
 
     world.port.account(|account, now| account.outside_delete_group(now, "other-0")).unwrap();
     world.settle();
-    assert_eq!((world.ready().1, world.status().refused), ("Deployed".into(), vec![]), "it heals by itself");
+    assert_eq!((world.ready().1, world.status().refused), ("Deployed".into(), vec![]), "it recovers by itself");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_single_refused_member_is_sent_once_and_again_only_with_the_slow_backoff() {
 }
 
 #[test]
-fn a_refusal_holds_for_the_spec_that_it_was_made_for_only() {
+fn a_refusal_holds_only_for_the_spec_that_it_was_made_for() {
     type Ask = fn(&mut World);
     let asks: [Ask; 2] = [
         |world| world.edit(|spec| spec.tags = [("team".into(), "edge".into())].into()),
@@ -213,13 +213,13 @@ fn a_refusal_holds_for_the_spec_that_it_was_made_for_only() {
     for ask in asks {
         let (mut world, _) = with_a_refused_list(|_| UNKNOWN_LIST.to_owned());
         ask(&mut world);
-        world.pass();
-        assert_eq!(world.mutations(), [UpdateConnectionGroup], "it is tried again at once");
+        world.reconcile();
+        assert_eq!(world.mutations(), [UpdateConnectionGroup], "it is retried at once");
     }
 }
 
 #[test]
-fn what_says_nothing_about_the_members_is_tried_again_whole() {
+fn an_error_that_says_nothing_about_the_members_is_retried_with_all_of_them() {
     for class in [ErrorClass::Throttled, ErrorClass::Credentials, ErrorClass::TimedOut, ErrorClass::ServiceUnavailable]
     {
         let mut world = World::new(spec());
@@ -230,13 +230,13 @@ fn what_says_nothing_about_the_members_is_tried_again_whole() {
             spec.anycast_ip_list_id = Some(id);
         });
         world.fail(UpdateConnectionGroup, Fault::Error(class));
-        let outcome = world.pass();
+        let outcome = world.reconcile();
         assert!(
             !outcome.requeue.is_zero() && serde_json::to_value(&outcome.status).unwrap().get("refused").is_none(),
             "{class:?}"
         );
         world.calls();
-        world.pass();
+        world.reconcile();
         assert_eq!(world.mutations(), [UpdateConnectionGroup], "{class:?}: both members in one update");
         assert_eq!(world.status().anycast_ip_list_id, world.object.spec.anycast_ip_list_id);
         assert_eq!(world.status().ipv6_enabled, Some(false));
@@ -257,12 +257,12 @@ fn a_member_that_a_policy_or_an_unknown_rule_forbids_does_not_hold_up_the_others
         });
         world.calls();
         world.fail(UpdateConnectionGroup, refusal);
-        assert!(world.pass().requeue.is_zero(), "{reason}: the members are tried one by one at once");
-        world.pass();
+        assert!(world.reconcile().requeue.is_zero(), "{reason}: the members are tried one by one at once");
+        world.reconcile();
         let group = world.group().unwrap().resource;
         assert_eq!((group.ipv6_enabled, group.anycast_ip_list_id), (false, None), "{reason}");
         world.fail(UpdateConnectionGroup, refusal);
-        world.pass();
+        world.reconcile();
         assert_eq!((world.ready().1.as_str(), world.mutations().len()), (reason, 3));
         world.settle();
         assert_eq!(world.group().unwrap().resource.anycast_ip_list_id, Some(id), "{reason}");
@@ -271,7 +271,7 @@ fn a_member_that_a_policy_or_an_unknown_rule_forbids_does_not_hold_up_the_others
 }
 
 #[test]
-fn a_switch_off_that_cloudfront_refuses_does_not_hold_up_the_others_and_is_tried_again() {
+fn a_switch_off_that_cloudfront_refuses_does_not_hold_up_the_others_and_is_retried() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| {
@@ -280,7 +280,7 @@ fn a_switch_off_that_cloudfront_refuses_does_not_hold_up_the_others_and_is_tried
     });
     world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::InUse));
     world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::InUse));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "InUse");
     assert!(world.message().contains("enabled"), "{}", world.message());
     world.settle();
@@ -289,7 +289,7 @@ fn a_switch_off_that_cloudfront_refuses_does_not_hold_up_the_others_and_is_tried
 }
 
 #[test]
-fn without_the_right_to_read_lists_a_refused_list_is_named_all_the_same() {
+fn without_the_right_to_read_lists_a_refused_list_is_still_named() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| spec.anycast_ip_list_id = Some(UNKNOWN_LIST.into()));
@@ -304,22 +304,22 @@ fn without_the_right_to_read_lists_a_refused_list_is_named_all_the_same() {
 }
 
 #[test]
-fn a_restart_in_the_middle_of_the_tries_ends_the_same() {
-    for passes in 0..6 {
+fn a_restart_between_the_tries_leads_to_the_same_result() {
+    for reconciles in 0..6 {
         let (mut world, id) = with_a_refused_list(|_| UNKNOWN_LIST.to_owned());
         world.edit(|spec| {
             spec.enabled = false;
             spec.ipv6_enabled = false;
         });
-        for _ in 0..passes {
-            world.pass();
+        for _ in 0..reconciles {
+            world.reconcile();
         }
         world.crash();
         world.take_inventory();
         world.at_once();
         let group = world.group().unwrap().resource;
-        assert_eq!((group.enabled, group.ipv6_enabled), (false, false), "after {passes}");
-        assert!(world.message().contains(&id), "after {passes}: {}", world.message());
+        assert_eq!((group.enabled, group.ipv6_enabled), (false, false), "after {reconciles} reconciles");
+        assert!(world.message().contains(&id), "after {reconciles} reconciles: {}", world.message());
     }
 }
 

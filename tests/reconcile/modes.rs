@@ -27,7 +27,7 @@ fn observing() -> World {
 fn observe_mirrors_a_group_and_never_writes() {
     let mut world = observing();
     world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         (group.enabled, group.ipv6_enabled) = (false, false);
         group.tags.insert("team".into(), "shop".into());
     });
@@ -52,7 +52,7 @@ fn observe_reports_where_the_group_differs_and_stops_when_it_no_longer_does() {
         spec.ipv6_enabled = false;
         spec.tags = BTreeMap::from([("team".into(), "edge".into())]);
     });
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.take_inventory();
     world.settle();
     let fields = world.status().drift.into_iter().map(|drift| drift.field).collect::<Vec<_>>();
@@ -60,7 +60,7 @@ fn observe_reports_where_the_group_differs_and_stops_when_it_no_longer_does() {
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec!["Drifted".into()]));
 
     let tags = BTreeMap::from([("team".into(), "edge".into())]);
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), set_tags: tags, ..Default::default() });
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(false), set_tags: tags, ..Default::default() });
     world.take_inventory();
     world.settle();
     assert!(world.status().drift.is_empty());
@@ -71,14 +71,14 @@ fn observe_reports_where_the_group_differs_and_stops_when_it_no_longer_does() {
 #[test]
 fn observe_waits_for_a_group_that_does_not_exist() {
     let mut world = observing();
-    world.pass();
-    assert_eq!(world.calls(), [], "the list says it all");
+    world.reconcile();
+    assert_eq!(world.calls(), [], "the list is enough");
     assert_eq!(world.ready(), ("False".into(), "GroupNotFound".into(), vec!["Reconciling".into()]));
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.take_inventory();
     world.settle();
     assert_eq!(world.ready().1, "Deployed");
-    world.somebody_deletes_the_group();
+    world.someone_deletes_the_group();
     world.take_inventory();
     world.settle();
     assert_eq!(world.ready().1, "GroupNotFound");
@@ -99,12 +99,12 @@ fn observe_may_watch_the_default_group_and_another_owners() {
 #[test]
 fn deleting_an_observing_object_releases_it_without_a_write_and_says_what_is_left() {
     let mut world = observing();
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.take_inventory();
     world.settle();
     world.calls();
     world.delete();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     assert_eq!(world.sorted_calls(), [GetConnectionGroup, ListTagsForResource]);
     assert!(world.message().contains("is not tagged as this object's"), "{}", world.message());
     assert!(world.group().is_some());
@@ -114,7 +114,7 @@ fn deleting_an_observing_object_releases_it_without_a_write_and_says_what_is_lef
 fn no_answer_of_cloudfront_holds_an_observing_object() {
     let deleted = || {
         let mut world = observing();
-        world.somebody_creates(|_| {});
+        world.someone_creates(|_| {});
         world.take_inventory();
         world.settle();
         world.delete();
@@ -125,21 +125,21 @@ fn no_answer_of_cloudfront_holds_an_observing_object() {
     for _ in 0..2 {
         world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     }
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     assert!(world.message().contains("could not be read"), "{}", world.message());
 
     let mut world = deleted();
-    world.somebody_deletes_the_group();
+    world.someone_deletes_the_group();
     world.take_inventory();
     world.calls();
-    assert_eq!(world.pass().finalizer, Finalizer::Release);
-    assert_eq!(world.calls(), [], "the list says it all");
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
+    assert_eq!(world.calls(), [], "the list is enough");
 }
 
 #[test]
 fn from_observe_to_manage_is_an_adoption() {
     let mut world = observing();
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags.insert("theirs".into(), "x".into());
     });
     world.advance(std::time::Duration::from_hours(1));
@@ -183,12 +183,12 @@ fn suspended_objects_keep_their_conditions_and_cost_nothing() {
         spec.suspend = true;
         spec.enabled = false;
     });
-    world.pass();
+    world.reconcile();
     let after = world.status();
     assert_eq!(world.calls(), []);
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
     assert!(world.message().contains("spec.suspend"), "{}", world.message());
-    assert_eq!(after.observed_generation, before.observed_generation, "the new spec was not looked at");
+    assert_eq!(after.observed_generation, before.observed_generation, "the new spec was not reconciled");
     assert_eq!(after.conditions[0].observed_generation, before.conditions[0].observed_generation);
 
     world.edit(|spec| spec.suspend = false);
@@ -197,10 +197,10 @@ fn suspended_objects_keep_their_conditions_and_cost_nothing() {
 }
 
 #[test]
-fn an_object_suspended_from_its_birth_says_so() {
+fn an_object_that_is_suspended_from_the_start_says_so() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.suspend = true);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.calls(), []);
     assert_eq!(world.ready(), ("False".into(), "Suspended".into(), vec!["Reconciling".into()]));
 }
@@ -212,9 +212,9 @@ fn a_requested_reconcile_reads_in_full_once_and_is_acknowledged() {
     world.take_inventory();
     world.calls();
     world.request_reconcile("monday");
-    world.pass();
+    world.reconcile();
     assert_eq!(world.sorted_calls(), [GetConnectionGroup, ListTagsForResource]);
     assert_eq!(world.status().last_handled_reconcile_at.as_deref(), Some("monday"));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.calls(), []);
 }

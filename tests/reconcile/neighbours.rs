@@ -1,5 +1,5 @@
-//! Others who use the same account carelessly or with intent: copied owner tags, owner tags that are taken off,
-//! groups that are made anew.
+//! Other clients of the same account, careless or hostile: copied owner tags, removed owner tags,
+//! recreated groups.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn stranger(world: &World) -> Option<Versioned<Shown>> {
 }
 
 #[test]
-fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_our_life() {
+fn a_strangers_group_that_carries_our_owner_tag_is_always_reported_and_left_alone() {
     let mut world = World::new(spec());
     world.settle();
     let copy = NewGroup { tags: marks(), ..NewGroup::named("stranger") };
@@ -43,7 +43,7 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     assert_eq!(reported(&mut world, &objects), [before.resource.id.as_str()]);
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
-    world.somebody_deletes_the_group();
+    world.someone_deletes_the_group();
     world.take_inventory();
     world.settle();
     world.crash();
@@ -57,12 +57,12 @@ fn a_strangers_group_that_carries_our_owner_tag_is_reported_and_left_alone_all_o
     assert_eq!((after.etag, after.resource.tags), (before.etag, before.resource.tags));
 }
 
-/// Ready, and then somebody took the owner tag off, which no list shows.
+/// Ready, and then someone removed the owner tag, which no list shows.
 fn disowned_from_outside(retain: bool) -> World {
     let mut world = World::new(spec());
     world.edit(|spec| spec.deletion_policy = if retain { DeletionPolicy::Retain } else { DeletionPolicy::Delete });
     world.settle();
-    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
     world.take_inventory();
     world.calls();
     world
@@ -70,21 +70,21 @@ fn disowned_from_outside(retain: bool) -> World {
 
 #[test]
 fn a_lost_owner_tag_that_no_list_shows_is_noticed_before_the_next_change_and_heals_when_it_is_back() {
-    let looks: [fn(&mut World); 3] = [
+    let triggers: [fn(&mut World); 3] = [
         |world| world.edit(|spec| spec.enabled = false),
         |world| world.request_reconcile("now"),
         |world| world.advance(world.policy.resync_interval.mul_f64(1.2)),
     ];
-    for look in looks {
+    for trigger in triggers {
         let mut world = disowned_from_outside(false);
-        look(&mut world);
+        trigger(&mut world);
         world.take_inventory();
         world.settle();
         assert_eq!(world.mutations(), []);
         assert_eq!(world.ready(), ("False".into(), "AdoptionRefused".into(), vec!["Stalled".into()]));
         assert!(world.group().unwrap().resource.enabled, "nothing was done to it");
 
-        world.somebody_edits(GroupPatch { set_tags: [(OWNER.into(), US.into())].into(), ..GroupPatch::default() });
+        world.someone_edits(GroupPatch { set_tags: [(OWNER.into(), US.into())].into(), ..GroupPatch::default() });
         world.advance(Duration::from_mins(5));
         world.take_inventory();
         world.settle();
@@ -93,28 +93,28 @@ fn a_lost_owner_tag_that_no_list_shows_is_noticed_before_the_next_change_and_hea
 }
 
 #[test]
-fn an_object_whose_group_lost_its_owner_tag_goes_and_leaves_the_group_as_it_is() {
+fn an_object_whose_group_lost_its_owner_tag_is_released_and_leaves_the_group_as_it_is() {
     for retain in [false, true] {
         let mut world = disowned_from_outside(retain);
         let before = world.group();
         world.delete();
-        assert_eq!(world.pass().finalizer, Finalizer::Keep, "retain: {retain}: a second look must show the same");
+        assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "retain: {retain}: a second read must show the same");
         world.advance(world.policy.consistency_window);
-        assert_eq!(world.pass().finalizer, Finalizer::Release, "retain: {retain}");
+        assert_eq!(world.reconcile().finalizer, Finalizer::Release, "retain: {retain}");
         assert_eq!((world.mutations(), world.group()), (vec![], before));
     }
 }
 
-/// Ready, and then the group was deleted and another one made in its place, long enough ago to be rolled out.
-fn made_anew(owner: Option<&str>, deleting: bool) -> World {
+/// Ready, and then the group was deleted and another one created in its place, long enough ago to be rolled out.
+fn recreated(owner: Option<&str>, deleting: bool) -> World {
     let mut world = World::new(spec());
     let old = world.settle();
     if deleting {
         world.delete();
-        world.pass();
+        world.reconcile();
     }
-    world.somebody_deletes_the_group();
-    world.somebody_creates(|group| {
+    world.someone_deletes_the_group();
+    world.someone_creates(|group| {
         group.ipv6_enabled = false;
         if let Some(owner) = owner {
             group.tags = marks();
@@ -129,15 +129,15 @@ fn made_anew(owner: Option<&str>, deleting: bool) -> World {
 }
 
 #[test]
-fn a_group_made_anew_under_our_name_is_ours_if_it_carries_our_tag_and_else_left_alone() {
-    let mut world = made_anew(Some(US), false);
+fn a_group_recreated_under_our_name_is_ours_if_it_carries_our_tag_and_otherwise_left_alone() {
+    let mut world = recreated(Some(US), false);
     world.settle();
     let group = world.group().unwrap();
     assert_eq!((world.status().id, world.ready().1), (Some(group.resource.id.clone()), "Deployed".into()));
     assert_eq!((world.mutations(), group.resource.ipv6_enabled), (vec![UpdateConnectionGroup], true));
 
     for (owner, reason) in [(None, "AdoptionRefused"), (Some("dev/shop/edge"), "NotOwned")] {
-        let mut world = made_anew(owner, false);
+        let mut world = recreated(owner, false);
         let before = world.group();
         world.settle();
         assert_eq!(world.ready().1, reason);
@@ -146,29 +146,29 @@ fn a_group_made_anew_under_our_name_is_ours_if_it_carries_our_tag_and_else_left_
 }
 
 #[test]
-fn a_group_made_anew_while_ours_was_being_deleted_is_deleted_only_if_it_carries_our_tag() {
-    let mut world = made_anew(Some(US), true);
+fn a_group_recreated_while_ours_was_being_deleted_is_deleted_only_if_it_carries_our_tag() {
+    let mut world = recreated(Some(US), true);
     world.settle();
     assert_eq!((world.group(), world.mutations()), (None, vec![UpdateConnectionGroup, DeleteConnectionGroup]));
 
     for owner in [None, Some("dev/shop/edge")] {
-        let mut world = made_anew(owner, true);
+        let mut world = recreated(owner, true);
         let before = world.group();
         if owner.is_none() {
-            assert_eq!(world.pass().finalizer, Finalizer::Keep, "a second look must show the same");
+            assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "a second read must show the same");
             world.advance(world.policy.consistency_window);
         }
-        assert_eq!(world.pass().finalizer, Finalizer::Release);
+        assert_eq!(world.reconcile().finalizer, Finalizer::Release);
         assert_eq!((world.mutations(), world.group()), (vec![], before));
     }
 }
 
 #[test]
-fn a_group_made_anew_with_the_version_of_the_old_one_is_told_apart_by_its_id() {
+fn a_group_recreated_with_the_version_of_the_old_one_is_distinguished_by_its_id() {
     let mut world = World::new(spec());
     let old = world.settle();
-    world.somebody_deletes_the_group();
-    world.somebody_creates(|_| {});
+    world.someone_deletes_the_group();
+    world.someone_creates(|_| {});
     world.advance(PROPAGATION);
     world.take_inventory();
     assert_eq!(world.group().map(|group| group.etag), old.e_tag, "CloudFront counts versions alike in all groups");

@@ -28,7 +28,7 @@ fn scope() -> Scope {
     }
 }
 
-/// One inventory, a consistency window after the last one, beside these objects.
+/// One inventory, a consistency window after the last one, with these objects in the cluster.
 pub fn next_inventory(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
     world.advance(scope().consistency_window);
     inventory_now(world, orphans, objects)
@@ -41,62 +41,62 @@ fn inventory_now(world: &mut World, orphans: &mut Orphans, objects: &Objects) ->
     now(orphans.look(list, objects, &scope(), &clock, &world.port))
 }
 
-fn look(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
-    look_beside(world, orphans, &Objects::default())
+fn next_orphans(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
+    next_orphans_beside(world, orphans, &Objects::default())
 }
 
-fn look_beside(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> Vec<String> {
+fn next_orphans_beside(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> Vec<String> {
     next_inventory(world, orphans, objects).into_values().map(|orphan| orphan.owner.to_string()).collect()
 }
 
 fn beside_an_orphan() -> (World, Orphans) {
     let world = World::new(spec());
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags.insert(OWNER.into(), "prod/platform/edge".into());
     });
     (world, Orphans::default())
 }
 
 #[test]
-fn an_orphan_is_reported_and_left_alone_and_its_tags_are_read_no_more_than_now_and_then() {
+fn an_orphan_is_reported_and_left_alone_and_its_tags_are_read_only_now_and_then() {
     let (mut world, mut orphans) = beside_an_orphan();
-    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new(), "one look may show what is about to go");
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+    assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new(), "one read may show what is about to go");
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"]);
     assert_eq!(world.calls(), [ListTagsForResource]);
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"], "still known");
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"], "still known");
     assert_eq!(world.calls(), []);
-    world.somebody_deletes_the_group();
-    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new(), "and forgotten once it is gone");
+    world.someone_deletes_the_group();
+    assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new(), "and forgotten once it is gone");
 }
 
 #[test]
-fn a_group_whose_tag_was_just_taken_off_is_no_orphan_although_the_tag_is_still_to_be_seen() {
+fn a_group_whose_tag_was_just_removed_is_not_an_orphan_although_reads_still_show_the_tag() {
     let (mut world, mut orphans) = beside_an_orphan();
-    look(&mut world, &mut orphans);
-    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    next_orphans(&mut world, &mut orphans);
+    world.someone_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
     for _ in 0..3 {
-        assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+        assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
     }
 }
 
 #[test]
-fn an_orphan_that_somebody_lets_go_of_is_no_longer_reported() {
+fn an_orphan_that_someone_releases_is_no_longer_reported() {
     let (mut world, mut orphans) = beside_an_orphan();
-    look(&mut world, &mut orphans);
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
-    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    next_orphans(&mut world, &mut orphans);
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"]);
+    world.someone_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
     world.advance(Duration::from_hours(1));
-    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+    assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
 }
 
 #[test]
-fn groups_of_nobody_and_of_other_installations_are_no_orphans_and_read_now_and_then() {
+fn unowned_groups_and_groups_of_other_installations_are_not_orphans_and_are_read_now_and_then() {
     for tag in [None, Some("dev/platform/edge")] {
         let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
-        world.somebody_creates(|group| group.tags.extend(tag.map(|tag| (OWNER.into(), tag.into()))));
-        assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+        world.someone_creates(|group| group.tags.extend(tag.map(|tag| (OWNER.into(), tag.into()))));
+        assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
         assert_eq!(world.calls(), [ListTagsForResource]);
-        assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+        assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
         assert_eq!(world.calls(), []);
     }
 }
@@ -105,9 +105,9 @@ fn groups_of_nobody_and_of_other_installations_are_no_orphans_and_read_now_and_t
 fn tags_that_could_not_be_read_are_read_with_a_later_inventory() {
     let (mut world, mut orphans) = beside_an_orphan();
     world.fail(ListTagsForResource, Fault::Error(ErrorClass::Throttled));
-    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
-    look(&mut world, &mut orphans);
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+    assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
+    next_orphans(&mut world, &mut orphans);
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"]);
 }
 
 #[test]
@@ -120,28 +120,28 @@ fn groups_whose_tags_cannot_be_read_do_not_hide_the_others() {
         world.fail(ListTagsForResource, Fault::Error(ErrorClass::AccessDenied));
     }
     for _ in 0..2 {
-        look(&mut world, &mut orphans);
+        next_orphans(&mut world, &mut orphans);
     }
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"]);
 }
 
 /// A group that carries these tags.
-fn somebody_makes(world: &World, name: &str, owner: Option<&str>) {
+fn someone_makes(world: &World, name: &str, owner: Option<&str>) {
     let tags = owner.map(|owner| (OWNER.into(), owner.into())).into_iter().collect();
     let new = NewGroup { tags, ..NewGroup::named(name) };
     world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
 }
 
 #[test]
-fn however_many_groups_cannot_be_decided_about_the_others_have_their_turn() {
+fn however_many_groups_cannot_be_decided_about_the_others_get_their_turn() {
     let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
-    somebody_makes(&world, "z", Some("prod/platform/edge"));
+    someone_makes(&world, "z", Some("prod/platform/edge"));
     for n in 0..30 {
         // By name, they come before the orphan.
-        somebody_makes(&world, &format!("a-{n}"), Some("prod/unreadable/x"));
+        someone_makes(&world, &format!("a-{n}"), Some("prod/unreadable/x"));
     }
     let in_platform = Objects::of(Namespaces::Only(["platform".to_owned()].into()), [], []);
-    let found = (0..20).map(|_| look_beside(&mut world, &mut orphans, &in_platform)).collect::<Vec<_>>();
+    let found = (0..20).map(|_| next_orphans_beside(&mut world, &mut orphans, &in_platform)).collect::<Vec<_>>();
     assert_eq!(found[19], ["prod/platform/edge"]);
 }
 
@@ -150,7 +150,7 @@ fn groups_that_are_too_young_to_show_their_tags_take_no_turn_from_the_others() {
     let (mut world, mut orphans) = beside_an_orphan();
     world.advance(Duration::from_hours(1));
     for n in 0..6 {
-        somebody_makes(&world, &format!("a-{n}"), None);
+        someone_makes(&world, &format!("a-{n}"), None);
     }
     let scope = Scope { consistency_window: Duration::from_secs(5), ..scope() };
     let found = (0..5).map(|_| {
@@ -163,28 +163,28 @@ fn groups_that_are_too_young_to_show_their_tags_take_no_turn_from_the_others() {
 }
 
 #[test]
-fn tags_that_may_not_be_read_are_read_an_hour_later_as_rights_may_have_come() {
+fn tags_whose_read_was_denied_are_read_an_hour_later_as_rights_may_have_been_granted() {
     let (mut world, mut orphans) = beside_an_orphan();
     world.fail(ListTagsForResource, Fault::Error(ErrorClass::AccessDenied));
-    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
-    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+    assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
+    assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
     assert_eq!(world.calls(), [], "not asked with each inventory");
     world.advance(Duration::from_hours(1));
-    look(&mut world, &mut orphans);
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+    next_orphans(&mut world, &mut orphans);
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"]);
 }
 
 #[test]
-fn a_tag_that_shows_long_after_the_first_look_is_found() {
+fn a_tag_that_shows_long_after_the_first_read_is_found() {
     let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.advance(Duration::from_hours(1));
-    assert_eq!(look(&mut world, &mut orphans), Vec::<String>::new());
+    assert_eq!(next_orphans(&mut world, &mut orphans), Vec::<String>::new());
     let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
-    world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.advance(Duration::from_hours(1));
-    look(&mut world, &mut orphans);
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+    next_orphans(&mut world, &mut orphans);
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"]);
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn an_orphan_is_found_within_two_hours_however_late_its_tags_show_and_whatever_t
         for ahead in [-300, -2, 0, 2, 300].map(SignedDuration::from_mins) {
             let (mut world, mut orphans) = (World::new(spec()), Orphans::default());
             world.switch(|switches| switches.tag_lag = Millis(u64::try_from(lag.as_millis()).unwrap()));
-            world.somebody_creates(|group| drop(group.tags.insert(OWNER.into(), "prod/platform/edge".into())));
+            world.someone_creates(|group| drop(group.tags.insert(OWNER.into(), "prod/platform/edge".into())));
             world.wall_ahead = ahead;
             world.advance(Duration::from_secs(10));
             assert_eq!(inventory_now(&mut world, &mut orphans, &Objects::default()), BTreeMap::new());
-            let inventories = (1..=122).find(|_| !look(&mut world, &mut orphans).is_empty());
+            let inventories = (1..=122).find(|_| !next_orphans(&mut world, &mut orphans).is_empty());
             assert!(inventories.is_some(), "tags lag for {lag:?}, and the clock is {ahead:?} ahead");
             if lag < scope().consistency_window && ahead.is_zero() {
                 assert!(inventories <= Some(3), "{inventories:?} inventories");
@@ -215,15 +215,15 @@ fn naming(name: &str, group: &str) -> ConnectionGroup {
 }
 
 #[test]
-fn a_group_whose_object_exists_and_cannot_be_read_is_no_orphan_until_that_object_is_gone() {
+fn a_group_whose_object_exists_and_cannot_be_read_is_not_an_orphan_until_that_object_is_gone() {
     let (mut world, mut orphans) = beside_an_orphan();
     let unreadable = || Objects::of(Namespaces::All, [], [("platform".to_owned(), "edge".to_owned())]);
     for _ in 0..3 {
-        assert_eq!(look_beside(&mut world, &mut orphans, &unreadable()), Vec::<String>::new());
+        assert_eq!(next_orphans_beside(&mut world, &mut orphans, &unreadable()), Vec::<String>::new());
     }
     world.advance(Duration::from_hours(1));
-    look(&mut world, &mut orphans);
-    assert_eq!(look(&mut world, &mut orphans), ["prod/platform/edge"]);
+    next_orphans(&mut world, &mut orphans);
+    assert_eq!(next_orphans(&mut world, &mut orphans), ["prod/platform/edge"]);
 }
 
 #[test]
@@ -232,13 +232,21 @@ fn an_orphan_of_a_namespace_that_cannot_be_read_is_not_reported_until_it_can_be_
     let elsewhere = NewGroup { tags: [(OWNER.into(), "prod/network/core".into())].into(), ..NewGroup::named("core") };
     world.port.account(|account, now| account.outside_create_group(now, elsewhere)).unwrap();
     let in_network = Objects::of(Namespaces::Only(["network".to_owned()].into()), [], []);
-    look_beside(&mut world, &mut orphans, &in_network);
-    assert_eq!(look_beside(&mut world, &mut orphans, &in_network), ["prod/network/core"]);
+    next_orphans_beside(&mut world, &mut orphans, &in_network);
+    assert_eq!(next_orphans_beside(&mut world, &mut orphans, &in_network), ["prod/network/core"]);
     world.advance(Duration::from_hours(1));
-    look(&mut world, &mut orphans);
-    assert_eq!(BTreeSet::from_iter(look(&mut world, &mut orphans)), both());
-    assert_eq!(look_beside(&mut world, &mut orphans, &in_network), ["prod/network/core"], "it is unknown again");
-    assert_eq!(BTreeSet::from_iter(look(&mut world, &mut orphans)), both(), "and nothing has to be read for it");
+    next_orphans(&mut world, &mut orphans);
+    assert_eq!(BTreeSet::from_iter(next_orphans(&mut world, &mut orphans)), both());
+    assert_eq!(
+        next_orphans_beside(&mut world, &mut orphans, &in_network),
+        ["prod/network/core"],
+        "it is unknown again"
+    );
+    assert_eq!(
+        BTreeSet::from_iter(next_orphans(&mut world, &mut orphans)),
+        both(),
+        "and nothing has to be read for it"
+    );
     assert_eq!(world.calls(), []);
 }
 
@@ -267,12 +275,12 @@ fn a_group_whose_object_names_another_group_is_reported_as_such() {
 }
 
 #[test]
-fn a_group_that_its_object_manages_or_is_about_to_is_no_orphan_and_the_managed_one_is_not_even_read() {
+fn a_group_that_its_object_manages_or_is_about_to_is_not_an_orphan_and_the_managed_one_is_not_read() {
     let (mut world, mut orphans) = beside_an_orphan();
     let object = naming("edge", "edge");
     for _ in 0..3 {
         assert_eq!(
-            look_beside(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])),
+            next_orphans_beside(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])),
             Vec::<String>::new()
         );
     }
@@ -280,7 +288,7 @@ fn a_group_that_its_object_manages_or_is_about_to_is_no_orphan_and_the_managed_o
     world.settle();
     let managed = world.object.clone();
     assert_eq!(
-        look_beside(&mut world, &mut Orphans::default(), &Objects::of(Namespaces::All, [&managed], [])),
+        next_orphans_beside(&mut world, &mut Orphans::default(), &Objects::of(Namespaces::All, [&managed], [])),
         Vec::<String>::new()
     );
     assert_eq!(world.calls(), []);

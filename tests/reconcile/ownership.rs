@@ -24,7 +24,7 @@ pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
     let mut world = World::new(spec());
     world.policy.allow_adoption = allowed;
     world.edit(|spec| spec.adoption_policy = policy);
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.advance(Duration::from_hours(1));
     world.take_inventory();
     world.calls();
@@ -40,7 +40,7 @@ fn another_owners_group_is_never_touched_and_the_owner_is_named() {
             spec.adoption_policy = policy;
             spec.enabled = false;
         });
-        world.somebody_creates(|group| {
+        world.someone_creates(|group| {
             group.tags.insert(OWNER.into(), "dev/shop/edge".into());
         });
         world.take_inventory();
@@ -53,11 +53,11 @@ fn another_owners_group_is_never_touched_and_the_owner_is_named() {
 }
 
 #[test]
-fn an_owner_that_differs_in_the_case_of_its_letters_is_another_owner() {
+fn an_owner_that_differs_only_in_case_is_another_owner() {
     for owner in ["PROD/platform/edge", "prod/Platform/edge", "prod/platform/Edge"] {
         let mut world = World::new(spec());
         world.edit(|spec| spec.enabled = false);
-        world.somebody_creates(|group| {
+        world.someone_creates(|group| {
             group.tags.insert(OWNER.into(), owner.into());
         });
         world.advance(std::time::Duration::from_hours(1));
@@ -68,7 +68,7 @@ fn an_owner_that_differs_in_the_case_of_its_letters_is_another_owner() {
 }
 
 #[test]
-fn a_changed_owner_id_is_noticed_with_the_first_pass_although_nothing_else_differs() {
+fn a_changed_owner_id_is_noticed_in_the_first_reconcile_although_nothing_else_differs() {
     let mut world = World::new(spec());
     world.settle();
     let before = world.status();
@@ -76,7 +76,7 @@ fn a_changed_owner_id_is_noticed_with_the_first_pass_although_nothing_else_diffe
     world.take_inventory();
     world.calls();
     world.policy.owner_id = "stage".into();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "NotOwned".into(), vec!["Stalled".into()]));
     assert!(world.message().contains("'prod/platform/edge'"), "{}", world.message());
     world.policy.owner_id = "prod".into();
@@ -86,18 +86,18 @@ fn a_changed_owner_id_is_noticed_with_the_first_pass_although_nothing_else_diffe
 }
 
 #[test]
-fn a_name_taken_after_the_last_list_is_found_out_by_the_refused_create() {
+fn a_name_taken_after_the_last_list_is_detected_by_the_refused_create() {
     let mut world = World::new(spec());
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags.insert(OWNER.into(), "dev/shop/edge".into());
     });
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "NotOwned");
     assert_eq!(world.group_count(), 1);
 }
 
 #[test]
-fn adoption_takes_both_keys_and_a_refusal_names_the_missing_ones() {
+fn adoption_needs_both_permissions_and_a_refusal_names_the_missing_ones() {
     for (policy, allowed, adopted, says) in [
         (AdoptionPolicy::Never, false, false, &["spec.adoptionPolicy is Never", "--allow-adoption"][..]),
         (AdoptionPolicy::Never, true, false, &["spec.adoptionPolicy is Never"]),
@@ -132,7 +132,7 @@ fn if_unchanged_refuses_a_group_that_differs_and_says_where() {
 }
 
 #[test]
-fn a_refusal_heals_when_its_cause_goes() {
+fn a_refusal_ends_when_its_cause_is_gone() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Never, true);
     world.settle();
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
@@ -141,11 +141,11 @@ fn a_refusal_heals_when_its_cause_goes() {
 }
 
 #[test]
-fn always_adopts_first_and_makes_it_match_in_the_next_pass() {
+fn always_adopts_first_and_makes_the_group_match_in_the_next_reconcile() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.edit(|spec| spec.ipv6_enabled = false);
-    world.look_for_an_owner();
-    world.pass();
+    world.confirm_unowned();
+    world.reconcile();
     assert_eq!(world.mutations(), [TagResource]);
     world.settle();
     assert!(!world.group().unwrap().resource.ipv6_enabled);
@@ -156,7 +156,7 @@ fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
     let mut world = World::new(spec());
     world.policy.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags.insert("cost".into(), "42".into());
     });
     world.advance(Duration::from_hours(1));
@@ -166,13 +166,13 @@ fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
 }
 
 #[test]
-fn a_group_whose_owner_shows_while_it_is_looked_at_is_not_adopted() {
+fn a_group_whose_owner_tag_shows_before_the_second_read_is_not_adopted() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "Adopting".into(), vec!["Reconciling".into()]));
     assert!(world.message().contains("if no owner tag appears"), "{}", world.message());
     let owner = [(OWNER.to_owned(), "dev/shop/edge".to_owned())].into();
-    world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.settle();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "NotOwned".into()));
     assert_eq!(world.tags()[OWNER], "dev/shop/edge");
@@ -186,11 +186,11 @@ fn an_adoption_is_one_event() {
 }
 
 #[test]
-fn a_forged_status_takes_no_tag_off_that_no_spec_can_hold() {
+fn a_forged_status_removes_no_tag_that_no_spec_can_hold() {
     let mut world = World::new(spec());
     world.settle();
     let aws = "aws:cloudformation:stack-name";
-    world.somebody_edits(GroupPatch { set_tags: [(aws.into(), "x".into())].into(), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags: [(aws.into(), "x".into())].into(), ..GroupPatch::default() });
     let forged = world.object.status.as_mut().unwrap();
     forged.tags = [(aws.to_owned(), "x".to_owned()), (OWNER.to_owned(), String::new())].into();
     world.calls();
@@ -199,24 +199,24 @@ fn a_forged_status_takes_no_tag_off_that_no_spec_can_hold() {
 }
 
 #[test]
-fn a_young_group_without_owner_tag_may_be_our_own_and_is_looked_at_again() {
+fn a_young_group_without_owner_tag_may_be_our_own_and_is_read_again() {
     let mut world = World::new(spec());
     world.policy.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.take_inventory();
     world.calls();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), []);
     assert_eq!(world.ready(), ("False".into(), "TagsPending".into(), vec!["Reconciling".into()]));
 }
 
 #[test]
-fn an_owner_tag_taken_off_outside_stops_us_at_once() {
+fn an_owner_tag_that_others_removed_stops_us_at_once() {
     let mut world = World::new(spec());
     world.settle();
     let patch = GroupPatch { remove_tags: vec![OWNER.into()], enabled: Some(false), ..Default::default() };
-    world.somebody_edits(patch);
+    world.someone_edits(patch);
     world.take_inventory();
     world.calls();
     world.settle();
@@ -243,7 +243,7 @@ fn the_default_group_is_never_changed_or_deleted_even_if_it_carries_our_owner_ta
         assert_eq!(world.ready(), ("False".into(), "DefaultGroup".into(), vec!["Stalled".into()]));
         world.delete();
         world.settle();
-        assert_eq!(world.pass().finalizer, Finalizer::Release, "{}", world.message());
+        assert_eq!(world.reconcile().finalizer, Finalizer::Release, "{}", world.message());
         assert_eq!(world.mutations(), [], "{deletion_policy:?}");
         let after = world.port.account(|account, now| account.groups(now));
         assert_eq!(after.iter().map(|group| &group.etag).collect::<Vec<_>>(), [&before.etag]);
@@ -270,7 +270,7 @@ fn the_default_group_is_never_managed() {
 }
 
 #[test]
-fn a_status_that_points_at_another_group_leads_nowhere() {
+fn a_status_that_points_at_another_group_is_not_followed() {
     let mut world = World::new(spec());
     world.settle();
     let victim = cloudfront_simulator::admin::NewGroup::named("victim");
@@ -288,7 +288,7 @@ fn a_status_that_points_at_another_group_leads_nowhere() {
 
 #[test]
 fn a_name_that_reads_as_another_groups_id_does_not_reach_that_group() {
-    // Whatever the other group carries: it may even be one that this object made under another name.
+    // Whatever the other group carries: it may even be one that this object created under another name.
     for tags in [BTreeMap::new(), marks()] {
         let mut world = World::new(spec());
         world.policy.allow_adoption = true;
@@ -302,7 +302,7 @@ fn a_name_that_reads_as_another_groups_id_does_not_reach_that_group() {
             spec.enabled = false;
             spec.tags.insert("team".into(), "edge".into());
         });
-        // Without lists, every reconcile asks for the group by its name.
+        // Without lists, every reconcile reads the group by its name.
         world.snapshot = None;
         world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
         world.settle_within(Duration::from_mins(10), 60);
@@ -317,7 +317,7 @@ fn a_name_that_reads_as_another_groups_id_does_not_reach_that_group() {
 }
 
 #[test]
-fn an_id_on_record_that_is_refused_leads_to_the_group_of_the_objects_name_and_no_other_trouble_is_passed_over() {
+fn after_a_refused_read_by_id_the_group_is_read_by_name_and_no_other_failure_is_ignored() {
     let classes = [ErrorClass::AccessDenied, ErrorClass::InvalidArgument, ErrorClass::Unexpected];
     for (class, passed_over) in classes
         .map(|class| (class, true))
@@ -330,7 +330,7 @@ fn an_id_on_record_that_is_refused_leads_to_the_group_of_the_objects_name_and_no
         world.edit(|spec| spec.enabled = false);
         world.fail(GetConnectionGroup, Fault::Error(class));
         world.calls();
-        world.pass();
+        world.reconcile();
         assert_eq!(!world.group().unwrap().resource.enabled, passed_over, "{class:?}: {}", world.message());
     }
 }

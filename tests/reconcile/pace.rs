@@ -1,4 +1,4 @@
-//! When it is tried again, and what is written meanwhile: status changes when the situation does, and a wait whose end is known ends then.
+//! When a reconcile is retried, and what is written meanwhile: status changes when the situation does, and a wait whose end is known ends then.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use port::Fault;
 
 use crate::world::{World, spec};
 
-/// Those that a reconcile reports: what is gone, outdated or in use by tenants is read again first.
+/// The error classes that a reconcile reports: a group that is gone, outdated or in use by tenants is read again first.
 fn reported() -> impl Iterator<Item = ErrorClass> {
     let read_again = [ErrorClass::NotFound, ErrorClass::StaleEtag, ErrorClass::HasTenants];
     ErrorClass::ALL.iter().copied().filter(move |class| !read_again.contains(class))
@@ -77,14 +77,14 @@ fn two_members_that_stay_refused_are_written_once() {
     assert_eq!(writes(&mut world, UpdateConnectionGroup, ErrorClass::InvalidArgument), 1, "{}", world.message());
 }
 
-/// Goes on as the runtime does, with a list every ten seconds, until that holds; the time it took.
+/// Continues as the runtime does, with a list every ten seconds, until that holds. Returns the time it took.
 fn until(world: &mut World, holds: impl Fn(&World) -> bool) -> Duration {
     let start = world.clock().moment();
     for _ in 0..60 {
         if holds(world) {
             return world.clock().moment().since(start);
         }
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         if !holds(world) {
             world.advance(pause);
         }
@@ -100,7 +100,7 @@ fn a_young_group_is_adopted_after_about_one_window_and_made_to_match_right_after
         spec.adoption_policy = AdoptionPolicy::Always;
         spec.ipv6_enabled = false;
     });
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.take_inventory();
     world.calls();
     let adopted = until(&mut world, |world| world.tags().contains_key("cloudfront.kube-operators.dev/owner"));
@@ -119,10 +119,10 @@ fn what_is_left_after_tags_were_set_does_not_wait_for_the_backoff_of_earlier_fai
     world.edit(|spec| spec.tags = [("new".into(), "1".into())].into());
     for _ in 0..6 {
         world.fail(TagResource, Fault::Error(ErrorClass::ServiceUnavailable));
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         world.advance(pause);
     }
     let left = until(&mut world, |world| !world.tags().contains_key("old"));
     assert!(left <= Duration::from_secs(2), "{left:?}");
-    assert_eq!(world.memory.failures, 0);
+    assert_eq!(world.object_state.failures, 0);
 }

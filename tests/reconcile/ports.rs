@@ -1,4 +1,4 @@
-//! The shipping adapter and the direct port give the same answers: what is proven over the direct port, by the table, the properties and the model check,
+//! The production adapter and the direct port give the same answers: what is proven over the direct port, by the table, the properties and the model check,
 //! holds over the adapter. In: calls of any kind and order, and what goes wrong with them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,11 +34,11 @@ fn account(page_size: u32) -> (Account, Vec<AnycastIpListId>) {
     (account, lists.into_iter().chain([AnycastIpListId::new("aip_nowhere")]).collect())
 }
 
-/// What is asked, of groups and lists by their number.
+/// The calls, with groups and lists by their number.
 #[derive(Clone, Copy, Debug)]
 enum Ask {
     ByName(&'static str),
-    /// By the id of one group and the ARN of another, perhaps.
+    /// The id and the ARN may be those of two groups.
     Known(usize, usize),
     Tags(usize),
     Create(&'static str, Option<usize>),
@@ -65,8 +65,8 @@ enum Step {
     Fail(Operation, Fault),
     LeaveOut(LeftOut),
     LeaveNothingOut,
-    SomebodyEdits(&'static str, bool),
-    SomebodyDeletes(&'static str),
+    SomeoneEdits(&'static str, bool),
+    SomeoneDeletes(&'static str),
     Time(u32),
 }
 
@@ -114,13 +114,13 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (select(Operation::ALL), fault()).prop_map(|(operation, fault)| Step::Fail(operation, fault)),
         1 => select(&LeftOut::ALL[..]).prop_map(Step::LeaveOut),
         1 => Just(Step::LeaveNothingOut),
-        1 => (select(&NAMES[..]), any::<bool>()).prop_map(|(name, ipv6)| Step::SomebodyEdits(name, ipv6)),
-        1 => select(&NAMES[..]).prop_map(Step::SomebodyDeletes),
+        1 => (select(&NAMES[..]), any::<bool>()).prop_map(|(name, ipv6)| Step::SomeoneEdits(name, ipv6)),
+        1 => select(&NAMES[..]).prop_map(Step::SomeoneDeletes),
         1 => (0..200_u32).prop_map(Step::Time),
     ]
 }
 
-/// The call, as far as there are such groups; some of them may be gone by now.
+/// The call, if there are such groups; some of them may be gone by now.
 fn call(ask: Ask, groups: &[Group], lists: &[AnycastIpListId]) -> Option<Call> {
     let tags = |key: &str| Tags::from([(key.to_owned(), "edge & <co>".to_owned())]);
     Some(match ask {
@@ -155,7 +155,7 @@ fn call(ask: Ask, groups: &[Group], lists: &[AnycastIpListId]) -> Option<Call> {
     })
 }
 
-/// The answer, but for words.
+/// The answer without its texts.
 fn wordless(call: &Call, answer: Answer) -> Answer {
     match answer.error() {
         Some(error) => call.failed(ApiError { message: String::new(), request_id: None, ..error.clone() }),
@@ -163,7 +163,7 @@ fn wordless(call: &Call, answer: Answer) -> Answer {
     }
 }
 
-/// The same account twice, and how to reach it.
+/// The same account twice, and the two ways to reach it.
 fn both(account: &Account) -> [InProcess; 2] {
     [Way::Direct, Way::Adapter].map(|way| InProcess::new(way, account.clone(), START))
 }
@@ -184,14 +184,14 @@ proptest! {
                 Step::Fail(operation, fault) => ports.iter().for_each(|port| port.may_fail(operation, fault)),
                 Step::LeaveOut(member) => ports.iter().for_each(|port| port.leave_out([member])),
                 Step::LeaveNothingOut => ports.iter().for_each(InProcess::leave_nothing_out),
-                Step::SomebodyEdits(name, ipv6) => {
+                Step::SomeoneEdits(name, ipv6) => {
                     let patch = GroupPatch { ipv6_enabled: Some(ipv6), ..GroupPatch::default() };
                     for port in &ports {
-                        // Nobody is called so, or its list is for IPv4 only.
+                        // There is no group of that name, or its list is IPv4-only.
                         let _ = port.account(|account, now| account.outside_edit_group(now, name, patch.clone()));
                     }
                 }
-                Step::SomebodyDeletes(name) => {
+                Step::SomeoneDeletes(name) => {
                     for port in &ports {
                         let _ = port.account(|account, now| account.outside_delete_group(now, name));
                     }
@@ -238,7 +238,7 @@ fn read(port: &AnsweredBy<InProcess>, name: &str) -> Group {
 }
 
 #[test]
-fn a_list_has_every_page_also_behind_one_that_is_empty() {
+fn a_list_has_every_page_even_behind_an_empty_one() {
     for page_size in 1..4 {
         let port = adapter(page_size);
         assert_eq!(names(now(port.list())), NAMES[..3]);
@@ -248,7 +248,7 @@ fn a_list_has_every_page_also_behind_one_that_is_empty() {
 }
 
 #[test]
-fn a_list_whose_pages_go_round_in_circles_is_an_error_and_ends() {
+fn a_list_whose_pages_form_a_loop_is_an_error_and_ends() {
     let port = adapter(1);
     port.keep_failing(Operation::ListConnectionGroups, Fault::RepeatedMarker);
     assert_eq!(now(port.list()).unwrap_err().class, ErrorClass::Unexpected);
@@ -256,7 +256,7 @@ fn a_list_whose_pages_go_round_in_circles_is_an_error_and_ends() {
 }
 
 #[test]
-fn tenants_beyond_an_empty_page_are_tenants() {
+fn tenants_beyond_an_empty_page_are_counted() {
     let port = adapter(1);
     let id = read(&port, "edge").id;
     port.fail(Operation::ListDistributionTenants, Fault::EmptyPage);
@@ -317,7 +317,7 @@ fn every_documented_error_code_means_the_same_at_every_operation() {
 }
 
 #[test]
-fn every_class_of_error_is_met() {
+fn every_class_of_error_occurs() {
     let met = CODES.iter().map(|(.., class)| *class).chain([ErrorClass::TimedOut, ErrorClass::Unreachable]);
     assert_eq!(met.collect::<BTreeSet<_>>(), ErrorClass::ALL.iter().copied().collect());
 }

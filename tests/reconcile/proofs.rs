@@ -1,4 +1,4 @@
-//! What is known of a living group leaves status on two proofs only.
+//! What is known of an existing group leaves status only after two proofs.
 
 use std::time::Duration;
 
@@ -34,17 +34,17 @@ fn at_rest(mode: Mode) -> World {
     world
 }
 
-/// The next full read draws a 404 by id and by name.
+/// The next full read gets a 404 by id and by name.
 fn not_found_once(world: &mut World) {
     world.request_reconcile("now");
     for _ in 0..2 {
         world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     }
-    world.pass();
+    world.reconcile();
 }
 
 #[test]
-fn one_not_found_for_a_living_group_costs_status_nothing() {
+fn one_not_found_for_an_existing_group_removes_nothing_from_status() {
     for mode in [Mode::Manage, Mode::Observe] {
         let mut world = at_rest(mode);
         let before = world.status();
@@ -62,9 +62,9 @@ fn one_not_found_for_a_living_group_costs_status_nothing() {
 #[test]
 fn a_group_that_a_complete_list_does_not_show_either_was_deleted_and_is_created_again() {
     let mut world = at_rest(Mode::Manage);
-    world.somebody_deletes_the_group();
+    world.someone_deletes_the_group();
     world.request_reconcile("now");
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "ConfirmingAbsence", "the last list still shows it");
     assert!(world.status().id.is_some());
     world.take_inventory();
@@ -76,11 +76,11 @@ fn a_group_that_a_complete_list_does_not_show_either_was_deleted_and_is_created_
 #[test]
 fn without_lists_two_answers_a_consistency_window_apart_are_the_proof() {
     let mut world = at_rest(Mode::Manage);
-    world.somebody_deletes_the_group();
+    world.someone_deletes_the_group();
     world.fail(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
     world.take_inventory();
     world.snapshot = None;
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "ConfirmingAbsence");
     world.advance(world.policy.consistency_window / 2);
     world.at_once();
@@ -96,7 +96,7 @@ fn without_lists_a_group_that_shows_again_in_between_was_never_gone() {
     world.snapshot = None;
     not_found_once(&mut world);
     world.advance(world.policy.consistency_window / 2);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "Deployed");
     world.advance(world.policy.consistency_window);
     world.object.metadata.annotations = None;
@@ -104,38 +104,38 @@ fn without_lists_a_group_that_shows_again_in_between_was_never_gone() {
     for _ in 0..2 {
         world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     }
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "ConfirmingAbsence"), "the first of two again");
 }
 
 #[test]
-fn one_answer_without_tags_for_a_group_on_record_costs_status_nothing() {
+fn one_answer_without_tags_for_a_recorded_group_removes_nothing_from_status() {
     let mut world = at_rest(Mode::Manage);
     let before = world.status();
     world.request_reconcile("now");
     world.fail(ListTagsForResource, Fault::Stale);
-    // Its tags of before the creation: none.
-    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    // Its tags as they were before the creation: none.
+    world.someone_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
     world.faults_stop();
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     let after = world.status();
     assert_eq!((&after.id, &after.routing_endpoint), (&before.id, &before.routing_endpoint));
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "{}", world.message());
     assert!(outcome.requeue <= world.policy.consistency_window);
     let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
-    world.somebody_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.settle();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "Deployed"));
     assert!(!world.event_reasons().contains(&"AdoptionRefused"));
 }
 
 #[test]
-fn a_group_that_was_switched_off_and_shows_no_owner_tag_is_not_called_ready() {
+fn a_group_that_was_switched_off_and_shows_no_owner_tag_is_not_reported_as_ready() {
     let mut world = at_rest(Mode::Manage);
     let (enabled, remove_tags) = (Some(false), vec![OWNER.into()]);
-    world.somebody_edits(GroupPatch { enabled, remove_tags, ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { enabled, remove_tags, ..GroupPatch::default() });
     world.request_reconcile("now");
-    world.pass();
+    world.reconcile();
     assert_eq!(
         (world.mutations(), world.ready().0, world.ready().1),
         (vec![], "False".into(), "OwnerTagMissing".into())
@@ -143,25 +143,25 @@ fn a_group_that_was_switched_off_and_shows_no_owner_tag_is_not_called_ready() {
 }
 
 #[test]
-fn an_owner_tag_that_stays_away_for_a_consistency_window_is_lost() {
+fn an_owner_tag_that_is_missing_for_a_consistency_window_is_lost() {
     let mut world = at_rest(Mode::Manage);
-    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
     world.request_reconcile("now");
-    let pause = world.pass().requeue;
+    let pause = world.reconcile().requeue;
     world.advance(pause);
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "AdoptionRefused"));
     assert_eq!(world.status().id, None);
 }
 
-/// At rest, until somebody takes the owner tag off.
+/// At rest, until someone removes the owner tag.
 fn without_owner_tag() -> World {
     let world = at_rest(Mode::Manage);
-    world.somebody_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
     world
 }
 
-/// A wait for the consistency window: how it is begun, up to before its first read; and whether it is over, after a pass that ended so.
+/// A wait for the consistency window: how it is begun, up to before its first read; and whether it is over, given the outcome of a reconcile.
 type Wait = (&'static str, fn() -> World, fn(&World, Finalizer) -> bool);
 
 #[test]
@@ -208,7 +208,7 @@ fn what_waits_for_a_consistency_window_does_not_happen_a_second_before_its_end_a
         let (second, window) = (Duration::from_secs(1), world.policy.consistency_window);
         for (then, over) in [(Duration::ZERO, false), (window.saturating_sub(second), false), (second, true)] {
             world.advance(then);
-            let finalizer = world.pass().finalizer;
+            let finalizer = world.reconcile().finalizer;
             assert_eq!(is_over(&world, finalizer), over, "{what}: {}", world.message());
         }
     }

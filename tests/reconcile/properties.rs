@@ -1,4 +1,4 @@
-//! Over random specs and histories: stop the faults, and the world converges, stays converged, and nothing of others is lost.
+//! Over random specs and histories: once the faults stop, the world converges and stays converged, and nothing of others is lost.
 
 mod anything;
 mod at_rest;
@@ -19,16 +19,16 @@ use proptest::{
     test_runner::{FileFailurePersistence, RngSeed},
 };
 
-use self::history::{Step, Told, step};
+use self::history::{History, Step, step};
 use crate::world::{OWNER, World};
 
-/// Some of the cases run over the shipping adapter; what fails over both is shown over the direct port.
+/// Some of the cases run over the production adapter; a case that fails over both is shown over the direct port.
 fn way() -> impl Strategy<Value = Way> {
     prop_oneof![24 => Just(Way::Direct), 1 => Just(Way::Adapter)]
 }
 
-/// This many random cases, the same ones in each run unless `PROPTEST_RNG_SEED` says otherwise. The seed of a failure is kept beside the tests, and tried
-/// first from then on: commit it.
+/// This many random cases, the same ones in each run unless `PROPTEST_RNG_SEED` says otherwise. The seed of a failure is stored beside the tests, and tried
+/// first in later runs: commit it.
 fn cases(cases: u32) -> ProptestConfig {
     let seeds = Box::new(FileFailurePersistence::Direct("tests/reconcile/regressions.txt"));
     let rng_seed = match ProptestConfig::default().rng_seed {
@@ -39,7 +39,7 @@ fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, max_shrink_iters: 5000, failure_persistence, rng_seed, ..ProptestConfig::default() }
 }
 
-/// Whether what people read is short, and in one line.
+/// Whether the message is short, and in one line.
 fn is_readable(world: &World) -> Result<(), TestCaseError> {
     for condition in world.object.status.iter().flat_map(|status| &status.conditions) {
         let message = &condition.message;
@@ -56,14 +56,14 @@ proptest! {
         way in way(),
         steps in prop::collection::vec(step(), 0..30),
     ) {
-        let mut told = Told::new(way);
+        let mut history = History::new(way);
         for step in steps {
-            told.take(step);
-            is_readable(&told.world)?;
+            history.take(step);
+            is_readable(&history.world)?;
         }
-        told.world.faults_stop();
-        told.is_asked_for_at_last();
-        let Told { mut world, theirs, .. } = told;
+        history.world.faults_stop();
+        history.final_edit();
+        let History { mut world, theirs, .. } = history;
         world.settle_within(Duration::from_mins(20), 60);
 
         let group = world.group().expect("the group exists").resource;
@@ -80,38 +80,38 @@ proptest! {
         world.take_inventory();
         world.calls();
         let before = world.status();
-        let outcome = world.pass();
+        let outcome = world.reconcile();
         prop_assert_eq!(outcome.status, before);
         prop_assert_eq!(world.calls(), []);
     }
 
     #[test]
-    fn whatever_fails_on_the_way_a_deleted_object_is_gone_and_so_is_its_group_and_no_tenant_was_taken_off_the_air(
+    fn whatever_fails_a_deleted_object_and_its_group_go_away_in_the_end_and_no_tenant_is_cut_off(
         way in way(),
         before in prop::collection::vec(step(), 0..20),
         during in prop::collection::vec(step(), 0..20),
     ) {
-        let mut told = Told::new(way);
+        let mut history = History::new(way);
         for step in before {
-            told.take(step);
+            history.take(step);
         }
-        told.is_asked_for_at_last();
-        told.world.edit(|spec| spec.enabled = true);
-        told.world.delete();
+        history.final_edit();
+        history.world.edit(|spec| spec.enabled = true);
+        history.world.delete();
         for step in during {
-            // Nobody edits what is being deleted, and nobody else takes its group off the air.
-            if matches!(step, Step::Edit(_) | Step::Suspend(_) | Step::SomebodyEdits { .. } | Step::SomebodyDeletes) {
+            // Nobody edits an object that is being deleted, and nobody else disables or deletes its group.
+            if matches!(step, Step::Edit(_) | Step::Suspend(_) | Step::SomeoneEdits { .. } | Step::SomeoneDeletes) {
                 continue;
             }
-            let serves = |told: &Told| told.world.group().is_some_and(|group| group.resource.enabled);
-            let served_tenants = serves(&told) && !told.tenants().is_empty();
-            told.take(step);
-            prop_assert!(!served_tenants || serves(&told) || told.tenants().is_empty(), "{}", told.world.message());
-            is_readable(&told.world)?;
+            let serves = |history: &History| history.world.group().is_some_and(|group| group.resource.enabled);
+            let served_tenants = serves(&history) && !history.tenants().is_empty();
+            history.take(step);
+            prop_assert!(!served_tenants || serves(&history) || history.tenants().is_empty(), "{}", history.world.message());
+            is_readable(&history.world)?;
         }
-        told.world.faults_stop();
-        told.no_tenant_is_left();
-        let mut world = told.world;
+        history.world.faults_stop();
+        history.no_tenant_is_left();
+        let mut world = history.world;
         world.settle_within(Duration::from_mins(30), 80);
         prop_assert!(world.is_released(), "{}", world.message());
         let ours = world.groups().into_values().filter(|group| group.resource.tags.iter().any(|tags| tags.contains_key(OWNER)));

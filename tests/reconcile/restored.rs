@@ -1,4 +1,4 @@
-//! A deletion that cannot go on does not leave the group off: what it disabled, or found off against the spec, is enabled again.
+//! A deletion that cannot continue does not leave the group off: what it disabled, or found off against the spec, is enabled again.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn being_disabled() -> World {
     let mut world = World::new(spec());
     world.settle();
     world.delete();
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.enabled);
     world.calls();
     world
@@ -39,7 +39,7 @@ fn a_tenant_that_comes_while_the_disable_rolls_out_is_served_again_within_half_a
         if listed {
             world.take_inventory();
         }
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         assert!(pause <= Duration::from_secs(30), "{pause:?}");
         world.tenant_comes("late");
         world.advance(pause);
@@ -56,11 +56,11 @@ fn a_tenant_that_comes_while_the_disable_rolls_out_is_served_again_within_half_a
 
         world.tenant_goes("late");
         world.settle();
-        assert_eq!(world.group(), None, "and the deletion goes on once the tenant is gone");
+        assert_eq!(world.group(), None, "and the deletion continues once the tenant is gone");
     }
 }
 
-/// How long the group stays off, where reconciles come as they are due, and this before each of them.
+/// How long the group stays off, if reconciles run when they are due and this happens before each of them.
 fn off_for(world: &mut World, before_each: impl Fn(&mut World)) -> Duration {
     let mut off_for = Duration::ZERO;
     for _ in 0..100 {
@@ -68,7 +68,7 @@ fn off_for(world: &mut World, before_each: impl Fn(&mut World)) -> Duration {
             return off_for;
         }
         before_each(world);
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         world.advance(pause);
         off_for += pause;
     }
@@ -80,7 +80,7 @@ fn refuse_the_delete(world: &mut World) {
 }
 
 #[test]
-fn a_tenant_that_comes_after_the_roll_out_is_served_again_before_it_is_said_to_be_in_the_way() {
+fn a_tenant_that_comes_after_the_roll_out_is_served_again_before_it_is_reported_as_a_blocker() {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
     world.take_inventory();
@@ -91,8 +91,7 @@ fn a_tenant_that_comes_after_the_roll_out_is_served_again_before_it_is_said_to_b
 }
 
 #[test]
-fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again_and_its_deletion_is_tried_again_later()
-{
+fn a_group_in_use_without_a_listed_tenant_is_served_again_and_its_deletion_is_retried_later() {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
     world.take_inventory();
@@ -105,15 +104,15 @@ fn a_group_that_cloudfront_calls_in_use_without_listing_a_tenant_is_served_again
     world.calls();
     world.advance(Duration::from_mins(30));
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), [], "not in the next hour");
     world.advance(Duration::from_mins(31));
     world.take_inventory();
     world.settle();
-    assert_eq!(world.group(), None, "and the deletion goes on");
+    assert_eq!(world.group(), None, "and the deletion continues");
 }
 
-/// Served again, as CloudFront says that it is in use without listing a tenant.
+/// Enabled again, because CloudFront reports that it is in use without listing a tenant.
 fn in_use_without_a_tenant() -> World {
     let mut world = being_disabled();
     world.advance(PROPAGATION);
@@ -126,11 +125,11 @@ fn in_use_without_a_tenant() -> World {
     world
 }
 
-/// How long until the group is disabled again for its deletion; CloudFront then says once more that it is in use.
+/// How long until the group is disabled again for its deletion; CloudFront then reports once more that it is in use.
 fn tried_again_after(world: &mut World) -> Duration {
     let mut waited = Duration::ZERO;
     while world.mutations() != [UpdateConnectionGroup] {
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         world.advance(pause);
         world.take_inventory();
         waited += pause;
@@ -149,22 +148,22 @@ fn tried_again_after(world: &mut World) -> Duration {
 }
 
 #[test]
-fn a_group_that_stays_in_use_without_a_tenant_is_disabled_ever_less_often() {
+fn a_group_that_stays_in_use_without_a_tenant_is_disabled_less_and_less_often() {
     let mut world = in_use_without_a_tenant();
     let pauses = [(); 7].map(|()| (tried_again_after(&mut world).as_secs() + 1800) / 3600);
     assert_eq!(pauses, [1, 2, 4, 8, 16, 24, 24], "hours");
 }
 
 #[test]
-fn a_restart_is_no_reason_to_disable_a_group_again_that_is_in_use_without_a_tenant() {
+fn a_restart_is_no_reason_to_disable_again_a_group_that_is_in_use_without_a_tenant() {
     let mut world = in_use_without_a_tenant();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "InUse");
     world.crash();
     world.take_inventory();
     let mut waited = Duration::ZERO;
     while waited < Duration::from_mins(55) {
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "InUse"), "after {waited:?}");
         world.advance(pause);
         world.take_inventory();
@@ -173,11 +172,11 @@ fn a_restart_is_no_reason_to_disable_a_group_again_that_is_in_use_without_a_tena
     world.advance(Duration::from_mins(10));
     world.take_inventory();
     world.settle();
-    assert_eq!(world.group(), None, "and the deletion goes on");
+    assert_eq!(world.group(), None, "and the deletion continues");
 }
 
 #[test]
-fn a_person_does_not_wait_for_a_deletion_to_be_tried_again() {
+fn an_edit_or_a_request_does_not_wait_for_the_retry_of_a_deletion() {
     type Ask = fn(&mut World);
     let asks: [Ask; 2] = [
         |world| world.request_reconcile("now"),
@@ -198,7 +197,7 @@ fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_
     world.take_inventory();
     world.keep_failing(DeleteConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     for _ in 0..12 {
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         assert!(pause <= Duration::from_secs(30), "{pause:?}");
         assert_eq!(world.ready().1, "AccessDenied");
         assert!(world.message().contains("Status shows the group as disabled"), "{}", world.message());
@@ -210,7 +209,7 @@ fn while_a_group_is_off_for_a_deletion_that_is_refused_a_tenant_is_served_again_
 }
 
 #[test]
-fn a_switch_that_cloudfront_accepts_and_does_not_make_is_not_sent_again_and_again_in_a_deletion() {
+fn a_switch_that_cloudfront_accepts_and_does_not_apply_is_not_sent_again_and_again_in_a_deletion() {
     let mut world = World::new(spec());
     world.settle();
     world.tenant_comes("customer");
@@ -219,37 +218,37 @@ fn a_switch_that_cloudfront_accepts_and_does_not_make_is_not_sent_again_and_agai
     world.edit(|spec| spec.enabled = false);
     world.calls();
     world.fail(UpdateConnectionGroup, Fault::AnsweredWithTheOldSwitch);
-    let pause = world.pass().requeue;
+    let pause = world.reconcile().requeue;
     assert!(!pause.is_zero(), "{}", world.message());
     assert_eq!((world.mutations(), world.ready().1), (vec![UpdateConnectionGroup], "ChangeNotApplied".into()));
 }
 
 #[test]
-fn after_a_disabling_without_an_answer_a_deletion_is_looked_after_every_half_minute_too() {
+fn after_a_disable_without_an_answer_a_deletion_is_also_reconciled_every_half_minute() {
     let mut world = World::new(spec());
     world.settle();
     world.delete();
     world.fail(UpdateConnectionGroup, Fault::AnswerLost);
-    world.pass();
+    world.reconcile();
     world.keep_failing(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     for _ in 0..8 {
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         assert!(pause <= Duration::from_secs(30), "{pause:?}: {}", world.message());
         world.advance(pause);
     }
 }
 
 #[test]
-fn what_a_read_showed_is_not_forgotten_because_the_tenants_could_not_be_read() {
+fn what_a_read_showed_is_not_lost_because_the_tenants_could_not_be_read() {
     let mut world = World::new(spec());
     world.settle();
     world.delete();
-    world.pass_without_storing();
+    world.reconcile_without_storing();
     world.crash();
     world.advance(PROPAGATION);
     world.take_inventory();
     world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
-    let pause = world.pass().requeue;
+    let pause = world.reconcile().requeue;
     assert_eq!(world.status().enabled, Some(false));
     assert!(world.message().contains("the group as disabled"), "{}", world.message());
     assert!(pause <= Duration::from_secs(30), "{pause:?}");
@@ -266,18 +265,18 @@ fn a_group_whose_tenants_cannot_be_read_for_a_consistency_window_is_served_again
         world.keep_failing(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
         let off_for = off_for(&mut world, |_| {});
         assert!(off_for <= Duration::from_mins(2), "{off_for:?}");
-        let told = world.events.iter().find(|event| event.reason.as_str() == "EnabledAgain").unwrap();
-        assert!(told.note.contains("its distribution tenants cannot be read"), "{}", told.note);
-        world.pass();
+        let event = world.events.iter().find(|event| event.reason.as_str() == "EnabledAgain").unwrap();
+        assert!(event.note.contains("its distribution tenants cannot be read"), "{}", event.note);
+        world.reconcile();
         assert_eq!(world.ready().1, "AccessDenied");
         world.faults_stop();
         world.settle();
-        assert_eq!(world.group(), None, "once they can be read, the deletion goes on");
+        assert_eq!(world.group(), None, "once they can be read, the deletion continues");
     }
 }
 
 #[test]
-fn without_lists_a_protected_deletion_puts_a_group_back_up_that_is_off_for_whatever_reason() {
+fn without_lists_a_protected_deletion_enables_a_group_again_that_is_off_for_whatever_reason() {
     type Off = fn() -> World;
     let offs: [(&str, Off); 2] = [
         ("by others", || {
@@ -287,7 +286,7 @@ fn without_lists_a_protected_deletion_puts_a_group_back_up_that_is_off_for_whate
             world.delete();
             world.at_once();
             let off = cloudfront_simulator::admin::GroupPatch { enabled: Some(false), ..Default::default() };
-            world.somebody_edits(off);
+            world.someone_edits(off);
             world.snapshot = None;
             world
         }),
@@ -295,7 +294,7 @@ fn without_lists_a_protected_deletion_puts_a_group_back_up_that_is_off_for_whate
             let mut world = World::new(spec());
             world.settle();
             world.delete();
-            world.pass_without_storing();
+            world.reconcile_without_storing();
             world.crash();
             world.edit(|spec| spec.deletion_protection = true);
             world
@@ -311,12 +310,12 @@ fn without_lists_a_protected_deletion_puts_a_group_back_up_that_is_off_for_whate
 }
 
 #[test]
-fn protection_set_after_a_disable_without_an_answer_puts_the_group_back_up_without_a_list() {
+fn protection_set_after_a_disable_without_an_answer_enables_the_group_again_without_a_list() {
     let mut world = World::new(spec());
     world.settle();
     world.delete();
     world.fail(UpdateConnectionGroup, Fault::AnswerLost);
-    world.pass();
+    world.reconcile();
     world.snapshot = None;
     world.edit(|spec| spec.deletion_protection = true);
     world.at_once();
@@ -355,7 +354,7 @@ fn the_emergency_switch_works_while_a_deletion_is_held_back_whatever_holds_it_ba
 }
 
 #[test]
-fn protection_set_in_the_middle_of_a_deletion_puts_the_group_back_up() {
+fn protection_set_in_the_middle_of_a_deletion_enables_the_group_again() {
     let mut world = being_disabled();
     world.edit(|spec| spec.deletion_protection = true);
     world.at_once();
@@ -363,22 +362,22 @@ fn protection_set_in_the_middle_of_a_deletion_puts_the_group_back_up() {
     assert_eq!((world.ready().1.as_str(), restored(&world)), ("DeletionProtected", 1));
     assert_eq!(world.status().status.as_deref(), Some("InProgress"));
     world.calls();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.calls(), [], "and costs no call from then on");
     world.advance(PROPAGATION);
     world.take_inventory();
     world.calls();
-    world.pass();
+    world.reconcile();
     assert_eq!((world.calls(), world.status().status.as_deref()), (vec![], Some("Deployed")));
 }
 
 #[test]
-fn a_group_whose_disabling_was_lost_in_a_crash_is_put_back_up_too() {
+fn a_group_whose_disable_was_lost_in_a_crash_is_also_enabled_again() {
     let mut world = World::new(spec());
     world.settle();
     world.delete();
     world.fail(UpdateConnectionGroup, Fault::AnswerLost);
-    world.pass_without_storing();
+    world.reconcile_without_storing();
     world.crash();
     world.edit(|spec| spec.deletion_protection = true);
     world.take_inventory();
@@ -388,7 +387,7 @@ fn a_group_whose_disabling_was_lost_in_a_crash_is_put_back_up_too() {
 }
 
 #[test]
-fn retain_set_in_the_middle_of_a_deletion_puts_the_group_back_up_before_it_lets_go() {
+fn retain_set_in_the_middle_of_a_deletion_enables_the_group_again_before_it_is_released() {
     let mut world = being_disabled();
     world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
     let outcome = world.at_once();
@@ -403,11 +402,11 @@ fn retain_set_in_the_middle_of_a_deletion_puts_the_group_back_up_before_it_lets_
 }
 
 #[test]
-fn retain_takes_a_group_that_others_enabled_against_the_spec_out_of_service_before_it_lets_go() {
+fn retain_disables_a_group_that_others_enabled_against_the_spec_before_it_is_released() {
     let mut world = World::new(spec());
     world.edit(|spec| (spec.enabled, spec.deletion_policy) = (false, DeletionPolicy::Retain));
     world.settle();
-    world.somebody_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
     world.delete();
     world.take_inventory();
     world.calls();
@@ -420,7 +419,7 @@ fn retain_takes_a_group_that_others_enabled_against_the_spec_out_of_service_befo
 }
 
 #[test]
-fn a_group_that_the_spec_wants_off_stays_off_whatever_becomes_of_its_deletion() {
+fn a_group_that_the_spec_wants_off_stays_off_whatever_happens_to_its_deletion() {
     type Then = fn(&mut World);
     let thens: [(Then, &str); 3] = [
         (|world| world.tenant_comes("late"), "InUse"),
@@ -436,16 +435,16 @@ fn a_group_that_the_spec_wants_off_stays_off_whatever_becomes_of_its_deletion() 
         world.at_once();
         assert_eq!((world.ready().1.as_str(), restored(&world)), (reason, 0));
         assert!(!world.group().unwrap().resource.enabled);
-        let said = if reason == "Released" { world.events.last().unwrap().note.clone() } else { world.message() };
-        assert!(said.contains("disabled"), "{said}");
+        let text = if reason == "Released" { world.events.last().unwrap().note.clone() } else { world.message() };
+        assert!(text.contains("disabled"), "{text}");
     }
 }
 
 #[test]
-fn what_holds_a_deletion_back_changes_nothing_at_a_group_that_is_not_ours() {
+fn what_holds_a_deletion_back_changes_nothing_in_a_group_that_is_not_ours() {
     let mut world = being_disabled();
     let owner = [("cloudfront.kube-operators.dev/owner".to_owned(), "dev/shop/edge".to_owned())].into();
-    world.somebody_edits(cloudfront_simulator::admin::GroupPatch { set_tags: owner, ..Default::default() });
+    world.someone_edits(cloudfront_simulator::admin::GroupPatch { set_tags: owner, ..Default::default() });
     world.edit(|spec| spec.deletion_protection = true);
     world.take_inventory();
     world.at_once();
@@ -453,11 +452,11 @@ fn what_holds_a_deletion_back_changes_nothing_at_a_group_that_is_not_ours() {
 }
 
 #[test]
-fn an_enabling_that_is_refused_is_said_and_tried_again_and_lets_go_of_nothing_before() {
+fn an_enable_that_is_refused_is_reported_and_retried_and_nothing_is_released_before_it() {
     let mut world = being_disabled();
     world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
     world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::InvalidArgument));
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!((outcome.finalizer, world.ready().1.as_str()), (Finalizer::Keep, "InvalidArgument"));
     assert!(world.message().contains("spec.enabled to false"), "{}", world.message());
     world.advance(outcome.requeue);
@@ -469,7 +468,7 @@ fn an_enabling_that_is_refused_is_said_and_tried_again_and_lets_go_of_nothing_be
 fn suspended_in_the_middle_of_a_deletion_the_message_says_that_the_group_is_off_and_why() {
     let mut world = being_disabled();
     world.edit(|spec| spec.suspend = true);
-    world.pass();
+    world.reconcile();
     assert_eq!((world.calls(), world.ready().1.as_str()), (vec![], "Suspended"));
     for part in ["disabled", "deletion", "spec.suspend to false"] {
         assert!(world.message().contains(part), "{part}: {}", world.message());
@@ -477,23 +476,23 @@ fn suspended_in_the_middle_of_a_deletion_the_message_says_that_the_group_is_off_
 }
 
 #[test]
-fn trouble_with_the_tenants_read_while_the_disable_rolls_out_is_said_and_changes_nothing() {
+fn a_failed_read_of_tenants_while_the_disable_rolls_out_is_reported_and_changes_nothing() {
     let mut world = being_disabled();
     world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "AccessDenied"));
     world.settle();
     assert_eq!(world.group(), None);
 }
 
 #[test]
-fn while_a_disabling_is_rolled_out_nothing_but_the_tenants_is_read_and_that_every_half_minute() {
+fn while_a_disable_rolls_out_only_the_tenants_are_read_and_that_every_half_minute() {
     let mut world = being_disabled();
     world.take_inventory();
     let (mut waited, mut calls) = (Duration::ZERO, Vec::new());
     while waited < Duration::from_mins(2) {
         world.calls();
-        let pause = world.pass().requeue;
+        let pause = world.reconcile().requeue;
         calls.extend(world.calls());
         world.advance(pause);
         waited += pause;

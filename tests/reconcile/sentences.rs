@@ -1,10 +1,10 @@
-//! Every sentence that a condition or an event says is true when it is said: each is held to what is so at CloudFront, to what the operator read and changed, and
-//! to the object. The states come from the table of all modes, from stories that the table has no room for, and from a fault at each call of both.
+//! Every sentence of a condition or an event is true when it is reported: each is checked against the state at CloudFront, what the operator read and changed, and
+//! the object. The states come from the table of all modes, from stories that the table has no room for, and from a fault at each call of both.
 
 mod catalogue;
 mod facts;
 mod grammar;
-mod heard;
+mod record;
 mod stories;
 mod walk;
 
@@ -15,7 +15,7 @@ use connection_group_operator::{
 
 use self::{
     stories::STORIES,
-    walk::{Check, Plan, Trouble, Walk},
+    walk::{Check, Failure, Plan, Walk},
 };
 use port::Fault;
 
@@ -24,27 +24,27 @@ use crate::{
     world::World,
 };
 
-/// Reconciles of each combination of the table.
-const PASSES: usize = 4;
+/// The number of reconciles of each combination of the table.
+const RECONCILES: usize = 4;
 
 #[test]
-fn every_sentence_of_a_condition_or_an_event_is_true_when_it_is_said() {
+fn every_sentence_of_a_condition_or_an_event_is_true_when_it_is_reported() {
     let mut check = Check::new();
     for case in Case::all() {
         let name = || format!("{case:?}");
         let mut walk = Walk::new(world(&case), true, &mut check, &name, None);
-        walk.passes(if case.suspended { 1 } else { PASSES });
+        walk.reconcile_times(if case.suspended { 1 } else { RECONCILES });
     }
     let in_the_table = check.reconciles;
     for case in Case::all().filter(is_sampled) {
         let begun = world(&case);
         let name = || format!("{case:?}");
-        under_every_fault(&mut check, &name, true, &|| begun.fork(), &|walk| walk.passes(PASSES));
+        under_every_fault(&mut check, &name, true, &|| begun.fork(), &|walk| walk.reconcile_times(RECONCILES));
     }
     let with_faults = check.reconciles - in_the_table;
-    for (story, begin, tell) in STORIES {
+    for (story, begin, steps) in STORIES {
         let name = || (*story).to_owned();
-        under_every_fault(&mut check, &name, false, begin, tell);
+        under_every_fault(&mut check, &name, false, begin, steps);
     }
     let report = check.report();
     let in_stories = check.reconciles - with_faults - in_the_table;
@@ -69,24 +69,24 @@ fn is_sampled(case: &Case) -> bool {
     is_decided && is_kind && !case.suspended
 }
 
-/// The walk as it is, and once more for each fault of each call that it makes, and for a process that ends before or after each reconcile.
+/// The walk without faults, then once for each fault of each call that it makes, and for a process that ends before or after each reconcile.
 fn under_every_fault(
     check: &mut Check,
     name: &dyn Fn() -> String,
     others_changed: bool,
     begin: &dyn Fn() -> World,
-    tell: &dyn Fn(&mut Walk<'_>),
+    steps: &dyn Fn(&mut Walk<'_>),
 ) {
     let mut walk = Walk::new(begin(), others_changed, check, name, None);
-    tell(&mut walk);
+    steps(&mut walk);
     let calls = std::mem::take(&mut walk.calls);
     for (reconcile, operations) in calls.into_iter().enumerate() {
         let of_calls = operations
             .into_iter()
-            .flat_map(|operation| faults(operation).into_iter().map(move |fault| Trouble::Call(operation, fault)));
-        for trouble in of_calls.chain([Trouble::Crash, Trouble::CrashBeforeStatus]) {
-            let mut walk = Walk::new(begin(), others_changed, check, name, Some(Plan { reconcile, trouble }));
-            tell(&mut walk);
+            .flat_map(|operation| faults(operation).into_iter().map(move |fault| Failure::Call(operation, fault)));
+        for failure in of_calls.chain([Failure::Crash, Failure::CrashBeforeStatus]) {
+            let mut walk = Walk::new(begin(), others_changed, check, name, Some(Plan { reconcile, failure }));
+            steps(&mut walk);
         }
     }
 }

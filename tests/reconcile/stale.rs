@@ -1,4 +1,4 @@
-//! Reads that lag: whatever they still show, no second group is made, and nothing that was done is undone.
+//! Reads that lag: whatever they still show, no second group is created, and nothing that was done is undone.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const SCENES: [Scene; 9] = [
         what: "it is created, and the process ends",
         at_rest: false,
         happens: |world| {
-            world.pass_without_storing();
+            world.reconcile_without_storing();
             world.crash();
         },
     },
@@ -62,9 +62,9 @@ const SCENES: [Scene; 9] = [
         happens: |world| world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into()))),
     },
     Scene {
-        what: "somebody else switches it off",
+        what: "someone else switches it off",
         at_rest: true,
-        happens: |world| world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() }),
+        happens: |world| world.someone_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() }),
     },
     Scene { what: "it is deleted", at_rest: true, happens: World::delete },
 ];
@@ -90,7 +90,7 @@ impl Scene {
     }
 }
 
-/// Whether the group is as the object says: as its spec, or gone.
+/// Whether the group is as the object asks: it matches the spec, or is gone.
 fn is_done(world: &World) -> bool {
     let ConnectionGroup { metadata, spec, .. } = &world.object;
     let Some(group) = world.group() else { return metadata.deletion_timestamp.is_some() };
@@ -98,7 +98,7 @@ fn is_done(world: &World) -> bool {
     as_asked && spec.tags.iter().all(|(key, value)| world.tags().get(key) == Some(value))
 }
 
-/// Lets twenty minutes go by, through every reconcile and list: longer than all of these reads lag.
+/// Lets twenty minutes pass, with every reconcile and list: longer than all of these reads lag.
 fn watch(world: &mut World, case: &str) {
     let (mut was_done, mut ids) = (false, world.groups().into_keys().collect::<Vec<_>>());
     world.go_on_for(Duration::from_mins(20), |world| {
@@ -113,7 +113,7 @@ fn watch(world: &mut World, case: &str) {
 }
 
 #[test]
-fn however_long_reads_tags_and_lists_lag_no_second_group_is_made_and_nothing_that_was_done_is_undone() {
+fn however_long_reads_tags_and_lists_lag_no_second_group_is_created_and_nothing_done_is_undone() {
     for scene in &SCENES {
         for reads in LAGS {
             for (tags, lists) in LAGS.into_iter().flat_map(|tags| LAGS.map(|lists| (tags, lists))) {
@@ -127,7 +127,7 @@ fn however_long_reads_tags_and_lists_lag_no_second_group_is_made_and_nothing_tha
                 if scene.at_rest {
                     assert_eq!(sent(CreateConnectionGroup), 0, "{case}: the group is on record");
                 }
-                // A list each 10 s at the most, and while lists lag each of them calls for a full read.
+                // At most one list every 10 s, and while lists lag, each of them causes a full read.
                 assert!(calls.len() <= 250, "{case}: {} calls", calls.len());
             }
         }
@@ -135,14 +135,14 @@ fn however_long_reads_tags_and_lists_lag_no_second_group_is_made_and_nothing_tha
 }
 
 #[test]
-fn however_many_reads_in_a_row_are_stale_an_edit_is_carried_out_once() {
+fn however_many_reads_in_a_row_are_stale_an_edit_is_applied_once() {
     for stale in 1..=4 {
         let mut world = SCENES[3].begin(Way::Adapter, Duration::ZERO, Duration::ZERO, Duration::ZERO);
         for _ in 0..stale {
             world.fail(GetConnectionGroup, Fault::Stale);
         }
         let before = world.group().unwrap().etag;
-        world.pass();
+        world.reconcile();
         world.settle_within(Duration::from_mins(4), 20);
         assert_eq!(world.ready().1, "Disabled", "{stale}");
         assert_ne!(world.group().unwrap().etag, before);

@@ -1,5 +1,5 @@
-//! Each situation of the resource (design: the table of conditions), brought about by the shipping reconcile. Each object is also written to
-//! `target/states`, where kstatus itself and Argo CD's health check are held to it (`charts/tests/operations`).
+//! Each situation of the resource (design: the table of conditions), produced by the production reconcile. Each object is also written to
+//! `target/states`, where kstatus itself and Argo CD's health check are tested with it (`charts/tests/operations`).
 
 use std::{fs, path::Path};
 
@@ -19,7 +19,7 @@ use port::Fault;
 
 use crate::world::{PROPAGATION, World, spec};
 
-/// A situation, the `Ready` condition's status and reason, and the conditions beside it.
+/// A situation, the `Ready` condition's status and reason, and the other conditions.
 type Row = (&'static str, fn() -> World, &'static str, &'static str, &'static [&'static str]);
 
 const TABLE: [Row; 23] = [
@@ -70,7 +70,7 @@ const TABLE: [Row; 23] = [
 fn each_situation_has_its_conditions() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("states");
     fs::create_dir_all(&folder).unwrap();
-    // A situation that is no longer in the table must not be held to anything.
+    // A situation that is no longer in the table must not be tested.
     let written = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
     written
         .filter(|path| path.extension().is_some_and(|it| it == "json"))
@@ -93,7 +93,7 @@ fn write(folder: &Path, name: &str, world: &World) {
 
 fn deploying() -> World {
     let mut world = World::new(spec());
-    world.pass();
+    world.reconcile();
     world
 }
 
@@ -117,7 +117,7 @@ fn drifted() -> World {
         spec.mode = Mode::Observe;
         spec.ipv6_enabled = false;
     });
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.take_inventory();
     world.settle();
     world
@@ -126,7 +126,7 @@ fn drifted() -> World {
 fn refused(class: ErrorClass) -> World {
     let mut world = World::new(spec());
     world.fail(CreateConnectionGroup, Fault::Error(class));
-    world.pass();
+    world.reconcile();
     world
 }
 
@@ -134,31 +134,31 @@ fn throttled_in_sync() -> World {
     let mut world = deployed();
     world.request_reconcile("now");
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     world
 }
 
-/// Somebody who is always faster.
+/// Another client that is always faster.
 fn conflict() -> World {
     let mut world = deployed();
     world.edit(|spec| spec.enabled = false);
     for _ in 0..3 {
         world.fail(UpdateConnectionGroup, Fault::ChangedJustBefore);
     }
-    world.pass();
+    world.reconcile();
     world
 }
 
 fn list_not_found() -> World {
     let mut world = World::new(spec());
     world.edit(|spec| spec.anycast_ip_list_id = Some("aip_nowhere".into()));
-    world.pass();
+    world.reconcile();
     world
 }
 
 fn not_owned() -> World {
     let mut world = World::new(spec());
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags.insert("cloudfront.kube-operators.dev/owner".into(), "dev/shop/edge".into());
     });
     world.settle();
@@ -167,7 +167,7 @@ fn not_owned() -> World {
 
 fn adoption_refused() -> World {
     let mut world = World::new(spec());
-    world.somebody_creates(|_| {});
+    world.someone_creates(|_| {});
     world.advance(PROPAGATION);
     world.take_inventory();
     world.settle();
@@ -188,8 +188,8 @@ fn detach_rejected() -> World {
 fn suspended() -> World {
     let mut world = deployed();
     world.edit(|spec| spec.suspend = true);
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..Default::default() });
-    world.pass();
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(false), ..Default::default() });
+    world.reconcile();
     world
 }
 
@@ -197,17 +197,17 @@ fn deleting(before: fn(&mut World)) -> World {
     let mut world = deployed();
     before(&mut world);
     world.delete();
-    world.pass();
+    world.reconcile();
     world
 }
 
-/// CloudFront takes no second change while the first is rolled out.
+/// CloudFront accepts no second change while the first is rolled out.
 fn deleting_while_deploying() -> World {
     let switches = Switches { update_in_progress: Tolerance::Refuse, ..Switches::default() };
     let mut world = World::with_switches(spec(), switches);
-    world.pass();
+    world.reconcile();
     world.delete();
-    world.pass();
+    world.reconcile();
     world
 }
 
@@ -215,7 +215,7 @@ fn deleting_deleting() -> World {
     let mut world = disabled();
     world.take_inventory();
     world.delete();
-    world.pass();
+    world.reconcile();
     world
 }
 

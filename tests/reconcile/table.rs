@@ -1,6 +1,6 @@
-//! Every mode meets every other: mode, both policies, suspend, protection, deletion, the administrator's key, what
-//! status says, and what exists at CloudFront, in every combination. One pass of the shipping reconcile over each; what
-//! it has to plan, do and say is in `rows.rs`.
+//! Every combination of modes: mode, both policies, suspend, protection, deletion, the administrator's permission, what
+//! status says, and what exists at CloudFront. One run of the production reconcile over each; what
+//! it has to plan, do and report is in `rows.rs`.
 
 pub mod axes;
 mod plans;
@@ -17,14 +17,14 @@ use connection_group_operator::{
 
 use self::{
     axes::{Axis, Case, Exists, Record},
-    plans::{NOT_IN_ONE_PASS, Name, Seen},
+    plans::{NOT_IN_ONE_RECONCILE, Name, Seen},
     rows::expected,
     worlds::{ELSEWHERE, OURS, named, world, world_at_the_adapter},
 };
 use crate::world::{IDENTITY, OWNER, World, marks, now};
 
 #[test]
-fn every_mode_meets_every_other() {
+fn every_combination_of_modes_does_what_the_table_says() {
     let combinations = Case::all().inspect(|case| meets(case, world(case))).count();
     println!("{combinations} combinations");
     let policies = AdoptionPolicy::ALL.len() * DeletionPolicy::ALL.len();
@@ -32,11 +32,11 @@ fn every_mode_meets_every_other() {
     assert_eq!(combinations, Mode::ALL.len() * policies * switches * Exists::ALL.len() * Record::ALL.len());
 }
 
-/// One in so many runs over the shipping adapter. It shares no factor with the length of an axis, so all values of each axis are met.
+/// One in so many runs over the production adapter. It shares no factor with the length of an axis, so all values of each axis are met.
 const SAMPLED: usize = 47;
 
 #[test]
-fn a_sample_of_the_modes_meets_every_other_over_the_shipping_adapter() {
+fn a_sample_of_the_combinations_does_what_the_table_says_over_the_production_adapter() {
     let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() / 86_400;
     let offset = std::env::var("TABLE_OFFSET").map_or(today, |offset| offset.parse().unwrap()) % SAMPLED as u64;
     println!("one of {SAMPLED} combinations; to repeat it on another day: TABLE_OFFSET={offset}");
@@ -45,15 +45,15 @@ fn a_sample_of_the_modes_meets_every_other_over_the_shipping_adapter() {
 }
 
 #[test]
-fn every_plan_is_met_by_a_row_but_those_that_one_pass_cannot_reach() {
+fn every_plan_is_reached_by_a_row_except_those_that_one_reconcile_cannot_reach() {
     let met = Case::all().map(|case| expected(&case).plan).collect::<Vec<_>>();
     for plan in Name::ALL {
-        let excuse = NOT_IN_ONE_PASS.iter().find(|(name, _)| name == plan).map(|(_, why)| why);
+        let excuse = NOT_IN_ONE_RECONCILE.iter().find(|(name, _)| name == plan).map(|(_, why)| why);
         assert_eq!(met.contains(plan), excuse.is_none(), "{plan:?}: {excuse:?}");
     }
 }
 
-/// One pass over one combination.
+/// One reconcile of one combination.
 fn meets(case: &Case, mut world: World) {
     let expected = expected(case);
     let planned = planned(&world);
@@ -62,7 +62,7 @@ fn meets(case: &Case, mut world: World) {
     let spec = world.object.spec.clone();
     let seen = expected.plan.seen(named(&world).map(|group| group.resource.into()), &spec);
 
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     let calls = world.calls();
     let mutations = calls.iter().copied().filter(|call| call.is_mutation()).collect::<Vec<_>>();
 
@@ -74,7 +74,7 @@ fn meets(case: &Case, mut world: World) {
     let mutation = mutations.first().copied();
     assert_eq!(Seen { mutation, finalizer: outcome.finalizer, group }, seen, "{case:?}");
 
-    // What holds whatever the table says.
+    // What holds for every row of the table.
     assert!(mutations.len() <= 1, "{case:?}: {mutations:?}");
     assert!(mutations.is_empty() || case.mode == Mode::Manage, "{case:?}: {mutations:?}");
     assert!(calls.is_empty() || !case.suspended, "{case:?}: {calls:?}");
@@ -82,7 +82,7 @@ fn meets(case: &Case, mut world: World) {
     others_are_untouched(case, &before, &world.groups());
 }
 
-/// What the pass is about to do, by the shipping steps.
+/// What the reconcile is about to do, by the production steps.
 fn planned(world: &World) -> Name {
     let clock = world.clock();
     let around = Inputs {
@@ -94,14 +94,14 @@ fn planned(world: &World) -> Name {
         freshness: &UpToDate,
     };
     let intent = Intent::of(&world.object);
-    let known = ObjectView::of(&world.object, &world.memory, &around);
-    let observed = now(observe(&intent, &known, &world.memory, &around)).unwrap();
+    let known = ObjectView::of(&world.object, &world.object_state, &around);
+    let observed = now(observe(&intent, &known, &world.object_state, &around)).unwrap();
     Name::of(&plan(&intent, observed, &known, &world.policy))
 }
 
 type Groups = BTreeMap<String, Versioned<Shown>>;
 
-/// To the last byte: every group but ours, and but the owner tag of one that two keys open.
+/// To the last byte: every group except ours, and except the owner tag of one that both permissions allow to adopt.
 fn others_are_untouched(case: &Case, before: &Groups, after: &Groups) {
     let both_keys = case.adoption_allowed && case.adoption != AdoptionPolicy::Never;
     for (id, group) in before {

@@ -1,5 +1,5 @@
-//! Answers that leave out what the API's model calls optional: a member that is left out was not stated. Nothing false is said, nothing is changed
-//! because of it, and nothing stands still.
+//! Answers that leave out what the API's model calls optional: a member that is left out was not stated. Nothing false is reported, nothing is changed
+//! because of it, and nothing gets stuck.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use port::{
 
 use crate::world::{World, marks, spec};
 
-/// Each member alone, those that say the same in two answers, and all at once.
+/// Each member alone, those that state the same in two answers, and all at once.
 fn cases() -> Vec<Vec<LeftOut>> {
     let alone = LeftOut::ALL.into_iter().map(|member| vec![member]);
     alone.chain([vec![Status, RowStatus], LeftOut::ALL.to_vec()]).collect()
@@ -59,7 +59,7 @@ fn a_group_at_rest_stays_ready_and_is_not_changed_whatever_answers_leave_out() {
 fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_until_it_is_stated() {
     for mode in [Mode::Manage, Mode::Observe] {
         let mut world = World::new(ConnectionGroupSpec { mode, ..spec() });
-        world.somebody_creates(|group| {
+        world.someone_creates(|group| {
             group.tags = marks();
             group.ipv6_enabled = false;
         });
@@ -89,9 +89,9 @@ fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_unti
 }
 
 #[test]
-fn a_group_that_is_first_stated_to_differ_is_not_ready_although_that_read_does_not_say_whose_it_is() {
+fn a_group_that_is_first_stated_to_differ_is_not_ready_although_that_read_does_not_show_its_owner() {
     let mut world = World::new(spec());
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags = marks();
         group.ipv6_enabled = false;
     });
@@ -102,9 +102,9 @@ fn a_group_that_is_first_stated_to_differ_is_not_ready_although_that_read_does_n
 
     world.port.leave_nothing_out();
     let set_tags = marks().into_keys().map(|key| (key, String::new())).collect();
-    world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { set_tags, ..GroupPatch::default() });
     world.request_reconcile("now");
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "OwnerTagEmpty".into(), vec!["Reconciling".into()]));
     assert_eq!(world.mutations(), []);
 }
@@ -116,7 +116,7 @@ fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not
     world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
     let by_others = |world: &mut World| {
         let patch = GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() };
-        world.somebody_edits(patch);
+        world.someone_edits(patch);
         world.take_inventory();
     };
     by_others(&mut world);
@@ -128,12 +128,12 @@ fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not
     world.request_reconcile("now");
     world.settle();
     assert_eq!(world.mutations(), [], "this version is known to be off");
-    world.somebody_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { enabled: Some(true), ..GroupPatch::default() });
     world.take_inventory();
     world.settle();
     assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
 
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(true), ..GroupPatch::default() });
     world.take_inventory();
     world.edit(|spec| spec.enabled = true);
     world.settle();
@@ -145,14 +145,14 @@ fn a_group_that_is_to_be_off_is_switched_off_once_for_each_version_that_does_not
 }
 
 #[test]
-fn a_deletion_puts_a_group_back_up_that_it_disabled_although_no_answer_says_that_it_is_off() {
+fn a_deletion_enables_a_group_again_that_it_disabled_although_no_answer_says_that_it_is_off() {
     let mut world = World::new(spec());
     world.settle();
     world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
     world.delete();
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.enabled);
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
     world.tenant_comes("late");
     world.take_inventory();
     world.at_once();
@@ -163,13 +163,13 @@ fn a_deletion_puts_a_group_back_up_that_it_disabled_although_no_answer_says_that
 fn a_member_that_is_first_stated_by_the_answer_to_an_update_is_updated_next_where_it_differs() {
     let mut world = World::new(ConnectionGroupSpec { enabled: false, ..spec() });
     world.switch(|switches| switches.propagation = Millis(0));
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags = marks();
         group.ipv6_enabled = false;
     });
     world.take_inventory();
     world.fail(Operation::GetConnectionGroup, Fault::Lacking);
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!((world.mutations(), world.status().ipv6_enabled), (vec![Operation::UpdateConnectionGroup], Some(false)));
     assert_eq!((world.ready().0, world.ready().1), ("False".into(), "Updating".into()), "{}", world.message());
     assert_eq!((outcome.requeue, world.status().settled_generation), (Duration::ZERO, None));
@@ -196,7 +196,7 @@ fn a_list_that_a_read_leaves_out_is_not_attached_again_while_the_list_of_groups_
 }
 
 #[test]
-fn a_group_lives_its_life_whatever_answers_leave_out() {
+fn a_group_completes_its_lifecycle_whatever_answers_leave_out() {
     for left_out in cases() {
         for in_progress in [Tolerance::Accept, Tolerance::Refuse] {
             live(&left_out, in_progress);
@@ -210,7 +210,7 @@ fn live(left_out: &[LeftOut], in_progress: Tolerance) {
     world.switch(|switches| switches.delete_in_progress = in_progress);
     world.port.leave_out(left_out.iter().copied());
     world.settle();
-    // Nobody states that the group is rolled out, so nobody says so.
+    // No answer states that the group is rolled out, so the message does not say so.
     let unstated = left_out.contains(&Status) && left_out.contains(&RowStatus);
     let at_rest =
         |reason: ConditionReason| if unstated { ConditionReason::Deploying } else { reason }.as_str().to_owned();
@@ -232,7 +232,7 @@ fn live(left_out: &[LeftOut], in_progress: Tolerance) {
     world.delete();
     let mut released = false;
     for _ in 0..30 {
-        released = world.pass().finalizer == Finalizer::Release;
+        released = world.reconcile().finalizer == Finalizer::Release;
         if released {
             break;
         }
@@ -243,38 +243,38 @@ fn live(left_out: &[LeftOut], in_progress: Tolerance) {
 }
 
 #[test]
-fn an_answer_without_a_list_of_tenants_is_no_proof_of_none_until_it_has_been_so_for_a_consistency_window() {
+fn answers_without_a_list_of_tenants_prove_that_there_are_none_only_after_a_consistency_window() {
     let mut world = World::new(spec());
     world.settle();
     world.tenant_comes("shop");
     world.delete();
     world.calls();
     world.fail(Operation::ListDistributionTenants, Fault::ListLeftOut);
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "UnexpectedResponse".into()));
     assert!(world.message().contains("no list of distribution tenants"), "{}", world.message());
 
-    // The next answer has a list.
+    // The next answer contains a list.
     world.advance(world.policy.consistency_window);
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "InUse".into()));
 
-    // One by which CloudFront says that there are none ends the deletion all the same.
+    // Answers that leave the list out because there are no tenants still let the deletion end.
     world.tenant_goes("shop");
     world.keep_failing(Operation::ListDistributionTenants, Fault::ListLeftOut);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), []);
     world.advance(world.policy.consistency_window);
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), [Operation::UpdateConnectionGroup]);
     world.settle();
     assert_eq!(world.group(), None);
 }
 
 #[test]
-fn a_group_that_is_off_is_not_deleted_either_before_its_tenants_have_been_left_out_for_a_consistency_window() {
+fn a_disabled_group_is_not_deleted_before_answers_have_left_out_its_tenants_for_a_consistency_window() {
     let mut world = World::new(ConnectionGroupSpec { enabled: false, ..spec() });
     world.settle();
     world.delete();
@@ -289,7 +289,7 @@ fn a_group_that_is_off_is_not_deleted_either_before_its_tenants_have_been_left_o
         (second, vec![Operation::DeleteConnectionGroup]),
     ] {
         world.advance(then);
-        world.pass();
+        world.reconcile();
         assert_eq!(world.mutations(), mutations, "{}", world.message());
     }
 }

@@ -1,4 +1,4 @@
-//! The check before a change: nothing is changed for an object that is not confirmed, and nothing on reads that are old by then.
+//! The check before a change: nothing is changed for an object that is not confirmed, or based on reads that are too old by then.
 
 use std::{
     sync::{
@@ -29,7 +29,7 @@ use crate::{
     world::{HERE, IDENTITY, PROPAGATION, World},
 };
 
-/// A view that always answers the same, and hears what it is asked for.
+/// A view that always answers the same, and records what it is asked for.
 struct Says(Result<(), Withheld>, Mutex<Vec<(Operation, Evidence)>>);
 
 impl Says {
@@ -54,7 +54,7 @@ fn at_rest(deletion_policy: DeletionPolicy) -> World {
     world
 }
 
-/// Worlds in which the next pass changes something: what, and on what evidence.
+/// Worlds in which the next reconcile changes something: what, and on what evidence.
 fn worlds() -> Vec<(Operation, Evidence, World)> {
     let rest = || at_rest(DeletionPolicy::Delete);
     let edited = |change: fn(&mut ConnectionGroupSpec)| {
@@ -63,34 +63,34 @@ fn worlds() -> Vec<(Operation, Evidence, World)> {
         world
     };
     let mut corrected = rest();
-    corrected.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+    corrected.someone_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
     corrected.advance(PROPAGATION);
     corrected.take_inventory();
     let mut disabled = rest();
     disabled.delete();
     let mut deleted = rest();
     deleted.delete();
-    deleted.pass();
+    deleted.reconcile();
     deleted.advance(PROPAGATION);
     deleted.take_inventory();
     let mut retained = at_rest(DeletionPolicy::Retain);
     retained.delete();
     let mut gone = rest();
-    gone.somebody_deletes_the_group();
+    gone.someone_deletes_the_group();
     gone.take_inventory();
-    gone.pass();
+    gone.reconcile();
     assert_eq!(gone.ready().1, "DeletedOutside");
     let mut unowned = beside_an_unowned_group(AdoptionPolicy::Always, true);
-    unowned.look_for_an_owner();
+    unowned.confirm_unowned();
     let mut unmarked = rest();
-    unmarked.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    unmarked.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
     unmarked.request_reconcile("now");
     let mut to_take_over = rest();
     to_take_over.policy.predecessor = Some(Installation::new(HERE));
     to_take_over.policy.installation = Installation::new("uid-of-the-copy");
     let mut in_use = rest();
     in_use.delete();
-    in_use.pass();
+    in_use.reconcile();
     in_use.tenant_comes("late");
     let list = |world: &World| {
         let new = NewList::named("static", IpAddressType::Dualstack);
@@ -138,39 +138,39 @@ fn worlds() -> Vec<(Operation, Evidence, World)> {
 }
 
 #[test]
-fn each_change_is_confirmed_just_before_it_and_by_a_read_if_it_takes_anything_away_or_creates_again() {
+fn each_change_is_confirmed_just_before_it_and_by_a_read_if_it_removes_anything_or_creates_again() {
     for (operation, evidence, mut world) in worlds() {
         let (view, clock) = (Says::new(Ok(())), world.clock());
-        world.pass_with(&view, &clock);
+        world.reconcile_with(&view, &clock);
         assert_eq!((world.mutations(), view.1.into_inner().unwrap()), (vec![operation], vec![(operation, evidence)]));
     }
 }
 
 #[test]
 fn nothing_is_changed_for_an_object_that_is_not_confirmed_and_its_status_stays() {
-    for why in [Withheld::Changed, Withheld::Gone, Withheld::Unreadable, Withheld::Late] {
+    for why in [Withheld::Changed, Withheld::Gone, Withheld::Unreadable, Withheld::ReadsTooOld] {
         for (operation, _, mut world) in worlds() {
             let (view, clock, before) = (Says::new(Err(why)), world.clock(), world.object.status.clone());
-            let outcome = world.pass_with(&view, &clock);
+            let outcome = world.reconcile_with(&view, &clock);
             assert_eq!(world.mutations(), [], "{operation:?}, {why:?}");
             assert_eq!((outcome.withheld, outcome.finalizer, outcome.events), (Some(why), Finalizer::Keep, vec![]));
             assert_eq!(outcome.status, before.unwrap_or_else(|| outcome.status.clone()), "{operation:?}, {why:?}");
             let soon = if matches!(why, Withheld::Changed | Withheld::Gone) { Duration::ZERO } else { RECHECK };
-            assert_eq!(outcome.requeue, soon, "it is tried again");
+            assert_eq!(outcome.requeue, soon, "it is retried");
         }
     }
 }
 
 #[test]
-fn where_nothing_is_to_be_changed_nothing_is_confirmed() {
+fn if_nothing_is_to_be_changed_nothing_is_confirmed() {
     let mut world = at_rest(DeletionPolicy::Delete);
     world.request_reconcile("now");
     let (view, clock) = (Says::new(Err(Withheld::Unreadable)), world.clock());
-    let outcome = world.pass_with(&view, &clock);
+    let outcome = world.reconcile_with(&view, &clock);
     assert_eq!((outcome.withheld, view.1.into_inner().unwrap()), (None, vec![]));
 }
 
-/// A view that takes six seconds to confirm, for so many times.
+/// A view that takes six seconds to confirm, that many times.
 struct Slow<'a> {
     clock: &'a dyn Clock,
     times: u32,
@@ -195,20 +195,20 @@ impl Freshness for Slow<'_> {
 }
 
 #[test]
-fn what_was_read_more_than_five_seconds_before_the_change_is_read_again_and_not_for_ever() {
+fn what_was_read_more_than_five_seconds_before_the_change_is_read_again_a_limited_number_of_times() {
     use Operation::{GetConnectionGroup, ListTagsForResource, UpdateConnectionGroup};
     let reads = [GetConnectionGroup, ListTagsForResource];
     let expected = [
         (0, [&reads[..], &[UpdateConnectionGroup]].concat(), None),
         (1, [&reads[..], &reads, &[UpdateConnectionGroup]].concat(), None),
-        (9, [&reads[..], &reads, &reads].concat(), Some(Withheld::Late)),
+        (9, [&reads[..], &reads, &reads].concat(), Some(Withheld::ReadsTooOld)),
     ];
     for (times, mut calls, withheld) in expected {
         let mut world = at_rest(DeletionPolicy::Delete);
         world.edit(|spec| spec.ipv6_enabled = false);
         let clock = world.clock();
         let slow = Slow { clock: &clock, times, asked: AtomicU32::new(0) };
-        let outcome = world.pass_with(&slow, &slow);
+        let outcome = world.reconcile_with(&slow, &slow);
         let mut made = world.calls();
         // Get and the tags are read at the same time.
         made.sort_unstable();

@@ -1,6 +1,6 @@
-//! A small world around the shipping reconcile: one object, one account, one operator that remembers, lists the account and may crash; time stands still
-//! unless it is moved, or the object is left to settle: then reconciles and lists come when the shipping code has them come.
-//! In: what people and others do. Out: the object's status, the account, and the calls that were made.
+//! A small world around the production reconcile: one object, one account, one operator that keeps state, lists the account and may crash. Time stands still
+//! unless it is advanced, or the object is left to settle: then reconciles and lists run when the production code schedules them.
+//! In: what users and other clients do. Out: the object's status, the account, and the calls that were made.
 
 mod time;
 
@@ -42,13 +42,13 @@ pub fn marks() -> BTreeMap<String, String> {
 }
 
 pub const PROPAGATION: Duration = Duration::from_secs(150);
-/// A roll-out, and beside it a list, a short backoff or the first pause of a slow one.
+/// A roll-out, plus a list, a short backoff or the first pause of a slow one.
 pub const SOON: Duration = Duration::from_secs(150 + 45);
-/// A roll-out, and before it the longest pause of a backoff.
+/// A roll-out after the longest pause of a backoff.
 pub const BY_ITSELF: Duration = Duration::from_mins(8);
 const EPOCH_MS: i64 = 1_800_000_000_000;
 
-/// Between two reconciles that follow at once, as in the runtime.
+/// Between two reconciles that follow each other at once, as in the runtime.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 /// How long a new process waits for its first list before it reconciles, as in the runtime.
 const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
@@ -57,11 +57,11 @@ pub struct World {
     pub port: AnsweredBy<InProcess>,
     pub object: ConnectionGroup,
     pub policy: Policy,
-    pub memory: ObjectState,
+    pub object_state: ObjectState,
     pub snapshot: Option<Snapshot>,
     pub list_error: Option<ApiError>,
     pub events: Vec<Event>,
-    /// Fields that others were found to have changed.
+    /// Fields that the operator found changed by others.
     pub drift: Vec<String>,
     /// How far the operator's wall clock is ahead of CloudFront's.
     pub wall_ahead: SignedDuration,
@@ -69,9 +69,9 @@ pub struct World {
     process_start: Duration,
     /// When the next reconcile is due.
     due: Duration,
-    /// Since the last list; before the first one of a process there is none.
+    /// The rest since the last list; none before the first list of a process.
     rest: Option<Rest>,
-    /// When it is decided next whether a list is due.
+    /// When the next check takes place whether a list is due.
     list_asked_at: Duration,
     released: bool,
 }
@@ -92,7 +92,7 @@ impl Clock for FrozenClock {
 }
 
 impl World {
-    /// The shipping reconcile over the shipping adapter.
+    /// The production reconcile over the production adapter.
     pub fn new(spec: ConnectionGroupSpec) -> Self {
         Self::via(Way::Adapter, spec)
     }
@@ -102,7 +102,7 @@ impl World {
         Self::at(InProcess::new(way, Account::new(Switches::default()), Timestamp(EPOCH_MS)), spec)
     }
 
-    /// Over the adapter, at an account that behaves otherwise.
+    /// Over the adapter, with an account that behaves differently.
     pub fn with_switches(spec: ConnectionGroupSpec, switches: Switches) -> Self {
         Self::at(InProcess::new(Way::Adapter, Account::new(switches), Timestamp(EPOCH_MS)), spec)
     }
@@ -127,7 +127,7 @@ impl World {
             port: AnsweredBy(port),
             object,
             policy,
-            memory: ObjectState::default(),
+            object_state: ObjectState::default(),
             snapshot: None,
             list_error: None,
             events: Vec::new(),
@@ -140,7 +140,7 @@ impl World {
             list_asked_at: Duration::ZERO,
             released: false,
         };
-        world.memory.resync_at = Some(Moment::START + world.policy.resync_interval);
+        world.object_state.resync_at = Some(Moment::START + world.policy.resync_interval);
         world.advance(Duration::from_mins(2));
         world.take_inventory();
         world.calls();
@@ -167,7 +167,7 @@ impl World {
             port: AnsweredBy(self.port.fork()),
             object: self.object.clone(),
             policy: self.policy.clone(),
-            memory: self.memory.clone(),
+            object_state: self.object_state.clone(),
             snapshot: self.snapshot.clone(),
             list_error: self.list_error.clone(),
             events: self.events.clone(),
@@ -182,7 +182,7 @@ impl World {
         }
     }
 
-    /// One complete list, a moment after everything so far. It wakes the object as the shipping inventory does.
+    /// One complete list, a moment after everything so far. It wakes the object as the production inventory does.
     pub fn take_inventory(&mut self) {
         self.advance(Duration::from_millis(1));
         let began = self.clock().moment();
@@ -193,7 +193,7 @@ impl World {
                 let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect::<BTreeMap<_, _>>();
                 let current = Snapshot { began, groups };
                 let previous = self.snapshot.as_ref();
-                if previous.is_none() || is_out_of_date(&self.object, self.memory.awaits, previous, &current) {
+                if previous.is_none() || is_out_of_date(&self.object, self.object_state.awaits, previous, &current) {
                     self.wake();
                 }
                 self.snapshot = Some(current);
@@ -210,13 +210,13 @@ impl World {
         self.due = self.due.min(self.elapsed);
     }
 
-    /// One pass; its outcome is stored, as the runtime does it.
-    pub fn pass(&mut self) -> Outcome {
-        let outcome = self.pass_without_storing();
+    /// One reconcile; its outcome is stored, as in the runtime.
+    pub fn reconcile(&mut self) -> Outcome {
+        let outcome = self.reconcile_without_storing();
         let stored = serde_json::from_value(serde_json::to_value(&outcome.status).unwrap()).unwrap();
         assert_eq!(
             outcome.status, stored,
-            "what the API server stores must read the same, or each pass would write it again"
+            "what the API server stores must read the same, or each reconcile would write it again"
         );
         self.object.status = Some(stored);
         self.events.extend(outcome.events.clone());
@@ -226,8 +226,8 @@ impl World {
         outcome
     }
 
-    /// One pass over that port, an account like this world's; its status is stored.
-    pub fn pass_on<C: CloudFront>(&mut self, port: &C) -> Outcome {
+    /// One reconcile over that port, an account like this world's; its status is stored.
+    pub fn reconcile_on<C: CloudFront>(&mut self, port: &C) -> Outcome {
         let clock = self.clock();
         let around = Inputs {
             port,
@@ -237,19 +237,19 @@ impl World {
             clock: &clock,
             freshness: &UpToDate,
         };
-        let outcome = now(reconcile(&self.object, &mut self.memory, &around));
+        let outcome = now(reconcile(&self.object, &mut self.object_state, &around));
         self.object.status = Some(outcome.status.clone());
         outcome
     }
 
-    /// One pass whose outcome is lost, as in a crash before the status write.
-    pub fn pass_without_storing(&mut self) -> Outcome {
+    /// One reconcile whose outcome is lost, as in a crash before the status write.
+    pub fn reconcile_without_storing(&mut self) -> Outcome {
         let clock = self.clock();
-        self.pass_with(&UpToDate, &clock)
+        self.reconcile_with(&UpToDate, &clock)
     }
 
     /// The same, with this answer about the object and this clock.
-    pub fn pass_with(&mut self, freshness: &dyn Freshness, clock: &dyn Clock) -> Outcome {
+    pub fn reconcile_with(&mut self, freshness: &dyn Freshness, clock: &dyn Clock) -> Outcome {
         let around = Inputs {
             port: &self.port,
             policy: &self.policy,
@@ -258,23 +258,23 @@ impl World {
             clock,
             freshness,
         };
-        now(reconcile(&self.object, &mut self.memory, &around))
+        now(reconcile(&self.object, &mut self.object_state, &around))
     }
 
-    /// Passes for as long as the next one is due at once; the outcome of the last one.
+    /// Reconciles for as long as the next one is due at once. Returns the outcome of the last one.
     pub fn at_once(&mut self) -> Outcome {
         for _ in 0..12 {
-            let outcome = self.pass();
+            let outcome = self.reconcile();
             if outcome.finalizer == Finalizer::Release || outcome.requeue > Duration::ZERO {
                 return outcome;
             }
         }
-        panic!("still due at once after 12 passes: {}", self.message())
+        panic!("still due at once after 12 reconciles: {}", self.message())
     }
 
-    /// The process dies and another one starts: its memory is gone, its clock starts anew.
+    /// The process dies and another one starts: the object state is gone, and the clock starts again.
     pub fn crash(&mut self) {
-        self.memory =
+        self.object_state =
             ObjectState { resync_at: Some(Moment::START + self.policy.resync_interval), ..ObjectState::default() };
         self.snapshot = None;
         self.advance(Duration::from_secs(5));
@@ -284,15 +284,15 @@ impl World {
         self.due = self.elapsed + FIRST_LIST_PATIENCE;
     }
 
-    /// What the process remembers of the object is gone, as of one that is deleted and created again.
+    /// The object state is gone, as after the object was deleted and created again.
     pub fn forget(&mut self) {
-        let resync_at = self.memory.resync_at;
-        self.memory = ObjectState { resync_at, ..ObjectState::default() };
+        let resync_at = self.object_state.resync_at;
+        self.object_state = ObjectState { resync_at, ..ObjectState::default() };
     }
 
-    /// A pass, and a consistency window: nobody owns the group, as far as the operator can tell.
-    pub fn look_for_an_owner(&mut self) {
-        self.pass();
+    /// A reconcile and a consistency window: as far as the operator can know, nobody owns the group.
+    pub fn confirm_unowned(&mut self) {
+        self.reconcile();
         assert_eq!((self.mutations(), self.ready().1), (vec![], "Adopting".into()));
         self.advance(self.policy.consistency_window);
         self.take_inventory();
@@ -336,14 +336,14 @@ impl World {
         self.port.take_calls()
     }
 
-    /// The same in order of their names: a group and its tags are asked for together.
+    /// The same in order of their names: a group and its tags are read concurrently.
     pub fn sorted_calls(&self) -> Vec<Operation> {
         let mut calls = self.calls();
         calls.sort_by_key(|call| call.as_str());
         calls
     }
 
-    /// The mutations among the calls since the last time calls were asked for.
+    /// The mutations among the calls since calls were last taken.
     pub fn mutations(&self) -> Vec<Operation> {
         self.calls().into_iter().filter(|call| call.is_mutation()).collect()
     }
@@ -392,17 +392,17 @@ impl World {
         self.groups().len()
     }
 
-    pub fn somebody_creates(&self, change: impl FnOnce(&mut NewGroup)) {
+    pub fn someone_creates(&self, change: impl FnOnce(&mut NewGroup)) {
         let mut new = NewGroup::named("edge");
         change(&mut new);
         self.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
     }
 
-    pub fn somebody_edits(&self, patch: GroupPatch) {
+    pub fn someone_edits(&self, patch: GroupPatch) {
         self.port.account(|account, now| account.outside_edit_group(now, "edge", patch)).unwrap();
     }
 
-    pub fn somebody_deletes_the_group(&self) {
+    pub fn someone_deletes_the_group(&self) {
         self.port.account(|account, now| account.outside_delete_group(now, "edge")).unwrap();
     }
 

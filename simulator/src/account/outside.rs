@@ -61,7 +61,7 @@ impl Account {
         self.present_tenants().cloned().collect()
     }
 
-    /// Somebody else creates a group.
+    /// Someone else creates a group.
     ///
     /// # Errors
     /// If the name is taken.
@@ -89,7 +89,7 @@ impl Account {
         })
     }
 
-    /// Somebody else edits a group (id, name or ARN).
+    /// Someone else edits a group (id, name or ARN).
     ///
     /// # Errors
     /// If there is no such group.
@@ -103,7 +103,7 @@ impl Account {
         self.edit_outside(now, identifier, patch, edits_configuration)
     }
 
-    /// Somebody else saves a group (id, name or ARN): a new version of it, whether or not it differs.
+    /// Someone else saves a group (id, name or ARN): a new version of it, whether or not it differs.
     ///
     /// # Errors
     /// If there is no such group.
@@ -146,7 +146,7 @@ impl Account {
         self.group(now, &id).ok_or_else(|| unknown("connection group", identifier))
     }
 
-    /// Somebody else deletes a group (id, name or ARN), with no regard to its state. Its tenants stay.
+    /// Someone else deletes a group (id, name or ARN), with no regard to its state. Its tenants stay.
     ///
     /// # Errors
     /// If there is no such group.
@@ -157,13 +157,13 @@ impl Account {
         Ok(())
     }
 
-    /// Somebody else creates an Anycast IP list.
+    /// Someone else creates an Anycast IP list.
     pub fn outside_create_list(&mut self, now: Timestamp, new: NewList) -> AnycastIpList {
         let id = self.insert_list(now, &new.name, new.ip_address_type, new.ip_count, new.tags);
         self.shown_list(&self.lists[&id], now)
     }
 
-    /// Somebody else edits an Anycast IP list.
+    /// Someone else edits an Anycast IP list.
     ///
     /// # Errors
     /// If there is no such list.
@@ -182,7 +182,7 @@ impl Account {
         Ok(self.shown_list(&self.lists[id], now))
     }
 
-    /// Somebody else deletes an Anycast IP list. Groups that use it keep its id.
+    /// Someone else deletes an Anycast IP list. Groups that use it keep its id.
     ///
     /// # Errors
     /// If there is no such list.
@@ -191,7 +191,7 @@ impl Account {
         removed.map(drop).ok_or_else(|| unknown("Anycast IP list", id))
     }
 
-    /// Somebody puts a tenant behind a group (id, name or ARN), or behind the default group, which is made if need be.
+    /// Someone puts a tenant behind a group (id, name or ARN), or behind the default group, which is made if need be.
     ///
     /// # Errors
     /// If there is no such group.
@@ -225,7 +225,7 @@ impl Account {
         Ok(tenant)
     }
 
-    /// Somebody removes a tenant (id or name).
+    /// Someone removes a tenant (id or name).
     ///
     /// # Errors
     /// If there is no such tenant.

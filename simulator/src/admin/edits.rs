@@ -1,4 +1,4 @@
-//! What somebody else does to the account: new groups, lists and tenants, and changes of them. Pure data.
+//! What someone else does to the account: new groups, lists and tenants, and changes of them. Pure data.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Tags;
 use crate::switches::{IpAddressType, ServeOn};
 
-/// A group that somebody else creates.
+/// A group that someone else creates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
@@ -44,7 +44,7 @@ impl NewGroup {
     }
 }
 
-/// What somebody else changes of a group; what is not given stays.
+/// What someone else changes of a group; what is not given stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GroupPatch {
@@ -76,7 +76,7 @@ impl GroupPatch {
     }
 }
 
-/// An Anycast IP list that somebody else creates.
+/// An Anycast IP list that someone else creates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewList {
@@ -100,7 +100,7 @@ impl NewList {
     }
 }
 
-/// What somebody else changes of an Anycast IP list.
+/// What someone else changes of an Anycast IP list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListPatch {
@@ -108,7 +108,7 @@ pub struct ListPatch {
     pub ip_address_type: IpAddressType,
 }
 
-/// A tenant that somebody puts behind a group.
+/// A tenant that someone puts behind a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {

@@ -165,7 +165,7 @@ pub enum Fault {
     },
     /// `ListTagsForResource` is answered from the tags before the last change.
     TagLag,
-    /// Somebody else changes the group just before an update or a deletion, whose `If-Match` is outdated then.
+    /// Someone else changes the group just before an update or a deletion, whose `If-Match` is outdated then.
     Overtaken {
         /// What they change; if nothing, they save the group as it is, which is a new version all the same.
         #[serde(default)]

@@ -133,7 +133,7 @@ impl Shared {
         outcome
     }
 
-    /// Somebody else changes the group that a call is about.
+    /// Someone else changes the group that a call is about.
     pub fn overtake(&mut self, request: &Request, edit: GroupPatch) {
         let now = self.now();
         if let Some(target) = request.target() {

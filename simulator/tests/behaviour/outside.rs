@@ -1,4 +1,4 @@
-//! What somebody else does to the account.
+//! What someone else does to the account.
 
 use cloudfront_simulator::account::OutsideError;
 use cloudfront_simulator::admin::{GroupPatch, ListPatch, NewGroup, NewTenant};

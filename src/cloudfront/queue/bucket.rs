@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_free_and_then_the_rate_holds() {
+    fn a_burst_passes_without_delay_and_then_the_rate_applies() {
         let start = Instant::now();
         let mut bucket = Bucket::new(2.0, 3, start);
         assert_eq!(bucket.until(3.0, start), Duration::ZERO);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_ahead_of_the_rate_are_paid_for_before_the_next() {
+    fn calls_ahead_of_the_rate_delay_the_next_call() {
         let start = Instant::now();
         let mut bucket = Bucket::new(2.0, 1, start);
         bucket.charge(7, start);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_idle_time_nor_a_refund_saves_up_more_than_the_burst() {
+    fn neither_idle_time_nor_a_refund_accumulates_more_than_the_burst() {
         let start = Instant::now();
         let mut bucket = Bucket::new(10.0, 2, start);
         let later = start + seconds(3600.0);

@@ -10,7 +10,7 @@ pub enum Class {
     /// What a person asked for and has not been done yet: a new generation, a deletion, a requested reconcile, or traffic that is down contrary to the spec
     /// although no deletion took it down.
     Asked,
-    /// The inventory. There is one at a time, so it takes few calls; behind all objects in trouble, it would be too old to prove anything.
+    /// The inventory. There is one at a time, so it takes few calls; if it had to wait for all failing objects, it would be too old to prove anything.
     Inventory,
     /// Work in progress: being deployed, to be finished, or stopped by a transient error.
     Progress,

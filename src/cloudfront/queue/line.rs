@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_class_goes_first_and_within_a_class_who_came_first() {
+    fn the_highest_class_goes_first_and_each_class_is_first_in_first_out() {
         let now = Instant::now();
         let mut line = wide(now);
         let came = [Rest, Asked, Progress, Inventory, Asked, SwitchOff].map(|class| join(&mut line, class, &[], now));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_was_passed_over_eight_times_gets_the_next_turn_however_many_higher_ones_come() {
+    fn a_class_that_was_skipped_eight_times_gets_the_next_turn_however_many_higher_ones_arrive() {
         let now = Instant::now();
         for (flood, lower) in
             [(SwitchOff, &[Asked, Inventory, Progress, Rest][..]), (Asked, &[Inventory, Progress, Rest])]
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_first_after_a_quiet_time_is_not_held_up_by_a_share_that_was_not_used() {
+    fn the_first_waiter_after_an_idle_period_is_not_delayed_by_a_share_that_was_not_used() {
         let now = Instant::now();
         let mut line = wide(now);
         for _ in 0..50 {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn who_needs_a_throttled_operation_waits_for_it_and_holds_up_nobody() {
+    fn a_waiter_for_a_throttled_operation_delays_no_other_waiter() {
         let now = Instant::now();
         let mut line = Line::new(2.0, 100, now);
         line.slowdowns.throttled(CREATE, now);
@@ -258,7 +258,7 @@ mod tests {
         let Next::In(wait) = line.next(now) else { panic!("Create is throttled") };
         let now = now + wait;
         assert_eq!(turn(&mut line, now), Some(create));
-        assert_eq!(turn(&mut line, now), None, "the one call is set aside for the first");
+        assert_eq!(turn(&mut line, now), None, "the one call is reserved for the first");
         assert_eq!(turn(&mut line, now + Duration::from_secs(2)), Some(second));
     }
 
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn lower_classes_leave_half_of_the_burst_to_what_people_ask_for() {
+    fn lower_classes_leave_half_of_the_burst_to_user_requests() {
         let now = Instant::now();
         let mut line = Line::new(1.0, 10, now);
         for _ in 0..10 {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_raised_leaves_its_old_class_and_keeps_its_place_in_any_other_case() {
+    fn a_promoted_waiter_leaves_its_old_class_and_otherwise_a_waiter_keeps_its_place() {
         let now = Instant::now();
         let mut line = wide(now);
         let [first, second] = [(); 2].map(|()| join(&mut line, Rest, &[], now));

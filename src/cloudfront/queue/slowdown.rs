@@ -113,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn throttling_halves_the_rate_of_that_operation_once_a_second_and_a_minute_restores_it() {
+    fn throttling_halves_the_rate_of_that_operation_at_most_once_a_second_and_a_minute_restores_it() {
         let start = Instant::now();
         let mut slowdowns = Slowdowns::new(2.0);
         slowdowns.throttled(CREATE, start);
         slowdowns.throttled(CREATE, start);
-        assert_eq!(slowdowns.rates(start), [(CREATE, 1.0)], "answers that were under way together count once");
+        assert_eq!(slowdowns.rates(start), [(CREATE, 1.0)], "throttled answers of concurrent calls count once");
         assert!(!slowdowns.take(CREATE, start) && slowdowns.take(GET, start));
         assert!(slowdowns.take(CREATE, start + seconds(1.0)));
         assert!(!slowdowns.take(CREATE, start + seconds(1.0)), "one at a time");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_never_falls_to_nothing() {
+    fn the_rate_never_falls_to_zero() {
         let start = Instant::now();
         let mut slowdowns = Slowdowns::new(2.0);
         for second in 0..100 {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_that_was_given_back_is_there_for_the_next() {
+    fn a_permit_that_was_returned_is_available_to_the_next_waiter() {
         let start = Instant::now();
         let mut slowdowns = Slowdowns::new(2.0);
         slowdowns.throttled(CREATE, start);

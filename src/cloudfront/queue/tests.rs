@@ -56,7 +56,7 @@ impl Gaps {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_600_objects_in_trouble_an_edit_is_served_within_2_s_each_of_them_within_backoff_and_round_and_lists_go_on()
+async fn with_600_failing_objects_an_edit_is_served_within_2_s_each_of_them_within_backoff_and_round_and_lists_continue()
  {
     const OBJECTS: usize = 600;
     let queue = CallQueue::new(2.0, 10);
@@ -145,15 +145,11 @@ async fn with_100_objects_throttled_at_half_a_call_a_second_an_edit_is_served_wi
     let round = seconds(100.0 / (0.5 / 32.0));
     assert!(gap <= Duration::from_secs(10) + round, "one was not sent for {gap:?}");
     assert!(times >= 5, "one was sent {times} times only");
-    assert_eq!(
-        refused.load(Ordering::SeqCst),
-        0,
-        "who waits for the operation in the queue has it when its turn comes"
-    );
+    assert_eq!(refused.load(Ordering::SeqCst), 0, "a waiter for the operation has it when its turn comes");
 }
 
 #[tokio::test(start_paused = true)]
-async fn between_the_calls_of_one_reservation_lies_no_wait_and_the_next_one_waits_until_they_are_paid_for() {
+async fn the_calls_of_one_reservation_do_not_wait_and_the_next_reservation_waits_until_they_are_paid_for() {
     let queue = CallQueue::new(0.5, 1);
     let first = queue.reserve(Class::Rest);
     let began = Instant::now();
@@ -169,7 +165,7 @@ async fn between_the_calls_of_one_reservation_lies_no_wait_and_the_next_one_wait
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reservation_without_a_call_costs_nothing_and_what_was_granted_and_not_used_is_given_back() {
+async fn a_reservation_without_a_call_costs_nothing_and_an_unused_grant_is_returned() {
     let queue = CallQueue::new(1.0, 3);
     drop(queue.reserve(Class::Asked));
     let began = Instant::now();
@@ -180,7 +176,7 @@ async fn a_reservation_without_a_call_costs_nothing_and_what_was_granted_and_not
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_is_dropped_leaves_its_turn_to_the_next_wherever_it_stood() {
+async fn a_dropped_waiter_passes_its_turn_to_the_next_whatever_its_position() {
     let queue = CallQueue::new(1.0, 1);
     reconcile(&queue, Class::Asked, &[GET]).await;
     let [first, second, third, fourth] = [(); 4].map(|()| Arc::new(queue.reserve(Class::Asked)));
@@ -212,7 +208,7 @@ async fn a_waiter_that_is_dropped_leaves_its_turn_to_the_next_wherever_it_stood(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_turns_to_its_call_anew_keeps_its_place_and_moves_up_when_a_person_asks() {
+async fn a_waiter_that_asks_again_for_its_call_keeps_its_place_and_moves_up_on_a_user_request() {
     let queue = CallQueue::new(1.0, 1);
     reconcile(&queue, Class::Asked, &[GET]).await;
     let [first, second] = [(); 2].map(|()| queue.reserve(Class::Rest));
@@ -252,8 +248,7 @@ fn deletions_under_way(queue: &CallQueue, groups: usize, looked: &Gaps) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_600_groups_off_for_their_deletion_an_edit_is_served_within_2_s_and_each_of_them_is_looked_at_in_its_round()
- {
+async fn with_600_groups_disabled_for_deletion_an_edit_is_served_within_2_s_and_each_of_them_is_read_in_its_round() {
     let queue = CallQueue::new(2.0, 10);
     let looked = Gaps::default();
     deletions_under_way(&queue, 600, &looked);
@@ -268,11 +263,11 @@ async fn with_600_groups_off_for_their_deletion_an_edit_is_served_within_2_s_and
     // No rule can check all of them every half minute: that would be 60 calls a second.
     let round = seconds(600.0 * 3.0 / (2.0 - 3.0 / 29.3));
     let (gap, _) = looked.longest_and_fewest();
-    assert!(gap <= round + seconds(30.0), "one was not looked at for {gap:?}");
+    assert!(gap <= round + seconds(30.0), "one was not read for {gap:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn beside_600_objects_in_trouble_ten_groups_off_for_their_deletion_are_looked_at_about_each_half_minute() {
+async fn beside_600_failing_objects_ten_groups_disabled_for_deletion_are_read_about_every_half_minute() {
     let queue = CallQueue::new(2.0, 10);
     for _ in 0..600 {
         let queue = queue.clone();
@@ -287,12 +282,12 @@ async fn beside_600_objects_in_trouble_ten_groups_off_for_their_deletion_are_loo
     deletions_under_way(&queue, 10, &looked);
     tokio::time::sleep(Duration::from_hours(3)).await;
     let (gap, times) = looked.longest_and_fewest();
-    assert!(gap <= seconds(35.0), "one was not looked at for {gap:?}");
-    assert!(times >= 300, "one was looked at {times} times only");
+    assert!(gap <= seconds(35.0), "one was not read for {gap:?}");
+    assert!(times >= 300, "one was read only {times} times");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_create_slows_no_read_and_fails_at_once_within_a_reservation() {
+async fn a_throttled_create_delays_no_read_and_fails_at_once_within_a_reservation() {
     let queue = CallQueue::new(2.0, 100);
     queue.throttled(CREATE);
     assert_eq!(queue.slowed(), [(CREATE, 1.0)]);

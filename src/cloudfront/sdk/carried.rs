@@ -92,7 +92,7 @@ mod tests {
 
     /// `tests/clients` checks that boto3 sends the same body.
     #[test]
-    fn an_update_carries_what_it_would_leave_out_with_its_escapes_and_nothing_newer() {
+    fn an_update_carries_what_it_would_otherwise_omit_with_its_escapes_and_nothing_newer() {
         let sdk = "<AnycastIpListId></AnycastIpListId><Enabled>false</Enabled><Ipv6Enabled>true</Ipv6Enabled>";
         let fallback = "<ViewerFallback><DistributionId>E1&amp;A</DistributionId></ViewerFallback>";
         for members in [sdk, ""] {

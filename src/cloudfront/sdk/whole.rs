@@ -2,7 +2,7 @@
 //! is not as expected, and a second parse of what the SDK would misread. Does no I/O.
 //!
 //! The SDK reads XML leniently: a list that was truncated on its way reads as a shorter list, an empty body reads as no tags, and where no document is
-//! expected, any page is accepted. A tenant that is missing for this reason would let its group be disabled; a missing owner tag would let somebody else's
+//! expected, any page is accepted. A tenant that is missing for this reason would let its group be disabled; a missing owner tag would let someone else's
 //! group be taken. The SDK does not read text in pieces either: from an element with a comment in it, it takes only the text before the comment, and from a
 //! CDATA section nothing.
 

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_is_not_whole() {
+    fn what_is_not_a_document_is_not_whole() {
         for text in
             [&b""[..], b"no XML", b"<Tags></Items>", b"</Tags>", b"<Tags>\xff</Tags>", b"<?xml version=\"1.0\"?>"]
         {

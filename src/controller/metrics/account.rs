@@ -5,7 +5,7 @@ use prometheus::GaugeVec;
 use super::family::{gauge, many};
 use crate::{account::inventory::Lists, clock::Moment};
 
-/// The gauges of the account, without series on a standby: it does not read the account, so that it has no `lists`.
+/// The gauges of the account, without series on a standby: a standby does not read the account, so it has no `lists`.
 pub fn gauges(lists: Option<&Lists>, now: Moment) -> Vec<GaugeVec> {
     let age = |lists: &Lists| lists.snapshot.as_ref().map_or(f64::INFINITY, |list| now.since(list.began).as_secs_f64());
     let groups = |lists: &Lists| lists.snapshot.as_ref().map_or(0, |list| list.groups.len());
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_never_listed_says_so_and_a_standby_says_nothing() {
+    fn a_leader_that_never_listed_reports_that_and_a_standby_reports_nothing() {
         let blind = shown(Some(Lists::default()));
         assert!(blind.contains("connection_group_operator_inventory_age_seconds inf\n"), "{blind}");
         assert_eq!(shown(None), "");

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_counted_by_the_answer_it_got_and_a_request_only_if_it_was_sent() {
+    fn a_call_is_counted_by_its_answer_and_a_request_only_if_it_was_sent() {
         let answered = |status| Wire { requests: 1, status: Some(status) };
         let unanswered = Wire { requests: 1, status: None };
         for (wire, error, status, code, sent) in [
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_refusal_has_its_counter_that_begins_at_zero() {
+    fn each_kind_of_refusal_has_a_counter_that_starts_at_zero() {
         let wire = Wire { requests: 1, status: Some(400) };
         for (class, kind) in [
             (ErrorClass::AccessDenied, "permission"),

@@ -50,7 +50,7 @@ mod tests {
     };
 
     #[tokio::test(start_paused = true)]
-    async fn each_class_shows_who_waits_and_an_operation_its_rate_as_long_as_it_is_slowed_down() {
+    async fn each_class_shows_its_waiters_and_an_operation_its_rate_while_it_is_slowed_down() {
         let (queue, registry) = (CallQueue::new(0.001, 1), Registry::new());
         let (create, get) = (Operation::CreateConnectionGroup, Operation::GetConnectionGroup);
         let other = queue.reserve(Class::Asked);

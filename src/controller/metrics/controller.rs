@@ -39,7 +39,7 @@ impl Ended {
 
 /// Counts reconciles.
 pub struct Controller {
-    passes: IntCounterVec,
+    reconciles: IntCounterVec,
     errors: IntCounterVec,
     terminal: IntCounterVec,
     panics: IntCounterVec,
@@ -58,7 +58,7 @@ impl Controller {
             family
         };
         let controller = Self {
-            passes: counter(
+            reconciles: counter(
                 registry,
                 "controller_runtime_reconcile_total",
                 "Reconciles, by result.",
@@ -88,7 +88,7 @@ impl Controller {
             ),
         };
         for ended in [Ended::Settled, Ended::Again, Ended::Later, Ended::Failed] {
-            controller.passes.with_label_values(&[CONTROLLER, ended.result()]);
+            controller.reconciles.with_label_values(&[CONTROLLER, ended.result()]);
         }
         for reason in ["NotServed", "Forbidden", "Interrupted"] {
             controller.watch_failures.with_label_values(&[reason]);
@@ -100,7 +100,7 @@ impl Controller {
     /// A reconcile has ended.
     pub fn ended(&self, ended: Ended, duration: Duration) {
         self.pass_seconds.with_label_values(&[CONTROLLER]).observe(duration.as_secs_f64());
-        self.passes.with_label_values(&[CONTROLLER, ended.result()]).inc();
+        self.reconciles.with_label_values(&[CONTROLLER, ended.result()]).inc();
         let kinds = match ended {
             Ended::Settled | Ended::Again | Ended::Later => return,
             Ended::Failed => None,
@@ -129,7 +129,7 @@ mod tests {
     use crate::controller::metrics::testing::text_of;
 
     #[test]
-    fn each_end_of_a_pass_has_its_result_and_every_error_counts_as_one() {
+    fn each_end_of_a_reconcile_has_its_result_and_every_error_counts_as_one() {
         for (ended, result, kind) in [
             (Ended::Settled, "success", None),
             (Ended::Again, "requeue", None),

@@ -8,8 +8,7 @@ use crate::{
     reconcile::Event,
 };
 
-/// The fields that others can change; tags count as one, because their keys are unbounded.
-const FIELDS: [&str; 5] = ["enabled", "ipv6Enabled", "anycastIpListId", TAGS, "group"];
+/// All tags count as one field, because their keys are unbounded.
 const TAGS: &str = "tags";
 
 /// Counts findings.
@@ -41,17 +40,18 @@ impl Findings {
                 &["member"],
             ),
         };
-        for member in Member::ALL.iter().copied() {
+        for member in Member::ALL {
             findings.refused.with_label_values(&[member.as_str()]);
+            findings.drift.with_label_values(&[member.as_str()]);
         }
-        for field in FIELDS {
+        for field in [TAGS, "group"] {
             findings.drift.with_label_values(&[field]);
         }
         findings
     }
 
     /// A reconcile had something to report.
-    pub fn heard(&self, events: &[Event], drift: &[Drift], refused: Option<Member>) {
+    pub fn reported(&self, events: &[Event], drift: &[Drift], refused: Option<Member>) {
         if let Some(member) = refused {
             self.refused.with_label_values(&[member.as_str()]).inc();
         }
@@ -59,7 +59,7 @@ impl Findings {
             self.events.with_label_values(&[event.reason.as_str()]).inc();
         }
         for Drift { field, .. } in drift {
-            let field = FIELDS.iter().find(|known| *known == field).unwrap_or(&TAGS);
+            let field = if field.starts_with("tags[") { TAGS } else { field };
             self.drift.with_label_values(&[field]).inc();
         }
     }
@@ -79,7 +79,7 @@ mod tests {
             desired: String::new(),
             observed: String::new(),
         });
-        let text = text_of(|registry| Findings::new(registry).heard(&[event], &drift, Some(Member::Ipv6Enabled)));
+        let text = text_of(|registry| Findings::new(registry).reported(&[event], &drift, Some(Member::Ipv6Enabled)));
         for line in [
             r#"events_total{reason="Created"} 1"#,
             r#"drift_detected_total{field="enabled"} 1"#,

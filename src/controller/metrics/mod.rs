@@ -72,6 +72,8 @@ pub struct Sources {
     pub calls: CallQueue,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Whether this process leads from the start, because there is no election.
+    pub leading: Leading,
 }
 
 impl Sources {
@@ -113,8 +115,7 @@ impl Metrics {
             tracing::warn!(%error, "there will be no metrics of the process itself");
         }
         let queue = Arc::new(Queue::new(&registry));
-        // Without leader election, `leading` is never called.
-        let acts = Arc::new(AtomicBool::new(true));
+        let acts = Arc::new(AtomicBool::new(sources.leading == Leading::Yes));
         computed(&registry, {
             let (queue, acts) = (Arc::clone(&queue), Arc::clone(&acts));
             move || [queue.gauges(), sources.gauges(acts.load(Ordering::SeqCst))].concat()
@@ -149,7 +150,7 @@ impl Metrics {
     }
 
     /// The reconcile of an object, which began with `queue.started`, has ended.
-    pub fn pass_ended(&self, object: &ObjectRef<ConnectionGroup>, ended: Ended) {
+    pub fn reconcile_ended(&self, object: &ObjectRef<ConnectionGroup>, ended: Ended) {
         self.controller.ended(ended, self.queue.ended(object));
     }
 
@@ -164,8 +165,8 @@ impl Metrics {
     }
 
     /// A reconcile had something to report.
-    pub fn heard(&self, outcome: &Outcome) {
-        self.findings.heard(&outcome.events, &outcome.drift, outcome.refused);
+    pub fn reported(&self, outcome: &Outcome) {
+        self.findings.reported(&outcome.events, &outcome.drift, outcome.refused);
     }
 
     /// A status was stored; `previous` are the conditions before.
@@ -222,6 +223,11 @@ pub(super) mod testing {
 
     /// Metrics of one object; of its namespaces, `a` can be read and `b` cannot.
     pub fn metrics() -> Metrics {
+        metrics_of(Leading::Yes)
+    }
+
+    /// The same of a process that leads from the start, or does not.
+    pub fn metrics_of(leading: Leading) -> Metrics {
         let (readable, mut feed) = Scope::new(Some("a".to_owned()));
         let object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         for event in [watcher::Event::Init, watcher::Event::InitApply(object), watcher::Event::InitDone] {
@@ -234,20 +240,26 @@ pub(super) mod testing {
             lists: watch::channel(Lists::default()).1,
             calls: CallQueue::new(2.0, 10),
             clock: Arc::new(Term::default()),
+            leading,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{testing::metrics, *};
+    use super::{
+        testing::{metrics, metrics_of},
+        *,
+    };
 
     const LEADER: &str = "leader_election_master_status{name=\"lease\"} 1\n";
     const STANDBY: &str = "leader_election_master_status{name=\"lease\"} 0\n";
 
     #[test]
-    fn a_standby_leaves_objects_and_account_to_the_leader() {
-        let metrics = metrics();
+    fn a_standby_leaves_objects_and_account_to_the_leader_even_before_it_competes_for_the_lease() {
+        let metrics = metrics_of(Leading::No);
+        let text = metrics.text();
+        assert!(!text.contains("connection_group_operator_inventory_age"), "{text}");
         for (leading, line) in [(Leading::No, STANDBY), (Leading::Yes, LEADER)] {
             metrics.leading("lease", leading);
             let text = metrics.text();
@@ -259,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_alone_acts_and_tells_of_no_lease() {
+    fn a_process_without_leader_election_acts_and_reports_no_lease() {
         let text = metrics().text();
         assert!(text.contains("connection_group_operator_status_conditions{"), "{text}");
         assert!(!text.contains("leader_election"), "{text}");

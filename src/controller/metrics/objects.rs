@@ -75,7 +75,7 @@ pub fn gauges(objects: &[Arc<ConnectionGroup>], per_object: bool, now: Timestamp
     );
     let seconds = gauge(
         "connection_group_operator_status_condition_current_status_seconds",
-        "How long the object that has been in a state for longest has been in it; without those that are suspended or being deleted.",
+        "Longest time that any object has been in this state, not counting objects that are suspended or being deleted.",
         STATE,
         [],
     );
@@ -109,7 +109,7 @@ pub fn gauges(objects: &[Arc<ConnectionGroup>], per_object: bool, now: Timestamp
     let deletions = objects.iter().filter_map(|object| object.metadata.deletion_timestamp.as_ref());
     let terminating = gauge(
         "connection_group_operator_termination_current_seconds",
-        "How long the object that has been terminating for longest has been so; 0 if none is.",
+        "Longest time that any object has been terminating; 0 if there is none.",
         [],
         [([], deletions.map(|deleted| since(deleted.0, now)).fold(0.0, f64::max))],
     );
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_suspended_or_being_deleted_is_counted_and_not_timed() {
+    fn suspended_and_deleting_objects_are_counted_but_not_timed() {
         let deploying = object("edge", conditions(Standing::Reconciling, ConditionReason::Deploying, 1));
         let (mut suspended, mut going) = ((*deploying).clone(), (*deploying).clone());
         suspended.spec.suspend = true;
@@ -197,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn names_are_shown_to_those_who_ask_for_them() {
+    fn names_are_shown_only_on_request() {
         let text = shown(vec![object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40))], true);
         let line = r#"status_condition_object_seconds{name="edge",namespace="default",reason="NotOwned",status="True",type="Stalled"} 60"#;
         assert!(text.contains(line), "{text}");
     }
 
     #[test]
-    fn a_state_that_no_object_is_in_any_more_is_gone() {
+    fn a_state_without_objects_disappears() {
         let stalled = object("edge", conditions(Standing::Stalled, ConditionReason::NotOwned, 40));
         let (objects, registry) = (Arc::new(Mutex::new(vec![stalled])), Registry::new());
         let cache = Arc::clone(&objects);

@@ -57,7 +57,7 @@ impl Queue {
         let one = ["name"];
         let queue = Self {
             state: Mutex::default(),
-            adds: counter(registry, "workqueue_adds_total", "Objects that came to wait for a reconcile.", &one),
+            adds: counter(registry, "workqueue_adds_total", "Objects added to the queue.", &one),
             wait_seconds: seconds(
                 registry,
                 "workqueue_queue_duration_seconds",
@@ -154,7 +154,7 @@ impl Queue {
                 "workqueue_unfinished_work_seconds",
                 "How long the reconciles under way have taken so far, all together, without their wait in the call queue.",
                 ["name"],
-                one(running.iter().sum()),
+                one(running.iter().fold(0.0, |all, one| all + one)),
             ),
             gauge(
                 "workqueue_longest_running_processor_seconds",
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_object_waits_once_however_often_it_is_asked_for() {
+    async fn an_object_waits_once_however_often_it_is_requested() {
         let (queue, _) = queue();
         queue.open();
         queue.add(key("edge"));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_later_look_waits_only_once_it_is_due_and_an_earlier_one_replaces_it() {
+    async fn a_later_reconcile_waits_only_once_it_is_due_and_an_earlier_one_replaces_it() {
         let (queue, _) = queue();
         queue.open();
         queue.retry_after(key("edge"), Duration::from_secs(10));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_under_way_is_measured_until_it_ends() {
+    async fn work_in_progress_is_measured_until_it_ends() {
         let (queue, _) = queue();
         queue.open();
         queue.started(&key("edge"), &no_calls());
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pass_that_waits_in_the_call_queue_is_not_under_way_until_its_turn() {
+    async fn a_reconcile_that_waits_in_the_call_queue_is_not_in_progress_until_its_turn() {
         let (queue, _) = queue();
         queue.open();
         let calls = CallQueue::new(0.1, 1);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_standby_has_no_queue_and_what_it_saw_waits_from_the_beginning_of_its_term() {
+    async fn a_standby_has_no_queue_and_what_it_observed_waits_from_the_start_of_its_term() {
         let (queue, _) = queue();
         queue.add(key("edge"));
         seconds(3600).await;

@@ -7,13 +7,14 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::runtime::watcher;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::*;
 use crate::{
+    account::inventory::Lists,
     api::{ConnectionGroupSpec, ConnectionGroupStatus, Mode, finalizer},
     clock::Moment,
-    cloudfront::{Operation, Snapshot},
+    cloudfront::{Operation, Snapshot, queue::CallQueue, sdk::Sdk},
     controller::{
         metrics::testing::metrics,
         objects::Tracked,
@@ -49,17 +50,25 @@ pub fn filled(shown: &ConnectionGroup) -> (Arc<Scope>, Feed) {
 
 /// What reconciles share; the cache shows this object, whatever happens to it.
 pub fn context(client: Client, shown: &ConnectionGroup) -> Context {
+    context_with(CallQueue::new(1.0, 1), client, shown)
+}
+
+/// The same with this queue for calls to CloudFront.
+fn context_with(queue: CallQueue, client: Client, shown: &ConnectionGroup) -> Context {
     let (scope, _) = filled(shown);
     let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     let metrics = Arc::new(metrics());
-    let (queue, fence) = (CallQueue::new(1.0, 1), Fence::default());
+    let fence = Fence::default();
     let nothing_there = Snapshot { began: Moment::after_start(Duration::from_millis(1)), groups: BTreeMap::new() };
     let (second, clock) = (Duration::from_secs(1), Arc::new(Term::default()));
     Context {
         recorder: Recorder::new(client.clone()),
         client,
-        port: Sdk::configured(&aws.build(), second, queue.clone(), Arc::clone(&metrics) as _, fence.clone()),
-        queue,
+        account: Account {
+            cloudfront: Sdk::configured(&aws.build(), second, queue.clone(), Arc::clone(&metrics) as _, fence.clone()),
+            queue,
+            lists: watch::channel(Lists { snapshot: Some(Arc::new(nothing_there)), ..Lists::default() }).1,
+        },
         policy: Policy {
             owner_id: "prod".to_owned(),
             installation: Installation::new("uid-here"),
@@ -72,7 +81,6 @@ pub fn context(client: Client, shown: &ConnectionGroup) -> Context {
         },
         finalizer: finalizer("prod"),
         clock,
-        lists: watch::channel(Lists { snapshot: Some(Arc::new(nothing_there)), ..Lists::default() }).1,
         objects: Arc::new(Objects::new(vec![scope])),
         metrics,
         fence,
@@ -125,7 +133,7 @@ async fn a_pass_that_waits_in_the_call_queue_ends_with_the_process_and_writes_no
     let object = managed();
     let (client, asked) = agreeable().await;
     let queue = closed_queue().await;
-    let context = Arc::new(Context { queue: queue.clone(), ..context(client, &object) });
+    let context = Arc::new(context_with(queue.clone(), client, &object));
     let mut pass = Box::pin(run(Arc::new(object), Arc::clone(&context)));
     until_one_waits(&queue, &mut pass).await;
     context.fence.drain();
@@ -164,7 +172,7 @@ async fn a_pass_waits_in_the_call_queue_in_the_class_of_what_its_object_asks_for
     let waits_in = async |object: ConnectionGroup, last_try: LastTry| {
         let (client, _) = agreeable().await;
         let queue = closed_queue().await;
-        let context = Arc::new(Context { queue: queue.clone(), ..context(client, &object) });
+        let context = Arc::new(context_with(queue.clone(), client, &object));
         context.objects.track("uid-1").lock().await.last_try = last_try;
         let mut pass = Box::pin(run(Arc::new(object), context));
         until_one_waits(&queue, &mut pass).await;
@@ -186,7 +194,7 @@ async fn what_changes_while_a_pass_waits_in_the_call_queue_is_taken_up_at_once()
     let (scope, mut feed) = filled(&object);
     let objects = Objects::new(vec![scope]);
     let objects = Arc::new(objects);
-    let context = Context { queue: queue.clone(), objects: Arc::clone(&objects), ..context(client, &object) };
+    let context = Context { objects: Arc::clone(&objects), ..context_with(queue.clone(), client, &object) };
     let mut pass = Box::pin(run(Arc::new(object.clone()), Arc::new(context)));
     until_one_waits(&queue, &mut pass).await;
     let mut suspended = object.clone();
@@ -218,7 +226,7 @@ async fn an_object_is_read_if_the_cache_shows_an_older_version_than_the_one_that
     });
     let context = context(client, &object);
     context.objects.track("uid-1").lock().await.generation = Some(2);
-    let reservation = Arc::new(context.queue.reserve(Class::Rest));
+    let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
     Box::pin(newest_version(&Arc::new(object), &context, &reservation)).await.unwrap();
     assert_eq!(asked.lock().unwrap()[..2], ["GET", "PATCH"], "it is read, and said to be suspended");
 }
@@ -232,7 +240,7 @@ async fn a_late_event_of_an_older_version_does_not_replace_a_version_that_was_re
     let queue = closed_queue().await;
     let (scope, mut feed) = filled(&older);
     let objects = Arc::new(Objects::new(vec![scope]));
-    let context = Context { queue: queue.clone(), objects: Arc::clone(&objects), ..context(client.clone(), &older) };
+    let context = Context { objects: Arc::clone(&objects), ..context_with(queue.clone(), client.clone(), &older) };
     let api = Api::namespaced(client, "platform");
     let (version, mut tracked) = (Version::read(read, Instant::now()), Tracked::default());
     let reservation = Arc::new(queue.reserve(Class::Rest));
@@ -260,7 +268,7 @@ async fn however_many_passes_there_are_few_requests_to_the_api_server_are_under_
         object.metadata.uid = Some(format!("uid-{n}"));
         let context = Arc::clone(&context);
         tokio::spawn(async move {
-            let reservation = Arc::new(context.queue.reserve(Class::Rest));
+            let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
             newest_version(&Arc::new(object), &context, &reservation).await.map(|ended| ended.next)
         })
     });
@@ -295,7 +303,7 @@ async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_i
     let (client, asked) = agreeable().await;
     let context = context(client, &object);
     for _ in 0..2 {
-        let reservation = Arc::new(context.queue.reserve(Class::Rest));
+        let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
         assert_eq!(Box::pin(newest_version(&object, &context, &reservation)).await.unwrap().next, None);
     }
     let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";

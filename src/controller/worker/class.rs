@@ -9,12 +9,12 @@ use crate::{
 /// How the last reconcile of an object by this process ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastTry {
-    /// With nothing to retry, or there was none.
+    /// Nothing to retry, or this is the first reconcile.
     #[default]
     Done,
     /// With a transient error, such as throttling.
     CutShort,
-    /// Refused, or waiting for somebody else: it is retried with backoff.
+    /// Refused, or waiting for someone else: it is retried with backoff.
     Refused,
 }
 

@@ -37,7 +37,7 @@ pub async fn store_status(
         if known {
             break;
         }
-        schema::tell(&tracked.dropped);
+        schema::log(&tracked.dropped);
     }
     let conditions = tracked.written.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     context.metrics.stored(&previous, conditions);
@@ -46,7 +46,7 @@ pub async fn store_status(
 
 /// Counts the outcome in the metrics and publishes its events.
 pub async fn publish(object: &ConnectionGroup, outcome: &Outcome, context: &Context) {
-    context.metrics.heard(outcome);
+    context.metrics.reported(outcome);
     let regarding = object.object_ref(&());
     for event in &outcome.events {
         let _turn = context.api_turn().await;

@@ -81,14 +81,14 @@ async fn reconcile_version(
 ) -> Option<(Outcome, Option<Version>)> {
     let object = with_last_status(ConnectionGroup::clone(&version.object), tracked.status.as_ref());
     plan_resync(&mut tracked.state, context.clock.moment(), context.policy.resync_interval);
-    let lists = context.lists.borrow().clone();
-    let port = context.port.within(Arc::clone(reservation));
+    let lists = context.account.lists.borrow().clone();
+    let port = context.account.cloudfront.within(Arc::clone(reservation));
     let fresh = Fresh::new(api, version, context, &port);
     let inputs = Inputs {
         port: &port,
         policy: &context.policy,
         snapshot: lists.snapshot.as_deref(),
-        list_error: lists.trouble.as_ref(),
+        list_error: lists.error.as_ref(),
         clock: context.clock.as_ref(),
         freshness: &fresh,
     };
@@ -109,8 +109,7 @@ async fn reconcile_version(
     Some((outcome, fresh.newer()))
 }
 
-/// Plans the first full resync by this process, at a random time: if the time were the same in each process and none lived long, some objects would never
-/// have their turn.
+/// Plans the first full resync by this process, at a random time: with a fixed time, frequent restarts could starve some objects.
 fn plan_resync(state: &mut ObjectState, now: Moment, interval: Duration) {
     state.resync_at.get_or_insert_with(|| now + interval.mul_f64(fastrand::f64()));
 }
@@ -123,13 +122,13 @@ mod tests {
     const NOW: Moment = Moment::after_start(Duration::from_hours(1));
 
     #[test]
-    fn the_first_resync_of_an_object_comes_at_random_within_one_interval_and_is_planned_once() {
+    fn the_first_resync_of_an_object_is_due_at_random_within_one_interval_and_is_planned_once() {
         let planned = [(); 200].map(|()| {
             let mut state = ObjectState::default();
             plan_resync(&mut state, NOW, INTERVAL);
             let first = state.resync_due();
             plan_resync(&mut state, NOW + INTERVAL, INTERVAL);
-            assert_eq!(state.resync_due(), first, "it is not put off");
+            assert_eq!(state.resync_due(), first, "it is not postponed");
             first
         });
         assert!(planned.iter().all(|due| *due >= NOW && *due <= NOW + INTERVAL), "{planned:?}");

@@ -50,12 +50,12 @@ impl Server {
         self.lock().still_until = Some(Instant::now() + time);
     }
 
-    /// Somebody else writes the Lease, whatever its version.
+    /// Someone else writes the Lease, whatever its version.
     pub fn store(&self, lease: Lease) {
         self.lock().put(lease);
     }
 
-    /// Somebody else deletes the Lease.
+    /// Someone else deletes the Lease.
     pub fn delete(&self) {
         self.lock().lease = None;
     }

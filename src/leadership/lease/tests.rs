@@ -1,4 +1,4 @@
-//! Tests of the rules alone, and of elections with a fake API server that is slow, or whose Lease somebody deletes.
+//! Tests of the rules alone, and of elections with a fake API server that is slow, or whose Lease someone deletes.
 
 use futures::future::join_all;
 use kube::api::ObjectMeta;
@@ -39,7 +39,7 @@ const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 const FAR_AHEAD: &str = "2100-01-01T00:00:00Z";
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_leads_until_nothing_new_was_seen_for_its_lease_whatever_its_clock_says() {
+async fn a_holder_leads_until_its_lease_was_not_renewed_for_its_duration_whatever_its_clock_says() {
     for renewed in [LONG_AGO, FAR_AHEAD] {
         let (mut election, start) = (election(), Instant::now());
         let spec = held_by("other", renewed);
@@ -51,7 +51,7 @@ async fn a_holder_leads_until_nothing_new_was_seen_for_its_lease_whatever_its_cl
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_is_seen_counts_anew() {
+async fn an_observed_renewal_starts_the_wait_again() {
     let (mut election, start) = (election(), Instant::now());
     assert!(election.rival(Some(&held_by("other", LONG_AGO)), start).is_some());
     let renewed = start + Duration::from_secs(14);
@@ -61,7 +61,7 @@ async fn a_renewal_that_is_seen_counts_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_ours_released_or_not_there_has_no_rival() {
+async fn a_lease_that_is_ours_released_or_absent_has_no_rival() {
     let (mut election, now) = (election(), Instant::now());
     assert!(election.rival(None, now).is_none());
     assert!(election.rival(Some(&held_by("", FAR_AHEAD)), now).is_none());
@@ -70,7 +70,7 @@ async fn a_lease_that_is_ours_released_or_not_there_has_no_rival() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_somebody_deleted_binds_until_its_end() {
+async fn a_lease_that_someone_deleted_binds_until_its_end() {
     let (mut election, start) = (election(), Instant::now());
     assert!(election.rival(Some(&held_by("other", FAR_AHEAD)), start).is_some());
     assert!(election.rival(None, start + Duration::from_secs(14)).is_some());
@@ -88,7 +88,7 @@ async fn a_change_of_the_holder_is_counted_and_a_renewal_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_somebody_made_anew_without_a_holder_binds_as_the_one_before_it() {
+async fn a_lease_that_someone_recreated_without_a_holder_binds_as_the_one_before_it() {
     let (mut election, start) = (election(), Instant::now());
     assert!(election.rival(Some(&held_by("other", FAR_AHEAD)), start).is_some());
     let anew = made_anew(held_by("", FAR_AHEAD));
@@ -100,7 +100,7 @@ async fn a_lease_that_somebody_made_anew_without_a_holder_binds_as_the_one_befor
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_somebody_made_anew_binds_to_the_holder_that_it_names() {
+async fn a_lease_that_someone_recreated_binds_to_the_holder_that_it_names() {
     let (mut election, start) = (election(), Instant::now());
     assert!(election.rival(Some(&held_by("other", FAR_AHEAD)), start).is_some());
     let anew = made_anew(held_by("third", FAR_AHEAD));
@@ -129,7 +129,7 @@ async fn elected(election: &mut Election, cut: Duration) {
 const SOON: Duration = Duration::from_secs(3);
 
 #[tokio::test(start_paused = true)]
-async fn wherever_in_the_election_the_process_ends_nobody_holds_the_lease_afterwards() {
+async fn wherever_in_the_election_the_process_ends_the_lease_has_no_holder_afterwards() {
     let ms = Duration::from_millis;
     for (before, after) in [(ms(0), ms(0)), (ms(600), ms(0)), (ms(0), ms(600)), (ms(400), ms(400))] {
         for stored in [None, Some(held_by("", LONG_AGO))] {
@@ -161,7 +161,7 @@ async fn a_process_that_ends_leaves_the_lease_to_another_holder() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_was_not_answered_and_not_stored_is_no_reason_to_take_the_lease_from_its_next_holder() {
+async fn a_renewal_that_was_neither_answered_nor_stored_does_not_release_the_lease_of_the_next_holder() {
     let server = Server::default();
     let mut election = election_at(&server);
     elected(&mut election, Duration::from_millis(1500)).await;
@@ -172,7 +172,7 @@ async fn a_renewal_that_was_not_answered_and_not_stored_is_no_reason_to_take_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_right_to_act_counts_from_before_a_renewal_was_sent_however_late_its_answer_comes() {
+async fn the_right_to_act_counts_from_before_a_renewal_was_sent_however_late_its_answer_arrives() {
     let (late, start) = (Duration::from_secs(2), Instant::now());
     let server = Server::default().slow(Duration::ZERO, late);
     let mut election = election_at(&server);
@@ -186,7 +186,7 @@ async fn the_right_to_act_counts_from_before_a_renewal_was_sent_however_late_its
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_whose_renewal_is_never_answered_gives_up_when_its_right_ends() {
+async fn a_leader_whose_renewal_is_never_answered_gives_up_when_its_right_to_act_ends() {
     let server = Server::default();
     let mut election = election_at(&server);
     let until = election.win().await;
@@ -201,12 +201,12 @@ async fn a_leader_whose_renewal_is_never_answered_gives_up_when_its_right_ends()
 type Outside = fn(&Server);
 
 #[tokio::test(start_paused = true)]
-async fn whatever_happens_to_the_lease_never_do_two_act() {
+async fn whatever_happens_to_the_lease_two_processes_never_act_at_once() {
     let outside: [(&str, Outside); 5] = [
         ("nothing", |_| {}),
         ("deleted", Server::delete),
-        ("made anew without a holder", |server| server.store(unstored(held_by("", LONG_AGO)))),
-        ("made anew with a strange holder", |server| server.store(unstored(held_by("strange", LONG_AGO)))),
+        ("recreated without a holder", |server| server.store(unstored(held_by("", LONG_AGO)))),
+        ("recreated with another holder", |server| server.store(unstored(held_by("strange", LONG_AGO)))),
         ("not answered for twelve seconds", |server| server.stand_still(Duration::from_secs(12))),
     ];
     for (what, happens) in outside {
@@ -231,7 +231,7 @@ async fn whatever_happens_to_the_lease_never_do_two_act() {
                     sleep(Duration::from_millis(100)).await;
                     led += Duration::from_millis(100) * u32::try_from(acting()).unwrap();
                 }
-                assert!(led > Duration::from_secs(20), "{what}, {delay:?}: somebody leads, {led:?}");
+                assert!(led > Duration::from_secs(20), "{what}, {delay:?}: another process leads, {led:?}");
             };
             tokio::select! {
                 () = watched => {}

@@ -11,8 +11,8 @@ use crate::{
     },
 };
 
-/// The deletion is held back. A group that it, or anybody else, disabled against the spec is enabled again.
-pub fn protect(observed: Observed, view: &ObjectView<'_>) -> Action {
+/// The deletion is held back. A group that this deletion or another client disabled against the spec is enabled again.
+pub fn plan_blocked_deletion(observed: Observed, view: &ObjectView<'_>) -> Action {
     let Observed::Found { described, owner, usage: _ } = observed else {
         let protected = match observed {
             Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
@@ -47,8 +47,8 @@ fn is_in_use(tenants: &Tenants, view: &ObjectView<'_>) -> bool {
     (tenants.any() || view.in_use_unlisted) && !bug!(TenantsAreIgnored)
 }
 
-/// Whether the group may be deleted: the object is being deleted with policy Delete, and is neither suspended nor protected; the group was just read, and
-/// carries our owner and identity tags; no tenant uses it; and it is disabled and rolled out.
+/// Whether the group may be deleted. The object is being deleted with policy Delete, and is neither suspended nor protected. The group was just read, and
+/// carries our owner and identity tags. No tenant uses it, and it is disabled and rolled out.
 pub fn may_be_deleted(intent: &Intent, group: &Group, owner: &Owner, usage: &Usage, view: &ObjectView<'_>) -> bool {
     let is_asked = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
     let Usage::Tenants(tenants) = usage else { return false };
@@ -60,7 +60,7 @@ pub fn may_be_deleted(intent: &Intent, group: &Group, owner: &Owner, usage: &Usa
 }
 
 /// The next step of a deletion whose group is ours and may not be deleted yet.
-pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &ObjectView<'_>) -> Action {
+pub fn next_deletion_step(action: DeletionAction, described: Described, usage: Usage, view: &ObjectView<'_>) -> Action {
     let off = is_off_against_the_spec(&described, view);
     let on = is_on_against_the_spec(&described, view);
     let is_disabled = described.group.config.enabled == Some(false);
@@ -74,7 +74,7 @@ pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &O
         (DeletionAction::Retain, _) if on => Change::Disable(described).into(),
         (DeletionAction::Retain, _) => Change::Disown(described).into(),
         (DeletionAction::Delete, Usage::Unknown) if off => Change::Enable(described, Blocker::UnknownUse).into(),
-        (DeletionAction::Delete, Usage::Unknown) => Change::Disable(described).into(),
+        (DeletionAction::Delete, Usage::Unknown) if on => Change::Disable(described).into(),
         (DeletionAction::Delete, Usage::Tenants(tenants)) if is_in_use(&tenants, view) => {
             if off && !bug!(BlockedDeletionLeavesItOff) {
                 return Change::Enable(described, Blocker::Tenants).into();
@@ -85,8 +85,10 @@ pub fn part(action: DeletionAction, described: Described, usage: Usage, view: &O
             }
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }
-        // Not known to be disabled: an update that disables it again does no harm, and is recorded as accepted.
+        // It may be enabled. Disabling it once more is harmless, and afterwards its state is known.
         (DeletionAction::Delete, Usage::Tenants(_)) if !is_disabled => Change::Disable(described).into(),
-        (DeletionAction::Delete, Usage::NotRead | Usage::Tenants(_)) => Finding::AwaitDisabled(described).into(),
+        (DeletionAction::Delete, Usage::NotRead | Usage::Unknown | Usage::Tenants(_)) => {
+            Finding::AwaitDisabled(described).into()
+        }
     }
 }

@@ -178,17 +178,11 @@ impl Change {
         }
     }
 
-    /// Additional advice to people if it fails.
+    /// If it re-enables a group that is being deleted: the reason.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
+    pub const fn enables_because_of(&self) -> Option<Blocker> {
         match self {
-            Self::Enable(_, Blocker::Retention) => Some(
-                " When last read, the group was disabled although spec.enabled is true. To let the deletion continue with the group disabled, \
-                 set spec.enabled to false.",
-            ),
-            Self::Enable(_, Blocker::Tenants | Blocker::Protection | Blocker::UnknownUse) => {
-                Some(" When last read, the group was disabled although spec.enabled is true.")
-            }
+            Self::Enable(_, blocker) => Some(*blocker),
             Self::Create(_)
             | Self::Adopt(_)
             | Self::Mark(_)

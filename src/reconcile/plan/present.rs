@@ -17,7 +17,7 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
     let read = &described.group.config;
     let wanted = desired.target(read, view.attached_list(&described.group).as_ref());
     let mut differing = members::differing(&wanted, read);
-    // If CloudFront does not state whether this version is enabled, the worse case counts.
+    // If CloudFront does not state whether this version is enabled, assume the worse case.
     if read.enabled.is_none() && (!wanted.enabled || view.may_be_off(&described.group)) {
         differing.insert(Member::Enabled);
     }

@@ -60,7 +60,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             let text = text::enabled_again(&view.name, blocker);
             let lost = lost(&read, &answer);
             let report = reconciling(Seen::Group(answer), ConditionReason::EnabledAgain, text.clone()).then(Next::Now);
-            report.warning(EventReason::EnabledAgain, "Enable", text).without(&read, "Enable", &lost)
+            report.warning(EventReason::EnabledAgain, "Enable", text).warn_of_lost_elements(&read, "Enable", &lost)
         }
         Effect::Deleted => {
             let text =
@@ -103,7 +103,7 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
     } else {
         reconciling(Seen::Group(read.group), ConditionReason::Tagged, text.clone())
     };
-    // Not at once: the tag may take a while to show, and would be set again.
+    // Wait: otherwise the tag would be set again before it shows.
     report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::Tagged, "Tag", text)
 }
 
@@ -114,7 +114,7 @@ fn tagged(group: Group, set: Tags, left: Left, lost: Vec<Drift>, intent: &Intent
     let next = (left == Left::Tags).then_some(Next::After(TAGS_SHOW));
     let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
     let next = next.unwrap_or(report.next);
-    report.then(next).despite(lost).normal(EventReason::Tagged, "Tag", text)
+    report.then(next).with_drift(lost).normal(EventReason::Tagged, "Tag", text)
 }
 
 /// The group was disabled: for its deletion, or because the spec says so while the deletion is held back.
@@ -130,29 +130,29 @@ fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<
     } else {
         let text = "The group is disabled, as spec.enabled says.".to_owned();
         let report = reconciling(Seen::Group(answer), ConditionReason::Updating, text.clone()).then(Next::Now);
-        report.normal(EventReason::Updated, "Disable", text).with_tenants_off_air(tenants)
+        report.normal(EventReason::Updated, "Disable", text).with_tenants_without_traffic(tenants)
     };
-    report.without(&read, "Disable", &lost)
+    report.warn_of_lost_elements(&read, "Disable", &lost)
 }
 
 fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let Updated { read, answer, update, made, corrected, tenants } = updated;
     let text = text::changes(&made);
     let lost = lost(&read, &answer);
-    let report = answered(answer, &update, intent, view).without(&read, "Update", &lost);
+    let report = answered(answer, &update, intent, view).warn_of_lost_elements(&read, "Update", &lost);
     let report = match corrected {
         Corrected::Nothing if made.is_empty() => report,
         Corrected::Nothing => report.normal(EventReason::Updated, "Update", format!("The operator changed {text}.")),
         Corrected::Others | Corrected::OthersAgain => {
             let text = format!("The operator corrected another client's change: {text}.");
-            report.despite(made).normal(EventReason::DriftCorrected, "Update", text)
+            report.with_drift(made).normal(EventReason::DriftCorrected, "Update", text)
         }
     };
     let report = match corrected {
         Corrected::OthersAgain => report.warning(EventReason::DriftFlapping, "Update", text::FLAPPING.to_owned()),
         Corrected::Nothing | Corrected::Others => report,
     };
-    report.with_tenants_off_air(tenants)
+    report.with_tenants_without_traffic(tenants)
 }
 
 /// Compares CloudFront's answer to an update with what was asked for.

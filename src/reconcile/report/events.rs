@@ -20,7 +20,7 @@ pub fn new_drift(report: &Report, view: &ObjectView<'_>) -> Vec<Drift> {
     report.changed_outside.iter().chain(mirrored.iter().filter(is_new)).cloned().collect()
 }
 
-/// An event for a new state, once for each. A reconcile that continues at once emits none.
+/// One event for each new state. A reconcile that continues at once emits none.
 fn new_state(report: &Report, view: &ObjectView<'_>) -> Option<Event> {
     let (standing, reason) = report.standing?;
     let continues = standing == Standing::Reconciling && report.next == Next::Now;

@@ -45,14 +45,14 @@ pub fn of_failure<C>(
     if bug!(MessageTellsTheTime) {
         text += &inputs.clock.wall().to_string();
     }
-    let ReconcileError { error, cause, arn: _, read, may_have_attached, hint: _ } = failure;
+    let ReconcileError { error, cause, arn: _, read, may_have_attached, enables_because_of: _ } = failure;
     let attached = may_have_attached.map_or(Field::Keep, |list| Field::Set(Some(list.to_string())));
     let tags = match cause {
         Cause::MayHaveTagged(sent) => {
             let before = read.as_ref().map_or_else(|| view.status.tags.clone(), |read| view.tags_sent_to(read));
             Field::Set(before.into_iter().chain(sent).collect())
         }
-        Cause::Class | Cause::AnycastIpListNotFound(_) | Cause::Ipv4OnlyList(_) => Field::Keep,
+        Cause::Unexplained | Cause::AnycastIpListNotFound(_) | Cause::Ipv4OnlyList(_) => Field::Keep,
     };
     let may_have_switched = error.operation == Operation::UpdateConnectionGroup && error.class.leaves_doubt();
     let seen = read.map_or(Seen::Unchanged, |read| {
@@ -71,16 +71,16 @@ fn message(failure: &ReconcileError, intent: &Intent, view: &ObjectView<'_>, sna
     let text = match (&failure.cause, intent) {
         (Cause::AnycastIpListNotFound(list), _) => text::list_not_found(list),
         (Cause::Ipv4OnlyList(list), _) => text::ipv4_only_list(list, error),
-        (Cause::Class, Intent::Present(desired))
+        (Cause::Unexplained, Intent::Present(desired))
             if error.class == ErrorClass::LimitExceeded && error.operation == Operation::CreateConnectionGroup =>
         {
             text::quota(error, desired, snapshot)
         }
-        (Cause::Class, Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => text::invalid(error),
-        (Cause::Class | Cause::MayHaveTagged(_), _) => text::failed(error, &resource(failure, intent, view)),
+        (Cause::Unexplained, Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => text::invalid(error),
+        (Cause::Unexplained | Cause::MayHaveTagged(_), _) => text::failed(error, &resource(failure, intent, view)),
     };
-    let besides = match (failure.hint, intent) {
-        (Some(hint), _) => hint,
+    let besides = match (failure.enables_because_of, intent) {
+        (Some(blocker), _) => text::off_until_enabled(blocker),
         (None, Intent::Absent { action: DeletionAction::Delete, .. }) if leaves_it_off(failure, view) => {
             text::OFF_FOR_ITS_DELETION
         }

@@ -68,7 +68,7 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
             let tags = Field::Set(view.status.tags.clone());
             let report = reconciling(Seen::Nothing, ConditionReason::DeletedOutside, text.clone()).then(Next::Now);
             let report = Report { tags, ..report };
-            report.despite(vec![gone]).warning(EventReason::DeletedOutside, "Read", text)
+            report.with_drift(vec![gone]).warning(EventReason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
         Finding::ConfirmGone(absence) => {
@@ -157,7 +157,7 @@ pub fn members_refused(group: Group, refused: Vec<RefusedMember>, view: &ObjectV
 
 /// A mutation is done; the report depends on what is left to do.
 pub fn after(group: Group, left: Left, intent: &Intent, view: &ObjectView<'_>) -> Report {
-    // Not Deploying while something is left: the next reconcile would then settle from the inventory, which shows neither IPv6 nor tags.
+    // Do not report Deploying while work remains: the next reconcile would then trust the inventory, which shows neither IPv6 nor tags.
     match left {
         Left::Nothing => in_sync(group, intent, view),
         Left::Members => {
@@ -259,7 +259,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             let next = shown_in.map_or(Next::Backoff(Backoff::Quick), Next::After);
             reconciling(Seen::Unchanged, ConditionReason::TagsPending, text::tags_pending(&view.name)).then(next)
         }
-        Block::OwnerUnstated(read) if view.was_told_of(&read.group) && !view.owner_unstated_for_long => {
+        Block::OwnerUnstated(read) if view.is_reported_ready(&read.group) && !view.owner_unstated_for_long => {
             Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::Backoff(Backoff::Slow))
         }
         Block::OwnerUnstated(_) => {
@@ -283,7 +283,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             let text = text::owner_may_show(&view.name, view.consistency_window);
             reconciling(Seen::Unchanged, ConditionReason::Adopting, text).then(Next::After(left))
         }
-        Block::OwnerTagMissing(read, left) if view.was_told_of(&read.group) => {
+        Block::OwnerTagMissing(read, left) if view.is_reported_ready(&read.group) => {
             Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::After(left))
         }
         Block::OwnerTagMissing(read, left) => {

@@ -73,14 +73,14 @@ pub fn report<C>(
 ) -> Outcome {
     let report = match ended {
         Ended::Found(finding, tenants) => {
-            of_finding(finding, intent, view, inputs.list_error).with_tenants_off_air(tenants)
+            of_finding(finding, intent, view, inputs.list_error).with_tenants_without_traffic(tenants)
         }
         Ended::Changed(effect) => of_effect(effect, intent, view, state),
         Ended::Discovered(change) => Report::found(change),
         Ended::Failed(error) => of_failure(error, intent, view, state, inputs),
     };
     let requeue = requeue(&report, view, state, inputs);
-    state.reported(&report);
+    state.record_report(&report);
     let status = next_status(&report, intent, view, inputs);
     let events = events(&report, &status, intent, view);
     let drift = new_drift(&report, view);

@@ -203,7 +203,7 @@ impl Report {
 
     /// Records out-of-band changes.
     #[must_use]
-    pub fn despite(mut self, changes: Vec<Drift>) -> Self {
+    pub fn with_drift(mut self, changes: Vec<Drift>) -> Self {
         self.changed_outside = changes;
         self
     }
@@ -222,10 +222,10 @@ impl Report {
 
     /// Warns about tenants whose group was disabled because the spec says so.
     #[must_use]
-    pub fn with_tenants_off_air(self, tenants: Option<TenantsRead>) -> Self {
+    pub fn with_tenants_without_traffic(self, tenants: Option<TenantsRead>) -> Self {
         let text = match tenants {
-            Some(Ok(tenants)) if tenants.any() => text::off_air(&tenants),
-            Some(Err(error)) => text::perhaps_off_air(&error),
+            Some(Ok(tenants)) if tenants.any() => text::without_traffic(&tenants),
+            Some(Err(error)) => text::perhaps_without_traffic(&error),
             Some(Ok(_)) | None => return self,
         };
         self.warning(EventReason::DisabledWithTenants, "Disable", text)
@@ -233,7 +233,7 @@ impl Report {
 
     /// Warns if the answer to an update no longer shows elements of the group that were there before.
     #[must_use]
-    pub fn without(self, read: &Group, action: &'static str, lost: &[String]) -> Self {
+    pub fn warn_of_lost_elements(self, read: &Group, action: &'static str, lost: &[String]) -> Self {
         if lost.is_empty() {
             self
         } else {

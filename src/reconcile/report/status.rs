@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Field, InSync, Report, Seen};
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, set_standing},
-    cloudfront::{Group, Tags},
+    api::{ConnectionGroup, ConnectionGroupStatus, set_message, set_standing},
+    cloudfront::{Group, Members, Tags},
     reconcile::{Inputs, ObjectView, desired::Intent, text},
 };
 
@@ -52,7 +52,7 @@ pub fn next_status<C>(
     }
     set(&mut next.attached_anycast_ip_list_id, &report.attached);
     if report.attached == Field::Keep && view.tags_are_settled() && matches!(report.seen, Seen::Group(_)) {
-        // Somebody else detached or replaced it.
+        // Someone else detached or replaced it.
         let attached = next.anycast_ip_list_id.as_ref();
         next.attached_anycast_ip_list_id = next.attached_anycast_ip_list_id.filter(|ours| Some(ours) == attached);
     }
@@ -73,7 +73,7 @@ pub fn next_status<C>(
             next.last_handled_reconcile_at.clone_from(&view.requested_at);
         }
         None if report.message.is_empty() => {}
-        None => next.conditions.iter_mut().for_each(|condition| condition.message.clone_from(&report.message)),
+        None => set_message(&mut next.conditions, &report.message),
     }
     next
 }
@@ -126,9 +126,10 @@ fn show(status: &mut ConnectionGroupStatus, seen: &Seen) {
             status.arn = Some(arn.to_string());
             status.name = Some(name.to_string());
             status.e_tag = Some(etag.to_string());
-            status.enabled = config.enabled;
-            status.ipv6_enabled = config.ipv6_enabled;
-            status.anycast_ip_list_id = config.anycast_ip_list_id.as_ref().map(ToString::to_string);
+            let Members { enabled, ipv6_enabled, anycast_ip_list_id } = config;
+            status.enabled = *enabled;
+            status.ipv6_enabled = *ipv6_enabled;
+            status.anycast_ip_list_id = anycast_ip_list_id.as_ref().map(ToString::to_string);
             let said = deployment.as_ref().map(|deployment| deployment.as_str().to_owned());
             update(&mut status.status, said, same_version);
             update(&mut status.routing_endpoint, routing_endpoint.clone(), same_group);

@@ -58,7 +58,7 @@ pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>) -
 
 pub fn list_not_found(list: &AnycastIpListId) -> String {
     format!(
-        "Anycast list {list} does not exist in this account. Nothing was changed. Correct spec.anycastIpListId or create the list. {AGAIN}"
+        "CloudFront reports that Anycast list {list} does not exist. Nothing was changed. Correct spec.anycastIpListId or create the list. {AGAIN}"
     )
 }
 
@@ -118,7 +118,7 @@ pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
 }
 
 /// For an event.
-pub fn perhaps_off_air(error: &ApiError) -> String {
+pub fn perhaps_without_traffic(error: &ApiError) -> String {
     let text = format!(
         "The group was disabled, as spec.enabled says. The operator could not determine whether tenants use the group{}; if they do, their traffic is down.",
         cause(error)
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn an_event_ends_with_the_aws_request_id_where_there_is_one() {
         let error = |id| ApiError::new(Operation::ListDistributionTenants, ErrorClass::InUse, None, "no", id);
-        assert!(perhaps_off_air(&error(Some("r-1".to_owned()))).ends_with(" (AWS request id r-1)"));
-        assert!(!perhaps_off_air(&error(None)).contains("request id"));
+        assert!(perhaps_without_traffic(&error(Some("r-1".to_owned()))).ends_with(" (AWS request id r-1)"));
+        assert!(!perhaps_without_traffic(&error(None)).contains("request id"));
     }
 }

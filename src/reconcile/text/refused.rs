@@ -45,7 +45,7 @@ fn why(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpLis
         }
     };
     let because = match cause {
-        RefusalCause::ListNotFound => "the Anycast list does not exist in this account",
+        RefusalCause::ListNotFound => "it reports that the Anycast list does not exist",
         RefusalCause::ListIsIpv4Only => "the Anycast list is IPv4-only",
         RefusalCause::QuotaExceeded => "a quota is exhausted",
         RefusalCause::InUse => "the group is in use",

@@ -9,44 +9,44 @@ use connection_group_operator::cloudfront::{ApiError, CloudFront, Described, Err
 
 use crate::target::MARK;
 
-/// What names of runs begin with.
+/// The prefix of the names of runs.
 pub const PREFIX: &str = "contract-test-";
 
-/// How patient to be.
+/// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Between two looks.
+    /// Between two reads.
     pub poll: Duration,
-    /// A request to create a group may still take effect for so long.
+    /// A request to create a group may still take effect for this long.
     pub settle: Duration,
     /// After that the clean-up gives up.
     pub deadline: Duration,
 }
 
-/// Why something is left.
+/// Why something is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum Left {
-    /// Somebody else's.
+    /// It belongs to someone else.
     #[error("the group {0} lacks the tag {MARK}={1}, so it is not of this run: it was left alone")]
     NotOurs(GroupName, GroupName),
-    /// It would not go.
+    /// It could not be deleted.
     #[error("the group {0} could not be deleted within {1:?}; last seen: {2}")]
     Stuck(GroupName, Duration, String),
 }
 
-/// The names that the run `name` may give its group: its own, and one with a character that CloudFront may not take.
+/// The names that the run `name` may give its group: its own, and one with a character that CloudFront may not accept.
 #[must_use]
 pub fn names(name: &GroupName) -> [GroupName; 2] {
     [name.clone(), unusual(name)]
 }
 
-/// A name that CloudFront may not take.
+/// A name that CloudFront may not accept.
 #[must_use]
 pub fn unusual(name: &GroupName) -> GroupName {
     GroupName::new(format!("{name}.dot"))
 }
 
-/// Deletes what the run `run` has left. `may_come_late`: its last request to create a group may take effect after we first look.
+/// Deletes what the run `run` has left. `may_come_late`: its last request to create a group may take effect after our first read.
 ///
 /// # Errors
 /// If something is left.
@@ -63,7 +63,7 @@ pub async fn clean_up(
             Ok(None) if settled => return Ok(()),
             Ok(None) => "nothing, but a group may still come".to_owned(),
             Ok(Some(found)) if found.tags.get(MARK).map(String::as_str) != Some(run.as_str()) => {
-                // The tags may be slower to show than the group.
+                // The tags may show later than the group.
                 if begun.elapsed() >= patience.settle {
                     return Err(Left::NotOurs(found.group.name, run.clone()));
                 }
@@ -82,7 +82,7 @@ pub async fn clean_up(
     }
 }
 
-/// What there is, by two kinds of read: a name is free only if the list says so too.
+/// What exists, by two kinds of read: a name is free only if the list shows that too.
 async fn look(port: &impl CloudFront, run: &GroupName) -> Result<Option<Described>, ApiError> {
     let names = names(run);
     for name in &names {

@@ -14,7 +14,7 @@ use port::{Answer, AnsweredBy, Answering, Call};
 
 use crate::{guard::Gate, target::Target};
 
-/// Nobody counts these calls.
+/// These calls are not counted.
 struct Silent;
 
 impl Meter for Silent {
@@ -25,7 +25,7 @@ impl Meter for Silent {
     fn element_lost(&self, _: &str) {}
 }
 
-/// AWS as the environment says, or the simulator at `simulator`, which never sees anybody's real credentials.
+/// AWS as the environment specifies, or the simulator at `simulator`, which never gets real credentials.
 pub async fn endpoint(simulator: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new("us-east-1"));
     if let Some(url) = simulator {
@@ -51,9 +51,9 @@ pub struct Cloud {
     pub port: AnsweredBy<Guarded<Sdk>>,
     /// The group.
     pub name: GroupName,
-    /// Between two looks at the same thing.
+    /// Between two reads of the same thing.
     pub poll: Duration,
-    /// After that, what is waited for will not come.
+    /// After that, waiting is given up.
     pub deadline: Duration,
 }
 
@@ -77,7 +77,7 @@ impl Target for Cloud {
     }
 }
 
-/// Calls that pass a gate, and wait their turn when they are throttled: others share the account.
+/// Calls that pass a gate, and wait when they are throttled: others share the account.
 pub struct Guarded<P> {
     port: P,
     gate: Gate,

@@ -1,7 +1,7 @@
-//! Sees to it that work can be stopped between two calls, and never within one. In: work, and what may interrupt it. Out: how it ended.
+//! Ensures that work can be stopped between two calls, and never within one. In: work, and what may interrupt it. Out: how it ended.
 //!
-//! Whoever drops a call in the middle does not know whether it took effect. So each call passes the [`Gate`]; an interruption shuts it, waits for the
-//! calls under way, and only then gives the work up.
+//! If a call is dropped in the middle, it is unknown whether it took effect. So each call passes the [`Gate`]; an interruption shuts it, waits for the
+//! calls in flight, and only then stops the work.
 
 use std::{
     future::Future,
@@ -15,7 +15,7 @@ use std::{
 use futures::FutureExt;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
-/// What all calls pass; it also remembers whether there may be a group.
+/// The gate that all calls pass; it also remembers whether there may be a group.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     calls: Arc<RwLock<()>>,
@@ -35,12 +35,12 @@ impl Gate {
         call.await
     }
 
-    /// Lets the calls under way end, and no other begin.
+    /// Lets the calls in flight end, and no other begin.
     pub async fn shut(&self) -> Shut {
         Shut { _calls: self.calls.clone().write_owned().await }
     }
 
-    /// A group is about to be made.
+    /// A group is about to be created.
     pub fn group_comes(&self) {
         self.group.store(true, Ordering::SeqCst);
     }
@@ -50,7 +50,7 @@ impl Gate {
         self.group.store(false, Ordering::SeqCst);
     }
 
-    /// Whether there is or may yet come to be a group.
+    /// Whether there is a group, or may be one later.
     #[must_use]
     pub fn may_have_group(&self) -> bool {
         self.group.load(Ordering::SeqCst)
@@ -62,13 +62,13 @@ impl Gate {
 pub enum Ended<T> {
     /// By itself.
     With(T),
-    /// Because somebody asked.
+    /// Because of an interruption.
     Interrupted,
-    /// By a mistake in this program; the panic's message has been printed.
+    /// By a bug in this program; the panic's message has been printed.
     Panicked,
 }
 
-/// Carries `work` out until it ends, panics or is interrupted. In each case no call is under way afterwards.
+/// Carries `work` out until it ends, panics or is interrupted. In each case no call is in flight afterwards.
 pub async fn guarded<T>(
     gate: &Gate,
     work: impl Future<Output = T>,
@@ -93,13 +93,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_panics_has_ended_and_is_not_the_end_of_everything() {
+    async fn work_that_panics_ends_without_ending_the_program() {
         let work = async { panic!("a mistake") };
         assert_eq!(guarded::<()>(&Gate::default(), work, pending()).await, Ended::Panicked);
     }
 
     #[tokio::test]
-    async fn an_interruption_waits_for_the_call_under_way_and_lets_no_other_begin() {
+    async fn an_interruption_waits_for_the_call_in_flight_and_lets_no_other_begin() {
         let gate = Gate::default();
         let (answer, answered) = oneshot::channel();
         let (interrupt, interrupted) = oneshot::channel();

@@ -1,5 +1,5 @@
-//! `make aws-contract`: tries the contract on AWS, after asking, and says what AWS does where it is silent. In: an account, a yes. Out: findings on
-//! standard output, and an account as it was before. Talks to AWS, or for a rehearsal to the simulator.
+//! `make aws-contract`: checks the contract on AWS, after a confirmation, and reports what AWS does where its documentation is silent. In: an
+//! account, a confirmation. Out: findings on standard output, and an account as it was before. Talks to AWS, or for a rehearsal to the simulator.
 
 use std::{io::BufRead, process::ExitCode, time::Duration};
 
@@ -16,7 +16,7 @@ use contract::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Tries on AWS what the operator relies on, with one connection group that is deleted again.
+/// Checks on AWS what the operator relies on, with one connection group that is deleted again.
 ///
 /// Nothing is created without an explicit yes, which is the number of the account: typed when asked, or in the variable YES.
 #[derive(Parser)]
@@ -28,7 +28,7 @@ struct Cli {
     /// Only remove what an earlier run of this name has left
     #[arg(long, env = "CLEAN_UP", value_name = "NAME", value_parser = run_name)]
     clean_up: Option<GroupName>,
-    /// An Anycast IP list that the group may use for a while; without one, nothing is found out about detaching
+    /// An Anycast IP list that the group may use temporarily; without one, detaching is not checked
     #[arg(long, env = "ANYCAST_IP_LIST", value_name = "ID")]
     anycast_ip_list: Option<String>,
     /// A rehearsal: a simulator on this machine, http://127.0.0.1:PORT, in place of AWS; its account number is "simulator"
@@ -37,13 +37,13 @@ struct Cli {
     /// Calls per second
     #[arg(long, default_value_t = 2.0)]
     rate: f64,
-    /// Time between two looks at something that takes time
+    /// Time between two reads of something that takes time
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     poll: Duration,
-    /// After that, something that takes time is not waited for any longer
+    /// Maximum wait for something that takes time
     #[arg(long, default_value = "20m", value_parser = humantime::parse_duration)]
     deadline: Duration,
-    /// For so long a request to create a group may still take effect
+    /// How long a request to create a group may still take effect
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     settle: Duration,
 }
@@ -88,7 +88,7 @@ async fn main() -> ExitCode {
         Some(_) => None,
         None => Some(guarded(&gate, work(&cli, &aws, port.clone(), &run, &gate), interruption()).await),
     };
-    // Whoever interrupts from here on waits: half a clean-up is none.
+    // An interruption from here on waits: the clean-up must be complete.
     let _ignored = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
     println!(
         "\nCleaning up: deleting {run}, which CloudFront may take minutes to allow. Interrupting does not stop this."
@@ -107,7 +107,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Says what will happen and asks. Out: the name of the run.
+/// Prints what will happen and asks for confirmation. Out: the name of the run.
 async fn agreed(cli: &Cli, aws: &SdkConfig) -> Result<GroupName, String> {
     let account = match cli.simulator {
         Some(_) => "simulator".to_owned(),
@@ -167,7 +167,7 @@ async fn interruption() {
     println!("\nInterrupted: finishing the call under way.");
 }
 
-/// Whether all that can be broken holds.
+/// Whether every sentence holds.
 async fn work(cli: &Cli, aws: &SdkConfig, port: Sdk, run: &GroupName, gate: &Gate) -> bool {
     let mut cloud =
         Cloud { port: Guarded::new(port, gate.clone()), name: run.clone(), poll: cli.poll, deadline: cli.deadline };

@@ -1,4 +1,4 @@
-//! What the sentences are tried on. In: a port and a name. Out: reads that wait, and verdicts. Talks to the port.
+//! What the sentences are checked against. In: a port and a name. Out: reads that wait, and verdicts. Talks to the port.
 
 use std::{collections::BTreeMap, fmt::Debug, future::Future};
 
@@ -6,7 +6,7 @@ use connection_group_operator::cloudfront::{
     ApiError, CloudFront, Described, ErrorClass, Etag, GroupName, Lookup, Tags,
 };
 
-/// The tag that each group of these tests carries from its creation to its end: what has it may be deleted, nothing else.
+/// The tag that each group of these tests carries from its creation to its end: a group with it may be deleted, no other.
 pub const MARK: &str = "connection-group-operator/contract-test";
 
 /// Something that claims to be CloudFront.
@@ -17,13 +17,13 @@ pub trait Target: Sync {
     /// The port.
     fn port(&self) -> &Self::Port;
 
-    /// The name of the one group that may be made. Nothing has it before.
+    /// The name of the one group that may be created. It is free before.
     fn name(&self) -> &GroupName;
 
-    /// Lets some time go by before something is looked at again.
+    /// Lets some time elapse before something is read again.
     fn pause(&self) -> impl Future<Output = ()> + Send;
 
-    /// How many pauses are long enough for any change to have arrived everywhere.
+    /// How many pauses are long enough for any change to be visible everywhere.
     fn patience(&self) -> u32;
 }
 
@@ -47,7 +47,7 @@ pub fn mark(name: &GroupName) -> Tags {
     BTreeMap::from([(MARK.to_owned(), name.to_string())])
 }
 
-/// Holds if `condition` does; else `seen` is the reason.
+/// Holds if `condition` does; otherwise `seen` is the reason.
 ///
 /// # Errors
 /// [`Broken`], naming what was seen.
@@ -75,10 +75,10 @@ pub async fn read(target: &impl Target) -> Result<Described, Broken> {
     found.ok_or_else(|| Broken(format!("there is no group {}", target.name())))
 }
 
-/// Asks again and again until the answer is the one that is waited for.
+/// Polls until the answer is the expected one.
 ///
 /// # Errors
-/// [`Broken`] once the target's patience is over, or if a call fails.
+/// [`Broken`] once the target's patience is exceeded, or if a call fails.
 pub async fn eventually<T: Debug>(
     target: &impl Target,
     what: &str,

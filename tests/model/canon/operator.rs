@@ -154,7 +154,7 @@ impl<'a> Canon<'a> {
             Answer::Tenants(Ok(tenants)) => self.put(tenants),
             Answer::AnycastIpList(Ok(family)) => self.put(family),
             Answer::Tags(Ok(tags)) => self.put(tags),
-            Answer::Listed(_) => unreachable!("a pass never lists"),
+            Answer::Listed(_) => unreachable!("a reconcile never lists"),
             Answer::Described(Ok(None) | Err(_))
             | Answer::Group(Err(_))
             | Answer::Done(_)

@@ -1,4 +1,4 @@
-//! The simulator's account in this process, with the faults that a test has ordered. In: requests. Out: what CloudFront would answer. Synchronous
+//! The simulator's account in this process, with the faults that a test has injected. In: requests. Out: what CloudFront would answer. Synchronous
 //! underneath: no network, no clock of its own.
 
 use std::{
@@ -19,20 +19,20 @@ use crate::{
 #[derive(Clone)]
 pub struct InProcess {
     pub(crate) cloud: Cloud,
-    /// Boxed, for it is large, and the model check makes many accounts without it.
+    /// Boxed because it is large, and the model check creates many accounts without it.
     adapter: Option<Box<Sdk>>,
 }
 
-/// How calls get to the account.
+/// How calls reach the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Directly: fast, and held to the other way by a property of `tests/reconcile`.
+    /// Directly: fast; a property of `tests/reconcile` checks that the answers are the same as through the adapter.
     Direct,
-    /// Through the shipping adapter.
+    /// Through the production adapter.
     Adapter,
 }
 
-/// What is behind the port: the account, and what goes wrong.
+/// What is behind the port: the account, and the faults.
 #[derive(Clone)]
 pub(crate) struct Cloud(Arc<Mutex<Inner>>);
 
@@ -54,7 +54,7 @@ struct Ordered {
     lasts: Lasts,
 }
 
-/// How many calls meet a fault.
+/// How many calls a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lasts {
     /// One.
@@ -81,7 +81,7 @@ impl Inner {
     }
 }
 
-/// A test that orders a fault which no call meets does not test what it says.
+/// A test that injects a fault which no call meets does not test what it claims to.
 impl Drop for Inner {
     fn drop(&mut self) {
         let left = self.faults_left();
@@ -89,7 +89,7 @@ impl Drop for Inner {
     }
 }
 
-/// What comes of a request.
+/// The result of a request.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and the model check makes millions")]
 pub(crate) enum Reply {
     Refused(Refusal),
@@ -98,7 +98,7 @@ pub(crate) enum Reply {
     Answered {
         outcome: Result<Response, ServiceError>,
         left_out: BTreeSet<LeftOut>,
-        /// Whether there is no list where one was asked for.
+        /// Whether there is no list where one was requested.
         without_list: bool,
     },
 }
@@ -125,7 +125,7 @@ impl InProcess {
         Self::behind(way, Cloud(Arc::new(Mutex::new(self.cloud.lock().clone()))))
     }
 
-    /// The account itself, for what somebody else does to it.
+    /// The account itself, for out-of-band changes.
     pub fn account<T>(&self, act: impl FnOnce(&mut Account, Timestamp) -> T) -> T {
         let mut inner = self.cloud.lock();
         let now = inner.now;
@@ -137,7 +137,7 @@ impl InProcess {
         self.cloud.lock().now = now;
     }
 
-    /// Orders a fault for the next call of that operation; several are used up in order. One that no call meets is an error of the test.
+    /// Injects a fault into the next call of that operation; several are used up in order. One that no call meets is an error of the test.
     pub fn fail(&self, operation: Operation, fault: Fault) {
         self.order(operation, fault, Lasts::Once);
     }
@@ -147,7 +147,7 @@ impl InProcess {
         self.order(operation, fault, Lasts::OnceAtMost);
     }
 
-    /// From now on, every call of that operation goes wrong so, until the faults stop.
+    /// From now on, every call of that operation has this fault, until the faults stop.
     pub fn keep_failing(&self, operation: Operation, fault: Fault) {
         self.order(operation, fault, Lasts::UntilTheyStop);
     }
@@ -156,34 +156,34 @@ impl InProcess {
         self.cloud.lock().faults.push(Ordered { operation, fault, lasts });
     }
 
-    /// Every fault that was ordered and that no call has met is called off.
+    /// Removes every injected fault that no call has met.
     pub fn faults_stop(&self) {
         self.cloud.lock().faults.clear();
     }
 
-    /// The faults that were ordered and that no call has met.
+    /// The injected faults that no call has met.
     #[must_use]
     pub fn faults_left(&self) -> Vec<(Operation, Fault)> {
         self.cloud.lock().faults_left()
     }
 
-    /// From now on, all answers leave these members out.
+    /// From now on, all answers omit these members.
     pub fn leave_out(&self, members: impl IntoIterator<Item = LeftOut>) {
         self.cloud.lock().left_out.extend(members);
     }
 
-    /// From now on, answers are whole again.
+    /// From now on, answers are complete again.
     pub fn leave_nothing_out(&self) {
         self.cloud.lock().left_out.clear();
     }
 
-    /// The calls since the last time this was asked.
+    /// The calls since the last time that this was called.
     #[must_use]
     pub fn take_calls(&self) -> Vec<Operation> {
         std::mem::take(&mut self.cloud.lock().calls)
     }
 
-    /// How many of the calls since the last time they were taken are no lists of groups.
+    /// How many of the calls since the last time they were taken are not lists of groups.
     #[must_use]
     pub fn calls_besides_lists(&self) -> usize {
         self.cloud.lock().calls.iter().filter(|call| **call != Operation::ListConnectionGroups).count()
@@ -215,7 +215,7 @@ impl Cloud {
         self.0.lock().unwrap()
     }
 
-    /// Carries out a request, unless a fault is in the way.
+    /// Carries out a request, unless a fault prevents it.
     pub(crate) fn call(&self, operation: Operation, request: &Request) -> Reply {
         let mut inner = self.lock();
         inner.calls.push(operation);

@@ -1,4 +1,4 @@
-//! The shipping adapter, connected to the account in this process. In: the HTTP requests that the adapter sends. Out: the HTTP answers that the
+//! The production adapter, connected to the account in this process. In: the HTTP requests that the adapter sends. Out: the HTTP answers that the
 //! simulator would give. No network.
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ use crate::{
     fault::{LeftOut, Refusal},
 };
 
-/// The adapter as the operator configures it, but for the connection and the rate.
+/// The adapter as the operator configures it, except for the connection and the rate.
 pub fn connected(cloud: Cloud) -> Sdk {
     let connector = SharedHttpConnector::new(Connector(cloud));
     let credentials = Credentials::new("simulator", "simulator", None, None, "simulator");
@@ -42,13 +42,13 @@ pub fn connected(cloud: Cloud) -> Sdk {
     Sdk::configured(&aws, CALL_TIMEOUT, CallQueue::new(UNLIMITED, u32::MAX), Arc::new(Silent), fence)
 }
 
-/// No call takes any time.
+/// Calls take no time.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Calls per second: however often it is halved, no call waits.
 const UNLIMITED: f64 = 1e12;
 
-/// Nobody counts these calls.
+/// These calls are not counted.
 struct Silent;
 
 impl Meter for Silent {
@@ -75,7 +75,7 @@ impl HttpConnector for Connector {
 
 impl Connector {
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let uri = request.uri().strip_prefix("http://in-process").expect("the adapter calls where it is told to");
+        let uri = request.uri().strip_prefix("http://in-process").expect("the adapter calls the configured endpoint");
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let decoded = wire::decode(&wire::HttpRequest {
             method: request.method(),
@@ -114,14 +114,14 @@ impl Connector {
 
 pub const REQUEST_ID: &str = "r-1";
 
-/// Of a proxy that asks for a password, as it were.
+/// For example, from a proxy that asks for a password.
 fn page() -> Answer {
     let content_type = Some("text/html".to_owned());
     let body = "<html><body>Log in</body></html>".to_owned();
     Answer { status: 200, error: None, content_type, headers: Vec::new(), body }
 }
 
-/// The elements that are left out of the answers to an operation.
+/// The elements that are omitted from the answers to an operation.
 const fn elements(member: LeftOut, operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::CreateConnectionGroup | Operation::GetConnectionGroup | Operation::UpdateConnectionGroup => {

@@ -1,5 +1,5 @@
-//! The port's calls and answers as values, and the one port that is made of a function between them. A new call of the port is written down here; the
-//! compiler names the matches that have to answer it.
+//! The port's calls and answers as values, and the one port that is made of a function between them. A new call of the port is added here; the
+//! compiler names the matches that must handle it.
 
 use std::{collections::BTreeSet, future::Future, ops::Deref};
 
@@ -8,7 +8,7 @@ use connection_group_operator::cloudfront::{
     Operation, Summary, Tags, Tenants,
 };
 
-/// A call of the port, as it was asked for.
+/// A call of the port, with its arguments.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "each is a method of the port")]
 pub enum Call {

@@ -1,4 +1,4 @@
-//! What an error code means, whatever the operator's code says. Pure data: the codes of the API's model with their statuses, those that every AWS service
+//! What an error code means, independently of the operator's code. Pure data: the codes of the API's model with their statuses, those that every AWS service
 //! documents, and those that AWS's SDKs take for throttling.
 
 use connection_group_operator::cloudfront::ErrorClass::{
@@ -38,7 +38,7 @@ pub const CODES: [(&str, u16, ErrorClass); 39] = [
     ("SignatureDoesNotMatch", 403, Credentials),
     ("IncompleteSignature", 400, Credentials),
     ("RequestExpired", 400, Credentials),
-    // A code that says so, whatever the status: a proxy may have changed it.
+    // The code decides, whatever the status: a proxy may have changed it.
     ("ServiceUnavailable", 400, ServiceUnavailable),
     ("InternalFailure", 400, ServiceUnavailable),
     ("InternalError", 400, ServiceUnavailable),

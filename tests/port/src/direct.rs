@@ -1,5 +1,5 @@
-//! The port over the account without the adapter between them, for tests that need ten million calls. It reads as the adapter reads: a property of
-//! `tests/reconcile` holds the two to the same answers.
+//! The port over the account without the adapter between them, for tests that need ten million calls. It reads as the adapter does: a property of
+//! `tests/reconcile` checks that both give the same answers.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::{
     fault::{LeftOut, Refusal},
 };
 
-/// What was answered, and what it leaves out.
+/// The answer, and what it omits.
 struct Answered {
     response: Response,
     left_out: BTreeSet<LeftOut>,
@@ -29,7 +29,7 @@ struct Answered {
 }
 
 impl InProcess {
-    /// The answer to a call that does not pass the adapter.
+    /// The answer to a call that bypasses the adapter.
     #[must_use]
     pub fn answer_directly(&self, call: &Call) -> Answer {
         match call {
@@ -195,7 +195,7 @@ impl InProcess {
     }
 }
 
-/// CloudFront says that there is no such thing.
+/// CloudFront answers that there is no such resource.
 fn found<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
     match answer {
         Err(error) if error.class == ErrorClass::NotFound => Ok(None),

@@ -1,9 +1,9 @@
-//! What a test orders to go wrong, and what that is on the wire. Pure.
+//! The faults that a test injects, and what they are over HTTP. Pure.
 
 use cloudfront_simulator::response::{Page, Response};
 use connection_group_operator::cloudfront::ErrorClass;
 
-/// What goes wrong with one call.
+/// A fault of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Refused before it has an effect.
@@ -14,25 +14,25 @@ pub enum Fault {
     UnknownCode,
     /// Takes effect, but the answer is lost.
     AnswerLost,
-    /// Takes effect, but the answer shows the group with IPv6 the other way.
+    /// Takes effect, but the answer shows the group with IPv6 inverted.
     AnsweredWrongly,
-    /// Takes effect, but the answer shows the group switched the other way.
+    /// Takes effect, but the answer shows the group with `Enabled` inverted.
     AnsweredWithTheOldSwitch,
     /// Answered from the state before the last change.
     Stale,
     /// A page without items, although others follow.
     EmptyPage,
-    /// A page that is followed by itself, where a marker asked for it; or else by the first one.
+    /// A page that is followed by itself if a marker requested it, and otherwise by the first one.
     RepeatedMarker,
-    /// An answer without the list that was asked for.
+    /// An answer without the list that was requested.
     ListLeftOut,
-    /// An answer that shows a group without all that is optional.
+    /// An answer that shows a group without anything optional.
     Lacking,
-    /// Somebody else changes the group just before the call.
+    /// Another client changes the group just before the call.
     ChangedJustBefore,
 }
 
-/// What comes of a call that does not reach the account.
+/// The result of a call that does not reach the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// CloudFront's own error.
@@ -46,7 +46,7 @@ pub(crate) enum Refusal {
 }
 
 impl Fault {
-    /// What is answered in the account's place, if anything is.
+    /// What is answered in place of the account, if anything.
     pub(crate) const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Error(class) => Some(refusal(class)),
@@ -83,7 +83,7 @@ impl Fault {
     fn spoil_page<T>(self, page: &mut Page<T>, before_all: &str) {
         let marker = page.marker.as_deref().unwrap_or(before_all);
         match self {
-            // Ids are of one length, so it is another marker for the same place.
+            // All ids have the same length, so it is another marker for the same place.
             Self::EmptyPage => (page.next_marker, page.items) = (Some(format!("{marker}-")), Vec::new()),
             Self::RepeatedMarker => page.next_marker = Some(marker.to_owned()),
             Self::ListLeftOut => (page.next_marker, page.items) = (None, Vec::new()),
@@ -92,7 +92,7 @@ impl Fault {
     }
 }
 
-/// How CloudFront, or what is in its place, says so. Codes and statuses are those of the API's model and of AWS's documentation.
+/// How CloudFront, or a server in its place, answers. Codes and statuses are those of the API's model and of AWS's documentation.
 const fn refusal(class: ErrorClass) -> Refusal {
     match class {
         ErrorClass::Throttled => Refusal::Code(400, "Throttling"),
@@ -113,7 +113,7 @@ const fn refusal(class: ErrorClass) -> Refusal {
     }
 }
 
-/// A member that the API's model calls optional, and that answers leave out from now on.
+/// A member that the API's model calls optional, and that answers omit from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are the members' own")]
 pub enum LeftOut {

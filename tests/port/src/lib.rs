@@ -1,9 +1,9 @@
 //! The operator's port to CloudFront, for tests.
 //!
-//! - [`Call`] and [`Answer`] are the port as values; [`AnsweredBy`] is the one implementation of the trait that tests share: whatever answers a
+//! - [`Call`] and [`Answer`] are the port as values; [`AnsweredBy`] is the one implementation of the trait that tests share: anything that answers a
 //!   [`Call`] is a port.
-//! - [`InProcess`] is the simulator's `Account` with faults ordered by the test. It is reached directly, which is fast, or through the shipping
-//!   adapter, whose requests are decoded and answered in this process as the simulator does it over HTTP.
+//! - [`InProcess`] is the simulator's `Account` with faults injected by the test. It is reached directly, which is fast, or through the production
+//!   adapter, whose requests are decoded and answered in this process as the simulator does over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 #![expect(clippy::missing_panics_doc, reason = "nothing panics unless a test is wrong")]
@@ -28,7 +28,7 @@ pub use call::{Answer, AnsweredBy, Answering, Call};
 pub use codes::CODES;
 pub use fault::{Fault, LeftOut};
 
-/// Runs a future that waits for nothing but what its own polls bring about.
+/// Runs a future that waits for nothing but the effects of its own polls.
 pub fn now<T>(future: impl Future<Output = T>) -> T {
     // The adapter sets timers, though none of them is waited for.
     static TIMERS: LazyLock<Runtime> =
@@ -41,7 +41,7 @@ pub fn now<T>(future: impl Future<Output = T>) -> T {
             return value;
         }
     }
-    panic!("the reconcile waited for something else than the port")
+    panic!("the reconcile waited for something other than the port")
 }
 
 /// Each call of the adapter takes a few; a reconcile makes a handful of calls, a list as many as there are pages.

@@ -1,4 +1,4 @@
-//! Random values: tags that CloudFront takes, specs, memories, texts that nobody should write, and statuses that
+//! Random values: tags that CloudFront accepts, specs, object states, texts that nobody should write, and statuses that
 //! nobody should store. Pure.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
@@ -76,17 +76,17 @@ pub fn spec() -> impl Strategy<Value = ConnectionGroupSpec> {
     )
 }
 
-/// Whatever a process may remember of an object, two hours after it began.
-pub fn memory() -> impl Strategy<Value = ObjectState> {
+/// Any object state of a process, two hours after its start.
+pub fn object_state() -> impl Strategy<Value = ObjectState> {
     let moment = || (0..7200_u64).prop_map(|seconds| Moment::after_start(Duration::from_secs(seconds)));
     let maybe = || prop::option::of(moment());
     let unowned = (prop::sample::select(vec!["cg_1", "cg_2"]), moment())
         .prop_map(|(id, since)| Unowned { id: GroupId::new(id), since });
     let moments = (maybe(), moment(), maybe(), prop::option::of(unowned), maybe());
-    let dispute = (prop::collection::vec(moment(), 0..5), any::<bool>());
+    let drift_backoff = (prop::collection::vec(moment(), 0..5), any::<bool>());
     let awaits =
         select(vec![Awaits::Unknown, Awaits::Inventory, Awaits::DisabledGroup, Awaits::Absence, Awaits::Other]);
-    (any::<u32>(), any::<bool>(), awaits, moments, dispute).prop_map(
+    (any::<u32>(), any::<bool>(), awaits, moments, drift_backoff).prop_map(
         |(
             failures,
             unanswered,
@@ -94,11 +94,11 @@ pub fn memory() -> impl Strategy<Value = ObjectState> {
             (last_write, last_claim, resync_at, unowned, absent_since),
             (rounds, is_open),
         )| {
-            let mut dispute = DriftBackoff::default();
+            let mut drift_backoff = DriftBackoff::default();
             for round in rounds {
-                dispute.corrected(round);
+                drift_backoff.corrected(round);
             }
-            dispute.observed(is_open);
+            drift_backoff.observed(is_open);
             ObjectState {
                 failures,
                 awaits,
@@ -109,7 +109,7 @@ pub fn memory() -> impl Strategy<Value = ObjectState> {
                 rereads: 0,
                 last_claim,
                 resync_at,
-                drift_backoff: dispute,
+                drift_backoff,
                 unowned,
                 absent_since,
                 trial: Trial::default(),
@@ -165,7 +165,7 @@ fn drift() -> impl Strategy<Value = Drift> {
     (text(), text(), text()).prop_map(|(field, desired, observed)| Drift { field, desired, observed })
 }
 
-/// A refusal that CloudFront may or may not have said, of what a spec may ask for.
+/// A refusal that CloudFront may or may not have reported, of something that a spec may ask for.
 fn refused() -> impl Strategy<Value = RefusedMember> {
     use RefusalCause::{
         AlreadyExists, DetachIgnored, DetachRefused, InUse, Invalid, ListIsIpv4Only, ListNotFound, QuotaExceeded,

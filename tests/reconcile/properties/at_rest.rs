@@ -1,16 +1,16 @@
-//! An object that has what it asks for, or shows all that there is, costs nothing.
+//! An object that is in sync, or shows all that there is, costs nothing.
 
 use connection_group_operator::api::{AdoptionPolicy, ConnectionGroupSpec, Mode};
 use proptest::{prelude::*, sample::select};
 
-use super::canonical::{new_list, shape, somebody_creates};
+use super::canonical::{new_list, shape, someone_creates};
 use crate::world::{PROPAGATION, World, spec};
 
 proptest! {
     #![proptest_config(super::cases(256))]
 
     #[test]
-    fn whatever_it_asks_for_an_object_at_rest_costs_no_call_and_no_write(
+    fn whatever_its_spec_says_an_object_at_rest_costs_no_call_and_no_write(
         way in super::way(),
         mode in select(vec![Mode::Manage, Mode::Observe]),
         asked in shape(),
@@ -19,9 +19,9 @@ proptest! {
         let mut world = World::via(way, spec());
         let list = new_list(&world);
         if let Some(mut shape) = exists {
-            // With forty of ours and the two that mark it, a group has room for eight more.
+            // With forty tags of ours and the two that mark it, a group has room for eight more.
             shape.tags = shape.tags.into_iter().take(8).collect();
-            somebody_creates(&mut world, &shape, &list);
+            someone_creates(&mut world, &shape, &list);
         }
         world.policy.allow_adoption = true;
         world.edit(|spec| {
@@ -41,7 +41,7 @@ proptest! {
             world.advance(PROPAGATION);
             world.take_inventory();
             world.calls();
-            prop_assert_eq!(&world.pass().status, &at_rest);
+            prop_assert_eq!(&world.reconcile().status, &at_rest);
             prop_assert_eq!(world.calls(), []);
         }
     }

@@ -1,4 +1,4 @@
-//! Whatever CloudFront says, what people read stays short, and every reason is a word that Kubernetes takes.
+//! Whatever CloudFront answers, messages stay short, and Kubernetes accepts every reason.
 
 use connection_group_operator::{
     api::ConnectionGroupSpec,
@@ -17,16 +17,16 @@ use crate::{
     world::{World, now, spec},
 };
 
-/// The longest of the texts that AWS documents a limit for, the value of a tag, in characters.
+/// The highest limit that AWS documents for a text, the value of a tag, in characters.
 const AWS_LIMIT: usize = 256;
 
-/// What a proxy may answer in CloudFront's place, in characters: up to 100 kB.
+/// What a proxy may answer instead of CloudFront, in characters: up to 100 kB.
 const PAGE: usize = 25_000;
 
-/// Eight differences of tags, with keys of 128 characters and twice as long values. Kubernetes takes 32,768.
+/// Eight differences of tags, with keys of 128 characters and values twice as long. Kubernetes accepts 32,768.
 const WORDIEST: usize = 6_000;
 
-/// Whether it is a reason: `^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`, at most 1,024 characters.
+/// Whether Kubernetes accepts it as a reason: `^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`, at most 1,024 characters.
 fn is_reason(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || "_,:".contains(c);
     text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -51,7 +51,7 @@ fn refusal(longest: usize) -> impl Strategy<Value = (Operation, ApiError)> {
     })
 }
 
-/// A spec with such tags, and what CloudFront says of its group: with words of up to that many characters, and errors of
+/// A spec with such tags, and CloudFront's answers about its group: with texts of up to that many characters, and errors of
 /// up to that many.
 fn odd(
     tags: impl Strategy<Value = Tags>,
@@ -95,8 +95,13 @@ fn odd(
     )
 }
 
-/// Some passes in a row, each from the status of the one before.
-fn passes(asked: ConnectionGroupSpec, odd: Odd, mut memory: ObjectState, being_deleted: bool) -> Vec<Outcome> {
+/// Three reconciles in a row, each from the status of the one before.
+fn reconcile_three_times(
+    asked: ConnectionGroupSpec,
+    odd: Odd,
+    mut object_state: ObjectState,
+    being_deleted: bool,
+) -> Vec<Outcome> {
     let mut world = World::via(Way::Direct, spec());
     world.object.spec = asked;
     if being_deleted {
@@ -114,14 +119,14 @@ fn passes(asked: ConnectionGroupSpec, odd: Odd, mut memory: ObjectState, being_d
     };
     let mut outcomes = Vec::new();
     for _ in 0..3 {
-        let outcome = now(reconcile(&world.object, &mut memory, &around));
+        let outcome = now(reconcile(&world.object, &mut object_state, &around));
         world.object.status = Some(outcome.status.clone());
         outcomes.push(outcome);
     }
     outcomes
 }
 
-/// Whether people and Kubernetes can take it.
+/// Whether the messages are short enough, and the reasons valid.
 fn judge(outcomes: &[Outcome], longest: usize) -> Result<(), TestCaseError> {
     for condition in outcomes.iter().flat_map(|outcome| &outcome.status.conditions) {
         let length = condition.message.chars().count();
@@ -135,12 +140,12 @@ proptest! {
     #![proptest_config(super::cases(256))]
 
     #[test]
-    fn however_much_cloudfront_says_of_an_error_people_read_a_few_lines(
+    fn however_long_an_error_message_of_cloudfront_is_people_read_a_few_lines(
         (asked, odd) in odd(Just(Tags::new()), 60, PAGE),
-        memory in anything::memory(),
+        object_state in anything::object_state(),
         being_deleted in any::<bool>(),
     ) {
-        judge(&passes(asked, odd, memory, being_deleted), 1_024)?;
+        judge(&reconcile_three_times(asked, odd, object_state, being_deleted), 1_024)?;
     }
 }
 
@@ -148,15 +153,15 @@ proptest! {
     #![proptest_config(super::cases(512))]
 
     #[test]
-    fn groups_as_wordy_as_aws_allows_fit_into_a_condition(
+    fn groups_with_the_longest_texts_that_aws_allows_fit_into_a_condition(
         (asked, odd) in odd(anything::most_tags(), AWS_LIMIT, AWS_LIMIT),
-        memory in anything::memory(),
+        object_state in anything::object_state(),
         being_deleted in any::<bool>(),
     ) {
-        // All that is shown of the differences are tags, whose names and values are the longest.
+        // The only differences are tags, which have the longest names and values.
         let config = &odd.described.group.config;
         let (enabled, ipv6_enabled) = (config.enabled.unwrap(), config.ipv6_enabled.unwrap());
         let asked = ConnectionGroupSpec { enabled, ipv6_enabled, ..asked };
-        judge(&passes(asked, odd, memory, being_deleted), WORDIEST)?;
+        judge(&reconcile_three_times(asked, odd, object_state, being_deleted), WORDIEST)?;
     }
 }

@@ -1,5 +1,5 @@
-//! What an object asks for and what a group is are compared in one form: a spec written off a group differs from it in
-//! nothing.
+//! The spec of an object and the state of a group are compared in one form: a spec copied from a group does not
+//! differ from it.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use proptest::{prelude::*, sample::Index};
 use super::anything;
 use crate::world::{HERE, World, marks, now, spec};
 
-/// What a group is like.
+/// The state of a group.
 #[derive(Clone, Debug)]
 pub struct Shape {
     pub enabled: bool,
@@ -48,9 +48,9 @@ pub fn new_list(world: &World) -> String {
     world.port.account(|account, now| account.outside_create_list(now, list)).id
 }
 
-/// An old, unowned group like that.
-pub fn somebody_creates(world: &mut World, shape: &Shape, list: &str) {
-    world.somebody_creates(|group| {
+/// An old, unowned group in that state.
+pub fn someone_creates(world: &mut World, shape: &Shape, list: &str) {
+    world.someone_creates(|group| {
         group.enabled = shape.enabled;
         group.ipv6_enabled = shape.ipv6_enabled;
         group.anycast_ip_list_id = shape.listed.then(|| list.to_owned());
@@ -64,7 +64,7 @@ pub fn somebody_creates(world: &mut World, shape: &Shape, list: &str) {
 fn beside(shape: &Shape) -> (World, Described) {
     let mut world = World::via(Way::Direct, spec());
     let list = new_list(&world);
-    somebody_creates(&mut world, shape, &list);
+    someone_creates(&mut world, shape, &list);
     let described = describe(&world);
     (world, described)
 }
@@ -73,7 +73,7 @@ fn describe(world: &World) -> Described {
     now(world.port.describe(&Lookup::Name(GroupName::new("edge")))).unwrap().unwrap()
 }
 
-fn written_off(described: &Described) -> ConnectionGroupSpec {
+fn spec_copied_from(described: &Described) -> ConnectionGroupSpec {
     let config = &described.group.config;
     let list = config.anycast_ip_list_id.as_ref();
     ConnectionGroupSpec {
@@ -85,7 +85,7 @@ fn written_off(described: &Described) -> ConnectionGroupSpec {
     }
 }
 
-/// As the API server gives it back.
+/// As the API server returns it.
 fn desired(spec: ConnectionGroupSpec) -> Desired {
     let object = serde_json::to_string(&ConnectionGroup::new("edge", spec)).unwrap();
     match Intent::of(&serde_json::from_str(&object).unwrap()) {
@@ -94,7 +94,7 @@ fn desired(spec: ConnectionGroupSpec) -> Desired {
     }
 }
 
-/// One thing that is otherwise.
+/// One change.
 #[derive(Clone, Debug)]
 enum Otherwise {
     Enabled,
@@ -148,25 +148,25 @@ proptest! {
     #![proptest_config(super::cases(96))]
 
     #[test]
-    fn a_spec_written_off_a_group_differs_from_it_in_nothing(shape in shape(), theirs in anything::tags()) {
+    fn a_spec_copied_from_a_group_does_not_differ_from_it(shape in shape(), theirs in anything::tags()) {
         let (_, described) = beside(&shape);
-        let spec = written_off(&described);
+        let spec = spec_copied_from(&described);
         let desired = desired(spec.clone());
         prop_assert_eq!(differences(&desired, &described, None), []);
 
         let owner = OwnerTag::new("prod", "platform", "edge");
         let all_tags = desired.all_tags(&Claim { owner, installation: Installation::new(HERE) });
         let owned = Described { tags: all_tags, ..described.clone() };
-        prop_assert_eq!(written_off(&owned), spec, "written off once more, it is the same");
+        prop_assert_eq!(spec_copied_from(&owned), spec, "copied once more, it is the same");
         let tags = theirs.into_iter().chain(owned.tags).collect();
         prop_assert_eq!(differences(&desired, &Described { tags, ..described }, None), [], "tags of others do not count");
     }
 
     #[test]
-    fn whatever_is_otherwise_is_the_one_difference(mut shape in shape(), otherwise in otherwise()) {
+    fn whatever_is_changed_is_the_only_difference(mut shape in shape(), otherwise in otherwise()) {
         shape.tags.insert("team".to_owned(), "edge".to_owned());
         let (_, mut described) = beside(&shape);
-        let desired = desired(written_off(&described));
+        let desired = desired(spec_copied_from(&described));
         let field = change(&mut described, &otherwise);
         let found = differences(&desired, &described, None);
         prop_assert_eq!(found.iter().map(|drift| &drift.field).collect::<Vec<_>>(), [&field]);
@@ -176,7 +176,7 @@ proptest! {
     fn a_group_that_equals_its_spec_is_adopted_with_its_owner_tag_alone(shape in shape()) {
         let (mut world, before) = beside(&shape);
         world.policy.allow_adoption = true;
-        let asked = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..written_off(&before) };
+        let asked = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..spec_copied_from(&before) };
         world.edit(|spec| *spec = asked);
         world.calls();
         world.settle();
@@ -189,12 +189,12 @@ proptest! {
     }
 
     #[test]
-    fn a_group_that_equals_its_spec_shows_no_drift_until_somebody_changes_it(shape in shape()) {
+    fn a_group_that_equals_its_spec_shows_no_drift_until_someone_changes_it(shape in shape()) {
         let (mut world, before) = beside(&shape);
-        world.edit(|spec| *spec = ConnectionGroupSpec { mode: Mode::Observe, ..written_off(&before) });
+        world.edit(|spec| *spec = ConnectionGroupSpec { mode: Mode::Observe, ..spec_copied_from(&before) });
         world.settle();
         prop_assert_eq!(&world.status().drift, &[]);
-        world.somebody_edits(GroupPatch { enabled: Some(!shape.enabled), ..GroupPatch::default() });
+        world.someone_edits(GroupPatch { enabled: Some(!shape.enabled), ..GroupPatch::default() });
         world.take_inventory();
         world.settle();
         prop_assert_eq!(world.status().drift.len(), 1);

@@ -1,4 +1,4 @@
-//! Tags of others are never removed nor overwritten, whoever names which key when, and whatever is lost on the way.
+//! Tags of others are never removed or overwritten, whoever uses which key when, and whatever calls are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::world::{PROPAGATION, World, spec};
 type Tags = BTreeMap<String, String>;
 type Tag = (String, String);
 
-/// Whoever tags draws from the same few keys.
+/// Everyone who sets tags uses the same few keys.
 fn tags() -> impl Strategy<Value = Tags> {
     prop::collection::btree_map("[a-f]", "[x-z]?", 0..4)
 }
@@ -28,14 +28,14 @@ fn tags() -> impl Strategy<Value = Tags> {
 enum Step {
     Edit(Tags),
     EditIpv6(bool),
-    SomebodyTags(Tags),
-    SomebodyUntags(Tags),
-    SomebodyDeletes,
-    SomebodyCreates(Tags),
-    SomebodyReplacesIt(Tags),
+    SomeoneTags(Tags),
+    SomeoneUntags(Tags),
+    SomeoneDeletes,
+    SomeoneCreates(Tags),
+    SomeoneReplacesIt(Tags),
     Fail(Operation, Fault),
-    Pass,
-    PassAndCrash,
+    Reconcile,
+    ReconcileAndCrash,
     Crash,
     Inventory,
     TimeGoesBy,
@@ -61,14 +61,14 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => tags().prop_map(Step::Edit),
         1 => any::<bool>().prop_map(Step::EditIpv6),
-        3 => tags().prop_map(Step::SomebodyTags),
-        1 => tags().prop_map(Step::SomebodyUntags),
-        1 => Just(Step::SomebodyDeletes),
-        1 => tags().prop_map(Step::SomebodyCreates),
-        1 => tags().prop_map(Step::SomebodyReplacesIt),
+        3 => tags().prop_map(Step::SomeoneTags),
+        1 => tags().prop_map(Step::SomeoneUntags),
+        1 => Just(Step::SomeoneDeletes),
+        1 => tags().prop_map(Step::SomeoneCreates),
+        1 => tags().prop_map(Step::SomeoneReplacesIt),
         4 => (operation, fault).prop_map(|(operation, fault)| Step::Fail(operation, fault)),
-        8 => Just(Step::Pass),
-        2 => Just(Step::PassAndCrash),
+        8 => Just(Step::Reconcile),
+        2 => Just(Step::ReconcileAndCrash),
         1 => Just(Step::Crash),
         2 => Just(Step::Inventory),
         6 => Just(Step::TimeGoesBy),
@@ -76,30 +76,30 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A world, and what its object may take for its own.
-struct Told {
+/// A world, and the tags that its object may treat as its own.
+struct History {
     world: World,
-    /// The groups that others made, by id, with the tags that the object named while the group was ours. Of a group
-    /// that we made, any tag may be ours that the object ever named: nobody may remember the Create that made it.
+    /// The groups that others created, by id, with the tags that the object named while the group was ours. Of a group
+    /// that we created, any tag may be ours that the object ever named: the Create that made it may be recorded nowhere.
     adopted: BTreeMap<String, BTreeSet<Tag>>,
     ever_named: BTreeSet<Tag>,
-    /// The tags before each change that reads may not show yet: nothing keeps a change of tags from resting on such a read.
+    /// The tags before each change that reads may not show yet: a change of tags may be based on such a read.
     outdated: Vec<Tags>,
 }
 
-impl Told {
+impl History {
     fn group(&self) -> Option<(String, Tags)> {
         self.world.group().map(|group| (group.resource.id, self.world.tags()))
     }
 
-    fn somebody_creates(&mut self, tags: Tags) {
-        self.world.somebody_creates(|group| group.tags = tags);
+    fn someone_creates(&mut self, tags: Tags) {
+        self.world.someone_creates(|group| group.tags = tags);
         self.adopted.extend(self.group().map(|(id, _)| (id, BTreeSet::new())));
     }
 
-    fn somebody_edits(&mut self, patch: GroupPatch) {
+    fn someone_edits(&mut self, patch: GroupPatch) {
         let before = self.world.tags();
-        self.world.somebody_edits(patch);
+        self.world.someone_edits(patch);
         if self.world.tags() != before {
             self.outdated.push(before);
         }
@@ -114,30 +114,30 @@ impl Told {
                 world.edit(|spec| spec.tags = tags);
             }
             Step::EditIpv6(on) => world.edit(|spec| spec.ipv6_enabled = on),
-            Step::SomebodyTags(set_tags) if exists => {
-                self.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+            Step::SomeoneTags(set_tags) if exists => {
+                self.someone_edits(GroupPatch { set_tags, ..GroupPatch::default() });
             }
-            Step::SomebodyUntags(tags) if exists => {
-                self.somebody_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
+            Step::SomeoneUntags(tags) if exists => {
+                self.someone_edits(GroupPatch { remove_tags: tags.into_keys().collect(), ..GroupPatch::default() });
             }
-            Step::SomebodyDeletes if exists => world.somebody_deletes_the_group(),
-            Step::SomebodyCreates(tags) if !exists => self.somebody_creates(tags),
-            Step::SomebodyReplacesIt(tags) if exists => {
-                world.somebody_deletes_the_group();
+            Step::SomeoneDeletes if exists => world.someone_deletes_the_group(),
+            Step::SomeoneCreates(tags) if !exists => self.someone_creates(tags),
+            Step::SomeoneReplacesIt(tags) if exists => {
+                world.someone_deletes_the_group();
                 self.take(Step::TimeGoesBy);
                 if self.group().is_none() {
-                    self.somebody_creates(tags);
+                    self.someone_creates(tags);
                 }
             }
-            Step::SomebodyTags(_)
-            | Step::SomebodyUntags(_)
-            | Step::SomebodyDeletes
-            | Step::SomebodyCreates(_)
-            | Step::SomebodyReplacesIt(_) => {}
+            Step::SomeoneTags(_)
+            | Step::SomeoneUntags(_)
+            | Step::SomeoneDeletes
+            | Step::SomeoneCreates(_)
+            | Step::SomeoneReplacesIt(_) => {}
             Step::Fail(operation, fault) => world.may_fail(operation, fault),
-            Step::Pass => self.pass(|world| drop(world.pass())),
-            Step::PassAndCrash => self.pass(|world| {
-                world.pass_without_storing();
+            Step::Reconcile => self.reconcile(|world| drop(world.reconcile())),
+            Step::ReconcileAndCrash => self.reconcile(|world| {
+                world.reconcile_without_storing();
                 world.crash();
             }),
             Step::Crash => world.crash(),
@@ -146,7 +146,7 @@ impl Told {
                 world.advance(PROPAGATION);
                 world.take_inventory();
                 self.reads_catch_up();
-                self.pass(|world| drop(world.pass()));
+                self.reconcile(|world| drop(world.reconcile()));
             }
             Step::ResyncIsDue => {
                 world.advance(world.policy.resync_interval * 2);
@@ -155,15 +155,15 @@ impl Told {
         }
     }
 
-    /// From now on only a read that is ordered to be stale shows the tags before the last change.
+    /// From now on, only a read that is forced to be stale shows the tags before the last change.
     fn reads_catch_up(&mut self) {
         self.outdated.drain(..self.outdated.len().saturating_sub(1));
     }
 
-    /// One pass, before and after which the tags of the group are compared.
-    fn pass(&mut self, pass: impl FnOnce(&mut World)) {
+    /// One reconcile; the tags of the group before and after it are compared.
+    fn reconcile(&mut self, run: impl FnOnce(&mut World)) {
         let before = self.group();
-        pass(&mut self.world);
+        run(&mut self.world);
         let Some((id, after)) = self.group() else { return };
         let wanted = &self.world.object.spec.tags;
         let named = self.adopted.get(&id).unwrap_or(&self.ever_named);
@@ -173,7 +173,7 @@ impl Told {
                 let may_change = if let Some(value) = wanted.get(key) {
                     is == Some(value)
                 } else {
-                    // The value is the one that we may have sent: with another one, the tag is somebody else's.
+                    // The value is the one that we may have sent: with another value, the tag is someone else's.
                     let mut read = was.into_iter().chain(self.outdated.iter().filter_map(|tags| tags.get(key)));
                     is.is_none() && read.any(|read| named.contains(&(key.clone(), read.clone())))
                 };
@@ -192,7 +192,7 @@ proptest! {
     #![proptest_config(super::cases(1000))]
 
     #[test]
-    fn no_history_takes_a_tag_of_others(
+    fn no_history_removes_or_overwrites_a_tag_of_others(
         way in super::way(),
         theirs in prop::option::of(tags()),
         tag_lag in any::<bool>(),
@@ -207,16 +207,16 @@ proptest! {
         if tag_lag {
             world.switch(|switches| switches.tag_lag = cloudfront_simulator::Millis::seconds(30));
         }
-        let mut told = Told { world, adopted: BTreeMap::new(), ever_named: BTreeSet::new(), outdated: Vec::new() };
+        let mut history = History { world, adopted: BTreeMap::new(), ever_named: BTreeSet::new(), outdated: Vec::new() };
         if let Some(theirs) = theirs {
-            told.somebody_creates(theirs);
+            history.someone_creates(theirs);
         }
         for step in steps {
-            told.take(step);
+            history.take(step);
         }
 
-        // Let go of at last, the group keeps every tag but that of its owner.
-        let world = &mut told.world;
+        // When it is released in the end, the group keeps every tag except the one of its owner.
+        let world = &mut history.world;
         world.faults_stop();
         world.advance(world.policy.resync_interval * 2);
         world.take_inventory();
@@ -224,7 +224,7 @@ proptest! {
         let mut before = world.tags();
         before.retain(|key, _| !is_reserved(key));
         world.delete();
-        prop_assert_eq!(world.pass().finalizer, Finalizer::Release);
+        prop_assert_eq!(world.reconcile().finalizer, Finalizer::Release);
         prop_assert_eq!(world.tags(), before);
     }
 }

@@ -1,4 +1,4 @@
-//! A pass copes with any world: any status, any memory, any object, and an account full of other people's groups. It
+//! A reconcile copes with any world: any status, any object state, any object, and an account full of groups of others. It
 //! never panics, changes at most one thing, and never a group that is not this object's.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -26,10 +26,10 @@ use crate::world::{HERE, IDENTITY, PROPAGATION, World, spec};
 const OURS: &str = "prod/platform/edge";
 const THEIRS: &str = "dev/shop/edge";
 
-/// One of the texts of the account, so that a forged status leads to something that is there.
+/// One of the texts of the account, so that a forged status points at something that exists.
 type Pointer = Option<Index>;
 
-/// An object, and what its status makes believe.
+/// An object, and what its status claims.
 #[derive(Clone, Debug)]
 struct Forgery {
     spec: ConnectionGroupSpec,
@@ -42,7 +42,7 @@ struct Forgery {
     /// Id, ARN, name, owner, ETag and deployment status.
     pointers: [Pointer; 6],
     tags: [Pointer; 2],
-    memory: ObjectState,
+    object_state: ObjectState,
 }
 
 fn forgery() -> impl Strategy<Value = Forgery> {
@@ -55,12 +55,12 @@ fn forgery() -> impl Strategy<Value = Forgery> {
     );
     let pointers = (prop::array::uniform6(pointer.clone()), prop::array::uniform2(pointer));
     let status = (prop::option::weighted(0.9, anything::status()), pointers);
-    (object, any::<[bool; 2]>(), status, anything::memory()).prop_map(
+    (object, any::<[bool; 2]>(), status, anything::object_state()).prop_map(
         |(
             (spec, name, generation, requested_at),
             [being_deleted, adoption_allowed],
             (status, (pointers, tags)),
-            memory,
+            object_state,
         )| {
             Forgery {
                 spec,
@@ -72,7 +72,7 @@ fn forgery() -> impl Strategy<Value = Forgery> {
                 status,
                 pointers,
                 tags,
-                memory,
+                object_state,
             }
         },
     )
@@ -123,7 +123,7 @@ fn faults() -> impl Strategy<Value = Vec<(Operation, Fault)>> {
         Just(Fault::Stale),
     ];
     let fault = (select(Operation::ALL), fault);
-    // Tags that are seen a minute late are beyond what an operator can tell (docs/safety.md, tag-lag).
+    // An operator cannot recognize tags that show a minute late (docs/safety.md, tag-lag).
     let fault =
         fault.prop_filter("tags are as they are", |fault| *fault != (Operation::ListTagsForResource, Fault::Stale));
     prop::collection::vec(fault, 0..3)
@@ -192,7 +192,7 @@ fn forge(world: &mut World, forgery: Forgery) {
         status,
         pointers,
         tags,
-        memory,
+        object_state,
     } = forgery;
     world.object.spec = ConnectionGroupSpec { name: text(name), ..spec };
     world.object.metadata.generation = generation;
@@ -202,7 +202,7 @@ fn forge(world: &mut World, forgery: Forgery) {
         world.delete();
     }
     world.policy.allow_adoption = adoption_allowed;
-    world.memory = memory;
+    world.object_state = object_state;
     world.object.status = status.map(|mut status| {
         let [id, arn, name, owner, e_tag, deployment] = pointers.map(text);
         status.tags.extend(tags.into_iter().filter_map(text).map(|key| (key, "a".to_owned())));
@@ -210,15 +210,15 @@ fn forge(world: &mut World, forgery: Forgery) {
     });
 }
 
-/// What a pass may have done, from what was there before it and what is there now. Beside its one mutation, it may have
-/// sent those again that were refused for their version.
+/// What a reconcile may have done, judged by the groups before and after it. Besides its one mutation, it may have
+/// repeated those that were refused for their version.
 fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize) -> Result<(), TestCaseError> {
     let (spec, policy) = (&world.object.spec, &world.policy);
     let being_deleted = world.object.metadata.deletion_timestamp.is_some();
     let is_protected = being_deleted && spec.deletion_protection;
     let may_write = spec.mode == Mode::Manage && !spec.suspend;
     prop_assert!(may_write || mutations.is_empty(), "{:?}", mutations);
-    // Put into or out of service, as the spec says, and marked as this installation's before that.
+    // Enabled or disabled, as the spec says, and marked as this installation's before that.
     let puts_back = |call: &Operation| matches!(call, Operation::UpdateConnectionGroup | Operation::TagResource);
     prop_assert!(!is_protected || mutations.iter().all(puts_back), "{:?}", mutations);
     prop_assert!(mutations.len() <= 1 + refused, "{:?}", mutations);
@@ -262,7 +262,7 @@ fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize
     Ok(())
 }
 
-/// Whether an object may be let go of: nothing that its deletion policy cares for is left behind.
+/// Whether an object may be released: nothing that its deletion policy covers is left behind.
 fn may_go(world: &World) -> bool {
     let name = group_name(&world.object);
     let is_ours = |group: &Versioned<Shown>| group.resource.name == name.as_str() && is_marked_as_ours(group);
@@ -274,32 +274,32 @@ proptest! {
     #![proptest_config(super::cases(2000))]
 
     #[test]
-    fn whatever_an_object_says_a_pass_ends_well_and_other_peoples_groups_are_left_alone(
+    fn whatever_an_object_says_a_reconcile_ends_well_and_groups_of_others_are_left_alone(
         way in super::way(),
         scene in scene(),
         list in select(vec![List::Fresh, List::Outdated, List::Missing, List::Refused]),
         forgery in forgery(),
         faults in faults(),
-        passes in prop::collection::vec(any::<bool>(), 1..4),
+        reconciles in prop::collection::vec(any::<bool>(), 1..4),
     ) {
         let mut world = stage(way, &scene, list);
         forge(&mut world, forgery);
         let is_stale = |(operation, fault): &&(Operation, Fault)| {
             operation.is_mutation() && *fault == Fault::Error(ErrorClass::StaleEtag)
         };
-        // Nobody can tell a group from none where all that is read is out of date.
+        // If everything that is read is out of date, nobody can know whether a group exists.
         let is_deceived = matches!(list, List::Outdated) || faults.iter().any(|(_, fault)| *fault == Fault::Stale);
         let refused = faults.iter().filter(is_stale).count();
         for (operation, fault) in faults {
             world.may_fail(operation, fault);
         }
-        for time_goes_by in passes {
+        for time_goes_by in reconciles {
             world.calls();
             let before = world.groups();
-            let outcome = world.pass();
+            let outcome = world.reconcile();
             judge(&world, &before, &world.mutations(), refused)?;
             prop_assert!(outcome.requeue <= Duration::from_mins(5), "{:?}", outcome.requeue);
-            prop_assert!(outcome.finalizer == Finalizer::Keep || may_go(&world) || is_deceived, "let go of too early");
+            prop_assert!(outcome.finalizer == Finalizer::Keep || may_go(&world) || is_deceived, "released too early");
             if time_goes_by {
                 world.advance(PROPAGATION);
                 world.take_inventory();

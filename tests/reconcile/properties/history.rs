@@ -1,4 +1,4 @@
-//! Random histories: what people, other tools, tenants and CloudFront's failures do to an object and its group, in any order.
+//! Random histories: what users, other clients, tenants and CloudFront's failures do to an object and its group, in any order.
 
 use std::collections::BTreeMap;
 
@@ -20,20 +20,20 @@ use crate::world::{PROPAGATION, World, spec};
 pub enum Step {
     Edit(Edit),
     Suspend(bool),
-    SomebodyEdits { enabled: Option<bool>, ipv6: Option<bool> },
-    SomebodyTags(BTreeMap<String, String>),
-    SomebodyDeletes,
-    SomebodyCreates,
+    SomeoneEdits { enabled: Option<bool>, ipv6: Option<bool> },
+    SomeoneTags(BTreeMap<String, String>),
+    SomeoneDeletes,
+    SomeoneCreates,
     TenantComes(u8),
     TenantGoes(u8),
     Fail(Operation, Fault),
-    Pass,
-    PassAndCrash,
+    Reconcile,
+    ReconcileAndCrash,
     Inventory,
     Propagate,
 }
 
-/// What a person asks for.
+/// An edit of the spec.
 #[derive(Clone, Debug)]
 pub struct Edit {
     enabled: bool,
@@ -53,7 +53,7 @@ pub enum List {
     Unknown,
 }
 
-/// Keys of ours and of others are drawn apart, so that no history gives a key two owners.
+/// Our keys and those of others differ, so that no history gives a key two owners.
 fn our_tags() -> impl Strategy<Value = BTreeMap<String, String>> {
     prop::collection::btree_map("ours-[a-c]", "[a-z]{0,3}", 0..3)
 }
@@ -114,22 +114,22 @@ pub fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => edit().prop_map(Step::Edit),
         1 => any::<bool>().prop_map(Step::Suspend),
-        2 => (any::<Option<bool>>(), any::<Option<bool>>()).prop_map(|(enabled, ipv6)| Step::SomebodyEdits { enabled, ipv6 }),
-        1 => prop::collection::btree_map("theirs-[a-c]", "[a-z]{0,3}", 0..2).prop_map(Step::SomebodyTags),
-        1 => Just(Step::SomebodyDeletes),
-        1 => Just(Step::SomebodyCreates),
+        2 => (any::<Option<bool>>(), any::<Option<bool>>()).prop_map(|(enabled, ipv6)| Step::SomeoneEdits { enabled, ipv6 }),
+        1 => prop::collection::btree_map("theirs-[a-c]", "[a-z]{0,3}", 0..2).prop_map(Step::SomeoneTags),
+        1 => Just(Step::SomeoneDeletes),
+        1 => Just(Step::SomeoneCreates),
         1 => (0..2_u8).prop_map(Step::TenantComes),
         1 => (0..2_u8).prop_map(Step::TenantGoes),
         4 => fault().prop_map(|(operation, fault)| Step::Fail(operation, fault)),
-        6 => Just(Step::Pass),
-        1 => Just(Step::PassAndCrash),
+        6 => Just(Step::Reconcile),
+        1 => Just(Step::ReconcileAndCrash),
         3 => Just(Step::Inventory),
         2 => Just(Step::Propagate),
     ]
 }
 
 /// A world with a history.
-pub struct Told {
+pub struct History {
     pub world: World,
     /// The tags that others put on the group.
     pub theirs: BTreeMap<String, String>,
@@ -138,7 +138,7 @@ pub struct Told {
     left_out: bool,
 }
 
-impl Told {
+impl History {
     pub fn new(way: Way) -> Self {
         let world = World::via(way, spec());
         let list = || {
@@ -177,30 +177,30 @@ impl Told {
                 });
             }
             Step::Suspend(suspend) => world.edit(|spec| spec.suspend = suspend),
-            Step::SomebodyEdits { enabled, ipv6 } if exists => {
-                world.somebody_edits(GroupPatch { enabled, ipv6_enabled: ipv6, ..GroupPatch::default() });
+            Step::SomeoneEdits { enabled, ipv6 } if exists => {
+                world.someone_edits(GroupPatch { enabled, ipv6_enabled: ipv6, ..GroupPatch::default() });
             }
-            Step::SomebodyTags(tags) if exists => {
+            Step::SomeoneTags(tags) if exists => {
                 self.theirs.extend(tags.clone());
-                world.somebody_edits(GroupPatch { set_tags: tags, ..GroupPatch::default() });
+                world.someone_edits(GroupPatch { set_tags: tags, ..GroupPatch::default() });
             }
-            Step::SomebodyDeletes if exists => {
+            Step::SomeoneDeletes if exists => {
                 self.no_tenant_is_left();
-                self.world.somebody_deletes_the_group();
+                self.world.someone_deletes_the_group();
                 self.theirs.clear();
             }
-            Step::SomebodyCreates if !exists => {
-                world.somebody_creates(|_| {});
+            Step::SomeoneCreates if !exists => {
+                world.someone_creates(|_| {});
                 self.theirs.clear();
             }
             Step::TenantComes(number) if exists && !tenants.contains(&name(number)) => {
                 world.tenant_comes(&name(number));
             }
             Step::TenantGoes(number) if tenants.contains(&name(number)) => world.tenant_goes(&name(number)),
-            Step::SomebodyEdits { .. }
-            | Step::SomebodyTags(_)
-            | Step::SomebodyDeletes
-            | Step::SomebodyCreates
+            Step::SomeoneEdits { .. }
+            | Step::SomeoneTags(_)
+            | Step::SomeoneDeletes
+            | Step::SomeoneCreates
             | Step::TenantComes(_)
             | Step::TenantGoes(_) => {}
             // A list of tenants that is left out for a consistency window counts as empty (docs/safety.md): once is no proof, twice may be.
@@ -209,9 +209,9 @@ impl Told {
                 self.left_out |= fault == Fault::ListLeftOut;
                 world.may_fail(operation, fault);
             }
-            Step::Pass => drop(world.pass()),
-            Step::PassAndCrash => {
-                world.pass_without_storing();
+            Step::Reconcile => drop(world.reconcile()),
+            Step::ReconcileAndCrash => {
+                world.reconcile_without_storing();
                 world.crash();
             }
             Step::Inventory => world.take_inventory(),
@@ -219,8 +219,8 @@ impl Told {
         }
     }
 
-    /// A last edit after which nothing but CloudFront is waited for. What it does not name stays as it was.
-    pub fn is_asked_for_at_last(&mut self) {
+    /// A last edit, after which only CloudFront is waited for. What it does not name stays as it was.
+    pub fn final_edit(&mut self) {
         let unknown = self.id(List::Unknown);
         self.world.policy.allow_adoption = true;
         self.world.edit(|spec| {

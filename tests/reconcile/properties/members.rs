@@ -1,5 +1,5 @@
-//! Whatever people, other tools and CloudFront's refusals do to the members of a group: switching off is obeyed by the next reconcile, and at
-//! rest each member is as the spec says, or is named as refused.
+//! Whatever users, other clients and CloudFront's refusals do to the members of a group: the next reconcile obeys a switch-off, and at
+//! rest each member is as the spec says, or is reported as refused.
 
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ enum List {
 #[derive(Clone, Debug)]
 enum Step {
     Edit { enabled: bool, ipv6: bool, list: List },
-    SomebodyEdits { enabled: Option<bool>, ipv6: Option<bool> },
-    SomebodyAttaches,
+    SomeoneEdits { enabled: Option<bool>, ipv6: Option<bool> },
+    SomeoneAttaches,
     Refuse(ErrorClass),
     Request(u8),
-    Pass,
+    Reconcile,
     Crash,
     Inventory,
     Wait,
@@ -52,11 +52,11 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         4 => (any::<bool>(), any::<bool>(), select(lists)).prop_map(|(enabled, ipv6, list)| Step::Edit { enabled, ipv6, list }),
-        2 => (any::<Option<bool>>(), any::<Option<bool>>()).prop_map(|(enabled, ipv6)| Step::SomebodyEdits { enabled, ipv6 }),
-        1 => Just(Step::SomebodyAttaches),
+        2 => (any::<Option<bool>>(), any::<Option<bool>>()).prop_map(|(enabled, ipv6)| Step::SomeoneEdits { enabled, ipv6 }),
+        1 => Just(Step::SomeoneAttaches),
         3 => select(refusals).prop_map(Step::Refuse),
         1 => any::<u8>().prop_map(Step::Request),
-        8 => Just(Step::Pass),
+        8 => Just(Step::Reconcile),
         1 => Just(Step::Crash),
         3 => Just(Step::Inventory),
         3 => Just(Step::Wait),
@@ -121,19 +121,19 @@ impl Scene {
                     spec.anycast_ip_list_id = id;
                 });
             }
-            Step::SomebodyEdits { enabled, ipv6 } => {
+            Step::SomeoneEdits { enabled, ipv6 } => {
                 // Nor can others have IPv6 on an IPv4-only list.
                 let on_ipv4 = self.world.group().unwrap().resource.anycast_ip_list_id.as_ref() == Some(&self.ipv4);
                 let ipv6_enabled = ipv6.filter(|on| !(*on && on_ipv4));
-                self.world.somebody_edits(GroupPatch { enabled: *enabled, ipv6_enabled, ..GroupPatch::default() });
+                self.world.someone_edits(GroupPatch { enabled: *enabled, ipv6_enabled, ..GroupPatch::default() });
             }
-            Step::SomebodyAttaches => {
+            Step::SomeoneAttaches => {
                 let anycast_ip_list_id = Some(self.dualstack.clone());
-                self.world.somebody_edits(GroupPatch { anycast_ip_list_id, ..GroupPatch::default() });
+                self.world.someone_edits(GroupPatch { anycast_ip_list_id, ..GroupPatch::default() });
             }
             Step::Refuse(class) => self.world.may_fail(Operation::UpdateConnectionGroup, Fault::Error(*class)),
             Step::Request(at) => self.world.request_reconcile(&at.to_string()),
-            Step::Pass => drop(self.world.pass()),
+            Step::Reconcile => drop(self.world.reconcile()),
             Step::Crash => {
                 self.world.crash();
                 self.world.take_inventory();
@@ -155,12 +155,12 @@ proptest! {
     ) {
         let world = &mut Scene::after(&steps, way, detach).world;
         world.edit(|spec| spec.enabled = false);
-        world.pass();
+        world.reconcile();
         prop_assert!(!world.group().unwrap().resource.enabled, "{}", world.message());
     }
 
     #[test]
-    fn at_rest_each_member_is_as_the_spec_says_or_is_named_as_refused(
+    fn at_rest_each_member_is_as_the_spec_says_or_is_reported_as_refused(
         way in super::way(),
         detach in select(vec![Detach::EmptyElement, Detach::Never, Detach::Rejected]),
         steps in prop::collection::vec(step(), 0..24),

@@ -1,4 +1,4 @@
-//! A status reads the same after it was stored, whatever it says and whatever a newer version has added.
+//! A status reads the same after it was stored, whatever it contains and whatever a newer version has added.
 
 use connection_group_operator::api::ConnectionGroupStatus;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use serde_json::{Value, from_value, json, to_value};
 
 use super::anything;
 
-/// Adds a field that this version does not know to every object but the tags, whose fields are all their own.
+/// Adds a field that this version does not know to every JSON object, except the tags, whose keys are free.
 fn extended(value: Value, at: &str) -> Value {
     match value {
         Value::Object(fields) => {
@@ -38,6 +38,6 @@ proptest! {
 }
 
 #[test]
-fn an_empty_status_is_that_of_an_object_that_nobody_has_seen() {
+fn an_empty_status_is_that_of_an_object_that_was_never_reconciled() {
     assert_eq!(from_value::<ConnectionGroupStatus>(json!({})).unwrap(), ConnectionGroupStatus::UNSEEN);
 }

@@ -1,6 +1,6 @@
-//! Every sentence that a condition or an event may say, and what it claims. A sentence that is not here fails the test, so that a new one is given its claim.
+//! Every sentence that a condition or an event may contain, and what it claims. A sentence that is not here fails the test, so that a new one gets its claim.
 //!
-//! "Is" means: as CloudFront said when the operator last read it. "Nothing was changed" means: not by this reconcile.
+//! "Is" means: as CloudFront reported when the operator last read it. "Nothing was changed" means: not by this reconcile.
 
 mod deletion;
 mod failures;
@@ -9,7 +9,7 @@ mod service;
 
 use super::facts::Facts;
 
-/// A sentence, and whether it is true. What stands in its places is passed in order.
+/// A sentence, and whether it is true. The contents of its placeholders are passed in order.
 pub struct Sentence {
     pub text: &'static str,
     pub is_true: fn(&Facts<'_>, &[&str]) -> bool,

@@ -1,4 +1,4 @@
-//! What is so after a reconcile: at CloudFront, as far as the operator was told, and of the object. In: the world around a reconcile. Out: answers to questions that
+//! The facts after a reconcile: at CloudFront, as the operator read it, and of the object. In: the world around a reconcile. Out: answers to questions that
 //! a sentence raises. Pure.
 
 use std::time::Duration;
@@ -9,28 +9,28 @@ use connection_group_operator::{
     cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Summary},
 };
 
-use super::heard::{Exists, Heard};
+use super::record::{Exists, Record};
 use crate::world::{IDENTITY, OWNER, World};
 
-/// The facts that sentences are held to.
+/// The facts that sentences are checked against.
 #[derive(Debug)]
 pub struct Facts<'a> {
     pub world: &'a WorldFacts,
-    /// What the operator was told, up to the end of the reconcile: a reader takes "is" for that.
-    pub heard: &'a Heard,
+    /// What the operator read, up to the end of the reconcile: that is what "is" means in a sentence.
+    pub record: &'a Record,
     /// The group at CloudFront, before and after the reconcile.
     pub before: Option<&'a Versioned<Shown>>,
     pub after: Option<&'a Versioned<Shown>>,
-    /// Whether somebody else changed the group since it was last as the spec says.
+    /// Whether someone else changed the group since it was last as the spec says.
     pub others_changed: bool,
     /// Changes of others that were corrected.
     pub corrected: u32,
-    /// Whether somebody else changed the group during the reconcile.
+    /// Whether someone else changed the group during the reconcile.
     pub interfered: bool,
     pub requeue: Duration,
 }
 
-/// What the world says besides.
+/// The other facts of the world.
 #[derive(Debug)]
 pub struct WorldFacts {
     pub spec: ConnectionGroupSpec,
@@ -50,9 +50,9 @@ pub struct WorldFacts {
     pub status_enabled: Option<bool>,
     /// The Anycast list that status says this object attached.
     pub status_attached: Option<String>,
-    /// What the object's status says is different.
+    /// The differences in the object's status.
     pub drift: usize,
-    /// What the object's status says was refused.
+    /// The refusals in the object's status.
     pub refused: usize,
     /// CloudFront was made to answer with an error of its own, a stale read or an incomplete answer.
     pub lies: bool,
@@ -103,31 +103,31 @@ impl Facts<'_> {
     /// Whether the group is known to be enabled, or disabled.
     pub fn enabled(&self) -> Option<bool> {
         let listed = self.row().and_then(|row| row.enabled);
-        self.heard.enabled.or(listed).or(self.heard.enabled_once)
+        self.record.enabled.or(listed).or(self.record.enabled_once)
     }
 
     /// The row of the list that shows the version that was read last.
     fn row(&self) -> Option<&Summary> {
-        let version = self.heard.version.as_ref().map(|(id, etag)| (id.as_str(), etag.as_str()));
+        let version = self.record.version.as_ref().map(|(id, etag)| (id.as_str(), etag.as_str()));
         let is_it = |row: &&Summary| version.is_none_or(|version| version == (row.id.as_str(), row.etag.as_str()));
         self.world.row.as_ref().filter(is_it)
     }
 
-    /// Whether CloudFront says this of the group's roll-out.
+    /// Whether CloudFront reports this status of the group's roll-out.
     pub fn says(&self, status: &str) -> bool {
         let listed = self.world.row.as_ref().and_then(|row| row.deployment.as_ref());
         let listed = listed.map(Deployment::as_str);
-        [self.heard.deployment.as_deref(), listed].contains(&Some(status))
+        [self.record.deployment.as_deref(), listed].contains(&Some(status))
     }
 
     pub fn exists(&self) -> bool {
-        self.heard.exists == Exists::Yes
+        self.record.exists == Exists::Yes
     }
 
-    /// Whether CloudFront said, when it was asked last, that there is no such group.
-    pub fn said_absent(&self) -> bool {
-        self.heard.exists == Exists::No
-            || (!self.heard.called(Operation::GetConnectionGroup) && self.world.row.is_none())
+    /// Whether CloudFront reported at the last read that there is no such group.
+    pub fn reported_absent(&self) -> bool {
+        self.record.exists == Exists::No
+            || (!self.record.called(Operation::GetConnectionGroup) && self.world.row.is_none())
     }
 
     /// Whether the group is gone.
@@ -136,11 +136,11 @@ impl Facts<'_> {
     }
 
     pub fn owner_tag(&self) -> Option<&str> {
-        self.heard.tags.get(OWNER).map(String::as_str)
+        self.record.tags.get(OWNER).map(String::as_str)
     }
 
     pub fn identity_tag(&self) -> Option<&str> {
-        self.heard.tags.get(IDENTITY).map(String::as_str)
+        self.record.tags.get(IDENTITY).map(String::as_str)
     }
 
     pub fn is_marked_as_ours(&self) -> bool {
@@ -148,23 +148,23 @@ impl Facts<'_> {
     }
 
     pub fn tenants(&self) -> usize {
-        self.heard.tenants.as_ref().map_or(0, |tenants| tenants.count)
+        self.record.tenants.as_ref().map_or(0, |tenants| tenants.count)
     }
 
     pub fn has_tenants(&self) -> bool {
-        self.heard.tenants.as_ref().is_some_and(|tenants| tenants.count > 0 || tenants.beyond_this_page)
+        self.record.tenants.as_ref().is_some_and(|tenants| tenants.count > 0 || tenants.beyond_this_page)
     }
 
-    /// Whether such a call failed so: in this reconcile, or in an earlier one, if this one made no such call.
+    /// Whether such a call failed like that: in this reconcile, or in an earlier one if this one made no such call.
     pub fn failed(&self, operation: &str, class: impl Fn(ErrorClass) -> bool) -> bool {
         let is_it = |error: &ApiError| error.operation.as_str() == operation && class(error.class);
-        let called = self.heard.calls.iter().any(|(call, _)| call.as_str() == operation);
-        self.heard.errors.iter().any(is_it) || (!called && self.heard.earlier.iter().any(is_it))
+        let called = self.record.calls.iter().any(|(call, _)| call.as_str() == operation);
+        self.record.errors.iter().any(is_it) || (!called && self.record.earlier.iter().any(is_it))
     }
 
-    /// Whether such a call was ever refused so.
+    /// Whether such a call was ever refused like that.
     pub fn was_refused(&self, operation: Operation, class: impl Fn(ErrorClass) -> bool) -> bool {
-        let errors = self.heard.errors.iter().chain(&self.heard.earlier);
+        let errors = self.record.errors.iter().chain(&self.record.earlier);
         errors.filter(|error| error.operation == operation).any(|error| class(error.class))
     }
 
@@ -178,30 +178,30 @@ impl Facts<'_> {
     }
 
     pub fn changed_nothing(&self) -> bool {
-        !self.heard.changed()
+        !self.record.changed()
     }
 
     pub fn done(&self, operation: Operation) -> bool {
-        self.heard.done.contains(&operation)
+        self.record.done.contains(&operation)
     }
 
     /// The Anycast list of the group, as it was last read.
     pub fn list(&self) -> Option<&str> {
-        let read = self.heard.group.as_ref().and_then(|group| group.config.anycast_ip_list_id.as_ref());
+        let read = self.record.group.as_ref().and_then(|group| group.config.anycast_ip_list_id.as_ref());
         let list = read.or_else(|| self.row().and_then(|row| row.anycast_ip_list_id.as_ref()));
         list.map(AnycastIpListId::as_str)
     }
 
     /// The members and tags in which the group differs from the spec, as it was last read.
     pub fn differing(&self) -> Vec<&'static str> {
-        let Some(group) = &self.heard.group else { return vec!["group"] };
+        let Some(group) = &self.record.group else { return vec!["group"] };
         let spec = self.spec();
         let list = match spec.anycast_ip_list_id.as_deref() {
-            None => self.list().is_none_or(|list| !self.heard.attached.contains(list)),
+            None => self.list().is_none_or(|list| !self.record.attached.contains(list)),
             Some(NO_LIST) => self.list().is_none(),
             Some(wanted) => self.list() == Some(wanted),
         };
-        let tags = spec.tags.iter().all(|(key, value)| self.heard.tags.get(key) == Some(value));
+        let tags = spec.tags.iter().all(|(key, value)| self.record.tags.get(key) == Some(value));
         let is_so = |stated: Option<bool>, wanted: bool| stated.is_none_or(|stated| stated == wanted);
         [
             ("enabled", is_so(group.config.enabled, spec.enabled)),
@@ -227,23 +227,23 @@ impl Facts<'_> {
         members.into_iter().chain(tags).all(|(field, value)| Self::field(self.after, &field) == value)
     }
 
-    /// Whether the group's field was read so.
+    /// Whether the group's field was read with that value.
     pub fn reads(&self, field: &str, value: &str) -> bool {
-        let Some(group) = &self.heard.group else { return true };
-        let said = |stated: Option<bool>| stated.map(|stated| stated.to_string());
+        let Some(group) = &self.record.group else { return true };
+        let text = |stated: Option<bool>| stated.map(|stated| stated.to_string());
         if field == "ipv6Enabled" && group.config.ipv6_enabled.is_none() {
             return true;
         }
         let read = match (field, field.strip_prefix("tags[").and_then(|key| key.strip_suffix(']'))) {
-            ("enabled", _) => said(self.enabled()),
-            ("ipv6Enabled", _) => said(group.config.ipv6_enabled),
-            (_, Some(key)) => self.heard.tags.get(key).cloned(),
+            ("enabled", _) => text(self.enabled()),
+            ("ipv6Enabled", _) => text(group.config.ipv6_enabled),
+            (_, Some(key)) => self.record.tags.get(key).cloned(),
             (_, None) => self.list().map(ToOwned::to_owned),
         };
         read.unwrap_or_default() == if value == "nothing" { "" } else { value }
     }
 
-    /// What the group's field is at CloudFront, in words.
+    /// The value of the group's field at CloudFront, as text.
     pub fn field(group: Option<&Versioned<Shown>>, field: &str) -> String {
         let Some(Versioned { resource, .. }) = group else { return String::new() };
         let tag = field.strip_prefix("tags[").and_then(|key| key.strip_suffix(']'));

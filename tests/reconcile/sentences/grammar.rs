@@ -1,6 +1,6 @@
-//! Sentences as patterns: fixed words, and places for what changes. Pure: (patterns, text) -> which sentences the text is made of, or where it stops being one.
+//! Sentences as patterns: fixed words and placeholders. Pure: (patterns, text) -> the sentences of the text, or where it stops being known.
 
-/// Patterns that a text is made of, and what stands in their places.
+/// Patterns that a text consists of, and the contents of their placeholders.
 pub type Parsed<'a> = Vec<(usize, Vec<&'a str>)>;
 
 /// A part of a pattern.
@@ -10,7 +10,7 @@ enum Part {
     Place(fn(&str) -> bool),
 }
 
-/// A sentence with places, such as `Connection group {name} is gone.`
+/// A sentence with placeholders, such as `Connection group {name} is gone.`
 #[derive(Debug)]
 pub struct Pattern(Vec<Part>);
 
@@ -38,7 +38,7 @@ fn place_of(place: &str) -> fn(&str) -> bool {
         "names" => |text| text.split(", ").all(|name| !name.is_empty() && !name.contains(' ')),
         "changes" => |text| items(text, ", ").all(is_change),
         "drift" => |text| items(text, "; ").all(is_difference),
-        // What CloudFront or the transport says; never more than one sentence.
+        // A text of CloudFront or the transport; never more than one sentence.
         "cause" => |text| text.is_empty() || (text.starts_with(": ") && is_clause(text)),
         "text" => |text| !text.is_empty() && is_clause(text),
         other => panic!("no such place: {other}"),
@@ -95,7 +95,7 @@ pub fn difference(text: &str) -> Option<(&str, &str, &str)> {
 /// The sentences of a text, in order. Where there are several ways to read it, the one whose patterns come first.
 ///
 /// # Errors
-/// What is left of the text where no pattern goes on.
+/// The rest of the text where no pattern matches.
 pub fn parse<'a>(patterns: &[Pattern], text: &'a str) -> Result<Parsed<'a>, &'a str> {
     let mut found = Vec::new();
     let mut furthest = text;
@@ -135,7 +135,7 @@ fn matches<'a>(
         }
         Some((Part::Place(fits), parts)) => (0..=text.len()).filter(|end| text.is_char_boundary(*end)).any(|end| {
             let (place, rest) = text.split_at(end);
-            // What has to follow at once is looked at first: it is cheap.
+            // What has to follow at once is checked first: it is cheap.
             let follows = !matches!(parts.first(), Some(Part::Words(words)) if !rest.starts_with(words));
             if !follows || !fits(place) {
                 return false;
@@ -153,7 +153,7 @@ fn matches<'a>(
 }
 
 #[test]
-fn a_text_is_read_as_sentences_and_one_that_is_not_known_is_shown() {
+fn a_text_is_parsed_into_sentences_and_an_unknown_one_is_shown() {
     let patterns =
         ["Connection group {name} is gone.", "It differs: {drift}.", "{op} failed{cause}."].map(Pattern::new);
     let read = |text| parse(&patterns, text).map(|parsed| parsed.into_iter().map(|(number, _)| number).collect());

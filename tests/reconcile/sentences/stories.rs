@@ -1,4 +1,4 @@
-//! What the table has no room for: what happens one after the other, or takes a CloudFront that is set up for it. In: a walk. Nothing is asserted here.
+//! What the table has no room for: what happens one after the other, or needs a CloudFront that is set up for it. In: a walk. Nothing is asserted here.
 
 mod ends;
 mod members;
@@ -21,12 +21,12 @@ use port::{Fault, LeftOut, Way};
 
 use crate::world::{PROPAGATION, World, spec};
 
-/// How a story is called, how it begins, and how it goes on.
+/// The name of a story, its start, and its steps.
 type Story = (&'static str, &'static dyn Fn() -> World, &'static dyn Fn(&mut Walk<'_>));
 
 pub const STORIES: &[Story] = &[
     ("an object is made, edited and switched", &new, &|walk| {
-        walk.passes(3);
+        walk.reconcile_times(3);
         walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
         walk.after(|world| world.edit(|spec| spec.enabled = true), 3);
         let tags = |world: &mut World| {
@@ -50,54 +50,54 @@ pub const STORIES: &[Story] = &[
     }),
     ("others change the group again and again", &at_rest, &|walk| {
         for _ in 0..4 {
-            walk.listed(|world| world.somebody_edits(enabled(false)), 2);
+            walk.listed(|world| world.someone_edits(enabled(false)), 2);
             walk.wait(Duration::from_secs(10));
-            walk.passes(1);
+            walk.reconcile_times(1);
         }
         walk.after(|world| world.edit(|spec| spec.mode = Mode::Observe), 2);
-        walk.listed(|world| world.somebody_edits(enabled(false)), 2);
+        walk.listed(|world| world.someone_edits(enabled(false)), 2);
     }),
     ("others take a tag off again and again", &tagged, &|walk| {
         for _ in 0..3 {
             let patch = GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() };
-            walk.world.somebody_edits(patch);
-            walk.world.memory.resync_at = Some(Moment::START);
-            walk.passes(2);
+            walk.world.someone_edits(patch);
+            walk.world.object_state.resync_at = Some(Moment::START);
+            walk.reconcile_times(2);
         }
     }),
-    ("others disable the group of a suspended object, which then goes on", &at_rest, &|walk| {
-        walk.listed(|world| world.somebody_edits(enabled(false)), 0);
+    ("others disable the group of a suspended object, which then continues", &at_rest, &|walk| {
+        walk.listed(|world| world.someone_edits(enabled(false)), 0);
         walk.after(|world| world.edit(|spec| spec.enabled = false), 2);
         walk.after(|world| world.edit(|spec| spec.suspend = true), 1);
         walk.after(|world| world.edit(|spec| spec.enabled = true), 1);
         walk.after(|world| world.edit(|spec| spec.suspend = false), 2);
     }),
     ("others delete the group", &at_rest, &|walk| {
-        walk.listed(|world| world.somebody_deletes_the_group(), 1);
-        walk.passes(3);
+        walk.listed(|world| world.someone_deletes_the_group(), 1);
+        walk.reconcile_times(3);
     }),
     ("others delete the group of an object that only observes", &at_rest, &|walk| {
         walk.after(|world| world.edit(|spec| spec.mode = Mode::Observe), 1);
-        walk.world.somebody_deletes_the_group();
+        walk.world.someone_deletes_the_group();
         walk.world.request_reconcile("now");
-        walk.passes(3);
+        walk.reconcile_times(3);
     }),
     ("others delete the group, and no list can be had", &at_rest, &|walk| {
         walk.world.policy.consistency_window = Duration::from_mins(2);
-        walk.world.somebody_deletes_the_group();
+        walk.world.someone_deletes_the_group();
         without_lists(walk);
         walk.world.request_reconcile("now");
         for _ in 0..4 {
-            walk.pass();
+            walk.reconcile();
             walk.world.advance(Duration::from_secs(61));
         }
     }),
     ("an update loses an element of the group", &at_rest, &|walk| {
         walk.world.switch(|switches| switches.omission_clears = true);
         let later = [("Later".to_owned(), "x".to_owned())].into();
-        walk.world.somebody_edits(GroupPatch { further_elements: later, ..GroupPatch::default() });
+        walk.world.someone_edits(GroupPatch { further_elements: later, ..GroupPatch::default() });
         walk.wait(PROPAGATION);
-        walk.passes(1);
+        walk.reconcile_times(1);
         walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 2);
     }),
     ("answers leave the status out", &new, &|walk| left_out(walk, &[LeftOut::Status, LeftOut::RowStatus])),
@@ -109,7 +109,7 @@ pub const STORIES: &[Story] = &[
     ("answers leave everything out", &new, &|walk| left_out(walk, &LeftOut::ALL)),
     ("others change two members at once", &at_rest, &|walk| {
         let patch = GroupPatch { enabled: Some(false), ipv6_enabled: Some(false), ..GroupPatch::default() };
-        walk.listed(|world| world.somebody_edits(patch), 3);
+        walk.listed(|world| world.someone_edits(patch), 3);
     }),
     ("an answer shows another configuration than was asked for", &at_rest, &|walk| {
         walk.lies();
@@ -121,7 +121,7 @@ pub const STORIES: &[Story] = &[
             switches.update_in_progress = Tolerance::Refuse;
             switches.disable_with_tenants = Tolerance::Refuse;
         });
-        walk.pass();
+        walk.reconcile();
         walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
         walk.after(|world| world.edit(|spec| spec.enabled = true), 3);
         walk.world.tenant_comes("shop");
@@ -136,7 +136,7 @@ pub const STORIES: &[Story] = &[
     ("a deletion with the emergency switch", &at_rest, &ends::switched_off),
     ("a deletion without lists", &at_rest, &ends::without_lists),
     ("a deletion by a process that has just begun", &at_rest, &ends::after_a_crash),
-    ("a deletion whose group became somebody else's", &at_rest, &ends::became_anothers),
+    ("a deletion whose group became someone else's", &at_rest, &ends::became_anothers),
     ("a deletion in mode Observe", &at_rest, &ends::observed),
     ("a clone of the cluster", &at_rest, &owners::clone),
     ("a deletion in a clone of the cluster", &at_rest, &owners::deleted_in_a_clone),
@@ -178,11 +178,11 @@ fn enabled(enabled: bool) -> GroupPatch {
     GroupPatch { enabled: Some(enabled), ..GroupPatch::default() }
 }
 
-/// A life during which answers leave these members out.
+/// A lifecycle during which answers leave these members out.
 fn left_out(walk: &mut Walk<'_>, members: &[LeftOut]) {
     walk.lies();
     walk.world.port.leave_out(members.iter().copied());
-    walk.passes(4);
+    walk.reconcile_times(4);
     walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
     walk.after(|world| world.edit(|spec| spec.enabled = true), 3);
     walk.after(World::delete, 6);

@@ -1,4 +1,4 @@
-//! A walk through the states of one object: each reconcile of it, and all that it says, held to the catalogue. In: a world, and what happens to it. Out: the
+//! A walk through the states of one object: each reconcile, and all that it reports, is checked against the catalogue. In: a world, and what happens to it. Out: the
 //! sentences that are not true.
 
 use std::{
@@ -17,16 +17,16 @@ use super::{
     catalogue::{self, Sentence},
     facts::{Facts, WorldFacts},
     grammar::{Pattern, parse},
-    heard::{Exists, Heard, Recorded},
+    record::{Exists, Record, Recorded},
 };
 use port::{AnsweredBy, Fault};
 
 use crate::world::{PROPAGATION, World};
 
-/// Sentences of a text, and what stands in their places; or what of it is no known sentence.
+/// The sentences of a text and the contents of their placeholders, or the part that is no known sentence.
 type Read = Result<Vec<(usize, Vec<String>)>, String>;
 
-/// Holds what is said to the catalogue, and keeps what is not true.
+/// Checks reported texts against the catalogue, and keeps what is not true.
 pub struct Check {
     sentences: Vec<&'static Sentence>,
     patterns: Vec<Pattern>,
@@ -53,7 +53,7 @@ impl Check {
         }
         let (met, untrue) = (&mut self.met, &mut self.untrue);
         let mut wrong = |sentence: String| {
-            let first = || (0, format!("{}\n    it says: {text}\n    {facts:?}", place()));
+            let first = || (0, format!("{}\n    the text: {text}\n    {facts:?}", place()));
             untrue.entry(sentence).or_insert_with(first).0 += 1;
         };
         match &self.read[text] {
@@ -70,7 +70,7 @@ impl Check {
         }
     }
 
-    /// Everything that was wrong, and every sentence that was never said.
+    /// Everything that was wrong, and every sentence that was never reported.
     pub fn report(&self) -> String {
         let mut report = String::new();
         for (sentence, (times, first)) in &self.untrue {
@@ -78,7 +78,7 @@ impl Check {
         }
         for (number, sentence) in self.sentences.iter().enumerate() {
             if !self.met.contains(&number) {
-                writeln!(report, "never said: {}", sentence.text).unwrap();
+                writeln!(report, "never reported: {}", sentence.text).unwrap();
             }
         }
         report
@@ -89,11 +89,11 @@ impl Check {
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub reconcile: usize,
-    pub trouble: Trouble,
+    pub failure: Failure,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Failure {
     /// One call fails.
     Call(Operation, Fault),
     /// The process ends before it.
@@ -118,7 +118,7 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// `others_changed`: whether somebody else did so since the group was last as the spec says.
+    /// `others_changed`: whether someone else changed the group since it was last as the spec says.
     pub fn new(
         world: World,
         others_changed: bool,
@@ -127,46 +127,46 @@ impl<'a> Walk<'a> {
         plan: Option<Plan>,
     ) -> Self {
         let port = Recorded::new(world.port.clone());
-        *port.heard() = before(&world);
-        let (calls, lies) = (Vec::new(), plan.is_some_and(|plan| is_a_lie(plan.trouble)));
+        *port.record() = before(&world);
+        let (calls, lies) = (Vec::new(), plan.is_some_and(|plan| is_a_lie(plan.failure)));
         let last = group(&world);
         Self { world, check, name, port, plan, reconciles: 0, calls, last, others_changed, corrected: 0, lies }
     }
 
-    /// From here on, answers are not what they should be.
+    /// From here on, answers may be wrong.
     pub fn lies(&mut self) {
         self.lies = true;
     }
 
-    /// One reconcile, and what it says.
-    pub fn pass(&mut self) -> Outcome {
-        let trouble = self.plan.filter(|plan| plan.reconcile == self.reconciles).map(|plan| plan.trouble);
-        let interfered = matches!(trouble, Some(Trouble::Call(_, Fault::ChangedJustBefore)));
-        // A process that knows nothing of the last one cannot tell its changes from those of others.
-        self.others_changed |= interfered || trouble == Some(Trouble::CrashBeforeStatus);
-        match trouble {
-            Some(Trouble::Call(operation, fault)) => self.world.fail(operation, fault),
-            Some(Trouble::Crash) => self.restart(),
-            Some(Trouble::CrashBeforeStatus) | None => {}
+    /// One reconcile, and a check of what it reports.
+    pub fn reconcile(&mut self) -> Outcome {
+        let failure = self.plan.filter(|plan| plan.reconcile == self.reconciles).map(|plan| plan.failure);
+        let interfered = matches!(failure, Some(Failure::Call(_, Fault::ChangedJustBefore)));
+        // A process that knows nothing of the last one cannot distinguish its changes from those of others.
+        self.others_changed |= interfered || failure == Some(Failure::CrashBeforeStatus);
+        match failure {
+            Some(Failure::Call(operation, fault)) => self.world.fail(operation, fault),
+            Some(Failure::Crash) => self.restart(),
+            Some(Failure::CrashBeforeStatus) | None => {}
         }
         let status = self.world.object.status.clone();
         let before = group(&self.world);
         self.others_changed |= !is_same(self.last.as_ref(), before.as_ref());
         self.port.begin();
-        let outcome = self.world.pass_on(&self.port);
-        if matches!(trouble, Some(Trouble::Call(..))) {
+        let outcome = self.world.reconcile_on(&self.port);
+        if matches!(failure, Some(Failure::Call(..))) {
             self.world.faults_stop();
         }
         let after = group(&self.world);
         self.corrected += u32::from(outcome.events.iter().any(|event| event.reason.as_str() == "DriftCorrected"))
             + u32::from(outcome.drift.iter().any(|drift| drift.field.starts_with("tags[")));
 
-        let heard = self.port.heard();
-        self.calls.push(heard.calls.iter().map(|(operation, _)| *operation).collect());
+        let record = self.port.record();
+        self.calls.push(record.calls.iter().map(|(operation, _)| *operation).collect());
         let world = WorldFacts::of(&self.world, self.lies);
         let facts = Facts {
             world: &world,
-            heard: &heard,
+            record: &record,
             before: before.as_ref(),
             after: after.as_ref(),
             others_changed: self.others_changed,
@@ -175,23 +175,23 @@ impl<'a> Walk<'a> {
             requeue: outcome.requeue,
         };
         let conditions = outcome.status.conditions.iter().map(|condition| condition.message.as_str());
-        // From an outdated answer nothing is concluded: the sentence is that of an earlier reconcile, and of the generation that it observed.
+        // The operator concludes nothing from an outdated answer: the sentence is that of an earlier reconcile, and of the generation that it observed.
         let before = status.iter().flat_map(|status| &status.conditions).map(|condition| condition.message.as_str());
-        let before = before.filter(|_| heard.outdated).collect::<BTreeSet<_>>();
+        let before = before.filter(|_| record.outdated).collect::<BTreeSet<_>>();
         let conditions = conditions.filter(|text| !before.contains(text));
-        let said = conditions.chain(outcome.events.iter().map(|event| event.note.as_str())).collect::<BTreeSet<_>>();
+        let texts = conditions.chain(outcome.events.iter().map(|event| event.note.as_str())).collect::<BTreeSet<_>>();
         let (number, name, plan) = (self.reconciles, self.name, self.plan);
         let place = || format!("{}, reconcile {number}, {plan:?}", name());
-        for text in said {
+        for text in texts {
             self.check.text(text, &facts, &place);
         }
-        // What others made stays theirs, be it as the spec says, until the operator makes another version.
-        self.others_changed &= !(facts.is_as_asked() && heard.changed_by(Operation::UpdateConnectionGroup));
+        // A version that others made stays theirs, even if it is as the spec says, until the operator makes another one.
+        self.others_changed &= !(facts.is_as_asked() && record.changed_by(Operation::UpdateConnectionGroup));
         self.reconciles += 1;
         self.check.reconciles += 1;
-        drop(heard);
+        drop(record);
         self.last = after;
-        if trouble == Some(Trouble::CrashBeforeStatus) {
+        if failure == Some(Failure::CrashBeforeStatus) {
             self.world.object.status = status;
             self.restart();
         }
@@ -200,15 +200,15 @@ impl<'a> Walk<'a> {
 
     fn restart(&mut self) {
         self.world.crash();
-        self.port.heard().replaced.clear();
+        self.port.record().replaced.clear();
         self.world.take_inventory();
         self.corrected = 0;
     }
 
-    /// Reconciles, each when it is due, with lists between them; to the end of the object, or so many.
-    pub fn passes(&mut self, count: usize) {
+    /// Up to that many reconciles, each when it is due, with lists between them. Stops when the object is released.
+    pub fn reconcile_times(&mut self, count: usize) {
         for _ in 0..count {
-            let outcome = self.pass();
+            let outcome = self.reconcile();
             if outcome.finalizer == Finalizer::Release {
                 return;
             }
@@ -219,17 +219,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The same, after this.
+    /// The same, after this change.
     pub fn after(&mut self, change: impl FnOnce(&mut World), count: usize) {
         change(&mut self.world);
-        self.passes(count);
+        self.reconcile_times(count);
     }
 
-    /// The same, once a list shows it.
+    /// The same, once a list shows this change.
     pub fn listed(&mut self, change: impl FnOnce(&mut World), count: usize) {
         change(&mut self.world);
         self.world.take_inventory();
-        self.passes(count);
+        self.reconcile_times(count);
     }
 
     pub fn wait(&mut self, time: Duration) {
@@ -243,7 +243,7 @@ fn group(world: &World) -> Option<Versioned<Shown>> {
     world.port.account(|account, now| account.group(now, name))
 }
 
-/// Whether nobody changed the group: its roll-out goes on by itself.
+/// Whether nobody changed the group: its roll-out continues by itself.
 fn is_same(one: Option<&Versioned<Shown>>, other: Option<&Versioned<Shown>>) -> bool {
     let version = |group: Option<&Versioned<Shown>>| {
         group.map(|group| (group.resource.id.clone(), group.etag.clone(), group.resource.tags.clone()))
@@ -251,9 +251,9 @@ fn is_same(one: Option<&Versioned<Shown>>, other: Option<&Versioned<Shown>>) -> 
     version(one) == version(other)
 }
 
-/// Whether an answer says something that is not so.
-const fn is_a_lie(trouble: Trouble) -> bool {
-    let Trouble::Call(_, fault) = trouble else { return false };
+/// Whether an answer is wrong.
+const fn is_a_lie(failure: Failure) -> bool {
+    let Failure::Call(_, fault) = failure else { return false };
     match fault {
         Fault::Error(_)
         | Fault::Code(..)
@@ -269,12 +269,12 @@ const fn is_a_lie(trouble: Trouble) -> bool {
     }
 }
 
-/// What an object at rest was told before the walk begins: what its status says.
-fn before(world: &World) -> Heard {
+/// What was read about an object at rest before the walk begins: what its status says.
+fn before(world: &World) -> Record {
     let status = world.object.status.as_ref();
     let enabled = status.and_then(|status| status.enabled);
     let exists = if status.is_some_and(|status| status.id.is_some()) { Exists::Yes } else { Exists::Unread };
     let version = status.and_then(|status| status.id.clone().zip(status.e_tag.clone()));
     let deployment = status.and_then(|status| status.status.clone());
-    Heard { exists, version, enabled, enabled_once: enabled, deployment, ..Heard::default() }
+    Record { exists, version, enabled, enabled_once: enabled, deployment, ..Record::default() }
 }

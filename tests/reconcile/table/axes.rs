@@ -30,7 +30,7 @@ macro_rules! axis {
 pub(super) use axis;
 
 axis! {
-    /// What exists at CloudFront under the object's name. It is rolled out and an hour old, where nothing else is said.
+    /// What exists at CloudFront under the object's name. It is rolled out and an hour old, unless stated otherwise.
     pub enum Exists {
         Nothing,
         /// Ours, and as the spec says.
@@ -39,7 +39,7 @@ axis! {
         OursOtherwise,
         /// Ours; a tag that the spec names has another value.
         OursTaggedOtherwise,
-        /// Ours; it has one tag more, which the spec named before its last edit.
+        /// Ours; it has one more tag, which the spec named before its last edit.
         OursWithFormerTag,
         /// Ours, as the spec says, and used by a tenant.
         OursWithTenants,
@@ -53,19 +53,19 @@ axis! {
         OursBeingDisabled,
         /// Ours, as the spec says, and not rolled out yet.
         OursInProgress,
-        /// Ours, and as the spec says, but of a version that marked no group with its identity.
+        /// Ours, and as the spec says, but created by a version that set no identity tag.
         OursUnmarked,
-        /// Ours, and as the spec says, but marked by the installation that the administrator told us to take over from.
+        /// Ours, and as the spec says, but marked by the installation that the administrator configured us to take over from.
         OursOfPredecessor,
         /// This object's in another installation; IPv6 is not as the spec says.
         OursElsewhere,
-        /// Nobody's for as long as it is looked at, and as the spec says.
+        /// Unowned in every read, and as the spec says.
         Unowned,
-        /// Nobody's for as long as it is looked at; IPv6 is not as the spec says.
+        /// Unowned in every read; IPv6 is not as the spec says.
         UnownedOtherwise,
-        /// Nobody's at first sight, and as the spec says.
+        /// Unowned in the first read, and as the spec says.
         UnownedAtFirstSight,
-        /// Nobody's, as the spec says, and younger than a minute.
+        /// Unowned, as the spec says, and younger than a minute.
         UnownedYoung,
         /// Another installation's; IPv6 is not as the spec says.
         Another,
@@ -75,11 +75,11 @@ axis! {
 }
 
 axis! {
-    /// What the object's status says when the pass begins.
+    /// What the object's status says when the reconcile begins.
     pub enum Record {
         /// Nothing: the object is new.
         Unseen,
-        /// A group of ours was at rest; what exists came about since then, and so did the spec.
+        /// A group of ours was at rest; what exists now, and the spec, changed after that.
         AtRest,
     }
 }
@@ -101,7 +101,7 @@ pub struct Case {
     pub suspended: bool,
     pub protected: bool,
     pub being_deleted: bool,
-    /// The administrator's key.
+    /// The administrator's permission to adopt.
     pub adoption_allowed: bool,
     pub exists: Exists,
     pub record: Record,
@@ -125,7 +125,7 @@ impl Case {
         std::iter::successors(Some(Self::FIRST), |case| case.next())
     }
 
-    /// The next combination, as an odometer counts: a wheel that has come full circle turns the one after it.
+    /// The next combination, as an odometer counts: a wheel that wraps around turns the next one.
     fn next(mut self) -> Option<Self> {
         // No `..`: a new axis must turn too.
         let Self { mode, adoption, deletion, suspended, protected, being_deleted, adoption_allowed, exists, record } =
@@ -143,7 +143,7 @@ impl Case {
     }
 }
 
-/// Turns a wheel by one; false if it starts anew.
+/// Turns a wheel by one; false if it wraps around.
 fn turn<A: Axis>(wheel: &mut A) -> bool {
     let next = A::ALL.iter().skip_while(|value| *value != wheel).nth(1);
     *wheel = *next.unwrap_or(&A::ALL[0]);

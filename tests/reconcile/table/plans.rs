@@ -1,5 +1,5 @@
-//! Every plan by name, and what the world sees of it: the one call that changes something, what becomes of the group,
-//! and whether the object may go. Pure.
+//! Every plan by name, and its visible effects: the one call that changes something, the resulting group,
+//! and whether the object may be released. Pure.
 
 use cloudfront_simulator::model::{ConnectionGroup as Shown, Tags};
 use connection_group_operator::{
@@ -17,7 +17,7 @@ use super::{axes::axis, worlds::FORMER_TAG};
 use crate::world::{HERE, IDENTITY, marks};
 
 axis! {
-    /// A plan without what it carries.
+    /// A plan without its data.
     pub enum Name {
         Create,
         Adopt,
@@ -63,24 +63,24 @@ axis! {
     }
 }
 
-/// Plans that no row can meet, a row being one pass of a process that has done nothing about the object yet; and why.
-pub const NOT_IN_ONE_PASS: [(Name, &str); 9] = [
-    (Name::ClaimMayLand, "whatever an earlier process sent has had the time to land"),
-    (Name::NotLooked, "only news of a write of our own is waited for, and nothing was written before"),
+/// Plans that no row can reach, and why. A row is one reconcile of a process that has done nothing about the object yet.
+pub const NOT_IN_ONE_RECONCILE: [(Name, &str); 9] = [
+    (Name::ClaimMayLand, "whatever an earlier process sent has had time to take effect"),
+    (Name::NotLooked, "a reconcile waits only until reads show a write of our own, and nothing was written before"),
     (Name::Outdated, "no read is older than a change of our own where none was made"),
-    (Name::Listed, "the list suffices only where this generation of the spec has been looked at before"),
+    (Name::Listed, "the list suffices only where this generation of the spec has been reconciled before"),
     (
         Name::ConfirmGone,
-        "the list is newer than everything that could still land, and so proves that the group is gone",
+        "the list is newer than everything that could still take effect, and so proves that the group is gone",
     ),
-    (Name::Flapping, "an earlier change of others must have been put right just before"),
-    (Name::ConfirmAbsence, "the list is newer than everything that could still land, and so confirms it"),
+    (Name::Flapping, "an earlier change by others must have been corrected just before"),
+    (Name::ConfirmAbsence, "the list is newer than everything that could still take effect, and so confirms it"),
     (Name::OwnerUnstated, "no row has a tag without a value"),
-    (Name::MembersRefused, "CloudFront must have refused a member in an earlier pass"),
+    (Name::MembersRefused, "CloudFront must have refused a member in an earlier reconcile"),
 ];
 
 impl Name {
-    /// No wildcard: a new plan must be named, and then be met by a row.
+    /// No wildcard: a new plan must be named, and then be reached by a row.
     pub const fn of(plan: &Action) -> Self {
         match plan {
             Action::Change(mutation) => match mutation {
@@ -147,7 +147,7 @@ impl From<Shown> for Group {
     }
 }
 
-/// What the world sees of a plan that is carried out.
+/// The visible effects of a plan that is carried out.
 #[derive(Debug, PartialEq)]
 pub struct Seen {
     pub mutation: Option<Operation>,
@@ -156,7 +156,7 @@ pub struct Seen {
 }
 
 impl Name {
-    /// What is seen, where the group was like this before.
+    /// The visible effects, if this was the group before.
     pub fn seen(self, before: Option<Group>, spec: &ConnectionGroupSpec) -> Seen {
         let changed = |mutation, change: &dyn Fn(&mut Group)| {
             let group = before.clone().map(|mut group| {

@@ -1,7 +1,7 @@
-//! The decision table, for people: what one pass makes of each combination. Pure, and not a copy of `plan.rs`.
+//! The decision table in readable form: what one reconcile does for each combination. Pure, and not a copy of `plan.rs`.
 //!
-//! Each arm has the sentence that it proves. No wildcards: a new mode, policy or situation must be decided upon
-//! wherever it counts.
+//! Each arm has the sentence that it proves. No wildcards: a new mode, policy or situation needs a decision
+//! wherever it matters.
 
 use connection_group_operator::api::{
     AdoptionPolicy::{Always, IfUnchanged, Never},
@@ -17,20 +17,20 @@ use super::{
     plans::Name,
 };
 
-/// What a pass plans, and where the object stands after it.
+/// What a reconcile plans, and the state of the object after it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Expected {
     pub plan: Name,
-    /// Status and reason of `Ready`, and the conditions beside it.
+    /// Status and reason of `Ready`, and the other conditions.
     pub ready: (&'static str, &'static str, Vec<&'static str>),
 }
 
-/// As it should be.
+/// Ready.
 fn ready(plan: Name, reason: &'static str) -> Expected {
     Expected { plan, ready: ("True", reason, vec![]) }
 }
 
-/// On its way.
+/// In progress.
 fn reconciling(plan: Name, reason: &'static str) -> Expected {
     Expected { plan, ready: ("False", reason, vec!["Reconciling"]) }
 }
@@ -50,9 +50,9 @@ pub fn expected(case: &Case) -> Expected {
         // A deletion waits for the end of a suspension, and says so.
         (true, true, Manage | Observe) => reconciling(Name::Suspended, "Suspended"),
         (false, false, Manage) => managed(case),
-        // Adoption, protection and deletion policy mean nothing to an object that only looks.
+        // Adoption, protection and deletion policy have no effect on an object that only observes.
         (false, false, Observe) => mirrored(case),
-        // What was only looked at is let go of at once: neither protection nor policy holds it.
+        // What was only observed is released at once: neither protection nor policy holds it.
         (false, true, Observe) => reconciling(Name::ReleaseObserved, "Released"),
         (false, true, Manage) => parted(case),
     }
@@ -61,18 +61,18 @@ pub fn expected(case: &Case) -> Expected {
 fn managed(case: &Case) -> Expected {
     match case.exists {
         Exists::Nothing => match case.record {
-            // What never was is created at once.
+            // What never existed is created at once.
             Unseen => reconciling(Name::Create, "Deploying"),
-            // What is gone was deleted by somebody else: that is noted first, and created again by the next pass.
+            // What is gone was deleted by someone else: that is recorded first, and the next reconcile creates it again.
             AtRest => reconciling(Name::DeletedOutside, "DeletedOutside"),
         },
         // What is as the spec says is left alone, whoever uses it.
         Exists::Ours | Exists::OursWithTenants => ready(Name::UpToDate, "Deployed"),
-        // Disabled on purpose is as good as enabled on purpose.
+        // Disabled on purpose is as ready as enabled on purpose.
         Exists::OursDisabledAsAsked => ready(Name::UpToDate, "Disabled"),
         // Nothing to do, but not ready before CloudFront has rolled it out.
         Exists::OursInProgress => reconciling(Name::UpToDate, "Deploying"),
-        // Whatever differs is put right by one update, also while an earlier change is being rolled out.
+        // Whatever differs is corrected by one update, also while an earlier change is being rolled out.
         Exists::OursOtherwise
         | Exists::OursDisabled
         | Exists::OursEnabledAgainstTheSpec
@@ -80,20 +80,20 @@ fn managed(case: &Case) -> Expected {
         // A tag that the spec names is set; tags need no rollout.
         Exists::OursTaggedOtherwise => ready(Name::Tag, "Deployed"),
         Exists::OursWithFormerTag => match case.record {
-            // A tag that the spec does not name, and that we do not know to be ours, belongs to somebody else.
+            // A tag that the spec does not name, and that we do not know to be ours, belongs to someone else.
             Unseen => ready(Name::UpToDate, "Deployed"),
             // A tag of ours that the spec no longer names is removed.
             AtRest => ready(Name::Untag, "Deployed"),
         },
-        // Its version left no identity: ours goes on it before anything else.
+        // The version that created it set no identity tag: ours is set before anything else.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
-        // The administrator's decision passes it on, whatever the object says.
+        // The administrator's decision transfers it, whatever the object says.
         Exists::OursOfPredecessor => reconciling(Name::TakeOver, "TakenOver"),
         // The same object in another cluster: only one of the two acts.
         Exists::OursElsewhere => stalled(Name::Elsewhere, "AnotherInstallation"),
         Exists::Unowned => match (case.adoption_allowed, case.adoption) {
             (true, IfUnchanged | Always) => adopted(case),
-            // The object's key is missing, or the administrator's.
+            // The object's permission is missing, or the administrator's.
             (true, Never) | (false, Never | IfUnchanged | Always) => stalled(Name::AdoptionRefused, "AdoptionRefused"),
         },
         Exists::UnownedOtherwise => match (case.adoption_allowed, case.adoption) {
@@ -104,13 +104,13 @@ fn managed(case: &Case) -> Expected {
             }
         },
         Exists::UnownedAtFirstSight => match (case.adoption_allowed, case.adoption) {
-            // Its owner's tag may not be visible yet: the keys turn after a second look.
+            // Its owner's tag may not be visible yet: the permissions count after a second read.
             (true, IfUnchanged | Always) => reconciling(Name::OwnerMayShow, "Adopting"),
             (true, Never) | (false, Never | IfUnchanged | Always) => stalled(Name::AdoptionRefused, "AdoptionRefused"),
         },
-        // It may be our own, whose tags are not visible yet: no key counts before that is known.
+        // It may be our own, whose tags are not visible yet: no permission counts before that is known.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "TagsPending"),
-        // No key opens what belongs to somebody else.
+        // No permission applies to what belongs to someone else.
         Exists::Another => stalled(Name::NotOwned, "NotOwned"),
         // Nor the account's own group.
         Exists::Default => stalled(Name::DefaultGroup, "DefaultGroup"),
@@ -119,9 +119,9 @@ fn managed(case: &Case) -> Expected {
 
 fn adopted(case: &Case) -> Expected {
     match case.record {
-        // Both keys turn: the owner tag first, whatever else is to be done.
+        // Both permissions are given: the owner tag first, whatever else is to be done.
         Unseen => reconciling(Name::Adopt, "Adopted"),
-        // The tags of the group that was ours before are forgotten first, lest they are taken for ours on this one.
+        // The tags of the group that was ours before are dropped from status first, so that they do not count as ours on this one.
         AtRest => reconciling(Name::TagsOfAnother, "Adopting"),
     }
 }
@@ -145,7 +145,7 @@ fn mirrored(case: &Case) -> Expected {
         Exists::OursDisabledAsAsked => ready(Name::Mirrored, "Disabled"),
         // Not rolled out is not ready, whoever is rolling it out.
         Exists::OursInProgress | Exists::UnownedYoung => reconciling(Name::Mirrored, "Deploying"),
-        // Where it differs from the spec, that is said and left so; the default group lacks the spec's tag.
+        // If it differs from the spec, that is reported and left so; the default group lacks the spec's tag.
         Exists::OursOtherwise
         | Exists::OursTaggedOtherwise
         | Exists::OursEnabledAgainstTheSpec
@@ -168,9 +168,9 @@ fn parted(case: &Case) -> Expected {
 
 fn protected(case: &Case) -> Expected {
     match case.exists {
-        // What is ours and off against the spec is put back into service, whoever took it out.
+        // What is ours and off against the spec is enabled, whoever disabled it.
         Exists::OursDisabled | Exists::OursBeingDisabled => reconciling(Name::Enable, "EnabledAgain"),
-        // What is ours and on against the spec is taken out of it.
+        // What is ours and on against the spec is disabled.
         Exists::OursEnabledAgainstTheSpec => reconciling(Name::Disable, "Updating"),
         // Protection holds every deletion, also one that would leave the group.
         Exists::Nothing
@@ -204,7 +204,7 @@ fn deleted(case: &Case) -> Expected {
         | Exists::OursTaggedOtherwise
         | Exists::OursWithFormerTag
         | Exists::OursInProgress => reconciling(Name::Disable, "Disabling"),
-        // And if the spec says disabled, that is why.
+        // The spec says disabled as well, so the reason is that of an edit.
         Exists::OursEnabledAgainstTheSpec => reconciling(Name::Disable, "Updating"),
         // What serves tenants is not even disabled.
         Exists::OursWithTenants => reconciling(Name::InUse, "InUse"),
@@ -215,12 +215,12 @@ fn deleted(case: &Case) -> Expected {
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
         Exists::OursOfPredecessor | Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
-        // What nobody owns, or somebody else, or the account, is not ours to delete: adoption is for the living.
+        // What nobody owns, or someone else, or the account, is not ours to delete: a deletion adopts nothing.
         Exists::Unowned | Exists::UnownedOtherwise | Exists::Another | Exists::Default => {
             reconciling(Name::ReleaseNotOurs, "Released")
         }
         Exists::UnownedAtFirstSight => first_sight(),
-        // It may be our own, whose tags are not visible yet: to let go now would leak it.
+        // It may be our own, whose tags are not visible yet: to release the object now would leak it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "TagsPending"),
     }
 }
@@ -229,7 +229,7 @@ fn retained(case: &Case) -> Expected {
     match case.exists {
         // There is nothing left to retain.
         Exists::Nothing => reconciling(Name::ReleaseGone, "Deleted"),
-        // Our owner tag goes, and nothing else: traffic, tenants, other tags and rollouts go on.
+        // Our owner tag is removed, and nothing else: traffic, tenants, other tags and rollouts continue.
         Exists::Ours
         | Exists::OursOtherwise
         | Exists::OursTaggedOtherwise
@@ -243,16 +243,16 @@ fn retained(case: &Case) -> Expected {
         // Ours in this installation first; in another one it is not ours to touch.
         Exists::OursUnmarked => reconciling(Name::Mark, "Tagged"),
         Exists::OursOfPredecessor | Exists::OursElsewhere => reconciling(Name::ReleaseElsewhere, "Released"),
-        // Our owner tag is off already, as after a pass whose end was lost.
+        // Our owner tag is removed already, as after a reconcile whose end was lost.
         Exists::Unowned | Exists::UnownedOtherwise => reconciling(Name::ReleaseRetained, "Released"),
         Exists::UnownedAtFirstSight => first_sight(),
-        // It may be our own, whose tags are not visible yet: to let go now would leave our owner tag on it.
+        // It may be our own, whose tags are not visible yet: to release the object now would leave our owner tag on it.
         Exists::UnownedYoung => reconciling(Name::TagsPending, "TagsPending"),
         Exists::Another | Exists::Default => reconciling(Name::ReleaseNotOurs, "Released"),
     }
 }
 
-/// Of a deletion whose group shows no owner for the first time: it may be ours, and its tag late.
+/// A deletion whose group shows no owner for the first time: it may be ours, and its tag late.
 fn first_sight() -> Expected {
     reconciling(Name::OwnerTagMissing, "OwnerTagMissing")
 }

@@ -1,4 +1,4 @@
-//! Brings each combination of the table about, up to the moment before the pass. In: a [`Case`]. Out: its [`World`].
+//! Sets up each combination of the table, up to the moment before the reconcile. In: a [`Case`]. Out: its [`World`].
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::world::{IDENTITY, OWNER, World, marks, spec};
 pub const ELSEWHERE: &str = "uid-elsewhere";
 pub const OURS: &str = "prod/platform/edge";
 const THEIRS: &str = "dev/shop/edge";
-/// The installation from which the administrator tells us to take over.
+/// The installation from which the administrator configures us to take over.
 const PREDECESSOR: &str = "uid-before";
 /// The tag that the spec named before its last edit.
 pub const FORMER_TAG: &str = "stage";
@@ -28,13 +28,13 @@ pub fn world(case: &Case) -> World {
     bring_up(case, World::via(Way::Direct, tagged(&["team"])))
 }
 
-/// The same at the shipping adapter, in pages of one.
+/// The same over the production adapter, in pages of one.
 pub fn world_at_the_adapter(case: &Case) -> World {
     bring_up(case, World::with_switches(tagged(&["team"]), Switches { page_size: 1, ..Switches::default() }))
 }
 
 fn bring_up(case: &Case, mut world: World) -> World {
-    let fresh = world.memory.clone();
+    let fresh = world.object_state.clone();
     for (name, owner) in [("bystander", None), ("their-bystander", Some(THEIRS))] {
         let mut new = NewGroup::named(name);
         new.tags.extend(owner.map(|owner| (OWNER.to_owned(), owner.to_owned())));
@@ -45,10 +45,10 @@ fn bring_up(case: &Case, mut world: World) -> World {
     }
     bring_about(&mut world, case.exists);
     decide(&mut world, case);
-    world.memory = fresh;
+    world.object_state = fresh;
     if matches!(case.exists, Exists::Unowned | Exists::UnownedOtherwise) {
         let id = named(&world).map(|group| GroupId::new(group.resource.id));
-        world.memory.saw_unowned(id.as_ref(), Moment::START);
+        world.object_state.record_unowned(id.as_ref(), Moment::START);
     }
     world.take_inventory();
     world.calls();
@@ -105,7 +105,7 @@ fn bring_about(world: &mut World, exists: Exists) {
     };
     match exists {
         Exists::Nothing => clear(world),
-        // What the spec says of its switch is decided last.
+        // Whether the spec enables it is decided last.
         Exists::Ours | Exists::OursEnabledAgainstTheSpec => own(world),
         Exists::OursOtherwise => changed(world, ipv6_off()),
         Exists::OursTaggedOtherwise => changed(world, tag("team", "shop")),
@@ -117,11 +117,11 @@ fn bring_about(world: &mut World, exists: Exists) {
         Exists::OursDisabled | Exists::OursDisabledAsAsked => changed(world, enabled(false)),
         Exists::OursBeingDisabled => {
             own(world);
-            world.somebody_edits(enabled(false));
+            world.someone_edits(enabled(false));
         }
         Exists::OursInProgress => {
             own(world);
-            world.somebody_edits(enabled(true));
+            world.someone_edits(enabled(true));
         }
         Exists::OursUnmarked => {
             others(world, &[(OWNER, OURS)]);
@@ -133,7 +133,7 @@ fn bring_about(world: &mut World, exists: Exists) {
         }
         Exists::OursElsewhere => {
             others(world, &[(OWNER, OURS), (IDENTITY, ELSEWHERE)]);
-            world.somebody_edits(ipv6_off());
+            world.someone_edits(ipv6_off());
             an_hour_goes_by(world);
         }
         Exists::Unowned | Exists::UnownedAtFirstSight => {
@@ -142,25 +142,25 @@ fn bring_about(world: &mut World, exists: Exists) {
         }
         Exists::UnownedOtherwise => {
             others(world, &[]);
-            world.somebody_edits(ipv6_off());
+            world.someone_edits(ipv6_off());
             an_hour_goes_by(world);
         }
         Exists::UnownedYoung => others(world, &[]),
         Exists::Another => {
             others(world, &[(OWNER, THEIRS)]);
-            world.somebody_edits(ipv6_off());
+            world.someone_edits(ipv6_off());
             an_hour_goes_by(world);
         }
         Exists::Default => {
             let default = world.port.account(Account::outside_create_default_group).resource;
-            // An object at rest cannot be renamed; this one stands for an object made anew with its old status.
+            // An object at rest cannot be renamed; this one stands for an object created again with its old status.
             world.edit(|spec| spec.name = Some(default.name));
             an_hour_goes_by(world);
         }
     }
 }
 
-/// A group of ours as the spec says: the one that is there, or one that an earlier object of this name has left.
+/// A group of ours as the spec says: the one that is there, or one that an earlier object of this name left behind.
 fn own(world: &mut World) {
     if named(world).is_none() {
         let marks = marks();
@@ -171,14 +171,14 @@ fn own(world: &mut World) {
 
 fn changed(world: &mut World, patch: GroupPatch) {
     own(world);
-    world.somebody_edits(patch);
+    world.someone_edits(patch);
     an_hour_goes_by(world);
 }
 
 /// A group as the spec says, with these tags besides.
 fn others(world: &World, marks: &[(&str, &str)]) {
     clear(world);
-    world.somebody_creates(|group| {
+    world.someone_creates(|group| {
         group.tags = world.object.spec.tags.clone();
         group.tags.extend(marks.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     });
@@ -186,7 +186,7 @@ fn others(world: &World, marks: &[(&str, &str)]) {
 
 fn clear(world: &World) {
     if named(world).is_some() {
-        world.somebody_deletes_the_group();
+        world.someone_deletes_the_group();
     }
 }
 

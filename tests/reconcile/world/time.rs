@@ -1,4 +1,4 @@
-//! Time goes by in a [`World`]: reconciles and lists come when the shipping code has them come. Out: the object at rest, within bounds.
+//! Time passes in a [`World`]: reconciles and lists run when the production code schedules them. Out: the object at rest, within bounds.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use connection_group_operator::{account::inventory::is_hurried, api::ConnectionG
 
 use super::World;
 
-/// Nothing changes for so long only where nothing is left to do but to wait for somebody: longer than any pause of a reconcile that has more to do.
+/// If nothing changes for this long, only someone else can change something: it is longer than any pause of a reconcile that has more to do.
 const QUIET: Duration = Duration::from_mins(6);
 
-/// So many calls at the most in that time: what is tried again has a growing pause, and what is waited for is read each half minute.
+/// The maximum number of calls in that time: retries have growing pauses, and what is waited for is read every half minute.
 const CALLS_AT_REST: usize = 60;
 
 impl World {
-    /// The same as [`Self::settle_within`], within bounds that hold for whatever needs no longer wait than a roll-out or two.
+    /// The same as [`Self::settle_within`], within bounds that hold if nothing takes longer than a roll-out or two.
     pub fn settle(&mut self) -> ConnectionGroupStatus {
         self.settle_within(Duration::from_mins(10), 40)
     }
 
-    /// Lets time go by until nothing is left to do but to wait for somebody, or the object is released. The reconciles and the lists come when the
-    /// shipping code has them come, and at no other time. The last change must come within that time, after no more than that many calls besides
-    /// the lists, and every fault that was ordered must have been met.
+    /// Lets time pass until only someone else can change something, or the object is released. The reconciles and the lists run when the
+    /// production code schedules them, and at no other time. The last change must come within that time, after no more than that many calls besides
+    /// the lists, and every injected fault must have occurred.
     pub fn settle_within(&mut self, time: Duration, calls: usize) -> ConnectionGroupStatus {
         let (start, calls_before) = (self.elapsed, self.port.calls_besides_lists());
         let (mut changed_at, mut calls_at_rest) = (start, calls_before);
@@ -36,19 +36,19 @@ impl World {
         }
         let calls_since = self.port.calls_besides_lists() - calls_at_rest;
         assert!(calls_since <= CALLS_AT_REST, "{calls_since} calls although nothing changes: {}", self.message());
-        assert_eq!(self.port.faults_left(), [], "faults that no call has met: {}", self.message());
+        assert_eq!(self.port.faults_left(), [], "injected faults that did not occur: {}", self.message());
         self.status()
     }
 
-    /// Lets that much time go by, or as much as it takes until the object is released, and has a look after each reconcile and list.
-    pub fn go_on_for(&mut self, time: Duration, mut look: impl FnMut(&Self)) {
+    /// Lets that much time pass, or as much as it takes until the object is released, and calls `inspect` after each reconcile and list.
+    pub fn go_on_for(&mut self, time: Duration, mut inspect: impl FnMut(&Self)) {
         self.go_on_until(time, |world| {
-            look(world);
+            inspect(world);
             false
         });
     }
 
-    /// The same until that is so; whether it was in that time.
+    /// The same until that holds. Returns whether it did in that time.
     pub fn go_on_until(&mut self, time: Duration, mut reached: impl FnMut(&Self) -> bool) -> bool {
         let end = self.elapsed + time;
         while !self.released && self.elapsed < end {
@@ -60,7 +60,7 @@ impl World {
         false
     }
 
-    /// To the next moment at which a reconcile is due, or may be a list, and through that; not beyond the end.
+    /// Advances to the next moment at which a reconcile or a list may be due, and runs it; not beyond the end.
     fn go_on(&mut self, end: Duration) {
         let next = self.due.min(self.list_asked_at);
         self.advance(next.min(end).saturating_sub(self.elapsed));
@@ -68,7 +68,7 @@ impl World {
             return;
         }
         if self.due < self.list_asked_at {
-            self.pass();
+            self.reconcile();
             return;
         }
         let hurried = || is_hurried(self.list_error.as_ref(), [&self.object]);
@@ -79,7 +79,7 @@ impl World {
     }
 }
 
-/// What a message says of the next try changes with each.
+/// Without the messages: what they say about the next try changes with each try.
 fn without_messages(mut status: ConnectionGroupStatus) -> ConnectionGroupStatus {
     status.conditions.iter_mut().for_each(|condition| condition.message.clear());
     status

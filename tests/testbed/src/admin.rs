@@ -1,4 +1,4 @@
-//! A typed client of the simulator's admin path. In: what a test wants to know or to happen. Out: the simulator's own types.
+//! A typed client of the simulator's admin path. In: what a test wants to read or to change. Out: the simulator's own types.
 //! Talks to the simulator over HTTP.
 
 use std::time::Duration;
@@ -13,16 +13,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// Why the admin path did not do as asked.
+/// Why a request to the admin path failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The simulator could not be reached, or its answer not be read.
+    /// The simulator could not be reached, or its answer could not be read.
     #[error("the simulator's admin path cannot be reached: {0}")]
     Http(#[from] reqwest::Error),
-    /// The simulator said no.
+    /// The simulator refused.
     #[error("the simulator refused {what}: {status}: {reason}")]
     Refused {
-        /// What was asked.
+        /// The request.
         what: String,
         /// The HTTP status.
         status: u16,
@@ -32,10 +32,10 @@ pub enum Error {
     /// The URL of the simulator is not a URL.
     #[error("{url} is not the URL of a simulator")]
     Url {
-        /// What it was instead.
+        /// The text.
         url: String,
     },
-    /// What was waited for did not happen.
+    /// What was awaited did not happen.
     #[error("{what} did not happen within {within:?}")]
     TimedOut {
         /// What was waited for.
@@ -92,7 +92,7 @@ impl AdminClient {
         Ok(created.id)
     }
 
-    /// Strikes the next call of `operation` with `fault`.
+    /// Injects `fault` into the next call of `operation`.
     ///
     /// # Errors
     /// As any method of this client.
@@ -100,7 +100,7 @@ impl AdminClient {
         self.add_fault(&rule(operation, Some(1), fault)).await
     }
 
-    /// Strikes all calls of `operation` with `fault`, until it is deleted.
+    /// Injects `fault` into all calls of `operation`, until it is deleted.
     ///
     /// # Errors
     /// As any method of this client.
@@ -131,7 +131,7 @@ impl AdminClient {
         self.fault_once(operation, Fault::Drop { when }).await
     }
 
-    /// The next call of `operation` stands still until [`Self::release`] or [`Self::delete_fault`].
+    /// The next call of `operation` is held until [`Self::release`] or [`Self::delete_fault`].
     ///
     /// # Errors
     /// As any method of this client.
@@ -155,10 +155,10 @@ impl AdminClient {
         self.ask(Method::GET, &["faults"], &()).await
     }
 
-    /// Waits until a call stands still at the fault `id`.
+    /// Waits until a call is held at the fault `id`.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] if none does within `within`; else as any method of this client.
+    /// [`Error::TimedOut`] if none is within `within`; otherwise as any method of this client.
     pub async fn wait_until_held(&self, id: FaultId, within: Duration) -> Result<(), Error> {
         let is_held = async {
             while !self.faults().await?.iter().any(|fault| fault.id == id && fault.held > 0) {
@@ -170,7 +170,7 @@ impl AdminClient {
         tokio::time::timeout(within, is_held).await.map_err(timed_out)?
     }
 
-    /// Lets the calls that stand still at the fault `id` go on.
+    /// Lets the calls that are held at the fault `id` continue.
     ///
     /// # Errors
     /// As any method of this client.
@@ -178,7 +178,7 @@ impl AdminClient {
         self.order(Method::POST, &["faults", &id.to_string(), "release"], &()).await
     }
 
-    /// Takes a fault away. The connections of calls that stand still at it are closed.
+    /// Removes a fault. The connections of calls that are held at it are closed.
     ///
     /// # Errors
     /// As any method of this client.
@@ -186,7 +186,7 @@ impl AdminClient {
         self.order(Method::DELETE, &["faults", &id.to_string()], &()).await
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     ///
     /// # Errors
     /// As any method of this client.
@@ -203,7 +203,7 @@ impl AdminClient {
         self.ask(Method::POST, &["clock"], &ClockAdvance { advance_ms }).await
     }
 
-    /// All the account holds.
+    /// Everything in the account.
     ///
     /// # Errors
     /// As any method of this client.
@@ -227,7 +227,7 @@ impl AdminClient {
         self.ask(Method::PUT, &["switches"], changes).await
     }
 
-    /// Somebody else creates a group.
+    /// Another client creates a group.
     ///
     /// # Errors
     /// As any method of this client.
@@ -235,7 +235,7 @@ impl AdminClient {
         self.ask(Method::POST, &["groups"], group).await
     }
 
-    /// Somebody else edits a group (name, id or ARN).
+    /// Another client edits a group (name, id or ARN).
     ///
     /// # Errors
     /// As any method of this client.
@@ -243,7 +243,7 @@ impl AdminClient {
         self.ask(Method::PATCH, &["groups", identifier], patch).await
     }
 
-    /// Somebody else deletes a group (name, id or ARN), with no regard to its state.
+    /// Another client deletes a group (name, id or ARN), whatever its state.
     ///
     /// # Errors
     /// As any method of this client.
@@ -251,7 +251,7 @@ impl AdminClient {
         self.order(Method::DELETE, &["groups", identifier], &()).await
     }
 
-    /// CloudFront creates the default group; the one there is, if there is one.
+    /// CloudFront creates the default group; returns the existing one, if there is one.
     ///
     /// # Errors
     /// As any method of this client.
@@ -259,7 +259,7 @@ impl AdminClient {
         self.ask(Method::POST, &["default-group"], &json!({})).await
     }
 
-    /// Somebody else creates an Anycast IP list.
+    /// Another client creates an Anycast IP list.
     ///
     /// # Errors
     /// As any method of this client.
@@ -267,7 +267,7 @@ impl AdminClient {
         self.ask(Method::POST, &["anycast-lists"], list).await
     }
 
-    /// Somebody else edits an Anycast IP list.
+    /// Another client edits an Anycast IP list.
     ///
     /// # Errors
     /// As any method of this client.
@@ -275,7 +275,7 @@ impl AdminClient {
         self.ask(Method::PATCH, &["anycast-lists", id], &patch).await
     }
 
-    /// Somebody else deletes an Anycast IP list, with no regard to the groups that use it.
+    /// Another client deletes an Anycast IP list, whatever groups use it.
     ///
     /// # Errors
     /// As any method of this client.
@@ -283,7 +283,7 @@ impl AdminClient {
         self.order(Method::DELETE, &["anycast-lists", id], &()).await
     }
 
-    /// Somebody puts a tenant behind a group.
+    /// Someone attaches a tenant to a group.
     ///
     /// # Errors
     /// As any method of this client.
@@ -291,7 +291,7 @@ impl AdminClient {
         self.ask(Method::POST, &["tenants"], tenant).await
     }
 
-    /// Somebody removes a tenant (name or id).
+    /// Someone removes a tenant (name or id).
     ///
     /// # Errors
     /// As any method of this client.
@@ -316,7 +316,7 @@ impl AdminClient {
 
     fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
-        // `new` has made sure that the URL has a path.
+        // `new` has ensured that the URL has a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(path);
         }

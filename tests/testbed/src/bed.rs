@@ -22,7 +22,7 @@ pub struct Testbed {
     pub control_plane: Arc<ControlPlane>,
     /// Where connection groups are.
     pub simulator: Simulator,
-    /// The namespace that is this test's own.
+    /// This test's own namespace.
     pub namespace: String,
 }
 
@@ -63,7 +63,7 @@ impl Testbed {
         Ok(Api::namespaced(self.control_plane.client().await?, &self.namespace))
     }
 
-    /// Applies a manifest (YAML or JSON) in this namespace. It stays beside the logs.
+    /// Applies a manifest (YAML or JSON) in this namespace. The file stays beside the logs.
     pub async fn apply(&self, manifest: &str) -> Result<String> {
         let path = self.control_plane.folder().join(format!("manifest-{}.yaml", random::hex::<3>()?));
         std::fs::write(&path, manifest).map_err(Error::io("write", &path))?;

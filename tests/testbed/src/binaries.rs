@@ -10,14 +10,14 @@ pub fn find(name: &str) -> Result<PathBuf> {
     if path.is_file() { Ok(path) } else { Err(Error::NotBuilt(path)) }
 }
 
-/// Cargo's target folder: what outlives one run but not `cargo clean` goes there.
+/// Cargo's target folder: for files that outlive one run but not `cargo clean`.
 pub(crate) fn target_folder() -> Result<PathBuf> {
     let mut folder = profile_folder()?;
     folder.pop();
     Ok(folder)
 }
 
-/// `target/debug` for `target/debug/testbed`, and as well for `target/debug/deps/<test>` and `target/debug/examples/<example>`.
+/// `target/debug` for `target/debug/testbed`, and also for `target/debug/deps/<test>` and `target/debug/examples/<example>`.
 fn profile_folder() -> Result<PathBuf> {
     let mut folder = std::env::current_exe().map_err(Error::io("find", "the running executable".as_ref()))?;
     folder.pop();

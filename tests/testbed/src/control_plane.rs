@@ -1,8 +1,8 @@
 //! A real Kubernetes control plane: etcd and kube-apiserver. In: the built tools. Out: a `ControlPlane` that hands out clients.
 //! Starts processes; talks to kube-apiserver.
 //!
-//! RBAC decides, ServiceAccount tokens are real, and nothing else runs: no kubelet, so no pods, and no controller-manager, unless a test starts
-//! the controller that ends deleted namespaces.
+//! RBAC is enforced, ServiceAccount tokens are real, and nothing else runs: no kubelet, so no Pods, and no controller-manager, unless a test starts
+//! the controller that finalizes deleted namespaces.
 
 mod audit;
 mod credentials;
@@ -24,7 +24,7 @@ use crate::run_folder::RunFolder;
 use crate::tools::{self, Tools};
 use crate::{port, wait};
 
-/// Ready takes 3 s on an idle machine; this is for one that compiles at the same time.
+/// It is ready after 3 s on an idle machine; this is for one that compiles at the same time.
 const START_DEADLINE: Duration = Duration::from_mins(3);
 /// etcd's socket, relative to the working folder of both programs: the length of a socket's path is limited.
 const ETCD: &str = "unix://etcd.sock:0";
@@ -44,7 +44,7 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// The one that all tests of this binary share. Nobody stops or restarts it.
+    /// The one that all tests of this binary share. No test stops or restarts it.
     pub async fn shared() -> Result<Arc<Self>> {
         static SHARED: OnceCell<Arc<ControlPlane>> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::start).await.cloned()
@@ -86,7 +86,7 @@ impl ControlPlane {
         Err(Error::Start { name: launch_name().to_owned(), reason: "every free port was taken at once".to_owned() })
     }
 
-    /// A client with all rights. It belongs to the tokio runtime of the caller, so each test asks for its own.
+    /// A client with all permissions. It belongs to the tokio runtime of the caller, so each test creates its own.
     pub async fn client(&self) -> Result<kube::Client> {
         client(&self.kubeconfig).await
     }
@@ -104,7 +104,7 @@ impl ControlPlane {
         credentials::kubeconfig(self.folder.path(), &name, namespace, &self.server, token.trim())
     }
 
-    /// The address of kube-apiserver, for a proxy before it.
+    /// The address of kube-apiserver, for a proxy in front of it.
     pub fn address(&self) -> Result<SocketAddr> {
         let authority = self.server.trim_start_matches("https://");
         authority
@@ -121,7 +121,7 @@ impl ControlPlane {
         Ok(path)
     }
 
-    /// What a ServiceAccount has asked of the API server so far.
+    /// The requests of a ServiceAccount to the API server so far.
     pub fn audited(&self, namespace: &str, service_account: &str) -> Result<Vec<Audited>> {
         audit::of(self.folder.path(), namespace, service_account)
     }
@@ -132,13 +132,13 @@ impl ControlPlane {
         &self.tools
     }
 
-    /// Where logs are written, also those of everything else that belongs to the run.
+    /// The folder of the logs, including those of everything else that belongs to the run.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Runs kubectl as the admin, and hands over whatever it answers. Relative paths start at the root of the repository.
+    /// Runs kubectl as the admin, and returns its output and exit status. Relative paths start at the root of the repository.
     pub async fn kubectl<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<Output> {
         self.run(&self.tools.kubectl(), args).await
     }
@@ -148,7 +148,7 @@ impl ControlPlane {
         printed("kubectl", args, &self.kubectl(args).await?)
     }
 
-    /// Runs helm as the admin and returns what it prints; its failure is an error.
+    /// Runs Helm as the admin and returns what it prints; its failure is an error.
     pub async fn helm_ok<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String> {
         printed("helm", args, &self.run(&self.tools.helm(), args).await?)
     }
@@ -168,7 +168,7 @@ impl ControlPlane {
             .map_err(Error::io("run", program))
     }
 
-    /// Installs the custom resource as the repository ships it, once, and waits until it is served.
+    /// Installs the CRD of the repository, once, and waits until it is served.
     pub async fn install_crds(&self) -> Result<()> {
         self.crds
             .get_or_try_init(async || {
@@ -188,12 +188,12 @@ impl ControlPlane {
         let launch = Launch::new("kube-controller-manager", self.tools.controller_manager(), folder)
             .args(["--controllers=namespace-controller", "--leader-elect=false", "--secure-port=0"])
             .args([format!("--kubeconfig={}", self.kubeconfig.display())])
-            // It would ask the API server for the settings of aggregated authentication, which are not set here.
+            // It would read the settings of aggregated authentication from the API server, which are not set here.
             .args(["--authentication-skip-lookup"]);
         Process::start(&launch)
     }
 
-    /// Stops kube-apiserver; etcd keeps its data. Only on a control plane of your own, as all that follows.
+    /// Stops kube-apiserver; etcd keeps its data. Only on a control plane of your own, like everything below.
     pub async fn stop_api_server(&self) {
         self.api_server.lock().await.stop();
     }
@@ -211,7 +211,7 @@ impl ControlPlane {
         self.api_server.lock().await.signal(Signal::SIGSTOP)
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub async fn resume_api_server(&self) -> Result<()> {
         self.api_server.lock().await.signal(Signal::SIGCONT)
     }
@@ -239,9 +239,9 @@ fn launch_name() -> &'static str {
 fn etcd(tools: &Tools, folder: &RunFolder) -> Launch {
     let data = folder.scratch().join("etcd");
     Launch::new("etcd", tools.etcd(), folder.path())
-        // Data that nobody reads again needs no fsync.
+        // Data that is never read again needs no fsync.
         .args(["--unsafe-no-fsync", "--logger=zap", "--log-level=warn"])
-        // Old versions are not compacted within a test, and hundreds of objects of a megabyte have many.
+        // Old versions are not compacted within a test, and hundreds of one-megabyte objects have many.
         .args(["--quota-backend-bytes=8589934592"])
         .args([format!("--data-dir={}", data.display())])
         .args([format!("--listen-client-urls={ETCD}"), format!("--advertise-client-urls={ETCD}")])
@@ -256,7 +256,7 @@ fn api_server(tools: &Tools, folder: &Path, port: u16) -> Launch {
         .args(["--authorization-mode=RBAC", "--token-auth-file=tokens.csv"])
         .args(["--service-account-issuer=https://kubernetes.default.svc"])
         .args(["--service-account-signing-key-file=sa.key", "--service-account-key-file=sa.pub"])
-        // It would hold up pods until a controller, which does not run here, has made their ServiceAccount.
+        // It would block Pods until a controller, which does not run here, has created their ServiceAccount.
         .args(["--disable-admission-plugins=ServiceAccount"])
 }
 

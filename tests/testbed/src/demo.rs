@@ -1,5 +1,5 @@
-//! The life of one connection group, told with kubectl. In: the built workspace. Out: a narration on stdout, and an error as soon as
-//! anything is not as told. Starts a control plane, the simulator and the operator; talks to all three.
+//! The life cycle of one connection group, shown with kubectl. In: the built workspace. Out: a narration on stdout, and an error as soon as
+//! anything differs from it. Starts a control plane, the simulator and the operator; talks to all three.
 
 mod stage;
 
@@ -19,7 +19,7 @@ const EXAMPLE: &str = "examples/connection-group.yaml";
 const NAMESPACE: &str = "platform";
 const NAME: &str = "edge";
 const TENANT: &str = "shop-example-com";
-/// For each thing that is waited for. Propagation takes 6 s here and the inventory comes every 10 s.
+/// Maximum for each wait. Propagation takes 6 s here and the inventory comes every 10 s.
 const DEADLINE: Duration = Duration::from_secs(40);
 
 /// Why the demo stopped.
@@ -35,7 +35,7 @@ enum DemoError {
 
 type Result<T> = std::result::Result<T, DemoError>;
 
-/// Plays the demo; on a terminal, leaves everything running until Ctrl-C. An error says what went wrong and where the logs are.
+/// Runs the demo; on a terminal, leaves everything running until Ctrl-C. An error says what went wrong and where the logs are.
 pub(crate) async fn run() -> std::result::Result<(), String> {
     let start = Instant::now();
     title("A real kube-apiserver, a simulated CloudFront and the operator, on this machine");
@@ -119,7 +119,7 @@ impl Demo {
     }
 
     async fn put_right(&self) -> Result<()> {
-        title("3. Somebody switches the group off behind our back; the operator corrects it after the next inventory");
+        title("3. Another client disables the group; the operator corrects it after the next inventory");
         let seen = self.last_call().await?;
         command(&self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#));
         let patch = GroupPatch { enabled: Some(false), ..Default::default() };
@@ -154,7 +154,7 @@ impl Demo {
         let group = self.simulator.admin.group(NAME).await?;
         expect(group.is_some_and(|group| group.resource.enabled), "the group to be enabled still")?;
         self.expect_writes(seen, &[]).await?;
-        say("Nothing was disabled: the tenant's traffic goes on.");
+        say("Nothing was disabled: the tenant's traffic continues.");
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl Demo {
         let seen = self.last_call().await?;
         command(&format!("curl -X DELETE {}/_admin/tenants/{TENANT}", self.simulator.endpoint()));
         self.simulator.admin.delete_tenant(TENANT).await?;
-        say("The operator looks again by itself, every 30 s at first; we ask it to look now.");
+        say("The operator reads the group again by itself, every 30 s at first; we request a reconcile now.");
         let now = "cloudfront.kube-operators.dev/reconcile-requested-at=now";
         kubectl(&self.control_plane, &["annotate", "cfcg", NAME, "-n", NAMESPACE, now]).await?;
         self.wait("the group to be disabled", |status| status["enabled"] == false).await?;
@@ -175,7 +175,7 @@ impl Demo {
         self.expect_writes(seen, &[Operation::UpdateConnectionGroup, Operation::DeleteConnectionGroup]).await
     }
 
-    /// Waits until the object's status is as told; returns it.
+    /// Waits until the object's status is as expected; returns it.
     async fn wait(&self, what: &str, met: impl Fn(&Value) -> bool) -> Result<Value> {
         let object = wait_for(&self.objects, NAME, DEADLINE, what, |object| met(&object.data["status"])).await?;
         Ok(object.data["status"].clone())
@@ -191,7 +191,7 @@ impl Demo {
         Ok(object.data["status"].clone())
     }
 
-    /// Shows what CloudFront was asked to change since a call, which must be exactly this.
+    /// Shows the changes that CloudFront was asked to make since a call, which must be exactly these.
     async fn expect_writes(&self, since: u64, expected: &[Operation]) -> Result<()> {
         let calls = self.simulator.admin.requests(since).await?;
         let writes = writes(&calls);
@@ -220,13 +220,13 @@ impl Demo {
         Ok(kubectl(&self.control_plane, &["get", "cfcg", NAME, "-n", NAMESPACE, "-o", &path]).await?)
     }
 
-    /// How to do by hand what the demo does through the admin client.
+    /// How to do manually what the demo does through the admin client.
     fn curl(&self, method: &str, path: &str, body: &str) -> String {
         let endpoint = self.simulator.endpoint();
         format!("curl -X {method} {endpoint}/_admin/{path} -H 'Content-Type: application/json' -d '{body}'")
     }
 
-    /// Leaves everything to the audience until Ctrl-C.
+    /// Leaves everything running for the audience until Ctrl-C.
     async fn stay(&self) {
         let endpoint = self.simulator.endpoint();
         title("Everything still runs. Play with it in another terminal; Ctrl-C here ends it all");
@@ -238,7 +238,7 @@ impl Demo {
         print!("AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION=us-east-1 ");
         println!("aws cloudfront list-connection-groups --endpoint-url {endpoint}");
         println!("tail -f {}", self.operator.log().display());
-        // A refused handler changes nothing: then the signal ends us, and the guards end the rest.
+        // If the handler cannot be installed, the signal ends this process, and the guards end the rest.
         let _ = tokio::signal::ctrl_c().await;
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong while a test bed is set up or used, each as a sentence that says where to look. Pure.
+//! What can go wrong while a test bed is set up or used, each as a sentence that says where to find details. Pure.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,21 +13,21 @@ pub enum Error {
         action: &'static str,
         /// To which file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error message of the system.
         source: std::io::Error,
     },
     /// A binary of this workspace is not where cargo puts it.
     #[error("{} is not built: run `cargo build --workspace` first", .0.display())]
     NotBuilt(PathBuf),
-    /// The control plane's binaries could not be had.
+    /// The control plane's binaries are not available.
     #[error(transparent)]
     Tools(#[from] crate::tools::ToolsError),
-    /// A child process could not be started at all.
+    /// A child process could not be started.
     #[error("cannot start {name}: {reason}")]
     Start {
         /// Which child.
         name: String,
-        /// What the system or the guard said.
+        /// The error message of the system or the guard.
         reason: String,
     },
     /// A child ended, or never became ready; its log says why.
@@ -49,7 +49,7 @@ pub enum Error {
         name: String,
         /// Which signal.
         signal: nix::sys::signal::Signal,
-        /// What the system said.
+        /// The error message of the system.
         source: nix::Error,
     },
     /// A condition did not come true in time.
@@ -59,7 +59,7 @@ pub enum Error {
         waited: Duration,
         /// For what.
         what: String,
-        /// What was there instead.
+        /// What was observed instead.
         seen: String,
     },
     /// A command such as kubectl failed.
@@ -67,7 +67,7 @@ pub enum Error {
     Command {
         /// The command line.
         command: String,
-        /// What it said.
+        /// Its output.
         stderr: String,
     },
     /// The Kubernetes client failed.

@@ -1,5 +1,5 @@
 //! A test bed on one bare machine: a real Kubernetes control plane, the simulator and the operator, all as child processes.
-//! In: the workspace's built binaries and the pinned Go tools. Out: handles that end what they started. Talks to all of them.
+//! In: the workspace's built binaries and the pinned Go tools. Out: handles that stop what they started. Talks to all of them.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -16,9 +16,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build etcd, Kubernetes' servers, kubectl and helm unless they are built, and print the folder that holds them
+    /// Build etcd, Kubernetes' servers, kubectl and Helm unless they are built, and print the folder that holds them
     Tools,
-    /// Show the life of one connection group with kubectl; on a terminal, leave everything running until Ctrl-C
+    /// Show the life cycle of one connection group with kubectl; on a terminal, leave everything running until Ctrl-C
     Demo,
     /// Start a control plane and nothing else, print how to reach it, and keep it until Ctrl-C
     Up,
@@ -50,7 +50,7 @@ async fn up() -> testbed::Result<()> {
     let control_plane = ControlPlane::start().await?;
     println!("export KUBECONFIG={}", control_plane.kubeconfig().display());
     println!("{} get namespaces", control_plane.tools().kubectl().display());
-    // A refused handler changes nothing: then the signal ends us, and the guards end the rest.
+    // If the handler cannot be installed, the signal ends this process, and the guards end the rest.
     let _ = tokio::signal::ctrl_c().await;
     Ok(())
 }

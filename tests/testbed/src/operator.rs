@@ -12,7 +12,7 @@ use crate::{Error, binaries, port, wait};
 
 const START_DEADLINE: Duration = Duration::from_mins(2);
 
-/// What an operator is started with.
+/// The configuration of an operator.
 #[derive(Clone, Debug)]
 pub struct OperatorBuilder {
     folder: PathBuf,
@@ -39,7 +39,7 @@ impl OperatorBuilder {
         self
     }
 
-    /// Another kubeconfig than the admin's, for an operator that has only the rights of a ServiceAccount.
+    /// Another kubeconfig than the admin's, for an operator with only the permissions of a ServiceAccount.
     #[must_use]
     pub fn kubeconfig(mut self, path: impl Into<PathBuf>) -> Self {
         self.kubeconfig = path.into();
@@ -104,7 +104,7 @@ impl OperatorBuilder {
     }
 }
 
-/// A running operator, or one that has ended; dropping it ends it.
+/// A running operator, or one that has ended; dropping it stops it.
 #[derive(Debug)]
 pub struct Operator {
     process: Process,
@@ -127,13 +127,13 @@ impl Operator {
         }
     }
 
-    /// Where /livez, /healthz and /readyz are: `http://127.0.0.1:PORT`.
+    /// The address of /livez, /healthz and /readyz: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn health(&self) -> &str {
         &self.health
     }
 
-    /// The process, to be frozen or looked at.
+    /// The process, to be frozen or inspected.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
@@ -144,24 +144,24 @@ impl Operator {
         self.process.log()
     }
 
-    /// What it answers on /metrics.
+    /// Its answer on /metrics.
     pub async fn metrics(&self) -> Result<String> {
         Ok(reqwest::get(format!("{}/metrics", self.metrics)).await?.error_for_status()?.text().await?)
     }
 
-    /// Kills it, as a node that dies does: SIGKILL, no farewell.
+    /// Kills it, as the failure of a node does: SIGKILL, without a shutdown.
     pub async fn kill(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGKILL)?;
         self.process.wait_exit(Duration::from_secs(10)).await.map(drop)
     }
 
-    /// Asks it to end, as a rollout does, and returns how it ended.
+    /// Sends it SIGTERM, as a rollout does, and returns how it ended.
     pub async fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
         self.process.signal(Signal::SIGTERM)?;
         self.process.wait_exit(deadline).await
     }
 
-    /// Starts it again with the same arguments, after ending it if it still runs, and waits until it is ready.
+    /// Starts it again with the same arguments, after stopping it if it still runs, and waits until it is ready.
     pub async fn restart(&mut self) -> Result<()> {
         self.process.stop();
         self.process = Process::start(&self.launch)?;

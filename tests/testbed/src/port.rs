@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::error::{Error, Result};
 use crate::process::tail;
 
-/// How often a start is tried when somebody else was quicker to take the port.
+/// How often a start is tried when another process has taken the port first.
 pub(crate) const ATTEMPTS: usize = 5;
 
-/// Not those that the kernel gives to whoever asks for any port, such as each outgoing connection: they would be taken again before their user binds them.
+/// Not the kernel's ephemeral ports, which each outgoing connection gets: they would be taken again before their user binds them.
 const PORTS: Range<u16> = 20_000..30_000;
 
-/// Counts on, so that this process hands out no port twice; from another place in each process.
+/// A counter, so that this process hands out no port twice; it starts elsewhere in each process.
 static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(7919)));
 
-/// A port that is free now, and that only another run of tests may take. Who passes it on looks at `was_taken` and tries another.
+/// A port that is free now, and that only another run of tests may take. A caller that passes it on checks `was_taken` and tries another.
 pub fn free() -> Result<u16> {
     let next = || {
         let turn = NEXT.fetch_add(1, Ordering::Relaxed) % u32::from(PORTS.end - PORTS.start);

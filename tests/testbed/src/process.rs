@@ -18,13 +18,13 @@ use nix::unistd::Pid;
 use crate::binaries;
 use crate::error::{Error, Result};
 
-/// How often the state of a child is looked at while something waits for it.
+/// How often the state of a child is checked while something waits for it.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// What to start, and where.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// What messages call it; its log is `<name>.log`.
+    /// Its name in messages; its log is `<name>.log`.
     pub name: String,
     /// The binary.
     pub program: PathBuf,
@@ -35,12 +35,12 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     /// Its working folder, its HOME, and the place of its log.
     pub folder: PathBuf,
-    /// How long it may take to end when asked, before it is killed.
+    /// How long it may take to stop after SIGTERM, before it is killed.
     pub grace: Duration,
 }
 
 impl Launch {
-    /// A launch without arguments, and two seconds of grace.
+    /// A launch without arguments, and with a grace period of two seconds.
     pub fn new(name: impl Into<String>, program: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
         Self {
             name: name.into(),
@@ -73,13 +73,13 @@ impl Launch {
     }
 }
 
-/// A running child, or one that has ended. Dropping it ends the child and waits until it is gone.
+/// A running child, or one that has ended. Dropping it stops the child and waits until it is gone.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     log: PathBuf,
     guard: Child,
-    /// Closing it is the order to end the child.
+    /// Closing it tells the guard to stop the child.
     lifeline: Option<ChildStdin>,
     pid: u32,
 }
@@ -142,7 +142,7 @@ impl Process {
         kill(Pid::from_raw(self.pid.cast_signed()), signal).map_err(refused)
     }
 
-    /// Waits for the child to end by itself. A child killed by a signal shows that signal.
+    /// Waits for the child to end by itself. The exit status of a child killed by a signal shows that signal.
     pub async fn wait_exit(&mut self, deadline: Duration) -> Result<ExitStatus> {
         let start = Instant::now();
         loop {
@@ -156,7 +156,7 @@ impl Process {
         }
     }
 
-    /// Asks the child to end, kills it after its grace, and waits until it is gone.
+    /// Sends the child SIGTERM, kills it after its grace period, and waits until it is gone.
     pub fn stop(&mut self) {
         self.lifeline = None;
         let _ = self.guard.wait();

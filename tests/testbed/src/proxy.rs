@@ -1,7 +1,7 @@
-//! A TCP proxy that can stand in anybody's way. In: an address to connect to. Out: an address of its own, and what becomes of the connections
-//! through it. Knows nothing of what passes.
+//! A TCP proxy that can freeze, delay or drop connections. In: an address to connect to. Out: an address of its own, and control of the connections
+//! through it. Does not inspect what it forwards.
 //!
-//! A connection that is frozen stays open on both sides, and nothing arrives any more: what a NAT that forgot it, or a node that lost its network,
+//! A frozen connection stays open on both sides, and nothing arrives any more: what a NAT that dropped it, or a node that lost its network,
 //! looks like from the other end.
 
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub struct Proxy {
     listening: JoinHandle<()>,
 }
 
-/// What holds for connections, by their number.
+/// The state of connections, by their number.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rules {
     accepted: u64,
@@ -33,7 +33,7 @@ struct Rules {
     cut: u64,
     /// Whether new connections are dropped as soon as they come.
     dropping: bool,
-    /// How late everything arrives.
+    /// The delay of everything that arrives.
     delay: Duration,
 }
 
@@ -60,17 +60,17 @@ impl Proxy {
         self.rules.borrow().accepted
     }
 
-    /// On the connections of this moment nothing arrives any more; they stay open. New ones are as they should be.
+    /// Freezes the current connections: nothing arrives any more, and they stay open. New ones work normally.
     pub fn freeze(&self) {
         self.rules.send_modify(|rules| rules.frozen = rules.accepted);
     }
 
-    /// Closes the connections of this moment.
+    /// Closes the current connections.
     pub fn cut(&self) {
         self.rules.send_modify(|rules| rules.cut = rules.accepted);
     }
 
-    /// From now on everything arrives that much later.
+    /// From now on everything arrives with this delay.
     pub fn delay(&self, delay: Duration) {
         self.rules.send_modify(|rules| rules.delay = delay);
     }
@@ -80,7 +80,7 @@ impl Proxy {
         self.rules.send_modify(|rules| (rules.cut, rules.dropping) = (rules.accepted, true));
     }
 
-    /// New connections are as they should be.
+    /// New connections work normally.
     pub fn let_pass(&self) {
         self.rules.send_modify(|rules| rules.dropping = false);
     }
@@ -122,7 +122,7 @@ async fn connection(client: TcpStream, target: SocketAddr, number: u64, rules: w
     }
 }
 
-/// Hands on what arrives, until the end of it.
+/// Forwards what arrives, until the connection ends.
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, mut rules: watch::Receiver<Rules>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that sends back what it gets.
+    /// An echo server.
     async fn echo() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_delayed_arrives_late_and_what_is_dropped_never() -> Result<()> {
+    async fn delayed_data_arrives_late_and_dropped_data_never() -> Result<()> {
         let proxy = Proxy::start(echo().await).await?;
         let mut client = TcpStream::connect(proxy.address()).await.unwrap();
         proxy.delay(Duration::from_millis(100));

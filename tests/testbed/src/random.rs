@@ -1,4 +1,4 @@
-//! Names and secrets nobody can guess. Out: hexadecimal text. Reads the system's random source.
+//! Names and secrets that cannot be guessed. Out: hexadecimal text. Reads the system's random source.
 
 use std::fs::File;
 use std::io::Read;

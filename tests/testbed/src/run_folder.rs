@@ -1,7 +1,7 @@
 //! One folder for each run, below cargo's target folder: logs, keys, etcd's data. Talks to the file system.
 //!
-//! A run may end without a chance to clean up, and its logs are wanted exactly then. So nothing is removed at the end: each new
-//! run clears away after the old ones, and keeps the logs of the latest few.
+//! A run may end without a chance to clean up, and its logs are needed exactly then. So nothing is removed at the end: each new
+//! run cleans up after the old ones, and keeps the logs of the latest few.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,28 +10,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::error::{Error, Result};
 use crate::{binaries, random};
 
-/// So many runs that have ended keep their logs.
+/// This many runs that have ended keep their logs.
 const KEPT: usize = 8;
-/// Below a run's folder: large data that is of no use afterwards.
+/// Below a run's folder: large data that is useless afterwards.
 const SCRATCH: &str = "scratch";
 const LOCK: &str = "lock";
 
-/// The folder of a run that goes on for as long as this value lives.
+/// The folder of a run that continues as long as this value lives.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    /// Held, so that other runs leave the folder alone; the system lets go of it when this process ends.
+    /// Held, so that other runs leave the folder alone; the system releases it when this process ends.
     _lock: File,
 }
 
 impl RunFolder {
-    /// Makes a fresh folder, and clears away after runs that have ended.
+    /// Creates a fresh folder, and cleans up after runs that have ended.
     pub fn create() -> Result<Self> {
         let runs = binaries::target_folder()?.join("testbed");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let path = runs.join(format!("{}-{}", now.as_millis(), random::hex::<3>()?));
         fs::create_dir_all(path.join(SCRATCH)).map_err(Error::io("create", &path))?;
-        // Locked before it gets the name that other runs look for.
+        // Locked before it gets the name that other runs search for.
         let unnamed = path.join("lock.new");
         let lock = File::create(&unnamed).map_err(Error::io("create", &unnamed))?;
         lock.lock().map_err(Error::io("lock", &unnamed))?;
@@ -62,7 +62,7 @@ fn clear_away(runs: &Path) -> Result<()> {
     // The names begin with the time.
     ended.sort();
     for (newer, run) in ended.iter().rev().enumerate() {
-        // Another run may be clearing away at the same moment: what is gone is gone.
+        // Another run may clean up at the same moment: files that are gone already are ignored.
         let _ = fs::remove_dir_all(if newer < KEPT { run.join(SCRATCH) } else { run.clone() });
     }
     Ok(())

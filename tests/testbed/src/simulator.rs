@@ -12,16 +12,16 @@ use crate::{binaries, random, wait};
 
 /// The line it prints when it is ready, up to the address.
 const LISTENING: &str = "listening on ";
-/// Below cargo's target folder: the operations that were ever called of any simulator of any run; `make test` begins and reads it.
+/// Below cargo's target folder: the operations that were ever called at any simulator of any run; `make test` begins and reads it.
 const SEEN: &str = "operations-seen.txt";
 const START_DEADLINE: Duration = Duration::from_mins(2);
 
-/// A running simulator; its state lives and dies with it.
+/// A running simulator; its state exists only as long as it runs.
 #[derive(Debug)]
 pub struct Simulator {
     /// The process, to be frozen or killed.
     pub process: Process,
-    /// The path by which a test looks and interferes behind the API. It belongs to the tokio runtime of `start`'s caller.
+    /// The path by which a test reads and changes the account outside the API. It belongs to the tokio runtime of `start`'s caller.
     pub admin: AdminClient,
     endpoint: String,
 }

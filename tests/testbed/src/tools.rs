@@ -1,5 +1,5 @@
 //! The control plane's binaries. In: `KUBEBUILDER_ASSETS`, or the pinned Go modules of `tools/go.mod`. Out: a folder with
-//! etcd, kube-apiserver, kube-controller-manager, kubectl and helm. Talks to the file system, and builds with Go what is not built yet.
+//! etcd, kube-apiserver, kube-controller-manager, kubectl and Helm. Talks to the file system, and builds with Go what is not built yet.
 
 mod build;
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The variable with which controller-runtime's envtest is given ready-made binaries, too.
+/// The variable with which controller-runtime's envtest finds prebuilt binaries, too.
 const ASSETS: &str = "KUBEBUILDER_ASSETS";
 
 /// A program of the Go modules that `tools/go.mod` pins.
@@ -16,7 +16,7 @@ struct Tool {
     package: &'static str,
 }
 
-/// Everything that is built. Another line needs a `tool` line in `tools/go.mod`.
+/// Everything that is built. A new entry needs a `tool` line in `tools/go.mod`.
 const TOOLS: [Tool; 5] = [
     Tool { name: "etcd", package: "go.etcd.io/etcd/server/v3" },
     Tool { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
@@ -25,7 +25,7 @@ const TOOLS: [Tool; 5] = [
     Tool { name: "helm", package: "helm.sh/helm/v4/cmd/helm" },
 ];
 
-/// Why the binaries could not be had.
+/// Why the binaries are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolsError {
     /// `KUBEBUILDER_ASSETS` names a folder that does not hold all of them.
@@ -36,7 +36,7 @@ pub enum ToolsError {
     Assets {
         /// The variable's value.
         folder: PathBuf,
-        /// The binaries that are not there.
+        /// The missing binaries.
         missing: String,
     },
     /// No Go.
@@ -45,9 +45,9 @@ pub enum ToolsError {
          holds the binaries"
     )]
     Go {
-        /// As `tools/go.mod` demands.
+        /// The version that `tools/go.mod` demands.
         needed: String,
-        /// What there is instead.
+        /// What was found instead.
         found: String,
         /// What is to be built.
         tools: String,
@@ -95,14 +95,14 @@ impl Tools {
         self.folder.join("kubectl")
     }
 
-    /// helm, for the chart.
+    /// Helm, for the chart.
     #[must_use]
     pub fn helm(&self) -> PathBuf {
         self.folder.join("helm")
     }
 }
 
-/// The binaries: those of `KUBEBUILDER_ASSETS` if it is set, else built once, which takes minutes and is narrated on stderr.
+/// The binaries: those of `KUBEBUILDER_ASSETS` if it is set, else built once, which takes minutes and reports its progress on stderr.
 pub fn ensure() -> Result<Tools> {
     match std::env::var_os(ASSETS).filter(|value| !value.is_empty()) {
         Some(folder) => given(PathBuf::from(folder)),

@@ -1,5 +1,5 @@
-//! Waiting for a condition instead of sleeping. In: a deadline, a sentence, a probe. Out: what the probe found, or an error that
-//! says what was awaited and what was last seen. The probe talks to whatever it likes.
+//! Waiting for a condition instead of sleeping. In: a deadline, a description, a probe. Out: what the probe found, or an error that
+//! says what was awaited and what was last seen. The probe may talk to anything.
 
 use std::fmt::{Debug, Display};
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use crate::process::Process;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Asks `probe` again and again until it answers `Ok`; its `Err` is what it saw instead.
+/// Polls `probe` until it answers `Ok`; its `Err` is what it saw instead.
 ///
-/// A probe that hangs counts as one that sees nothing: the deadline holds in any case.
+/// A probe that hangs counts as one that sees nothing: the deadline applies in any case.
 pub async fn wait_until<T, S, P>(deadline: Duration, what: &str, mut probe: P) -> Result<T>
 where
     S: Display,
@@ -58,7 +58,7 @@ where
     .await
 }
 
-/// Waits until the object `name` exists no more.
+/// Waits until the object `name` no longer exists.
 pub async fn wait_gone<K>(api: &Api<K>, name: &str, deadline: Duration) -> Result<()>
 where
     K: Clone + Debug + DeserializeOwned + Serialize,
@@ -71,7 +71,7 @@ where
     .await
 }
 
-/// An object without what nobody reads in an error.
+/// An object without the fields that are useless in an error.
 fn shown<K: Debug + Serialize>(object: &K) -> String {
     let Ok(mut value) = serde_json::to_value(object) else { return format!("{object:?}") };
     if let Some(metadata) = value.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_probe_that_answers_at_once_and_never_rightly_meets_the_deadline() {
+    async fn a_probe_that_fails_at_once_every_time_meets_the_deadline() {
         let waited = wait_until::<(), _, _>(Duration::from_millis(10), "a miracle", async || Err("none")).await;
         assert!(waited.unwrap_err().to_string().contains("a miracle"));
     }

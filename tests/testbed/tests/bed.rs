@@ -1,4 +1,4 @@
-//! Tests side by side do not see each other. Starts a control plane and two simulators; talks to them.
+//! Tests that run in parallel do not affect each other. Starts a control plane and two simulators; talks to them.
 
 use cloudfront_simulator::admin::NewGroup;
 use k8s_openapi::api::core::v1::ConfigMap;

@@ -8,7 +8,7 @@ use kube::api::{ObjectMeta, PostParams};
 use testbed::{ControlPlane, Error, wait_until};
 
 #[tokio::test]
-async fn answers_kubectl_and_a_client_and_refuses_who_has_no_rights() -> testbed::Result<()> {
+async fn it_answers_kubectl_and_a_client_and_refuses_anyone_without_permission() -> testbed::Result<()> {
     let control_plane = ControlPlane::shared().await?;
     let kubectl = control_plane.kubectl_ok(&["version", "-o", "json"]).await?;
     let versions: serde_json::Value = serde_json::from_str(&kubectl).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Children start clean and end with us. Starts shells, and a whole control plane below a process that is then killed.
+//! Children start with a clean environment and end with this process. Starts shells, and a whole control plane below a process that is then killed.
 
 use std::error::Error;
 use std::fs;
@@ -29,7 +29,7 @@ async fn a_child_gets_nothing_from_our_environment_but_path() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_child_ends_as_it_ended() -> Outcome {
+async fn a_child_reports_how_it_ended() -> Outcome {
     let folder = RunFolder::create()?;
     let mut child = Process::start(&shell(&folder, "exit 7"))?;
     assert_eq!(child.wait_exit(Duration::from_secs(5)).await?.code(), Some(7));
@@ -44,7 +44,7 @@ async fn a_child_ends_as_it_ended() -> Outcome {
 }
 
 #[test]
-fn a_child_that_will_not_go_is_killed_after_its_grace() -> Outcome {
+fn a_child_that_does_not_stop_is_killed_after_its_grace_period() -> Outcome {
     let folder = RunFolder::create()?;
     let mut launch = shell(&folder, "trap '' TERM; sleep 60; sleep 60");
     launch.grace = Duration::from_millis(300);
@@ -57,7 +57,7 @@ fn a_child_that_will_not_go_is_killed_after_its_grace() -> Outcome {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_named() -> Outcome {
+fn a_missing_program_is_named() -> Outcome {
     let folder = RunFolder::create()?;
     let refused = Process::start(&Launch::new("ghost", "/no/such/program", folder.path()));
     let sentence = refused.err().ok_or("started")?.to_string();
@@ -65,7 +65,7 @@ fn a_program_that_is_not_there_is_named() -> Outcome {
     Ok(())
 }
 
-/// All that runs in a folder, guards included. A zombie has no working folder any more.
+/// All processes that run in a folder, guards included. A zombie no longer has a working folder.
 fn running_in(folder: &Path) -> Vec<PathBuf> {
     let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     processes.filter(|process| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder)).collect()

@@ -7,7 +7,7 @@ use std::process::Command;
 use testbed::RunFolder;
 
 #[test]
-fn ready_made_binaries_win_and_a_missing_one_is_named() -> Result<(), Box<dyn Error>> {
+fn prebuilt_binaries_take_precedence_and_a_missing_one_is_named() -> Result<(), Box<dyn Error>> {
     let folder = RunFolder::create()?;
     let ask =
         || Command::new(env!("CARGO_BIN_EXE_testbed")).arg("tools").env("KUBEBUILDER_ASSETS", folder.path()).output();
@@ -28,9 +28,9 @@ fn ready_made_binaries_win_and_a_missing_one_is_named() -> Result<(), Box<dyn Er
 }
 
 #[test]
-fn without_go_it_says_what_is_needed() -> Result<(), Box<dyn Error>> {
+fn without_go_it_reports_what_is_needed() -> Result<(), Box<dyn Error>> {
     let folder = RunFolder::create()?;
-    // A target folder of its own, in which nothing is built: the binary looks beside itself.
+    // A target folder of its own, in which nothing is built: the binary searches beside itself.
     let profile = folder.path().join("target/debug");
     fs::create_dir_all(&profile)?;
     let testbed = profile.join("testbed");

@@ -117,7 +117,7 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, resync_at
 type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Class); 3]);
 
 #[test]
-fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_and_then_all_that_nobody_waits_for() {
+fn a_user_request_goes_first_until_it_is_answered_then_what_has_begun_and_then_what_nobody_waits_for() {
     use LastTry::{CutShort, Done, Refused};
     let table: [Row; 15] = [
         ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
@@ -134,7 +134,7 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
             [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
         ),
         (
-            "nobody has answered it yet",
+            "it has no status yet",
             |object, _| object.status = None,
             [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
         ),
@@ -147,7 +147,7 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
             [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
         ),
         (
-            "its deletion goes on",
+            "its deletion continues",
             |object, _| deleted(object),
             [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
         ),
@@ -170,7 +170,7 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
             [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
         ),
         (
-            "somebody else changed the group, and it serves on",
+            "another client changed the group, and it stays in service",
             |_, list| listed(list, "E2", true),
             [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
         ),
@@ -180,7 +180,7 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
             [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
         ),
         (
-            "the list shows that somebody else switched it off",
+            "the list shows that another client disabled it",
             |_, list| listed(list, "E2", false),
             [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
         ),
@@ -219,8 +219,7 @@ fn what_a_person_asked_for_goes_first_until_it_is_answered_then_what_has_begun_a
 }
 
 #[test]
-fn a_group_that_somebody_else_switched_on_again_is_switched_off_before_anything_else_and_one_that_is_not_managed_is_not()
- {
+fn a_group_that_another_client_enabled_again_is_disabled_before_anything_else_and_one_that_is_not_managed_is_not() {
     let (mut object, mut list) = in_sync();
     off(&mut object);
     status(&mut object).enabled = Some(false);
@@ -240,7 +239,7 @@ fn a_group_that_somebody_else_switched_on_again_is_switched_off_before_anything_
 }
 
 #[test]
-fn where_nothing_is_on_record_a_group_in_service_against_the_spec_goes_first_until_a_try_was_refused() {
+fn without_a_record_a_group_in_service_against_the_spec_goes_first_until_a_try_was_refused() {
     let (mut object, list) = in_sync();
     off(&mut object);
     status(&mut object).id = None;
@@ -252,10 +251,10 @@ fn where_nothing_is_on_record_a_group_in_service_against_the_spec_goes_first_unt
 }
 
 #[test]
-fn a_try_that_was_cut_short_by_what_passes_by_itself_is_told_from_one_that_was_refused() {
+fn a_try_that_a_transient_failure_interrupted_is_distinguished_from_one_that_was_refused() {
     let error = |class| ApiError::new(Operation::CreateConnectionGroup, class, None, "", None);
     assert_eq!(LastTry::of(0, None), LastTry::Done);
-    assert_eq!(LastTry::of(3, None), LastTry::Refused, "it waits for somebody");
+    assert_eq!(LastTry::of(3, None), LastTry::Refused, "it waits for a user");
     for (class, last) in [
         (ErrorClass::Throttled, LastTry::CutShort),
         (ErrorClass::TimedOut, LastTry::CutShort),

@@ -1,4 +1,5 @@
-//! The life of one group, from before it is made until after it is gone. Needs nothing but the right to make one group, so AWS can be asked too.
+//! The life cycle of one group, from before its creation until after its deletion. Needs only the permission to create one group, so it can run
+//! against AWS too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use crate::target::{Broken, Target, Verdict, deployed, ensure, eventually, mark,
 
 macro_rules! in_this_order {
     ($($sentence:ident),+ $(,)?) => {
-        /// Tries the sentences one after the other, each on what the one before has left, and tells of each at once.
+        /// Checks the sentences one after the other, each on what the previous one has left, and reports each at once.
         pub async fn live<T: Target>(target: &T, mut tell: impl FnMut(&Finding)) -> Vec<Finding> {
             let mut findings = Vec::new();
             $(
@@ -50,14 +51,14 @@ in_this_order! {
 const ON: Config = Config { enabled: true, ipv6_enabled: true, anycast_ip_list_id: None };
 /// The `ETag` of the first version of any group, as public traces have it; outdated once a group has been changed.
 const FIRST: &str = "E23ZP02F085DFQ";
-/// As long as real ids, and nobody's.
+/// As long as real ids, and not in use.
 const NO_LIST: &str = "aip_000000000000000000000000000";
 
 fn wanted(target: &impl Target) -> NewGroup {
     NewGroup { name: target.name().clone(), config: ON, tags: mark(target.name()) }
 }
 
-/// As it was, however far its deployment has come.
+/// Unchanged, whatever its deployment status.
 fn unchanged(before: &Described, after: &Described) -> Verdict {
     let same = before.group.id == after.group.id
         && before.group.etag == after.group.etag
@@ -202,7 +203,7 @@ async fn a_group_cannot_use_an_anycast_list_that_does_not_exist(target: &impl Ta
     let before = read(target).await?;
     let config = Members { anycast_ip_list_id: Some(AnycastIpListId::new(NO_LIST)), ..before.group.config.clone() };
     match target.port().update(&before.group, &config).await {
-        // AWS documents both codes, and not which is for this.
+        // AWS documents both codes, but not which one applies here.
         Err(error) if error.class == ErrorClass::InvalidArgument => {}
         answer => refused(answer, ErrorClass::NotFound)?,
     }

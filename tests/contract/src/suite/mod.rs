@@ -1,4 +1,4 @@
-//! The sentences, each a function whose name it is. In: a target. Out: which sentences hold. Talks to the target.
+//! The sentences, each a function whose name is the sentence. In: a target. Out: which sentences hold. Talks to the target.
 
 pub mod life;
 pub mod neighbours;
@@ -10,7 +10,7 @@ use crate::target::Verdict;
 pub struct Finding {
     /// What the operator relies on.
     pub sentence: String,
-    /// Whether it is so.
+    /// Whether it holds.
     pub verdict: Verdict,
 }
 

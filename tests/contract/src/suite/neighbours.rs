@@ -1,5 +1,5 @@
-//! What the operator relies on when it is not alone: tenants, Anycast lists, quotas, people with other tools. These need an account that may be
-//! filled and upset, so only the simulator is asked.
+//! What the operator relies on when it is not alone: tenants, Anycast lists, quotas, users with other tools. These need an account that may be
+//! filled and disturbed, so they run only against the simulator.
 
 #![expect(clippy::missing_errors_doc, missing_docs, reason = "each function is a sentence, and broken or not")]
 
@@ -16,19 +16,19 @@ use serde_json::{Value, json};
 
 use crate::target::{Target, Verdict, ensure, mark, read, refused};
 
-/// An account that obeys: what others do to it can be ordered.
+/// An account under control: the test orders what others do to it.
 pub trait Neighbourhood: Target {
     /// Changes the switches that `changes` names.
     fn set_switches(&self, changes: Value) -> impl Future<Output = ()>;
-    /// Somebody else creates a group.
+    /// Another client creates a group.
     fn outside_group(&self, group: OutsideGroup) -> impl Future<Output = ()>;
-    /// Somebody else edits a group.
+    /// Another client edits a group.
     fn outside_edit(&self, group: &str, patch: GroupPatch) -> impl Future<Output = ()>;
-    /// Somebody else deletes a group.
+    /// Another client deletes a group.
     fn outside_deletion(&self, group: &str) -> impl Future<Output = ()>;
-    /// Somebody else creates an Anycast list; its id.
+    /// Another client creates an Anycast list; returns its id.
     fn outside_list(&self, list: NewList) -> impl Future<Output = AnycastIpListId>;
-    /// Somebody puts a tenant behind a group.
+    /// Someone attaches a tenant to a group.
     fn outside_tenant(&self, tenant: NewTenant) -> impl Future<Output = ()>;
     /// CloudFront makes the account's default group.
     fn default_group(&self) -> impl Future<Output = ()>;

@@ -1,5 +1,5 @@
-//! What a target does where AWS is silent. In: a target, and perhaps an Anycast list to use. Out: one answer for each switch of the simulator, in
-//! the words of that switch. Talks to the target; makes one group and leaves it to the clean-up.
+//! What a target does where AWS's documentation is silent. In: a target, and optionally an Anycast list to use. Out: one answer for each switch of
+//! the simulator, in the words of that switch. Talks to the target; creates one group and leaves it to the clean-up.
 
 mod probes;
 pub mod raw;
@@ -17,9 +17,9 @@ pub use self::raw::Raw;
 /// What was found out about a switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// What the target did, as the simulator would be switched to do the same.
+    /// What the target did, as the value of the switch that makes the simulator do the same.
     Seen(String),
-    /// It was tried, and the answer was none that the switch knows.
+    /// It was tried, and the answer was not one that the switch knows.
     Unclear(String),
     /// Why not.
     NotTried(&'static str),
@@ -55,7 +55,7 @@ fn seen(value: impl Serialize) -> Answer {
     Answer::Seen(text(&value))
 }
 
-/// A span as long as it was measured, not to the millisecond.
+/// A measured duration, not to the millisecond.
 fn span(measured: Duration) -> Answer {
     let rounded = Duration::from_millis(u64::try_from(measured.as_millis()).unwrap_or(u64::MAX) / 100 * 100);
     Answer::Seen(humantime::format_duration(rounded).to_string())
@@ -76,13 +76,13 @@ const NEEDS_A_LIST: &str = "needs an Anycast IP list, which is expensive: --anyc
 const NEEDS_A_DISTRIBUTION: &str = "needs a multi-tenant distribution to fall back on";
 const MORE_LISTS: &str = "would take further Anycast IP lists, which are expensive";
 
-/// Asks for everything that one group can tell.
+/// Determines everything that one group can show.
 ///
 /// # Errors
-/// If not even that group can be made.
+/// If that group cannot be created.
 pub async fn ask(cloud: &mut Cloud, raw: &Raw, list: Option<&str>) -> Result<Vec<Row>, Broken> {
     let probe = Probe::begin(cloud, raw).await?;
-    // From here on in this order: each probe takes the group as the one before has left it.
+    // From here on in this order: each probe takes the group as the previous one has left it.
     let get_echoes_tags = probe.get_echoes_tags().await;
     let update_in_progress = probe.update_in_progress().await;
     let (propagation, read_lag) = probe.update().await;

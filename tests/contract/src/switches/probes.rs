@@ -1,4 +1,4 @@
-//! One probe for each doubt that a single group can settle. In: the group as the probe before has left it. Out: answers. Talks to the target.
+//! One probe for each open question that a single group can answer. In: the group as the previous probe has left it. Out: answers. Talks to the target.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,10 +26,10 @@ type Tried = Result<Answer, Broken>;
 const TAGS: usize = 50;
 /// More items than any page of an AWS API has.
 const TOO_MANY_ITEMS: i32 = 10_000;
-/// As long as real ids, and nobody's.
+/// As long as real ids, and not in use.
 const NO_LIST: &str = "aip_000000000000000000000000000";
 
-/// The group that is asked, and what its creation told.
+/// The group that is probed, and what its creation showed.
 pub struct Probe<'a> {
     cloud: &'a Cloud,
     raw: &'a Raw,
@@ -41,7 +41,7 @@ pub struct Probe<'a> {
 }
 
 impl<'a> Probe<'a> {
-    /// Makes the group, under a name that only CloudFront's model allows if that is taken.
+    /// Creates the group, under a name that only CloudFront's model allows if that is accepted.
     pub async fn begin(cloud: &'a mut Cloud, raw: &'a Raw) -> Result<Self, Broken> {
         let tags = mark(&cloud.name);
         let strange = unusual(&cloud.name);
@@ -86,11 +86,11 @@ impl<'a> Probe<'a> {
         Ok(tolerated(self.cloud.port().update(&group, &turned(&group.config)).await, ErrorClass::InUse))
     }
 
-    /// An update like any other: how long until reads show it, and until it is deployed.
+    /// An ordinary update: how long until reads show it, and until it is deployed.
     pub async fn update(&self) -> (Tried, Tried) {
         let measured = async {
             let group = self.at_rest().await?.group;
-            // Enabled, for what comes after.
+            // Enabled, for the next probes.
             let config = Members { enabled: Some(true), ..turned(&group.config) };
             let since = Instant::now();
             let answered = self.cloud.port().update(&group, &config).await?;
@@ -272,7 +272,7 @@ impl<'a> Probe<'a> {
         eventually(self.cloud, "a deployed group", twice, rests).await.map(|(_, group)| group)
     }
 
-    /// An update that changes nothing, of a group that calls itself otherwise.
+    /// An update that changes nothing, with another name for the group.
     async fn update_as(&self, group: &Group, pretend: impl FnOnce(&mut Group)) -> Result<Group, ApiError> {
         let mut pretended = group.clone();
         pretend(&mut pretended);
@@ -298,12 +298,12 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// With IPv6 the other way round.
+/// With IPv6 inverted.
 fn turned(members: &Members) -> Members {
     Members { ipv6_enabled: members.ipv6_enabled.map(|on| !on), ..members.clone() }
 }
 
-/// Whether something was done, or refused in the one way that the simulator knows.
+/// Whether a call took effect, or was refused in the one way that the simulator knows.
 fn tolerated<T: Debug>(answer: Result<T, ApiError>, refusal: ErrorClass) -> Answer {
     match answer {
         Ok(_) => seen(Tolerance::Accept),

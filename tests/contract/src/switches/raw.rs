@@ -1,4 +1,4 @@
-//! What the port does not say or ask, because the operator must not rely on it. In: calls of the SDK. Out: what was answered. Talks to CloudFront.
+//! What the port does not report or ask, because the operator must not rely on it. In: calls of the SDK. Out: the answers. Talks to CloudFront.
 
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_cloudfront::{
@@ -16,7 +16,7 @@ pub struct Raw {
     gate: Gate,
 }
 
-/// A group as it was answered, without regard to what the port needs.
+/// A group as in the answer, whatever the port needs.
 #[derive(Debug)]
 pub struct Shown {
     /// `Enabled`.
@@ -83,7 +83,7 @@ fn shown(group: Option<&types::ConnectionGroup>) -> Shown {
 }
 
 impl Raw {
-    /// Without retries: each answer is looked at.
+    /// Without retries: each answer is inspected.
     #[must_use]
     pub fn new(aws: &SdkConfig, gate: Gate) -> Self {
         let config = config::Builder::from(aws).retry_config(RetryConfig::disabled()).build();
@@ -111,7 +111,7 @@ impl Raw {
         Ok(shown(self.gate.pass(Box::pin(request.send())).await?.connection_group()))
     }
 
-    /// Update that says nothing but `Enabled`.
+    /// Update with nothing but `Enabled`.
     ///
     /// # Errors
     /// As CloudFront says.

@@ -1,4 +1,4 @@
-//! The simulator's `Account` in this process, whatever it is switched to. Pure but for its own clock.
+//! The simulator's `Account` in this process, with any values of its switches. Pure except for its own clock.
 
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{doubts, lives};
 
-/// An account whose time goes by only in pauses.
+/// An account whose time elapses only in pauses.
 pub struct InThisProcess {
     port: AnsweredBy<InProcess>,
     name: GroupName,
@@ -89,7 +89,7 @@ impl Neighbourhood for InThisProcess {
 }
 
 #[tokio::test]
-async fn the_contract_holds_whatever_aws_does_where_it_is_silent() {
+async fn the_contract_holds_whatever_aws_does_where_its_documentation_is_silent() {
     lives(&InThisProcess::switched(&json!({}))).await;
     for change in doubts::each_other_way() {
         println!("{change}");

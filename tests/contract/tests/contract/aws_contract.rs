@@ -1,4 +1,4 @@
-//! The program `aws-contract`, with the simulator in the place of AWS: it refuses, it cleans up whatever happens, and what it reports is so.
+//! The program `aws-contract`, with the simulator in place of AWS: it refuses, it cleans up whatever happens, and its report is true.
 
 mod clean_up;
 mod program;

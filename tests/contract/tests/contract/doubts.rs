@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cloudfront_simulator::Switches;
 use serde_json::{Map, Value, json};
 
-/// Values that a switch may have besides its default; the last one is for when all are turned at once.
+/// Values that a switch may have besides its default; the last one is used when all are changed at once.
 ///
 /// All at once, the quota leaves room for a second group, since `create_precedence` would hide that its name is taken.
 fn other_values() -> Value {
@@ -63,7 +63,7 @@ fn switches() -> Map<String, Value> {
     other_values().as_object().unwrap().clone()
 }
 
-/// One change each, and calls enough: `rate` is no doubt about what they do.
+/// One change each, and enough calls: `rate` is not an open question about their effect.
 pub fn each_other_way() -> Vec<Value> {
     let each = |(switch, values): (String, Value)| {
         let values = values.as_array().unwrap().clone();
@@ -81,7 +81,7 @@ pub fn all_other_ways() -> Value {
 }
 
 #[test]
-fn every_switch_is_turned_and_to_no_default() {
+fn every_switch_is_changed_and_never_to_its_default() {
     let defaults = serde_json::to_value(Switches::DEFAULT).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(keys(&other_values()), keys(&defaults));

@@ -1,4 +1,4 @@
-//! The simulator over HTTP, through the adapter that the operator ships.
+//! The simulator over HTTP, through the production adapter.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct OverHttp {
     name: GroupName,
 }
 
-/// Calls per second: no budget at all.
+/// Calls per second: in effect no limit.
 const UNLIMITED: f64 = 1e6;
 
 impl OverHttp {
@@ -91,7 +91,7 @@ async fn the_contract_holds() {
 }
 
 #[tokio::test]
-async fn the_contract_holds_where_everything_that_aws_leaves_open_is_otherwise() {
+async fn the_contract_holds_with_every_undocumented_behaviour_reversed() {
     Box::pin(lives(&OverHttp::switched(doubts::all_other_ways()).await)).await;
 }
 

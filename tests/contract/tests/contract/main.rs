@@ -1,4 +1,4 @@
-//! The contract on two targets, and the program that tries it on the third, against the simulator.
+//! The contract on two targets, and the program that checks it on the third, against the simulator.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 

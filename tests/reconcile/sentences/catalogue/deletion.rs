@@ -1,4 +1,4 @@
-//! Of an object that is being deleted.
+//! About an object that is being deleted.
 
 use connection_group_operator::{
     api::DeletionPolicy,
@@ -26,7 +26,7 @@ pub const SENTENCES: &[Sentence] = &[
         is_being_deleted(f)
             && f.enabled() == Some(false)
             && !f.has_tenants()
-            && f.heard.changed_by(UpdateConnectionGroup)
+            && f.record.changed_by(UpdateConnectionGroup)
     }),
     says("The group is disabled, as spec.enabled says.", |f, _| {
         f.world.deleting && f.enabled() == Some(false) && !f.spec().enabled
@@ -66,7 +66,9 @@ pub const SENTENCES: &[Sentence] = &[
          the group, set spec.deletionPolicy to Retain.",
         |f, _| is_being_deleted(f) && f.is_tried_within(3600),
     ),
-    says("It was disabled although spec.enabled is true.", |f, _| f.spec().enabled && f.done(UpdateConnectionGroup)),
+    says("It was, or may have been, disabled although spec.enabled is true.", |f, _| {
+        f.spec().enabled && f.done(UpdateConnectionGroup)
+    }),
     says(
         "The operator enabled connection group {name} again because it is in use, so it cannot be deleted.",
         |f, places| {
@@ -107,11 +109,11 @@ pub const SENTENCES: &[Sentence] = &[
     says("The spec requires it to be disabled (spec.enabled is false).", |f, _| !f.spec().enabled),
     advises("To let the deletion continue, set spec.deletionProtection to false."),
     says("The deletion waits because of spec.suspend: the operator neither reads nor changes the group.", |f, _| {
-        f.spec().suspend && f.world.deleting && f.heard.calls.is_empty()
+        f.spec().suspend && f.world.deleting && f.record.calls.is_empty()
     }),
     says(
-        "When last read, the group was disabled although spec.enabled is true: either its deletion, which had begun, or someone else disabled it. Traffic of \
-         its tenants is down while this object is suspended.",
+        "When last read, the group was disabled although spec.enabled is true: either its deletion, which had begun, or someone else disabled it. Until it \
+         is enabled, traffic of its tenants is down.",
         |f, _| f.enabled() == Some(false) && f.spec().enabled && f.world.deleting,
     ),
     says("The operator deleted connection group {name} and waits for proof that it is gone.", |f, places| {
@@ -119,20 +121,20 @@ pub const SENTENCES: &[Sentence] = &[
     }),
     says(
         "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups confirms it.",
-        |f, places| f.is_name(places[0]) && f.said_absent() && f.world.deleting && f.changed_nothing(),
+        |f, places| f.is_name(places[0]) && f.reported_absent() && f.world.deleting && f.changed_nothing(),
     ),
     says(
         "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a list that starts when no earlier Create can still \
          take effect (--consistency-window) confirms it.",
-        |f, places| f.is_name(places[0]) && f.said_absent() && f.world.deleting && f.changed_nothing(),
+        |f, places| f.is_name(places[0]) && f.reported_absent() && f.world.deleting && f.changed_nothing(),
     ),
     says(
         "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups confirms it, \
          but {text}.",
-        |f, places| f.is_name(places[0]) && f.said_absent() && f.world.deleting && f.world.list_fails,
+        |f, places| f.is_name(places[0]) && f.reported_absent() && f.world.deleting && f.world.list_fails,
     ),
     says(
-        "The deletion waits because a request to create or adopt connection group {name} could still take effect. This process, or the one before it, may have \
+        "The deletion waits because a request to create, adopt or take over connection group {name} could still take effect. This process, or the one before it, may have \
          sent such a request. The operator keeps the object until --consistency-window has passed since the last such request could have been sent, and then \
          reads CloudFront again.",
         |f, places| {
@@ -141,16 +143,16 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says("Connection group {name} is gone.", |f, places| f.is_name(places[0]) && f.is_gone() && f.world.deleting),
     says("Connection group {name} is not owned by this object. The operator leaves it as it is.", |f, places| {
-        let is_default = f.heard.group.as_ref().is_some_and(|group| group.is_default);
+        let is_default = f.record.group.as_ref().is_some_and(|group| group.is_default);
         f.is_name(places[0]) && (!f.is_marked_as_ours() || is_default) && f.changed_nothing() && f.exists()
     }),
     says("It stays disabled.", |f, _| f.enabled() == Some(false)),
     says("Connection group {name} was kept, without an owner tag (spec.deletionPolicy is Retain).", |f, places| {
-        let is_ours_to_take_off = f.heard.changed_by(UntagResource) || f.changed_nothing();
+        let is_ours_to_take_off = f.record.changed_by(UntagResource) || f.changed_nothing();
         f.is_name(places[0]) && f.exists() && f.owner_tag().is_none() && is_ours_to_take_off
     }),
     says("CloudFront says that no connection group {name} exists (spec.mode is Observe).", |f, places| {
-        f.is_name(places[0]) && f.said_absent() && !f.manages()
+        f.is_name(places[0]) && f.reported_absent() && !f.manages()
     }),
     says(
         "The operator leaves connection group {name} as it is (spec.mode is Observe). The group is not tagged as this object's in this installation.",
@@ -171,7 +173,7 @@ pub const SENTENCES: &[Sentence] = &[
         "The operator leaves connection group {name}, if it exists, as it is (spec.mode is Observe). CloudFront could not be read; if the group carries the owner \
          tag {id}, it will be reported as an orphan.",
         |f, places| {
-            f.is_name(places[0]) && f.changed_nothing() && !f.heard.errors.is_empty() && places[1] == f.world.owner
+            f.is_name(places[0]) && f.changed_nothing() && !f.record.errors.is_empty() && places[1] == f.world.owner
         },
     ),
 ];

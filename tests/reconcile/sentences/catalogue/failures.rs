@@ -1,4 +1,4 @@
-//! Of calls that failed, and of what CloudFront refused.
+//! About calls that failed, and about what CloudFront refused.
 
 use connection_group_operator::{
     api::DeletionPolicy,
@@ -19,7 +19,7 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
     ),
     says("{op} on {text} failed{cause}.", |f, places| {
-        let is_left_out = f.heard.tenants.as_ref().is_some_and(|tenants| tenants.listing == Listing::LeftOut);
+        let is_left_out = f.record.tenants.as_ref().is_some_and(|tenants| tenants.listing == Listing::LeftOut);
         f.failed(places[0], |_| true) || (places[0] == "ListDistributionTenants" && is_left_out)
     }),
     says("CloudFront refused {op}{cause}.", |f, places| {
@@ -32,7 +32,7 @@ pub const SENTENCES: &[Sentence] = &[
         is_counted && f.failed("CreateConnectionGroup", |class| class == ErrorClass::LimitExceeded)
     }),
     says("Delete an unused group or ask AWS to raise the quota.", |f, _| !f.world.deleting),
-    says("Anycast list {id} does not exist in this account.", |f, places| {
+    says("CloudFront reports that Anycast list {id} does not exist.", |f, places| {
         (f.world.lies || !f.world.lists.iter().any(|list| list == places[0])) && is_wanted(f, places[0])
     }),
     says("Correct spec.anycastIpListId or create the list.", |f, _| !f.world.deleting),
@@ -59,7 +59,7 @@ pub const SENTENCES: &[Sentence] = &[
         |f, _| f.failed("UpdateConnectionGroup", |_| true) && f.is_tried_within(0) && f.changed_nothing(),
     ),
     says(
-        "CloudFront refused {name} {value} for connection group {name}: the Anycast list does not exist in this account ({text}).",
+        "CloudFront refused {name} {value} for connection group {name}: it reports that the Anycast list does not exist ({text}).",
         |f, places| {
             let exists = f.world.lists.iter().any(|list| list == places[1].trim_matches('\''));
             f.is_name(places[2]) && (f.world.lies || !exists) && was_refused(f)
@@ -109,7 +109,7 @@ pub const SENTENCES: &[Sentence] = &[
     advises("Restore spec.anycastIpListId, or detach the list by other means. (AWS request id {id})"),
     advises("Correct the spec. (AWS request id {id})"),
     says("The rest of the spec is not affected.", |f, _| {
-        // A member that is refused for a reason that has no name in status is not on record; it waits for itself.
+        // A refusal for a reason without a name in status is not recorded there, but the member still waits.
         let is_unrecorded =
             |class| matches!(class, ErrorClass::AccessDenied | ErrorClass::Unexpected | ErrorClass::NotFound);
         let waits = usize::from(f.was_refused(UpdateConnectionGroup, is_unrecorded));

@@ -1,4 +1,4 @@
-//! Of whose group it is.
+//! About the owner of a group.
 
 use connection_group_operator::{
     api::AdoptionPolicy,
@@ -29,7 +29,7 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| is_elsewhere(f, places[0], places[1]) && f.changed_nothing(),
     ),
     says(
-        "The operator removes its finalizer and leaves the group as it is once none of its requests to create or adopt the group can still take effect \
+        "The operator removes its finalizer and leaves the group as it is once none of its requests to create, adopt or take over the group can still take effect \
          (--consistency-window).",
         |f, _| f.world.deleting && f.changed_nothing() && f.requeue <= f.world.consistency_window,
     ),
@@ -43,7 +43,7 @@ pub const SENTENCES: &[Sentence] = &[
     says(
         "{id} is the account's default connection group, which the operator never manages. Nothing was changed. To mirror it in status, set spec.mode to Observe.",
         |f, places| {
-            let is_default = f.heard.group.as_ref().is_some_and(|group| group.is_default);
+            let is_default = f.record.group.as_ref().is_some_and(|group| group.is_default);
             f.is_name(places[0]) && is_default && f.changed_nothing() && f.manages()
         },
     ),
@@ -61,7 +61,11 @@ pub const SENTENCES: &[Sentence] = &[
         let claims = [
             (
                 "spec.adoptionPolicy is Never (set it to IfUnchanged or Always)",
-                spec.adoption_policy == AdoptionPolicy::Never,
+                spec.adoption_policy == AdoptionPolicy::Never && f.differing().is_empty(),
+            ),
+            (
+                "spec.adoptionPolicy is Never (set it to Always)",
+                spec.adoption_policy == AdoptionPolicy::Never && !f.differing().is_empty(),
             ),
             (
                 "spec.adoptionPolicy is IfUnchanged (make the spec match the group, or set the policy to Always)",
@@ -139,7 +143,7 @@ pub const SENTENCES: &[Sentence] = &[
         f.is_name(places[0]) && f.done(TagResource) && f.is_marked_as_ours()
     }),
     says("A group with this name already exists. The operator has read it and continues immediately.", |f, _| {
-        f.exists() && f.heard.called(CreateConnectionGroup) && f.is_tried_within(0)
+        f.exists() && f.record.called(CreateConnectionGroup) && f.is_tried_within(0)
     }),
 ];
 

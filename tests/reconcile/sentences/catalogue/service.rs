@@ -1,4 +1,4 @@
-//! Of a group that is there: whether it serves, whether it is rolled out, what was changed, what others did.
+//! About a group that exists: whether it serves, whether it is rolled out, what was changed, what others did.
 
 use connection_group_operator::cloudfront::Operation::{
     CreateConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup,
@@ -20,14 +20,14 @@ pub const SENTENCES: &[Sentence] = &[
         f.says("Deployed") && f.enabled() == Some(false) && is_endpoint(f, places[0])
     }),
     says("Deployed at {id}; CloudFront's response does not state whether the group is enabled.", |f, _| {
-        f.says("Deployed") && f.heard.group.as_ref().is_some_and(|group| group.config.enabled.is_none())
+        f.says("Deployed") && f.record.group.as_ref().is_some_and(|group| group.config.enabled.is_none())
     }),
     says(
         "CloudFront's response does not state whether the last change has been rolled out. The operator checks again.",
-        |f, _| f.heard.deployment.is_none(),
+        |f, _| f.record.deployment.is_none(),
     ),
     says("CloudFront's response does not state whether IPv6 is enabled.", |f, _| {
-        f.heard.group.as_ref().is_none_or(|group| group.config.ipv6_enabled.is_none())
+        f.record.group.as_ref().is_none_or(|group| group.config.ipv6_enabled.is_none())
     }),
     says("CloudFront reports status {name}. Rolling out a change usually takes minutes.", |f, places| {
         f.says(places[0])
@@ -36,20 +36,20 @@ pub const SENTENCES: &[Sentence] = &[
         f.says(places[0])
     }),
     says("The operator created connection group {name} with id {id}.", |f, places| {
-        f.is_name(places[0]) && f.heard.changed_by(CreateConnectionGroup)
+        f.is_name(places[0]) && f.record.changed_by(CreateConnectionGroup)
     }),
     says("The operator changed {changes}.", |f, places| {
-        f.heard.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
+        f.record.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
     }),
     says("The operator corrected another client's change: {changes}.", |f, places| {
-        f.others_changed && f.heard.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
+        f.others_changed && f.record.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
     }),
     says("The operator set tags: {names}.", |f, places| {
-        let has = |key: &str| f.heard.tags.get(key) == f.spec().tags.get(key);
-        f.heard.changed_by(TagResource) && places[0].split(", ").all(has)
+        let has = |key: &str| f.record.tags.get(key) == f.spec().tags.get(key);
+        f.record.changed_by(TagResource) && places[0].split(", ").all(has)
     }),
     says("The operator removed tags: {names}.", |f, places| {
-        f.heard.changed_by(UntagResource) && places[0].split(", ").all(|key| !f.heard.tags.contains_key(key))
+        f.record.changed_by(UntagResource) && places[0].split(", ").all(|key| !f.record.tags.contains_key(key))
     }),
     says("Part of the configuration matches the spec. The operator updates the rest next.", |f, _| {
         f.differing().iter().any(|what| *what != "tags") && f.is_tried_within(0)
@@ -75,7 +75,7 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     says(
         "No connection group {name} exists. In mode Observe, the operator does not create it; it checks for the group in each list of the account's groups.",
-        |f, places| f.is_name(places[0]) && f.said_absent() && !f.manages(),
+        |f, places| f.is_name(places[0]) && f.reported_absent() && !f.manages(),
     ),
     says(
         "Someone else deleted connection group {name} ({id}). The operator creates it again, with another routing endpoint.",
@@ -84,7 +84,7 @@ pub const SENTENCES: &[Sentence] = &[
     says(
         "CloudFront says that connection group {name} does not exist. A single response may be stale, so nothing was changed, and status shows what was last \
          known. The operator treats the group as deleted once a complete list of the account's groups confirms it.",
-        |f, places| f.is_name(places[0]) && f.said_absent() && f.changed_nothing() && f.world.status_id.is_some(),
+        |f, places| f.is_name(places[0]) && f.reported_absent() && f.changed_nothing() && f.world.status_id.is_some(),
     ),
     says(
         "CloudFront says that connection group {name} does not exist. A single response may be stale, so nothing was changed, and status shows what was last \
@@ -92,7 +92,7 @@ pub const SENTENCES: &[Sentence] = &[
          be listed.",
         |f, places| {
             f.is_name(places[0])
-                && f.said_absent()
+                && f.reported_absent()
                 && f.changed_nothing()
                 && f.world.status_id.is_some()
                 && f.world.list_fails
@@ -103,7 +103,7 @@ pub const SENTENCES: &[Sentence] = &[
         "Another client keeps changing this connection group: the operator has just corrected the third change, less than an hour after the one before. It \
          corrects further changes after a pause that grows to 5 minutes; only disabling the group when spec.enabled is false never waits. Remove the group \
          from the other tool, or set spec.mode to Observe to let that tool manage it.",
-        |f, _| f.corrected == 3 && f.heard.changed_by(UpdateConnectionGroup),
+        |f, _| f.corrected == 3 && f.record.changed_by(UpdateConnectionGroup),
     ),
     says(
         "Another client keeps changing connection group {name}: {drift}. The operator has corrected {n} change(s) and will correct this one after {text}. Remove \
@@ -132,7 +132,7 @@ pub const SENTENCES: &[Sentence] = &[
                 f.before.is_some_and(|group| group.resource.further_elements.contains_key(element))
                     && f.after.is_some_and(|group| !group.resource.further_elements.contains_key(element))
             };
-            f.is_name(places[0]) && f.heard.changed_by(UpdateConnectionGroup) && places[1].split(", ").all(had)
+            f.is_name(places[0]) && f.record.changed_by(UpdateConnectionGroup) && places[1].split(", ").all(had)
         },
     ),
     says(
@@ -157,21 +157,21 @@ pub const SENTENCES: &[Sentence] = &[
         |f, _| is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true),
     ),
     says("Suspended by spec.suspend: the operator neither reads nor changes the group.", |f, _| {
-        f.spec().suspend && f.heard.calls.is_empty() && !f.world.deleting
+        f.spec().suspend && f.record.calls.is_empty() && !f.world.deleting
     }),
     says("When last read, the group was disabled, as spec.enabled says.", |f, _| {
         f.enabled() == Some(false) && !f.spec().enabled
     }),
     says(
-        "When last read, the group was disabled although spec.enabled is true. Traffic of its tenants is down while this object is suspended.",
+        "When last read, the group was disabled although spec.enabled is true. Until it is enabled, traffic of its tenants is down.",
         |f, _| f.enabled() == Some(false) && f.spec().enabled,
     ),
     advises("To resume, set spec.suspend to false."),
 ];
 
 fn is_endpoint(f: &Facts<'_>, endpoint: &str) -> bool {
-    let read = f.heard.group.as_ref().and_then(|group| group.routing_endpoint.as_deref());
-    // Before the first read: as it was read before this walk.
+    let read = f.record.group.as_ref().and_then(|group| group.routing_endpoint.as_deref());
+    // Before the first read of this walk: as it was read before the walk.
     read.or(f.world.status_endpoint.as_deref()) == Some(endpoint)
 }
 
@@ -186,7 +186,7 @@ fn are_made(f: &Facts<'_>, changes: &str) -> bool {
 }
 
 fn was_disabled(f: &Facts<'_>) -> bool {
-    is_off_as_asked(f) && f.heard.changed_by(UpdateConnectionGroup)
+    is_off_as_asked(f) && f.record.changed_by(UpdateConnectionGroup)
 }
 
 /// By this reconcile, or by one before it whose update was not answered.

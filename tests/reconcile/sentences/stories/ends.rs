@@ -1,4 +1,4 @@
-//! How an object comes to its end.
+//! Deletions.
 
 use std::time::Duration;
 
@@ -26,31 +26,31 @@ pub fn tenants_come_and_go(walk: &mut Walk<'_>) {
     walk.after(|world| world.tenant_comes("late"), 3);
     walk.after(|world| world.tenant_goes("late"), 2);
     walk.wait(PROPAGATION);
-    walk.passes(2);
+    walk.reconcile_times(2);
     walk.wait(Duration::from_mins(2));
-    walk.passes(4);
+    walk.reconcile_times(4);
 }
 
 pub fn in_use_without_a_tenant(walk: &mut Walk<'_>) {
     walk.after(World::delete, 1);
     walk.wait(PROPAGATION);
     refused(walk);
-    walk.passes(3);
+    walk.reconcile_times(3);
     walk.world.faults_stop();
     walk.after(|world| world.edit(|spec| spec.enabled = false), 0);
     refused(walk);
-    walk.passes(3);
+    walk.reconcile_times(3);
 }
 
 /// CloudFront refuses the Delete for longer than a list of tenants may be stale.
 fn refused(walk: &mut Walk<'_>) {
     for _ in 0..12 {
         walk.world.fail(DeleteConnectionGroup, Fault::Error(ErrorClass::HasTenants));
-        let pause = walk.pass().requeue;
+        let pause = walk.reconcile().requeue;
         walk.wait(pause.max(Duration::from_secs(30)));
     }
     walk.world.faults_stop();
-    walk.passes(3);
+    walk.reconcile_times(3);
     walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
 }
 
@@ -58,10 +58,10 @@ pub fn tenants_unread(walk: &mut Walk<'_>) {
     walk.after(World::delete, 1);
     for _ in 0..6 {
         walk.world.fail(ListDistributionTenants, Fault::Error(ErrorClass::AccessDenied));
-        let pause = walk.pass().requeue;
+        let pause = walk.reconcile().requeue;
         walk.wait(pause);
     }
-    walk.passes(3);
+    walk.reconcile_times(3);
 }
 
 pub fn held_back(walk: &mut Walk<'_>) {
@@ -76,7 +76,7 @@ pub fn held_back(walk: &mut Walk<'_>) {
         },
         2,
     );
-    walk.listed(|world| world.somebody_edits(enabled(false)), 2);
+    walk.listed(|world| world.someone_edits(enabled(false)), 2);
     walk.after(|world| world.edit(|spec| spec.enabled = false), 2);
     walk.after(|world| world.edit(|spec| spec.suspend = true), 1);
     walk.after(
@@ -110,7 +110,7 @@ pub fn without_lists(walk: &mut Walk<'_>) {
     walk.world.advance(PROPAGATION);
     lists_fail(walk);
     for _ in 0..6 {
-        walk.pass();
+        walk.reconcile();
         walk.world.advance(Duration::from_mins(5));
     }
 }
@@ -119,23 +119,23 @@ pub fn after_a_crash(walk: &mut Walk<'_>) {
     walk.world.crash();
     walk.world.edit(|spec| spec.mode = Mode::Observe);
     walk.world.delete();
-    walk.pass();
+    walk.reconcile();
     walk.world.edit(|spec| spec.mode = Mode::Manage);
-    walk.world.somebody_deletes_the_group();
-    walk.passes(2);
-    walk.world.somebody_creates(|_| {});
-    walk.passes(2);
+    walk.world.someone_deletes_the_group();
+    walk.reconcile_times(2);
+    walk.world.someone_creates(|_| {});
+    walk.reconcile_times(2);
     walk.wait(Duration::from_mins(2));
-    walk.passes(3);
+    walk.reconcile_times(3);
 }
 
 /// Disabled for its deletion, then given to another object that enables it.
 pub fn became_anothers(walk: &mut Walk<'_>) {
     walk.after(World::delete, 1);
     let set_tags = [(OWNER.to_owned(), "dev/shop/edge".to_owned())].into();
-    walk.world.somebody_edits(GroupPatch { set_tags, enabled: Some(true), ..GroupPatch::default() });
+    walk.world.someone_edits(GroupPatch { set_tags, enabled: Some(true), ..GroupPatch::default() });
     walk.wait(Duration::from_mins(2));
-    walk.passes(2);
+    walk.reconcile_times(2);
 }
 
 pub fn observed(walk: &mut Walk<'_>) {

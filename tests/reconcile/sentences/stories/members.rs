@@ -24,12 +24,12 @@ fn full_list(world: &World) -> String {
     id
 }
 
-fn attach(walk: &mut Walk<'_>, id: &str, passes: usize) {
-    walk.after(|world| world.edit(|spec| spec.anycast_ip_list_id = Some(id.to_owned())), passes);
+fn attach(walk: &mut Walk<'_>, id: &str, reconciles: usize) {
+    walk.after(|world| world.edit(|spec| spec.anycast_ip_list_id = Some(id.to_owned())), reconciles);
 }
 
 pub fn refused_list(walk: &mut Walk<'_>) {
-    walk.passes(2);
+    walk.reconcile_times(2);
     attach(walk, "aip_nowhere", 3);
     let former = |world: &mut World| {
         world.edit(|spec| spec.tags.extend([("team".into(), "edge".into()), ("stage".into(), "prod".into())]));
@@ -45,7 +45,7 @@ pub fn refused_list(walk: &mut Walk<'_>) {
     let id = full_list(&walk.world);
     attach(walk, &id, 3);
     walk.wait(Duration::from_mins(5));
-    walk.passes(2);
+    walk.reconcile_times(2);
 }
 
 pub fn two_refused(walk: &mut Walk<'_>) {
@@ -54,7 +54,7 @@ pub fn two_refused(walk: &mut Walk<'_>) {
         spec.anycast_ip_list_id = Some(id.clone());
         spec.ipv6_enabled = false;
     });
-    walk.passes(2);
+    walk.reconcile_times(2);
     let full = full_list(&walk.world);
     let both = |world: &mut World| {
         world.edit(|spec| {
@@ -72,7 +72,7 @@ pub fn quota(walk: &mut Walk<'_>) {
     walk.world.switch(|switches| switches.groups_per_account = 1);
     walk.world.port.account(|account, now| account.outside_create_group(now, NewGroup::named("other"))).unwrap();
     walk.wait(Duration::from_secs(1));
-    walk.passes(2);
+    walk.reconcile_times(2);
     walk.world.switch(|switches| switches.groups_per_account = 100);
     attach(walk, "aip_nowhere", 1);
     let full = full_list(&walk.world);
@@ -117,7 +117,7 @@ pub fn detach_ignored(walk: &mut Walk<'_>) {
 
 pub fn list_of_others(walk: &mut Walk<'_>) {
     let id = list(&walk.world, IpAddressType::Dualstack);
-    walk.listed(|world| world.somebody_edits(GroupPatch { anycast_ip_list_id: Some(id), ..GroupPatch::default() }), 3);
+    walk.listed(|world| world.someone_edits(GroupPatch { anycast_ip_list_id: Some(id), ..GroupPatch::default() }), 3);
     walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 3);
     attach(walk, NO_LIST, 3);
 }

@@ -1,4 +1,4 @@
-//! Whose a group is, and becomes.
+//! Owners of groups, and changes of owner.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn copied(walk: &mut Walk<'_>) {
 
 pub fn clone(walk: &mut Walk<'_>) {
     copied(walk);
-    walk.passes(2);
+    walk.reconcile_times(2);
     walk.after(|world| world.edit(|spec| spec.enabled = false), 2);
     walk.after(|world| world.edit(|spec| spec.deletion_protection = true), 1);
     walk.after(World::delete, 2);
@@ -39,55 +39,55 @@ pub fn clone(walk: &mut Walk<'_>) {
 pub fn deleted_in_a_clone(walk: &mut Walk<'_>) {
     copied(walk);
     walk.world.delete();
-    walk.passes(3);
+    walk.reconcile_times(3);
     walk.wait(Duration::from_mins(2));
-    walk.passes(1);
+    walk.reconcile_times(1);
 }
 
 pub fn taken_over(walk: &mut Walk<'_>) {
     copied(walk);
     walk.world.policy.predecessor = Some(Installation::new(HERE));
-    walk.passes(4);
+    walk.reconcile_times(4);
     walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 2);
 }
 
 /// Its identity tag cannot be put on the group at first.
 pub fn unmarked(walk: &mut Walk<'_>) {
-    walk.world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    walk.world.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
     walk.wait(Duration::from_mins(3));
     walk.world.request_reconcile("now");
     walk.world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
-    walk.passes(3);
-    walk.world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    walk.reconcile_times(3);
+    walk.world.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
     walk.after(|world| world.edit(|spec| spec.suspend = true), 1);
     walk.after(|world| world.edit(|spec| spec.suspend = false), 3);
-    walk.world.somebody_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
+    walk.world.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
     walk.after(World::delete, 3);
 }
 
 pub fn adopted(walk: &mut Walk<'_>) {
     walk.world.policy.consistency_window = Duration::from_mins(2);
-    walk.world.somebody_creates(|group| group.ipv6_enabled = false);
-    walk.passes(1);
+    walk.world.someone_creates(|group| group.ipv6_enabled = false);
+    walk.reconcile_times(1);
     walk.wait(Duration::from_mins(2));
-    walk.passes(1);
+    walk.reconcile_times(1);
     walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::IfUnchanged), 1);
     walk.world.policy.allow_adoption = true;
-    walk.passes(1);
+    walk.reconcile_times(1);
     walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always), 1);
     walk.wait(Duration::from_mins(2));
-    walk.passes(4);
+    walk.reconcile_times(4);
 }
 
 pub fn replaced(walk: &mut Walk<'_>) {
     walk.world.policy.allow_adoption = true;
     walk.world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    walk.world.somebody_deletes_the_group();
-    walk.world.somebody_creates(|_| {});
+    walk.world.someone_deletes_the_group();
+    walk.world.someone_creates(|_| {});
     walk.wait(Duration::from_mins(2));
-    walk.passes(1);
+    walk.reconcile_times(1);
     walk.wait(Duration::from_mins(2));
-    walk.passes(4);
+    walk.reconcile_times(4);
 }
 
 pub fn lost(walk: &mut Walk<'_>) {
@@ -95,13 +95,13 @@ pub fn lost(walk: &mut Walk<'_>) {
     walk.world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
     walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 1);
     let remove_tags = vec![OWNER.into(), IDENTITY.into()];
-    walk.world.somebody_edits(GroupPatch { remove_tags, ..GroupPatch::default() });
+    walk.world.someone_edits(GroupPatch { remove_tags, ..GroupPatch::default() });
     walk.wait(Duration::from_mins(2));
     walk.world.request_reconcile("now");
-    walk.passes(1);
+    walk.reconcile_times(1);
     walk.after(World::delete, 1);
     walk.wait(Duration::from_mins(2));
-    walk.passes(2);
+    walk.reconcile_times(2);
 }
 
 pub fn emptied(walk: &mut Walk<'_>) {
@@ -109,23 +109,23 @@ pub fn emptied(walk: &mut Walk<'_>) {
     walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 1);
     for key in [IDENTITY, OWNER] {
         let set_tags = [(key.to_owned(), String::new())].into();
-        walk.world.somebody_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+        walk.world.someone_edits(GroupPatch { set_tags, ..GroupPatch::default() });
         walk.wait(Duration::from_mins(2));
-        walk.passes(2);
+        walk.reconcile_times(2);
     }
     walk.after(World::delete, 2);
 }
 
-/// By a group that the list does not show yet: first ours, then somebody else's.
+/// By a group that the list does not show yet: first ours, then someone else's.
 pub fn name_taken(walk: &mut Walk<'_>) {
     let mut ours = marks();
     ours.insert("team".into(), "edge".into());
-    walk.world.somebody_creates(|group| group.tags = ours);
+    walk.world.someone_creates(|group| group.tags = ours);
     for _ in 0..2 {
         walk.world.fail(GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     }
     walk.world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AlreadyExists));
-    walk.world.memory.resync_at = Some(Moment::START);
+    walk.world.object_state.resync_at = Some(Moment::START);
     walk.world.edit(|spec| spec.ipv6_enabled = false);
-    walk.passes(3);
+    walk.reconcile_times(3);
 }

@@ -1,9 +1,9 @@
-//! Keeps one child from outliving whoever asked for it: `testbed-guard LOG GRACE_MS PROGRAM [ARG...]`.
+//! Prevents one child from outliving the process that requested it: `testbed-guard LOG GRACE_MS PROGRAM [ARG...]`.
 //!
-//! In: a pipe on stdin that the asker holds open for as long as it lives. Out: the child's pid, or `error: ...`, as one line on
+//! In: a pipe on stdin that the requesting process holds open as long as it lives. Out: the child's pid, or `error: ...`, as one line on
 //! stdout; the child's output in LOG; the child's own exit status. Talks to the operating system only.
 //!
-//! The kernel closes the pipe however the asker ends, SIGKILL included, and the end of stdin is all this program waits for.
+//! The kernel closes the pipe however the requesting process ends, SIGKILL included, and the end of stdin is all this program waits for.
 //! `PR_SET_PDEATHSIG` would not do: it is bound to the thread that started the child, and test threads end before their process.
 
 use std::fs::OpenOptions;
@@ -17,14 +17,14 @@ use std::{env, io, thread};
 use nix::sys::signal::{Signal, killpg, raise};
 use nix::unistd::Pid;
 
-/// How soon the end of the child is noticed.
+/// How soon the end of the child is detected.
 const TICK: Duration = Duration::from_millis(20);
 
 fn main() -> ExitCode {
     let (mut child, grace) = match start() {
         Ok(started) => started,
         Err(reason) => {
-            // Nobody left to read it is no reason to fail differently.
+            // If no reader is left, the failure is the same.
             let _ = writeln!(io::stdout(), "error: {reason}");
             return ExitCode::FAILURE;
         }
@@ -48,7 +48,7 @@ fn start() -> Result<(Child, Duration), String> {
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(|error| error.to_string())?)
         .stderr(log)
-        // A group of its own: Ctrl-C reaches the asker only, which then ends its children in its own order.
+        // A group of its own: Ctrl-C reaches only the requesting process, which then stops its children in its own order.
         .process_group(0)
         .spawn()
         .map_err(|error| format!("{}: {error}", program.to_string_lossy()))?;
@@ -65,8 +65,8 @@ fn asker_gone() -> Receiver<()> {
     gone
 }
 
-/// Waits for the child; asks it to go when the asker is gone, and makes it go after the grace. One thread does both, so no
-/// signal can hit a process that inherited the number of a child already buried.
+/// Waits for the child; sends it SIGTERM when the requesting process is gone, and SIGKILL after the grace period. One thread does both, so no
+/// signal can hit a process that reuses the pid of a child that was already reaped.
 fn guard(child: &mut Child, asker: &Receiver<()>, grace: Duration) -> io::Result<ExitStatus> {
     let mut last_call = None;
     loop {

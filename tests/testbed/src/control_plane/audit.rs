@@ -1,4 +1,4 @@
-//! What the accounts of Pods asked of the API server. In: its audit log. Out: their requests. Reads a file.
+//! The requests of Pods' service accounts to the API server. In: its audit log. Out: their requests. Reads a file.
 
 use std::fs;
 use std::path::Path;
@@ -29,9 +29,9 @@ pub struct Audited {
     pub group: String,
     /// The resource, with its subresource after a slash.
     pub resource: String,
-    /// Where; empty for all namespaces, and for what is in none.
+    /// The namespace; empty for all namespaces, and for cluster-scoped resources.
     pub namespace: String,
-    /// Which; empty for many, and for one that is being created.
+    /// The name; empty for several objects, and for one that is being created.
     pub name: String,
     /// The status code of the answer.
     pub code: u16,

@@ -18,7 +18,7 @@ impl AdminToken {
     }
 }
 
-/// Writes all that kube-apiserver asks for: `ca.crt`, `tls.crt`, `tls.key`, `sa.key`, `sa.pub`, `tokens.csv`.
+/// Writes all files that kube-apiserver needs: `ca.crt`, `tls.crt`, `tls.key`, `sa.key`, `sa.pub`, `tokens.csv`.
 pub(super) fn write(folder: &Path) -> Result<AdminToken> {
     let put = |name: &str, content: String| {
         let path = folder.join(name);
@@ -45,7 +45,7 @@ pub(super) fn write(folder: &Path) -> Result<AdminToken> {
     Ok(token)
 }
 
-/// Writes `<name>.kubeconfig` for whoever holds the token, at home in a namespace. JSON is YAML.
+/// Writes `<name>.kubeconfig` for the holder of the token, with a default namespace. JSON is YAML.
 pub(super) fn kubeconfig(folder: &Path, name: &str, namespace: &str, server: &str, token: &str) -> Result<PathBuf> {
     let path = folder.join(format!("{name}.kubeconfig"));
     let content = json!({

@@ -8,7 +8,7 @@ pub(super) fn title(text: &str) {
     println!("\n== {text}");
 }
 
-/// What a person beside the screen would say.
+/// The narration.
 pub(super) fn say(text: &str) {
     println!("   {text}");
 }

@@ -1,8 +1,8 @@
 //! Builds the control plane's binaries, each once for each recipe. In: `tools/go.mod` and `go.sum`. Out: `target/tools`.
-//! Runs Go; says on stderr what it does.
+//! Runs Go; reports on stderr what it does.
 //!
-//! A recipe is everything that decides what comes out, as text; it is stored beside the binary after the binary is in place.
-//! So an interrupted build leaves nothing that passes for a result, and a new pin rebuilds by itself.
+//! A recipe is everything that determines the result, as text; it is stored beside the binary after the binary is in place.
+//! So an interrupted build leaves nothing that counts as a result, and a new pin triggers a rebuild.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::binaries;
 use crate::error::{Error, Result};
 use crate::process::{POLL, tail};
 
-/// How often a long build says that it goes on.
+/// How often a long build reports that it continues.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) fn ensure() -> Result<Tools> {
@@ -38,7 +38,7 @@ pub(super) fn ensure() -> Result<Tools> {
     Ok(Tools { folder })
 }
 
-/// One builder at a time; whoever comes second finds everything built.
+/// One builder at a time; the second one finds everything built.
 fn lock(path: &Path) -> Result<File> {
     let lock = File::create(path).map_err(Error::io("create", path))?;
     match lock.try_lock() {
@@ -67,7 +67,7 @@ impl Modules {
         Ok(Self { go_mod: read("go.mod")?, go_sum: read("go.sum")?, folder })
     }
 
-    /// What follows a word at the start of a line: a version, in our uses.
+    /// What follows a word at the start of a line: here, a version.
     fn after(&self, word: &str) -> &str {
         self.go_mod
             .lines()
@@ -152,11 +152,11 @@ fn with_heartbeat(command: &mut Command, name: &str, start: Instant) -> Result<E
     }
 }
 
-/// The version of Go, if it is as new as the modules demand.
+/// The version of Go, if it is recent enough for the modules.
 fn go_version(modules: &Modules, tools: &str) -> Result<String> {
     let needed = modules.after("go").to_owned();
     let refuse = |found: String| ToolsError::Go { needed: needed.clone(), found, tools: tools.to_owned() }.into();
-    // Asked where the modules are: there, an old Go may fetch a newer one, or says that it will not.
+    // Run in the folder of the modules: there, an old Go may fetch a newer one, or reports that it will not.
     let answer = Command::new("go")
         .args(["env", "GOVERSION"])
         .current_dir(&modules.folder)

@@ -1,4 +1,4 @@
-//! Whatever happens, no group is left; and no group of anybody else is touched.
+//! Whatever happens, no group is left; and no group of anyone else is touched.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,9 +15,9 @@ use super::program::{Place, Run, run};
 
 const NOT_CLEAN: Option<i32> = Some(3);
 const INTERRUPTED: Option<i32> = Some(130);
-/// At least so many calls does a whole run make; fewer, and the tests here try less than they seem to.
+/// A whole run makes at least this many calls; with fewer, the tests here try less than they seem to.
 const CALLS: usize = 80;
-/// The requests that make a group, one for each of its two lives; the one between them asks for a name that is taken.
+/// The requests that create a group, one for each of its two lives; the one between them requests a name that is taken.
 const CREATIONS: [usize; 2] = [0, 2];
 /// Runs at the same time, each with a simulator of its own.
 const AT_ONCE: usize = 4;
@@ -80,7 +80,7 @@ async fn when_a_change_is_carried_out_but_not_answered_it_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_group_that_comes_late_is_waited_for_and_deleted() {
+async fn a_group_that_appears_late_is_waited_for_and_deleted() {
     for creation in CREATIONS {
         let place = Place::switched(json!({})).await;
         let late = Fault::Late { ms: 500 };
@@ -100,7 +100,7 @@ async fn a_group_that_comes_late_is_waited_for_and_deleted() {
 }
 
 #[tokio::test]
-async fn interrupted_in_its_clean_up_it_goes_on() {
+async fn interrupted_in_its_clean_up_it_continues() {
     let place = Place::switched(json!({})).await;
     let admin = &place.simulator.admin;
     let tagging = admin.hold_once(Operation::TagResource, Moment::After).await.unwrap();
@@ -120,7 +120,7 @@ async fn interrupted_in_its_clean_up_it_goes_on() {
 }
 
 #[tokio::test]
-async fn what_a_killed_run_leaves_another_one_removes_by_its_name() {
+async fn what_a_killed_run_leaves_another_run_removes_by_its_name() {
     for creation in CREATIONS {
         let place = Place::switched(json!({})).await;
         let admin = &place.simulator.admin;
@@ -165,7 +165,7 @@ async fn a_group_without_the_mark_of_the_run_is_left_alone_whatever_its_name() {
 }
 
 #[tokio::test]
-async fn nothing_but_a_name_that_a_run_gives_can_be_cleaned_up() {
+async fn only_a_name_that_a_run_gives_can_be_cleaned_up() {
     let place = Place::switched(json!({})).await;
     for name in ["neighbour", "contract-test-", "contract-test-0123456789ab.dot", "contract-test-0123456789abc"] {
         let mut command = place.rehearsal();

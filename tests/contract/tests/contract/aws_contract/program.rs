@@ -1,4 +1,4 @@
-//! The program as a child process, and the account it works on. In: arguments. Out: how it ended and what it said.
+//! The program as a child process, and the account it works on. In: arguments. Out: how it ended and what it printed.
 
 use std::{process::Stdio, time::Duration};
 
@@ -18,7 +18,7 @@ use tokio::{
 /// Longer than any run here takes.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// A simulator that also holds somebody else's group.
+/// A simulator that also holds a group of someone else.
 pub struct Place {
     pub simulator: Simulator,
     _folder: RunFolder,
@@ -40,7 +40,7 @@ impl Place {
         groups.into_iter().map(|group| group.resource.name).collect()
     }
 
-    /// Nothing is left but what was there before, as it was.
+    /// Only what existed before is left, unchanged.
     pub async fn assert_clean(&self, when: &str) {
         let groups = self.simulator.admin.state().await.unwrap().groups;
         let [neighbour] = groups.as_slice() else { panic!("{when}: {groups:#?}") };
@@ -55,7 +55,7 @@ impl Place {
         self.simulator.admin.requests(0).await.unwrap().len()
     }
 
-    /// A rehearsal that hurries.
+    /// A rehearsal with short intervals.
     pub fn rehearsal(&self) -> Command {
         let mut command = program();
         command.args(["--simulator", self.simulator.endpoint(), "--rate", "10000"]);
@@ -63,7 +63,7 @@ impl Place {
         command
     }
 
-    /// The same, with a yes.
+    /// The same, with a confirmation.
     pub fn agreed(&self) -> Command {
         let mut command = self.rehearsal();
         command.env("YES", "simulator");
@@ -79,7 +79,7 @@ pub fn program() -> Command {
     command
 }
 
-/// A run that goes on.
+/// A run in progress.
 pub struct Run {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -94,7 +94,7 @@ pub struct Ended {
 }
 
 impl Run {
-    /// Starts it; `typed` is all that it gets to read.
+    /// Starts it; `typed` is its whole standard input.
     pub async fn start(mut command: Command, typed: &str) -> Self {
         let mut child = command.spawn().unwrap();
         // It may end without reading.
@@ -118,9 +118,9 @@ impl Run {
                     return line;
                 }
             }
-            panic!("it said none of {texts:?}, but: {}", self.said)
+            panic!("it printed none of {texts:?}, but: {}", self.said)
         };
-        timeout(DEADLINE, found).await.expect("it says something")
+        timeout(DEADLINE, found).await.expect("it prints something")
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -1,4 +1,4 @@
-//! Without an explicit yes for this very account nothing is done.
+//! Without an explicit confirmation for this account nothing is done.
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::post};
 use serde_json::json;
@@ -16,7 +16,7 @@ async fn refuses(place: &Place, command: Command, typed: &str, reason: &str) {
 }
 
 #[tokio::test]
-async fn without_a_yes_it_says_what_it_would_do_and_does_nothing() {
+async fn without_a_confirmation_it_prints_what_it_would_do_and_does_nothing() {
     let place = Place::switched(json!({})).await;
     let ended = run(place.rehearsal(), "").await;
     assert_eq!(ended.code, REFUSED, "{ended:?}");
@@ -31,7 +31,7 @@ async fn without_a_yes_it_says_what_it_would_do_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn no_word_but_the_account_is_a_yes() {
+async fn only_the_account_number_is_a_confirmation() {
     let place = Place::switched(json!({})).await;
     for typed in ["yes\n", "y\n", "\n", "123456789012\n"] {
         let reason = if typed == "\n" { "it takes an explicit yes" } else { "is not this account" };
@@ -40,7 +40,7 @@ async fn no_word_but_the_account_is_a_yes() {
 }
 
 #[tokio::test]
-async fn a_rehearsal_takes_place_on_this_machine_only() {
+async fn a_rehearsal_runs_on_this_machine_only() {
     for url in
         ["https://cloudfront.amazonaws.com", "http://cloudfront.amazonaws.com", "http://127.0.0.1:80@example.com/"]
     {
@@ -51,7 +51,7 @@ async fn a_rehearsal_takes_place_on_this_machine_only() {
     }
 }
 
-/// AWS as far as this program sees it: an identity, and the simulator as CloudFront.
+/// The part of AWS that this program uses: an identity, and the simulator as CloudFront.
 fn at_aws(place: &Place, identity: &str) -> Command {
     let mut command = program();
     command.args(["--rate", "10000", "--poll", "20ms", "--settle", "300ms", "--deadline", "10s"]);
@@ -60,7 +60,7 @@ fn at_aws(place: &Place, identity: &str) -> Command {
     command
 }
 
-/// Says to everybody that this is account 123456789012.
+/// Answers everyone that this is account 123456789012.
 async fn identity() -> String {
     let answer = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
         <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
@@ -72,7 +72,7 @@ async fn identity() -> String {
 }
 
 #[tokio::test]
-async fn at_aws_only_the_number_of_the_very_account_is_a_yes_and_in_ci_nothing_is() {
+async fn at_aws_only_the_number_of_this_account_is_a_confirmation_and_in_ci_nothing_is() {
     let place = Place::switched(json!({})).await;
     let identity = identity().await;
     for no in ["simulator", "210987654321", "yes"] {
@@ -90,7 +90,7 @@ async fn at_aws_only_the_number_of_the_very_account_is_a_yes_and_in_ci_nothing_i
 }
 
 #[tokio::test]
-async fn without_knowing_the_account_it_refuses() {
+async fn if_the_account_is_unknown_it_refuses() {
     let place = Place::switched(json!({})).await;
     let nobody = at_aws(&place, "http://127.0.0.1:1");
     refuses(&place, nobody, "", "AWS does not say whose credentials these are").await;

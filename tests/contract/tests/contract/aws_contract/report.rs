@@ -1,4 +1,4 @@
-//! What the program says of a target is what the target does.
+//! What the program reports about a target is what the target does.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ fn answers(said: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Switches that one group cannot settle, nor a few neighbours.
+/// Switches that neither one group nor a few neighbours can determine.
 const NOT_TRIED: [&str; 21] = [
     "left_out",
     "seed",
@@ -48,7 +48,7 @@ const NOT_TRIED: [&str; 21] = [
     "throttling",
 ];
 
-/// What the program says of a simulator with these switches. Its pauses outlast the lags, as they do at AWS.
+/// What the program reports about a simulator with these switches. Its pauses outlast the lags, as they do at AWS.
 async fn reported(switches: &Value, poll: &str) -> BTreeMap<String, String> {
     let place = Place::switched(switches.clone()).await;
     for number in 0..3 {
@@ -65,8 +65,8 @@ async fn reported(switches: &Value, poll: &str) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn for_every_switch_it_says_what_the_target_does_or_why_that_was_not_tried() {
-    // What depends on time is not exact, so it is looked at on its own below.
+async fn for_every_switch_it_reports_what_the_target_does_or_why_that_was_not_tried() {
+    // What depends on time is not exact, so it is checked separately below.
     let usual = json!({ "propagation": "1500ms" });
     let unusual = json!({
         "account_id": "210987654321",
@@ -105,7 +105,7 @@ async fn for_every_switch_it_says_what_the_target_does_or_why_that_was_not_tried
                 "tags_per_resource" if set != "50" => "less than 50".to_owned(),
                 _ => format!("{set} ("),
             };
-            assert!(answer.starts_with(&expected), "{switch} is {set}, but it says: {answer}");
+            assert!(answer.starts_with(&expected), "{switch} is {set}, but it reports: {answer}");
         }
     }
 }
@@ -123,7 +123,7 @@ async fn what_takes_time_is_measured() {
 }
 
 #[tokio::test]
-async fn a_target_that_refuses_large_pages_or_empty_lists_is_reported_so() {
+async fn a_target_that_refuses_large_pages_or_empty_lists_is_reported_as_such() {
     let told = reported(&json!({ "oversized_page": "refuse", "detach": "rejected" }), "250ms").await;
     assert!(told["oversized_page"].starts_with("refuse ("), "{told:#?}");
     assert!(told["page_size_max"].starts_with("not tried: "), "{told:#?}");
@@ -131,7 +131,7 @@ async fn a_target_that_refuses_large_pages_or_empty_lists_is_reported_so() {
 }
 
 #[tokio::test]
-async fn a_sentence_that_does_not_hold_is_named_and_the_end_is_no_success() {
+async fn a_sentence_that_does_not_hold_is_named_and_the_run_fails() {
     let place = Place::switched(json!({})).await;
     // The first deletion is that of an enabled group, which CloudFront ought to refuse as such.
     let error = Fault::Error { status: 400, code: "Teapot".into(), message: "no".into(), when: Moment::Before };

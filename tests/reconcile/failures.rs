@@ -1,4 +1,4 @@
-//! Each class of error, on each kind of call: what people read, when it is tried again, and that it heals.
+//! Each class of error, on each kind of call: what the object reports, when it is retried, and that it recovers.
 
 use std::time::Duration;
 
@@ -40,24 +40,24 @@ const TABLE: [(ErrorClass, &str, &str, u64); 12] = [
 fn assert_row(world: &mut World, row: (ErrorClass, &str, &str, u64), operation: Operation) {
     let (class, reason, beside, first_pause) = row;
     world.fail(operation, Fault::Error(class));
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     assert_eq!(world.ready(), ("False".into(), reason.into(), vec![beside.into()]), "{class:?} at {operation}");
     let pause = outcome.requeue;
     assert!(!pause.is_zero() && pause <= Duration::from_secs(first_pause), "{class:?}: {pause:?}");
     assert!(!world.message().contains("r-1"), "each try has another request id: {}", world.message());
     world.settle_within(BY_ITSELF, 16);
-    assert_eq!(world.ready().0, "True", "{class:?} at {operation} must heal by itself");
+    assert_eq!(world.ready().0, "True", "{class:?} at {operation} must recover by itself");
 }
 
 #[test]
-fn every_error_of_a_create_has_its_row_and_heals() {
+fn every_error_of_a_create_has_its_row_and_recovers() {
     for row in TABLE {
         assert_row(&mut World::new(spec()), row, CreateConnectionGroup);
     }
 }
 
 #[test]
-fn every_error_of_an_update_has_its_row_and_heals() {
+fn every_error_of_an_update_has_its_row_and_recovers() {
     for row in TABLE {
         let mut world = World::new(spec());
         world.settle();
@@ -67,7 +67,7 @@ fn every_error_of_an_update_has_its_row_and_heals() {
 }
 
 #[test]
-fn every_error_of_a_tag_call_has_its_row_and_heals() {
+fn every_error_of_a_tag_call_has_its_row_and_recovers() {
     for row in TABLE {
         let mut world = World::new(spec());
         world.settle();
@@ -79,13 +79,13 @@ fn every_error_of_a_tag_call_has_its_row_and_heals() {
 }
 
 #[test]
-fn every_error_of_a_read_has_its_row_and_heals() {
+fn every_error_of_a_read_has_its_row_and_recovers() {
     for operation in [GetConnectionGroup, ListTagsForResource] {
         for row in TABLE.into_iter().filter(|row| row.0 != ErrorClass::NotFound) {
             let mut world = World::new(spec());
             world.settle();
             world.edit(|spec| spec.enabled = false);
-            // Where an id leads nowhere, the name is tried too.
+            // If there is no group with the id, the name is tried too.
             world.fail(operation, Fault::Error(row.0));
             assert_row(&mut world, row, operation);
         }
@@ -93,16 +93,16 @@ fn every_error_of_a_read_has_its_row_and_heals() {
 }
 
 #[test]
-fn a_throttled_read_does_not_make_a_healthy_front_unhealthy() {
+fn a_transient_read_error_does_not_make_a_ready_object_not_ready() {
     for class in [ErrorClass::Throttled, ErrorClass::ServiceUnavailable, ErrorClass::TimedOut, ErrorClass::Unreachable]
     {
         let mut world = World::new(spec());
         let before = world.settle();
         world.request_reconcile("now");
         world.fail(GetConnectionGroup, Fault::Error(class));
-        let outcome = world.pass();
+        let outcome = world.reconcile();
         assert_eq!(outcome.status, before, "{class:?}");
-        assert!(outcome.requeue <= Duration::from_secs(1), "and is tried again soon");
+        assert!(outcome.requeue <= Duration::from_secs(1), "and is retried soon");
         assert!(outcome.error.is_some(), "and is logged");
     }
 }
@@ -113,16 +113,16 @@ fn reads_that_fail_are_shown_once_a_full_read_has_been_due_for_another_interval_
     for class in [Throttled, ServiceUnavailable, TimedOut, Unreachable, Unexpected] {
         let mut world = World::new(spec());
         world.settle();
-        let until_due = world.memory.resync_due().since(world.clock().moment());
+        let until_due = world.object_state.resync_due().since(world.clock().moment());
         let (interval, second) = (world.policy.resync_interval, Duration::from_secs(1));
         for (then, ready) in [(until_due + interval.saturating_sub(second), "True"), (second * 2, "False")] {
             world.advance(then);
             world.take_inventory();
-            // Where an id leads nowhere, the name is tried too.
+            // If there is no group with the id, the name is tried too.
             for _ in 0..2 {
                 world.fail(GetConnectionGroup, Fault::Error(class));
             }
-            assert!(world.pass().error.is_some(), "{class:?}: the group is read");
+            assert!(world.reconcile().error.is_some(), "{class:?}: the group is read");
             world.faults_stop();
             assert_eq!(world.ready().0, ready, "{class:?}: {}", world.message());
         }
@@ -130,45 +130,45 @@ fn reads_that_fail_are_shown_once_a_full_read_has_been_due_for_another_interval_
 }
 
 #[test]
-fn trouble_that_outlasts_the_resync_is_shown() {
+fn a_failure_that_outlasts_the_resync_is_shown() {
     let mut world = World::new(spec());
     world.settle();
     world.snapshot = None;
     world.advance(world.policy.resync_interval * 4);
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Unreachable));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "ServiceUnavailable");
 }
 
 #[test]
-fn pauses_grow_to_five_minutes_and_start_anew_after_success() {
+fn pauses_grow_to_five_minutes_and_start_over_after_success() {
     let mut world = World::new(spec());
     let mut pauses = Vec::new();
     for _ in 0..12 {
         world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
-        pauses.push(world.pass().requeue);
+        pauses.push(world.reconcile().requeue);
     }
     assert!(pauses[0] < Duration::from_secs(2));
     assert!(pauses.iter().all(|pause| *pause <= Duration::from_mins(5)));
     assert!(pauses[11] >= Duration::from_mins(4), "{pauses:?}");
     world.settle();
-    assert_eq!(world.memory.failures, 0);
+    assert_eq!(world.object_state.failures, 0);
 }
 
 #[test]
-fn throttled_again_and_again_an_object_waits_for_the_budget_and_not_for_minutes() {
+fn an_object_that_is_throttled_again_and_again_waits_for_the_rate_limit_and_not_for_minutes() {
     let mut world = World::new(spec());
     for _ in 0..12 {
         world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::Throttled));
-        assert!(world.pass().requeue <= Duration::from_secs(10));
+        assert!(world.reconcile().requeue <= Duration::from_secs(10));
     }
 }
 
-/// What the object says once IAM refuses the operation that its next pass calls.
+/// What the object reports once IAM refuses the operation that its next reconcile calls.
 fn refused_by_iam(world: &mut World, operation: Operation) -> String {
-    // Where an id may not be read, the name is tried too.
+    // If the read by id is denied, the name is tried too.
     world.keep_failing(operation, Fault::Error(ErrorClass::AccessDenied));
-    world.pass();
+    world.reconcile();
     world.faults_stop();
     assert_eq!(world.ready().1, "AccessDenied", "{}", world.message());
     world.message()
@@ -200,7 +200,7 @@ fn a_refusal_by_iam_names_the_action_and_the_arn_of_the_group() {
 }
 
 #[test]
-fn a_refusal_of_what_has_no_arn_yet_names_the_action_and_every_resource() {
+fn a_refusal_of_a_group_without_an_arn_names_the_action_and_all_resources() {
     let mut world = World::new(spec());
     let message = refused_by_iam(&mut world, CreateConnectionGroup);
     assert!(message.contains("cloudfront:CreateConnectionGroup on * (for connection group edge)"), "{message}");
@@ -213,7 +213,7 @@ fn a_refusal_of_what_has_no_arn_yet_names_the_action_and_every_resource() {
 #[test]
 fn an_adoption_that_iam_refuses_names_the_arn_of_the_group_that_was_found_by_its_name() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
-    world.look_for_an_owner();
+    world.confirm_unowned();
     let message = refused_by_iam(&mut world, TagResource);
     let arn = world.group().unwrap().resource.arn;
     assert!(message.contains(&format!("cloudfront:TagResource on {arn} (edge)")), "{message}");
@@ -221,27 +221,27 @@ fn an_adoption_that_iam_refuses_names_the_arn_of_the_group_that_was_found_by_its
 }
 
 #[test]
-fn an_edit_in_the_middle_of_a_slow_backoff_begins_the_backoff_anew() {
+fn an_edit_in_the_middle_of_a_slow_backoff_restarts_the_backoff() {
     let mut world = World::new(spec());
     let mut refused = || {
         world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
-        world.pass().requeue
+        world.reconcile().requeue
     };
     let (first, second) = (refused(), refused());
     assert!(second > Duration::from_secs(40), "{second:?}");
     world.edit(|spec| spec.enabled = false);
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
-    assert_eq!((world.pass().requeue, world.memory.failures), (first, 1));
+    assert_eq!((world.reconcile().requeue, world.object_state.failures), (first, 1));
     world.edit(|spec| spec.enabled = true);
-    world.pass();
-    assert_eq!((world.ready().1.as_str(), world.memory.failures), ("Deploying", 0));
+    world.reconcile();
+    assert_eq!((world.ready().1.as_str(), world.object_state.failures), ("Deploying", 0));
 }
 
 #[test]
-fn the_quota_of_groups_is_named_with_its_use_and_heals_when_raised() {
+fn the_quota_of_groups_is_named_with_its_use_and_the_object_recovers_when_it_is_raised() {
     let mut world = World::new(spec());
     world.switch(|switches| switches.groups_per_account = 0);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "QuotaExceeded");
     assert!(
         world.message().contains("connection groups per account (the account has 0 groups)"),
@@ -254,53 +254,53 @@ fn the_quota_of_groups_is_named_with_its_use_and_heals_when_raised() {
 }
 
 #[test]
-fn the_same_trouble_is_told_in_one_event() {
+fn the_same_failure_is_reported_in_one_event() {
     let mut world = World::new(spec());
     for _ in 0..3 {
         world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
-        world.pass();
+        world.reconcile();
     }
     assert_eq!(world.event_reasons(), ["AccessDenied"]);
 }
 
 #[test]
-fn a_difference_that_was_read_and_could_not_be_put_right_is_not_ready() {
+fn an_object_with_a_difference_that_could_not_be_corrected_is_not_ready() {
     let mut world = World::new(spec());
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
-    world.somebody_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
     world.advance(world.policy.resync_interval.mul_f64(1.15));
     world.take_inventory();
     world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().0, "False", "the tag is missing, and the operator knows it");
 }
 
 #[test]
-fn what_a_pass_read_before_its_change_was_refused_is_shown() {
+fn what_a_reconcile_read_before_its_change_was_refused_is_shown() {
     let mut world = World::new(spec());
     world.settle();
-    world.somebody_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
     world.take_inventory();
     world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
-    world.pass();
+    world.reconcile();
     assert_eq!((world.ready().1.as_str(), world.status().enabled), ("AccessDenied", Some(false)));
     assert_eq!(world.status().status.as_deref(), Some("InProgress"));
     world.faults_stop();
     world.settle();
-    assert!(world.event_reasons().contains(&"DriftCorrected"), "it is still known to be somebody else's change");
+    assert!(world.event_reasons().contains(&"DriftCorrected"), "it is still known to be someone else's change");
 }
 
 #[test]
-fn tags_that_may_have_been_set_are_not_taken_for_set_when_the_configuration_is_put_right_in_between() {
+fn tags_that_may_have_been_set_do_not_count_as_set_when_the_configuration_is_corrected_in_between() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| {
         spec.tags.insert("team".into(), "edge".into());
     });
     world.fail(TagResource, Fault::Error(ErrorClass::ServiceUnavailable));
-    world.pass();
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
+    world.reconcile();
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
     world.take_inventory();
     world.settle();
     assert_eq!(world.tags().get("team").map(String::as_str), Some("edge"));

@@ -1,4 +1,4 @@
-//! What the operator reads and changes at CloudFront, written down on the way. In: the port's calls. Out: the last answers, and which changes took effect.
+//! Records what the operator reads and changes at CloudFront. In: the port's calls. Out: the last answers, and which changes took effect.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,18 +22,18 @@ pub enum Exists {
     No,
 }
 
-/// What the answers said so far.
+/// What the answers contained so far.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
+pub struct Record {
     pub exists: Exists,
     pub group: Option<Group>,
-    /// Id and version of the group that was shown last: versions of two groups may be called the same.
+    /// Id and version of the group that was shown last: versions of two groups may have the same name.
     pub version: Option<(String, String)>,
     /// Whether that version is enabled, as was last stated.
     pub enabled: Option<bool>,
-    /// The same of an earlier version, where it was not stated of this one.
+    /// The same of an earlier version, if no answer stated it of this one.
     pub enabled_once: Option<bool>,
-    /// How far the roll-out of that version is.
+    /// The roll-out status of that version.
     pub deployment: Option<String>,
     pub tags: Tags,
     pub tenants: Option<Tenants>,
@@ -45,7 +45,7 @@ pub struct Heard {
     pub calls: Vec<(Operation, Effect)>,
     /// Changes that took effect, of this and earlier reconciles.
     pub done: Vec<Operation>,
-    /// Versions that answered changes of this process have replaced, and when: an answer that shows one of them within a consistency window is no news.
+    /// Versions that answered changes of this process have replaced, and when: an answer that shows one of them within a consistency window is outdated.
     pub replaced: BTreeMap<(String, String), Timestamp>,
     /// Whether this reconcile had such an answer.
     pub outdated: bool,
@@ -61,7 +61,7 @@ pub enum Effect {
     ChangedWithoutAnswer,
 }
 
-impl Heard {
+impl Record {
     /// Whether this reconcile called that operation.
     pub fn called(&self, operation: Operation) -> bool {
         self.calls.iter().any(|(call, _)| *call == operation)
@@ -80,7 +80,7 @@ impl Heard {
         self.replaced.get(&version(group)).is_some_and(|at| now < at.after(CONSISTENCY_WINDOW))
     }
 
-    /// What an answer leaves out of the same version is as it was stated before.
+    /// What an answer about the same version leaves out is as it was stated before.
     fn shown(&mut self, group: &Group) {
         let version = Some(version(group));
         let same_version = self.version == version;
@@ -101,25 +101,25 @@ fn version(group: &Group) -> (String, String) {
 /// The port of a world, with a record.
 pub struct Recorded {
     port: AnsweredBy<InProcess>,
-    heard: Mutex<Heard>,
+    record: Mutex<Record>,
 }
 
 impl Recorded {
     pub fn new(port: AnsweredBy<InProcess>) -> AnsweredBy<Self> {
-        AnsweredBy(Self { port, heard: Mutex::default() })
+        AnsweredBy(Self { port, record: Mutex::default() })
     }
 
-    pub fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap()
+    pub fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap()
     }
 
     /// Another reconcile begins.
     pub fn begin(&self) {
-        let mut heard = self.heard();
-        let errors = std::mem::take(&mut heard.errors);
-        heard.earlier.extend(errors);
-        heard.calls.clear();
-        heard.outdated = false;
+        let mut record = self.record();
+        let errors = std::mem::take(&mut record.errors);
+        record.earlier.extend(errors);
+        record.calls.clear();
+        record.outdated = false;
     }
 
     fn now(&self) -> Timestamp {
@@ -132,13 +132,13 @@ impl Answering for Recorded {
         let lost_before = self.port.answers_lost();
         let answer = call.made_at(&self.port).await;
         let was_lost = self.port.answers_lost() > lost_before;
-        self.heard().hear(&call, &answer, was_lost, self.now());
+        self.record().add(&call, &answer, was_lost, self.now());
         answer
     }
 }
 
-impl Heard {
-    fn hear(&mut self, call: &Call, answer: &Answer, was_lost: bool, now: Timestamp) {
+impl Record {
+    fn add(&mut self, call: &Call, answer: &Answer, was_lost: bool, now: Timestamp) {
         let operation = call.operation();
         let effect = match answer.error() {
             _ if !operation.is_mutation() => Effect::None,

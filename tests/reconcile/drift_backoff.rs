@@ -1,4 +1,4 @@
-//! Somebody else who changes a group again and again: put right each time, but never in a tight loop, and people are told.
+//! Another client that changes a group again and again: each change is corrected, but never in a tight loop, and the object reports it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,38 +18,38 @@ fn disable() -> GroupPatch {
     GroupPatch { enabled: Some(false), ..GroupPatch::default() }
 }
 
-/// Somebody disables the group, and the operator has seen it; returns how long it waits until it puts that right, if it does not do so at once.
+/// Someone disables the group, and the operator has observed it. Returns how long it waits until it corrects that, if it does not do so at once.
 fn interfered(world: &mut World) -> Option<Duration> {
-    world.somebody_edits(disable());
+    world.someone_edits(disable());
     world.take_inventory();
-    let outcome = world.pass();
+    let outcome = world.reconcile();
     let held = world.ready().1 == "DriftFlapping";
     assert_eq!(world.group().unwrap().resource.enabled, !held, "{}", world.message());
     held.then_some(outcome.requeue)
 }
 
-fn wait_and_put_right(world: &mut World, pause: Duration) {
+fn wait_and_correct(world: &mut World, pause: Duration) {
     world.calls();
     world.advance(pause);
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), [UpdateConnectionGroup]);
     assert!(world.group().unwrap().resource.enabled);
 }
 
 #[test]
-fn a_person_does_not_wait_for_the_pause_even_if_the_first_try_fails() {
+fn an_edit_does_not_wait_for_the_pause_even_if_the_first_try_fails() {
     let mut world = World::new(spec());
     world.settle();
     for _ in 0..7 {
         interfered(&mut world);
-        let pause = world.pass().requeue;
-        wait_and_put_right_if_held(&mut world, pause);
+        let pause = world.reconcile().requeue;
+        wait_and_correct_if_held(&mut world, pause);
     }
-    let pause = interfered(&mut world).expect("it is not put right at once");
+    let pause = interfered(&mut world).expect("it is not corrected at once");
     assert!(pause > Duration::from_mins(1), "{pause:?}");
     world.edit(|spec| spec.ipv6_enabled = false);
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     world.calls();
     world.at_once();
     assert!(world.mutations().contains(&UpdateConnectionGroup), "{}", world.message());
@@ -57,14 +57,14 @@ fn a_person_does_not_wait_for_the_pause_even_if_the_first_try_fails() {
     assert_eq!((group.enabled, group.ipv6_enabled), (true, false));
 }
 
-fn wait_and_put_right_if_held(world: &mut World, pause: Duration) {
+fn wait_and_correct_if_held(world: &mut World, pause: Duration) {
     if world.ready().1 == "DriftFlapping" {
-        wait_and_put_right(world, pause);
+        wait_and_correct(world, pause);
     }
 }
 
 #[test]
-fn the_first_change_of_others_is_put_right_at_once_and_each_further_one_after_a_longer_pause() {
+fn the_first_change_by_others_is_corrected_at_once_and_each_further_one_after_a_longer_pause() {
     let mut world = World::new(spec());
     world.settle();
     world.calls();
@@ -72,18 +72,18 @@ fn the_first_change_of_others_is_put_right_at_once_and_each_further_one_after_a_
     assert_eq!(world.mutations(), [UpdateConnectionGroup]);
     let mut longest = Duration::ZERO;
     for nominal in [2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-        let pause = interfered(&mut world).expect("it is not put right at once");
+        let pause = interfered(&mut world).expect("it is not corrected at once");
         assert_eq!(world.mutations(), []);
         let nominal = Duration::from_secs(nominal);
         assert!(pause <= nominal && pause >= nominal.mul_f64(0.75), "{pause:?} for {nominal:?}");
         longest = longest.max(pause);
-        wait_and_put_right(&mut world, pause);
+        wait_and_correct(&mut world, pause);
     }
     assert!(longest <= Duration::from_mins(5));
 }
 
 #[test]
-fn while_it_waits_the_condition_says_what_differs_who_is_to_be_looked_for_and_when_it_is_put_right() {
+fn while_it_waits_the_condition_says_what_differs_what_to_do_and_when_it_is_corrected() {
     let mut world = World::new(spec());
     world.settle();
     interfered(&mut world);
@@ -96,43 +96,43 @@ fn while_it_waits_the_condition_says_what_differs_who_is_to_be_looked_for_and_wh
     world.calls();
     for _ in 0..3 {
         world.take_inventory();
-        world.pass();
+        world.reconcile();
     }
-    assert_eq!(world.mutations(), [], "not before its time, however often it is looked at");
+    assert_eq!(world.mutations(), [], "not before its time, however often it is reconciled");
 }
 
 #[test]
-fn what_was_held_back_still_counts_as_a_change_of_others() {
+fn a_correction_that_was_held_back_still_counts_as_a_change_by_others() {
     let mut world = World::new(spec());
     world.settle();
     interfered(&mut world);
     let pause = interfered(&mut world).unwrap();
-    wait_and_put_right(&mut world, pause);
+    wait_and_correct(&mut world, pause);
     assert_eq!(world.drift, ["enabled", "enabled"]);
     assert_eq!(world.event_reasons().iter().filter(|reason| **reason == "DriftCorrected").count(), 2);
 }
 
 #[test]
-fn trouble_during_the_pause_does_not_end_it() {
+fn a_failure_during_the_pause_does_not_end_it() {
     let mut world = World::new(spec());
     world.settle();
     for _ in 0..4 {
         if let Some(pause) = interfered(&mut world) {
-            wait_and_put_right(&mut world, pause);
+            wait_and_correct(&mut world, pause);
         }
     }
     interfered(&mut world).unwrap();
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::AccessDenied));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "AccessDenied");
     world.calls();
-    world.pass();
+    world.reconcile();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "DriftFlapping".into()));
 }
 
 #[test]
-fn three_changes_within_an_hour_are_told_although_none_had_to_wait() {
+fn three_changes_within_an_hour_are_reported_although_none_had_to_wait() {
     let mut world = World::new(spec());
     world.settle();
     for round in 1..=3 {
@@ -146,7 +146,7 @@ fn three_changes_within_an_hour_are_told_although_none_had_to_wait() {
 }
 
 #[test]
-fn a_person_does_not_wait_for_the_pause() {
+fn an_edit_or_a_request_does_not_wait_for_the_pause() {
     for (what, asks) in [("an edit", true), ("a request", false)] {
         let mut world = World::new(spec());
         world.settle();
@@ -158,32 +158,32 @@ fn a_person_does_not_wait_for_the_pause() {
         } else {
             world.request_reconcile("now");
         }
-        world.pass();
+        world.reconcile();
         assert_eq!(world.mutations(), [UpdateConnectionGroup], "{what}");
     }
 }
 
 #[test]
-fn the_emergency_switch_is_obeyed_in_the_middle_of_a_dispute() {
+fn the_emergency_switch_is_obeyed_during_a_drift_backoff() {
     let mut world = World::new(spec());
     world.settle();
     interfered(&mut world);
-    world.somebody_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
+    world.someone_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() });
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert_eq!(world.ready().1, "DriftFlapping");
     world.edit(|spec| spec.enabled = false);
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.enabled);
 }
 
 #[test]
-fn an_hour_of_peace_ends_the_dispute() {
+fn an_hour_without_changes_by_others_ends_the_drift_backoff() {
     let mut world = World::new(spec());
     world.settle();
     interfered(&mut world);
     let pause = interfered(&mut world).unwrap();
-    wait_and_put_right(&mut world, pause);
+    wait_and_correct(&mut world, pause);
     world.advance(Duration::from_hours(1));
     world.take_inventory();
     world.settle();
@@ -191,45 +191,45 @@ fn an_hour_of_peace_ends_the_dispute() {
 }
 
 #[test]
-fn a_tag_that_others_keep_taking_off_is_put_back_no_faster_than_that() {
+fn a_tag_that_others_keep_removing_is_restored_no_faster_than_the_drift_backoff_allows() {
     let mut world = World::new(spec());
     world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
     world.settle();
     world.calls();
     let take_off = |world: &mut World| {
-        world.somebody_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
-        world.memory.resync_at = Some(Moment::START);
-        world.pass();
+        world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
+        world.object_state.resync_at = Some(Moment::START);
+        world.reconcile();
     };
     take_off(&mut world);
     assert_eq!(world.mutations(), [TagResource]);
-    // One that was set within the last minute may not show yet. After seven rounds, the pause is longer than that.
+    // A tag that was set within the last minute may not show yet. After seven rounds, the pause is longer than that.
     for minutes in [1, 1, 1, 1, 1, 2] {
         take_off(&mut world);
         assert_eq!((world.mutations(), world.ready().1), (vec![], "Deployed".into()));
         world.advance(Duration::from_mins(minutes));
-        world.pass();
+        world.reconcile();
         assert_eq!(world.mutations(), [TagResource]);
     }
     world.advance(Duration::from_mins(1));
     take_off(&mut world);
     assert_eq!((world.mutations(), world.ready().1), (vec![], "DriftFlapping".into()));
     world.advance(Duration::from_secs(69));
-    world.pass();
+    world.reconcile();
     assert_eq!(world.mutations(), [TagResource]);
     assert_eq!(world.tags()["team"], "edge");
 }
 
 #[test]
-fn a_change_of_our_own_whose_answer_was_lost_is_not_told_as_somebody_elses() {
+fn a_change_of_our_own_whose_answer_was_lost_is_not_reported_as_someone_elses() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| (spec.enabled, spec.ipv6_enabled) = (false, false));
     world.fail(UpdateConnectionGroup, Fault::AnswerLost);
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.enabled, "it took effect");
     world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
-    world.pass();
+    world.reconcile();
     world.at_once();
     assert!(!world.group().unwrap().resource.ipv6_enabled, "{}", world.message());
     assert!(!world.event_reasons().contains(&"DriftCorrected"), "{:?}", world.events);
@@ -237,35 +237,35 @@ fn a_change_of_our_own_whose_answer_was_lost_is_not_told_as_somebody_elses() {
 
     world.edit(|spec| spec.enabled = true);
     world.settle();
-    assert_eq!(interfered(&mut world), None, "nor does it count for the pause before others' changes are put right");
-    assert_eq!(world.drift, ["enabled"], "which are told again once a change was answered");
+    assert_eq!(interfered(&mut world), None, "nor does it count for the drift backoff");
+    assert_eq!(world.drift, ["enabled"], "a change by others is reported again once a change of our own was answered");
 }
 
 #[test]
-fn a_tag_that_was_sent_without_an_answer_and_is_not_there_was_not_taken_off_by_others() {
+fn a_tag_that_was_sent_without_an_answer_and_is_missing_does_not_count_as_removed_by_others() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| spec.tags = BTreeMap::from([("team".into(), "edge".into())]));
     world.fail(TagResource, Fault::Error(ErrorClass::TimedOut));
-    world.pass();
+    world.reconcile();
     assert!(!world.tags().contains_key("team"));
-    world.pass();
+    world.reconcile();
     assert_eq!((world.tags()["team"].as_str(), world.ready().1.as_str()), ("edge", "Deployed"));
     assert_eq!(world.drift, Vec::<String>::new());
 }
 
 #[test]
-fn a_version_of_our_own_that_shows_after_a_stale_read_is_not_told_as_somebody_elses() {
+fn a_version_of_our_own_that_shows_after_a_stale_read_is_not_reported_as_someone_elses() {
     let mut world = World::new(spec());
     world.settle();
     world.edit(|spec| spec.enabled = false);
     world.settle();
     world.edit(|spec| spec.enabled = true);
     world.fail(GetConnectionGroup, Fault::Stale);
-    world.pass();
+    world.reconcile();
     assert!(!world.group().unwrap().resource.enabled, "the stale read shows it enabled");
     world.take_inventory();
-    world.pass();
+    world.reconcile();
     assert!(world.group().unwrap().resource.enabled, "{}", world.message());
     assert_eq!(
         (world.event_reasons().contains(&"DriftCorrected"), world.drift.len()),

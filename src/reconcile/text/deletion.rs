@@ -1,0 +1,139 @@
+//! The messages about the end of a group: what a deletion waits for, and what became of the group. Pure.
+
+use super::{how_many, named, value};
+use crate::{
+    cloudfront::{Deployment, GroupName, Tenants},
+    reconcile::{
+        ownership::OwnerTag,
+        plan::{Blocker, Release, Remains},
+    },
+};
+
+pub fn disabling(deployment: Option<&Deployment>) -> String {
+    let so = match deployment {
+        Some(deployment) => format!("CloudFront reports status {}", deployment.as_str()),
+        None => "CloudFront's response does not state its status".to_owned(),
+    };
+    format!(
+        "The deletion is in progress: the group is disabled, and {so}. The group can be deleted after the rollout, which usually takes minutes."
+    )
+}
+
+/// `enabled`: as the group is. It is off only if the spec says so: otherwise it is enabled again before this message.
+pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
+    if !tenants.any() {
+        return unlisted_use(name, enabled);
+    }
+    let users = match tenants.count {
+        0 => {
+            format!("Distribution tenants still use connection group {name}; CloudFront's response names none of them.")
+        }
+        _ => format!("{} still use connection group {name}: {}.", how_many(tenants), named(tenants)),
+    };
+    let so = if enabled {
+        "The group is enabled; the operator neither disables nor deletes it while they use it."
+    } else {
+        "The group is disabled, as spec.enabled says, so their traffic is down. The operator does not delete it while they use it."
+    };
+    format!(
+        "{users} {so} The deletion continues automatically once they are gone. To keep the group, set spec.deletionPolicy to Retain."
+    )
+}
+
+/// CloudFront says that the group is in use, but lists no tenant.
+fn unlisted_use(name: &GroupName, enabled: bool) -> String {
+    let so = if enabled {
+        "In the meantime, the group is enabled again."
+    } else {
+        "The group is disabled, as spec.enabled says."
+    };
+    format!(
+        "{} {so} The operator retries the deletion after an hour, later after up to a day, and immediately when the object is edited or a reconcile is \
+         requested. To keep the group, set spec.deletionPolicy to Retain.",
+        in_use_unlisted(name)
+    )
+}
+
+fn in_use_unlisted(name: &GroupName) -> String {
+    format!(
+        "CloudFront refuses to delete connection group {name} because it is in use, but lists no distribution tenant that uses it."
+    )
+}
+
+/// Appended to the message about a failed call.
+pub const OFF_FOR_ITS_DELETION: &str =
+    " Status shows the group as disabled; the operator enables it again if a read shows that a tenant uses it.";
+
+/// Appended to the message about a failed call that was to enable the group again.
+pub const fn off_until_enabled(blocker: Blocker) -> &'static str {
+    match blocker {
+        Blocker::Retention => {
+            " When last read, the group was disabled although spec.enabled is true. To let the deletion continue with the group disabled, set spec.enabled to \
+             false."
+        }
+        Blocker::Tenants | Blocker::Protection | Blocker::UnknownUse => {
+            " When last read, the group was disabled although spec.enabled is true."
+        }
+    }
+}
+
+pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
+    let why = match blocker {
+        Blocker::Tenants => "it is in use, so it cannot be deleted",
+        Blocker::Protection => "spec.deletionProtection blocks its deletion",
+        Blocker::Retention => "spec.deletionPolicy is Retain, so the group stays",
+        Blocker::UnknownUse => "its distribution tenants cannot be read, so it may be in use",
+    };
+    format!(
+        "The operator enabled connection group {name} again because {why}. It was, or may have been, disabled although spec.enabled is true."
+    )
+}
+
+pub fn claim_may_land(name: &GroupName) -> String {
+    format!(
+        "The deletion waits because a request to create, adopt or take over connection group {name} could still take effect. This process, or the one before it, may have \
+         sent such a request. The operator keeps the object until --consistency-window has passed since the last such request could have been sent, and then \
+         reads CloudFront again."
+    )
+}
+
+/// `enabled`: as the group was read in this reconcile.
+pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Option<bool>) -> String {
+    let so = if enabled == Some(false) { " It stays disabled." } else { "" };
+    match why {
+        Release::Gone => format!("Connection group {name} is gone."),
+        Release::NotOurs => {
+            format!("Connection group {name} is not owned by this object. The operator leaves it as it is.")
+        }
+        Release::Elsewhere(installation) => format!(
+            "Connection group {name} belongs to this object in another installation with the same owner id, {}. The operator leaves it as it is.",
+            value(installation.as_str())
+        ),
+        Release::Retained => {
+            format!("Connection group {name} was kept, without an owner tag (spec.deletionPolicy is Retain).{so}")
+        }
+        Release::Observed(Remains::Nothing) => {
+            format!("CloudFront says that no connection group {name} exists (spec.mode is Observe).")
+        }
+        Release::Observed(Remains::Group) => format!(
+            "The operator leaves connection group {name} as it is (spec.mode is Observe). The group is not tagged as this object's in this installation."
+        ),
+        Release::Observed(Remains::MarkedGroup(_)) => format!(
+            "The operator leaves connection group {name} as it is (spec.mode is Observe). The owner tag {owner}, set earlier in mode Manage, stays on the group, \
+             so it will be reported as an orphan. To delete the group, create the object again with spec.mode Manage.{so}"
+        ),
+        Release::Observed(Remains::Unknown) => format!(
+            "The operator leaves connection group {name}, if it exists, as it is (spec.mode is Observe). CloudFront could not be read; if the group carries the \
+             owner tag {owner}, it will be reported as an orphan."
+        ),
+    }
+}
+
+/// `wants_traffic`: as the spec says.
+pub fn deletion_protected(wants_traffic: bool) -> String {
+    let so = if wants_traffic { "" } else { " The spec requires it to be disabled (spec.enabled is false)." };
+    format!(
+        "The deletion is blocked by spec.deletionProtection: the operator neither disables the group for the deletion nor deletes it.{so} To let the deletion \
+         continue, set spec.deletionProtection to false."
+    )
+}

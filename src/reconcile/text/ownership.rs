@@ -1,0 +1,145 @@
+//! The messages about whose a group is: owner, identity, adoption. Pure.
+
+use std::time::Duration;
+
+use super::{VALUE_LIMIT, drift, one_line, time, value};
+use crate::{
+    api::AdoptionPolicy,
+    cloudfront::GroupName,
+    reconcile::{
+        ownership::{Installation, OwnerTag},
+        plan::AdoptionObstacle,
+    },
+};
+
+pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
+    format!(
+        "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed. Delete that object first, or \
+         recreate this one with another spec.name.",
+        value(owner.as_str())
+    )
+}
+
+pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+    format!(
+        "{} If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator \
+         there and run this one with --take-over-installation={}.",
+        in_another_installation(name, installation, us),
+        one_line(installation.as_str(), VALUE_LIMIT)
+    )
+}
+
+/// The same for an object that is being deleted, and is released later.
+pub fn elsewhere_until_released(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+    format!(
+        "{} The operator removes its finalizer and leaves the group as it is once none of its requests to create, adopt or take over the group can still take effect \
+         (--consistency-window).",
+        in_another_installation(name, installation, us)
+    )
+}
+
+fn in_another_installation(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+    let them = value(installation.as_str());
+    format!(
+        "Connection group {name} belongs to this object in another installation with the same owner id: that installation's identity is {them}, this \
+         installation's identity is {us}. Nothing was changed."
+    )
+}
+
+pub fn marked(name: &GroupName, us: &Installation) -> String {
+    format!("The operator tagged connection group {name} with this installation's identity, {us}.")
+}
+
+pub fn taken_over(name: &GroupName, from: &Installation, us: &Installation) -> String {
+    format!(
+        "The operator took over connection group {name} from installation {from}, as --take-over-installation says: it now carries this installation's \
+         identity, {us}."
+    )
+}
+
+pub fn default_group(name: &GroupName) -> String {
+    format!(
+        "{name} is the account's default connection group, which the operator never manages. Nothing was changed. To mirror it in status, set \
+         spec.mode to Observe."
+    )
+}
+
+pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String {
+    let differs = if obstacle.differences.is_empty() {
+        "It matches the spec".to_owned()
+    } else {
+        format!("It differs from the spec: {}", drift(&obstacle.differences))
+    };
+    let policy = match obstacle.policy {
+        AdoptionPolicy::Never if obstacle.differences.is_empty() => {
+            Some("spec.adoptionPolicy is Never (set it to IfUnchanged or Always)")
+        }
+        AdoptionPolicy::Never => Some("spec.adoptionPolicy is Never (set it to Always)"),
+        AdoptionPolicy::IfUnchanged if !obstacle.differences.is_empty() => {
+            Some("spec.adoptionPolicy is IfUnchanged (make the spec match the group, or set the policy to Always)")
+        }
+        AdoptionPolicy::IfUnchanged | AdoptionPolicy::Always => None,
+    };
+    let administrator = obstacle
+        .forbidden_by_administrator
+        .then_some("the administrator has not allowed adoption (the operator runs without --allow-adoption)");
+    let keys = [policy, administrator].into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    format!(
+        "Connection group {name} exists but has no owner. {differs}. Nothing was changed. The operator does not adopt the group because {keys}."
+    )
+}
+
+pub fn tags_pending(name: &GroupName) -> String {
+    format!(
+        "Connection group {name} does not show this object's owner tag yet. If the group was created or its tags were changed a short time ago, tags may not \
+         be visible yet. Nothing was changed; the operator reads the group again shortly."
+    )
+}
+
+/// Without the time that is left, so that another read does not change the message.
+pub fn owner_may_show(name: &GroupName, consistency_window: Duration) -> String {
+    format!(
+        "Connection group {name} exists and seems to have no owner. The operator adopts it if no owner tag appears within the consistency window ({}).",
+        time(consistency_window)
+    )
+}
+
+pub fn owner_unstated(name: &GroupName) -> String {
+    format!(
+        "In CloudFront's response, the owner or identity tag of connection group {name} has no value, so it does not show who owns the group. Nothing was \
+         changed; the operator reads the group again. If this persists, someone may have cleared the tag: restore its value."
+    )
+}
+
+/// For a deletion whose object has no group on record: its status may have been lost.
+pub fn owner_tag_may_show(name: &GroupName, consistency_window: Duration) -> String {
+    format!(
+        "The last read of connection group {name} showed no owner tag. Reads may be stale, so the deletion waits. If the tag does not appear within the \
+         consistency window ({}), the operator removes the finalizer and leaves the group as it is.",
+        time(consistency_window)
+    )
+}
+
+/// The same for a group on record as this object's.
+pub fn owner_tag_missing(name: &GroupName, deleting: bool, consistency_window: Duration) -> String {
+    let then = if deleting {
+        "removes the finalizer and leaves the group as it is"
+    } else {
+        "treats the group as no longer owned by this object"
+    };
+    format!(
+        "Connection group {name} is recorded as this object's, but the last read showed no owner tag. Reads may be stale, so nothing was changed. If the tag \
+         does not appear within the consistency window ({}), the operator {then}.",
+        time(consistency_window)
+    )
+}
+
+pub fn tags_of_another(name: &GroupName) -> String {
+    format!(
+        "Connection group {name} is not the group that the tags in status were sent to. They are removed from status so that the operator does not remove \
+         other clients' tags from this group. The operator adopts the group next."
+    )
+}
+
+pub const KEPT_OWNER_TAG: &str =
+    " This object's owner tag is still on the group because the operator writes nothing in mode Observe.";
