@@ -292,10 +292,19 @@ impl<C: CloudFront> Record<'_, '_, C> {
         self.ended(result)
     }
 
-    /// Records a change that claims a group.
+    /// Records a change that claims a group. A call that was refused claims nothing, unless the refusal may hide an earlier Create of ours.
     fn claimed<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        if result.is_ok() || !bug!(DoubtfulCreateIsForgotten) {
+        let may_take_effect = match &result {
+            Ok(_) => true,
+            Err(error) => {
+                let may_hide_our_own = matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded);
+                (may_hide_our_own || error.class.leaves_doubt()) && !bug!(DoubtfulCreateIsForgotten)
+            }
+        };
+        if may_take_effect {
             self.state.record_claim(self.inputs.clock.moment());
+        } else {
+            self.state.record_write(self.inputs.clock.moment());
         }
         self.state.record_answer(&result, self.inputs.clock.moment());
         result

@@ -36,8 +36,8 @@ pub struct ObjectState {
     pub tags: TagHistory,
     /// Consecutive stale reads.
     pub rereads: u32,
-    /// When a group was last claimed (by Create, adoption or takeover), whatever the result. Initially the start of this process, because an earlier process
-    /// may have sent a claim until then.
+    /// When a group was last claimed (by Create, adoption or takeover) by a call that has taken effect or may still do so. Initially the start of this process,
+    /// because an earlier process may have sent a claim until then.
     pub last_claim: Moment,
     /// When the next full resync is due.
     pub resync_at: Option<Moment>,

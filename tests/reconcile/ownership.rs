@@ -212,6 +212,19 @@ fn a_young_group_without_owner_tag_may_be_our_own_and_is_read_again() {
 }
 
 #[test]
+fn an_adoption_that_was_refused_is_not_taken_for_one_whose_tags_are_not_visible_yet() {
+    let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
+    world.reconcile();
+    world.advance(world.policy.consistency_window);
+    for _ in 0..2 {
+        world.fail(TagResource, Fault::Error(ErrorClass::AccessDenied));
+        world.advance(Duration::from_secs(30));
+        world.reconcile();
+        assert_eq!(world.ready().1, "AccessDenied", "{}", world.message());
+    }
+}
+
+#[test]
 fn an_owner_tag_that_others_removed_stops_us_at_once() {
     let mut world = World::new(spec());
     world.settle();
