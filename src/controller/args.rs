@@ -62,7 +62,7 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_call_timeout: Duration,
 
-    /// Consistency window: how long a request to create a group may still take effect after it was sent, and tags may take to show; deletions and adoptions wait that long
+    /// Consistency window: how long a request to create a group may still take effect after it was sent; deletions and adoptions wait that long. Tags have a minute of their own
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CONSISTENCY_WINDOW", default_value = "60s", value_parser = duration)]
     pub consistency_window: Duration,
 
