@@ -168,14 +168,10 @@ pub fn without_traffic(tenants: &Tenants) -> String {
 /// `service`: as the group was last read.
 pub fn suspended(deleting: bool, service: Service) -> String {
     let what = if deleting { "The deletion waits because of spec.suspend" } else { "Suspended by spec.suspend" };
-    let so = match (service, deleting) {
-        (Service::On, _) => "",
-        (Service::OffAsAsked, _) => " When last read, the group was disabled, as spec.enabled says.",
-        (Service::OffAgainstTheSpec, true) => {
-            " When last read, the group was disabled although spec.enabled is true: either its deletion, which had begun, or someone else disabled it. Until it \
-             is enabled, traffic of its tenants is down."
-        }
-        (Service::OffAgainstTheSpec, false) => {
+    let so = match service {
+        Service::On => "",
+        Service::OffAsAsked => " When last read, the group was disabled, as spec.enabled says.",
+        Service::OffAgainstTheSpec => {
             " When last read, the group was disabled although spec.enabled is true. Until it is enabled, traffic of its tenants is down."
         }
     };

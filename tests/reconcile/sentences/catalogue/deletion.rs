@@ -111,11 +111,6 @@ pub const SENTENCES: &[Sentence] = &[
     says("The deletion waits because of spec.suspend: the operator neither reads nor changes the group.", |f, _| {
         f.spec().suspend && f.world.deleting && f.record.calls.is_empty()
     }),
-    says(
-        "When last read, the group was disabled although spec.enabled is true: either its deletion, which had begun, or someone else disabled it. Until it \
-         is enabled, traffic of its tenants is down.",
-        |f, _| f.enabled() == Some(false) && f.spec().enabled && f.world.deleting,
-    ),
     says("The operator deleted connection group {name} and waits for proof that it is gone.", |f, places| {
         f.is_name(places[0]) && f.done(DeleteConnectionGroup) && f.world.deleting
     }),
