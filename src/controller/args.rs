@@ -62,7 +62,7 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_call_timeout: Duration,
 
-    /// Consistency window: how long a request to create a group may still take effect after it was sent; deletions and adoptions wait that long. Tags have a minute of their own
+    /// Consistency window: how long a request to create a group may still take effect after it was sent; deletions and adoptions wait that long. Tags are expected to be visible within a minute, whatever it is
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CONSISTENCY_WINDOW", default_value = "60s", value_parser = duration)]
     pub consistency_window: Duration,
 
@@ -125,12 +125,15 @@ impl RunArgs {
     #[must_use]
     pub fn policy(&self, installation: Installation) -> Policy {
         let predecessor = self.take_over_installation.clone().filter(|predecessor| {
-        let is_another = *predecessor != installation;
-        if !is_another {
-            tracing::warn!("--take-over-installation names this installation itself: there is nothing to take over; remove the flag");
-        }
-        is_another
-    });
+            let is_another = *predecessor != installation;
+            if !is_another {
+                tracing::warn!(
+                    "--take-over-installation names this installation itself: there is nothing to take over; remove \
+                     the flag"
+                );
+            }
+            is_another
+        });
         Policy {
             owner_id: self.owner_id.clone(),
             installation,

@@ -70,12 +70,12 @@ fn watch_client(mut config: Config, scope: &Arc<Scope>) -> Result<Client, RunErr
     config.reset_reader_on_write = true;
     config.default_retry = false;
     let scope = Arc::clone(scope);
-    let hear = MapResponseLayer::new(move |response: Response<_>| {
+    let record_status = MapResponseLayer::new(move |response: Response<_>| {
         scope.answered(response.status());
         response
     });
     let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
-    Ok(builder.with_layer(&hear).with_layer(&TimeoutLayer::new(API_PATIENCE)).build())
+    Ok(builder.with_layer(&record_status).with_layer(&TimeoutLayer::new(API_PATIENCE)).build())
 }
 
 /// A client that writes only while `fence` is open; it may read at any time. A request that is not answered fails: otherwise an API server that hangs, or a
