@@ -25,8 +25,8 @@ pub struct ConnectionGroupStatus {
     /// Name of the connection group at CloudFront.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Owner tag of this object when its group was last read: owner id, namespace and name. If the operator has another owner id now, it
-    /// reads the group again before it relies on this status.
+    /// Owner tag of this object when its group was last read: owner id, namespace and name; absent in mode Observe if the group does not carry it. If the
+    /// operator has another owner id now, it reads the group again before it relies on this status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Identity of the installation that last read the group: the uid of its namespace kube-system, or of the one that --identity-namespace names. If

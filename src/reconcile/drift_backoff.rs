@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::backoff::Backoff;
+use super::{backoff::Backoff, members::MemberSet};
 use crate::clock::Moment;
 
 /// What is remembered about corrected out-of-band changes.
@@ -13,8 +13,8 @@ use crate::clock::Moment;
 pub struct DriftBackoff {
     rounds: u32,
     last: Moment,
-    /// Whether an out-of-band change was read and is not corrected yet.
-    open: bool,
+    /// The members in which another client's change was read and is not corrected yet.
+    uncorrected: MemberSet,
     /// Whether someone has asked for something since the last correction.
     waived: bool,
 }
@@ -37,20 +37,20 @@ const PEACE: Duration = Duration::from_hours(1);
 const FLAPPING: u32 = 3;
 
 impl DriftBackoff {
-    /// Records whether the last read showed an out-of-band change.
-    pub const fn observed(&mut self, changed_by_others: bool) {
-        self.open = changed_by_others;
+    /// Records in which members another client's change is to be corrected.
+    pub fn record_uncorrected(&mut self, members: MemberSet) {
+        self.uncorrected = members;
     }
 
-    /// Whether an out-of-band change was read and is not corrected yet.
+    /// The members in which another client's change was read and is not corrected yet.
     #[must_use]
-    pub const fn is_open(&self) -> bool {
-        self.open
+    pub const fn uncorrected(&self) -> &MemberSet {
+        &self.uncorrected
     }
 
     /// Records an edit or a requested reconcile: it does not wait, and what differs now is not an out-of-band change.
-    pub const fn waive(&mut self) {
-        self.open = false;
+    pub fn waive(&mut self) {
+        self.uncorrected.clear();
         self.waived = true;
     }
 
@@ -58,7 +58,8 @@ impl DriftBackoff {
     pub fn corrected(&mut self, now: Moment) {
         self.rounds = self.rounds(now).saturating_add(1);
         self.last = now;
-        (self.open, self.waived) = (false, false);
+        self.uncorrected.clear();
+        self.waived = false;
     }
 
     /// Corrections in the current series.

@@ -15,7 +15,7 @@ use super::{
     refusal::{is_about_the_members, refusal},
 };
 use crate::{
-    api::{Drift, Member, RefusedMember},
+    api::{Drift, RefusedMember},
     cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tags, Tenants},
 };
 
@@ -62,23 +62,23 @@ pub struct Updated {
     pub answer: Group,
     /// What was sent.
     pub update: Update,
-    /// The changes that the answer shows.
+    /// The changes that the spec asks for and the answer shows.
     pub made: Vec<Drift>,
-    /// Whether it corrected an out-of-band change.
-    pub corrected: Corrected,
+    /// The changes of other clients that it corrected.
+    pub corrected: Vec<Drift>,
+    /// Whether other clients keep changing the group.
+    pub rounds: Rounds,
     /// Who uses the group, if it was disabled.
     pub tenants: Option<TenantsRead>,
 }
 
-/// Whether an update corrected an out-of-band change.
+/// Whether this correction is one too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Corrected {
-    /// No: it carried out the spec.
-    Nothing,
-    /// Yes.
-    Others,
-    /// Yes, and others keep changing the group: a warning is emitted.
-    OthersAgain,
+pub enum Rounds {
+    /// No.
+    Few,
+    /// Yes: others keep changing the group, and a warning is emitted.
+    Flapping,
 }
 
 /// An update of members that CloudFront refused.
@@ -251,18 +251,15 @@ async fn update_members<C: CloudFront>(
     record.carried_out(view);
     let kept = contradictions(&answer.config, &update.config);
     let is_kept = |change: &&Drift| kept.iter().any(|member| member.as_str() == change.field);
-    let made = update.changes.iter().filter(|change| !is_kept(change)).cloned().collect::<Vec<_>>();
-    let corrected = if made.is_empty() || !view.was_changed_by_others(read) {
-        Corrected::Nothing
-    } else {
-        let corrected = record.corrected();
-        record.remains(update);
-        corrected
-    };
+    let shown = update.changes.iter().filter(|change| !is_kept(change)).cloned();
+    let is_by_others = |change: &Drift| update.by_others.iter().any(|member| member.as_str() == change.field);
+    let (corrected, made) = shown.partition::<Vec<_>, _>(is_by_others);
+    let rounds = if corrected.is_empty() { Rounds::Few } else { record.corrected() };
+    record.remains(update);
     let switches_off = read.config.enabled != Some(false) && update.config.enabled == Some(false);
     let tenants =
         if switches_off || view.may_have_switched_off(read) { Some(port.tenants(&answer.id).await) } else { None };
-    let updated = Updated { read: read.clone(), answer, update: update.clone(), made, corrected, tenants };
+    let updated = Updated { read: read.clone(), answer, update: update.clone(), made, corrected, rounds, tenants };
     Ok(Effect::Updated(Box::new(updated)))
 }
 
@@ -318,18 +315,16 @@ impl<C: CloudFront> Record<'_, '_, C> {
     }
 
     /// Records an out-of-band change that was corrected.
-    fn corrected(&mut self) -> Corrected {
+    fn corrected(&mut self) -> Rounds {
         let now = self.inputs.clock.moment();
         self.state.drift_backoff.corrected(now);
-        if self.state.drift_backoff.is_flapping(now) { Corrected::OthersAgain } else { Corrected::Others }
+        if self.state.drift_backoff.is_flapping(now) { Rounds::Flapping } else { Rounds::Few }
     }
 
-    /// Records whether out-of-band changes remain after a partial update. Members that were refused before do not count as out-of-band changes.
+    /// Records which changes of other clients remain after a partial update.
     fn remains(&mut self, update: &Update) {
-        let is_done = |member: &Member| {
-            update.selection.members.contains(member) || update.refused.iter().any(|refused| refused.member == *member)
-        };
-        self.state.drift_backoff.observed(!update.open.iter().all(is_done));
+        let left = update.by_others.difference(&update.selection.members);
+        self.state.drift_backoff.record_uncorrected(left.copied().collect());
     }
 
     /// Records an update of members that succeeded.

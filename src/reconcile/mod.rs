@@ -223,9 +223,8 @@ async fn attempt<C: CloudFront>(
         if let Err(error) = state.record_read(&observed, view, read_at) {
             return Ok(Ended::Failed(error.into()));
         }
-        let by_others = observed.group().is_some_and(|group| view.was_changed_by_others(group));
         let action = plan(intent, observed, view, inputs.policy);
-        state.record_plan(&action, by_others);
+        state.record_plan(&action);
         let change = match (action, permit) {
             (Action::None(finding), _) => {
                 let tenants = tenants_without_traffic(&finding, view, inputs.port).await;

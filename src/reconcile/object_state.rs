@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{
     ObjectView, Policy,
     drift_backoff::DriftBackoff,
-    members::Trial,
+    members::{MemberSet, Trial},
     observe::{Observed, Usage},
     ownership::{Owner, OwnerTag},
-    plan::{Action, Finding},
+    plan::{Action, Block, Change, Finding},
     report::{Field, Next, Report},
     tags::TagHistory,
     unlisted_use::UnlistedUse,
@@ -178,15 +178,20 @@ impl ObjectState {
         Ok(())
     }
 
-    /// Records the plan, and whether the read showed an out-of-band change.
-    pub fn record_plan(&mut self, action: &Action, by_others: bool) {
-        if matches!(action, Action::None(Finding::Outdated)) {
-            return;
-        }
-        let in_sync = matches!(action, Action::None(finding) if finding.in_sync().is_some());
-        self.drift_backoff.observed(by_others && !in_sync);
-        if in_sync {
-            self.unanswered = false;
+    /// Records the plan: another client's changes are remembered until they are corrected or undone.
+    pub fn record_plan(&mut self, action: &Action) {
+        match action {
+            Action::Change(Change::Update(_, update)) => {
+                self.drift_backoff.record_uncorrected(update.by_others.clone());
+            }
+            Action::None(Finding::Blocked(Block::Flapping(flapping))) => {
+                self.drift_backoff.record_uncorrected(flapping.members.clone());
+            }
+            Action::None(finding) if finding.in_sync().is_some() => {
+                self.drift_backoff.record_uncorrected(MemberSet::new());
+                self.unanswered = false;
+            }
+            Action::Change(_) | Action::None(_) => {}
         }
     }
 

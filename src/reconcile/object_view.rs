@@ -9,17 +9,18 @@ use super::{
     Inputs, ObjectState,
     desired::group_name,
     drift_backoff::Pause,
-    members::Trial,
+    members::{self, MemberSet, Trial},
     object_state::Awaits,
     observe::ReadDepth,
     ownership::{Claim, OwnerTag},
     tags::TagChanges,
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
+    api::{ConnectionGroup, ConnectionGroupStatus, Member, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
     clock::Moment,
     cloudfront::{
-        AnycastIpListId, Arn, Deployment, Described, Etag, Group, GroupId, GroupName, Members, Snapshot, Summary,
+        AnycastIpListId, Arn, Config, Deployment, Described, Etag, Group, GroupId, GroupName, Members, Snapshot,
+        Summary,
     },
 };
 
@@ -51,8 +52,8 @@ pub struct ObjectView<'a> {
     pub unowned: Option<(GroupId, Duration)>,
     /// The consistency window: among others, how long every read must show a group without an owner before that is believed.
     pub consistency_window: Duration,
-    /// Whether an earlier read showed an out-of-band change that is not corrected yet.
-    pub has_uncorrected_drift: bool,
+    /// The members in which an earlier read showed another client's change that is not corrected yet.
+    pub uncorrected: MemberSet,
     /// Whether a change of this process may have taken effect without an answer: new differences may be our own.
     pub unanswered: bool,
     /// The version of the group that the last answered update of this process produced. A read may show it after a stale read has shown an older one.
@@ -102,7 +103,7 @@ impl<'a> ObjectView<'a> {
             installation: inputs.policy.installation.clone(),
         };
         let read_as_another = status.id.is_some()
-            && (status.owner.as_deref() != Some(claim.owner.as_str())
+            && (status.owner.as_deref().is_some_and(|owner| owner != claim.owner.as_str())
                 || status.installation.as_deref() != Some(claim.installation.as_str()));
         let is_asked = requested_at != status.last_handled_reconcile_at && !bug!(RequestIsTakenForHandled);
         let depth = if requested_at.is_some() && is_asked {
@@ -134,7 +135,7 @@ impl<'a> ObjectView<'a> {
                 .as_ref()
                 .map(|seen| (seen.id.clone(), window.saturating_sub(state.unowned_for(&seen.id, now)))),
             consistency_window: window,
-            has_uncorrected_drift: state.drift_backoff.is_open(),
+            uncorrected: state.drift_backoff.uncorrected().clone(),
             unanswered: state.unanswered,
             made: state.versions.made.clone(),
             pause,
@@ -242,14 +243,29 @@ impl<'a> ObjectView<'a> {
         self.status.observed_generation != self.generation
     }
 
-    /// Whether this version of the group is an out-of-band change: it is not on record and cannot be ours, or an earlier read has shown such a change.
+    /// Of the members that differ from what is wanted, those that another client changed: an earlier read has shown its change, or the group is a version
+    /// that is not on record and cannot be ours, and the version on record was as wanted. All other differences are the spec's.
     #[must_use]
-    pub fn was_changed_by_others(&self, group: &Group) -> bool {
-        let same_id = self.status.id.as_deref() == Some(group.id.as_str());
-        let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != group.etag.as_str());
-        let made = self.made.as_ref().is_some_and(|(id, etag)| *id == group.id && *etag == group.etag);
+    pub fn changed_by_others(&self, read: &Group, wanted: &Config, differing: &MemberSet) -> MemberSet {
+        let same_id = self.status.id.as_deref() == Some(read.id.as_str());
+        let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != read.etag.as_str());
+        let made = self.made.as_ref().is_some_and(|(id, etag)| *id == read.id && *etag == read.etag);
         let may_be_our_own = self.unanswered || made;
-        !self.spec_is_new() && ((is_new && !may_be_our_own) || self.has_uncorrected_drift)
+        // An earlier process may have changed the group for a generation that status does not show.
+        let is_first = self.awaits == Awaits::Unknown;
+        let by_another = is_new && !may_be_our_own && !(self.spec_is_new() && is_first);
+        let ConnectionGroupStatus { enabled, ipv6_enabled, anycast_ip_list_id, .. } = self.status;
+        let anycast_ip_list_id = anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+        let on_record = Members { enabled: *enabled, ipv6_enabled: *ipv6_enabled, anycast_ip_list_id };
+        let wanted = wanted.clone().into();
+        let was_as_wanted = |member| match members::value(&on_record, member).filter(|_| same_id) {
+            Some(recorded) => members::value(&wanted, member) == Some(recorded),
+            None => !self.spec_is_new(),
+        };
+        let is_by_others = |member: &Member| {
+            (self.uncorrected.contains(member) && !self.spec_is_new()) || (by_another && was_as_wanted(*member))
+        };
+        differing.iter().copied().filter(is_by_others).collect()
     }
 
     /// Whether a group that is off as the spec says may have been disabled by an unanswered update of ours.
@@ -328,12 +344,16 @@ impl<'a> ObjectView<'a> {
         self.status.attached_anycast_ip_list_id.as_deref().filter(|_| same_group).map(AnycastIpListId::new)
     }
 
+    /// Whether this group is on record as this object's.
+    #[must_use]
+    pub fn is_recorded_as_ours(&self, group: &Group) -> bool {
+        self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.claim.owner.as_str())
+    }
+
     /// Whether a group without an owner tag is on record as this object's, and has not been seen without the tag for a whole consistency window.
     #[must_use]
     pub fn may_still_be_ours(&self, group: &Group) -> bool {
-        let on_record =
-            self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.claim.owner.as_str());
-        on_record && !self.owner_may_show_for(group).is_zero()
+        self.is_recorded_as_ours(group) && !self.owner_may_show_for(group).is_zero()
     }
 
     /// Whether a group of the installation to take over from may be taken over: in a deletion, only the group on record.

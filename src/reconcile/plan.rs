@@ -5,8 +5,8 @@ mod action;
 mod present;
 
 pub use self::action::{
-    Action, AdoptionObstacle, Block, Blocker, Change, Finding, Left, Protected, Refusal, Release, Remains, TagsLeft,
-    Update,
+    Action, AdoptionObstacle, Block, Blocker, Change, Finding, Flapping, Left, Protected, Refusal, Release, Remains,
+    TagsLeft, Update,
 };
 use self::{
     absent::{may_be_deleted, next_deletion_step, plan_blocked_deletion},
@@ -16,10 +16,11 @@ use super::{
     ObjectView, Policy,
     desired::{DeletionAction, Desired, Intent},
     diff::differences,
+    freshness::RECHECK,
     observe::{Absence, Observed},
     ownership::Owner,
 };
-use crate::cloudfront::{Described, NewGroup};
+use crate::cloudfront::{Described, Group, NewGroup};
 
 /// Plans what this reconcile does.
 #[must_use]
@@ -55,7 +56,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
                 owner_tag_missing(described, view)
             }
             Owner::Unowned => adopt(desired, described, view, policy),
-            Owner::Undecided => Finding::Blocked(Block::TagsPending(view.tags_show_in(&described.group))).into(),
+            Owner::Undecided => tags_pending(&described.group, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
         },
@@ -85,7 +86,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
             Owner::Unmarked => Change::Mark(described).into(),
             Owner::ToTakeOver(from) => Change::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
-            Owner::Undecided => Finding::Blocked(Block::TagsPending(view.tags_show_in(&described.group))).into(),
+            Owner::Undecided => tags_pending(&described.group, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             // One read without the tag does not prove that the group is not ours, even if status is lost.
             Owner::Unowned if !view.owner_may_show_for(&described.group).is_zero() => {
@@ -95,6 +96,11 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
             Owner::Unowned | Owner::Other(_) => Finding::Release(Release::NotOurs).into(),
         },
     }
+}
+
+/// A young group shows its tags when it is a minute old. When the tags of an adoption show is not known.
+fn tags_pending(group: &Group, view: &ObjectView<'_>) -> Action {
+    Finding::Blocked(Block::TagsPending(view.tags_show_in(group).unwrap_or(RECHECK))).into()
 }
 
 fn owner_tag_missing(described: Described, view: &ObjectView<'_>) -> Action {

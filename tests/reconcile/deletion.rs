@@ -11,7 +11,7 @@ use connection_group_operator::{
             UpdateConnectionGroup,
         },
     },
-    reconcile::Finalizer,
+    reconcile::{Finalizer, Severity},
 };
 use port::Fault;
 
@@ -279,6 +279,22 @@ fn an_id_in_status_whose_read_is_denied_blocks_nothing() {
 }
 
 #[test]
+fn a_retained_group_is_released_without_a_warning_if_the_finalizer_could_not_be_removed_at_first() {
+    let mut world = deployed();
+    world.edit(|spec| spec.deletion_policy = DeletionPolicy::Retain);
+    world.settle();
+    world.delete();
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
+    // The API server did not accept the patch.
+    let outcome = world.reconcile();
+    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "TagsPending".into()));
+    world.advance(world.policy.consistency_window);
+    assert_eq!(world.reconcile().finalizer, Finalizer::Release);
+    let warnings = world.events.iter().filter(|event| event.severity == Severity::Warning).collect::<Vec<_>>();
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
 fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_owner_tag() {
     let mut world = deployed();
     world.advance(std::time::Duration::from_hours(1));
@@ -290,7 +306,7 @@ fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_own
     world.delete();
     world.fail(ListTagsForResource, Fault::Stale);
     let outcome = world.reconcile();
-    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "OwnerTagMissing".into()));
+    assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "TagsPending".into()));
     assert!(world.message().contains("showed no owner tag. Reads may be stale"), "{}", world.message());
     world.settle();
     assert_eq!(world.group(), None, "it is deleted with its object");

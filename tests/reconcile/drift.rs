@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::api::{AdoptionPolicy, ConnectionGroupSpec, Mode};
 
+use connection_group_operator::cloudfront::{ErrorClass, Operation::UpdateConnectionGroup};
+use port::Fault;
+
 use crate::world::{World, spec};
 
 fn tagged() -> ConnectionGroupSpec {
@@ -42,6 +45,55 @@ fn what_the_spec_changes_is_not_drift() {
         });
     });
     assert_eq!(edited, Vec::<String>::new());
+}
+
+#[test]
+fn an_edit_that_met_a_conflict_with_another_client_is_not_drift() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    // It writes what is there, so that nothing changes but the ETag.
+    world.someone_edits(GroupPatch { enabled: Some(true), ..Default::default() });
+    (0..3).for_each(|_| world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::StaleEtag)));
+    world.reconcile();
+    assert_eq!(world.ready().1, "Conflict");
+    world.someone_edits(GroupPatch { enabled: Some(true), ..Default::default() });
+    world.settle();
+    assert_eq!(world.ready().1, "Deployed");
+    assert!(world.event_reasons().contains(&"Updated"), "{:?}", world.events);
+    assert!(!world.event_reasons().contains(&"DriftCorrected"), "{:?}", world.events);
+    assert_eq!(world.drift, Vec::<String>::new());
+}
+
+#[test]
+fn what_others_change_at_the_same_time_as_an_edit_is_drift_and_the_edit_is_not() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.someone_edits(GroupPatch { enabled: Some(false), ..Default::default() });
+    world.settle();
+    assert_eq!(world.drift, ["enabled"]);
+    let note = |reason: &str| {
+        let event = world.events.iter().find(|event| event.reason.as_str() == reason);
+        event.unwrap_or_else(|| panic!("{reason}: {:?}", world.events)).note.as_str()
+    };
+    assert_eq!(note("Updated"), "The operator changed ipv6Enabled from 'true' to 'false'.");
+    assert!(note("DriftCorrected").ends_with(": enabled from 'false' to 'true'."), "{}", note("DriftCorrected"));
+}
+
+#[test]
+fn a_new_process_takes_nothing_for_drift_that_an_earlier_one_may_have_changed() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    let before = world.object.status.clone();
+    world.settle();
+    world.crash();
+    world.object.status = before;
+    world.edit(|spec| spec.ipv6_enabled = true);
+    world.take_inventory();
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.drift), ("Deployed", Vec::new()));
 }
 
 #[test]

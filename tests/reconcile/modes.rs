@@ -145,7 +145,10 @@ fn from_observe_to_manage_is_an_adoption() {
     world.advance(std::time::Duration::from_hours(1));
     world.take_inventory();
     world.settle();
+    assert_eq!(world.status().owner, None, "it carries no owner tag of this object");
     world.edit(|spec| spec.mode = Mode::Manage);
+    world.reconcile();
+    assert_eq!(world.ready().1, "AdoptionRefused", "at once: nothing suggests that the group was ever this object's");
     world.settle();
     assert_eq!(world.ready().1, "AdoptionRefused");
     assert_eq!(world.mutations(), []);
@@ -171,6 +174,7 @@ fn from_manage_to_observe_stops_writing_keeps_our_tag_and_says_so() {
     assert!(world.group().unwrap().resource.enabled);
     assert_eq!(world.tags()[OWNER], "prod/platform/edge");
     assert!(world.message().contains("owner tag is still on the group"), "{}", world.message());
+    assert_eq!(world.status().owner.as_deref(), Some("prod/platform/edge"));
     assert!(world.ready().2.contains(&"Drifted".to_owned()));
 }
 

@@ -95,6 +95,8 @@ pub struct Update {
     pub refused: Vec<RefusedMember>,
     /// The changes, for people.
     pub changes: Vec<Drift>,
+    /// The members that another client changed, of all that differ.
+    pub by_others: MemberSet,
     /// What is left once it is done.
     pub left: Left,
     /// Whether tags are left, should it be refused.
@@ -268,8 +270,8 @@ pub enum Block {
     InUse(Box<Described>, Tenants),
     /// The owner or identity tag has no value, so the owner is unknown.
     OwnerUnstated(Box<Described>),
-    /// Tags of a new group that may not show yet, and how long until they do, if that is known.
-    TagsPending(Option<Duration>),
+    /// Tags of a new or adopted group that may not show yet, and how long until it is read again.
+    TagsPending(Duration),
     /// A deletion: a request of ours to create or adopt the group may still take effect for this long. Also the installation that the group is marked with, if
     /// it is this object's in another installation.
     ClaimMayLand(Duration, Option<Installation>),
@@ -280,7 +282,20 @@ pub enum Block {
     /// A group that may be ours: it is given up only if every read shows it without our owner tag for this much longer.
     OwnerTagMissing(Box<Described>, Duration),
     /// An out-of-band change that the drift backoff leaves as it is for now.
-    Flapping(Box<Described>, Vec<Drift>, Pause),
+    Flapping(Box<Flapping>),
+}
+
+/// An out-of-band change that waits for the drift backoff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flapping {
+    /// The group as read.
+    pub described: Described,
+    /// Where it differs from the spec, in members or in tags.
+    pub changes: Vec<Drift>,
+    /// The members that another client changed; none if only tags differ.
+    pub members: MemberSet,
+    /// The pause that must end first.
+    pub pause: Pause,
 }
 
 /// What is known about a group whose deletion is held back.

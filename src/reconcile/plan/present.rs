@@ -1,6 +1,6 @@
 //! Plans what to do with a group that the spec wants and that is ours or may be adopted. Pure.
 
-use super::action::{Action, AdoptionObstacle, Block, Change, Finding, Left, Refusal, TagsLeft, Update};
+use super::action::{Action, AdoptionObstacle, Block, Change, Finding, Flapping, Left, Refusal, TagsLeft, Update};
 use crate::{
     api::{AdoptionPolicy, Member, RefusalCause, RefusedMember},
     cloudfront::{Described, Tags},
@@ -21,6 +21,7 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
     if read.enabled.is_none() && (!wanted.enabled || view.may_be_off(&described.group)) {
         differing.insert(Member::Enabled);
     }
+    let by_others = view.changed_by_others(&described.group, &wanted, &differing);
     let refused = members::still_refused(view.refused(), &wanted, &differing);
     let (ignored, open) = tried_once(&refused, &differing);
     let (set, remove) = tag_changes(desired, &view.tags_of(&described, desired), &view.tags_sent_to(&described.group));
@@ -32,9 +33,10 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
         let changes = member_differences(&selection.members, &wanted, read);
         // The drift backoff never leaves a group enabled against the spec.
         let may_wait = (!selection.only_switches_off(&wanted) || bug!(SwitchingOffIsPaused))
-            && view.was_changed_by_others(&described.group);
+            && selection.members.is_subset(&by_others);
         if let Some(pause) = view.pause.filter(|_| may_wait) {
-            return Finding::Blocked(Block::Flapping(Box::new(described), changes, pause)).into();
+            let members = by_others;
+            return Finding::Blocked(Block::Flapping(Box::new(Flapping { described, changes, members, pause }))).into();
         }
         let left = if selection.members != open {
             Left::Members
@@ -44,13 +46,14 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
             left(ignored, &described.tags, desired, view)
         };
         let refused = refused.into_iter().filter(|refused| !selection.members.contains(&refused.member)).collect();
-        return Change::Update(described, Box::new(Update { config, selection, open, refused, changes, left, tags }))
-            .into();
+        let update = Update { config, selection, open, refused, changes, by_others, left, tags };
+        return Change::Update(described, Box::new(update)).into();
     }
     if !set.is_empty() {
         let lost = view.lost_tags(&set, &described);
         if let Some(pause) = view.pause.filter(|_| !lost.is_empty()) {
-            return Finding::Blocked(Block::Flapping(Box::new(described), lost, pause)).into();
+            let flapping = Flapping { described, changes: lost, members: MemberSet::new(), pause };
+            return Finding::Blocked(Block::Flapping(Box::new(flapping))).into();
         }
         let shown = described.tags.clone().into_iter().chain(set.clone()).collect();
         let left = if remove.is_empty() { left(refused, &shown, desired, view) } else { Left::Tags };

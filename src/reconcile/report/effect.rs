@@ -13,7 +13,7 @@ use crate::{
         ObjectState, ObjectView,
         backoff::Backoff,
         desired::Intent,
-        execute::{Corrected, Effect, MembersRefused, Postponed, Switched, TenantsRead, Updated},
+        execute::{Effect, MembersRefused, Postponed, Rounds, Switched, TenantsRead, Updated},
         members::{contradicts, differing, value},
         object_state::Awaits,
         plan::{Left, Release, TagsLeft, Update},
@@ -136,28 +136,27 @@ fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<
 }
 
 fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report {
-    let Updated { read, answer, update, made, corrected, tenants } = updated;
-    let text = text::changes(&made);
+    let Updated { read, answer, update, made, corrected, rounds, tenants } = updated;
     let lost = lost(&read, &answer);
-    let report = answered(answer, &update, intent, view).warn_of_lost_elements(&read, "Update", &lost);
-    let report = match corrected {
-        Corrected::Nothing if made.is_empty() => report,
-        Corrected::Nothing => report.normal(EventReason::Updated, "Update", format!("The operator changed {text}.")),
-        Corrected::Others | Corrected::OthersAgain => {
-            let text = format!("The operator corrected another client's change: {text}.");
-            report.with_drift(made).normal(EventReason::DriftCorrected, "Update", text)
-        }
-    };
-    let report = match corrected {
-        Corrected::OthersAgain => report.warning(EventReason::DriftFlapping, "Update", text::FLAPPING.to_owned()),
-        Corrected::Nothing | Corrected::Others => report,
+    let mut report = answered(answer, &update, intent, view).warn_of_lost_elements(&read, "Update", &lost);
+    if !made.is_empty() {
+        let text = format!("The operator changed {}.", text::changes(&made));
+        report = report.normal(EventReason::Updated, "Update", text);
+    }
+    if !corrected.is_empty() {
+        let text = format!("The operator corrected another client's change: {}.", text::changes(&corrected));
+        report = report.with_drift(corrected).normal(EventReason::DriftCorrected, "Update", text);
+    }
+    let report = match rounds {
+        Rounds::Few => report,
+        Rounds::Flapping => report.warning(EventReason::DriftFlapping, "Update", text::FLAPPING.to_owned()),
     };
     report.with_tenants_without_traffic(tenants)
 }
 
 /// Compares CloudFront's answer to an update with what was asked for.
 fn answered(group: Group, update: &Update, intent: &Intent, view: &ObjectView<'_>) -> Report {
-    let Update { config: asked, selection, open: _, refused, changes: _, left, tags: _ } = update;
+    let Update { config: asked, selection, open: _, refused, changes: _, by_others: _, left, tags: _ } = update;
     let left = if first_stated_otherwise(&group, asked, intent, view) { Left::Members } else { left.clone() };
     let has_list = selection.members.contains(&Member::AnycastIpListId);
     let attached = match &asked.anycast_ip_list_id {

@@ -12,7 +12,7 @@ use crate::{
         desired::Intent,
         diff::differences,
         object_state::Awaits,
-        plan::{Block, Finding, Left, Protected, Refusal, Release, Remains},
+        plan::{Block, Finding, Flapping, Left, Protected, Refusal, Release, Remains},
         refusal::verdict,
         tags::TAGS_SETTLE,
         text,
@@ -256,8 +256,8 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             reconciling(seen, ConditionReason::DeletionProtected, text).then(next)
         }
         Block::TagsPending(shown_in) => {
-            let next = shown_in.map_or(Next::Backoff(Backoff::Quick), Next::After);
-            reconciling(Seen::Unchanged, ConditionReason::TagsPending, text::tags_pending(&view.name)).then(next)
+            let text = text::tags_pending(&view.name);
+            reconciling(Seen::Unchanged, ConditionReason::TagsPending, text).then(Next::After(shown_in))
         }
         Block::OwnerUnstated(read) if view.is_reported_ready(&read.group) && !view.owner_unstated_for_long => {
             Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::Backoff(Backoff::Slow))
@@ -287,16 +287,17 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::After(left))
         }
         Block::OwnerTagMissing(read, left) => {
-            let text = match view.id() {
-                Some(id) if id == read.group.id => {
-                    text::owner_tag_missing(&view.name, view.deleting, view.consistency_window)
-                }
-                Some(_) | None => text::owner_tag_may_show(&view.name, view.consistency_window),
+            let (reason, text) = if view.is_recorded_as_ours(&read.group) {
+                let text = text::owner_tag_missing(&view.name, view.deleting, view.consistency_window);
+                (ConditionReason::OwnerTagMissing, text)
+            } else {
+                (ConditionReason::TagsPending, text::owner_tag_may_show(&view.name, view.consistency_window))
             };
-            let report = reconciling(Seen::Unchanged, ConditionReason::OwnerTagMissing, text).then(Next::After(left));
+            let report = reconciling(Seen::Unchanged, reason, text).then(Next::After(left));
             Report { drift: Field::Keep, ..report }
         }
-        Block::Flapping(described, changes, pause) => {
+        Block::Flapping(flapping) => {
+            let Flapping { described, changes, members: _, pause } = *flapping;
             let text = text::flapping(&view.name, &changes, pause);
             reconciling(Seen::Group(described.group), ConditionReason::DriftFlapping, text)
                 .then(Next::After(pause.left))

@@ -8,7 +8,7 @@ use super::{Field, InSync, Report, Seen};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus, set_message, set_standing},
     cloudfront::{Group, Members, Tags},
-    reconcile::{Inputs, ObjectView, desired::Intent, text},
+    reconcile::{Finalizer, Inputs, ObjectView, desired::Intent, text},
 };
 
 /// The object with the status of this process's last reconcile, if there was one: the cache may show an older status right after a write, and others may have
@@ -39,9 +39,17 @@ pub fn next_status<C>(
         next.refused.clear();
     }
     show(&mut next, &report.seen);
-    if matches!(report.seen, Seen::Group(_)) {
-        next.owner = Some(view.claim.owner.to_string());
+    if let Seen::Group(group) = &report.seen {
         next.installation = Some(view.claim.installation.to_string());
+        next.owner = match (intent, &report.carries_owner_tag) {
+            // The read may be stale, so what was known of this group still holds.
+            (Intent::Mirrored(_), Field::Set(false)) if view.may_still_be_ours(group) => next.owner,
+            (Intent::Mirrored(_), Field::Set(false)) => None,
+            _ => Some(view.claim.owner.to_string()),
+        };
+    }
+    if report.finalizer == Finalizer::Release {
+        next.owner = None;
     }
     if !bug!(SentTagsAreForgotten) {
         set(&mut next.tags, &report.tags);

@@ -69,7 +69,7 @@ impl<'a> Canon<'a> {
         self.put(memory.unlisted_use.holds(now, consistency_window));
         self.trial(&memory.trial, operator, now);
         let dispute = &memory.drift_backoff;
-        self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.is_open()));
+        self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.uncorrected().clone()));
         self.put((now >= memory.resync_due(), memory.resync_overdue(&self.policy, now)));
     }
 

@@ -83,7 +83,8 @@ pub fn object_state() -> impl Strategy<Value = ObjectState> {
     let unowned = (prop::sample::select(vec!["cg_1", "cg_2"]), moment())
         .prop_map(|(id, since)| Unowned { id: GroupId::new(id), since });
     let moments = (maybe(), moment(), maybe(), prop::option::of(unowned), maybe());
-    let drift_backoff = (prop::collection::vec(moment(), 0..5), any::<bool>());
+    let members = prop::sample::subsequence(Member::ALL.to_vec(), 0..=Member::ALL.len());
+    let drift_backoff = (prop::collection::vec(moment(), 0..5), members);
     let awaits =
         select(vec![Awaits::Unknown, Awaits::Inventory, Awaits::DisabledGroup, Awaits::Absence, Awaits::Other]);
     (any::<u32>(), any::<bool>(), awaits, moments, drift_backoff).prop_map(
@@ -92,13 +93,13 @@ pub fn object_state() -> impl Strategy<Value = ObjectState> {
             unanswered,
             awaits,
             (last_write, last_claim, resync_at, unowned, absent_since),
-            (rounds, is_open),
+            (rounds, uncorrected),
         )| {
             let mut drift_backoff = DriftBackoff::default();
             for round in rounds {
                 drift_backoff.corrected(round);
             }
-            drift_backoff.observed(is_open);
+            drift_backoff.record_uncorrected(uncorrected.into_iter().collect());
             ObjectState {
                 failures,
                 awaits,

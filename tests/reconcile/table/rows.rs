@@ -252,7 +252,7 @@ fn retained(case: &Case) -> Expected {
     }
 }
 
-/// A deletion whose group shows no owner for the first time: it may be ours, and its tag late.
+/// A deletion whose group shows no owner for the first time and is not on record: it may be ours, and its tag late.
 fn first_sight() -> Expected {
-    reconciling(Name::OwnerTagMissing, "OwnerTagMissing")
+    reconciling(Name::OwnerTagMissing, "TagsPending")
 }
