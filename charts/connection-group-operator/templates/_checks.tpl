@@ -3,6 +3,9 @@
 {{- if not .Values.ownerId -}}
 {{- fail "ownerId is required: choose a name for this installation that is unique among all that share the AWS account, and keep it when the cluster is rebuilt, because it marks which connection groups are its own (for example: --set ownerId=prod-eu)" -}}
 {{- end -}}
+{{- if eq .Values.ownerId "connection-group" -}}
+{{- fail "ownerId must not be connection-group: older versions used the finalizer cloudfront.kube-operators.dev/connection-group for every owner id; choose another name" -}}
+{{- end -}}
 {{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) -}}
 {{- fail (printf "replicas is %d, which needs leaderElection.enabled: without it every replica acts" (int .Values.replicas)) -}}
 {{- end -}}
@@ -18,27 +21,59 @@
 {{- if eq (int .Values.metrics.port) (int .Values.health.port) -}}
 {{- fail "metrics.port and health.port must differ" -}}
 {{- end -}}
-{{- /* What is not set is the operator's own default. */ -}}
-{{- $callTimeout := .Values.aws.callTimeout | default "30s" -}}
-{{- $consistencyWindow := .Values.reconcile.consistencyWindow | default "60s" -}}
-{{- $call := include "connection-group-operator.milliseconds" $callTimeout | int64 -}}
-{{- $settle := include "connection-group-operator.milliseconds" $consistencyWindow | int64 -}}
+{{- /* The operator refuses these times at its start. What is not set is the operator's own default. */ -}}
+{{- $times := dict
+  "aws.callTimeout" (.Values.aws.callTimeout | default "30s")
+  "inventory.interval" (.Values.inventory.interval | default "60s")
+  "inventory.intervalActive" (.Values.inventory.intervalActive | default "10s")
+  "reconcile.consistencyWindow" (.Values.reconcile.consistencyWindow | default "60s")
+  "reconcile.resyncInterval" (.Values.reconcile.resyncInterval | default "6h")
+-}}
+{{- if .Values.leaderElection.enabled -}}
+{{- $times = merge $times (dict
+  "leaderElection.leaseDuration" (.Values.leaderElection.leaseDuration | default "15s")
+  "leaderElection.renewDeadline" (.Values.leaderElection.renewDeadline | default "10s")
+  "leaderElection.retryPeriod" (.Values.leaderElection.retryPeriod | default "1s")
+) -}}
+{{- end -}}
+{{- $milliseconds := dict -}}
+{{- range $value, $time := $times -}}
+{{- $long := include "connection-group-operator.milliseconds" $time | int64 -}}
+{{- if lt $long 100 -}}
+{{- fail (printf "%s (%s) must be at least 100ms: set a longer time, or leave it empty for the operator's default" $value $time) -}}
+{{- end -}}
+{{- $_ := set $milliseconds $value $long -}}
+{{- end -}}
+{{- $call := get $milliseconds "aws.callTimeout" -}}
+{{- $window := get $milliseconds "reconcile.consistencyWindow" -}}
 {{- $grace := mul 1000 (int64 .Values.terminationGracePeriodSeconds) -}}
-{{- if lt $settle $call -}}
-{{- fail (printf "reconcile.consistencyWindow (%s) must not be shorter than aws.callTimeout (%s): a request to create a group may take effect until its answer is given up" $consistencyWindow $callTimeout) -}}
+{{- if lt $window $call -}}
+{{- fail (printf "reconcile.consistencyWindow (%s) must not be shorter than aws.callTimeout (%s): a request to create a group may take effect until its answer is given up; raise reconcile.consistencyWindow, or lower aws.callTimeout" (get $times "reconcile.consistencyWindow") (get $times "aws.callTimeout")) -}}
+{{- end -}}
+{{- if gt (get $milliseconds "inventory.intervalActive") (get $milliseconds "inventory.interval") -}}
+{{- fail (printf "inventory.intervalActive (%s) must not be longer than inventory.interval (%s): lower inventory.intervalActive, or raise inventory.interval" (get $times "inventory.intervalActive") (get $times "inventory.interval")) -}}
+{{- end -}}
+{{- if .Values.leaderElection.enabled -}}
+{{- if ge (get $milliseconds "leaderElection.renewDeadline") (get $milliseconds "leaderElection.leaseDuration") -}}
+{{- fail (printf "leaderElection.renewDeadline (%s) must be shorter than leaderElection.leaseDuration (%s): a leader must stop before a standby takes over; lower leaderElection.renewDeadline, or raise leaderElection.leaseDuration" (get $times "leaderElection.renewDeadline") (get $times "leaderElection.leaseDuration")) -}}
+{{- end -}}
+{{- if ge (get $milliseconds "leaderElection.retryPeriod") (get $milliseconds "leaderElection.renewDeadline") -}}
+{{- fail (printf "leaderElection.retryPeriod (%s) must be shorter than leaderElection.renewDeadline (%s): a leader must be able to try more than once; lower leaderElection.retryPeriod, or raise leaderElection.renewDeadline" (get $times "leaderElection.retryPeriod") (get $times "leaderElection.renewDeadline")) -}}
+{{- end -}}
 {{- end -}}
 {{- if lt $grace (add $call 25000) -}}
-{{- fail (printf "terminationGracePeriodSeconds (%ds) must be at least aws.callTimeout (%s) plus 25s: a Pod that is killed earlier loses the results of its last calls, and keeps the next leader waiting for its Lease" (div $grace 1000) $callTimeout) -}}
+{{- fail (printf "terminationGracePeriodSeconds (%ds) must be at least aws.callTimeout (%s) plus 25s: a Pod that is killed earlier loses the results of its last calls, and keeps the next leader waiting for its Lease" (div $grace 1000) (get $times "aws.callTimeout")) -}}
 {{- end -}}
 {{- end -}}
 
-{{- /* How many milliseconds a duration has, such as 1m30s. */ -}}
+{{- /* How many milliseconds a duration has, such as 1m30s. A leading zero would make a number octal. */ -}}
 {{- define "connection-group-operator.milliseconds" -}}
 {{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 -}}
 {{- $sum := 0 -}}
 {{- range regexFindAll "[0-9]+(ms|s|m|h|d)" . -1 -}}
 {{- $unit := regexFind "[a-z]+" . -}}
-{{- $sum = add $sum (mul (get $units $unit) (trimSuffix $unit . | int64)) -}}
+{{- $number := trimSuffix $unit . | regexFind "[1-9][0-9]*$|0$" | int64 -}}
+{{- $sum = add $sum (mul (get $units $unit) $number) -}}
 {{- end -}}
 {{- $sum -}}
 {{- end -}}
