@@ -66,15 +66,15 @@ pub struct RunArgs {
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CONSISTENCY_WINDOW", default_value = "60s", value_parser = duration)]
     pub consistency_window: Duration,
 
-    /// Time between two lists of all connection groups (the inventory), while everything is in sync
+    /// Time between two inventories (lists of all connection groups), while everything is in sync
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL", default_value = "60s", value_parser = duration)]
     pub inventory_interval: Duration,
 
-    /// Time between two lists of all connection groups, while any group is being rolled out or deleted
+    /// Time between two inventories, while any group is being rolled out or deleted
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
     pub inventory_interval_active: Duration,
 
-    /// Time between two full reads of one group (the resync), which find what lists do not show: tags and IPv6
+    /// Time between two full reads of one group (the resync), which find what the inventory does not show: tags and IPv6
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_RESYNC_INTERVAL", default_value = "6h", value_parser = duration)]
     pub resync_interval: Duration,
 

@@ -243,8 +243,8 @@ impl<'a> ObjectView<'a> {
         self.status.observed_generation != self.generation
     }
 
-    /// Of the members that differ from what is wanted, those that another client changed: an earlier read has shown its change, or the group is a version
-    /// that is not on record and cannot be ours, and the version on record was as wanted. All other differences are the spec's.
+    /// Of the members that differ from what is wanted, those that another client changed. Either an earlier read has shown its change, or the group is a
+    /// version that cannot be ours, and the version on record was as wanted. All other differences are the spec's.
     #[must_use]
     pub fn changed_by_others(&self, read: &Group, wanted: &Config, differing: &MemberSet) -> MemberSet {
         let same_id = self.status.id.as_deref() == Some(read.id.as_str());

@@ -17,8 +17,8 @@ pub use deletion::{
     released,
 };
 pub use failed::{
-    confirming_absence, confirming_gone, failed, invalid, ipv4_only_list, list_not_found, perhaps_without_traffic,
-    quota, waits_for_rollout, with_request_id,
+    COUNTS_AS_IN_USE, again, confirming_absence, confirming_gone, failed, found_after_all, invalid, ipv4_only_list,
+    list_not_found, perhaps_without_traffic, quota, waits_for_rollout, with_request_id,
 };
 pub use ownership::{
     KEPT_OWNER_TAG, adoption_refused, default_group, elsewhere, elsewhere_until_released, marked, not_owned,
@@ -88,8 +88,16 @@ fn value(text: &str) -> String {
 }
 
 fn how_many(tenants: &Tenants) -> String {
-    let many = if tenants.beyond_this_page { "or more " } else { "" };
-    format!("{} {many}distribution tenant(s)", tenants.count)
+    match (tenants.count, tenants.beyond_this_page) {
+        (count, true) => format!("{count} or more distribution tenants"),
+        (1, false) => "1 distribution tenant".to_owned(),
+        (count, false) => format!("{count} distribution tenants"),
+    }
+}
+
+/// Whether a singular verb follows [`how_many`].
+const fn are_one(tenants: &Tenants) -> bool {
+    tenants.count == 1 && !tenants.beyond_this_page
 }
 
 fn named(tenants: &Tenants) -> String {
@@ -122,11 +130,11 @@ pub const FLAPPING: &str = "Another client keeps changing this connection group:
 /// Without the time that is left, so that another read does not change the message.
 pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
     format!(
-        "Another client keeps changing connection group {name}: {}. The operator has corrected {} change(s) and will correct this one after {}. Remove \
-         the group from the other tool, or set spec.mode to Observe to let that tool manage it.",
+        "Another client has changed connection group {name} again: {}. The operator waits {} after its last correction before it corrects this (corrections so far: {}). \
+         Remove the group from the other tool, or set spec.mode to Observe to let that tool manage it.",
         drift(changes),
-        pause.rounds,
-        time(pause.length)
+        time(pause.length),
+        pause.rounds
     )
 }
 
@@ -160,9 +168,11 @@ pub fn element_lost(name: &GroupName, lost: &[String]) -> String {
 pub fn without_traffic(tenants: &Tenants) -> String {
     let users = match tenants.count {
         0 => "distribution tenants use it (CloudFront's response names none of them)".to_owned(),
+        _ if are_one(tenants) => format!("{} uses it: {}", how_many(tenants), named(tenants)),
         _ => format!("{} use it: {}", how_many(tenants), named(tenants)),
     };
-    format!("The group was disabled, as spec.enabled says, although {users}. Their traffic is down.")
+    let their = if are_one(tenants) { "Its" } else { "Their" };
+    format!("The group was disabled, as spec.enabled says, although {users}. {their} traffic is down.")
 }
 
 /// `service`: as the group was last read.
@@ -178,9 +188,11 @@ pub fn suspended(deleting: bool, service: Service) -> String {
     format!("{what}: the operator neither reads nor changes the group.{so} To resume, set spec.suspend to false.")
 }
 
+/// The operator may have looked at the inventory only, and the group may be newer than that.
 pub fn not_found_to_mirror(name: &GroupName) -> String {
     format!(
-        "No connection group {name} exists. In mode Observe, the operator does not create it; it checks for the group in each list of the account's groups."
+        "As of the last inventory, or of a later read, no connection group {name} exists. In mode Observe, the operator does not create it; it looks for the group in every \
+         inventory. To have the operator create the group, set spec.mode to Manage."
     )
 }
 

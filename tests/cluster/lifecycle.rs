@@ -99,9 +99,9 @@ async fn a_deletion_waits_for_tenants_and_then_removes_group_and_object() -> Res
     for (reason, note) in [
         ("Created", "The operator created connection group edge with id cg_"),
         ("Deployed", "Deployed at d"),
-        ("InUse", "1 distribution tenant(s) still use connection group edge: customer"),
+        ("InUse", "1 distribution tenant still uses connection group edge: customer"),
         ("Disabling", "disabled the group so that it can be deleted"),
-        ("Deleted", "Connection group edge is gone"),
+        ("Deleted", "Connection group edge does not exist"),
     ] {
         event(&bed, reason, note).await?;
     }

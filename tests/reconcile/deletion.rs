@@ -69,7 +69,7 @@ fn while_tenants_are_attached_nothing_is_disabled_and_the_message_names_them() {
     assert_eq!(world.ready(), ("False".into(), "InUse".into(), vec!["Reconciling".into()]));
     let blocked_by = world.status().blocked_by.unwrap();
     assert_eq!((blocked_by.count, blocked_by.tenants.len()), (2, 2));
-    for text in ["2 distribution tenant(s)", "shop-a", "shop-b", "neither disables nor deletes it", "Retain"] {
+    for text in ["2 distribution tenants still use", "shop-a", "shop-b", "neither disables nor deletes it", "Retain"] {
         assert!(world.message().contains(text), "{text}: {}", world.message());
     }
 
@@ -90,7 +90,7 @@ fn many_tenants_are_counted_and_ten_are_named() {
     world.reconcile();
     let blocked_by = world.status().blocked_by.unwrap();
     assert_eq!((blocked_by.count, blocked_by.tenants.len()), (100, 10));
-    assert!(world.message().contains("100 or more distribution tenant(s)"), "{}", world.message());
+    assert!(world.message().contains("100 or more distribution tenants still use"), "{}", world.message());
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn while_it_waits_the_condition_says_what_differs_what_to_do_and_when_it_is_corr
     interfered(&mut world);
     interfered(&mut world);
     assert_eq!(world.ready(), ("False".into(), "DriftFlapping".into(), vec!["Reconciling".into()]));
-    for part in ["enabled is 'false', the spec says 'true'", "will correct this one after", "spec.mode to Observe"] {
+    for part in ["enabled is 'false', the spec says 'true'", "after its last correction", "spec.mode to Observe"] {
         assert!(world.message().contains(part), "{part}: {}", world.message());
     }
     assert_eq!(world.event_reasons().iter().filter(|reason| **reason == "DriftFlapping").count(), 1);

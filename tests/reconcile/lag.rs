@@ -14,6 +14,7 @@ use connection_group_operator::{
         ErrorClass,
         Operation::{self, CreateConnectionGroup, DeleteConnectionGroup, TagResource, UpdateConnectionGroup},
     },
+    reconcile::Event,
 };
 use port::Fault;
 
@@ -78,7 +79,7 @@ impl Life {
     /// What was sent, refused or not, since the last call of this function. Asserts that no change by others, who did nothing, and no refusal was reported.
     #[track_caller]
     fn sent(&mut self) -> Vec<Operation> {
-        let reported = self.world.events.iter().find(|event| event.note.contains(" failed: "));
+        let reported = self.world.events.iter().find(|event| is_failure(event));
         assert_eq!(reported, None, "{:?}", self.lags);
         self.sent_or_refused()
     }
@@ -92,6 +93,15 @@ impl Life {
         }
         assert_eq!(self.world.drift, Vec::<String>::new(), "{:?}", self.lags);
         self.world.mutations()
+    }
+}
+
+/// Whether an event says that a call failed or was refused.
+fn is_failure(event: &Event) -> bool {
+    match event.reason.as_str() {
+        "AlreadyExists" | "Conflict" | "ServiceUnavailable" | "UnexpectedResponse" => true,
+        "InUse" => event.note.starts_with("CloudFront refused "),
+        _ => false,
     }
 }
 

@@ -22,7 +22,7 @@ where
                 // AWS may repeat the request that it could not verify, including the session token.
                 (ErrorClass::Credentials, _) => String::new(),
                 (_, Some(message)) => message.to_owned(),
-                (_, None) => format!("HTTP status {} without a message", raw.status().as_u16()),
+                (_, None) => unexplained(raw, "without a message"),
             };
             let code = metadata.code().map(ToOwned::to_owned);
             ApiError::new(operation, class, code, &message, request_id(raw))
@@ -30,7 +30,7 @@ where
         SdkError::ResponseError(answered) => {
             let raw = answered.raw();
             let class = ErrorClass::of(raw.status().as_u16(), None);
-            let message = format!("HTTP status {} with an answer that cannot be read", raw.status().as_u16());
+            let message = unexplained(raw, "with an answer that cannot be read");
             ApiError::new(operation, class, None, &message, request_id(raw))
         }
         SdkError::TimeoutError(_) => {
@@ -64,6 +64,15 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 /// The root cause, which says plainly what the layers above only wrap.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// What is known about an answer that does not explain itself. Its body is not quoted: a proxy may repeat the request, credentials included.
+fn unexplained(response: &Response, what: &str) -> String {
+    let status = response.status().as_u16();
+    match response.headers().get("content-type").filter(|kind| !kind.contains("xml")) {
+        Some(kind) => format!("HTTP status {status} {what}; its content is {kind} instead of XML, as from a proxy"),
+        None => format!("HTTP status {status} {what}"),
+    }
 }
 
 fn request_id(response: &Response) -> Option<String> {

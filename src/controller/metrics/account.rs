@@ -12,13 +12,13 @@ pub fn gauges(lists: Option<&Lists>, now: Moment) -> Vec<GaugeVec> {
     vec![
         gauge(
             "connection_group_operator_inventory_age_seconds",
-            "Time since the newest complete list of the account's groups was begun; +Inf without one.",
+            "Time since the newest complete inventory was begun; +Inf without one.",
             [],
             lists.map(|lists| ([], age(lists))),
         ),
         gauge(
             "connection_group_operator_inventory_groups",
-            "Connection groups in the newest complete list.",
+            "Connection groups in the newest complete inventory.",
             [],
             lists.map(|lists| ([], many(groups(lists)))),
         ),

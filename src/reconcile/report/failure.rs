@@ -41,7 +41,11 @@ pub fn of_failure<C>(
     {
         return Report::unchanged().then(next).failed(failure.error);
     }
-    let mut text = message(&failure, intent, view, inputs.snapshot);
+    let again = match next {
+        Next::Now => text::COUNTS_AS_IN_USE,
+        _ => text::again(backoff, view.deleting && view.may_be_off_against_the_spec()),
+    };
+    let mut text = message(&failure, intent, view, inputs.snapshot, again);
     if bug!(MessageTellsTheTime) {
         text += &inputs.clock.wall().to_string();
     }
@@ -65,19 +69,29 @@ pub fn of_failure<C>(
         .failed(error)
 }
 
-/// The message of the condition.
-fn message(failure: &ReconcileError, intent: &Intent, view: &ObjectView<'_>, snapshot: Option<&Snapshot>) -> String {
+/// The message of the condition. `again`: when the call is retried.
+fn message(
+    failure: &ReconcileError,
+    intent: &Intent,
+    view: &ObjectView<'_>,
+    snapshot: Option<&Snapshot>,
+    again: &str,
+) -> String {
     let error = &failure.error;
     let text = match (&failure.cause, intent) {
-        (Cause::AnycastIpListNotFound(list), _) => text::list_not_found(list),
-        (Cause::Ipv4OnlyList(list), _) => text::ipv4_only_list(list, error),
+        (Cause::AnycastIpListNotFound(list), _) => text::list_not_found(list, again),
+        (Cause::Ipv4OnlyList(list), _) => text::ipv4_only_list(list, error, again),
         (Cause::Unexplained, Intent::Present(desired))
             if error.class == ErrorClass::LimitExceeded && error.operation == Operation::CreateConnectionGroup =>
         {
-            text::quota(error, desired, snapshot)
+            text::quota(error, desired, snapshot, again)
         }
-        (Cause::Unexplained, Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => text::invalid(error),
-        (Cause::Unexplained | Cause::MayHaveTagged(_), _) => text::failed(error, &resource(failure, intent, view)),
+        (Cause::Unexplained, Intent::Present(_)) if error.class == ErrorClass::InvalidArgument => {
+            text::invalid(error, again)
+        }
+        (Cause::Unexplained | Cause::MayHaveTagged(_), _) => {
+            text::failed(error, &view.name, &resource(failure, intent, view), again)
+        }
     };
     let besides = match (failure.enables_because_of, intent) {
         (Some(blocker), _) => text::off_until_enabled(blocker),

@@ -71,8 +71,8 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
             report.with_drift(vec![gone]).warning(EventReason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
-        Finding::ConfirmGone(absence) => {
-            let text = text::confirming_gone(&view.name, absence, list_error);
+        Finding::ConfirmGone(_) => {
+            let text = text::confirming_gone(&view.name, list_error, view.consistency_window);
             let next = if list_error.is_some() { Next::Backoff(Backoff::Slow) } else { Next::WithTheList };
             reconciling(Seen::Unchanged, ConditionReason::Deleting, text).awaiting(Awaits::Absence).then(next)
         }
@@ -256,23 +256,28 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             reconciling(seen, ConditionReason::DeletionProtected, text).then(next)
         }
         Block::TagsPending(shown_in) => {
-            let text = text::tags_pending(&view.name);
+            let text = text::tags_pending(&view.name, view.deleting, view.consistency_window);
             reconciling(Seen::Unchanged, ConditionReason::TagsPending, text).then(Next::After(shown_in))
         }
         Block::OwnerUnstated(read) if view.is_reported_ready(&read.group) && !view.owner_unstated_for_long => {
             Report { in_sync: InSync::No, ..Report::unchanged() }.then(Next::Backoff(Backoff::Slow))
         }
         Block::OwnerUnstated(_) => {
-            let text = text::owner_unstated(&view.name);
+            let text = text::owner_unstated(&view.name, view.deleting);
             reconciling(Seen::Unchanged, ConditionReason::OwnerTagEmpty, text).then(Next::Backoff(Backoff::Slow))
         }
         Block::ClaimMayLand(left, elsewhere) => {
             let (reason, text) = match elsewhere {
                 Some(installation) => (
                     ConditionReason::AnotherInstallation,
-                    text::elsewhere_until_released(&view.name, &installation, &view.claim.installation),
+                    text::elsewhere_until_released(
+                        &view.name,
+                        &installation,
+                        &view.claim.installation,
+                        view.consistency_window,
+                    ),
                 ),
-                None => (ConditionReason::ClaimPending, text::claim_may_land(&view.name)),
+                None => (ConditionReason::ClaimPending, text::claim_may_land(&view.name, view.consistency_window)),
             };
             reconciling(Seen::Unchanged, reason, text).then(Next::After(left))
         }
@@ -303,8 +308,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
                 .then(Next::After(pause.left))
         }
         Block::InUse(described, tenants) => {
-            let enabled = described.group.config.enabled != Some(false);
-            let text = text::in_use(&view.name, &tenants, enabled);
+            let text = text::in_use(&view.name, &tenants, described.group.config.enabled);
             // An empty page with more to follow counts as at least one; zero means that CloudFront calls the group in use without listing a tenant.
             let count = tenants.count.max(usize::from(tenants.any()));
             let count = i64::try_from(count).unwrap_or(i64::MAX);

@@ -76,7 +76,7 @@ pub fn report<C>(
             of_finding(finding, intent, view, inputs.list_error).with_tenants_without_traffic(tenants)
         }
         Ended::Changed(effect) => of_effect(effect, intent, view, state),
-        Ended::Discovered(change) => Report::found(change),
+        Ended::Discovered(change) => Report::found(change, view),
         Ended::Failed(error) => of_failure(error, intent, view, state, inputs),
     };
     let requeue = requeue(&report, view, state, inputs);

@@ -6,8 +6,8 @@ use crate::{
     api::{BlockedBy, ConditionReason, Drift, EventReason, Member, RefusedMember, Standing},
     cloudfront::{ApiError, Group, Summary, Tags},
     reconcile::{
-        Event, Finalizer, Severity, backoff::Backoff, desired::Intent, execute::TenantsRead, object_state::Awaits,
-        plan::Change, text,
+        Event, Finalizer, ObjectView, Severity, backoff::Backoff, desired::Intent, execute::TenantsRead,
+        object_state::Awaits, plan::Change, text,
     },
 };
 
@@ -153,7 +153,8 @@ impl Report {
 
     /// The group was found after a refused Create; the next reconcile makes the change that it needs.
     #[must_use]
-    pub fn found(next: Change) -> Self {
+    pub fn found(next: Change, view: &ObjectView<'_>) -> Self {
+        let text = text::found_after_all(&view.name, &next);
         let seen = match next {
             Change::Update(described, ..) | Change::Tag(described, ..) | Change::Untag(described, ..) => {
                 Seen::Group(described.group)
@@ -167,8 +168,6 @@ impl Report {
             | Change::Delete(_)
             | Change::Disown(_) => Seen::Unchanged,
         };
-        let text =
-            "A group with this name already exists. The operator has read it and continues immediately.".to_owned();
         Self::new(seen, Standing::Reconciling, ConditionReason::AlreadyExists, text).then(Next::Now)
     }
 

@@ -1,6 +1,8 @@
 //! The messages about the end of a group: what a deletion waits for, and what became of the group. Pure.
 
-use super::{how_many, named, value};
+use std::time::Duration;
+
+use super::{are_one, how_many, named, time, value};
 use crate::{
     cloudfront::{Deployment, GroupName, Tenants},
     reconcile::{
@@ -19,33 +21,38 @@ pub fn disabling(deployment: Option<&Deployment>) -> String {
     )
 }
 
-/// `enabled`: as the group is. It is off only if the spec says so: otherwise it is enabled again before this message.
-pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: bool) -> String {
+/// `enabled`: as the group was read. It is off only if the spec says so: otherwise it is enabled again before this message.
+pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: Option<bool>) -> String {
     if !tenants.any() {
         return unlisted_use(name, enabled);
     }
-    let users = match tenants.count {
-        0 => {
-            format!("Distribution tenants still use connection group {name}; CloudFront's response names none of them.")
-        }
-        _ => format!("{} still use connection group {name}: {}.", how_many(tenants), named(tenants)),
-    };
-    let so = if enabled {
-        "The group is enabled; the operator neither disables nor deletes it while they use it."
+    let users = if tenants.count == 0 {
+        format!("Distribution tenants still use connection group {name}; CloudFront's response names none of them.")
     } else {
-        "The group is disabled, as spec.enabled says, so their traffic is down. The operator does not delete it while they use it."
+        let uses = if are_one(tenants) { "uses" } else { "use" };
+        format!("{} still {uses} connection group {name}: {}.", how_many(tenants), named(tenants))
+    };
+    let so = match enabled {
+        Some(true) => "The group is enabled. The operator neither disables nor deletes it while tenants use it.",
+        Some(false) => {
+            "The group is disabled, as spec.enabled says, so the traffic of its tenants is down. The operator does not delete it while tenants use it."
+        }
+        None => {
+            "CloudFront's response does not state whether the group is enabled. The operator neither disables nor deletes it while tenants use it."
+        }
     };
     format!(
-        "{users} {so} The deletion continues automatically once they are gone. To keep the group, set spec.deletionPolicy to Retain."
+        "{users} {so} The operator reads the tenants again at least every 5 minutes, and continues the deletion once none uses the group. Move the tenants to another \
+         connection group or delete them; to keep the group, set spec.deletionPolicy to Retain."
     )
 }
 
 /// CloudFront says that the group is in use, but lists no tenant.
-fn unlisted_use(name: &GroupName, enabled: bool) -> String {
-    let so = if enabled {
-        "In the meantime, the group is enabled again."
-    } else {
-        "The group is disabled, as spec.enabled says."
+fn unlisted_use(name: &GroupName, enabled: Option<bool>) -> String {
+    let so = match enabled {
+        Some(true) => "The group is enabled.",
+        Some(false) => "The group is disabled, as spec.enabled says.",
+        None => "CloudFront's response does not state whether the group is enabled.",
     };
     format!(
         "{} {so} The operator retries the deletion after an hour, later after up to a day, and immediately when the object is edited or a reconcile is \
@@ -85,15 +92,17 @@ pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
         Blocker::UnknownUse => "its distribution tenants cannot be read, so it may be in use",
     };
     format!(
-        "The operator enabled connection group {name} again because {why}. It was, or may have been, disabled although spec.enabled is true."
+        "The operator enabled connection group {name} again because {why}. spec.enabled is true, so the operator does not leave the group disabled; to disable it, set \
+         spec.enabled to false."
     )
 }
 
-pub fn claim_may_land(name: &GroupName) -> String {
+pub fn claim_may_land(name: &GroupName, consistency_window: Duration) -> String {
     format!(
         "The deletion waits because a request to create, adopt or take over connection group {name} could still take effect. This process, or the one before it, may have \
-         sent such a request. The operator keeps the object until --consistency-window has passed since the last such request could have been sent, and then \
-         reads CloudFront again."
+         sent such a request. The operator keeps the object until the consistency window ({}) has passed since the last such request could have been sent, and then \
+         reads CloudFront again. No action is needed.",
+        time(consistency_window)
     )
 }
 
@@ -101,7 +110,10 @@ pub fn claim_may_land(name: &GroupName) -> String {
 pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Option<bool>) -> String {
     let so = if enabled == Some(false) { " It stays disabled." } else { "" };
     match why {
-        Release::Gone => format!("Connection group {name} is gone."),
+        Release::Gone => format!(
+            "Connection group {name} does not exist: neither a read by its name nor a complete list of the account's groups shows it. The operator removes the \
+             finalizer."
+        ),
         Release::NotOurs => {
             format!("Connection group {name} is not owned by this object. The operator leaves it as it is.")
         }
@@ -119,8 +131,9 @@ pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Opti
             "The operator leaves connection group {name} as it is (spec.mode is Observe). The group is not tagged as this object's in this installation."
         ),
         Release::Observed(Remains::MarkedGroup(_)) => format!(
-            "The operator leaves connection group {name} as it is (spec.mode is Observe). The owner tag {owner}, set earlier in mode Manage, stays on the group, \
-             so it will be reported as an orphan. To delete the group, create the object again with spec.mode Manage.{so}"
+            "The operator leaves connection group {name} as it is (spec.mode is Observe). The owner tag {owner} stays on the group, because the operator writes nothing \
+             in this mode, so the group will be reported as an orphan. To delete the group, create the object again with spec.mode Manage and spec.deletionPolicy \
+             Delete, and then delete that object.{so}"
         ),
         Release::Observed(Remains::Unknown) => format!(
             "The operator leaves connection group {name}, if it exists, as it is (spec.mode is Observe). CloudFront could not be read; if the group carries the \

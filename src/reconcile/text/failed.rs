@@ -1,4 +1,4 @@
-//! The messages about a failed call. In: the error, and what it was about. Out: what was refused or failed, and what happens next. Pure.
+//! The messages about a failed call. In: the error, and what it was about. Out: what was refused or failed, why, what happens next, and what to do. Pure.
 //!
 //! They stay the same from one failed try to the next, so that status is written once; request ids and the time of the next try are in the log.
 
@@ -6,39 +6,140 @@ use std::time::Duration;
 
 use super::{VALUE_LIMIT, one_line, time};
 use crate::{
-    cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Snapshot},
+    cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Snapshot},
     reconcile::{
+        backoff::Backoff,
         desired::{Anycast, Desired},
-        observe::Absence,
+        plan::Change,
     },
 };
 
-/// True for every pace of retries.
-const AGAIN: &str = "The operator retries within 5 minutes.";
+/// When a failed call is retried. `is_off`: a deletion has disabled the group, or may have, against the spec, so no pause is longer than half a minute.
+///
+/// The range and not the next pause: the pauses of earlier failures, whatever they were, count too.
+pub const fn again(pace: Backoff, is_off: bool) -> &'static str {
+    match (pace, is_off) {
+        (Backoff::Soon, _) => "The operator retries with exponential backoff, from about 1 second to 10 seconds.",
+        (Backoff::Quick, false) => "The operator retries with exponential backoff, from about 1 second to 5 minutes.",
+        (Backoff::Quick, true) => "The operator retries with exponential backoff, from about 1 second to 30 seconds.",
+        (Backoff::Slow, false) => "The operator retries with exponential backoff, from about 30 seconds to 5 minutes.",
+        (Backoff::Slow, true) => "The operator retries about every 30 seconds.",
+    }
+}
 
-/// What was refused or failed.
-pub fn failed(error: &ApiError, resource: &str) -> String {
+/// In place of [`again`]: CloudFront has refused a Delete for so long that the group counts as in use.
+pub const COUNTS_AS_IN_USE: &str = "CloudFront keeps refusing this, so the operator now treats the group as in use.";
+
+const CHECK_NETWORK: &str =
+    "If this persists, check the Pod's network path to CloudFront: DNS, NetworkPolicy, proxy and --aws-endpoint-url.";
+const UPGRADE: &str = "If this persists, upgrade the operator, or open an issue with this message.";
+
+/// What was refused or failed. `resource`: in IAM's terms. `again`: when it is retried.
+pub fn failed(error: &ApiError, name: &GroupName, resource: &str, again: &str) -> String {
+    let (operation, cause) = (error.operation, cause(error));
+    let what = why(error, &format!("{operation} for connection group {name}"), name, resource, &cause);
+    let effect = match (operation.is_mutation(), error.class.leaves_doubt()) {
+        (false, _) => "",
+        (true, false) => " Nothing was changed.",
+        (true, true) => " The change may still have been made; the operator reads CloudFront again before it retries.",
+    };
+    let advice = advice(error);
+    let space = if advice.is_empty() { "" } else { " " };
+    format!("{what}{effect} {again}{space}{advice}")
+}
+
+/// `call`: the call that failed, and for which group.
+fn why(error: &ApiError, call: &str, name: &GroupName, resource: &str, cause: &str) -> String {
     let operation = error.operation;
-    let what = match error.class {
-        ErrorClass::Throttled if operation.is_mutation() => {
-            format!("CloudFront throttled {operation}. Nothing was changed.")
-        }
+    match error.class {
         ErrorClass::Throttled => format!("CloudFront throttled {operation}."),
         ErrorClass::AccessDenied => format!(
-            "AWS denied cloudfront:{operation} on {resource}{}. Allow this action for the operator's role.",
-            cause(error)
+            "AWS denied cloudfront:{operation} on {resource}{cause}. Allow this action for the operator's role."
         ),
         ErrorClass::Credentials => format!(
-            "No usable AWS credentials for {operation}{}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
-            cause(error)
+            "No usable AWS credentials for {operation}{cause}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region."
         ),
-        _ => format!("{operation} on {resource} failed{}.", cause(error)),
+        ErrorClass::ServiceUnavailable => {
+            format!("{call} failed because CloudFront or a proxy reported a server error{cause}.")
+        }
+        ErrorClass::TimedOut => format!("{call} timed out{cause}."),
+        ErrorClass::Unreachable => format!("The connection to CloudFront failed during {call}{cause}."),
+        ErrorClass::NotFound => format!(
+            "CloudFront did not find what {call} refers to{cause}. It may just have been deleted, or a recent change is not visible everywhere yet."
+        ),
+        ErrorClass::StaleEtag => format!(
+            "CloudFront refused {call} because the operator had read another version of the group{cause}. Another client changed the group in the meantime, or the \
+             read was stale."
+        ),
+        ErrorClass::NotDisabled => format!(
+            "CloudFront refused {call} because the group is enabled{cause}. Another client may have enabled it after the operator read it, or the read was stale."
+        ),
+        ErrorClass::AlreadyExists if operation == Operation::CreateConnectionGroup => format!(
+            "CloudFront refused to create connection group {name} because the name is taken, but shows no group of that name{cause}. Either the group is not \
+             visible yet, or it was deleted so recently that its name is not free yet."
+        ),
+        ErrorClass::AlreadyExists => {
+            format!("CloudFront refused {call} because it conflicts with something that already exists{cause}.")
+        }
+        ErrorClass::InUse | ErrorClass::HasTenants => {
+            format!("CloudFront refused {call} because the group is in use{cause}.")
+        }
+        ErrorClass::LimitExceeded => format!("CloudFront refused {call} because a quota is exhausted{cause}."),
+        ErrorClass::InvalidArgument => format!("CloudFront refused {call} as invalid{cause}."),
+        ErrorClass::Unexpected => {
+            format!("{call} failed with an error or a response that the operator does not understand{cause}.")
+        }
+    }
+}
+
+/// What to do about it, unless [`why`] says so already.
+const fn advice(error: &ApiError) -> &'static str {
+    match error.class {
+        ErrorClass::Throttled | ErrorClass::AccessDenied | ErrorClass::Credentials => "",
+        ErrorClass::ServiceUnavailable => {
+            "If this persists, see the AWS Health Dashboard, and check any proxy between the operator and CloudFront."
+        }
+        ErrorClass::TimedOut | ErrorClass::Unreachable => CHECK_NETWORK,
+        ErrorClass::NotFound => {
+            "If this persists, find the client that deletes the group or its Anycast list, for example in CloudTrail."
+        }
+        ErrorClass::StaleEtag | ErrorClass::NotDisabled => {
+            "If this persists, find the client that keeps changing the group, for example in CloudTrail."
+        }
+        ErrorClass::AlreadyExists if matches!(error.operation, Operation::CreateConnectionGroup) => {
+            "If this persists, delete this object and create one with another spec.name."
+        }
+        ErrorClass::AlreadyExists => "If this persists, remove what is in the way.",
+        ErrorClass::InUse | ErrorClass::HasTenants => "If this persists, find out what uses the group, and remove it.",
+        ErrorClass::LimitExceeded => "Free up quota, or ask AWS to raise it.",
+        ErrorClass::InvalidArgument => UPGRADE,
+        ErrorClass::Unexpected => {
+            "If this persists, check any proxy in between, upgrade the operator, or open an issue with this message."
+        }
+    }
+}
+
+/// A group that was found after a refused Create, and the change that it needs.
+pub fn found_after_all(name: &GroupName, next: &Change) -> String {
+    let next = match next {
+        Change::Adopt(_) => "adopts it",
+        Change::Mark(_) => "tags it with this installation's identity",
+        Change::TakeOver(..) => "takes it over",
+        Change::Tag(..) | Change::Untag(..) => "updates its tags",
+        Change::Create(_)
+        | Change::Update(..)
+        | Change::Disable(_)
+        | Change::Enable(..)
+        | Change::Delete(_)
+        | Change::Disown(_) => "updates it",
     };
-    format!("{what} {AGAIN}")
+    format!(
+        "CloudFront refused to create connection group {name}, and a second read found that it already exists. The operator {next} next."
+    )
 }
 
 /// Which of the two quotas of connection groups a Create may have reached, with the numbers of the last inventory.
-pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>) -> String {
+pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>, again: &str) -> String {
     let total = snapshot.map(|list| format!(" (the account has {} groups)", list.groups.len())).unwrap_or_default();
     let quota = match &desired.anycast {
         Anycast::Attached(list) => {
@@ -51,35 +152,36 @@ pub fn quota(error: &ApiError, desired: &Desired, snapshot: Option<&Snapshot>) -
         Anycast::Unnamed | Anycast::Detached => format!("of connection groups per account{total}"),
     };
     format!(
-        "The quota {quota} is exhausted{}. Nothing was changed. Delete an unused group or ask AWS to raise the quota. {AGAIN}",
+        "The quota {quota} is exhausted{}. Nothing was changed. Delete an unused group or ask AWS to raise the quota. {again}",
         cause(error)
     )
 }
 
-pub fn list_not_found(list: &AnycastIpListId) -> String {
+pub fn list_not_found(list: &AnycastIpListId, again: &str) -> String {
     format!(
-        "CloudFront reports that Anycast list {list} does not exist. Nothing was changed. Correct spec.anycastIpListId or create the list. {AGAIN}"
+        "CloudFront reports that Anycast list {list} does not exist. Nothing was changed. Correct spec.anycastIpListId or create the list. {again}"
     )
 }
 
-pub fn ipv4_only_list(list: &AnycastIpListId, error: &ApiError) -> String {
-    format!("Anycast list {list} is IPv4-only, so spec.ipv6Enabled must be false{}. Nothing was changed.", cause(error))
-}
-
-pub fn invalid(error: &ApiError) -> String {
-    format!("CloudFront refused {}{}. Nothing was changed. Correct the spec. {AGAIN}", error.operation, cause(error))
-}
-
-pub fn confirming_gone(name: &GroupName, absence: Absence, list_error: Option<&ApiError>) -> String {
-    let next = match (absence, list_error) {
-        (Absence::Reported, _) | (_, Some(_)) => missing_list(list_error),
-        (Absence::Confirmed | Absence::Proven, None) => {
-            "a list that starts when no earlier Create can still take effect (--consistency-window) confirms it"
-                .to_owned()
-        }
-    };
+pub fn ipv4_only_list(list: &AnycastIpListId, error: &ApiError, again: &str) -> String {
     format!(
-        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once {next}."
+        "Anycast list {list} is IPv4-only, so spec.ipv6Enabled must be false{}. Nothing was changed. {again}",
+        cause(error)
+    )
+}
+
+pub fn invalid(error: &ApiError, again: &str) -> String {
+    format!("CloudFront refused {}{}. Nothing was changed. Correct the spec. {again}", error.operation, cause(error))
+}
+
+/// Whatever lists and reads have shown so far: only such a list ends the deletion.
+pub fn confirming_gone(name: &GroupName, list_error: Option<&ApiError>, consistency_window: Duration) -> String {
+    format!(
+        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups does not show it \
+         either{} That list must start after the operator's last change, and at least the consistency window ({}) after a request to create, adopt or take over the \
+         group could last have been sent.",
+        list_error.map_or_else(|| ".".to_owned(), list_failed),
+        time(consistency_window)
     )
 }
 
@@ -98,15 +200,16 @@ pub fn confirming_absence(name: &GroupName, list_error: Option<&ApiError>, consi
     )
 }
 
-fn missing_list(list_error: Option<&ApiError>) -> String {
-    let Some(error) = list_error else {
-        return "a complete list of the account's groups confirms it".to_owned();
-    };
-    let refused = match error.class {
-        ErrorClass::AccessDenied => format!("AWS denied cloudfront:{} on *", error.operation),
-        _ => "the last list failed".to_owned(),
-    };
-    format!("a complete list of the account's groups confirms it, but {refused}{}", cause(error))
+fn list_failed(error: &ApiError) -> String {
+    let again = "The operator lists the groups again for the next inventory.";
+    match error.class {
+        ErrorClass::AccessDenied => format!(
+            ", but AWS denied cloudfront:{} on *{}. Allow this action for the operator's role. {again}",
+            error.operation,
+            cause(error)
+        ),
+        _ => format!(", but the last list failed{}. {again}", cause(error)),
+    }
 }
 
 pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
@@ -158,18 +261,20 @@ mod tests {
         GroupName::new("edge")
     }
 
+    const AGAIN: &str = again(Backoff::Quick, false);
+
     fn quota_used_up(error: &ApiError) -> String {
         let object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         let Intent::Present(desired) = Intent::of(&object) else { panic!("an empty spec asks for a group") };
-        quota(error, &desired, None)
+        quota(error, &desired, None, AGAIN)
     }
 
     const FOR_CONDITIONS: [(&str, Message); 6] = [
-        ("failed", |error| failed(error, "arn")),
+        ("failed", |error| failed(error, &name(), "arn", AGAIN)),
         ("quota", quota_used_up),
-        ("ipv4_only_list", |error| ipv4_only_list(&AnycastIpListId::new("aip_1"), error)),
-        ("invalid", invalid),
-        ("confirming_gone", |error| confirming_gone(&name(), Absence::Reported, Some(error))),
+        ("ipv4_only_list", |error| ipv4_only_list(&AnycastIpListId::new("aip_1"), error, AGAIN)),
+        ("invalid", |error| invalid(error, AGAIN)),
+        ("confirming_gone", |error| confirming_gone(&name(), Some(error), Duration::from_mins(1))),
         ("confirming_absence", |error| confirming_absence(&name(), Some(error), Duration::from_mins(1))),
     ];
 
@@ -184,6 +289,42 @@ mod tests {
                 assert_eq!(text, message(&error("r-2")), "{what}, {class:?}");
                 assert!(text.ends_with('.'), "{what}, {class:?}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn every_class_has_a_message_of_its_own_that_names_the_call_and_says_when_it_is_retried() {
+        let mut messages = std::collections::BTreeSet::new();
+        for class in ErrorClass::ALL {
+            for operation in Operation::ALL {
+                let error = ApiError::new(*operation, *class, Some("Code".to_owned()), "text.", None);
+                let text = failed(&error, &name(), "arn", AGAIN);
+                let is_named = text.contains(operation.as_str()) || text.contains("to create connection group edge");
+                assert!(is_named && text.contains(AGAIN), "{text}");
+                assert!(text.ends_with('.') && !text.contains("..") && !text.contains("  "), "{text}");
+                let is_a_change = operation.is_mutation();
+                assert_eq!(text.contains("Nothing was changed."), is_a_change && !class.leaves_doubt(), "{text}");
+                assert_eq!(text.contains("may still have been made"), is_a_change && class.leaves_doubt(), "{text}");
+                messages.insert(text);
+            }
+        }
+        // Two classes say the same: the group is in use.
+        assert_eq!(messages.len(), Operation::ALL.len() * (ErrorClass::ALL.len() - 1));
+    }
+
+    #[test]
+    fn when_it_retries_is_as_the_backoff_has_it() {
+        for (pace, first, last, words) in [
+            (Backoff::Soon, 1_u32, 10_u32, "from about 1 second to 10 seconds."),
+            (Backoff::Quick, 1, 300, "from about 1 second to 5 minutes."),
+            (Backoff::Slow, 30, 300, "from about 30 seconds to 5 minutes."),
+        ] {
+            let is_about = |failures, seconds: u32| {
+                let delay = pace.delay(failures, "uid").as_secs_f64();
+                delay <= f64::from(seconds) && delay >= f64::from(seconds) * 0.8
+            };
+            assert!(is_about(0, first) && is_about(u32::MAX, last), "{pace:?}");
+            assert!(again(pace, false).ends_with(words), "{pace:?}");
         }
     }
 

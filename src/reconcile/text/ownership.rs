@@ -30,11 +30,17 @@ pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installatio
 }
 
 /// The same for an object that is being deleted, and is released later.
-pub fn elsewhere_until_released(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+pub fn elsewhere_until_released(
+    name: &GroupName,
+    installation: &Installation,
+    us: &Installation,
+    consistency_window: Duration,
+) -> String {
     format!(
-        "{} The operator removes its finalizer and leaves the group as it is once none of its requests to create, adopt or take over the group can still take effect \
-         (--consistency-window).",
-        in_another_installation(name, installation, us)
+        "{} The operator removes its finalizer and leaves the group as it is once the consistency window ({}) has passed since a request to create, adopt or take over \
+         the group could last have been sent.",
+        in_another_installation(name, installation, us),
+        time(consistency_window)
     )
 }
 
@@ -89,10 +95,15 @@ pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String
     )
 }
 
-pub fn tags_pending(name: &GroupName) -> String {
+/// The end that it names is that of both waits: for the tags of a young group, and for those of a claim of ours.
+pub fn tags_pending(name: &GroupName, deleting: bool, consistency_window: Duration) -> String {
+    let group = if deleting { "The deletion waits because connection group" } else { "Connection group" };
     format!(
-        "Connection group {name} does not show this object's owner tag yet. If the group was created or its tags were changed a short time ago, tags may not \
-         be visible yet. Nothing was changed; the operator reads the group again shortly."
+        "{group} {name} shows no owner tag yet. It was created less than a minute ago, or the operator has recently sent a request to create, adopt or take it over, so \
+         its tags may not be visible yet. Nothing was changed. The operator reads the group again within a minute. If the group shows no owner tag once it is a minute \
+         old and the consistency window ({}) has passed since the last such request, the operator treats it as a group without an owner. If this recurs, find the \
+         client that removes the tag, for example in CloudTrail (UntagResource).",
+        time(consistency_window)
     )
 }
 
@@ -104,17 +115,25 @@ pub fn owner_may_show(name: &GroupName, consistency_window: Duration) -> String 
     )
 }
 
-pub fn owner_unstated(name: &GroupName) -> String {
+pub fn owner_unstated(name: &GroupName, deleting: bool) -> String {
+    let (state, otherwise) = if deleting {
+        (
+            "The deletion waits because the",
+            "; or, to release the object and leave the group as it is, remove the owner tag from the group",
+        )
+    } else {
+        ("The", "")
+    };
     format!(
-        "In CloudFront's response, the owner or identity tag of connection group {name} has no value, so it does not show who owns the group. Nothing was \
-         changed; the operator reads the group again. If this persists, someone may have cleared the tag: restore its value."
+        "{state} owner or identity tag of connection group {name} has no value in CloudFront's response, so the operator does not know who owns the group. Nothing was \
+         changed. The operator reads the group again at least every 5 minutes. If this persists, someone may have cleared the tag: restore its value{otherwise}."
     )
 }
 
 /// For a deletion whose object has no group on record: its status may have been lost.
 pub fn owner_tag_may_show(name: &GroupName, consistency_window: Duration) -> String {
     format!(
-        "The last read of connection group {name} showed no owner tag. Reads may be stale, so the deletion waits. If the tag does not appear within the \
+        "The deletion waits because the last read of connection group {name} showed no owner tag. Reads may be stale. If the tag does not appear within the \
          consistency window ({}), the operator removes the finalizer and leaves the group as it is.",
         time(consistency_window)
     )

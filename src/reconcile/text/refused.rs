@@ -26,7 +26,7 @@ pub fn members_refused(name: &GroupName, refused: &[RefusedMember], attached: Op
     let again = if refused.iter().all(|refused| refused.cause == RefusalCause::DetachIgnored) {
         "The operator requests the detach again when the spec changes or reconcile-requested-at is set."
     } else {
-        "The operator retries what was refused within 5 minutes, and immediately when the spec changes or reconcile-requested-at is set."
+        "The operator retries what was refused with exponential backoff, from about 30 seconds to 5 minutes, and immediately when the spec changes or reconcile-requested-at is set."
     };
     format!("{each} The rest of the spec is not affected. {again}")
 }

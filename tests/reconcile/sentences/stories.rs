@@ -116,6 +116,12 @@ pub const STORIES: &[Story] = &[
         walk.world.fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
         walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 3);
     }),
+    ("an update meets another version in each try", &at_rest, &|walk| {
+        for _ in 0..3 {
+            walk.world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::StaleEtag));
+        }
+        walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 3);
+    }),
     ("an update waits for the roll-out of another one", &new, &|walk| {
         walk.world.switch(|switches| {
             switches.update_in_progress = Tolerance::Refuse;
@@ -132,7 +138,13 @@ pub const STORIES: &[Story] = &[
     ("a deletion that CloudFront calls in use without a tenant", &at_rest, &ends::in_use_without_a_tenant),
     ("a deletion whose tenants cannot be read", &at_rest, &ends::tenants_unread),
     ("a deletion that is protected, kept and suspended on its way", &at_rest, &ends::held_back),
-    ("a deletion with many tenants", &at_rest, &ends::many_tenants),
+    ("a deletion with two tenants", &at_rest, &|walk| ends::several_tenants(walk, 2)),
+    ("a deletion with many tenants", &at_rest, &|walk| ends::several_tenants(walk, 12)),
+    (
+        "a deletion with a tenant, while answers leave out whether the group is enabled",
+        &at_rest,
+        &ends::unstated_in_use,
+    ),
     ("a deletion with the emergency switch", &at_rest, &ends::switched_off),
     ("a deletion without lists", &at_rest, &ends::without_lists),
     ("a deletion by a process that has just begun", &at_rest, &ends::after_a_crash),

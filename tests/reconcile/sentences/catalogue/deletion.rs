@@ -8,7 +8,7 @@ use connection_group_operator::{
     },
 };
 
-use super::{Sentence, advises, says};
+use super::{Sentence, advises, says, service::is_consistency_window};
 use crate::sentences::facts::Facts;
 
 pub const SENTENCES: &[Sentence] = &[
@@ -31,26 +31,36 @@ pub const SENTENCES: &[Sentence] = &[
     says("The group is disabled, as spec.enabled says.", |f, _| {
         f.world.deleting && f.enabled() == Some(false) && !f.spec().enabled
     }),
-    says("{n} distribution tenant(s) still use connection group {name}: {names}.", |f, places| {
-        f.is_name(places[1]) && places[0].parse() == Ok(f.tenants()) && f.tenants() > 0
+    says("1 distribution tenant still uses connection group {name}: {names}.", |f, places| {
+        f.is_name(places[0]) && f.tenants() == 1
+    }),
+    says("{n} distribution tenants still use connection group {name}: {names}.", |f, places| {
+        f.is_name(places[1]) && places[0].parse() == Ok(f.tenants()) && f.tenants() > 1
     }),
     says(
         "Distribution tenants still use connection group {name}; CloudFront's response names none of them.",
         |f, places| f.is_name(places[0]) && f.has_tenants() && f.tenants() == 0,
     ),
-    says("{n} distribution tenant(s) still use connection group {name}: {names} and {n} more.", |f, places| {
+    says("{n} distribution tenants still use connection group {name}: {names} and {n} more.", |f, places| {
         f.is_name(places[1]) && places[0].parse() == Ok(f.tenants()) && f.tenants() > 10
     }),
-    says("The group is enabled; the operator neither disables nor deletes it while they use it.", |f, _| {
-        f.enabled() == Some(true) && f.has_tenants()
+    says("The group is enabled.", |f, _| f.enabled() == Some(true)),
+    says("CloudFront's response does not state whether the group is enabled.", |f, _| {
+        f.record.group.as_ref().is_some_and(|group| group.config.enabled.is_none())
     }),
+    says("The operator neither disables nor deletes it while tenants use it.", |f, _| {
+        f.has_tenants() && f.enabled() != Some(false) && f.changed_nothing()
+    }),
+    says("The group is disabled, as spec.enabled says, so the traffic of its tenants is down.", |f, _| {
+        f.enabled() == Some(false) && f.has_tenants() && !f.spec().enabled
+    }),
+    says("The operator does not delete it while tenants use it.", |f, _| f.has_tenants() && f.changed_nothing()),
     says(
-        "The group is disabled, as spec.enabled says, so their traffic is down. The operator does not delete it while they use it.",
-        |f, _| f.enabled() == Some(false) && f.has_tenants() && !f.spec().enabled,
-    ),
-    says(
-        "The deletion continues automatically once they are gone. To keep the group, set spec.deletionPolicy to Retain.",
+        "The operator reads the tenants again at least every 5 minutes, and continues the deletion once none uses the group.",
         |f, _| is_being_deleted(f) && f.is_tried_within(300),
+    ),
+    advises(
+        "Move the tenants to another connection group or delete them; to keep the group, set spec.deletionPolicy to Retain.",
     ),
     says(
         "CloudFront refuses to delete connection group {name} because it is in use, but lists no distribution tenant that uses it.",
@@ -60,15 +70,15 @@ pub const SENTENCES: &[Sentence] = &[
                 && f.was_refused(DeleteConnectionGroup, |class| class == ErrorClass::HasTenants)
         },
     ),
-    says("In the meantime, the group is enabled again.", |f, _| f.enabled() == Some(true)),
     says(
         "The operator retries the deletion after an hour, later after up to a day, and immediately when the object is edited or a reconcile is requested. To keep \
          the group, set spec.deletionPolicy to Retain.",
         |f, _| is_being_deleted(f) && f.is_tried_within(3600),
     ),
-    says("It was, or may have been, disabled although spec.enabled is true.", |f, _| {
-        f.spec().enabled && f.done(UpdateConnectionGroup)
-    }),
+    says(
+        "spec.enabled is true, so the operator does not leave the group disabled; to disable it, set spec.enabled to false.",
+        |f, _| f.spec().enabled && f.enabled() == Some(true) && f.done(UpdateConnectionGroup),
+    ),
     says(
         "The operator enabled connection group {name} again because it is in use, so it cannot be deleted.",
         |f, places| {
@@ -115,28 +125,50 @@ pub const SENTENCES: &[Sentence] = &[
         f.is_name(places[0]) && f.done(DeleteConnectionGroup) && f.world.deleting
     }),
     says(
-        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups confirms it.",
-        |f, places| f.is_name(places[0]) && f.reported_absent() && f.world.deleting && f.changed_nothing(),
+        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups does not show \
+         it either.",
+        |f, places| {
+            f.is_name(places[0])
+                && f.reported_absent()
+                && f.world.deleting
+                && f.changed_nothing()
+                && !f.world.list_fails
+        },
     ),
     says(
-        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a list that starts when no earlier Create can still \
-         take effect (--consistency-window) confirms it.",
-        |f, places| f.is_name(places[0]) && f.reported_absent() && f.world.deleting && f.changed_nothing(),
-    ),
-    says(
-        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups confirms it, \
-         but {text}.",
+        "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups does not show \
+         it either, but {text}.",
         |f, places| f.is_name(places[0]) && f.reported_absent() && f.world.deleting && f.world.list_fails,
+    ),
+    says("The operator lists the groups again for the next inventory.", |f, _| f.world.list_fails),
+    says(
+        "That list must start after the operator's last change, and at least the consistency window ({text}) after a request to create, adopt or take over the group \
+         could last have been sent.",
+        |f, places| f.world.deleting && is_consistency_window(f, places[0]),
     ),
     says(
         "The deletion waits because a request to create, adopt or take over connection group {name} could still take effect. This process, or the one before it, may have \
-         sent such a request. The operator keeps the object until --consistency-window has passed since the last such request could have been sent, and then \
-         reads CloudFront again.",
+         sent such a request. The operator keeps the object until the consistency window ({text}) has passed since the last such request could have been sent, \
+         and then reads CloudFront again. No action is needed.",
         |f, places| {
-            f.is_name(places[0]) && f.world.deleting && f.requeue <= f.world.consistency_window && f.changed_nothing()
+            f.is_name(places[0])
+                && f.world.deleting
+                && f.requeue <= f.world.consistency_window
+                && f.changed_nothing()
+                && is_consistency_window(f, places[1])
         },
     ),
-    says("Connection group {name} is gone.", |f, places| f.is_name(places[0]) && f.is_gone() && f.world.deleting),
+    says(
+        "Connection group {name} does not exist: neither a read by its name nor a complete list of the account's groups shows it. The operator removes the finalizer.",
+        |f, places| {
+            f.is_name(places[0])
+                && f.is_gone()
+                && f.reported_absent()
+                && f.world.row.is_none()
+                && f.world.deleting
+                && f.changed_nothing()
+        },
+    ),
     says("Connection group {name} is not owned by this object. The operator leaves it as it is.", |f, places| {
         let is_default = f.record.group.as_ref().is_some_and(|group| group.is_default);
         f.is_name(places[0]) && (!f.is_marked_as_ours() || is_default) && f.changed_nothing() && f.exists()
@@ -154,8 +186,9 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| f.is_name(places[0]) && f.exists() && f.changed_nothing() && !f.is_ours(),
     ),
     says(
-        "The operator leaves connection group {name} as it is (spec.mode is Observe). The owner tag {id}, set earlier in mode Manage, stays on the group, so it \
-         will be reported as an orphan. To delete the group, create the object again with spec.mode Manage.",
+        "The operator leaves connection group {name} as it is (spec.mode is Observe). The owner tag {id} stays on the group, because the operator writes nothing in \
+         this mode, so the group will be reported as an orphan. To delete the group, create the object again with spec.mode Manage and spec.deletionPolicy Delete, and \
+         then delete that object.",
         |f, places| {
             f.is_name(places[0])
                 && f.exists()

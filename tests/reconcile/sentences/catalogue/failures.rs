@@ -2,26 +2,107 @@
 
 use connection_group_operator::{
     api::DeletionPolicy,
-    cloudfront::{ErrorClass, Listing, Operation::UpdateConnectionGroup},
+    cloudfront::{
+        ErrorClass, Listing,
+        Operation::{CreateConnectionGroup, DeleteConnectionGroup, UpdateConnectionGroup},
+    },
 };
 
 use super::{Sentence, advises, says};
 use crate::sentences::facts::Facts;
 
 pub const SENTENCES: &[Sentence] = &[
-    says("The operator retries within 5 minutes.", |f, _| f.is_tried_within(300)),
+    says("The operator retries with exponential backoff, from about 1 second to 10 seconds.", |f, _| {
+        f.is_tried_within(10)
+    }),
+    says("The operator retries with exponential backoff, from about 1 second to 5 minutes.", |f, _| {
+        f.is_tried_within(300)
+    }),
+    says("The operator retries with exponential backoff, from about 1 second to 30 seconds.", |f, _| {
+        f.is_tried_within(30) && f.world.deleting
+    }),
+    says("The operator retries with exponential backoff, from about 30 seconds to 5 minutes.", |f, _| {
+        f.is_tried_within(300)
+    }),
+    says("The operator retries about every 30 seconds.", |f, _| f.is_tried_within(30) && f.world.deleting),
+    says("CloudFront keeps refusing this, so the operator now treats the group as in use.", |f, _| {
+        f.is_tried_within(0) && f.was_refused(DeleteConnectionGroup, |class| class == ErrorClass::HasTenants)
+    }),
+    says("The change may still have been made; the operator reads CloudFront again before it retries.", |f, _| {
+        let mut errors = f.record.errors.iter().chain(&f.record.earlier);
+        errors.any(|error| error.operation.is_mutation() && error.class.leaves_doubt())
+    }),
     says("CloudFront throttled {op}.", |f, places| f.failed(places[0], |class| class == ErrorClass::Throttled)),
-    says("AWS denied cloudfront:{op} on {text}. Allow this action for the operator's role.", |f, places| {
+    says("AWS denied cloudfront:{op} on {text}.", |f, places| {
         f.failed(places[0], |class| class == ErrorClass::AccessDenied)
     }),
+    advises("Allow this action for the operator's role."),
     says(
         "No usable AWS credentials for {op}{cause}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
         |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
     ),
-    says("{op} on {text} failed{cause}.", |f, places| {
-        let is_left_out = f.record.tenants.as_ref().is_some_and(|tenants| tenants.listing == Listing::LeftOut);
-        f.failed(places[0], |_| true) || (places[0] == "ListDistributionTenants" && is_left_out)
+    says(
+        "{op} for connection group {name} failed because CloudFront or a proxy reported a server error{cause}.",
+        |f, places| is_about(f, places, ErrorClass::ServiceUnavailable),
+    ),
+    advises("If this persists, see the AWS Health Dashboard, and check any proxy between the operator and CloudFront."),
+    says("{op} for connection group {name} timed out{cause}.", |f, places| is_about(f, places, ErrorClass::TimedOut)),
+    says("The connection to CloudFront failed during {op} for connection group {name}{cause}.", |f, places| {
+        is_about(f, places, ErrorClass::Unreachable)
     }),
+    advises(
+        "If this persists, check the Pod's network path to CloudFront: DNS, NetworkPolicy, proxy and --aws-endpoint-url.",
+    ),
+    says(
+        "CloudFront did not find what {op} for connection group {name} refers to{cause}. It may just have been deleted, or a recent change is not visible everywhere yet.",
+        |f, places| is_about(f, places, ErrorClass::NotFound),
+    ),
+    advises("If this persists, find the client that deletes the group or its Anycast list, for example in CloudTrail."),
+    says(
+        "CloudFront refused {op} for connection group {name} because the operator had read another version of the group{cause}. Another client changed the group in the \
+         meantime, or the read was stale.",
+        |f, places| is_about(f, places, ErrorClass::StaleEtag),
+    ),
+    says(
+        "CloudFront refused {op} for connection group {name} because the group is enabled{cause}. Another client may have enabled it after the operator read it, or the \
+         read was stale.",
+        |f, places| is_about(f, places, ErrorClass::NotDisabled),
+    ),
+    advises("If this persists, find the client that keeps changing the group, for example in CloudTrail."),
+    says(
+        "CloudFront refused to create connection group {name} because the name is taken, but shows no group of that name{cause}. Either the group is not visible yet, or \
+         it was deleted so recently that its name is not free yet.",
+        |f, places| {
+            let is_taken = f.was_refused(CreateConnectionGroup, |class| class == ErrorClass::AlreadyExists);
+            f.is_name(places[0]) && is_taken && f.reported_absent()
+        },
+    ),
+    advises("If this persists, delete this object and create one with another spec.name."),
+    says(
+        "CloudFront refused {op} for connection group {name} because it conflicts with something that already exists{cause}.",
+        |f, places| is_about(f, places, ErrorClass::AlreadyExists),
+    ),
+    advises("If this persists, remove what is in the way."),
+    says("CloudFront refused {op} for connection group {name} because the group is in use{cause}.", |f, places| {
+        f.is_name(places[1]) && f.failed(places[0], |class| matches!(class, ErrorClass::InUse | ErrorClass::HasTenants))
+    }),
+    advises("If this persists, find out what uses the group, and remove it."),
+    says("CloudFront refused {op} for connection group {name} because a quota is exhausted{cause}.", |f, places| {
+        is_about(f, places, ErrorClass::LimitExceeded)
+    }),
+    advises("Free up quota, or ask AWS to raise it."),
+    says("CloudFront refused {op} for connection group {name} as invalid{cause}.", |f, places| {
+        is_about(f, places, ErrorClass::InvalidArgument)
+    }),
+    advises("If this persists, upgrade the operator, or open an issue with this message."),
+    says(
+        "{op} for connection group {name} failed with an error or a response that the operator does not understand{cause}.",
+        |f, places| {
+            let is_left_out = f.record.tenants.as_ref().is_some_and(|tenants| tenants.listing == Listing::LeftOut);
+            is_about(f, places, ErrorClass::Unexpected) || (places[0] == "ListDistributionTenants" && is_left_out)
+        },
+    ),
+    advises("If this persists, check any proxy in between, upgrade the operator, or open an issue with this message."),
     says("CloudFront refused {op}{cause}.", |f, places| {
         f.failed(places[0], |class| class == ErrorClass::InvalidArgument)
     }),
@@ -116,11 +197,17 @@ pub const SENTENCES: &[Sentence] = &[
         f.is_tried_within(1) || f.differing().len() <= refusals(f) + waits
     }),
     says(
-        "The operator retries what was refused within 5 minutes, and immediately when the spec changes or reconcile-requested-at is set.",
+        "The operator retries what was refused with exponential backoff, from about 30 seconds to 5 minutes, and immediately when the spec changes or \
+         reconcile-requested-at is set.",
         |f, _| f.is_tried_within(300),
     ),
     advises("The operator requests the detach again when the spec changes or reconcile-requested-at is set."),
 ];
+
+/// Whether such a call failed like that: `places` begins with the operation and the name of the group.
+fn is_about(f: &Facts<'_>, places: &[&str], class: ErrorClass) -> bool {
+    f.is_name(places[1]) && f.failed(places[0], |failed| failed == class)
+}
 
 fn is_wanted(f: &Facts<'_>, list: &str) -> bool {
     f.spec().anycast_ip_list_id.as_deref() == Some(list)

@@ -29,9 +29,14 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| is_elsewhere(f, places[0], places[1]) && f.changed_nothing(),
     ),
     says(
-        "The operator removes its finalizer and leaves the group as it is once none of its requests to create, adopt or take over the group can still take effect \
-         (--consistency-window).",
-        |f, _| f.world.deleting && f.changed_nothing() && f.requeue <= f.world.consistency_window,
+        "The operator removes its finalizer and leaves the group as it is once the consistency window ({text}) has passed since a request to create, adopt or take over \
+         the group could last have been sent.",
+        |f, places| {
+            f.world.deleting
+                && f.changed_nothing()
+                && f.requeue <= f.world.consistency_window
+                && is_consistency_window(f, places[0])
+        },
     ),
     says("The operator tagged connection group {name} with this installation's identity, {id}.", |f, places| {
         f.is_name(places[0]) && f.done(TagResource) && places[1] == f.world.identity && is_marked_with(f, places[1])
@@ -80,17 +85,22 @@ pub const SENTENCES: &[Sentence] = &[
         keys.iter().all(|key| claims.iter().any(|(claim, _)| claim == key))
             && claims.iter().all(|(claim, is_so)| keys.contains(claim) == *is_so)
     }),
-    says(
-        "Connection group {name} does not show this object's owner tag yet. If the group was created or its tags were changed a short time ago, tags may not \
-         be visible yet. Nothing was changed; the operator reads the group again shortly.",
-        |f, places| {
-            f.is_name(places[0])
-                && f.exists()
-                && f.owner_tag().is_none()
-                && f.changed_nothing()
-                && f.is_tried_within(300)
-        },
+    says("Connection group {name} shows no owner tag yet.", |f, places| {
+        f.is_name(places[0]) && f.exists() && f.owner_tag().is_none() && !f.world.deleting
+    }),
+    says("The deletion waits because connection group {name} shows no owner tag yet.", |f, places| {
+        f.is_name(places[0]) && f.exists() && f.owner_tag().is_none() && f.world.deleting
+    }),
+    advises(
+        "It was created less than a minute ago, or the operator has recently sent a request to create, adopt or take it over, so its tags may not be visible yet.",
     ),
+    says("The operator reads the group again within a minute.", |f, _| f.is_tried_within(60)),
+    says(
+        "If the group shows no owner tag once it is a minute old and the consistency window ({text}) has passed since the last such request, the operator treats it as a \
+         group without an owner.",
+        |f, places| is_consistency_window(f, places[0]),
+    ),
+    advises("If this recurs, find the client that removes the tag, for example in CloudTrail (UntagResource)."),
     says(
         "Connection group {name} exists and seems to have no owner. The operator adopts it if no owner tag appears within the consistency window ({text}).",
         |f, places| {
@@ -109,15 +119,22 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "In CloudFront's response, the owner or identity tag of connection group {name} has no value, so it does not show who owns the group. Nothing was \
-         changed; the operator reads the group again. If this persists, someone may have cleared the tag: restore its value.",
-        |f, places| {
-            let is_empty = f.owner_tag() == Some("") || f.identity_tag() == Some("");
-            f.is_name(places[0]) && is_empty && f.changed_nothing() && f.is_tried_within(300)
-        },
+        "The owner or identity tag of connection group {name} has no value in CloudFront's response, so the operator does not know who owns the group.",
+        |f, places| has_an_empty_tag(f, places[0]) && !f.world.deleting,
     ),
     says(
-        "The last read of connection group {name} showed no owner tag. Reads may be stale, so the deletion waits.",
+        "The deletion waits because the owner or identity tag of connection group {name} has no value in CloudFront's response, so the operator does not know who owns \
+         the group.",
+        |f, places| has_an_empty_tag(f, places[0]) && f.world.deleting,
+    ),
+    says("The operator reads the group again at least every 5 minutes.", |f, _| f.is_tried_within(300)),
+    says("If this persists, someone may have cleared the tag: restore its value.", |f, _| !f.world.deleting),
+    says(
+        "If this persists, someone may have cleared the tag: restore its value; or, to release the object and leave the group as it is, remove the owner tag from the group.",
+        |f, _| f.world.deleting,
+    ),
+    says(
+        "The deletion waits because the last read of connection group {name} showed no owner tag. Reads may be stale.",
         |f, places| f.is_name(places[0]) && f.owner_tag().is_none() && f.changed_nothing() && f.world.deleting,
     ),
     says(
@@ -142,10 +159,29 @@ pub const SENTENCES: &[Sentence] = &[
     says("The operator adopted connection group {name}, which had no owner.", |f, places| {
         f.is_name(places[0]) && f.done(TagResource) && f.is_marked_as_ours()
     }),
-    says("A group with this name already exists. The operator has read it and continues immediately.", |f, _| {
-        f.exists() && f.record.called(CreateConnectionGroup) && f.is_tried_within(0)
-    }),
+    says(
+        "CloudFront refused to create connection group {name}, and a second read found that it already exists. The operator {text} next.",
+        |f, places| {
+            let steps = [
+                "adopts it",
+                "tags it with this installation's identity",
+                "takes it over",
+                "updates its tags",
+                "updates it",
+            ];
+            f.is_name(places[0])
+                && f.exists()
+                && f.record.called(CreateConnectionGroup)
+                && f.changed_nothing()
+                && f.is_tried_within(0)
+                && steps.contains(&places[1])
+        },
+    ),
 ];
+
+fn has_an_empty_tag(f: &Facts<'_>, name: &str) -> bool {
+    f.is_name(name) && (f.owner_tag() == Some("") || f.identity_tag() == Some(""))
+}
 
 fn is_elsewhere(f: &Facts<'_>, name: &str, identity: &str) -> bool {
     let identity = identity.trim_matches('\'');

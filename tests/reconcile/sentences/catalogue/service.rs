@@ -74,7 +74,8 @@ pub const SENTENCES: &[Sentence] = &[
         |f, _| f.is_marked_as_ours() && !f.manages() && f.changed_nothing(),
     ),
     says(
-        "No connection group {name} exists. In mode Observe, the operator does not create it; it checks for the group in each list of the account's groups.",
+        "As of the last inventory, or of a later read, no connection group {name} exists. In mode Observe, the operator does not create it; it looks for the group in \
+         every inventory. To have the operator create the group, set spec.mode to Manage.",
         |f, places| f.is_name(places[0]) && f.reported_absent() && !f.manages(),
     ),
     says(
@@ -106,8 +107,8 @@ pub const SENTENCES: &[Sentence] = &[
         |f, _| f.corrected == 3 && f.record.changed_by(UpdateConnectionGroup),
     ),
     says(
-        "Another client keeps changing connection group {name}: {drift}. The operator has corrected {n} change(s) and will correct this one after {text}. Remove \
-         the group from the other tool, or set spec.mode to Observe to let that tool manage it.",
+        "Another client has changed connection group {name} again: {drift}. The operator waits {text} after its last correction before it corrects this (corrections so \
+         far: {n}). Remove the group from the other tool, or set spec.mode to Observe to let that tool manage it.",
         |f, places| {
             let items = places[1].split("; ").filter_map(difference);
             let are_so = items.clone().all(|(field, is, says)| is != says && f.reads(field, is));
@@ -115,8 +116,8 @@ pub const SENTENCES: &[Sentence] = &[
                 && f.others_changed
                 && f.changed_nothing()
                 && are_so
-                && places[2].parse() == Ok(f.corrected)
-                && humantime::parse_duration(places[3]).is_ok_and(|pause| f.requeue <= pause)
+                && humantime::parse_duration(places[2]).is_ok_and(|pause| f.requeue <= pause)
+                && places[3].parse() == Ok(f.corrected)
         },
     ),
     says(
@@ -136,15 +137,19 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "The group was disabled, as spec.enabled says, although {n} distribution tenant(s) use it: {names}. Their traffic is down.",
-        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 0 && is_off_as_asked(f),
+        "The group was disabled, as spec.enabled says, although 1 distribution tenant uses it: {names}. Its traffic is down.",
+        |f, _| f.tenants() == 1 && is_off_as_asked(f),
+    ),
+    says(
+        "The group was disabled, as spec.enabled says, although {n} distribution tenants use it: {names}. Their traffic is down.",
+        |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 1 && is_off_as_asked(f),
     ),
     says(
         "The group was disabled, as spec.enabled says, although distribution tenants use it (CloudFront's response names none of them). Their traffic is down.",
         |f, _| f.has_tenants() && f.tenants() == 0 && is_off_as_asked(f),
     ),
     says(
-        "The group was disabled, as spec.enabled says, although {n} distribution tenant(s) use it: {names} and {n} more. Their traffic is down.",
+        "The group was disabled, as spec.enabled says, although {n} distribution tenants use it: {names} and {n} more. Their traffic is down.",
         |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 10 && is_off_as_asked(f),
     ),
     says("The group was disabled, as spec.enabled says.", |f, _| was_disabled(f)),

@@ -12,7 +12,7 @@ use connection_group_operator::{
 };
 
 use super::{enabled, without_lists as lists_fail};
-use port::Fault;
+use port::{Fault, LeftOut};
 
 use crate::{
     sentences::walk::Walk,
@@ -90,12 +90,20 @@ pub fn held_back(walk: &mut Walk<'_>) {
     );
 }
 
-pub fn many_tenants(walk: &mut Walk<'_>) {
-    for number in 0..12 {
+pub fn several_tenants(walk: &mut Walk<'_>, count: usize) {
+    for number in 0..count {
         walk.world.tenant_comes(&format!("shop-{number}"));
     }
     walk.after(World::delete, 2);
     walk.after(|world| world.edit(|spec| spec.enabled = false), 3);
+}
+
+/// Nothing states it of the version that someone has just made.
+pub fn unstated_in_use(walk: &mut Walk<'_>) {
+    walk.world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
+    walk.world.tenant_comes("shop");
+    walk.listed(|world| world.someone_edits(GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() }), 0);
+    walk.after(World::delete, 2);
 }
 
 pub fn switched_off(walk: &mut Walk<'_>) {
