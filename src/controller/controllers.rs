@@ -43,7 +43,7 @@ where
     let store = scope.store();
     let due = |object: ObjectRef<ConnectionGroup>, context: &Context| {
         context.objects.changed(&object);
-        context.metrics.queue.add(object);
+        context.metrics.workqueue.add(object);
     };
     let shared = Arc::clone(context);
     let stream = stream.inspect_ok(move |object| due(ObjectRef::from_obj(object), &shared));
@@ -82,7 +82,7 @@ fn record(ended: &Ended, scope: &Scope, context: &Context) {
         Err(controller::Error::ObjectNotFound(object)) => {
             context.objects.forget_the_gone();
             let namespace = object.namespace.as_deref().unwrap_or_default();
-            context.metrics.queue.forget(&ObjectRef::new(&object.name).within(namespace));
+            context.metrics.workqueue.forget(&ObjectRef::new(&object.name).within(namespace));
             tracing::debug!(%object, "the object is gone");
         }
         Err(controller::Error::QueueError(error)) => {

@@ -134,15 +134,15 @@ pub async fn run(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
 /// One reconcile, in its span, counted in the metrics.
 async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<Action, WorkerError> {
     let (metrics, key) = (&context.metrics, ObjectRef::from_obj(&*object));
-    metrics.queue.open();
+    metrics.workqueue.open();
     // A cache that was filled before this process became leader must not be used.
     if !context.objects.scope_of(&object).is_some_and(|scope| scope.is_listed_for(&key)) {
-        metrics.queue.forget(&key);
+        metrics.workqueue.forget(&key);
         return Ok(Action::await_change());
     }
     // The object may have changed while it waited, which may be weeks on a standby.
     let Some(object) = context.objects.current(&object) else {
-        metrics.queue.forget(&key);
+        metrics.workqueue.forget(&key);
         return Ok(Action::await_change());
     };
     // The span has the most severe level, so that log lines of every level show these fields.
@@ -158,7 +158,7 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     record_trace_id(&span);
     // It joins the call queue with its first call; its class is known by then.
     let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
-    metrics.queue.started(&key, &reservation);
+    metrics.workqueue.started(&key, &reservation);
     let reconcile = Box::pin(newest_version(&object, &context, &reservation));
     let caught = AssertUnwindSafe(reconcile).catch_unwind().instrument(span.clone()).await;
     let ended = caught.unwrap_or_else(|panic| {
@@ -174,8 +174,10 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
         None => Action::await_change(),
         Some(delay) => {
             match how {
-                Ended::Failed | Ended::TimedOut => metrics.queue.retry_after(key, delay),
-                Ended::Settled | Ended::Again | Ended::Later | Ended::Stalled => metrics.queue.add_after(key, delay),
+                Ended::Failed | Ended::TimedOut => metrics.workqueue.retry_after(key, delay),
+                Ended::Settled | Ended::Again | Ended::Later | Ended::Stalled => {
+                    metrics.workqueue.add_after(key, delay)
+                }
             }
             Action::requeue(delay)
         }
@@ -193,7 +195,7 @@ pub fn after_error(object: Arc<ConnectionGroup>, _: &WorkerError, context: Arc<C
         tracked.failures - 1
     });
     let delay = Backoff::Quick.delay(failures, &uid);
-    context.metrics.queue.retry_after(ObjectRef::from_obj(&*object), delay);
+    context.metrics.workqueue.retry_after(ObjectRef::from_obj(&*object), delay);
     Action::requeue(delay)
 }
 

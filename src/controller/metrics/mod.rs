@@ -9,7 +9,7 @@ mod controller;
 mod family;
 mod findings;
 mod objects;
-mod queue;
+mod workqueue;
 
 use std::sync::{
     Arc,
@@ -41,9 +41,9 @@ use crate::{
     reconcile::Outcome,
 };
 
-pub use self::{controller::Ended, queue::Queue};
+pub use self::{controller::Ended, workqueue::Workqueue};
 
-/// The one controller, as label `controller` and as label `name` of its queue.
+/// The one controller, as label `controller` and as label `name` of its workqueue.
 const CONTROLLER: &str = "connectiongroup";
 
 /// All metrics of the process.
@@ -52,7 +52,7 @@ pub struct Metrics {
     aws: Aws,
     controller: Controller,
     /// Objects that wait for a reconcile.
-    pub queue: Arc<Queue>,
+    pub workqueue: Arc<Workqueue>,
     changes: Changes,
     findings: Findings,
     master: IntGaugeVec,
@@ -114,16 +114,16 @@ impl Metrics {
         if let Err(error) = registry.register(Box::new(ProcessCollector::for_self())) {
             tracing::warn!(%error, "there will be no metrics of the process itself");
         }
-        let queue = Arc::new(Queue::new(&registry));
+        let workqueue = Arc::new(Workqueue::new(&registry));
         let acts = Arc::new(AtomicBool::new(sources.leading == Leading::Yes));
         computed(&registry, {
-            let (queue, acts) = (Arc::clone(&queue), Arc::clone(&acts));
-            move || [queue.gauges(), sources.gauges(acts.load(Ordering::SeqCst))].concat()
+            let (workqueue, acts) = (Arc::clone(&workqueue), Arc::clone(&acts));
+            move || [workqueue.gauges(), sources.gauges(acts.load(Ordering::SeqCst))].concat()
         });
         Self {
             aws: Aws::new(&registry),
             controller: Controller::new(&registry),
-            queue,
+            workqueue,
             changes: Changes::new(&registry),
             findings: Findings::new(&registry),
             master: int_gauge(
@@ -149,9 +149,9 @@ impl Metrics {
         self.reconcile_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The reconcile of an object, which began with `queue.started`, has ended.
+    /// The reconcile of an object, which began with `workqueue.started`, has ended.
     pub fn reconcile_ended(&self, object: &ObjectRef<ConnectionGroup>, ended: Ended) {
-        self.controller.ended(ended, self.queue.ended(object));
+        self.controller.ended(ended, self.workqueue.ended(object));
     }
 
     /// A reconcile panicked.

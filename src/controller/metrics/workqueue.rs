@@ -1,4 +1,4 @@
-//! Objects that wait for a reconcile, named as client-go names its work queue. In: what is requested from the controller and what it starts, because kube's
+//! Objects that wait for a reconcile, named as client-go names its workqueue. In: what is requested from the controller and what it starts, because kube's
 //! own queue exposes nothing. Out: how many wait, for how long, and what is in progress. Does no I/O.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -16,8 +16,8 @@ use crate::{api::ConnectionGroup, cloudfront::queue::Reservation};
 
 type Key = ObjectRef<ConnectionGroup>;
 
-/// The queue.
-pub struct Queue {
+/// The workqueue of the controller; not the call queue, in which reconciles wait for CloudFront.
+pub struct Workqueue {
     state: Mutex<State>,
     adds: IntCounterVec,
     wait_seconds: HistogramVec,
@@ -52,7 +52,7 @@ struct Due {
     counted: bool,
 }
 
-impl Queue {
+impl Workqueue {
     pub fn new(registry: &Registry) -> Self {
         let one = ["name"];
         let queue = Self {
@@ -188,9 +188,9 @@ mod tests {
         ObjectRef::new(name).within("default")
     }
 
-    fn queue() -> (Queue, Registry) {
+    fn queue() -> (Workqueue, Registry) {
         let registry = Registry::new();
-        (Queue::new(&registry), registry)
+        (Workqueue::new(&registry), registry)
     }
 
     fn total(histogram: &HistogramVec) -> Duration {
@@ -198,20 +198,20 @@ mod tests {
     }
 
     /// Of each gauge in seconds or objects: depth, unfinished, longest and active.
-    fn measured(queue: &Queue) -> [u64; 4] {
+    fn measured(queue: &Workqueue) -> [u64; 4] {
         let values = queue.gauges().into_iter().map(|gauge| gauge.with_label_values(&[CONTROLLER]).get());
         let values = values.map(|value| Duration::from_secs_f64(value).as_secs()).collect::<Vec<_>>();
         values.try_into().unwrap()
     }
 
     /// Depth, adds, retries, and in seconds unfinished and longest.
-    fn shown(queue: &Queue) -> (u64, u64, u64, u64, u64) {
+    fn shown(queue: &Workqueue) -> (u64, u64, u64, u64, u64) {
         let [depth, unfinished, longest, _] = measured(queue);
         let count = |counter: &IntCounterVec| counter.with_label_values(&[CONTROLLER]).get();
         (depth, count(&queue.adds), count(&queue.retries), unfinished, longest)
     }
 
-    fn active(queue: &Queue) -> u64 {
+    fn active(queue: &Workqueue) -> u64 {
         measured(queue)[3]
     }
 
