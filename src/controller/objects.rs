@@ -36,7 +36,7 @@ pub struct Tracked {
     /// Fields of it that the API server does not store.
     pub dropped: Vec<String>,
     /// Consecutive reconciles that ended before their outcome was stored.
-    pub failures: u32,
+    pub unstored: u32,
     /// The finalizer of the installation that the object was left to, once that was reported.
     pub left_to: Option<String>,
     /// Whether our finalizer has been removed: nothing is left to do, although the cache may still show the object for a while.

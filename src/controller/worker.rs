@@ -191,8 +191,8 @@ pub fn after_error(object: Arc<ConnectionGroup>, _: &WorkerError, context: Arc<C
     let tracked = context.objects.track(&uid);
     // Reconciles of one object never overlap, and this one has ended, so the lock is free.
     let failures = tracked.try_lock().map_or(0, |mut tracked| {
-        tracked.failures = tracked.failures.saturating_add(1);
-        tracked.failures - 1
+        tracked.unstored = tracked.unstored.saturating_add(1);
+        tracked.unstored - 1
     });
     let delay = Backoff::Quick.delay(failures, &uid);
     context.metrics.workqueue.retry_after(ObjectRef::from_obj(&*object), delay);
@@ -305,7 +305,7 @@ async fn one_version(version: Version, context: &Context, reservation: &Arc<Rese
             return Ok(Step::Ended(DONE));
         }
     }
-    tracked.failures = 0;
+    tracked.unstored = 0;
     Ok(Step::Ended(Finished { how: how(&outcome), next: due::after(&outcome) }))
 }
 
