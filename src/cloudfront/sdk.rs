@@ -4,6 +4,7 @@
 //! SDK's own retries are off, so that every attempt is counted and rate limited, and only the reconcile decides about retries.
 
 mod answer;
+mod attempt;
 mod carried;
 mod failure;
 mod unknown;
@@ -11,34 +12,27 @@ mod whole;
 mod wire;
 mod xml;
 
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_cloudfront::{
-    Client, config,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::RequestId,
-    types,
-};
-use aws_smithy_runtime_api::http::Response;
-use tokio::time::Instant;
-use tracing::{Instrument, Span, field::Empty};
+use aws_sdk_cloudfront::{Client, config, types};
 
 use self::{
-    answer::{group, sdk_tags, summary, tenant_name, unreadable},
+    answer::{address_family, group, sdk_tags, summary, tags, tenants, unreadable},
     carried::{Carry, Seen},
-    failure::{api_error, refused},
     unknown::Unknown,
-    wire::watched,
 };
 use super::{
-    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Elements, ErrorClass, Group, GroupId,
-    Listing, Lookup, Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
-    queue::{CallQueue, Class, Reservation, Slowed},
+    AddressFamily, AnycastIpListId, ApiError, Arn, CloudFront, Described, Elements, ErrorClass, Group, GroupId, Lookup,
+    Members, NewGroup, Operation, Summary, Tags, Tenants, list_element,
+    queue::{CallQueue, Class, Reservation},
 };
-use crate::leadership::fence::{CallScope, Fence, Refused};
+use crate::leadership::fence::{CallScope, Fence};
 
-pub use self::wire::Wire;
+pub use self::{
+    attempt::{Call, Meter},
+    wire::Wire,
+};
 
 /// Where CloudFront is and how long a call may take.
 #[derive(Clone, Debug)]
@@ -49,28 +43,6 @@ pub struct Endpoint {
     pub url: Option<String>,
     /// Maximum time from sending a call to receiving its answer.
     pub call_timeout: Duration,
-}
-
-/// Observes every call, for metrics.
-pub trait Meter: Send + Sync {
-    /// One attempt has ended.
-    fn call_ended(&self, call: &Call<'_>);
-    /// An answer shows an element of a group that this version does not know.
-    fn unknown_element(&self, element: &str);
-    /// The answer to an update no longer shows an element of the group that was there before.
-    fn element_lost(&self, element: &str);
-}
-
-/// A call that has ended.
-pub struct Call<'a> {
-    /// The operation that was called.
-    pub operation: Operation,
-    /// How long it took, without the wait in the call queue.
-    pub duration: Duration,
-    /// What went over the wire.
-    pub wire: Wire,
-    /// How it failed; `None` is success.
-    pub error: Option<&'a ApiError>,
 }
 
 /// The adapter. Cheap to clone; all clones share one client and one queue.
@@ -93,8 +65,6 @@ enum Turns {
     /// All calls are made in one turn.
     One(Arc<Reservation>),
 }
-
-const TENANT_NAMES_SHOWN: usize = 10;
 
 impl Sdk {
     /// Connects with credentials from the standard AWS chain, which is not used before the first call. Nothing is sent while `fence` is closed.
@@ -183,48 +153,6 @@ impl Sdk {
         }
     }
 
-    /// One attempt. The request is built when the turn has come, because it is large and hundreds may wait.
-    async fn call<T, E, F>(&self, operation: Operation, send: impl FnOnce() -> F + Send) -> Result<T, ApiError>
-    where
-        F: Future<Output = Result<T, SdkError<E, Response>>> + Send,
-        T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        let reservation = self.reservation();
-        let (admitted, _in_flight) = self.scope.begin(operation, reservation.admit(operation)).await;
-        if let Err(Slowed) = admitted {
-            return Err(not_sent(operation));
-        }
-        let started = Instant::now();
-        let span = span(operation);
-        let (answer, wire) = watched(Box::pin(send().instrument(span.clone()))).await;
-        if answer.as_ref().err().and_then(refused) == Some(Refused::Draining) {
-            match self.scope.abandon().await {}
-        }
-        let answer = answer.map_err(|error| api_error(operation, &error));
-        let duration = started.elapsed();
-        self.fence.pass().await;
-        let request_id = answer.as_ref().map_or_else(|error| error.request_id.as_deref(), RequestId::request_id);
-        record(&span, wire, request_id, answer.as_ref().err());
-        self.meter.call_ended(&Call { operation, duration, wire, error: answer.as_ref().err() });
-        match &answer {
-            Ok(output) => {
-                if operation.is_mutation() {
-                    // The log line that reports a change is written in this span.
-                    Span::current().record("aws_request_id", output.request_id());
-                }
-                tracing::debug!(%operation, aws_request_id = output.request_id(), ?duration, "call answered");
-            }
-            Err(error) => {
-                tracing::debug!(%operation, aws_request_id = error.request_id, ?duration, %error, "call failed");
-                if error.class == ErrorClass::Throttled {
-                    self.queue.throttled(operation);
-                }
-            }
-        }
-        answer
-    }
-
     async fn send_update(&self, read: &Group, members: &Members, carried: Elements) -> Result<Group, ApiError> {
         let operation = Operation::UpdateConnectionGroup;
         let request = self
@@ -246,13 +174,8 @@ impl Sdk {
         let seen = Seen::default();
         let request = self.client.get_connection_group().identifier(identifier);
         let request = request.customize().interceptor(seen.clone());
-        match self.call(operation, || request.send()).await {
-            Ok(output) => {
-                Ok(Some(self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?)))
-            }
-            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Some(output) = if_it_exists(self.call(operation, || request.send()).await)? else { return Ok(None) };
+        Ok(Some(self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?)))
     }
 
     /// A group as answered. Elements that this version does not know block nothing, but are counted, and logged once.
@@ -266,45 +189,15 @@ impl Sdk {
     async fn tags_of(&self, arn: &Arn) -> Result<Tags, ApiError> {
         let request = self.client.list_tags_for_resource().resource(arn.as_str());
         let output = self.call(Operation::ListTagsForResource, || request.send()).await?;
-        let items = output.tags().map(types::Tags::items).unwrap_or_default();
-        Ok(items.iter().map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect())
+        Ok(tags(output.tags()))
     }
 }
 
-/// The error of a call that is not sent, because CloudFront throttled the operation recently. It is not reported to the meter.
-fn not_sent(operation: Operation) -> ApiError {
-    tracing::debug!(%operation, "call not sent: CloudFront has throttled this operation, and it is called less often for a minute");
-    ApiError::new(
-        operation,
-        ErrorClass::Throttled,
-        None,
-        "not sent, as CloudFront has throttled this operation lately",
-        None,
-    )
-}
-
-/// A span for traces, named by OpenTelemetry's conventions for AWS calls.
-fn span(operation: Operation) -> Span {
-    tracing::info_span!(
-        "call",
-        otel.name = format!("CloudFront.{operation}"),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        rpc.system = "aws-api",
-        rpc.service = "CloudFront",
-        rpc.method = operation.as_str(),
-        http.response.status_code = Empty,
-        aws.request_id = Empty,
-        "error.type" = Empty,
-    )
-}
-
-fn record(span: &Span, wire: Wire, request_id: Option<&str>, error: Option<&ApiError>) {
-    span.record("http.response.status_code", wire.status);
-    span.record("aws.request_id", request_id);
-    if let Some(error) = error {
-        span.record("otel.status_code", "ERROR");
-        span.record("error.type", error.code.clone().unwrap_or_else(|| format!("{:?}", error.class)));
+/// The answer; `None` if CloudFront says that what was asked for does not exist.
+fn if_it_exists<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match answer {
+        Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+        answer => answer.map(Some),
     }
 }
 
@@ -327,10 +220,7 @@ impl CloudFront for Sdk {
     }
 
     async fn tags(&self, arn: &Arn) -> Result<Option<Tags>, ApiError> {
-        match self.tags_of(arn).await {
-            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
-            answer => answer.map(Some),
-        }
+        if_it_exists(self.tags_of(arn).await)
     }
 
     async fn create(&self, new: &NewGroup) -> Result<Group, ApiError> {
@@ -390,30 +280,13 @@ impl CloudFront for Sdk {
     async fn tenants(&self, id: &GroupId) -> Result<Tenants, ApiError> {
         let of_group = types::DistributionTenantAssociationFilter::builder().connection_group_id(id.as_str()).build();
         let request = self.client.list_distribution_tenants().association_filter(of_group);
-        let output = self.call(Operation::ListDistributionTenants, || request.send()).await?;
-        let page = output.distribution_tenant_list();
-        let shown = page.iter().take(TENANT_NAMES_SHOWN);
-        Ok(Tenants {
-            count: page.len(),
-            names: shown.map(tenant_name).collect(),
-            beyond_this_page: output.next_marker().is_some_and(|marker| !marker.is_empty()),
-            listing: if output.distribution_tenant_list.is_some() { Listing::Stated } else { Listing::LeftOut },
-        })
+        self.call(Operation::ListDistributionTenants, || request.send()).await.map(|output| tenants(&output))
     }
 
     async fn anycast_ip_list(&self, id: &AnycastIpListId) -> Result<Option<AddressFamily>, ApiError> {
         let request = self.client.get_anycast_ip_list().id(id.as_str());
-        match self.call(Operation::GetAnycastIpList, || request.send()).await {
-            Ok(output) => {
-                let family = output.anycast_ip_list().and_then(types::AnycastIpList::ip_address_type);
-                Ok(Some(match family {
-                    Some(types::IpAddressType::Ipv4) => AddressFamily::Ipv4Only,
-                    _ => AddressFamily::Other,
-                }))
-            }
-            Err(error) if error.class == ErrorClass::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let output = if_it_exists(self.call(Operation::GetAnycastIpList, || request.send()).await)?;
+        Ok(output.map(|output| address_family(output.anycast_ip_list())))
     }
 
     async fn list(&self) -> Result<Vec<Summary>, ApiError> {

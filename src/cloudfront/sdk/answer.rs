@@ -3,12 +3,12 @@
 //! Every member of an answer may be left out. What identifies a group and its version (Id, Arn, Name, ETag) is always needed: without it the answer is an
 //! error. Anything else that is left out was not stated: it is `None`, never a value.
 
-use aws_sdk_cloudfront::types;
+use aws_sdk_cloudfront::{operation::list_distribution_tenants::ListDistributionTenantsOutput, types};
 use jiff::Timestamp;
 
 use crate::cloudfront::{
-    AnycastIpListId, ApiError, Arn, Deployment, Elements, ErrorClass, Etag, Group, GroupId, GroupName, Members,
-    Operation, Summary, Tags, error::one_line,
+    AddressFamily, AnycastIpListId, ApiError, Arn, Deployment, Elements, ErrorClass, Etag, Group, GroupId, GroupName,
+    Listing, Members, Operation, Summary, Tags, Tenants, error::one_line,
 };
 
 pub fn sdk_tags(operation: Operation, tags: &Tags) -> Result<types::Tags, ApiError> {
@@ -18,6 +18,11 @@ pub fn sdk_tags(operation: Operation, tags: &Tags) -> Result<types::Tags, ApiErr
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| ApiError::new(operation, ErrorClass::InvalidArgument, None, &error.to_string(), None))?;
     Ok(types::Tags::builder().set_items(Some(items)).build())
+}
+
+pub fn tags(answered: Option<&types::Tags>) -> Tags {
+    let items = answered.map(types::Tags::items).unwrap_or_default();
+    items.iter().map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())).collect()
 }
 
 pub fn unreadable(operation: Operation, what: &str) -> ApiError {
@@ -60,13 +65,33 @@ fn has_the_name_of_a_default_group(group: &types::ConnectionGroup) -> bool {
     group.name().is_some_and(|name| name.starts_with(DEFAULT_GROUP))
 }
 
+/// How many tenants are named.
+const TENANT_NAMES_SHOWN: usize = 10;
+
 /// Maximum length of a tenant's name that is shown.
 const TENANT_NAME_LIMIT: usize = 128;
 
+pub fn tenants(page: &ListDistributionTenantsOutput) -> Tenants {
+    let all = page.distribution_tenant_list();
+    Tenants {
+        count: all.len(),
+        names: all.iter().take(TENANT_NAMES_SHOWN).map(tenant_name).collect(),
+        beyond_this_page: page.next_marker().is_some_and(|marker| !marker.is_empty()),
+        listing: if page.distribution_tenant_list.is_some() { Listing::Stated } else { Listing::LeftOut },
+    }
+}
+
 /// The name of a tenant, or else its id; a tenant with neither also counts.
-pub fn tenant_name(tenant: &types::DistributionTenantSummary) -> String {
+fn tenant_name(tenant: &types::DistributionTenantSummary) -> String {
     let known = [tenant.name(), tenant.id(), "(unnamed)"].into_iter().find(|text| !text.is_empty());
     one_line(known.unwrap_or_default(), TENANT_NAME_LIMIT)
+}
+
+pub fn address_family(list: Option<&types::AnycastIpList>) -> AddressFamily {
+    match list.and_then(types::AnycastIpList::ip_address_type) {
+        Some(types::IpAddressType::Ipv4) => AddressFamily::Ipv4Only,
+        _ => AddressFamily::Other,
+    }
 }
 
 pub fn summary(item: &types::ConnectionGroupSummary) -> Result<Summary, ApiError> {
