@@ -10,16 +10,15 @@ use crate::cloudfront::{
 
 const SERVICE: &str = "CloudFront";
 
+const BY_OPERATION: [&str; 2] = ["service", "operation"];
+
 /// Calls and requests. A call is what a reconcile makes, a request is what goes over the wire for it.
 pub struct Aws {
     calls: IntCounterVec,
     requests: IntCounterVec,
     call_seconds: HistogramVec,
     retries: HistogramVec,
-    permission: IntCounterVec,
-    limit: IntCounterVec,
-    throttled: IntCounterVec,
-    validation: IntCounterVec,
+    refusals: Refusals,
     unknown: IntCounterVec,
     lost: IntCounterVec,
 }
@@ -27,7 +26,6 @@ pub struct Aws {
 impl Aws {
     pub fn new(registry: &Registry) -> Self {
         let all = ["service", "operation", "status_code", "error_code"];
-        let two = ["service", "operation"];
         let aws = Self {
             calls: counter(registry, "aws_api_calls_total", "CloudFront calls that have ended.", &all),
             requests: counter(registry, "aws_api_requests_total", "HTTP requests that were sent to CloudFront.", &all),
@@ -35,39 +33,16 @@ impl Aws {
                 registry,
                 "aws_api_call_duration_seconds",
                 "Duration of CloudFront calls, without the wait in the call queue.",
-                &two,
+                &BY_OPERATION,
             ),
             retries: histogram(
                 registry,
                 "aws_api_call_retries",
                 "Requests beyond the first for one CloudFront call.",
-                &two,
+                &BY_OPERATION,
                 &[0.0, 1.0, 2.0, 3.0, 5.0],
             ),
-            permission: counter(
-                registry,
-                "aws_api_call_permission_errors_total",
-                "CloudFront calls that failed for want of rights or of usable credentials.",
-                &two,
-            ),
-            limit: counter(
-                registry,
-                "aws_api_call_limit_exceeded_errors_total",
-                "CloudFront calls that failed because a quota is used up.",
-                &two,
-            ),
-            throttled: counter(
-                registry,
-                "aws_api_call_throttled_errors_total",
-                "CloudFront calls that were throttled.",
-                &two,
-            ),
-            validation: counter(
-                registry,
-                "aws_api_call_validation_errors_total",
-                "CloudFront calls that failed because a value was refused.",
-                &two,
-            ),
+            refusals: Refusals::new(registry),
             unknown: counter(
                 registry,
                 "connection_group_operator_unknown_elements_total",
@@ -82,14 +57,54 @@ impl Aws {
             ),
         };
         aws.lost.with_label_values(&["ViewerFallback"]);
-        // Prometheus sees no increase in a series that begins at 1.
-        for operation in Operation::ALL.iter().copied() {
-            let labels = [SERVICE, operation.as_str()];
-            for errors in [&aws.permission, &aws.limit, &aws.throttled, &aws.validation] {
-                errors.with_label_values(&labels);
-            }
-        }
         aws
+    }
+}
+
+/// Calls that were refused, with a counter for each kind of refusal that somebody acts on.
+struct Refusals {
+    permission: IntCounterVec,
+    limit: IntCounterVec,
+    throttled: IntCounterVec,
+    validation: IntCounterVec,
+}
+
+impl Refusals {
+    fn new(registry: &Registry) -> Self {
+        let count = |name, help| {
+            let family = counter(registry, name, help, &BY_OPERATION);
+            // Prometheus sees no increase in a series that begins at 1.
+            for operation in Operation::ALL {
+                family.with_label_values(&[SERVICE, operation.as_str()]);
+            }
+            family
+        };
+        Self {
+            permission: count(
+                "aws_api_call_permission_errors_total",
+                "CloudFront calls that failed for want of rights or of usable credentials.",
+            ),
+            limit: count(
+                "aws_api_call_limit_exceeded_errors_total",
+                "CloudFront calls that failed because a quota is used up.",
+            ),
+            throttled: count("aws_api_call_throttled_errors_total", "CloudFront calls that were throttled."),
+            validation: count(
+                "aws_api_call_validation_errors_total",
+                "CloudFront calls that failed because a value was refused.",
+            ),
+        }
+    }
+
+    /// The counter of that class, if it has one.
+    const fn of(&self, class: ErrorClass) -> Option<&IntCounterVec> {
+        match class {
+            ErrorClass::AccessDenied | ErrorClass::Credentials => Some(&self.permission),
+            ErrorClass::LimitExceeded => Some(&self.limit),
+            ErrorClass::Throttled => Some(&self.throttled),
+            ErrorClass::InvalidArgument => Some(&self.validation),
+            _ => None,
+        }
     }
 }
 
@@ -111,14 +126,9 @@ impl Meter for Aws {
         if wire.requests > 0 {
             self.requests.with_label_values(&all).inc_by(wire.requests.into());
         }
-        let errors = match error.map(|error| error.class) {
-            Some(ErrorClass::AccessDenied | ErrorClass::Credentials) => &self.permission,
-            Some(ErrorClass::LimitExceeded) => &self.limit,
-            Some(ErrorClass::Throttled) => &self.throttled,
-            Some(ErrorClass::InvalidArgument) => &self.validation,
-            _ => return,
-        };
-        errors.with_label_values(&two).inc();
+        if let Some(refused) = error.and_then(|error| self.refusals.of(error.class)) {
+            refused.with_label_values(&two).inc();
+        }
     }
 
     fn unknown_element(&self, element: &str) {
