@@ -88,6 +88,7 @@ fn record(ended: &Ended, scope: &Scope, context: &Context) {
         Err(controller::Error::QueueError(error)) => {
             context.metrics.watch_failed(reason_of(error));
             tracing::warn!(%error, scope = scope.name(), "the watch of ConnectionGroup objects was interrupted; it is restarted");
+            scope.interrupted();
         }
         Err(error) => tracing::warn!(%error, "the controller was interrupted; it goes on"),
     }

@@ -1,11 +1,12 @@
 //! What one watch covers: the objects of one namespace or of all, and whether they can be read. Does no I/O.
 //!
-//! In: the API server's answers to the watch, and its events. Out: the cache, how old it may be, and why its objects cannot be read, if so. A scope that
-//! cannot be read blocks only itself.
+//! In: the API server's answers to the watch, its events, and its interruptions. Out: the cache, how old it may be, and why its objects cannot be read, if so.
+//! A scope that cannot be read blocks only itself.
+
+mod blind;
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
     sync::Arc,
     time::Duration,
 };
@@ -22,8 +23,11 @@ use kube::{
 use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::watch, time::Instant};
 
+use self::blind::Told;
 use super::stream::Unreadable;
 use crate::api::ConnectionGroup;
+
+pub use self::blind::{Blind, Refusal};
 
 /// How long the API server may be silent. A watch is restarted every 50 s, so this allows for one that failed and one retry.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -60,53 +64,8 @@ struct State {
     seen: HashMap<String, Instant>,
     /// Objects that wait for the wanted list.
     waiting: HashSet<ObjectRef<ConnectionGroup>>,
-    /// The failure that was logged last, unless its end was logged, too.
-    logged: Option<Failure>,
-}
-
-/// Why the API server refuses reads of the objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// 401.
-    Unauthorized,
-    /// 403.
-    Forbidden,
-    /// 404. This never means a missing namespace: for that, the API server answers with an empty list.
-    NotServed,
-}
-
-/// Why the objects cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blind {
-    /// The API server refuses.
-    Refused(Refusal),
-    /// The API server has been silent for this long.
-    Silent(Duration),
-    /// The wanted list is not complete yet.
-    NotListed,
-}
-
-/// Failure that is logged once, however long it lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    Refused(Refusal),
-    Silent,
-}
-
-impl fmt::Display for Blind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(Refusal::Unauthorized) => f.write_str("the API server does not accept the operator's credentials"),
-            Self::Refused(Refusal::Forbidden) => {
-                f.write_str("the API server does not let this operator list and watch ConnectionGroup objects")
-            }
-            Self::Refused(Refusal::NotServed) => f.write_str(
-                "the API server does not serve ConnectionGroup objects of this version: install the CustomResourceDefinition",
-            ),
-            Self::Silent(age) => write!(f, "the API server has not answered for {} s", age.as_secs()),
-            Self::NotListed => f.write_str("they have not been listed yet"),
-        }
-    }
+    /// What the log says of all this.
+    told: Told,
 }
 
 impl Scope {
@@ -128,7 +87,7 @@ impl Scope {
                 listing: (0, now),
                 seen: HashMap::new(),
                 waiting: HashSet::new(),
-                logged: None,
+                told: Told::default(),
             }),
         };
         (Arc::new(scope), Feed { writer, woken })
@@ -195,11 +154,14 @@ impl Scope {
         *self.listed.borrow() == Some(*self.wanted.borrow())
     }
 
-    /// Why the objects cannot be read, if they cannot. Each change is logged.
+    /// Why the objects cannot be read, if they cannot.
     pub fn blind(&self) -> Option<Blind> {
-        let mut state = self.lock();
+        self.blind_in(&self.lock())
+    }
+
+    fn blind_in(&self, state: &State) -> Option<Blind> {
         let silence = state.heard.elapsed();
-        let blind = if let Some(refusal) = state.refused {
+        if let Some(refusal) = state.refused {
             Some(Blind::Refused(refusal))
         } else if silence > SILENCE {
             Some(Blind::Silent(silence))
@@ -207,36 +169,18 @@ impl Scope {
             Some(Blind::NotListed)
         } else {
             None
-        };
-        let failure = match blind {
-            // A list in progress is not logged, and does not end a failure that was logged before.
-            Some(Blind::NotListed) => return blind,
-            Some(Blind::Refused(refusal)) => Some(Failure::Refused(refusal)),
-            Some(Blind::Silent(_)) => Some(Failure::Silent),
-            None => None,
-        };
-        if failure != state.logged {
-            if let Some(blind) = blind {
-                self.warn(blind);
-            } else {
-                tracing::info!(scope = self.name(), "ConnectionGroup objects can be read now");
-            }
-            state.logged = failure;
         }
-        blind
     }
 
-    fn warn(&self, blind: Blind) {
-        let scope = self.name();
-        if let (Blind::Refused(Refusal::Forbidden), Some(_)) = (blind, &self.namespace) {
-            tracing::warn!(
-                scope,
-                "{blind}: nothing is changed at CloudFront for objects of this namespace until it does. If the namespace is being deleted, its \
-                 RoleBinding may have gone first: docs/uninstall.md has the command that lets the deletion go on"
-            );
-        } else {
-            tracing::warn!(scope, "{blind}: nothing is changed at CloudFront for these objects until it does");
-        }
+    /// Logs whether the objects can be read, if that has changed.
+    fn tell(&self, state: &mut State) {
+        let blind = self.blind_in(state);
+        state.told.tell(self.namespace(), blind);
+    }
+
+    /// Records that the watch was interrupted, or could not start. No watch lasts as long as [`SILENCE`], so each silence is found out here.
+    pub fn interrupted(&self) {
+        self.tell(&mut self.lock());
     }
 
     /// When the cached version of an object was seen.
@@ -246,21 +190,19 @@ impl Scope {
 
     /// Records the API server's answer to a list or a watch.
     pub fn answered(&self, status: StatusCode) {
-        {
-            let mut state = self.lock();
-            match status {
-                StatusCode::UNAUTHORIZED => state.refused = Some(Refusal::Unauthorized),
-                StatusCode::FORBIDDEN => state.refused = Some(Refusal::Forbidden),
-                StatusCode::NOT_FOUND => state.refused = Some(Refusal::NotServed),
-                status if status.is_success() => {
-                    state.refused = None;
-                    state.heard = Instant::now();
-                }
-                // Too many requests, an expired version, a server error: if it lasts, it is detected as silence.
-                _ => {}
+        let mut state = self.lock();
+        match status {
+            StatusCode::UNAUTHORIZED => state.refused = Some(Refusal::Unauthorized),
+            StatusCode::FORBIDDEN => state.refused = Some(Refusal::Forbidden),
+            StatusCode::NOT_FOUND => state.refused = Some(Refusal::NotServed),
+            status if status.is_success() => {
+                state.refused = None;
+                state.heard = Instant::now();
             }
+            // Too many requests, an expired version, a server error: if it lasts, it is detected as silence.
+            _ => {}
         }
-        self.blind();
+        self.tell(&mut state);
     }
 
     /// Records a list that begins from the start, on a new connection.
@@ -294,10 +236,9 @@ impl Scope {
                 if self.is_listed() {
                     state.waiting.drain().for_each(|object| self.wake(object));
                 }
-                drop(state);
-                self.blind();
             }
         }
+        self.tell(&mut state);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -386,6 +327,24 @@ mod tests {
         assert!(matches!(scope.blind(), Some(Blind::Silent(_))));
         scope.saw(&watcher::Event::Apply(object("edge")));
         assert_eq!(scope.blind(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_reported_once_by_the_tries_to_watch_and_its_end_by_the_next_event() {
+        let (scope, mut feed) = Scope::new(None);
+        list(&scope, &mut feed, &[]);
+        assert_eq!(told(|| scope.interrupted()), []);
+        advance(SILENCE + Duration::from_secs(1)).await;
+        let news = told(|| {
+            assert!(scope.blind().is_some(), "whoever asks reports nothing");
+        });
+        assert_eq!(news, []);
+        let news = told(|| {
+            scope.interrupted();
+            scope.interrupted();
+            scope.saw(&watcher::Event::Apply(object("edge")));
+        });
+        assert_eq!(news.iter().map(|(level, _)| level.as_str()).collect::<Vec<_>>(), ["WARN", "INFO"], "{news:?}");
     }
 
     #[tokio::test(start_paused = true)]
