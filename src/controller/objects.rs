@@ -48,17 +48,17 @@ pub struct Tracked {
 }
 
 impl Tracked {
-    /// Records how a reconcile ended.
-    pub fn tried(&mut self, outcome: &Outcome) {
+    /// Records how a reconcile of this version of the object ended, before it is known whether the outcome can be stored.
+    pub fn tried(&mut self, object: &ConnectionGroup, outcome: &Outcome) {
+        self.generation = object.metadata.generation;
+        self.status = Some(outcome.status.clone());
         self.last_try = LastTry::of(self.state.failures, outcome.error.as_ref());
         match outcome.error.as_ref().filter(|error| error.class == ErrorClass::Throttled) {
             Some(error) => drop(self.throttled.insert(error.operation)),
             None => self.throttled.clear(),
         }
     }
-}
 
-impl Tracked {
     /// The throttled operations for which a reconcile of that class waits before its first call: a switch-off waits only for those that it needs.
     pub fn waits_for(&self, class: Class) -> impl Iterator<Item = Operation> {
         let is_taken = move |operation: &Operation| match class {

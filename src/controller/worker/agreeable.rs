@@ -1,27 +1,46 @@
 //! Tests of reconciles with a fake API server that accepts everything or never answers: while they wait for CloudFront or for Kubernetes, and for an object
 //! that was released.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
+use futures::FutureExt;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use kube::runtime::watcher;
-use tokio::{net::TcpListener, sync::watch};
+use kube::{
+    Api, Client,
+    runtime::{controller::Action, reflector::ObjectRef, watcher},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+    time::Instant,
+};
 
 use super::*;
 use crate::{
-    account::inventory::Lists,
+    account::{Account, inventory::Lists},
     api::{ConnectionGroupSpec, ConnectionGroupStatus, Mode, finalizer},
-    clock::Moment,
-    cloudfront::{Operation, Snapshot, queue::CallQueue, sdk::Sdk},
+    clock::{Clock, Moment},
+    cloudfront::{
+        Operation, Snapshot,
+        queue::{CallQueue, Class},
+        sdk::Sdk,
+    },
     controller::{
+        Gate,
+        events::Recorder,
         metrics::testing::metrics,
-        objects::Tracked,
+        objects::{Objects, Tracked},
         scope::{Feed, Scope},
     },
-    leadership::term::Term,
-    reconcile::ownership::Installation,
+    leadership::{fence::Fence, term::Term},
+    reconcile::{Policy, ownership::Installation},
 };
 
 /// A fake API server that accepts everything, and the requests that it received.

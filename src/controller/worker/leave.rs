@@ -2,7 +2,7 @@
 
 use kube::{Resource, ResourceExt};
 
-use super::{Context, Finished};
+use super::{Context, step::Finished};
 use crate::{
     api::{ConnectionGroup, EventReason},
     controller::metrics::Ended,

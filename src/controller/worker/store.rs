@@ -1,4 +1,4 @@
-//! Stores the outcome of a reconcile: status and events. Talks to the API server.
+//! What becomes of the outcome of a reconcile: status, log lines, events, metrics. Talks to the API server.
 
 use kube::{Api, Resource};
 
@@ -6,7 +6,7 @@ use super::{Context, WorkerError};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
     controller::{objects::Tracked, schema, status},
-    reconcile::Outcome,
+    reconcile::{Outcome, backoff},
 };
 
 /// Writes the status unless both the cache and the last accepted write already show it: either may lag behind the other.
@@ -42,6 +42,17 @@ pub async fn store_status(
     let conditions = tracked.written.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     context.metrics.stored(&previous, conditions);
     Ok(())
+}
+
+/// Logs what the reconcile did and found, and how its call failed.
+pub fn log(outcome: &Outcome) {
+    for event in &outcome.events {
+        tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
+    }
+    if let Some(error) = &outcome.error {
+        let retry_in = backoff::in_words(outcome.requeue);
+        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
+    }
 }
 
 /// Counts the outcome in the metrics and publishes its events.

@@ -14,7 +14,7 @@ use crate::{
         fresh::{Fresh, Version},
         objects::{Changes, Tracked},
     },
-    reconcile::{Inputs, ObjectState, ObjectView, Outcome, backoff, reconcile, with_last_status},
+    reconcile::{Inputs, ObjectState, ObjectView, Outcome, reconcile, with_last_status},
 };
 
 /// A reconcile that has ended.
@@ -99,13 +99,6 @@ async fn reconcile_version(
         outcome = Box::pin(reconcile(&object, &mut tracked.state, &inputs)) => outcome,
         () = port.abandoned() => return None,
     };
-    for event in &outcome.events {
-        tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
-    }
-    if let Some(error) = &outcome.error {
-        let retry_in = backoff::in_words(outcome.requeue);
-        tracing::warn!(%error, aws_request_id = error.request_id, retry_in, "CloudFront call failed");
-    }
     Some((outcome, fresh.newer()))
 }
 
