@@ -90,10 +90,10 @@ async fn one_version(version: Version, context: &Context, reservation: &Arc<Rese
     reservation.end();
     let Reconciled { version, outcome, .. } = &reconciled;
     tracked.tried(&version.object, outcome);
-    log(outcome);
     if outcome.finalizer == Finalizer::Release {
         return release(&reconciled, &api, context, &mut tracked, reservation).await;
     }
+    log(outcome);
     let stored = store_status(&api, &version.object, &outcome.status, &mut tracked, context).await;
     publish(&version.object, outcome, context).await;
     stored?;

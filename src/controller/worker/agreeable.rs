@@ -3,12 +3,19 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use axum::{Router, extract::Request, http::header::CONTENT_TYPE};
+use axum::{
+    Router,
+    extract::Request,
+    http::{Method, header::CONTENT_TYPE},
+};
 use futures::FutureExt;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{
@@ -41,6 +48,7 @@ use crate::{
     },
     leadership::{fence::Fence, term::Term},
     reconcile::{Policy, ownership::Installation},
+    telemetry::testing::told,
 };
 
 /// A fake API server that accepts everything, and the requests that it received.
@@ -328,6 +336,37 @@ async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_i
     let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
     let events = "/apis/events.k8s.io/v1/namespaces/platform/events";
     assert_eq!(*asked.lock().unwrap(), [format!("PATCH {group}"), format!("POST {events}")]);
+}
+
+#[test]
+fn an_object_is_reported_as_released_only_once_its_finalizer_was_removed() {
+    let object = Arc::new(leaving());
+    let accepts = Arc::<AtomicBool>::default();
+    let (accepted, stored) = (Arc::clone(&accepts), serde_json::to_value(&*object).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let context = {
+        let _entered = runtime.enter();
+        let answer = move |_: &Method, _| {
+            if accepted.load(Ordering::SeqCst) { (200, stored.clone()) } else { (500, serde_json::json!({})) }
+        };
+        context(crate::controller::testing::client(answer), &object)
+    };
+    let reports = || {
+        let pass = async {
+            let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
+            Box::pin(newest_version(&object, &context, &reservation)).await.is_ok()
+        };
+        let mut ended_well = false;
+        let lines = told(|| ended_well = runtime.block_on(pass));
+        let lines = lines.iter().filter(|(level, line)| level == "INFO" && line.contains("spec.mode is Observe"));
+        let counted =
+            context.metrics.text().contains("connection_group_operator_termination_duration_seconds_count 1\n");
+        (ended_well, lines.count(), counted)
+    };
+    assert_eq!(reports(), (false, 0, false), "the API server refuses to remove the finalizer");
+    accepts.store(true, Ordering::SeqCst);
+    assert_eq!(reports(), (true, 1, true));
+    assert_eq!(reports(), (true, 0, true), "nothing is left to report");
 }
 
 /// A clock that makes a reconcile panic.

@@ -1,6 +1,6 @@
 //! Our hold on an object, which is our finalizer: stored before the first call to CloudFront, removed once nothing is left to do. Talks to the API server.
 //!
-//! In: one version of the object. Out: the [`Step`] with which the reconcile of that version ends, if it does.
+//! In: one version of the object. Out: the [`Step`] with which the reconcile of that version ends, if it does. What is reported as released was released.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
     Context, WorkerError,
     leave::leave,
     step::{Finished, Step},
-    store::publish,
+    store::{log, publish},
     turn::Reconciled,
 };
 use crate::{
@@ -81,6 +81,7 @@ pub async fn release(
     drop(turn);
     tracked.released = true;
     context.metrics.released(object, context.clock.wall());
+    log(outcome);
     publish(object, outcome, context).await;
     // This object is remembered until the cache no longer shows it; objects that were released earlier are forgotten here.
     context.objects.forget_the_gone();
