@@ -9,6 +9,7 @@ mod controllers;
 mod events;
 mod finalizer;
 mod fresh;
+mod gate;
 mod gone;
 mod heartbeat;
 mod http;
@@ -16,6 +17,7 @@ mod identity;
 mod metrics;
 mod objects;
 mod orphan_events;
+mod parts;
 mod schema;
 mod scope;
 mod shutdown;
@@ -35,29 +37,22 @@ use std::{
 };
 
 use futures::FutureExt;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    time::timeout,
-};
+use tokio::{sync::Semaphore, time::timeout};
 
 pub use self::args::RunArgs;
 use self::{
     background::{Background, Died, How},
     events::Recorder,
+    gate::gate,
     heartbeat::Heartbeat,
-    http::{Listeners, Served},
-    metrics::{Leading, Metrics, Sources},
-    objects::Objects,
+    http::Served,
+    metrics::Leading,
+    parts::Parts,
     worker::{API_REQUESTS_AT_ONCE, Context},
 };
 use crate::{
-    account::{Account, inventory::Lists},
     api::finalizer,
-    clock::Clock,
-    cloudfront::{queue::CallQueue, sdk::Sdk},
     leadership::{
-        fence::Fence,
         lease::{Election, Lost},
         term::Term,
     },
@@ -90,43 +85,13 @@ pub enum RunError {
     Died(#[from] Died),
 }
 
-/// Maximum time for which the first reconcile waits for the first inventory.
-const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
-
 /// Runs until `stop` is ready, then lets the reconciles in progress finish and releases the Lease, if there is one.
 ///
 /// # Errors
 /// Why it cannot start, or cannot continue.
 pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
-    let fence = Fence::default();
-    let config = clients::config(&args).await?;
-    let client = clients::client(config.clone(), &fence)?;
-    let listeners = Listeners {
-        metrics: listen("--metrics-addr", args.metrics_addr).await?,
-        health: listen("--health-addr", args.health_addr).await?,
-    };
-    let term = Term::default();
-    let clock: Arc<dyn Clock> = Arc::new(term.clone());
-    let queue = CallQueue::new(args.aws_rate, args.aws_burst);
-    let (publish, lists) = watch::channel(Lists::default());
-    let (objects, watches) = clients::watches(&args, &config)?;
-    let metrics = Arc::new(Metrics::new(Sources {
-        objects: Arc::clone(&objects),
-        per_object: args.metrics_per_object,
-        lists: lists.clone(),
-        calls: queue.clone(),
-        clock: Arc::clone(&clock),
-        leading: if args.leader_election.enabled { Leading::No } else { Leading::Yes },
-    }));
-    let account = Account {
-        cloudfront: Sdk::connect(&args.endpoint(), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await,
-        queue,
-        lists,
-    };
-    let draining = {
-        let fence = fence.clone();
-        async move { fence.draining().await }.boxed().shared()
-    };
+    let Parts { fence, term, config, client, listeners, account, publish, objects, watches, metrics } =
+        Parts::of(&args).await?;
     let mut background = Background::default();
     background.spawn("the reporter of orphans", orphan_events::emit(account.lists.clone(), client.clone()));
     let heartbeat = Arc::new(Heartbeat::new(fence.clone(), args.aws_call_timeout));
@@ -139,21 +104,26 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         died = background.ended() => return Err(RunError::Died(died)),
         installation = heartbeat.beside(identity::read(client.clone(), &args.identity_namespace)) => installation,
     };
-    let policy = args.policy(installation);
+    let draining = {
+        let fence = fence.clone();
+        async move { fence.draining().await }.boxed().shared()
+    };
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone()),
         client,
-        account: account.clone(),
-        policy: policy.clone(),
+        policy: args.policy(installation),
         finalizer: finalizer(&args.owner_id),
-        clock: Arc::clone(&clock),
-        objects: Arc::clone(&objects),
-        metrics: Arc::clone(&metrics),
-        fence: fence.clone(),
+        clock: Arc::new(term.clone()),
+        objects,
+        metrics,
+        fence,
         api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
         gate: gate(term.clone(), account.lists.clone(), draining.clone()).boxed().shared(),
+        account,
     });
-    let inventory = account.take_inventories(policy, clock, Arc::clone(&objects) as _, publish);
+    let account = context.account.clone();
+    let (clock, objects) = (Arc::clone(&context.clock), Arc::clone(&context.objects));
+    let inventory = account.take_inventories(context.policy.clone(), clock, objects, publish);
     let (begun, drained) = (term.clone(), draining.clone());
     background.spawn("the inventory", async move {
         tokio::select! {
@@ -163,10 +133,25 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         }
     });
     let reconciles = heartbeat.beside(controllers::run(watches, &context, draining));
-    let mut election = clients::election(&args, config, &fence)?;
+    let election = clients::election(&args, config, &context.fence)?;
+    let patience = shutdown::drain_patience(args.aws_call_timeout);
+    lead_until(stop, election, &term, &context, reconciles, background, patience).await
+}
+
+/// Competes for the Lease and acts under it until `stop` is ready, or until something has ended that must not; then lets the reconciles in progress finish for
+/// so long, and releases the Lease. A Lease that was lost is not released: another replica may have it.
+async fn lead_until(
+    mut stop: impl Future<Output = ()> + Unpin,
+    mut election: Option<Election>,
+    term: &Term,
+    context: &Context,
+    reconciles: impl Future<Output = ()>,
+    mut background: Background,
+    patience: Duration,
+) -> Result<(), RunError> {
     let ended = {
         let reconciles = reconciles.shared();
-        let mut leading = pin!(lead(election.as_mut(), &objects, &fence, &term, &metrics));
+        let mut leading = pin!(lead(election.as_mut(), term, context));
         let ended = tokio::select! {
             biased;
             () = &mut stop => Ok(()),
@@ -175,10 +160,10 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
             () = reconciles.clone() => Err(RunError::Died(Died { task: "the controllers", how: How::Returned })),
         };
         // For every reason to end: if the answer to a change is lost, the next process has to find out about that change.
-        fence.drain();
+        context.fence.drain();
         tokio::select! {
             lost = &mut leading => return ended.and(Err(RunError::LeaseLost(lost))),
-            finished = timeout(shutdown::drain_patience(args.aws_call_timeout), reconciles) => if finished.is_err() {
+            finished = timeout(patience, reconciles) => if finished.is_err() {
                 tracing::warn!("some reconciles did not finish in time: the next process reconciles their objects again");
             },
         }
@@ -190,21 +175,12 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     ended
 }
 
-async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address).await.map_err(|source| RunError::Listen { flag, address, source })
-}
-
 /// Begins the leadership term as soon as this process may act; returns when it no longer may.
 ///
 /// A replica that cannot read objects in any scope does not compete for the Lease: it would block one that can. The winner lists all objects again before it
 /// changes anything, because its caches may be stale without any sign of it.
-async fn lead(
-    election: Option<&mut Election>,
-    objects: &Objects,
-    fence: &Fence,
-    term: &Term,
-    metrics: &Metrics,
-) -> Lost {
+async fn lead(election: Option<&mut Election>, term: &Term, context: &Context) -> Lost {
+    let Context { objects, fence, metrics, .. } = context;
     let Some(election) = election else {
         fence.open();
         term.begin();
@@ -217,31 +193,4 @@ async fn lead(
     term.begin();
     metrics.leading(election.lease(), Leading::Yes);
     election.keep(until).await
-}
-
-/// Whether reconciles may begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    /// They may.
-    Open,
-    /// The process is shutting down: none begins.
-    Stopping,
-}
-
-/// Opens with the first complete inventory of the term, so that groups are not read one by one; without one, it opens anyway after `FIRST_LIST_PATIENCE`.
-async fn gate(term: Term, mut lists: watch::Receiver<Lists>, stop: impl Future<Output = ()>) -> Gate {
-    let first = async {
-        term.begun().await;
-        timeout(FIRST_LIST_PATIENCE, lists.wait_for(|lists| lists.snapshot.is_some())).await
-    };
-    tokio::select! {
-        biased;
-        () = stop => Gate::Stopping,
-        first = first => {
-            if first.is_err() {
-                tracing::warn!("the account's groups could not be listed yet: objects are read one by one");
-            }
-            Gate::Open
-        }
-    }
 }

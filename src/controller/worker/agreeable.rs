@@ -40,8 +40,8 @@ use crate::{
         sdk::Sdk,
     },
     controller::{
-        Gate,
         events::Recorder,
+        gate::Gate,
         metrics::testing::metrics,
         objects::{Objects, Tracked},
         scope::{Feed, Scope},

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::{
     account::Account,
     clock::Clock,
-    controller::{Gate, events::Recorder, metrics::Metrics, objects::Objects},
+    controller::{events::Recorder, gate::Gate, metrics::Metrics, objects::Objects},
     leadership::fence::Fence,
     reconcile::Policy,
 };

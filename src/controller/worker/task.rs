@@ -18,7 +18,7 @@ use crate::{
     api::ConnectionGroup,
     cloudfront::queue::Class,
     controller::{
-        Gate,
+        gate::Gate,
         metrics::{Ended, Metrics},
     },
     reconcile::backoff::Backoff,
