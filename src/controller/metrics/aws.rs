@@ -61,7 +61,7 @@ impl Aws {
     }
 }
 
-/// Calls that were refused, with a counter for each kind of refusal that somebody acts on.
+/// Calls that were refused, with a counter for each kind of refusal that someone acts on.
 struct Refusals {
     permission: IntCounterVec,
     limit: IntCounterVec,
