@@ -78,7 +78,7 @@ mod switch {
         RetainedWhileOff,
         /// Disabling waits for the drift backoff.
         SwitchingOffIsPaused,
-        /// An update settles the generation, although tags are still to be set.
+        /// An update puts the generation on record as synced, although tags are still to be set.
         SettledWithoutTags,
         /// A detachment that CloudFront accepts but does not carry out is requested again and again.
         IgnoredDetachIsRepeated,
@@ -110,7 +110,7 @@ mod switch {
         RefusedMemberHoldsUpOthers,
         /// Of several members that differ, one is updated at a time.
         EachMemberAlone,
-        /// A request counts as settled as soon as it was answered or abandoned, without a consistency window.
+        /// No request is pending any longer once it was answered or abandoned: there is no consistency window.
         ConsistencyWindowIsSkipped,
         /// A new process assumes that no earlier one has a request in flight.
         EarlierProcessIsForgotten,

@@ -74,8 +74,8 @@ fn the_table_of_flags_is_that_of_the_command_line() {
 
     let told = rows(&section("README.md", "## Flags")).into_iter().map(|row| {
         let [flag, variable, default] = [0, 1, 2].map(|column| row[column].clone());
-        let said = code(&default).first().cloned().or_else(|| (default == "required").then_some(default));
-        (bare(&flag), (bare(&variable), said))
+        let stated = code(&default).first().cloned().or_else(|| (default == "required").then_some(default));
+        (bare(&flag), (bare(&variable), stated))
     });
     assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
 }

@@ -10,17 +10,17 @@ use tokio::sync::watch;
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    account::orphans::{self, Namespaces, Orphan, Orphans, Scope},
+    account::orphans::{self, Namespaces, Orphan, OrphanCriteria, Orphans},
     api::{ConnectionGroup, is_true},
     clock::Clock,
     cloudfront::{ApiError, CloudFront, Deployment, ErrorClass, GroupId, Snapshot},
-    reconcile::{Policy, group_name, object_state::Awaits},
+    reconcile::{Settings, group_name, object_state::Awaits},
     telemetry::record_trace_id,
 };
 
 /// What the last inventories showed.
 #[derive(Clone, Debug, Default)]
-pub struct Lists {
+pub struct InventoryState {
     /// The newest complete inventory.
     pub snapshot: Option<Arc<Snapshot>>,
     /// Why the last List failed, if it did.
@@ -30,7 +30,7 @@ pub struct Lists {
 }
 
 /// The objects that the inventory is compared with.
-pub trait Objects: Send + Sync {
+pub trait ObjectCache: Send + Sync {
     /// All objects in the cache.
     fn all(&self) -> Vec<Arc<ConnectionGroup>>;
     /// Namespace and name of the objects that exist but do not decode.
@@ -43,41 +43,41 @@ pub trait Objects: Send + Sync {
     fn wake(&self, object: ObjectRef<ConnectionGroup>);
 }
 
-/// Takes the inventory repeatedly until dropped, the first time immediately, and publishes each result in `lists`.
+/// Takes the inventory repeatedly until dropped, the first time immediately, and publishes each result in `published`.
 ///
 /// `for_one_list` returns when a List may begin, so that the age of an inventory counts from its first page and does not include the wait before it. Tags of
 /// groups that no object manages are read through `port` concurrently; the inventory does not wait for those reads.
 pub async fn run<C: CloudFront, D: CloudFront, F: Future<Output = D>>(
     for_one_list: impl Fn() -> F,
     port: C,
-    policy: Policy,
-    scope: Scope,
+    settings: Settings,
+    criteria: OrphanCriteria,
     clock: Arc<dyn Clock>,
-    objects: Arc<dyn Objects>,
-    lists: watch::Sender<Lists>,
+    objects: Arc<dyn ObjectCache>,
+    published: watch::Sender<InventoryState>,
 ) {
-    let inventory = take_inventory(for_one_list, &policy, clock.as_ref(), &objects, &lists);
-    tokio::join!(inventory, look_for_orphans(&port, &scope, clock.as_ref(), objects.as_ref(), &lists));
+    let inventory = take_inventory(for_one_list, &settings, clock.as_ref(), &objects, &published);
+    tokio::join!(inventory, search_for_orphans(&port, &criteria, clock.as_ref(), objects.as_ref(), &published));
 }
 
 async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
     for_one_list: impl Fn() -> F,
-    policy: &Policy,
+    settings: &Settings,
     clock: &dyn Clock,
-    objects: &Arc<dyn Objects>,
-    lists: &watch::Sender<Lists>,
+    objects: &Arc<dyn ObjectCache>,
+    published: &watch::Sender<InventoryState>,
 ) {
     loop {
         let span = tracing::error_span!("inventory", trace_id = Empty);
         record_trace_id(&span);
         let list = async {
             let port = for_one_list().await;
-            take(&port, clock, objects.as_ref(), lists).await;
+            take(&port, clock, objects.as_ref(), published).await;
         };
         list.instrument(span).await;
-        let mut rest = Rest::default();
-        while let Some(step) = rest.next(policy, || {
-            let error = lists.borrow().error.clone();
+        let mut pause = InventoryPause::default();
+        while let Some(step) = pause.next(settings, || {
+            let error = published.borrow().error.clone();
             is_hurried(error.as_ref(), objects.all().iter().map(AsRef::as_ref))
         }) {
             tokio::time::sleep(step).await;
@@ -86,15 +86,15 @@ async fn take_inventory<C: CloudFront, F: Future<Output = C>>(
 }
 
 /// Searches each new inventory for orphans.
-async fn look_for_orphans<C: CloudFront>(
+async fn search_for_orphans<C: CloudFront>(
     port: &C,
-    scope: &Scope,
+    criteria: &OrphanCriteria,
     clock: &dyn Clock,
-    objects: &dyn Objects,
-    lists: &watch::Sender<Lists>,
+    objects: &dyn ObjectCache,
+    published: &watch::Sender<InventoryState>,
 ) {
     let mut orphans = Orphans::default();
-    let mut news = lists.subscribe();
+    let mut news = published.subscribe();
     let mut searched = None::<Arc<Snapshot>>;
     loop {
         // Read before the objects: a namespace that became readable in between would seem to have none.
@@ -105,12 +105,12 @@ async fn look_for_orphans<C: CloudFront>(
             let span = tracing::error_span!("orphans", trace_id = Empty);
             record_trace_id(&span);
             let all = objects.all();
-            let known = orphans::Objects::of(known_in, all.iter().map(AsRef::as_ref), objects.unreadable());
-            let found = orphans.look(&list, &known, scope, clock, port).instrument(span).await;
-            lists.send_if_modified(|lists| {
-                let differs = *lists.orphans != found;
+            let known = orphans::KnownObjects::of(known_in, all.iter().map(AsRef::as_ref), objects.unreadable());
+            let found = orphans.search(&list, &known, criteria, clock, port).instrument(span).await;
+            published.send_if_modified(|state| {
+                let differs = *state.orphans != found;
                 if differs {
-                    lists.orphans = Arc::new(found);
+                    state.orphans = Arc::new(found);
                 }
                 differs
             });
@@ -124,17 +124,17 @@ async fn look_for_orphans<C: CloudFront>(
 
 /// The pause between two inventories.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rest(Duration);
+pub struct InventoryPause(Duration);
 
-impl Rest {
+impl InventoryPause {
     /// How long to sleep before the next call of this function; `None` once the next inventory is due: after `--inventory-interval`, or after
     /// `--inventory-interval-active` if it is wanted sooner.
-    pub fn next(&mut self, policy: &Policy, is_hurried: impl FnOnce() -> bool) -> Option<Duration> {
+    pub fn next(&mut self, settings: &Settings, is_hurried: impl FnOnce() -> bool) -> Option<Duration> {
         let Self(rested) = self;
-        if *rested >= policy.inventory_interval || (*rested >= policy.inventory_interval_active && is_hurried()) {
+        if *rested >= settings.inventory_interval || (*rested >= settings.inventory_interval_active && is_hurried()) {
             return None;
         }
-        let step = policy.inventory_interval_active.min(policy.inventory_interval.saturating_sub(*rested));
+        let step = settings.inventory_interval_active.min(settings.inventory_interval.saturating_sub(*rested));
         *rested += step;
         Some(step)
     }
@@ -146,16 +146,21 @@ pub fn is_hurried<'a>(error: Option<&ApiError>, objects: impl IntoIterator<Item 
     waits_for_a_list(error) || objects.into_iter().any(is_under_way)
 }
 
-async fn take<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects, lists: &watch::Sender<Lists>) {
+async fn take<C: CloudFront>(
+    port: &C,
+    clock: &dyn Clock,
+    objects: &dyn ObjectCache,
+    published: &watch::Sender<InventoryState>,
+) {
     let began = clock.moment();
     match port.list().await {
         Ok(groups) => {
             let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect();
             let snapshot = Arc::new(Snapshot { began, groups });
-            let previous = lists.borrow().snapshot.clone();
-            lists.send_modify(|lists| {
-                lists.snapshot = Some(Arc::clone(&snapshot));
-                lists.error = None;
+            let previous = published.borrow().snapshot.clone();
+            published.send_modify(|state| {
+                state.snapshot = Some(Arc::clone(&snapshot));
+                state.error = None;
             });
             for object in objects.all() {
                 if is_out_of_date(&object, objects.awaits(&object), previous.as_deref(), &snapshot) {
@@ -165,7 +170,7 @@ async fn take<C: CloudFront>(port: &C, clock: &dyn Clock, objects: &dyn Objects,
         }
         Err(error) => {
             tracing::warn!(%error, aws_request_id = error.request_id, "the account's groups could not be listed");
-            lists.send_modify(|lists| lists.error = Some(error));
+            published.send_modify(|state| state.error = Some(error));
         }
     }
 }

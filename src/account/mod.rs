@@ -9,13 +9,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use self::{
-    inventory::{Lists, Objects},
-    orphans::Scope,
+    inventory::{InventoryState, ObjectCache},
+    orphans::OrphanCriteria,
 };
 use crate::{
     clock::Clock,
     cloudfront::{queue::CallQueue, sdk::Sdk},
-    reconcile::Policy,
+    reconcile::Settings,
 };
 
 /// An AWS account, shared by all that work in it.
@@ -26,20 +26,20 @@ pub struct Account {
     /// Decides whose call is next.
     pub queue: CallQueue,
     /// What the last inventories showed.
-    pub lists: watch::Receiver<Lists>,
+    pub inventory: watch::Receiver<InventoryState>,
 }
 
 impl Account {
     /// Takes the inventory repeatedly until dropped, and publishes what it shows.
     pub async fn take_inventories(
         self,
-        policy: Policy,
+        settings: Settings,
         clock: Arc<dyn Clock>,
-        objects: Arc<dyn Objects>,
-        publish: watch::Sender<Lists>,
+        objects: Arc<dyn ObjectCache>,
+        publish: watch::Sender<InventoryState>,
     ) {
-        let (scope, for_orphans) = (Scope::of(&policy), self.cloudfront.in_background());
+        let (criteria, for_orphans) = (OrphanCriteria::of(&settings), self.cloudfront.in_background());
         let for_one_list = || self.cloudfront.for_one_list();
-        inventory::run(for_one_list, for_orphans, policy, scope, clock, objects, publish).await;
+        inventory::run(for_one_list, for_orphans, settings, criteria, clock, objects, publish).await;
     }
 }

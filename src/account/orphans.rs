@@ -17,7 +17,7 @@ use crate::{
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, ErrorClass, GroupId, GroupName, Snapshot, Summary, Tags},
     reconcile::{
-        Policy, group_name,
+        Settings, group_name,
         ownership::{Installation, OwnerTag},
         tags::is_young,
     },
@@ -29,12 +29,12 @@ pub struct Orphan {
     /// Its owner tag.
     pub owner: OwnerTag,
     /// What happened to the object that the tag names.
-    pub object: Object,
+    pub object: OwnerObject,
 }
 
 /// What happened to the object that an orphan's owner tag names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Object {
+pub enum OwnerObject {
     /// It does not exist.
     Gone,
     /// It names this group instead.
@@ -68,7 +68,7 @@ impl Namespaces {
 
 /// What the objects of the cluster say about groups.
 #[derive(Debug, Default)]
-pub struct Objects {
+pub struct KnownObjects {
     /// The namespaces in which an object that is not known does not exist.
     known_in: Namespaces,
     /// By namespace and name, the group that each object names; `None` for an object that exists but cannot be read.
@@ -77,7 +77,7 @@ pub struct Objects {
     managed: BTreeSet<(GroupName, GroupId)>,
 }
 
-impl Objects {
+impl KnownObjects {
     /// From the readable objects, and the names of the unreadable ones. There are no others in the namespaces `known_in`.
     pub fn of<'a>(
         known_in: Namespaces,
@@ -110,8 +110,8 @@ impl Objects {
     fn orphan(&self, group: &GroupName, owner: &OwnerTag) -> Option<Orphan> {
         let (namespace, name) = owner.object().filter(|(namespace, _)| self.known_in.include(namespace))?;
         let object = match self.named.get(&(namespace.to_owned(), name.to_owned())) {
-            None => Object::Gone,
-            Some(Some(another)) if another != group => Object::NamesAnother(another.clone()),
+            None => OwnerObject::Gone,
+            Some(Some(another)) if another != group => OwnerObject::NamesAnother(another.clone()),
             Some(_) => return None,
         };
         Some(Orphan { owner: owner.clone(), object })
@@ -121,12 +121,12 @@ impl Objects {
 /// What is known about the tags of groups that no object manages.
 #[derive(Debug, Default)]
 pub struct Orphans {
-    read: BTreeMap<GroupId, Read>,
+    read: BTreeMap<GroupId, TagRead>,
 }
 
 /// What the last read of a group's tags showed.
 #[derive(Debug, Default)]
-struct Read {
+struct TagRead {
     /// Our owner tag, if the group carries one.
     owner: Option<OwnerTag>,
     /// Whether a second read showed the same tag.
@@ -137,7 +137,7 @@ struct Read {
 
 /// Which groups count as orphans of this installation.
 #[derive(Clone, Debug)]
-pub struct Scope {
+pub struct OrphanCriteria {
     /// The owner id of this installation.
     pub owner_id: String,
     /// Its identity, and that of the installation whose groups it takes over.
@@ -146,14 +146,14 @@ pub struct Scope {
     pub consistency_window: Duration,
 }
 
-impl Scope {
-    /// The orphans of the installation with that policy.
+impl OrphanCriteria {
+    /// The orphans of the installation with these settings.
     #[must_use]
-    pub fn of(policy: &Policy) -> Self {
+    pub fn of(settings: &Settings) -> Self {
         Self {
-            owner_id: policy.owner_id.clone(),
-            installations: policy.predecessor.iter().chain([&policy.installation]).cloned().collect(),
-            consistency_window: policy.consistency_window,
+            owner_id: settings.owner_id.clone(),
+            installations: settings.predecessor.iter().chain([&settings.installation]).cloned().collect(),
+            consistency_window: settings.consistency_window,
         }
     }
 }
@@ -166,11 +166,11 @@ const READS_AT_ONCE: usize = 5;
 
 impl Orphans {
     /// Searches an inventory for orphans. Returns all that are known, by id.
-    pub async fn look<C: CloudFront>(
+    pub async fn search<C: CloudFront>(
         &mut self,
         list: &Snapshot,
-        objects: &Objects,
-        scope: &Scope,
+        objects: &KnownObjects,
+        criteria: &OrphanCriteria,
         clock: &dyn Clock,
         port: &C,
     ) -> BTreeMap<GroupId, Orphan> {
@@ -190,17 +190,17 @@ impl Orphans {
         due.sort_by_key(|group| self.read.get(&group.id).map(|read| read.again_at));
         for group in due.into_iter().take(READS_AT_ONCE) {
             self.read.entry(group.id.clone()).or_default().again_at = now;
-            let Some(owner) = self.tags_of(group, scope, now, port).await else { continue };
+            let Some(owner) = self.tags_of(group, criteria, now, port).await else { continue };
             if owner.as_ref().is_some_and(|owner| !objects.are_known_where(owner)) {
                 // The namespace may be readable again soon, so what is known about the group is kept.
                 self.read.entry(group.id.clone()).or_default().again_at =
-                    now + scope.consistency_window.saturating_mul(5);
+                    now + criteria.consistency_window.saturating_mul(5);
                 continue;
             }
             let owner = owner.filter(|owner| objects.orphan(&group.name, owner).is_some());
             let tags_may_be_missing = is_young(group);
             if owner.is_some() || !tags_may_be_missing {
-                self.note(group, owner, scope, now);
+                self.note(group, owner, criteria, now);
             }
         }
         let confirmed = |group: &Summary| self.read.get(&group.id).filter(|read| read.confirmed)?.owner.as_ref();
@@ -214,32 +214,32 @@ impl Orphans {
     async fn tags_of<C: CloudFront>(
         &mut self,
         group: &Summary,
-        scope: &Scope,
+        criteria: &OrphanCriteria,
         now: Moment,
         port: &C,
     ) -> Option<Option<OwnerTag>> {
         match port.tags(&group.arn).await {
-            Ok(tags) => Some(tags.and_then(|tags| scope.owner_in(&tags))),
+            Ok(tags) => Some(tags.and_then(|tags| criteria.owner_in(&tags))),
             Err(error) => {
                 log(&error);
                 // If the IAM permissions depend on the owner tag, the groups of others cannot be read, and need not be.
                 let refused = error.class == ErrorClass::AccessDenied;
-                let pause = if refused { NOW_AND_THEN } else { scope.consistency_window };
+                let pause = if refused { NOW_AND_THEN } else { criteria.consistency_window };
                 self.read.entry(group.id.clone()).or_default().again_at = now + pause;
                 None
             }
         }
     }
 
-    fn note(&mut self, group: &Summary, owner: Option<OwnerTag>, scope: &Scope, now: Moment) {
+    fn note(&mut self, group: &Summary, owner: Option<OwnerTag>, criteria: &OrphanCriteria, now: Moment) {
         let before = self.read.remove(&group.id).unwrap_or_default();
         let confirmed = owner.is_some() && before.owner == owner;
         let is_to_be_confirmed = owner.is_some() && !confirmed;
-        let again_at = now + if is_to_be_confirmed { scope.consistency_window } else { NOW_AND_THEN };
+        let again_at = now + if is_to_be_confirmed { criteria.consistency_window } else { NOW_AND_THEN };
         if let Some(owner) = owner.as_ref().filter(|_| confirmed && !before.confirmed) {
             tracing::warn!(id = %group.id, name = %group.name, %owner, "orphan: this connection group carries our owner tag, but the object that the tag names does not exist or names another group; it is left alone");
         }
-        self.read.insert(group.id.clone(), Read { owner, confirmed, again_at });
+        self.read.insert(group.id.clone(), TagRead { owner, confirmed, again_at });
     }
 }
 
@@ -247,7 +247,7 @@ fn log(error: &ApiError) {
     tracing::debug!(%error, aws_request_id = error.request_id, "the tags of a group that no object names could not be read");
 }
 
-impl Scope {
+impl OrphanCriteria {
     /// The owner tag, if it is one of ours: written by one of `installations`, or by a version that wrote no identity.
     fn owner_in(&self, tags: &Tags) -> Option<OwnerTag> {
         let is_ours = Installation::in_tags(tags).is_none_or(|identity| self.installations.contains(&identity));
@@ -263,15 +263,15 @@ mod tests {
     #[test]
     fn only_objects_that_this_installation_would_see_can_be_missed() {
         let is_missed = |known_in: Namespaces, owner_id, namespace| {
-            let scope = Scope {
+            let criteria = OrphanCriteria {
                 owner_id: "prod".to_owned(),
                 installations: Vec::new(),
                 consistency_window: Duration::from_mins(1),
             };
             let tag = OwnerTag::new(owner_id, namespace, "edge");
             let tags = [(OwnerTag::KEY.to_owned(), tag.to_string())].into();
-            let objects = Objects::of(known_in, [], []);
-            scope.owner_in(&tags).is_some_and(|owner| objects.orphan(&GroupName::new("edge"), &owner).is_some())
+            let objects = KnownObjects::of(known_in, [], []);
+            criteria.owner_in(&tags).is_some_and(|owner| objects.orphan(&GroupName::new("edge"), &owner).is_some())
         };
         let only = |namespaces: &[&str]| Namespaces::Only(namespaces.iter().map(ToString::to_string).collect());
         assert!(is_missed(Namespaces::All, "prod", "platform"));

@@ -140,7 +140,7 @@ mod tests {
     fn drifted_is_present_only_while_the_group_differs() {
         let drifted = set_standing(&[], (Standing::Ready, ConditionReason::Deployed, "m"), Some("enabled"), 1, at(0));
         assert!(is_true(&drifted, "Drifted"));
-        let settled = set_standing(&drifted, (Standing::Ready, ConditionReason::Deployed, "m"), None, 1, at(0));
-        assert!(condition(&settled, "Drifted").is_none());
+        let in_sync = set_standing(&drifted, (Standing::Ready, ConditionReason::Deployed, "m"), None, 1, at(0));
+        assert!(condition(&in_sync, "Drifted").is_none());
     }
 }

@@ -20,7 +20,7 @@ use kube::CustomResourceExt;
 pub const GROUP: &str = "cloudfront.kube-operators.dev";
 
 /// Finalizer that all installations shared before each had its own; it is replaced wherever it is found.
-pub const FORMER_FINALIZER: &str = "cloudfront.kube-operators.dev/connection-group";
+pub const LEGACY_FINALIZER: &str = "cloudfront.kube-operators.dev/connection-group";
 
 /// Finalizer by which one installation keeps an object until its connection group is gone or released.
 #[must_use]

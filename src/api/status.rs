@@ -36,7 +36,7 @@ pub struct ConnectionGroupStatus {
     /// Generation of the spec that the group matched, tags included, when it was last read in full or changed; absent while that is not known. In mode
     /// Observe: the generation for which it was last read in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settled_generation: Option<i64>,
+    pub synced_generation: Option<i64>,
     /// CloudFront's version identifier of the group, verbatim, as last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e_tag: Option<String>,
@@ -128,7 +128,7 @@ impl ConnectionGroupStatus {
         name: None,
         owner: None,
         installation: None,
-        settled_generation: None,
+        synced_generation: None,
         e_tag: None,
         status: None,
         routing_endpoint: None,

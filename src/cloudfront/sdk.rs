@@ -19,7 +19,7 @@ use aws_sdk_cloudfront::{Client, config, types};
 
 use self::{
     answer::{address_family, group, sdk_tags, summary, tags, tenants, unreadable},
-    carried::{Carry, Seen},
+    carried::{Carry, ElementCapture},
     unknown::Unknown,
 };
 use super::{
@@ -101,7 +101,7 @@ impl Sdk {
             meter,
             fence,
             scope,
-            turns: Turns::Each(Class::Asked),
+            turns: Turns::Each(Class::UserRequest),
             unknown,
         }
     }
@@ -115,7 +115,7 @@ impl Sdk {
     /// The same adapter for background work; each of its calls waits for its own turn.
     #[must_use]
     pub fn in_background(&self) -> Self {
-        Self { turns: Turns::Each(Class::Rest), scope: self.fence.scope(), ..self.clone() }
+        Self { turns: Turns::Each(Class::Background), scope: self.fence.scope(), ..self.clone() }
     }
 
     /// The same adapter for one reconcile, or for anything else that ends as a whole; all its calls are made in this reservation.
@@ -163,7 +163,7 @@ impl Sdk {
             .set_enabled(members.enabled)
             .set_ipv6_enabled(members.ipv6_enabled)
             .set_anycast_ip_list_id(list_element(&read.config, members));
-        let seen = Seen::default();
+        let seen = ElementCapture::default();
         let request = request.customize().interceptor(Carry(carried)).interceptor(seen.clone());
         let output = self.call(operation, || request.send()).await?;
         Ok(self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?))
@@ -171,7 +171,7 @@ impl Sdk {
 
     async fn get(&self, identifier: &str) -> Result<Option<Group>, ApiError> {
         let operation = Operation::GetConnectionGroup;
-        let seen = Seen::default();
+        let seen = ElementCapture::default();
         let request = self.client.get_connection_group().identifier(identifier);
         let request = request.customize().interceptor(seen.clone());
         let Some(output) = if_it_exists(self.call(operation, || request.send()).await)? else { return Ok(None) };
@@ -233,7 +233,7 @@ impl CloudFront for Sdk {
             .ipv6_enabled(new.config.ipv6_enabled)
             .set_anycast_ip_list_id(new.config.anycast_ip_list_id.as_ref().map(ToString::to_string))
             .tags(sdk_tags(operation, &new.tags)?);
-        let seen = Seen::default();
+        let seen = ElementCapture::default();
         let request = request.customize().interceptor(seen.clone());
         let output = self.call(operation, || request.send()).await?;
         let answered = self.found(group(operation, output.connection_group(), output.e_tag(), seen.take())?);

@@ -6,11 +6,11 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration}
 use clap::{Args, error::ErrorKind};
 
 use crate::{
-    api::{FORMER_FINALIZER, finalizer},
+    api::{LEGACY_FINALIZER, finalizer},
     args::{EndpointUrl, duration},
     cloudfront::sdk::Endpoint,
     leadership::LeaderElectionArgs,
-    reconcile::{Policy, ownership::Installation},
+    reconcile::{Settings, ownership::Installation},
     telemetry::LogArgs,
 };
 
@@ -123,7 +123,7 @@ impl RunArgs {
 
     /// The administrator's settings for reconciles, in the installation with that identity.
     #[must_use]
-    pub fn policy(&self, installation: Installation) -> Policy {
+    pub fn settings(&self, installation: Installation) -> Settings {
         let predecessor = self.take_over_installation.clone().filter(|predecessor| {
             let is_another = *predecessor != installation;
             if !is_another {
@@ -134,7 +134,7 @@ impl RunArgs {
             }
             is_another
         });
-        Policy {
+        Settings {
             owner_id: self.owner_id.clone(),
             installation,
             predecessor,
@@ -201,9 +201,9 @@ fn owner_id(text: &str) -> Result<String, String> {
             "must be 1 to 63 letters, digits, '-', '_' or '.', and start and end with a letter or digit".to_owned()
         );
     }
-    if finalizer(text) == FORMER_FINALIZER {
+    if finalizer(text) == LEGACY_FINALIZER {
         return Err(format!(
-            "must not be '{text}': older versions used the finalizer {FORMER_FINALIZER} for every owner id"
+            "must not be '{text}': older versions used the finalizer {LEGACY_FINALIZER} for every owner id"
         ));
     }
     Ok(text.to_owned())

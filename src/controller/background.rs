@@ -15,17 +15,17 @@ pub struct Background {
 
 /// A task that must not end has ended.
 #[derive(Debug, thiserror::Error)]
-#[error("{task} {how}")]
+#[error("{task} {end}")]
 pub struct Died {
     /// Which one.
     pub task: &'static str,
     /// How.
-    pub how: How,
+    pub end: TaskEnd,
 }
 
 /// How a task has ended.
 #[derive(Debug, thiserror::Error)]
-pub enum How {
+pub enum TaskEnd {
     /// It returned.
     #[error("has ended, which it never should")]
     Returned,
@@ -43,19 +43,19 @@ impl Background {
 
     /// Waits until one of the tasks has ended.
     pub async fn ended(&mut self) -> Died {
-        let (id, how) = match self.tasks.join_next_with_id().await {
+        let (id, end) = match self.tasks.join_next_with_id().await {
             None => pending().await,
-            Some(Ok((id, ()))) => (id, How::Returned),
-            Some(Err(error)) => (error.id(), how(error)),
+            Some(Ok((id, ()))) => (id, TaskEnd::Returned),
+            Some(Err(error)) => (error.id(), end_of(error)),
         };
-        Died { task: self.names.get(&id).copied().unwrap_or("a background task"), how }
+        Died { task: self.names.get(&id).copied().unwrap_or("a background task"), end }
     }
 }
 
-fn how(error: JoinError) -> How {
+fn end_of(error: JoinError) -> TaskEnd {
     match error.try_into_panic() {
-        Ok(panic) => How::Panicked(panic_text(panic.as_ref())),
-        Err(_) => How::Returned,
+        Ok(panic) => TaskEnd::Panicked(panic_text(panic.as_ref())),
+        Err(_) => TaskEnd::Returned,
     }
 }
 

@@ -32,10 +32,10 @@ pub async fn run<S>(watches: Vec<Watch>, context: &Arc<Context>, stop: S)
 where
     S: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    join_all(watches.into_iter().map(|watch| one(watch, context, stop.clone()))).await;
+    join_all(watches.into_iter().map(|watch| run_one(watch, context, stop.clone()))).await;
 }
 
-async fn one<S>(watch: Watch, context: &Arc<Context>, stop: S)
+async fn run_one<S>(watch: Watch, context: &Arc<Context>, stop: S)
 where
     S: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
@@ -72,9 +72,10 @@ where
     }
 }
 
-type Ended = Result<(ObjectRef<ConnectionGroup>, controller::Action), controller::Error<WorkerError, watcher::Error>>;
+type ControllerResult =
+    Result<(ObjectRef<ConnectionGroup>, controller::Action), controller::Error<WorkerError, watcher::Error>>;
 
-fn record(ended: &Ended, scope: &Scope, context: &Context) {
+fn record(ended: &ControllerResult, scope: &Scope, context: &Context) {
     match ended {
         // The reconcile itself has logged what it did, or why it failed.
         Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}

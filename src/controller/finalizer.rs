@@ -11,7 +11,7 @@ use kube::{
 
 use super::gone::{read, says_gone};
 use crate::{
-    api::{ConnectionGroup, FORMER_FINALIZER, GROUP},
+    api::{ConnectionGroup, GROUP, LEGACY_FINALIZER},
     reconcile::freshness::Basis,
 };
 
@@ -25,7 +25,7 @@ pub enum Holder {
     /// This one.
     Us,
     /// An installation of a version that had one finalizer for all installations.
-    Former,
+    Legacy,
     /// Another one, with this finalizer; only that one acts on the object.
     Another(String),
 }
@@ -40,14 +40,14 @@ pub fn holder(finalizers: &[String], own: &str) -> Holder {
     if is(own) {
         return Holder::Us;
     }
-    match finalizers.iter().filter(of_an_installation).find(|finalizer| *finalizer != FORMER_FINALIZER) {
+    match finalizers.iter().filter(of_an_installation).find(|finalizer| *finalizer != LEGACY_FINALIZER) {
         Some(another) => Holder::Another(another.clone()),
-        None if is(FORMER_FINALIZER) => Holder::Former,
+        None if is(LEGACY_FINALIZER) => Holder::Legacy,
         None => Holder::Nobody,
     }
 }
 
-/// Stores the finalizer, and replaces the former one if that is there. Returns the object as it is afterwards, held by us or by another; `None` if it is gone,
+/// Stores the finalizer, and replaces the legacy one if that is there. Returns the object as it is afterwards, held by us or by another; `None` if it is gone,
 /// or is being deleted and held by no installation.
 ///
 /// # Errors
@@ -72,7 +72,7 @@ pub enum Removed {
     EditedMeanwhile(Box<ConnectionGroup>),
 }
 
-/// Removes the finalizer, and the former one with it, unless the object was edited since this version.
+/// Removes the finalizer, and the legacy one with it, unless the object was edited since this version.
 ///
 /// # Errors
 /// The API server refused it, or could not be reached.
@@ -115,7 +115,7 @@ async fn change(
     let mut tries = 1;
     loop {
         let mut finalizers = current.finalizers().to_vec();
-        finalizers.retain(|finalizer| finalizer != own && finalizer != FORMER_FINALIZER);
+        finalizers.retain(|finalizer| finalizer != own && finalizer != LEGACY_FINALIZER);
         if wanted == Presence::Present {
             finalizers.push(own.to_owned());
         }
@@ -139,8 +139,8 @@ async fn change(
             (Presence::Absent, _) if Basis::of(&current) == Basis::of(object) => {}
             (Presence::Present, Holder::Nobody) if deleting => return Ok(Changed::Gone),
             (Presence::Present, Holder::Nobody) => {}
-            (Presence::Present, Holder::Former) if !deleting => {}
-            (Presence::Absent, _) | (Presence::Present, Holder::Us | Holder::Another(_) | Holder::Former) => {
+            (Presence::Present, Holder::Legacy) if !deleting => {}
+            (Presence::Absent, _) | (Presence::Present, Holder::Us | Holder::Another(_) | Holder::Legacy) => {
                 return Ok(Changed::BySomeone(current));
             }
         }
@@ -207,7 +207,7 @@ mod tests {
         let mut meanwhile = seen.clone();
         meanwhile["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         assert!(matches!(changed(&seen, &meanwhile, Presence::Present).await, Changed::Gone), "nobody holds it");
-        for held in [finalizer("prod"), finalizer("stage"), FORMER_FINALIZER.to_owned()] {
+        for held in [finalizer("prod"), finalizer("stage"), LEGACY_FINALIZER.to_owned()] {
             meanwhile["metadata"]["finalizers"] = json!([held]);
             let Changed::BySomeone(current) = changed(&seen, &meanwhile, Presence::Present).await else {
                 panic!("{held}: it must be reconciled as it is now")
@@ -235,9 +235,9 @@ mod tests {
         assert_eq!(held(&[]), Holder::Nobody);
         assert_eq!(held(&["example.com/theirs", "cloudfront.kube-operators.development/x"]), Holder::Nobody);
         assert_eq!(held(&["example.com/theirs", &us]), Holder::Us);
-        assert_eq!(held(&[FORMER_FINALIZER]), Holder::Former);
+        assert_eq!(held(&[LEGACY_FINALIZER]), Holder::Legacy);
         assert_eq!(held(&[&them]), Holder::Another(them.clone()));
-        assert_eq!(held(&[FORMER_FINALIZER, &them]), Holder::Another(them.clone()), "the other one was first");
+        assert_eq!(held(&[LEGACY_FINALIZER, &them]), Holder::Another(them.clone()), "the other one was first");
         assert_eq!(held(&[&them, &us]), Holder::Us, "an operator finishes what it began");
     }
 }

@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use tokio::{sync::watch, time::timeout};
 
-use crate::{account::inventory::Lists, leadership::term::Term};
+use crate::{account::inventory::InventoryState, leadership::term::Term};
 
 /// Whether reconciles may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub enum Gate {
 const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens with the first complete inventory of the term, so that groups are not read one by one; without one, it opens anyway after `FIRST_LIST_PATIENCE`.
-pub async fn gate(term: Term, mut lists: watch::Receiver<Lists>, stop: impl Future<Output = ()>) -> Gate {
+pub async fn gate(term: Term, mut inventory: watch::Receiver<InventoryState>, stop: impl Future<Output = ()>) -> Gate {
     let first = async {
         term.begun().await;
-        timeout(FIRST_LIST_PATIENCE, lists.wait_for(|lists| lists.snapshot.is_some())).await
+        timeout(FIRST_LIST_PATIENCE, inventory.wait_for(|inventory| inventory.snapshot.is_some())).await
     };
     tokio::select! {
         biased;

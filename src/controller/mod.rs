@@ -8,7 +8,7 @@ mod clients;
 mod controllers;
 mod events;
 mod finalizer;
-mod fresh;
+mod freshness_check;
 mod gate;
 mod gone;
 mod heartbeat;
@@ -41,7 +41,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 pub use self::args::RunArgs;
 use self::{
-    background::{Background, Died, How},
+    background::{Background, Died, TaskEnd},
     events::Recorder,
     gate::gate,
     heartbeat::Heartbeat,
@@ -93,7 +93,7 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let Parts { fence, term, config, client, listeners, account, publish, objects, watches, metrics } =
         Parts::of(&args).await?;
     let mut background = Background::default();
-    background.spawn("the reporter of orphans", orphan_events::emit(account.lists.clone(), client.clone()));
+    background.spawn("the reporter of orphans", orphan_events::emit(account.inventory.clone(), client.clone()));
     let heartbeat = Arc::new(Heartbeat::new(fence.clone(), args.aws_call_timeout));
     let served =
         Served { metrics: Arc::clone(&metrics), objects: Arc::clone(&objects), heartbeat: Arc::clone(&heartbeat) };
@@ -111,25 +111,25 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone()),
         client,
-        policy: args.policy(installation),
+        settings: args.settings(installation),
         finalizer: finalizer(&args.owner_id),
         clock: Arc::new(term.clone()),
         objects,
         metrics,
         fence,
         api_turns: Semaphore::new(API_REQUESTS_AT_ONCE),
-        gate: gate(term.clone(), account.lists.clone(), draining.clone()).boxed().shared(),
+        gate: gate(term.clone(), account.inventory.clone(), draining.clone()).boxed().shared(),
         account,
     });
     let account = context.account.clone();
     let (clock, objects) = (Arc::clone(&context.clock), Arc::clone(&context.objects));
-    let inventory = account.take_inventories(context.policy.clone(), clock, objects, publish);
+    let inventories = account.take_inventories(context.settings.clone(), clock, objects, publish);
     let (begun, drained) = (term.clone(), draining.clone());
     background.spawn("the inventory", async move {
         tokio::select! {
             // A List that is interrupted here does no harm, and none is started while reconciles finish.
             () = drained => pending().await,
-            () = begun.begun().then(|()| inventory) => {}
+            () = begun.begun().then(|()| inventories) => {}
         }
     });
     let reconciles = heartbeat.beside(controllers::run(watches, &context, draining));
@@ -157,7 +157,7 @@ async fn lead_until(
             () = &mut stop => Ok(()),
             lost = &mut leading => return Err(RunError::LeaseLost(lost)),
             died = background.ended() => Err(RunError::Died(died)),
-            () = reconciles.clone() => Err(RunError::Died(Died { task: "the controllers", how: How::Returned })),
+            () = reconciles.clone() => Err(RunError::Died(Died { task: "the controllers", end: TaskEnd::Returned })),
         };
         // For every reason to end: if the answer to a change is lost, the next process has to find out about that change.
         context.fence.drain();

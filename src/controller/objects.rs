@@ -15,7 +15,7 @@ use super::{
     worker::LastTry,
 };
 use crate::{
-    account::inventory::{self, Objects as _},
+    account::inventory::{self, ObjectCache as _},
     account::orphans::Namespaces,
     api::{ConnectionGroup, ConnectionGroupStatus},
     cloudfront::{ErrorClass, Operation, queue::Class},
@@ -66,27 +66,27 @@ impl Tracked {
                 operation,
                 Operation::GetConnectionGroup | Operation::ListTagsForResource | Operation::UpdateConnectionGroup
             ),
-            Class::Asked | Class::Inventory | Class::Progress | Class::Rest => true,
+            Class::UserRequest | Class::Inventory | Class::Progress | Class::Background => true,
         };
         self.throttled.iter().copied().filter(is_taken)
     }
 }
 
 /// Notifies of changes of an object while it is being reconciled.
-pub struct Changes<'a> {
+pub struct ObjectChanges<'a> {
     objects: &'a Objects,
     key: ObjectRef<ConnectionGroup>,
     changed: Arc<Notify>,
 }
 
-impl Changes<'_> {
+impl ObjectChanges<'_> {
     /// Returns with the next change, or at once if there was one since the last call.
     pub async fn next(&self) {
         self.changed.notified().await;
     }
 }
 
-impl Drop for Changes<'_> {
+impl Drop for ObjectChanges<'_> {
     fn drop(&mut self) {
         self.objects.listening().remove(&self.key);
     }
@@ -134,10 +134,10 @@ impl Objects {
     }
 
     /// The changes of an object from now on. An object has only one reconcile at a time.
-    pub fn changes_of(&self, object: &ConnectionGroup) -> Changes<'_> {
+    pub fn changes_of(&self, object: &ConnectionGroup) -> ObjectChanges<'_> {
         let (key, changed) = (ObjectRef::from_obj(object), Arc::<Notify>::default());
         self.listening().insert(key.clone(), Arc::clone(&changed));
-        Changes { objects: self, key, changed }
+        ObjectChanges { objects: self, key, changed }
     }
 
     /// An object has changed, or the inventory shows that it is out of date.
@@ -172,7 +172,7 @@ impl Objects {
     }
 }
 
-impl inventory::Objects for Objects {
+impl inventory::ObjectCache for Objects {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
         self.scopes.iter().flat_map(|scope| scope.store().state()).collect()
     }
@@ -235,6 +235,6 @@ mod tests {
         let tracked = Tracked { throttled, ..Tracked::default() };
         let waits = |class| tracked.waits_for(class).collect::<Vec<_>>();
         assert_eq!(waits(Class::SwitchOff), [Operation::UpdateConnectionGroup]);
-        assert_eq!(waits(Class::Rest).len(), 2);
+        assert_eq!(waits(Class::Background).len(), 2);
     }
 }

@@ -11,20 +11,20 @@ use tokio::sync::watch;
 
 use super::events::Recorder;
 use crate::{
-    account::inventory::Lists,
-    account::orphans::{Object, Orphan},
+    account::inventory::InventoryState,
+    account::orphans::{Orphan, OwnerObject},
     api::EventReason,
     cloudfront::GroupId,
     reconcile::{Event, Severity},
 };
 
 /// Reports every orphan once, for as long as inventories are taken.
-pub async fn emit(mut lists: watch::Receiver<Lists>, client: Client) {
+pub async fn emit(mut inventory: watch::Receiver<InventoryState>, client: Client) {
     let us = this_pod(client.default_namespace());
     let recorder = Recorder::new(client);
     let mut told = BTreeSet::new();
-    while lists.changed().await.is_ok() {
-        let orphans = lists.borrow_and_update().orphans.clone();
+    while inventory.changed().await.is_ok() {
+        let orphans = inventory.borrow_and_update().orphans.clone();
         told.retain(|id| orphans.contains_key(id));
         for (id, orphan) in orphans.iter() {
             if !told.contains(id) && recorder.publish(&us, &event(id, orphan)).await {
@@ -45,18 +45,18 @@ fn this_pod(namespace: &str) -> ObjectReference {
 }
 
 fn event(id: &GroupId, Orphan { owner, object }: &Orphan) -> Event {
-    let so = match object {
-        Object::Gone => {
+    let explanation = match object {
+        OwnerObject::Gone => {
             "but that object does not exist. The operator leaves the group as it is. To keep or delete it, create that object again."
                 .to_owned()
         }
-        Object::NamesAnother(group) => format!(
+        OwnerObject::NamesAnother(group) => format!(
             "but that object names connection group {group} instead. The operator leaves it as it is. Delete it at CloudFront if nobody needs it, or put \
              another object's owner tag on it."
         ),
     };
     let note = format!(
-        "Connection group {id} carries this installation's owner tag, '{owner}' (owner id/namespace/name), {so}"
+        "Connection group {id} carries this installation's owner tag, '{owner}' (owner id/namespace/name), {explanation}"
     );
     Event { severity: Severity::Warning, reason: EventReason::Orphaned, action: "Inventory", note }
 }
@@ -80,10 +80,10 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    fn lists(orphans: &[(&str, &str)]) -> Lists {
-        let orphan = |name: &str| Orphan { owner: OwnerTag::new("prod", "platform", name), object: Object::Gone };
+    fn inventory(orphans: &[(&str, &str)]) -> InventoryState {
+        let orphan = |name: &str| Orphan { owner: OwnerTag::new("prod", "platform", name), object: OwnerObject::Gone };
         let orphans = orphans.iter().map(|(id, name)| (GroupId::new(*id), orphan(name)));
-        Lists { orphans: Arc::new(orphans.collect::<BTreeMap<_, _>>()), ..Lists::default() }
+        InventoryState { orphans: Arc::new(orphans.collect::<BTreeMap<_, _>>()), ..InventoryState::default() }
     }
 
     #[tokio::test]
@@ -98,11 +98,11 @@ mod tests {
                 (201, event)
             }
         });
-        let (publish, heard) = watch::channel(Lists::default());
+        let (publish, heard) = watch::channel(InventoryState::default());
         let telling = tokio::spawn(emit(heard, client));
         let (first, second) = (("cg_1", "edge"), ("cg_2", "shop"));
         for (orphans, told) in [(&[first][..], "cg_1"), (&[first], "cg_1"), (&[first, second], "cg_2")] {
-            publish.send_replace(lists(orphans));
+            publish.send_replace(inventory(orphans));
             let event = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
             assert_eq!((&event["reason"], &event["regarding"]["kind"]), (&json!("Orphaned"), &json!("Pod")));
             assert!(event["note"].as_str().unwrap().contains(told), "{told}: {event}");

@@ -15,7 +15,7 @@ use super::{
     objects::Objects,
 };
 use crate::{
-    account::{Account, inventory::Lists},
+    account::{Account, inventory::InventoryState},
     cloudfront::{queue::CallQueue, sdk::Sdk},
     leadership::{fence::Fence, term::Term},
 };
@@ -35,7 +35,7 @@ pub struct Parts {
     /// The AWS account.
     pub account: Account,
     /// Publishes the inventories of the account.
-    pub publish: watch::Sender<Lists>,
+    pub publish: watch::Sender<InventoryState>,
     /// The caches, and what is remembered of each object.
     pub objects: Arc<Objects>,
     /// The watches that fill the caches.
@@ -58,12 +58,12 @@ impl Parts {
             health: listen("--health-addr", args.health_addr).await?,
         };
         let queue = CallQueue::new(args.aws_rate, args.aws_burst);
-        let (publish, lists) = watch::channel(Lists::default());
+        let (publish, inventory) = watch::channel(InventoryState::default());
         let (objects, watches) = clients::watches(args, &config)?;
         let metrics = Arc::new(Metrics::new(Sources {
             objects: Arc::clone(&objects),
             per_object: args.metrics_per_object,
-            lists: lists.clone(),
+            inventory: inventory.clone(),
             calls: queue.clone(),
             clock: Arc::new(term.clone()),
             leading: if args.leader_election.enabled { Leading::No } else { Leading::Yes },
@@ -71,7 +71,7 @@ impl Parts {
         let account = Account {
             cloudfront: Sdk::connect(&args.endpoint(), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await,
             queue,
-            lists,
+            inventory,
         };
         Ok(Self { fence, term, config, client, listeners, account, publish, objects, watches, metrics })
     }

@@ -23,17 +23,17 @@ fn fields(status: &ConnectionGroupStatus) -> Map<String, Value> {
 }
 
 /// The status with the condition that reports dropped fields, if there are any.
-pub fn mark(
+pub fn with_outdated_condition(
     status: &ConnectionGroupStatus,
     dropped: &[String],
     previous: &[Condition],
     now: Timestamp,
 ) -> ConnectionGroupStatus {
-    let mut marked = status.clone();
+    let mut reported = status.clone();
     if !dropped.is_empty() {
-        add_schema_outdated(&mut marked.conditions, previous, sentence(dropped), status.observed_generation, now);
+        add_schema_outdated(&mut reported.conditions, previous, sentence(dropped), status.observed_generation, now);
     }
-    marked
+    reported
 }
 
 /// Logs which fields are dropped, or that none are.
@@ -75,10 +75,10 @@ mod tests {
     fn the_condition_is_present_while_fields_are_dropped_and_keeps_its_time() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let names = ["isDefault".to_owned()];
-        let first = mark(&sent(), &names, &[], at(10)).conditions;
-        let second = mark(&sent(), &names, &first, at(20)).conditions;
+        let first = with_outdated_condition(&sent(), &names, &[], at(10)).conditions;
+        let second = with_outdated_condition(&sent(), &names, &first, at(20)).conditions;
         assert_eq!(first, second);
         assert!(condition(&second, "SchemaOutdated").is_some_and(|told| told.message.contains("status.isDefault")));
-        assert!(mark(&sent(), &[], &second, at(30)).conditions.is_empty());
+        assert!(with_outdated_condition(&sent(), &[], &second, at(30)).conditions.is_empty());
     }
 }

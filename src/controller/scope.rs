@@ -24,10 +24,10 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::watch, time::Instant};
 
 use self::blind::Told;
-use super::stream::Unreadable;
+use super::stream::UnreadableObjects;
 use crate::api::ConnectionGroup;
 
-pub use self::blind::{Blind, Refusal};
+pub use self::blind::{Blind, ReadRefusal};
 
 /// How long the API server may be silent. A watch is restarted every 50 s, so this allows for one that failed and one retry.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -36,7 +36,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 pub struct Scope {
     namespace: Option<String>,
     store: Store<ConnectionGroup>,
-    unreadable: Unreadable,
+    unreadable: UnreadableObjects,
     wake: UnboundedSender<ObjectRef<ConnectionGroup>>,
     /// Number of the list that is wanted.
     wanted: watch::Sender<u64>,
@@ -57,7 +57,7 @@ struct State {
     /// When the API server last answered with success, or sent an event.
     heard: Instant,
     /// Its last answer, if that was a refusal.
-    refused: Option<Refusal>,
+    refused: Option<ReadRefusal>,
     /// The list in progress: its number, and when it began.
     listing: (u64, Instant),
     /// When the newest version of each object was seen, by uid.
@@ -77,7 +77,7 @@ impl Scope {
         let scope = Self {
             namespace,
             store,
-            unreadable: Unreadable::default(),
+            unreadable: UnreadableObjects::default(),
             wake,
             wanted: watch::Sender::new(0),
             listed: watch::Sender::new(None),
@@ -114,7 +114,7 @@ impl Scope {
     }
 
     /// The objects that exist but do not decode.
-    pub const fn unreadable(&self) -> &Unreadable {
+    pub const fn unreadable(&self) -> &UnreadableObjects {
         &self.unreadable
     }
 
@@ -192,9 +192,9 @@ impl Scope {
     pub fn answered(&self, status: StatusCode) {
         let mut state = self.lock();
         match status {
-            StatusCode::UNAUTHORIZED => state.refused = Some(Refusal::Unauthorized),
-            StatusCode::FORBIDDEN => state.refused = Some(Refusal::Forbidden),
-            StatusCode::NOT_FOUND => state.refused = Some(Refusal::NotServed),
+            StatusCode::UNAUTHORIZED => state.refused = Some(ReadRefusal::Unauthorized),
+            StatusCode::FORBIDDEN => state.refused = Some(ReadRefusal::Forbidden),
+            StatusCode::NOT_FOUND => state.refused = Some(ReadRefusal::NotServed),
             status if status.is_success() => {
                 state.refused = None;
                 state.heard = Instant::now();
@@ -275,7 +275,9 @@ mod tests {
         let (scope, mut feed) = Scope::new(Some("a".into()));
         assert_eq!(scope.blind(), Some(Blind::NotListed));
         list(&scope, &mut feed, &[]);
-        for (status, refusal) in [(401, Refusal::Unauthorized), (403, Refusal::Forbidden), (404, Refusal::NotServed)] {
+        for (status, refusal) in
+            [(401, ReadRefusal::Unauthorized), (403, ReadRefusal::Forbidden), (404, ReadRefusal::NotServed)]
+        {
             assert_eq!(scope.blind(), None);
             scope.answered(StatusCode::from_u16(status).unwrap());
             assert_eq!(scope.blind(), Some(Blind::Refused(refusal)));

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::{scope::Scope, slim::Slim};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupSpec},
-    reconcile::due::Asked,
+    reconcile::due::ReconcileTriggers,
 };
 
 /// The API server ends a watch after this many seconds. The client abandons a watch that is silent for a little longer: its connection is dead.
@@ -36,8 +36,8 @@ pub fn watch(
     scope: &Arc<Scope>,
 ) -> impl Stream<Item = Result<ConnectionGroup, watcher::Error>> + Send + 'static {
     let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
-    let calls = Arc::<Calls>::default();
-    let gone = Arc::clone(&calls);
+    let known_triggers = Arc::<KnownTriggers>::default();
+    let gone = Arc::clone(&known_triggers);
     let (begins, reads, saw) = (Arc::clone(scope), Arc::clone(scope), Arc::clone(scope));
     let begin = move |number| {
         begins.begins(number);
@@ -51,7 +51,7 @@ pub fn watch(
             gone.forget_the_gone(event);
         })
         .applied_objects()
-        .try_filter(move |object| std::future::ready(calls.for_a_reconcile(object)))
+        .try_filter(move |object| std::future::ready(known_triggers.call_for_a_reconcile(object)))
 }
 
 /// A stream that is dropped and restarted with each new number.
@@ -73,30 +73,30 @@ where
 
 /// By uid, the last known state of everything in an object that may require an immediate reconcile.
 #[derive(Debug, Default)]
-struct Calls(Mutex<HashMap<String, Said>>);
+struct KnownTriggers(Mutex<HashMap<String, LastKnown>>);
 
 /// The last known state of one object.
 #[derive(Debug)]
-struct Said {
-    asked: Asked,
+struct LastKnown {
+    triggers: ReconcileTriggers,
     /// Whether the list in progress has shown the object.
     listed: bool,
 }
 
-impl Calls {
+impl KnownTriggers {
     /// Whether this version of an object requires a reconcile.
-    fn for_a_reconcile(&self, object: &ConnectionGroup) -> bool {
-        let asked = Asked::by(object);
-        let said = Said { asked: asked.clone(), listed: true };
-        let before = self.lock().insert(object.meta().uid.clone().unwrap_or_default(), said);
-        asked.calls_for_a_reconcile(before.map(|before| before.asked).as_ref())
+    fn call_for_a_reconcile(&self, object: &ConnectionGroup) -> bool {
+        let triggers = ReconcileTriggers::of(object);
+        let last_known = LastKnown { triggers: triggers.clone(), listed: true };
+        let before = self.lock().insert(object.meta().uid.clone().unwrap_or_default(), last_known);
+        triggers.calls_for_a_reconcile(before.map(|before| before.triggers).as_ref())
     }
 
     /// Forgets the objects that are gone. There is no event for an object that was deleted while the watch was down: it is only missing from the next list.
     fn forget_the_gone(&self, event: &watcher::Event<ConnectionGroup>) {
         match event {
-            watcher::Event::Init => self.lock().values_mut().for_each(|said| said.listed = false),
-            watcher::Event::InitDone => self.lock().retain(|_, said| said.listed),
+            watcher::Event::Init => self.lock().values_mut().for_each(|last_known| last_known.listed = false),
+            watcher::Event::InitDone => self.lock().retain(|_, last_known| last_known.listed),
             watcher::Event::Delete(object) => {
                 self.lock().remove(object.meta().uid.as_deref().unwrap_or_default());
             }
@@ -104,25 +104,25 @@ impl Calls {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Said>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, LastKnown>> {
         self.0.lock()
     }
 }
 
 /// The objects of a watch that exist but do not decode, by namespace and name.
 #[derive(Debug, Default)]
-pub struct Unreadable(Mutex<BTreeMap<(String, String), Seen>>);
+pub struct UnreadableObjects(Mutex<BTreeMap<(String, String), UnreadableVersion>>);
 
 /// What is known about an object that does not decode.
 #[derive(Debug)]
-struct Seen {
+struct UnreadableVersion {
     /// The resource version that was logged.
     version: String,
     /// Whether the list in progress has shown it.
     listed: bool,
 }
 
-impl Unreadable {
+impl UnreadableObjects {
     /// Namespace and name of each.
     pub fn names(&self) -> Vec<(String, String)> {
         self.lock().keys().cloned().collect()
@@ -131,7 +131,7 @@ impl Unreadable {
     /// Records one, and logs a warning once for each of its versions.
     fn note(&self, meta: &ObjectMeta, error: &str) {
         let version = meta.resource_version.clone().unwrap_or_default();
-        let before = self.lock().insert(key(meta), Seen { version: version.clone(), listed: true });
+        let before = self.lock().insert(key(meta), UnreadableVersion { version: version.clone(), listed: true });
         if before.is_none_or(|before| before.version != version) {
             let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
             tracing::warn!(
@@ -156,7 +156,7 @@ impl Unreadable {
         self.lock().retain(|_, seen| seen.listed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Seen>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), UnreadableVersion>> {
         self.0.lock()
     }
 }
@@ -166,7 +166,7 @@ fn key(meta: &ObjectMeta) -> (String, String) {
 }
 
 /// An object that does not decode is removed from the cache: its earlier content must no longer be acted on.
-fn decoded(event: watcher::Event<Slim>, unreadable: &Unreadable) -> Option<watcher::Event<ConnectionGroup>> {
+fn decoded(event: watcher::Event<Slim>, unreadable: &UnreadableObjects) -> Option<watcher::Event<ConnectionGroup>> {
     let read = |slim: Slim| {
         match &slim.0 {
             Ok(object) => unreadable.forget(object.meta()),
@@ -211,15 +211,15 @@ mod tests {
 
     /// Whether a change of an object that carries our finalizer requires a reconcile.
     fn is_called_for(change: impl FnOnce(&mut ConnectionGroup)) -> bool {
-        let calls = Calls::default();
+        let known_triggers = KnownTriggers::default();
         let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
         object.metadata.generation = Some(1);
         object.metadata.uid = Some("a".into());
-        assert!(calls.for_a_reconcile(&object), "a new object does");
+        assert!(known_triggers.call_for_a_reconcile(&object), "a new object does");
         object.metadata.finalizers = Some(vec![crate::api::finalizer("prod")]);
-        assert!(!calls.for_a_reconcile(&object), "our own finalizer does not");
+        assert!(!known_triggers.call_for_a_reconcile(&object), "our own finalizer does not");
         change(&mut object);
-        calls.for_a_reconcile(&object)
+        known_triggers.call_for_a_reconcile(&object)
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn an_object_that_was_deleted_while_the_watch_was_down_is_forgotten_with_the_next_list_and_no_other_is() {
         type Event = watcher::Event<ConnectionGroup>;
-        let calls = Calls::default();
+        let known_triggers = KnownTriggers::default();
         let object = |uid: &str| {
             let mut object = ConnectionGroup::new("edge", ConnectionGroupSpec::default());
             object.metadata.uid = Some(uid.into());
@@ -245,22 +245,22 @@ mod tests {
         };
         // In the order of the stream: the event comes first, then the question whether the object requires a reconcile.
         let list = |uids: &[&str]| {
-            calls.forget_the_gone(&Event::Init);
+            known_triggers.forget_the_gone(&Event::Init);
             for object in uids.iter().map(|uid| object(uid)) {
-                calls.forget_the_gone(&Event::InitApply(object.clone()));
-                calls.for_a_reconcile(&object);
+                known_triggers.forget_the_gone(&Event::InitApply(object.clone()));
+                known_triggers.call_for_a_reconcile(&object);
             }
-            calls.forget_the_gone(&Event::InitDone);
+            known_triggers.forget_the_gone(&Event::InitDone);
         };
-        let known = || calls.lock().keys().cloned().collect::<BTreeSet<_>>();
+        let known = || known_triggers.lock().keys().cloned().collect::<BTreeSet<_>>();
         list(&["a", "b"]);
         // This list is interrupted.
-        calls.forget_the_gone(&Event::Init);
+        known_triggers.forget_the_gone(&Event::Init);
         assert_eq!(known(), ["a", "b"].map(str::to_owned).into());
         list(&["b", "c"]);
         assert_eq!(known(), ["b", "c"].map(str::to_owned).into());
-        assert!(!calls.for_a_reconcile(&object("b")), "it existed all the time");
-        calls.forget_the_gone(&Event::Delete(object("b")));
+        assert!(!known_triggers.call_for_a_reconcile(&object("b")), "it existed all the time");
+        known_triggers.forget_the_gone(&Event::Delete(object("b")));
         assert_eq!(known(), ["c".to_owned()].into());
     }
 
@@ -269,10 +269,10 @@ mod tests {
         let text = serde_json::json!({ "metadata": { "name": "edge", "uid": "a" }, "spec": { "enabled": "maybe" } });
         let slim = || serde_json::from_value::<Slim>(text.clone()).unwrap();
         for event in [watcher::Event::Apply(slim()), watcher::Event::Delete(slim())] {
-            let event = decoded(event, &Unreadable::default());
+            let event = decoded(event, &UnreadableObjects::default());
             assert!(matches!(event, Some(watcher::Event::Delete(husk)) if husk.name_any() == "edge"));
         }
-        assert!(decoded(watcher::Event::InitApply(slim()), &Unreadable::default()).is_none());
+        assert!(decoded(watcher::Event::InitApply(slim()), &UnreadableObjects::default()).is_none());
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
             ("not in the next list", vec![Event::Init, Event::InitDone]),
         ];
         for (what, events) in ends {
-            let unreadable = Unreadable::default();
+            let unreadable = UnreadableObjects::default();
             for event in [Event::Init, Event::InitApply(bad()), Event::InitDone, Event::Apply(bad())] {
                 decoded(event, &unreadable);
             }

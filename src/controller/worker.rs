@@ -9,10 +9,10 @@ mod class;
 mod context;
 mod hold;
 mod leave;
+mod queued;
 mod step;
 mod store;
 mod task;
-mod turn;
 
 use std::sync::Arc;
 
@@ -25,11 +25,11 @@ pub use self::{
 };
 use self::{
     hold::{hold, release},
+    queued::{Reconciled, reconcile_queued},
     step::{Finished, Step},
     store::{log, publish, store_status},
-    turn::{Reconciled, in_turn},
 };
-use super::{fresh::Version, metrics::Ended};
+use super::{freshness_check::ObjectVersion, metrics::ReconcileResult};
 use crate::{api::ConnectionGroup, cloudfront::queue::Reservation, reconcile::Finalizer};
 
 /// What can end a reconcile before its outcome is stored.
@@ -50,24 +50,28 @@ pub enum WorkerError {
 const VERSIONS: usize = 3;
 
 /// Reconciles the object, and starts over with a newer version of it if a change has to be withheld for one.
-async fn newest_version(
+async fn reconcile_newest_version(
     object: &Arc<ConnectionGroup>,
     context: &Context,
     reservation: &Arc<Reservation>,
 ) -> Result<Finished, WorkerError> {
-    let mut version = Version::cached(Arc::clone(object));
+    let mut version = ObjectVersion::cached(Arc::clone(object));
     for _ in 0..VERSIONS {
-        match one_version(version, context, reservation).await? {
+        match try_version(version, context, reservation).await? {
             Step::Ended(ended) => return Ok(ended),
             Step::Newer(newer) => version = newer,
         }
     }
     // An edit triggers a reconcile of its own.
-    Ok(Finished::to_be_rechecked(Ended::Again))
+    Ok(Finished::to_be_rechecked(ReconcileResult::Requeue))
 }
 
 /// Reconciles one version of the object: adds the finalizer, reconciles, stores the outcome, and removes the finalizer once nothing is left to do.
-async fn one_version(version: Version, context: &Context, reservation: &Arc<Reservation>) -> Result<Step, WorkerError> {
+async fn try_version(
+    version: ObjectVersion,
+    context: &Context,
+    reservation: &Arc<Reservation>,
+) -> Result<Step, WorkerError> {
     let object = &*version.object;
     let api = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     if let Some(step) = hold(&version, &api, context).await? {
@@ -82,7 +86,7 @@ async fn one_version(version: Version, context: &Context, reservation: &Arc<Rese
         let renewed = version.renewed(&api, context).await;
         return Ok(renewed.map_or_else(|why| Step::withheld(why, None), Step::Newer));
     }
-    let reconciled = Box::pin(in_turn(&version, &api, context, &mut tracked, reservation)).await;
+    let reconciled = Box::pin(reconcile_queued(&version, &api, context, &mut tracked, reservation)).await;
     let Some(reconciled) = reconciled else { return Ok(Step::Ended(Finished::ABANDONED)) };
     if let Some(why) = reconciled.outcome.withheld {
         return Ok(Step::withheld(why, reconciled.newer));

@@ -36,7 +36,7 @@ pub struct Election {
     /// Identifies this process, and no other that ever ran.
     identity: String,
     fence: Fence,
-    claim: Claim,
+    claim: LeaseClaim,
     watched: Option<Watched>,
     /// The failure that was logged last, so that it is not logged again with each retry.
     logged: Option<String>,
@@ -44,7 +44,7 @@ pub struct Election {
 
 /// What this process knows about its own claim to the Lease. It is correct at every await point, so that the election may be dropped at any time and the
 /// Lease can still be released.
-enum Claim {
+enum LeaseClaim {
     /// The Lease is not ours, and no write of ours in flight can make it ours.
     None,
     /// The Lease is ours, as the API server last stored it.
@@ -61,7 +61,7 @@ struct Watched {
 }
 
 /// The result of one try to acquire or renew the Lease.
-enum Standing {
+enum Role {
     Leader { until: Instant },
     Standby { leader: String },
 }
@@ -80,7 +80,7 @@ impl Election {
             args: args.clone(),
             identity: format!("{host}_{:016x}", fastrand::u64(..)),
             fence,
-            claim: Claim::None,
+            claim: LeaseClaim::None,
             watched: None,
             logged: None,
         }
@@ -90,16 +90,16 @@ impl Election {
     pub async fn win(&mut self) -> Instant {
         let mut seen = None;
         loop {
-            match self.look().await {
-                Standing::Leader { until } => {
+            match self.acquire_or_renew().await {
+                Role::Leader { until } => {
                     tracing::info!(lease = self.args.lease, identity = self.identity, "leading");
                     return until;
                 }
-                Standing::Standby { leader } if seen.as_ref() != Some(&leader) => {
+                Role::Standby { leader } if seen.as_ref() != Some(&leader) => {
                     tracing::info!(lease = self.args.lease, identity = self.identity, leader, "standing by");
                     seen = Some(leader);
                 }
-                Standing::Standby { .. } => {}
+                Role::Standby { .. } => {}
             }
             sleep(self.args.retry_period).await;
         }
@@ -109,9 +109,9 @@ impl Election {
     pub async fn keep(&mut self, mut until: Instant) -> Lost {
         loop {
             sleep(self.args.retry_period).await;
-            match timeout_at(until, self.look()).await {
-                Ok(Standing::Leader { until: later }) => until = later,
-                Ok(Standing::Standby { leader }) => {
+            match timeout_at(until, self.acquire_or_renew()).await {
+                Ok(Role::Leader { until: later }) => until = later,
+                Ok(Role::Standby { leader }) => {
                     self.fence.close();
                     return Lost::Taken(leader);
                 }
@@ -123,7 +123,7 @@ impl Election {
     /// Closes the fence, and releases the Lease if it is or may be ours, so that a standby need not wait until it expires.
     pub async fn release(&mut self) {
         self.fence.close();
-        if matches!(self.claim, Claim::None) {
+        if matches!(self.claim, LeaseClaim::None) {
             return;
         }
         match timeout(RELEASE_PATIENCE, self.hand_on()).await {
@@ -137,18 +137,18 @@ impl Election {
     /// been stored after all; a renewal that arrives later finds another version, and is refused.
     async fn hand_on(&mut self) -> Result<(), kube::Error> {
         loop {
-            let stored = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
-                Claim::Held(lease) => Some(*lease),
-                Claim::None | Claim::InDoubt => self.api.get_opt(&self.args.lease).await?,
+            let stored = match std::mem::replace(&mut self.claim, LeaseClaim::InDoubt) {
+                LeaseClaim::Held(lease) => Some(*lease),
+                LeaseClaim::None | LeaseClaim::InDoubt => self.api.get_opt(&self.args.lease).await?,
             };
             let existed = stored.is_some();
             if stored.as_ref().is_some_and(|lease| !self.is_holder(lease)) {
-                self.claim = Claim::None;
+                self.claim = LeaseClaim::None;
                 return Ok(());
             }
             match self.write(stored, Self::released).await {
                 Ok(_) => {
-                    self.claim = Claim::None;
+                    self.claim = LeaseClaim::None;
                     return Ok(());
                 }
                 // Someone else wrote or deleted it in between.
@@ -165,14 +165,14 @@ impl Election {
     }
 
     /// Tries until there is an answer.
-    async fn look(&mut self) -> Standing {
+    async fn acquire_or_renew(&mut self) -> Role {
         // Half of the deadline, so that an answer that never comes leaves time for a second try.
         let patience = self.args.renew_deadline / 2;
         loop {
-            match timeout(patience, self.ask()).await {
-                Ok(Ok(standing)) => {
+            match timeout(patience, self.try_acquire_or_renew()).await {
+                Ok(Ok(role)) => {
                     self.logged = None;
-                    return standing;
+                    return role;
                 }
                 // Someone else wrote in between: read again.
                 Ok(Err(kube::Error::Api(status))) if is_overtaken(&status) => {}
@@ -194,23 +194,23 @@ impl Election {
         }
     }
 
-    async fn ask(&mut self) -> Result<Standing, kube::Error> {
+    async fn try_acquire_or_renew(&mut self) -> Result<Role, kube::Error> {
         let stored = match &self.claim {
-            Claim::Held(lease) => Some((**lease).clone()),
-            Claim::None | Claim::InDoubt => self.api.get_opt(&self.args.lease).await?,
+            LeaseClaim::Held(lease) => Some((**lease).clone()),
+            LeaseClaim::None | LeaseClaim::InDoubt => self.api.get_opt(&self.args.lease).await?,
         };
         if let Some(leader) = self.rival(stored.as_ref(), Instant::now()) {
-            self.claim = Claim::None;
-            return Ok(Standing::Standby { leader });
+            self.claim = LeaseClaim::None;
+            return Ok(Role::Standby { leader });
         }
         let until = Instant::now() + self.args.renew_deadline;
-        let if_refused = match std::mem::replace(&mut self.claim, Claim::InDoubt) {
-            Claim::None => Claim::None,
+        let if_refused = match std::mem::replace(&mut self.claim, LeaseClaim::InDoubt) {
+            LeaseClaim::None => LeaseClaim::None,
             // Another client changed the Lease in between. That does not tell who holds it.
-            Claim::Held(_) | Claim::InDoubt => Claim::InDoubt,
+            LeaseClaim::Held(_) | LeaseClaim::InDoubt => LeaseClaim::InDoubt,
         };
         match self.write(stored, Self::claimed).await {
-            Ok(lease) => self.claim = Claim::Held(Box::new(lease)),
+            Ok(lease) => self.claim = LeaseClaim::Held(Box::new(lease)),
             Err(error) => {
                 if matches!(&error, kube::Error::Api(status) if (400..500).contains(&status.code)) {
                     self.claim = if_refused;
@@ -219,7 +219,7 @@ impl Election {
             }
         }
         self.fence.extend(until);
-        Ok(Standing::Leader { until })
+        Ok(Role::Leader { until })
     }
 
     /// Replaces this version of the Lease, or creates the Lease if there is none.

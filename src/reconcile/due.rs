@@ -25,17 +25,17 @@ pub fn after(outcome: &Outcome) -> Option<Duration> {
 
 /// The parts of an object whose change may require an immediate reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReconcileTriggers {
     /// A hash of generation, deletion and requested reconcile.
     intent: u64,
     /// The finalizers in our API group.
     finalizers: BTreeSet<String>,
 }
 
-impl Asked {
+impl ReconcileTriggers {
     /// Those parts of this version of an object.
     #[must_use]
-    pub fn by(object: &ConnectionGroup) -> Self {
+    pub fn of(object: &ConnectionGroup) -> Self {
         let mut hasher = DefaultHasher::new();
         (object.metadata.generation, object.metadata.deletion_timestamp.is_some()).hash(&mut hasher);
         object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut hasher);

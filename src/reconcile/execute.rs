@@ -11,7 +11,7 @@ use super::{
     members::{contradictions, contradicts},
     object_state::ObjectState,
     ownership::{Claim, Installation},
-    plan::{Blocker, Change, Left, Update},
+    plan::{Blocker, Change, RemainingWork, Update},
     refusal::{is_about_the_members, refusal},
 };
 use crate::{
@@ -35,9 +35,9 @@ pub enum Effect {
     /// CloudFront refused an update because of its content.
     MembersRefused(Box<MembersRefused>),
     /// These tags were set. The drift names those that were correct before, as far as is known, until someone else removed or changed them.
-    Tagged(Group, Tags, Left, Vec<Drift>),
+    Tagged(Group, Tags, RemainingWork, Vec<Drift>),
     /// These tags were removed.
-    Untagged(Group, Vec<String>, Left),
+    Untagged(Group, Vec<String>, RemainingWork),
     /// Deletion: the group is disabled.
     Disabled(Box<Switched>, Option<TenantsRead>),
     /// Deletion: the group is enabled again, because it cannot be deleted.
@@ -168,8 +168,8 @@ pub async fn execute<C: CloudFront>(
             record.state.tags.confirmed.removed(&group.id, keys, inputs.clock.moment());
             Effect::Untagged(group.clone(), keys.iter().cloned().collect(), left.clone())
         }
-        Change::Disable(Described { group, tags: _ }) => match switch(group, Service::Off, &mut record).await? {
-            Ok(switched) if contradicts(&switched.answer.config, &switched.sent) || view.wants_traffic => {
+        Change::Disable(Described { group, tags: _ }) => match switch(group, SwitchTo::Off, &mut record).await? {
+            Ok(switched) if contradicts(&switched.answer.config, &switched.sent) || view.spec_enabled => {
                 Effect::Disabled(switched, None)
             }
             Ok(switched) => {
@@ -178,10 +178,12 @@ pub async fn execute<C: CloudFront>(
             }
             Err(read) => Effect::Postponed(read, Postponed::Other),
         },
-        Change::Enable(Described { group, tags: _ }, blocker) => match switch(group, Service::On, &mut record).await? {
-            Ok(switched) => Effect::Enabled(switched, *blocker),
-            Err(read) => Effect::Postponed(read, Postponed::Enable),
-        },
+        Change::Enable(Described { group, tags: _ }, blocker) => {
+            match switch(group, SwitchTo::On, &mut record).await? {
+                Ok(switched) => Effect::Enabled(switched, *blocker),
+                Err(read) => Effect::Postponed(read, Postponed::Enable),
+            }
+        }
         Change::Delete(Described { group, tags: _ }) => {
             if let Err(error) = record.ended(port.delete(group).await) {
                 if error.class == ErrorClass::HasTenants {
@@ -201,7 +203,7 @@ pub async fn execute<C: CloudFront>(
 
 /// Whether [`switch`] enables or disables the group.
 #[derive(Clone, Copy)]
-enum Service {
+enum SwitchTo {
     On,
     Off,
 }
@@ -209,10 +211,10 @@ enum Service {
 /// Enables or disables a group for its deletion. Returns the group as read if CloudFront accepts no change yet.
 async fn switch<C: CloudFront>(
     read: &Group,
-    service: Service,
+    to: SwitchTo,
     record: &mut Record<'_, '_, C>,
 ) -> Result<Result<Box<Switched>, Group>, ApiError> {
-    let sent = Members { enabled: Some(matches!(service, Service::On)), ..read.config.clone() };
+    let sent = Members { enabled: Some(matches!(to, SwitchTo::On)), ..read.config.clone() };
     match record.updated(read, record.inputs.port.update(read, &sent).await) {
         Ok(answer) => Ok(Ok(Box::new(Switched { read: read.clone(), sent, answer }))),
         Err(error) if waits_for_rollout(&error, read) => Ok(Err(read.clone())),
@@ -329,13 +331,13 @@ impl<C: CloudFront> Record<'_, '_, C> {
 
     /// Records an update of members that succeeded.
     fn carried_out(&mut self, view: &ObjectView<'_>) {
-        self.state.trial = view.trial.clone();
-        self.state.trial.carried_out();
+        self.state.member_attempts = view.member_attempts.clone();
+        self.state.member_attempts.carried_out();
     }
 
     /// Records an update of members that was refused because of its content.
     fn refused(&mut self, update: &Update, view: &ObjectView<'_>) {
-        self.state.trial = view.trial.clone();
-        self.state.trial.refused(&update.selection, &update.open, &view.uid, view.now);
+        self.state.member_attempts = view.member_attempts.clone();
+        self.state.member_attempts.refused(&update.selection, &update.open, &view.uid, view.now);
     }
 }

@@ -1,4 +1,4 @@
-//! Which members of the configuration the next update carries. Pure: (members that differ, refusals on record, trial, now) -> [`Selection`].
+//! Which members of the configuration the next update carries. Pure: (members that differ, refusals on record, attempts so far, now) -> [`Selection`].
 //!
 //! Members are independent. All that differ go into one update. If CloudFront refuses it because of its content, each is tried alone, so that one refused
 //! member does not hold up the others. Once all were tried, those still refused wait for a slow backoff. Disabling the group always goes first, alone.
@@ -98,7 +98,7 @@ impl Selection {
 
 /// Which members have been tried for one generation of the spec, or since a reconcile was requested. Lost on restart: then they are tried again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Trial {
+pub struct MemberAttempts {
     asked: (i64, Option<String>),
     round: Round,
     /// Rounds that ended with a refusal since the last successful update.
@@ -116,8 +116,8 @@ enum Round {
     Over(Moment),
 }
 
-impl Trial {
-    /// The trial for this generation and this request; a new generation of the spec or a requested reconcile begins a new one.
+impl MemberAttempts {
+    /// The record for this generation and this request; a new generation of the spec or a requested reconcile begins a new one.
     #[must_use]
     pub fn of(&self, generation: i64, requested: Option<&str>) -> Self {
         let asked = (generation, requested.map(ToOwned::to_owned));
@@ -189,67 +189,79 @@ mod tests {
         MemberSet::from(members)
     }
 
-    fn sent(trial: &Trial, open: &MemberSet, refused: &MemberSet, enabled: bool, second: u64) -> Option<MemberSet> {
-        trial.next(open, refused, &wanted(enabled), at(second)).map(|selection| selection.members)
+    fn sent(
+        attempts: &MemberAttempts,
+        open: &MemberSet,
+        refused: &MemberSet,
+        enabled: bool,
+        second: u64,
+    ) -> Option<MemberSet> {
+        attempts.next(open, refused, &wanted(enabled), at(second)).map(|selection| selection.members)
     }
 
-    fn refuse(trial: &mut Trial, open: &MemberSet, refused: &MemberSet, enabled: bool, second: u64) -> MemberSet {
-        let selection = trial.next(open, refused, &wanted(enabled), at(second)).unwrap();
-        trial.refused(&selection, open, "uid", at(second));
+    fn refuse(
+        attempts: &mut MemberAttempts,
+        open: &MemberSet,
+        refused: &MemberSet,
+        enabled: bool,
+        second: u64,
+    ) -> MemberSet {
+        let selection = attempts.next(open, refused, &wanted(enabled), at(second)).unwrap();
+        attempts.refused(&selection, open, "uid", at(second));
         selection.members
     }
 
     #[test]
     fn all_go_together_then_one_by_one_in_order_and_then_wait() {
         let (open, none) = (set([Enabled, Ipv6, List]), MemberSet::new());
-        let mut trial = Trial::default();
-        let order = [(); 4].map(|()| refuse(&mut trial, &open, &none, true, 100));
+        let mut attempts = MemberAttempts::default();
+        let order = [(); 4].map(|()| refuse(&mut attempts, &open, &none, true, 100));
         assert_eq!(order, [open.clone(), set([Enabled]), set([Ipv6]), set([List])]);
-        assert_eq!(sent(&trial, &open, &open, true, 101), None);
+        assert_eq!(sent(&attempts, &open, &open, true, 101), None);
         assert_eq!(
-            sent(&trial, &open, &set([Ipv6, List]), true, 101),
+            sent(&attempts, &open, &set([Ipv6, List]), true, 101),
             Some(set([Enabled])),
             "what newly differs does not wait"
         );
-        assert_eq!(sent(&trial, &open, &open, true, 130), Some(open), "the next round begins together");
+        assert_eq!(sent(&attempts, &open, &open, true, 130), Some(open), "the next round begins together");
     }
 
     #[test]
     fn switching_off_goes_first_and_alone_and_waits_for_no_refusal_but_its_own() {
         let open = set([Enabled, Ipv6, List]);
-        let mut trial = Trial::default();
-        assert_eq!(sent(&trial, &open, &set([Ipv6, List]), false, 0), Some(set([Enabled])));
-        assert_eq!(refuse(&mut trial, &open, &MemberSet::new(), false, 0), set([Enabled]));
-        assert_eq!(refuse(&mut trial, &open, &MemberSet::new(), false, 0), set([Ipv6]));
-        assert_eq!(refuse(&mut trial, &open, &MemberSet::new(), false, 0), set([List]));
-        assert_eq!(sent(&trial, &open, &open, false, 1), None);
-        assert_eq!(sent(&trial, &set([Enabled, List]), &set([List]), false, 1), Some(set([Enabled])));
+        let mut attempts = MemberAttempts::default();
+        assert_eq!(sent(&attempts, &open, &set([Ipv6, List]), false, 0), Some(set([Enabled])));
+        assert_eq!(refuse(&mut attempts, &open, &MemberSet::new(), false, 0), set([Enabled]));
+        assert_eq!(refuse(&mut attempts, &open, &MemberSet::new(), false, 0), set([Ipv6]));
+        assert_eq!(refuse(&mut attempts, &open, &MemberSet::new(), false, 0), set([List]));
+        assert_eq!(sent(&attempts, &open, &open, false, 1), None);
+        assert_eq!(sent(&attempts, &set([Enabled, List]), &set([List]), false, 1), Some(set([Enabled])));
     }
 
     #[test]
     fn a_single_member_needs_no_second_try_and_its_pause_grows_until_an_update_succeeds() {
         let open = set([List]);
-        let mut trial = Trial::default();
+        let mut attempts = MemberAttempts::default();
         let mut now = 0;
         let pauses = [(); 5].map(|()| {
-            refuse(&mut trial, &open, &open, true, now);
-            let pause = trial.pause(at(now));
+            refuse(&mut attempts, &open, &open, true, now);
+            let pause = attempts.pause(at(now));
             now += pause.as_secs() + 1;
             pause
         });
         assert!(pauses.is_sorted() && pauses[0] <= Duration::from_secs(30), "{pauses:?}");
-        trial.carried_out();
-        refuse(&mut trial, &open, &open, true, now);
-        assert_eq!(trial.pause(at(now)), pauses[0]);
+        attempts.carried_out();
+        refuse(&mut attempts, &open, &open, true, now);
+        assert_eq!(attempts.pause(at(now)), pauses[0]);
     }
 
     #[test]
     fn a_new_generation_or_a_request_begins_anew() {
         let open = set([List]);
-        let mut trial = Trial::default().of(1, None);
-        refuse(&mut trial, &open, &open, true, 0);
-        assert_eq!(sent(&trial.of(1, None), &open, &open, true, 1), None);
-        for anew in [trial.of(2, None), trial.of(1, Some("now"))] {
+        let mut attempts = MemberAttempts::default().of(1, None);
+        refuse(&mut attempts, &open, &open, true, 0);
+        assert_eq!(sent(&attempts.of(1, None), &open, &open, true, 1), None);
+        for anew in [attempts.of(2, None), attempts.of(1, Some("now"))] {
             assert_eq!(sent(&anew, &open, &open, true, 1), Some(open.clone()));
         }
     }
@@ -257,10 +269,10 @@ mod tests {
     #[test]
     fn a_member_that_alone_still_differs_is_tried_again_although_it_was_refused_in_this_round() {
         let open = set([Ipv6, List]);
-        let mut trial = Trial::default();
-        refuse(&mut trial, &open, &MemberSet::new(), true, 0);
-        refuse(&mut trial, &open, &MemberSet::new(), true, 0);
-        assert_eq!(sent(&trial, &set([Ipv6]), &MemberSet::new(), true, 0), Some(set([Ipv6])));
+        let mut attempts = MemberAttempts::default();
+        refuse(&mut attempts, &open, &MemberSet::new(), true, 0);
+        refuse(&mut attempts, &open, &MemberSet::new(), true, 0);
+        assert_eq!(sent(&attempts, &set([Ipv6]), &MemberSet::new(), true, 0), Some(set([Ipv6])));
     }
 
     #[test]

@@ -51,7 +51,7 @@ use crate::{
 
 /// The administrator's settings.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
+pub struct Settings {
     /// Name of this installation in the owner tag.
     pub owner_id: String,
     /// Identity of this installation.
@@ -75,7 +75,7 @@ pub struct Inputs<'a, C> {
     /// CloudFront.
     pub port: &'a C,
     /// The administrator's settings.
-    pub policy: &'a Policy,
+    pub settings: &'a Settings,
     /// The last complete inventory.
     pub snapshot: Option<&'a Snapshot>,
     /// Why the last inventory failed, if it did.
@@ -90,7 +90,7 @@ impl<C> Inputs<'_, C> {
     /// Whether there is no recent inventory, so that changes would go unnoticed.
     #[must_use]
     pub fn list_is_stale(&self) -> bool {
-        let oldest = self.policy.inventory_interval.saturating_mul(3);
+        let oldest = self.settings.inventory_interval.saturating_mul(3);
         self.snapshot.is_none_or(|list| self.clock.moment().since(list.began) > oldest)
     }
 }
@@ -188,7 +188,7 @@ pub async fn reconcile<C: CloudFront>(
         match (ended.unexplained_error(), &permit) {
             (Some(error), _) if error.class == ErrorClass::StaleEtag && tries < TRIES => tries += 1,
             _ if bug!(TwoMutationsInOneReconcile) && tries < TRIES && ended.leaves_more_to_do() => tries += 1,
-            (Some(error), Permit::Change) if may_hide_our_own(error) => permit = Permit::ReadAfter(error.clone()),
+            (Some(error), Permit::Change) if may_hide_our_own(error) => permit = Permit::ReadOnlyAfter(error.clone()),
             _ => break ended,
         }
         view.read_again();
@@ -200,7 +200,7 @@ pub async fn reconcile<C: CloudFront>(
 enum Permit {
     Change,
     /// The one change of this reconcile was a Create that was refused with this error, so only reads are allowed.
-    ReadAfter(ApiError),
+    ReadOnlyAfter(ApiError),
 }
 
 /// Reads, plans, and makes the planned change, provided that the object is up to date and the reads are still recent enough.
@@ -223,17 +223,17 @@ async fn attempt<C: CloudFront>(
         if let Err(error) = state.record_read(&observed, view, read_at) {
             return Ok(Ended::Failed(error.into()));
         }
-        let action = plan(intent, observed, view, inputs.policy);
+        let action = plan(intent, observed, view, inputs.settings);
         state.record_plan(&action);
         let change = match (action, permit) {
             (Action::None(finding), _) => {
                 let tenants = tenants_without_traffic(&finding, view, inputs.port).await;
                 return Ok(Ended::Found(finding, tenants));
             }
-            (Action::Change(Change::Create(_)), Permit::ReadAfter(refused)) => {
+            (Action::Change(Change::Create(_)), Permit::ReadOnlyAfter(refused)) => {
                 return Ok(Ended::Failed(refused.clone().into()));
             }
-            (Action::Change(change), Permit::ReadAfter(_)) => return Ok(Ended::Discovered(change)),
+            (Action::Change(change), Permit::ReadOnlyAfter(_)) => return Ok(Ended::Discovered(change)),
             (Action::Change(change), Permit::Change) => change,
         };
         inputs.freshness.confirm(change.operation(), change.evidence(view)).await?;

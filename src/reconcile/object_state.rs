@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    ObjectView, Policy,
+    ObjectView, Settings,
     drift_backoff::DriftBackoff,
-    members::{MemberSet, Trial},
+    members::{MemberAttempts, MemberSet},
     observe::{Observed, Usage},
     ownership::{Owner, OwnerTag},
     plan::{Action, Block, Change, Finding},
@@ -48,7 +48,7 @@ pub struct ObjectState {
     /// Since when no read has found the group.
     pub absent_since: Option<Moment>,
     /// Which members of the configuration have been tried.
-    pub trial: Trial,
+    pub member_attempts: MemberAttempts,
     /// Since when every answer about the group's tenants has omitted their list.
     pub tenants_left_out_since: Option<Moment>,
     /// Since when every read has shown the owner or identity tag without a value.
@@ -146,10 +146,10 @@ impl ObjectState {
                 self.record_presence(false, now);
                 return Ok(());
             }
-            Observed::NotLooked
-            | Observed::Settled(_)
+            Observed::NotRead
+            | Observed::Listed(_)
             | Observed::NeverThere
-            | Observed::Unsettled(..)
+            | Observed::ClaimPending(..)
             | Observed::Unreadable => {
                 self.usage_unknown_since = None;
                 return Ok(());
@@ -169,7 +169,7 @@ impl ObjectState {
                 }
                 if !self.believes(tenants, now, view.consistency_window)
                     // The emergency switch does not depend on who uses the group.
-                    && (view.wants_traffic || described.group.config.enabled == Some(false))
+                    && (view.spec_enabled || described.group.config.enabled == Some(false))
                 {
                     return Err(unlisted());
                 }
@@ -281,14 +281,14 @@ impl ObjectState {
 
     /// Whether the full resync has been due for more than a whole interval.
     #[must_use]
-    pub fn resync_overdue(&self, policy: &Policy, now: Moment) -> bool {
-        now.since(self.resync_due()) > policy.resync_interval
+    pub fn resync_overdue(&self, settings: &Settings, now: Moment) -> bool {
+        now.since(self.resync_due()) > settings.resync_interval
     }
 
     /// From when on no claim of ours can still take effect, or be too recent for a read to show it: reads are eventually consistent
     /// (docs/cloudfront-api.md, Idempotency).
     #[must_use]
-    pub fn claims_settled_at(&self, consistency_window: Duration) -> Moment {
+    pub fn claims_pending_until(&self, consistency_window: Duration) -> Moment {
         let is_ours = self.last_claim > Moment::START;
         let may_land = (is_ours || !bug!(EarlierProcessIsForgotten)) && !bug!(ConsistencyWindowIsSkipped);
         if may_land { self.last_claim + consistency_window } else { self.last_claim }
@@ -296,8 +296,8 @@ impl ObjectState {
 
     /// How long until then; at most the consistency window.
     #[must_use]
-    pub fn claims_unsettled_for(&self, consistency_window: Duration, now: Moment) -> Duration {
-        self.claims_settled_at(consistency_window).since(now).min(consistency_window)
+    pub fn claims_pending_for(&self, consistency_window: Duration, now: Moment) -> Duration {
+        self.claims_pending_until(consistency_window).since(now).min(consistency_window)
     }
 }
 
@@ -319,10 +319,10 @@ mod tests {
     fn whatever_became_of_the_last_claim_it_may_land_for_one_consistency_window() {
         let window = Duration::from_mins(1);
         let mut state = ObjectState::default();
-        assert_eq!(state.claims_settled_at(window), at(60), "an earlier process may have sent one");
+        assert_eq!(state.claims_pending_until(window), at(60), "an earlier process may have sent one");
         state.record_claim(at(100));
         state.record_write(at(200));
-        assert_eq!(state.claims_settled_at(window), at(160));
+        assert_eq!(state.claims_pending_until(window), at(160));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     Inputs, ObjectState,
     desired::group_name,
     drift_backoff::Pause,
-    members::{self, MemberSet, Trial},
+    members::{self, MemberAttempts, MemberSet},
     object_state::Awaits,
     observe::ReadDepth,
     ownership::{Claim, OwnerTag},
@@ -45,7 +45,7 @@ pub struct ObjectView<'a> {
     /// Whether this reconcile has already tried to change something, because what it read was not as it should be.
     pub is_repeated: bool,
     /// How long until all tags that we sent have had time to show.
-    pub tags_settle_in: Duration,
+    pub sent_tags_visible_in: Duration,
     /// Tag changes that CloudFront has confirmed to this process and that reads may not show yet, and their group.
     pub tags_confirmed: Option<(GroupId, TagChanges)>,
     /// A group that was read without an owner, and how long until that is believed.
@@ -57,19 +57,19 @@ pub struct ObjectView<'a> {
     /// Whether a change of this process may have taken effect without an answer: new differences may be our own.
     pub unanswered: bool,
     /// The version of the group that the last answered update of this process produced. A read may show it after a stale read has shown an older one.
-    pub made: Option<(GroupId, Etag)>,
+    pub latest_own_version: Option<(GroupId, Etag)>,
     /// The current pause of the drift backoff, unless people have asked for something since.
     pub pause: Option<Pause>,
     /// Value of the annotation that requests a reconcile.
     pub requested_at: Option<String>,
     /// Whether the spec wants the group enabled.
-    pub wants_traffic: bool,
+    pub spec_enabled: bool,
     /// Whether every read for a consistency window has shown the owner or identity tag without a value.
     pub owner_unstated_for_long: bool,
     /// Whether CloudFront says that the group is in use, but lists no tenant.
     pub in_use_unlisted: bool,
     /// Which members have been tried.
-    pub trial: Trial,
+    pub member_attempts: MemberAttempts,
     /// When the reconcile began.
     pub now: Moment,
     /// How long until a group that no read finds counts as gone without a list.
@@ -80,7 +80,7 @@ pub struct ObjectView<'a> {
 
 /// Whether a group was enabled when it was last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
+pub enum Enablement {
     /// It was enabled, as far as is known.
     On,
     /// It was disabled, as the spec says.
@@ -99,8 +99,12 @@ impl<'a> ObjectView<'a> {
         let uid = object.uid().unwrap_or_default();
         let requested_at = object.annotations().get(RECONCILE_REQUESTED_AT).cloned();
         let claim = Claim {
-            owner: OwnerTag::new(&inputs.policy.owner_id, &object.namespace().unwrap_or_default(), &object.name_any()),
-            installation: inputs.policy.installation.clone(),
+            owner: OwnerTag::new(
+                &inputs.settings.owner_id,
+                &object.namespace().unwrap_or_default(),
+                &object.name_any(),
+            ),
+            installation: inputs.settings.installation.clone(),
         };
         let read_as_another = status.id.is_some()
             && (status.owner.as_deref().is_some_and(|owner| owner != claim.owner.as_str())
@@ -113,7 +117,7 @@ impl<'a> ObjectView<'a> {
         } else {
             ReadDepth::FromInventory
         };
-        let window = inputs.policy.consistency_window;
+        let window = inputs.settings.consistency_window;
         let now = inputs.clock.moment();
         let generation = object.metadata.generation.unwrap_or_default();
         let somebody_asks = depth == ReadDepth::Requested || status.observed_generation != generation;
@@ -128,7 +132,7 @@ impl<'a> ObjectView<'a> {
             status,
             depth,
             is_repeated: false,
-            tags_settle_in: state.tags.settle_in(now),
+            sent_tags_visible_in: state.tags.visible_in(now),
             tags_confirmed: state.tags.confirmed.may_not_show(now).map(|(id, tags)| (id.clone(), tags)),
             unowned: state
                 .unowned
@@ -137,11 +141,11 @@ impl<'a> ObjectView<'a> {
             consistency_window: window,
             uncorrected: state.drift_backoff.uncorrected().clone(),
             unanswered: state.unanswered,
-            made: state.versions.made.clone(),
+            latest_own_version: state.versions.latest.clone(),
             pause,
-            trial: state.trial.of(generation, requested_at.as_deref()),
+            member_attempts: state.member_attempts.of(generation, requested_at.as_deref()),
             requested_at,
-            wants_traffic: object.spec.enabled,
+            spec_enabled: object.spec.enabled,
             owner_unstated_for_long: state.owner_unstated_since.is_some_and(|since| now.since(since) >= window),
             in_use_unlisted: !somebody_asks
                 && (state.unlisted_use.holds(now, window) || state.unlisted_use.may_be_recent(status, now)),
@@ -150,7 +154,7 @@ impl<'a> ObjectView<'a> {
             absence_confirmed_in: state
                 .absent_for(now)
                 .map_or(window, |time| window.saturating_sub(time))
-                .max(state.claims_unsettled_for(window, now)),
+                .max(state.claims_pending_for(window, now)),
             wall: inputs.clock.wall(),
         }
     }
@@ -163,24 +167,24 @@ impl<'a> ObjectView<'a> {
 
     /// Whether the group on record is enabled.
     #[must_use]
-    pub const fn service(&self) -> Service {
-        match (self.status.enabled, self.wants_traffic) {
-            (Some(true) | None, _) => Service::On,
-            (Some(false), false) => Service::OffAsAsked,
-            (Some(false), true) => Service::OffAgainstTheSpec,
+    pub const fn enablement(&self) -> Enablement {
+        match (self.status.enabled, self.spec_enabled) {
+            (Some(true) | None, _) => Enablement::On,
+            (Some(false), false) => Enablement::OffAsAsked,
+            (Some(false), true) => Enablement::OffAgainstTheSpec,
         }
     }
 
     /// Whether it is unknown if the group on record is enabled, because an update of ours was not answered.
     #[must_use]
-    pub const fn service_is_in_doubt(&self) -> bool {
+    pub const fn enablement_is_in_doubt(&self) -> bool {
         self.unanswered && self.status.id.is_some() && self.status.enabled.is_none()
     }
 
     /// Whether the group on record may be disabled against the spec: it was when last read, or an update of ours was not answered.
     #[must_use]
     pub fn may_be_off_against_the_spec(&self) -> bool {
-        self.service() == Service::OffAgainstTheSpec || (self.service_is_in_doubt() && self.wants_traffic)
+        self.enablement() == Enablement::OffAgainstTheSpec || (self.enablement_is_in_doubt() && self.spec_enabled)
     }
 
     /// The id on record.
@@ -249,8 +253,9 @@ impl<'a> ObjectView<'a> {
     pub fn changed_by_others(&self, read: &Group, wanted: &Config, differing: &MemberSet) -> MemberSet {
         let same_id = self.status.id.as_deref() == Some(read.id.as_str());
         let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != read.etag.as_str());
-        let made = self.made.as_ref().is_some_and(|(id, etag)| *id == read.id && *etag == read.etag);
-        let may_be_our_own = self.unanswered || made;
+        let is_latest_own =
+            self.latest_own_version.as_ref().is_some_and(|(id, etag)| *id == read.id && *etag == read.etag);
+        let may_be_our_own = self.unanswered || is_latest_own;
         // An earlier process may have changed the group for a generation that status does not show.
         let is_first = self.awaits == Awaits::Unknown;
         let by_another = is_new && !may_be_our_own && !(self.spec_is_new() && is_first);
@@ -271,7 +276,7 @@ impl<'a> ObjectView<'a> {
     /// Whether a group that is off as the spec says may have been disabled by an unanswered update of ours.
     #[must_use]
     pub fn may_have_switched_off(&self, group: &Group) -> bool {
-        self.unanswered && self.status.enabled.is_none() && !self.wants_traffic && group.config.enabled == Some(false)
+        self.unanswered && self.status.enabled.is_none() && !self.spec_enabled && group.config.enabled == Some(false)
     }
 
     /// How long until it is believed that nobody owns this group; a whole consistency window if this is the first such read.

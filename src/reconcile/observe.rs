@@ -24,18 +24,18 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
     /// Nothing was read: the intent needs no read, or only the next inventory can show anything newer than our own last write.
-    NotLooked,
+    NotRead,
     /// A stale read of the group, older than an answered change of ours: it says nothing about the current state.
     Outdated,
-    /// Unchanged since the last full read, except for the deployment status.
-    Settled(Summary),
+    /// Its row in the inventory shows that nothing but the deployment status has changed since the last full read.
+    Listed(Summary),
     /// The inventory shows no group of that name, and none is on record: no read was needed.
     NeverThere,
     /// CloudFront says there is no such group.
     NotFound(Absence),
     /// A deletion that has to wait: a request of ours may still create or claim the group for this long. Also the installation that the group is marked with,
     /// if it is this object's in another installation.
-    Unsettled(Duration, Option<Installation>),
+    ClaimPending(Duration, Option<Installation>),
     /// CloudFront could not be read, in a deletion that goes on without an answer (mode Observe).
     Unreadable,
     /// The group, read in full.
@@ -55,12 +55,12 @@ impl Observed {
     pub const fn group(&self) -> Option<&Group> {
         match self {
             Self::Found { described, .. } => Some(&described.group),
-            Self::NotLooked
+            Self::NotRead
             | Self::Outdated
-            | Self::Settled(_)
+            | Self::Listed(_)
             | Self::NeverThere
             | Self::NotFound(_)
-            | Self::Unsettled(..)
+            | Self::ClaimPending(..)
             | Self::Unreadable => None,
         }
     }
@@ -106,31 +106,31 @@ pub async fn observe<C: CloudFront>(
         Enough::Observed(observed) => return Ok(*observed),
         Enough::MustReadGroup { tenants } => tenants,
     };
-    let settled_at = state.claims_settled_at(inputs.policy.consistency_window);
+    let pending_until = state.claims_pending_until(inputs.settings.consistency_window);
     let deleting = matches!(intent, Intent::Absent { .. });
     let Some(described) = find(name, view, inputs.port).await? else {
-        let may_be_new = !deleting && inputs.clock.moment() < settled_at;
-        return Ok(Observed::NotFound(match absence(name, fresh, settled_at, state, inputs) {
+        let may_be_new = !deleting && inputs.clock.moment() < pending_until;
+        return Ok(Observed::NotFound(match absence(name, fresh, pending_until, state, inputs) {
             // Get and the list may both be older than the group.
             Absence::Confirmed if may_be_new => Absence::Reported,
             absence => absence,
         }));
     };
-    if state.versions.replaced.shows_in(&described.group, inputs.policy.consistency_window, inputs.clock.moment()) {
+    if state.versions.replaced.shows_in(&described.group, inputs.settings.consistency_window, inputs.clock.moment()) {
         return Ok(Observed::Outdated);
     }
     let described = view.completed(described, inputs.snapshot);
-    let unsettled_for = state.claims_unsettled_for(inputs.policy.consistency_window, inputs.clock.moment());
+    let pending_for = state.claims_pending_for(inputs.settings.consistency_window, inputs.clock.moment());
     let owner = match whose(&described, view, inputs) {
         // An adoption of ours may not show yet, and a Create may take effect once the name is free again.
-        Owner::Unowned | Owner::Other(_) if deleting && !unsettled_for.is_zero() && !bug!(GroupOfOthersEndsTheWait) => {
-            return Ok(Observed::Unsettled(unsettled_for, None));
+        Owner::Unowned | Owner::Other(_) if deleting && !pending_for.is_zero() && !bug!(GroupOfOthersEndsTheWait) => {
+            return Ok(Observed::ClaimPending(pending_for, None));
         }
-        Owner::Elsewhere(installation) if deleting && !unsettled_for.is_zero() => {
-            return Ok(Observed::Unsettled(unsettled_for, Some(installation)));
+        Owner::Elsewhere(installation) if deleting && !pending_for.is_zero() => {
+            return Ok(Observed::ClaimPending(pending_for, Some(installation)));
         }
         // An adoption of ours may not show yet: the group is not adopted a second time.
-        Owner::Unowned if state.last_claim > Moment::START && !unsettled_for.is_zero() => Owner::Undecided,
+        Owner::Unowned if state.last_claim > Moment::START && !pending_for.is_zero() => Owner::Undecided,
         owner => owner,
     };
     let decides_deletion = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
@@ -155,7 +155,7 @@ async fn usage<C: CloudFront>(
         Some(tenants) => Ok(tenants),
         None => inputs.port.tenants(&group.id).await,
     };
-    match (read, view.wants_traffic) {
+    match (read, view.spec_enabled) {
         (Ok(tenants), _) => Ok(Usage::Tenants(tenants)),
         // The group is enabled again.
         (Err(_), true) if !enabled && usage_is_unknown(state, inputs) => Ok(Usage::Unknown),
@@ -171,7 +171,7 @@ async fn usage<C: CloudFront>(
 /// Whether no read of the tenants has succeeded for a consistency window.
 fn usage_is_unknown<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
     let unknown_for = state.usage_unknown_for(inputs.clock.moment());
-    unknown_for.is_some_and(|time| time >= inputs.policy.consistency_window)
+    unknown_for.is_some_and(|time| time >= inputs.settings.consistency_window)
 }
 
 /// How certain it is that a group that Get does not find is gone. Only the name counts, because no group ever changes it: an id on record that has another
@@ -179,15 +179,15 @@ fn usage_is_unknown<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
 fn absence<C>(
     name: &GroupName,
     fresh: Option<&Snapshot>,
-    settled_at: Moment,
+    pending_until: Moment,
     state: &ObjectState,
     inputs: &Inputs<'_, C>,
 ) -> Absence {
     let without_lists = inputs.list_error.is_some() || inputs.list_is_stale();
-    let twice = state.absent_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.policy.consistency_window);
+    let twice = state.absent_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.settings.consistency_window);
     match fresh.filter(|list| !list.groups.contains_key(name)) {
-        Some(list) if list.began > settled_at || bug!(EarlyListIsProof) => Absence::Proven,
-        Some(_) if bug!(WindowEndsByTheClock) && inputs.clock.moment() > settled_at => Absence::Proven,
+        Some(list) if list.began > pending_until || bug!(EarlyListIsProof) => Absence::Proven,
+        Some(_) if bug!(WindowEndsByTheClock) && inputs.clock.moment() > pending_until => Absence::Proven,
         Some(_) => Absence::Confirmed,
         None if without_lists && twice => Absence::Confirmed,
         None => Absence::Reported,
@@ -202,12 +202,12 @@ async fn before_leaving<C: CloudFront>(
     state: &ObjectState,
     inputs: &Inputs<'_, C>,
 ) -> Observed {
-    let settled_at = state.claims_settled_at(inputs.policy.consistency_window);
-    let unsettled_for = state.claims_unsettled_for(inputs.policy.consistency_window, inputs.clock.moment());
-    if !unsettled_for.is_zero() && !bug!(ObserveReleasesAtOnce) {
-        return Observed::Unsettled(unsettled_for, None);
+    let pending_until = state.claims_pending_until(inputs.settings.consistency_window);
+    let pending_for = state.claims_pending_for(inputs.settings.consistency_window, inputs.clock.moment());
+    if !pending_for.is_zero() && !bug!(ObserveReleasesAtOnce) {
+        return Observed::ClaimPending(pending_for, None);
     }
-    let newest = inputs.snapshot.filter(|list| list.began > settled_at && !inputs.list_is_stale());
+    let newest = inputs.snapshot.filter(|list| list.began > pending_until && !inputs.list_is_stale());
     if newest.is_some_and(|list| !list.groups.contains_key(name)) {
         return Observed::NotFound(Absence::Proven);
     }
@@ -222,7 +222,7 @@ async fn before_leaving<C: CloudFront>(
 
 fn whose<C>(described: &Described, view: &ObjectView<'_>, inputs: &Inputs<'_, C>) -> Owner {
     // Otherwise a deletion would never end if the other installation creates the group again each time.
-    let predecessor = inputs.policy.predecessor.as_ref().filter(|_| view.may_take_over(&described.group));
+    let predecessor = inputs.settings.predecessor.as_ref().filter(|_| view.may_take_over(&described.group));
     if bug!(StatusProvesOwnership) && view.id().as_ref() == Some(&described.group.id) {
         return Owner::Ours;
     }

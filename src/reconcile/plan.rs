@@ -5,15 +5,15 @@ mod action;
 mod present;
 
 pub use self::action::{
-    Action, AdoptionObstacle, Block, Blocker, Change, Finding, Flapping, Left, Protected, Refusal, Release, Remains,
-    TagsLeft, Update,
+    Action, AdoptionObstacle, Block, Blocker, Change, Finding, Flapping, LeftBehind, Protected, Refusal, Release,
+    RemainingWork, TagsLeft, Update,
 };
 use self::{
     absent::{may_be_deleted, next_deletion_step, plan_blocked_deletion},
     present::{adopt, manage},
 };
 use super::{
-    ObjectView, Policy,
+    ObjectView, Settings,
     desired::{DeletionAction, Desired, Intent},
     diff::differences,
     freshness::RECHECK,
@@ -24,18 +24,18 @@ use crate::cloudfront::{Described, Group, NewGroup};
 
 /// Plans what this reconcile does.
 #[must_use]
-pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: &Policy) -> Action {
+pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings: &Settings) -> Action {
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
         (_, Observed::Outdated) => Finding::Outdated.into(),
         (Intent::Protected, observed) => plan_blocked_deletion(observed, view),
-        (_, Observed::Unsettled(left, elsewhere)) => Finding::Blocked(Block::ClaimMayLand(left, elsewhere)).into(),
+        (_, Observed::ClaimPending(left, elsewhere)) => Finding::Blocked(Block::ClaimPending(left, elsewhere)).into(),
         (Intent::Absent { action: DeletionAction::Leave, .. }, observed) => {
-            Finding::Release(Release::Observed(remains(&observed))).into()
+            Finding::Release(Release::Observed(left_behind(&observed))).into()
         }
         // Only a deletion that leaves the group as it is continues without an answer.
-        (_, Observed::NotLooked | Observed::Unreadable) => Finding::NotLooked.into(),
-        (_, Observed::Settled(summary)) => Finding::Listed(summary).into(),
+        (_, Observed::NotRead | Observed::Unreadable) => Finding::NotRead.into(),
+        (_, Observed::Listed(summary)) => Finding::Listed(summary).into(),
 
         (Intent::Present(_) | Intent::Mirrored(_), Observed::NotFound(Absence::Reported))
             if view.status.id.is_some() && !bug!(OneNotFoundIsGone) =>
@@ -55,7 +55,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, policy: 
             Owner::Unowned if view.may_still_be_ours(&described.group) && !bug!(OneReadWithoutTagsIsLost) => {
                 owner_tag_missing(described, view)
             }
-            Owner::Unowned => adopt(desired, described, view, policy),
+            Owner::Unowned => adopt(desired, described, view, settings),
             Owner::Undecided => tags_pending(&described.group, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
@@ -108,18 +108,18 @@ fn owner_tag_missing(described: Described, view: &ObjectView<'_>) -> Action {
     Finding::Blocked(Block::OwnerTagMissing(Box::new(described), left)).into()
 }
 
-fn remains(observed: &Observed) -> Remains {
+fn left_behind(observed: &Observed) -> LeftBehind {
     match observed {
-        Observed::NeverThere | Observed::NotFound(_) => Remains::Nothing,
+        Observed::NeverThere | Observed::NotFound(_) => LeftBehind::Nothing,
         Observed::Found { owner: Owner::Ours | Owner::Unmarked, described, .. } => {
-            Remains::MarkedGroup(described.group.config.enabled)
+            LeftBehind::MarkedGroup(described.group.config.enabled)
         }
-        Observed::Found { .. } => Remains::Group,
-        Observed::NotLooked
+        Observed::Found { .. } => LeftBehind::Group,
+        Observed::NotRead
         | Observed::Outdated
-        | Observed::Settled(_)
-        | Observed::Unsettled(..)
-        | Observed::Unreadable => Remains::Unknown,
+        | Observed::Listed(_)
+        | Observed::ClaimPending(..)
+        | Observed::Unreadable => LeftBehind::Unknown,
     }
 }
 

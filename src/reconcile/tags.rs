@@ -18,12 +18,12 @@ use crate::{
 };
 
 /// How long tags may take to show, those of a new group included.
-pub const TAGS_SETTLE: Duration = Duration::from_mins(1);
+pub const TAGS_VISIBLE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Whether something that CloudFront dates so recently may not show all its tags yet.
 #[must_use]
 pub fn is_young(dated: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(dated).unsigned_abs() < TAGS_SETTLE
+    now.duration_since(dated).unsigned_abs() < TAGS_VISIBLE_WITHIN
 }
 
 /// The tag changes of this process on one group.
@@ -32,29 +32,29 @@ pub struct TagHistory {
     /// Those that CloudFront has confirmed.
     pub confirmed: ConfirmedTags,
     /// When reads will show all tag changes that this process, or an earlier one, may have made; counted from the first reconcile.
-    pub settle_at: Option<Moment>,
+    pub visible_at: Option<Moment>,
 }
 
 impl TagHistory {
     /// Records the start of a reconcile: an earlier process may have changed tags until the first one.
     pub fn begins(&mut self, now: Moment) {
-        self.settle_at.get_or_insert(now + TAGS_SETTLE);
+        self.visible_at.get_or_insert(now + TAGS_VISIBLE_WITHIN);
     }
 
     /// Records a mutation that was answered or abandoned.
     pub fn wrote(&mut self, now: Moment) {
-        self.settle_at = self.settle_at.max(Some(now + TAGS_SETTLE));
+        self.visible_at = self.visible_at.max(Some(now + TAGS_VISIBLE_WITHIN));
     }
 
-    /// Records a tag call without an answer: it may take effect one `TAGS_SETTLE` later, and only then does the time until it shows begin.
+    /// Records a tag call without an answer: it may take effect one `TAGS_VISIBLE_WITHIN` later, and only then does the time until it shows begin.
     pub fn in_doubt(&mut self, now: Moment) {
-        self.settle_at = self.settle_at.max(Some(now + TAGS_SETTLE + TAGS_SETTLE));
+        self.visible_at = self.visible_at.max(Some(now + TAGS_VISIBLE_WITHIN + TAGS_VISIBLE_WITHIN));
     }
 
     /// How long until reads show all tag changes that may have been made; at most the time that such a change can take.
     #[must_use]
-    pub fn settle_in(&self, now: Moment) -> Duration {
-        self.settle_at.map_or(TAGS_SETTLE, |at| at.since(now).min(TAGS_SETTLE + TAGS_SETTLE))
+    pub fn visible_in(&self, now: Moment) -> Duration {
+        self.visible_at.map_or(TAGS_VISIBLE_WITHIN, |at| at.since(now).min(TAGS_VISIBLE_WITHIN + TAGS_VISIBLE_WITHIN))
     }
 }
 
@@ -81,7 +81,7 @@ impl ConfirmedTags {
         if self.id.as_ref() != Some(id) {
             *self = Self { id: Some(id.clone()), tags: BTreeMap::new() };
         }
-        self.tags.retain(|_, (_, at)| now.since(*at) < TAGS_SETTLE);
+        self.tags.retain(|_, (_, at)| now.since(*at) < TAGS_VISIBLE_WITHIN);
         self.tags.extend(tags.map(|(key, value)| (key, (value, now))));
     }
 
@@ -93,7 +93,7 @@ impl ConfirmedTags {
     /// The changes that reads may not show yet, and their group.
     #[must_use]
     pub fn may_not_show(&self, now: Moment) -> Option<(&GroupId, TagChanges)> {
-        let recent = self.tags.iter().filter(|(_, (_, at))| now.since(*at) < TAGS_SETTLE);
+        let recent = self.tags.iter().filter(|(_, (_, at))| now.since(*at) < TAGS_VISIBLE_WITHIN);
         let tags = recent.map(|(key, (value, _))| (key.clone(), value.clone())).collect::<TagChanges>();
         self.id.as_ref().filter(|_| !tags.is_empty()).map(|id| (id, tags))
     }
@@ -105,16 +105,16 @@ pub type TagChanges = BTreeMap<String, Option<String>>;
 impl ObjectView<'_> {
     /// Whether all tags that we sent have had time to show.
     #[must_use]
-    pub const fn tags_are_settled(&self) -> bool {
-        self.tags_settle_in.is_zero()
+    pub const fn sent_tags_are_visible(&self) -> bool {
+        self.sent_tags_visible_in.is_zero()
     }
 
-    /// Whether the tags in a read may be older than the last change of the spec that was carried out. Such a read settles nothing.
+    /// Whether the tags in a read may be older than the last change of the spec that was carried out. Such a read proves nothing.
     #[must_use]
     pub fn tags_may_be_old(&self, desired: &Desired) -> bool {
         let has_tags = !desired.tags.is_empty() || !self.status.tags.is_empty();
-        let is_settled = self.status.settled_generation == Some(self.generation);
-        has_tags && !is_settled && !self.tags_are_settled()
+        let is_synced = self.status.synced_generation == Some(self.generation);
+        has_tags && !is_synced && !self.sent_tags_are_visible()
     }
 
     /// The current tags of a group: those that were read, plus confirmed changes that may not show yet. A tag that was set and that the spec no longer names
@@ -165,6 +165,6 @@ impl ObjectView<'_> {
     pub fn tags_show_in(&self, group: &Group) -> Option<Duration> {
         let age = |created| Duration::try_from(self.wall.duration_since(created)).unwrap_or_default();
         let young = group.created.filter(|created| is_young(*created, self.wall));
-        young.map(|created| TAGS_SETTLE.saturating_sub(age(created)))
+        young.map(|created| TAGS_VISIBLE_WITHIN.saturating_sub(age(created)))
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use deletion::{
-    OFF_FOR_ITS_DELETION, claim_may_land, deletion_protected, disabling, enabled_again, in_use, off_until_enabled,
+    OFF_FOR_ITS_DELETION, claim_pending, deletion_protected, disabling, enabled_again, in_use, off_until_enabled,
     released,
 };
 pub use failed::{
@@ -26,7 +26,7 @@ pub use ownership::{
 };
 pub use refused::{member_refused, members_refused, refused_together};
 
-use super::{drift_backoff::Pause, object_view::Service};
+use super::{drift_backoff::Pause, object_view::Enablement};
 use crate::{
     api::Drift,
     cloudfront::{AnycastIpListId, Deployment, GroupName, Members, Tenants, error::one_line},
@@ -139,7 +139,7 @@ pub fn flapping(name: &GroupName, changes: &[Drift], pause: Pause) -> String {
 }
 
 pub fn not_as_asked(shown: &Members, asked: &Members) -> String {
-    let said = |member: Option<bool>| member.map_or("not stated".to_owned(), |value| value.to_string());
+    let stated = |member: Option<bool>| member.map_or("not stated".to_owned(), |value| value.to_string());
     let list = |members: &Members| {
         let id = members.anycast_ip_list_id.as_ref();
         id.map_or("none".to_owned(), |id| one_line(id.as_str(), VALUE_LIMIT))
@@ -147,11 +147,11 @@ pub fn not_as_asked(shown: &Members, asked: &Members) -> String {
     format!(
         "CloudFront accepted the change but shows a different configuration (enabled {}, IPv6 {}, Anycast list {}) than requested (enabled {}, IPv6 {}, Anycast \
          list {}). The operator reads it again shortly.",
-        said(shown.enabled),
-        said(shown.ipv6_enabled),
+        stated(shown.enabled),
+        stated(shown.ipv6_enabled),
         list(shown),
-        said(asked.enabled),
-        said(asked.ipv6_enabled),
+        stated(asked.enabled),
+        stated(asked.ipv6_enabled),
         list(asked)
     )
 }
@@ -175,17 +175,17 @@ pub fn without_traffic(tenants: &Tenants) -> String {
     format!("The group was disabled, as spec.enabled says, although {users}. {their} traffic is down.")
 }
 
-/// `service`: as the group was last read.
-pub fn suspended(deleting: bool, service: Service) -> String {
+/// `enablement`: as the group was last read.
+pub fn suspended(deleting: bool, enablement: Enablement) -> String {
     let what = if deleting { "The deletion waits because of spec.suspend" } else { "Suspended by spec.suspend" };
-    let so = match service {
-        Service::On => "",
-        Service::OffAsAsked => " When last read, the group was disabled, as spec.enabled says.",
-        Service::OffAgainstTheSpec => {
+    let state = match enablement {
+        Enablement::On => "",
+        Enablement::OffAsAsked => " When last read, the group was disabled, as spec.enabled says.",
+        Enablement::OffAgainstTheSpec => {
             " When last read, the group was disabled although spec.enabled is true. Until it is enabled, traffic of its tenants is down."
         }
     };
-    format!("{what}: the operator neither reads nor changes the group.{so} To resume, set spec.suspend to false.")
+    format!("{what}: the operator neither reads nor changes the group.{state} To resume, set spec.suspend to false.")
 }
 
 /// The operator may have looked at the inventory only, and the group may be newer than that.

@@ -12,16 +12,16 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OwnVersions {
     /// The version that the last answered update produced.
-    pub made: Option<(GroupId, Etag)>,
+    pub latest: Option<(GroupId, Etag)>,
     /// The versions that were replaced.
     pub replaced: Replaced,
 }
 
 impl OwnVersions {
-    /// Records an answered update: it replaced the version `read` and produced the version `made`.
-    pub fn updated(&mut self, read: &Group, made: &Group, now: Moment) {
-        self.made = Some((made.id.clone(), made.etag.clone()));
-        self.replaced.add(read, Some(&made.etag), now);
+    /// Records an answered update: it replaced the version `read` with the version `produced`.
+    pub fn updated(&mut self, read: &Group, produced: &Group, now: Moment) {
+        self.latest = Some((produced.id.clone(), produced.etag.clone()));
+        self.replaced.add(read, Some(&produced.etag), now);
     }
 
     /// Records an answered Delete.
@@ -44,13 +44,13 @@ pub struct Replaced {
 const REPLACED_KEPT: usize = 16;
 
 impl Replaced {
-    /// Records an answered change: it replaced the version `read` and produced the version `made`, or none for a Delete.
-    pub fn add(&mut self, read: &Group, made: Option<&Etag>, now: Moment) {
+    /// Records an answered change: it replaced the version `read` with the version `produced`, or with none for a Delete.
+    pub fn add(&mut self, read: &Group, produced: Option<&Etag>, now: Moment) {
         if self.id.as_ref() != Some(&read.id) {
             *self = Self { id: Some(read.id.clone()), versions: Vec::new() };
         }
         self.versions.push((read.etag.clone(), now));
-        self.versions.retain(|(etag, _)| Some(etag) != made);
+        self.versions.retain(|(etag, _)| Some(etag) != produced);
         if self.versions.len() > REPLACED_KEPT {
             self.versions.remove(0);
         }

@@ -11,12 +11,12 @@ use cloudfront_simulator::{
     admin::{Fault, FaultRule, GroupPatch, Moment, NewGroup, Operation},
 };
 use connection_group_operator::{
-    account::inventory::{self, Lists, Objects},
-    account::orphans::{Namespaces, Scope},
+    account::inventory::{self, InventoryState, ObjectCache},
+    account::orphans::{Namespaces, OrphanCriteria},
     api::{ConditionReason, ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, Standing, set_standing},
     clock::{self, Clock},
     cloudfront::GroupName,
-    reconcile::{Policy, object_state::Awaits, ownership::Installation},
+    reconcile::{Settings, object_state::Awaits, ownership::Installation},
 };
 use kube::runtime::reflector::ObjectRef;
 use testbed::Result;
@@ -46,7 +46,7 @@ struct Cache {
     known_in: Namespaces,
 }
 
-impl Objects for Cache {
+impl ObjectCache for Cache {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
         self.objects.clone()
     }
@@ -90,7 +90,10 @@ fn in_sync(name: &str, id: String, etag: String) -> Arc<ConnectionGroup> {
 }
 
 /// The result of the next inventory; between two of these, inventories are paused.
-async fn next(inventories: &mut (impl Future<Output = ()> + Unpin), lists: &mut watch::Receiver<Lists>) -> Lists {
+async fn next(
+    inventories: &mut (impl Future<Output = ()> + Unpin),
+    lists: &mut watch::Receiver<InventoryState>,
+) -> InventoryState {
     let listed = async {
         tokio::select! {
             () = inventories => unreachable!("it runs until it is dropped"),
@@ -102,8 +105,8 @@ async fn next(inventories: &mut (impl Future<Output = ()> + Unpin), lists: &mut 
 }
 
 /// A list every 20 ms, and the objects whose orphans are searched for.
-fn hasty() -> (Policy, Scope) {
-    let policy = Policy {
+fn hasty() -> (Settings, OrphanCriteria) {
+    let settings = Settings {
         owner_id: "prod".into(),
         installation: Installation::new("uid-here"),
         predecessor: None,
@@ -113,12 +116,12 @@ fn hasty() -> (Policy, Scope) {
         resync_interval: Duration::from_hours(6),
         consistency_window: Duration::from_mins(1),
     };
-    let scope = Scope {
+    let criteria = OrphanCriteria {
         owner_id: "prod".into(),
-        installations: vec![policy.installation.clone()],
-        consistency_window: policy.consistency_window,
+        installations: vec![settings.installation.clone()],
+        consistency_window: settings.consistency_window,
     };
-    (policy, scope)
+    (settings, criteria)
 }
 
 #[tokio::test]
@@ -128,9 +131,16 @@ async fn lists_continue_while_the_tags_of_a_group_that_no_object_names_cannot_be
     admin.advance_clock(Duration::from_hours(1)).await?;
     let hold = admin.hold_once(Operation::ListTagsForResource, Moment::Before).await?;
     let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in: Namespaces::All });
-    let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
-    let inventories =
-        inventory::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::<Still>::default(), cache, publish);
+    let ((settings, criteria), (publish, mut lists)) = (hasty(), watch::channel(InventoryState::default()));
+    let inventories = inventory::run(
+        || port.for_one_list(),
+        port.clone(),
+        settings,
+        criteria,
+        Arc::<Still>::default(),
+        cache,
+        publish,
+    );
     let mut inventories = Box::pin(inventories);
     let mut newest = next(&mut inventories, &mut lists).await.snapshot.unwrap();
     for _ in 0..3 {
@@ -148,10 +158,17 @@ async fn a_list_is_as_old_as_its_request_however_late_the_answer_arrives() -> Re
     let hold = admin.hold_once(Operation::ListConnectionGroups, Moment::After).await?;
     let known_in = Namespaces::Only(BTreeSet::new());
     let cache = Arc::new(Cache { objects: Vec::new(), woken: Mutex::default(), known_in });
-    let ((policy, scope), (publish, mut lists)) = (hasty(), watch::channel(Lists::default()));
+    let ((settings, criteria), (publish, mut lists)) = (hasty(), watch::channel(InventoryState::default()));
     let clock = Arc::<Still>::default();
-    let inventories =
-        inventory::run(|| port.for_one_list(), port.clone(), policy, scope, Arc::clone(&clock) as _, cache, publish);
+    let inventories = inventory::run(
+        || port.for_one_list(),
+        port.clone(),
+        settings,
+        criteria,
+        Arc::clone(&clock) as _,
+        cache,
+        publish,
+    );
     let mut inventories = Box::pin(inventories);
     let answered_later = async {
         admin.wait_until_held(hold, PATIENCE).await?;
@@ -173,15 +190,15 @@ async fn a_list_whose_second_page_fails_wakes_no_object_and_replaces_nothing() -
         objects.push(in_sync(name, group.resource.id, group.etag));
     }
     admin.advance_clock(Duration::from_hours(1)).await?;
-    let (policy, scope) = hasty();
+    let (settings, criteria) = hasty();
     let cache = Arc::new(Cache { objects, woken: Mutex::default(), known_in: Namespaces::Only(BTreeSet::new()) });
-    let (publish, mut lists) = watch::channel(Lists::default());
+    let (publish, mut lists) = watch::channel(InventoryState::default());
     let for_one_list = || port.for_one_list();
     let inventories = inventory::run(
         for_one_list,
         port.clone(),
-        policy,
-        scope,
+        settings,
+        criteria,
         Arc::<Still>::default(),
         Arc::clone(&cache) as _,
         publish,

@@ -9,7 +9,7 @@ use connection_group_operator::{
     clock::{Clock, Moment},
     cloudfront::{CloudFront, Operation, Snapshot, sdk::Sdk},
     reconcile::{
-        Finalizer, Inputs, ObjectState, Outcome, Policy, freshness::UpToDate, ownership::Installation, reconcile,
+        Finalizer, Inputs, ObjectState, Outcome, Settings, freshness::UpToDate, ownership::Installation, reconcile,
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -45,8 +45,8 @@ fn at(elapsed: Duration) -> Timestamp {
     Timestamp(NOW.0 + i64::try_from(elapsed.as_millis()).unwrap())
 }
 
-fn policy() -> Policy {
-    Policy {
+fn settings() -> Settings {
+    Settings {
         owner_id: "prod".into(),
         installation: Installation::new("uid-here"),
         predecessor: None,
@@ -67,7 +67,7 @@ impl Remote {
         object.metadata.generation = Some(1);
         let server = Server::with(Account::new(Switches::default()), NOW, Effects::Kept).await;
         let memory =
-            ObjectState { resync_at: Some(Moment::START + policy().resync_interval), ..ObjectState::default() };
+            ObjectState { resync_at: Some(Moment::START + settings().resync_interval), ..ObjectState::default() };
         let (sdk, elapsed) = (adapter(&server.url), Duration::ZERO);
         let mut remote = Self { server, object, sdk, memory, snapshot: None, elapsed };
         remote.advance(Duration::from_mins(2)).await;
@@ -87,10 +87,10 @@ impl Remote {
     }
 
     pub async fn pass(&mut self) -> Outcome {
-        let (policy, clock) = (policy(), Frozen(self.elapsed));
+        let (settings, clock) = (settings(), Frozen(self.elapsed));
         let around = Inputs {
             port: &self.sdk,
-            policy: &policy,
+            settings: &settings,
             snapshot: self.snapshot.as_ref(),
             list_error: None,
             clock: &clock,

@@ -24,7 +24,7 @@ async fn the_reads_of_a_change_and_the_change_are_made_in_one_turn() -> Result<(
     let queue = slow();
     let (admin, port) = connected_through(queue.clone(), Switches::default()).await;
     admin.create_group(&NewGroup::named("edge")).await?;
-    let reservation = Arc::new(queue.reserve(Class::Asked));
+    let reservation = Arc::new(queue.reserve(Class::UserRequest));
     let port = port.within(Arc::clone(&reservation));
     let read = Box::pin(port.describe(&Lookup::Name(GroupName::new("edge")))).await.unwrap().unwrap();
     assert!(!port.tenants(&read.group.id).await.unwrap().any());
@@ -53,7 +53,7 @@ fn waiting(queue: &CallQueue) -> Vec<Class> {
 #[tokio::test]
 async fn a_list_waits_among_lists_and_what_nobody_waits_for_comes_last() {
     let queue = slow();
-    queue.reserve(Class::Asked).admit(cloudfront::Operation::GetConnectionGroup).await.unwrap();
+    queue.reserve(Class::UserRequest).admit(cloudfront::Operation::GetConnectionGroup).await.unwrap();
     let (_admin, port) = connected_through(queue.clone(), Switches::default()).await;
     let mut list = Box::pin(port.for_one_list());
     assert!(poll!(&mut list).is_pending());
@@ -62,7 +62,7 @@ async fn a_list_waits_among_lists_and_what_nobody_waits_for_comes_last() {
     let (in_background, arn) = (port.in_background(), Arn::new("arn"));
     let mut tags = Box::pin(in_background.tags(&arn));
     assert!(poll!(&mut tags).is_pending());
-    assert_eq!(waiting(&queue), [Class::Rest]);
+    assert_eq!(waiting(&queue), [Class::Background]);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn after_cloudfront_throttled_an_operation_its_calls_within_a_turn_are_not
     assert_eq!(refused.class, ErrorClass::Throttled);
     let sent = admin.requests(0).await?.len();
 
-    let port = port.within(Arc::new(queue.reserve(Class::Asked)));
+    let port = port.within(Arc::new(queue.reserve(Class::UserRequest)));
     let read = Box::pin(port.describe(&lookup)).await.unwrap().unwrap();
     let held_back = port.update(&read.group, &read.group.config).await.unwrap_err();
     assert_eq!((held_back.class, held_back.request_id), (ErrorClass::Throttled, None));

@@ -34,9 +34,9 @@ async fn a_protected_object_is_not_deleted_while_it_is_protected() -> Result<()>
         control_plane.kubectl_ok(&["create", "-f", &path.to_string_lossy()]).await?;
     }
     let delete = ["delete", "connectiongroup", "edge", "--namespace", "tenant"];
-    let said = refusal(&control_plane, &delete).await?;
+    let refused = refusal(&control_plane, &delete).await?;
     for part in ["tenant/edge", "deletionProtection"] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(refused.contains(part), "{part}: {refused}");
     }
     let all = ["delete", "connectiongroups", "--all", "--namespace", "tenant"];
     assert!(control_plane.kubectl_ok(&all).await.is_err(), "one of them is protected");
@@ -54,9 +54,9 @@ async fn a_protected_object_is_not_deleted_while_it_is_protected() -> Result<()>
 async fn the_crd_with_all_its_objects_is_not_deleted_unless_its_annotation_allows_it() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let release = Release::install(&control_plane, "guards", &["ownerId=guards".to_owned()]).await?;
-    let said = refusal(&control_plane, &["delete", "crd", CRD]).await?;
-    let command = said.split("first run: ").nth(1).and_then(|rest| rest.lines().next());
-    let command = command.unwrap_or_else(|| panic!("the command that allows it is not named: {said}"));
+    let refused = refusal(&control_plane, &["delete", "crd", CRD]).await?;
+    let command = refused.split("first run: ").nth(1).and_then(|rest| rest.lines().next());
+    let command = command.unwrap_or_else(|| panic!("the command that allows it is not named: {refused}"));
     let words: Vec<_> = command.split_whitespace().skip(1).collect();
     // Other definitions are not affected.
     assert!(

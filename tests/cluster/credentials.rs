@@ -70,12 +70,12 @@ async fn secrets_stay_out(level: &str, format: &str) -> Result<()> {
     let operator = operator.start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     steps::ready(&bed, "edge").await?;
-    let said: &[&str] = match level {
+    let phrases: &[&str] = match level {
         "error" => &[],
         "warn" | "info" => &["AccessDenied", "CreateConnectionGroup: "],
         _ => &["AccessDenied", "CreateConnectionGroup: ", "call answered"],
     };
-    for phrase in said {
+    for phrase in phrases {
         journal::says(&operator, phrase).await?;
     }
     let log = journal::text(&operator);

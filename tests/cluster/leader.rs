@@ -237,8 +237,8 @@ async fn a_lease_that_may_not_be_written_is_reported_and_nothing_is_done() -> Re
     let operator: Operator = replica(&bed, "first", &SHORT).args(identity).kubeconfig(kubeconfig).start().await?;
     wait_until(PATIENCE, "a line about the Lease", async || {
         let log = std::fs::read_to_string(operator.log()).map_err(|error| error.to_string())?;
-        let said = log.contains("RBAC (get, create, update on leases)") && log.contains("forbidden");
-        if said { Ok(()) } else { Err(log) }
+        let logged = log.contains("RBAC (get, create, update on leases)") && log.contains("forbidden");
+        if logged { Ok(()) } else { Err(log) }
     })
     .await?;
     assert!(bed.simulator.admin.requests(0).await?.is_empty());

@@ -298,8 +298,8 @@ async fn reconciles_that_wait_for_a_call_are_shown_by_class() -> Result<()> {
         steps::create(&bed, name, json!({})).await?;
     }
     // The list and one Create are the burst.
-    are(&operator, 2.0, &[("connection_group_operator_call_queue_depth", "class=Asked")]).await?;
-    let oldest = [("connection_group_operator_call_queue_oldest_wait_seconds", "class=Asked")];
+    are(&operator, 2.0, &[("connection_group_operator_call_queue_depth", "class=UserRequest")]).await?;
+    let oldest = [("connection_group_operator_call_queue_oldest_wait_seconds", "class=UserRequest")];
     let before = scrape(&operator).await?;
     grow(&operator, &before, &oldest).await?;
     are(&operator, 0.0, &[("controller_runtime_active_workers", "")]).await

@@ -146,8 +146,8 @@ async fn what_the_schema_forbids_is_refused_with_a_message_that_states_what_is_a
     let (stdout, stderr) = dry_run(&bed, &cases).await?;
     assert_eq!(stdout, "", "none may be accepted");
     for (Case { name, .. }, phrase) in cases.iter().zip(phrases) {
-        let said = said_of(name, &stderr);
-        assert!(said.contains(phrase), "{name}: {phrase} is not in: {said}\nof:\n{stderr}");
+        let message = message_of(name, &stderr);
+        assert!(message.contains(phrase), "{name}: {phrase} is not in: {message}\nof:\n{stderr}");
     }
     Ok(())
 }
@@ -185,7 +185,7 @@ async fn the_name_of_the_group_never_changes() -> Result<()> {
 }
 
 /// The part of kubectl's output that is about one object: from its name to the next error.
-fn said_of<'a>(name: &str, stderr: &'a str) -> &'a str {
+fn message_of<'a>(name: &str, stderr: &'a str) -> &'a str {
     let is_a_complaint = |line: &str| line.starts_with("The ConnectionGroup ") || line.starts_with("Error from server");
     let mut from = 0;
     let mut parts = Vec::new();

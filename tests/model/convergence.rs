@@ -67,7 +67,9 @@ impl<'a> Convergence<'a> {
                 break;
             }
             if path.len() >= ROUNDS {
-                return Err(Property::L1.broken(format!("not at rest after {ROUNDS} fair rounds: {}", said(&state))));
+                return Err(
+                    Property::L1.broken(format!("not at rest after {ROUNDS} fair rounds: {}", described(&state)))
+                );
             }
             let round = round(self.scenario, &state)?;
             path.push((here, round.changes));
@@ -91,7 +93,7 @@ impl<'a> Convergence<'a> {
         }
         match distance_of(self.scenario, start) {
             Some(distance) if changes > distance => Err(Property::O1
-                .broken(format!("{changes} changes were made where {distance} were called for: {}", said(start)))),
+                .broken(format!("{changes} changes were made where {distance} were called for: {}", described(start)))),
             _ => Ok(()),
         }
     }
@@ -105,7 +107,7 @@ impl<'a> Convergence<'a> {
             let Some(object) = state.current(index) else { continue };
             let deleting = object.metadata.deletion_timestamp.is_some();
             let property = if deleting { Property::L2 } else { Property::L1 };
-            let missed = |what: &str| property.broken(format!("{what}: {}", said(state)));
+            let missed = |what: &str| property.broken(format!("{what}: {}", described(state)));
             expected(self.scenario, state, operator, object, deep).map_err(|what| missed(&what))?;
         }
         if deep { self.same_end(state) } else { Ok(()) }
@@ -175,11 +177,12 @@ fn records_what_it_sent(state: &State, recorded: &Tags, asked: &Tags) -> Result<
     if *recorded == expected {
         return Ok(());
     }
-    Err(Property::O2.broken(format!("{recorded:?} are on record as sent, {expected:?} were sent: {}", said(state))))
+    Err(Property::O2
+        .broken(format!("{recorded:?} are on record as sent, {expected:?} were sent: {}", described(state))))
 }
 
 /// The conditions of the objects, as text.
-pub fn said(state: &State) -> String {
+pub fn described(state: &State) -> String {
     let objects = state.objects.iter().map(|object| {
         let Some(object) = &object.current else { return "no object".to_owned() };
         let ready = object.status.as_ref().and_then(|status| condition(&status.conditions, "Ready"));

@@ -62,7 +62,7 @@ pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cac
         process_start: it.process_start,
         started: state.now,
     };
-    let first = run(&input, &[], Views::default(), &scenario.policy(index));
+    let first = run(&input, &[], Views::default(), &scenario.settings(index));
     let pass =
         Pass { input: Arc::new(input), incarnation, variant, log: Vec::new(), views: Views::default(), stage: first };
     proceed(scenario, state, operator, pass)?;
@@ -137,8 +137,8 @@ pub fn answer(scenario: &Scenario, state: &mut State, operator: usize, struck: S
     }
     let mut log = pass.log.clone();
     log.push(Arc::new(Entry { call: (**call).clone(), answer, at: state.now }));
-    let (views, policy) = (pass.views, scenario.policy(state.operators[operator].object));
-    let reached = run(&pass.input, &log, views, &policy);
+    let (views, settings) = (pass.views, scenario.settings(state.operators[operator].object));
+    let reached = run(&pass.input, &log, views, &settings);
     let (input, incarnation, variant) = (Arc::clone(&pass.input), pass.incarnation, pass.variant);
     let pass = Pass { input, incarnation, variant, log, views, stage: reached };
     proceed(scenario, state, operator, pass)?;
@@ -180,7 +180,7 @@ fn proceed(scenario: &Scenario, state: &mut State, operator: usize, pass: Pass) 
 
 /// Answers whether the object is up to date, as often as the reconcile asks.
 fn confirmed(scenario: &Scenario, state: &State, operator: usize, mut pass: Pass) -> Pass {
-    let policy = scenario.policy(state.operators[operator].object);
+    let settings = scenario.settings(state.operators[operator].object);
     while let Stage::Confirming(evidence) = pass.stage {
         // An event may have been delayed on its way, however lately it has arrived.
         let enough = evidence == Evidence::RecentEvent;
@@ -190,7 +190,7 @@ fn confirmed(scenario: &Scenario, state: &State, operator: usize, mut pass: Pass
         } else {
             pass.views.confirmed += 1;
         }
-        pass.stage = run(&pass.input, &pass.log, pass.views, &policy);
+        pass.stage = run(&pass.input, &pass.log, pass.views, &settings);
     }
     pass
 }

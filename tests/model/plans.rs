@@ -6,7 +6,7 @@ use std::{
 };
 
 use connection_group_operator::reconcile::{
-    Inputs, ObjectView, Policy,
+    Inputs, ObjectView, Settings,
     desired::Intent,
     freshness::UpToDate,
     observe::observe,
@@ -20,11 +20,11 @@ use crate::{
 };
 
 /// The name of what the reconcile planned first; `None` if a failed read prevented planning.
-pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
+pub fn plan_of(pass: &Pass, settings: &Settings) -> Option<&'static str> {
     let port = Replay::new(&pass.input, &pass.log, Views::default());
     let around = Inputs {
         port: &AnsweredBy(&port),
-        policy,
+        settings,
         snapshot: pass.input.snapshot.as_deref(),
         list_error: pass.input.list_error.as_ref(),
         clock: &port,
@@ -35,7 +35,7 @@ pub fn plan_of(pass: &Pass, policy: &Policy) -> Option<&'static str> {
     let looked = pin!(observe(&intent, &known, &pass.input.memory, &around));
     match looked.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(observed)) => {
-            let name = name(&plan(&intent, observed, &known, policy));
+            let name = name(&plan(&intent, observed, &known, settings));
             assert!(ALL.contains(&name), "{name} is not in the list of all plans");
             Some(name)
         }
@@ -56,7 +56,7 @@ pub const ALL: [&str; 41] = [
     "Enable",
     "Delete",
     "Disown",
-    "NotLooked",
+    "NotRead",
     "Outdated",
     "Listed",
     "UpToDate",
@@ -75,7 +75,7 @@ pub const ALL: [&str; 41] = [
     "Blocked(DeletionProtected)",
     "Blocked(InUse)",
     "Blocked(TagsPending)",
-    "Blocked(ClaimMayLand)",
+    "Blocked(ClaimPending)",
     "Blocked(TagsOfAnother)",
     "Blocked(Flapping)",
     "Blocked(OwnerMayShow)",
@@ -105,7 +105,7 @@ const fn name(plan: &Action) -> &'static str {
             Change::Disown(_) => "Disown",
         },
         Action::None(finding) => match finding {
-            Finding::NotLooked => "NotLooked",
+            Finding::NotRead => "NotRead",
             Finding::Outdated => "Outdated",
             Finding::Listed(_) => "Listed",
             Finding::UpToDate(_) => "UpToDate",
@@ -124,7 +124,7 @@ const fn name(plan: &Action) -> &'static str {
             Finding::Blocked(Block::DeletionProtected(_)) => "Blocked(DeletionProtected)",
             Finding::Blocked(Block::InUse(..)) => "Blocked(InUse)",
             Finding::Blocked(Block::TagsPending(_)) => "Blocked(TagsPending)",
-            Finding::Blocked(Block::ClaimMayLand(..)) => "Blocked(ClaimMayLand)",
+            Finding::Blocked(Block::ClaimPending(..)) => "Blocked(ClaimPending)",
             Finding::Blocked(Block::TagsOfAnother) => "Blocked(TagsOfAnother)",
             Finding::Blocked(Block::OwnerMayShow(_)) => "Blocked(OwnerMayShow)",
             Finding::Blocked(Block::OwnerTagMissing(..)) => "Blocked(OwnerTagMissing)",

@@ -1,4 +1,4 @@
-//! S6: when an object may be Ready, and a generation of it settled. In: the outcome of a reconcile, or a status about to be written. Out: nothing, or the
+//! S6: when an object may be Ready, and a generation of it synced. In: the outcome of a reconcile, or a status about to be written. Out: nothing, or the
 //! [`Violation`]. Pure.
 
 use connection_group_operator::{
@@ -41,14 +41,14 @@ pub fn of_outcome(
     let before = object.status.as_ref();
     let ready = is_true(&status.conditions, "Ready");
     let of_this = Some(status.observed_generation) == generation;
-    let was_settled = before.is_some_and(|before| before.settled_generation == generation);
-    let was_ready = said(object, status.observed_generation);
-    let settles = status.settled_generation == generation && !was_settled;
+    let was_synced = before.is_some_and(|before| before.synced_generation == generation);
+    let was_ready = was_ready_in(object, status.observed_generation);
+    let syncs = status.synced_generation == generation && !was_synced;
     let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
     let started = Moment::after_start(started);
     let sight = sight(state, pass, |read| is_outdated(scenario, state, operator, pass, read));
     let is_in_step = |late: Tags| match &sight {
-        Seen::None => was_settled,
+        Seen::None => was_synced,
         Seen::Gone => false,
         Seen::Group(read) => {
             let group = completed(pass, &read.group);
@@ -58,8 +58,8 @@ pub fn of_outcome(
                     || has_none_of_ours(scenario, state, operator, &group, status))
         }
     };
-    hold(Property::S6, is_in_step(Tags::new()) || !settles, || {
-        format!("generation {generation:?} is not settled: {}", told(&sight))
+    hold(Property::S6, is_in_step(Tags::new()) || !syncs, || {
+        format!("generation {generation:?} is not synced: {}", told(&sight))
     })?;
     if !ready {
         return Ok(());
@@ -69,7 +69,7 @@ pub fn of_outcome(
         Seen::Gone => false,
         Seen::Group(read) => completed(pass, &read.group).deployment == Some(Deployment::Deployed),
     };
-    // Tags that an answered change of this process has set may show late: meanwhile the object is Ready but not settled.
+    // Tags that an answered change of this process has set may show late: meanwhile the object is Ready but not synced.
     let late = match (&sight, pass.input.memory.tags.confirmed.may_not_show(started)) {
         (Seen::Group(read), Some((id, late))) if *id == read.group.id => late,
         _ => TagChanges::new(),
@@ -189,14 +189,15 @@ pub fn of_write(
     let listed = list_matches(spec.anycast_ip_list_id.as_deref(), status.anycast_ip_list_id.as_deref());
     // For the generation of this reconcile, its outcome was checked already.
     let generation = pass.input.object.metadata.generation;
-    let judged = generation == Some(status.observed_generation) || said(&pass.input.object, status.observed_generation);
+    let judged =
+        generation == Some(status.observed_generation) || was_ready_in(&pass.input.object, status.observed_generation);
     hold(Property::S6, same && listed && judged, || {
         format!("generation {} asks for {asked:?}, the status shows {shown:?}", status.observed_generation)
     })
 }
 
 /// Whether the reconcile began with an object that was Ready in that generation.
-fn said(object: &ConnectionGroup, generation: i64) -> bool {
+fn was_ready_in(object: &ConnectionGroup, generation: i64) -> bool {
     let before = object.status.as_ref();
     before.is_some_and(|before| before.observed_generation == generation && is_true(&before.conditions, "Ready"))
 }

@@ -17,7 +17,7 @@ pub struct Record {
 pub const RECORDS: [Record; 35] = [
     Record {
         scenario: "life",
-        plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotLooked", "DeletedOutside"],
+        plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotRead", "DeletedOutside"],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::AlreadyExists),
             (Operation::UpdateConnectionGroup, ErrorClass::NotFound),
@@ -96,7 +96,7 @@ pub const RECORDS: [Record; 35] = [
             "Release(Observed)",
             "Blocked(Suspended)",
             "Blocked(DeletionProtected)",
-            "Blocked(ClaimMayLand)",
+            "Blocked(ClaimPending)",
         ],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::NotFound)],
     },

@@ -14,7 +14,7 @@ use connection_group_operator::{
     clock::{Clock, Moment},
     cloudfront::{ApiError, Operation, Snapshot},
     reconcile::{
-        Inputs, ObjectState, Outcome, Policy,
+        Inputs, ObjectState, Outcome, Settings,
         freshness::{Evidence, Freshness, Withheld},
         reconcile,
     },
@@ -148,13 +148,13 @@ pub fn wall(elapsed: Duration) -> jiff::Timestamp {
 }
 
 /// Runs a reconcile over its log.
-pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, policy: &Policy) -> Stage {
+pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, settings: &Settings) -> Stage {
     let replay = Replay::new(input, log, views);
     let port = AnsweredBy(&replay);
     let mut memory = ObjectState::clone(&input.memory);
     let around = Inputs {
         port: &port,
-        policy,
+        settings,
         snapshot: input.snapshot.as_deref(),
         list_error: input.list_error.as_ref(),
         clock: &replay,

@@ -145,7 +145,7 @@ pub fn of_outcome(
 /// Whether a read shows a version that an answered change of this process had replaced when the reconcile began: CloudFront refuses any change of it.
 pub fn is_outdated(scenario: &Scenario, state: &State, operator: usize, pass: &Pass, read: &Group) -> bool {
     let started = pass.input.started.saturating_sub(state.operators[operator].process_start);
-    let window = scenario.policy(state.operators[operator].object).consistency_window;
+    let window = scenario.settings(state.operators[operator].object).consistency_window;
     pass.input.memory.versions.replaced.shows_in(read, window, Moment::after_start(started))
 }
 

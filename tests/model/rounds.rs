@@ -7,7 +7,7 @@ use connection_group_operator::{
     account::inventory::is_out_of_date,
     api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, is_true},
     cloudfront::{Deployment, Snapshot},
-    reconcile::due::{Asked, LEAST_PAUSE},
+    reconcile::due::{LEAST_PAUSE, ReconcileTriggers},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -15,7 +15,7 @@ use kube::ResourceExt;
 
 use crate::{
     actions::{Action, Cache, Struck, happen},
-    convergence::said,
+    convergence::described,
     properties::{Property, Violation, hold},
     replay::{Entry, Stage},
     state::{Scenario, State, TICK},
@@ -65,7 +65,7 @@ fn all_that_is_due(scenario: &Scenario, round: &mut Round) -> Result<(), Violati
         let is_woken = is_out_of_date(&object, it.remembered.memory.awaits, previous.as_deref(), list);
         let is_due = is_woken || is_called_for(state, operator) || it.due.is_some_and(|due| due <= state.now);
         let ignored = ignored(&object, it.heard.as_deref(), list).filter(|_| !is_due);
-        hold(Property::L4, ignored.is_none(), || format!("{}: {}", ignored.unwrap_or_default(), said(state)))?;
+        hold(Property::L4, ignored.is_none(), || format!("{}: {}", ignored.unwrap_or_default(), described(state)))?;
         if is_due {
             passes(scenario, round, operator, &object)?;
         }
@@ -123,8 +123,9 @@ pub fn waits(state: &State) -> Vec<Waits> {
 fn is_called_for(state: &State, operator: usize) -> bool {
     let Some(object) = &state.object_of(operator).current else { return false };
     let heard = state.operators[operator].heard.as_ref();
-    let heard = heard.filter(|heard| heard.metadata.uid == object.metadata.uid).map(|heard| Asked::by(heard));
-    Asked::by(object).calls_for_a_reconcile(heard.as_ref())
+    let heard =
+        heard.filter(|heard| heard.metadata.uid == object.metadata.uid).map(|heard| ReconcileTriggers::of(heard));
+    ReconcileTriggers::of(object).calls_for_a_reconcile(heard.as_ref())
 }
 
 /// What would go unnoticed without a reconcile now: L4, stated without the operator's own rules.

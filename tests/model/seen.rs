@@ -142,7 +142,7 @@ impl Seen {
             self.errors.extend(class.map(|class| (entry.call.operation(), class)));
         }
         if self.signatures.insert(signature.finish()) {
-            self.plans.extend(plan_of(pass, &scenario.policy(object)));
+            self.plans.extend(plan_of(pass, &scenario.settings(object)));
         }
     }
 

@@ -12,7 +12,7 @@ use connection_group_operator::{
     clock::Moment,
     cloudfront::{ApiError, ErrorClass, Snapshot},
     reconcile::{
-        ObjectState, Outcome, Policy,
+        ObjectState, Outcome, Settings,
         ownership::{Claim, Installation, OwnerTag},
     },
 };
@@ -233,8 +233,8 @@ impl Pass {
 }
 
 impl Scenario {
-    pub fn policy(&self, object: usize) -> Policy {
-        Policy {
+    pub fn settings(&self, object: usize) -> Settings {
+        Settings {
             owner_id: self.cast.owner_id(object).into(),
             installation: self.cast.installation(object),
             predecessor: self.cast.predecessor(object),
@@ -365,7 +365,7 @@ impl State {
     pub fn renew_memory(&mut self, scenario: &Scenario, operator: usize, incarnation: u32) {
         let object = self.operators[operator].object;
         let moment = Moment::after_start(self.now.saturating_sub(self.operators[operator].process_start));
-        let resync_at = Some(moment + scenario.policy(object).resync_interval);
+        let resync_at = Some(moment + scenario.settings(object).resync_interval);
         let memory = Arc::new(ObjectState { resync_at, ..ObjectState::default() });
         self.operators[operator].remembered = Tracked { incarnation, memory, ..Tracked::default() };
     }

@@ -38,8 +38,8 @@ impl Operator {
     async fn says(&self, phrases: &[&str]) -> Result<()> {
         wait_until(PATIENCE, &format!("a log line with {phrases:?}"), async || {
             let log = std::fs::read_to_string(self.process.log()).map_err(|error| error.to_string())?;
-            let said = log.lines().any(|line| phrases.iter().all(|phrase| line.contains(phrase)));
-            if said { Ok(()) } else { Err(log) }
+            let logged = log.lines().any(|line| phrases.iter().all(|phrase| line.contains(phrase)));
+            if logged { Ok(()) } else { Err(log) }
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! `docs/disaster-recovery.md`, run as it is written.
 
 use cloudfront_simulator::admin::{GroupPatch, Request, Tags};
-use connection_group_operator::api::{FORMER_FINALIZER, finalizer};
+use connection_group_operator::api::{LEGACY_FINALIZER, finalizer};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -183,9 +183,9 @@ async fn groups_and_objects_of_a_version_without_identity_are_marked_and_stay_re
     // As that version left them.
     let unmarked = GroupPatch { remove_tags: vec![IDENTITY.to_owned()], ..GroupPatch::default() };
     account.admin.edit_group("edge", &unmarked).await?;
-    cluster.patch("platform", "edge", json!({ "metadata": { "finalizers": [FORMER_FINALIZER] } })).await?;
+    cluster.patch("platform", "edge", json!({ "metadata": { "finalizers": [LEGACY_FINALIZER] } })).await?;
     let objects = cluster.objects("platform").await?;
-    let forget = Patch::Merge(json!({ "status": { "installation": null, "settledGeneration": null } }));
+    let forget = Patch::Merge(json!({ "status": { "installation": null, "syncedGeneration": null } }));
     objects.patch_status("edge", &PatchParams::default(), &forget).await?;
     let since = cluster::now(&account).await?;
 
@@ -222,9 +222,9 @@ async fn with_a_wrong_owner_id_nothing_is_touched_not_even_by_a_deletion_and_the
     let log = operator.log().to_owned();
     wait_until(PATIENCE, "both objects to be left alone", async || {
         let log = std::fs::read_to_string(&log).map_err(|error| error.to_string())?;
-        let said =
+        let logged =
             log.lines().filter(|line| line.contains(&finalizer("prod-eu")) && line.contains("leaves the object alone"));
-        if said.count() == 2 { Ok(()) } else { Err(log) }
+        if logged.count() == 2 { Ok(()) } else { Err(log) }
     })
     .await?;
     let events = "kubectl -n platform get events --field-selector reason=ForeignFinalizer -o jsonpath='{.items[*].involvedObject.name}'";

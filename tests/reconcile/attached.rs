@@ -126,7 +126,7 @@ fn a_group_is_created_without_a_list_where_the_spec_says_none() {
 fn an_adopted_group_keeps_its_list() {
     for policy in [AdoptionPolicy::Always, AdoptionPolicy::IfUnchanged] {
         let mut world = World::new(spec());
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         world.edit(|spec| spec.adoption_policy = policy);
         let id = list(&world);
         world.someone_creates(|group| group.anycast_ip_list_id = Some(id.clone()));

@@ -66,11 +66,11 @@ fn after_a_create_that_timed_out_a_switch_to_observe_does_not_let_the_deletion_f
     world.delete();
     for _ in 0..5 {
         assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "the request may still take effect");
-        world.advance(world.policy.consistency_window / 6);
+        world.advance(world.settings.consistency_window / 6);
     }
     // It took effect, and its answer was lost.
     world.someone_creates(|group| group.tags = marks());
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     let outcome = world.reconcile();
     assert_eq!(outcome.finalizer, Finalizer::Release, "{}", world.message());
@@ -82,7 +82,7 @@ fn after_a_create_that_timed_out_a_switch_to_observe_does_not_let_the_deletion_f
 /// An old group that nobody owns, which was observed so once, and an object with both permissions to adopt it.
 fn seen_without_an_owner_once() -> World {
     let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
     world.someone_creates(|_| {});
     world.advance(Duration::from_hours(1));
@@ -111,7 +111,7 @@ fn a_group_that_was_gone_in_between_counts_as_seen_for_the_first_time() {
         .fail(connection_group_operator::cloudfront::Operation::GetConnectionGroup, Fault::Error(ErrorClass::NotFound));
     world.fail(CreateConnectionGroup, Fault::Error(ErrorClass::ServiceUnavailable));
     world.reconcile();
-    world.advance(world.policy.consistency_window * 2);
+    world.advance(world.settings.consistency_window * 2);
     world.take_inventory();
     world.calls();
     world.reconcile();

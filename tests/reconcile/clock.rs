@@ -63,7 +63,7 @@ fn whatever_the_clock_says_an_old_group_that_nobody_owns_is_decided_about_within
 fn whatever_the_clock_says_a_young_group_of_another_owner_is_not_adopted_before_its_tags_show() {
     for minutes in [-300, -2, 0, 2, 300] {
         let mut world = World::new(spec());
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
         world.switch(|switches| switches.tag_lag = Millis::seconds(30));
         world.someone_creates(|group| {

@@ -79,7 +79,7 @@ fn an_object_deleted_after_a_crash_that_hid_its_group_takes_the_group_with_it() 
     world.reconcile_without_storing();
     world.crash();
     world.delete();
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     world.settle();
     assert_eq!(world.group(), None);
@@ -93,7 +93,7 @@ fn a_create_that_may_still_take_effect_keeps_the_object_for_one_consistency_wind
     world.delete();
     world.take_inventory();
     assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "it may still take effect");
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "the list is older than the end of the window");
     world.take_inventory();
     assert_eq!(world.reconcile().finalizer, Finalizer::Release);
@@ -109,7 +109,7 @@ fn a_late_create_after_the_object_was_deleted_is_cleaned_up() {
     world.someone_creates(|group| {
         group.tags = marks();
     });
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     world.settle();
     assert_eq!(world.group(), None);
@@ -122,7 +122,7 @@ fn without_a_recorded_id_a_new_process_waits_for_its_predecessors_create() {
     world.delete();
     world.take_inventory();
     assert_eq!(world.reconcile().finalizer, Finalizer::Keep);
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     assert_eq!(world.reconcile().finalizer, Finalizer::Release);
 }
@@ -158,7 +158,7 @@ fn a_delete_whose_answer_was_lost_ends_well() {
 fn an_adoption_whose_answer_was_lost_makes_the_group_ours() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.fail(TagResource, Fault::AnswerLost);
-    world.settle_within(world.policy.consistency_window * 2, 12);
+    world.settle_within(world.settings.consistency_window * 2, 12);
     assert_eq!(world.ready().1, "Deployed");
     assert_eq!(world.mutations(), [TagResource], "it is not sent again");
 }
@@ -197,7 +197,7 @@ fn an_adoption_that_may_still_take_effect_keeps_the_object_for_one_consistency_w
     world.reconcile();
     world.delete();
     assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "it may still take effect");
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     assert_eq!(world.reconcile().finalizer, Finalizer::Release, "it did not take effect: the group was never ours");
 }
 
@@ -251,7 +251,7 @@ fn tags_recorded_for_a_group_that_was_never_created_are_not_removed_from_the_one
     // Even if they equal the recorded ones.
     for (lost, value) in [(true, "theirs"), (false, "theirs"), (true, "edge"), (false, "edge")] {
         let mut world = World::new(spec());
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         world.edit(|spec| {
             spec.adoption_policy = AdoptionPolicy::Always;
             spec.tags.insert("team".into(), "edge".into());

@@ -263,7 +263,7 @@ fn an_id_in_status_that_belongs_to_another_group_does_not_hold_the_object() {
     let status = world.object.status.as_mut().unwrap();
     (status.id, status.arn) = (Some(victim.id), Some(victim.arn));
     world.delete();
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     assert_eq!(world.reconcile().finalizer, Finalizer::Release);
 }
@@ -288,7 +288,7 @@ fn a_retained_group_is_released_without_a_warning_if_the_finalizer_could_not_be_
     // The API server did not accept the patch.
     let outcome = world.reconcile();
     assert_eq!((outcome.finalizer, world.ready().1), (Finalizer::Keep, "TagsPending".into()));
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     let warnings = world.events.iter().filter(|event| event.severity == Severity::Warning).collect::<Vec<_>>();
     assert!(warnings.is_empty(), "{warnings:?}");
@@ -301,7 +301,7 @@ fn an_object_that_lost_its_status_keeps_its_group_although_one_read_shows_no_own
     world.take_inventory();
     world.object.status = None;
     world.crash();
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     world.delete();
     world.fail(ListTagsForResource, Fault::Stale);

@@ -17,11 +17,11 @@ fn tagged() -> ConnectionGroupSpec {
 /// The fields found changed by a full read of an object at rest, after `happens`.
 fn drift_after(spec: ConnectionGroupSpec, happens: impl FnOnce(&mut World)) -> Vec<String> {
     let mut world = World::new(spec);
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     world.settle();
     assert_eq!(world.drift, Vec::<String>::new(), "nothing is drift before anybody did anything");
     happens(&mut world);
-    world.advance(world.policy.resync_interval * 2);
+    world.advance(world.settings.resync_interval * 2);
     world.take_inventory();
     world.settle();
     world.drift
@@ -99,7 +99,7 @@ fn a_new_process_takes_nothing_for_drift_that_an_earlier_one_may_have_changed() 
 #[test]
 fn differences_of_an_adopted_group_are_not_drift() {
     let mut world = World::new(ConnectionGroupSpec { adoption_policy: AdoptionPolicy::Always, ..tagged() });
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     world.someone_creates(|group| group.enabled = false);
     world.settle();
     assert_eq!((world.ready().1.as_str(), world.drift), ("Deployed", Vec::new()));
@@ -113,7 +113,7 @@ fn in_mode_observe_a_difference_is_counted_when_it_is_first_seen() {
     world.settle();
     assert_eq!(world.drift, ["enabled", "tags[team]"]);
     for _ in 0..3 {
-        world.advance(world.policy.resync_interval * 2);
+        world.advance(world.settings.resync_interval * 2);
         world.take_inventory();
         world.settle();
     }

@@ -114,7 +114,7 @@ fn reads_that_fail_are_shown_once_a_full_read_has_been_due_for_another_interval_
         let mut world = World::new(spec());
         world.settle();
         let until_due = world.object_state.resync_due().since(world.clock().moment());
-        let (interval, second) = (world.policy.resync_interval, Duration::from_secs(1));
+        let (interval, second) = (world.settings.resync_interval, Duration::from_secs(1));
         for (then, ready) in [(until_due + interval.saturating_sub(second), "True"), (second * 2, "False")] {
             world.advance(then);
             world.take_inventory();
@@ -134,7 +134,7 @@ fn a_failure_that_outlasts_the_resync_is_shown() {
     let mut world = World::new(spec());
     world.settle();
     world.snapshot = None;
-    world.advance(world.policy.resync_interval * 4);
+    world.advance(world.settings.resync_interval * 4);
     world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Unreachable));
     world.reconcile();
     assert_eq!(world.ready().1, "ServiceUnavailable");
@@ -269,7 +269,7 @@ fn an_object_with_a_difference_that_could_not_be_corrected_is_not_ready() {
     world.edit(|spec| drop(spec.tags.insert("team".into(), "edge".into())));
     world.settle();
     world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() });
-    world.advance(world.policy.resync_interval.mul_f64(1.15));
+    world.advance(world.settings.resync_interval.mul_f64(1.15));
     world.take_inventory();
     world.fail(TagResource, Fault::Error(ErrorClass::Throttled));
     world.reconcile();

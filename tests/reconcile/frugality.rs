@@ -76,7 +76,7 @@ fn without_lists_objects_are_read_one_by_one_now_and_then() {
         if lists_never_came {
             world.snapshot = None;
         }
-        world.advance(world.policy.inventory_interval * 4);
+        world.advance(world.settings.inventory_interval * 4);
         world.calls();
         world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
         world.go_on_for(Duration::from_hours(1), |_| {});
@@ -105,7 +105,7 @@ fn objects_about_which_nothing_is_known_are_not_read_again_and_again() {
     for (number, case) in cases.into_iter().enumerate() {
         let mut world = World::new(spec());
         case(&mut world);
-        world.advance(world.policy.resync_interval * 3);
+        world.advance(world.settings.resync_interval * 3);
         world.take_inventory();
         world.reconcile();
         let requeue = world.reconcile().requeue;
@@ -129,7 +129,7 @@ fn at_rest_the_next_full_read_is_the_resync() {
         world.advance(requeue);
         world.take_inventory();
     };
-    let interval = world.policy.resync_interval;
+    let interval = world.settings.resync_interval;
     assert_eq!(reads, 2);
     assert!(rested > interval * 8 / 10 && rested <= interval * 11 / 10, "{rested:?}");
 }
@@ -148,7 +148,7 @@ fn objects_that_were_fully_read_at_the_same_moment_do_not_become_due_together_ag
         world.object_state.resync_due().since(now)
     });
     let due = due.collect::<BTreeSet<_>>();
-    let interval = World::new(spec()).policy.resync_interval;
+    let interval = World::new(spec()).settings.resync_interval;
     assert_eq!(due.len(), 16, "{due:?}");
     let (first, last) = (due.first().unwrap(), due.last().unwrap());
     assert!(last.saturating_sub(*first) > interval / 10, "{due:?}");

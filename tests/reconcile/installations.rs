@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
-    account::orphans::{Objects, Orphans, Scope},
+    account::orphans::{KnownObjects, OrphanCriteria, Orphans},
     api::{AdoptionPolicy, ConnectionGroup, DeletionPolicy},
     cloudfront::{
         ErrorClass,
@@ -15,7 +15,7 @@ use connection_group_operator::{
         },
         Snapshot,
     },
-    reconcile::{Finalizer, ObjectState, Policy, ownership::Installation},
+    reconcile::{Finalizer, ObjectState, Settings, ownership::Installation},
 };
 use port::Fault;
 
@@ -28,7 +28,7 @@ struct Cluster {
     object: ConnectionGroup,
     object_state: ObjectState,
     snapshot: Option<Snapshot>,
-    policy: Policy,
+    settings: Settings,
 }
 
 impl Cluster {
@@ -40,7 +40,7 @@ impl Cluster {
             object,
             object_state: ObjectState { resync_at: world.object_state.resync_at, ..ObjectState::default() },
             snapshot: world.snapshot.clone(),
-            policy: Policy { installation: Installation::new(COPY), ..world.policy.clone() },
+            settings: Settings { installation: Installation::new(COPY), ..world.settings.clone() },
         }
     }
 
@@ -50,7 +50,7 @@ impl Cluster {
             std::mem::swap(&mut self.object, &mut world.object);
             std::mem::swap(&mut self.object_state, &mut world.object_state);
             std::mem::swap(&mut self.snapshot, &mut world.snapshot);
-            std::mem::swap(&mut self.policy, &mut world.policy);
+            std::mem::swap(&mut self.settings, &mut world.settings);
         };
         swap(world);
         let done = act(world);
@@ -85,7 +85,7 @@ fn a_clone_reports_in_its_first_reconcile_that_the_group_is_the_originals_and_to
             spec.adoption_policy = AdoptionPolicy::Always;
             spec.tags.insert("team".into(), "drill".into());
         });
-        clone.policy.allow_adoption = true;
+        clone.settings.allow_adoption = true;
         clone.settle();
         clone.request_reconcile("now");
         clone.settle();
@@ -123,7 +123,7 @@ fn a_deletion_in_a_clone_whose_process_has_just_started_names_the_original_in_it
         for part in [HERE, COPY, "removes its finalizer"] {
             assert!(clone.message().contains(part), "{part}: {}", clone.message());
         }
-        clone.advance(clone.policy.consistency_window);
+        clone.advance(clone.settings.consistency_window);
         clone.take_inventory();
         assert_eq!(clone.reconcile().finalizer, Finalizer::Release, "{}", clone.message());
     });
@@ -143,14 +143,14 @@ fn the_original_keeps_working_beside_its_clone() {
 fn a_takeover_sets_the_identity_and_the_other_installation_stops_at_its_next_change_and_back_again() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
-        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.settings.predecessor = Some(Installation::new(HERE));
         clone.reconcile();
         assert_eq!((clone.mutations(), clone.ready().1), (vec![TagResource], "TakenOver".into()));
         assert_eq!(clone.tags()[IDENTITY], COPY);
         assert!(clone.event_reasons().contains(&"TakenOver"));
         clone.settle();
         assert_eq!((clone.mutations(), clone.ready().1), (vec![], "Deployed".into()));
-        clone.policy.predecessor = None;
+        clone.settings.predecessor = None;
         clone.edit(|spec| spec.ipv6_enabled = false);
         clone.settle();
         assert_eq!(clone.mutations(), [UpdateConnectionGroup]);
@@ -160,7 +160,7 @@ fn a_takeover_sets_the_identity_and_the_other_installation_stops_at_its_next_cha
     assert_eq!((world.mutations(), world.ready().1), (vec![], "AnotherInstallation".into()));
     assert!(world.message().contains(COPY), "{}", world.message());
 
-    world.policy.predecessor = Some(Installation::new(COPY));
+    world.settings.predecessor = Some(Installation::new(COPY));
     world.advance(Duration::from_mins(5));
     world.settle();
     assert_eq!(world.mutations(), [TagResource, UpdateConnectionGroup, UpdateConnectionGroup], "off first, then IPv6");
@@ -176,10 +176,10 @@ fn a_takeover_sets_the_identity_and_the_other_installation_stops_at_its_next_cha
 fn an_installation_that_was_taken_over_also_reports_it_at_its_next_full_read() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
-        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.settings.predecessor = Some(Installation::new(HERE));
         clone.settle();
     });
-    world.advance(world.policy.resync_interval * 2);
+    world.advance(world.settings.resync_interval * 2);
     world.take_inventory();
     world.calls();
     world.settle();
@@ -190,7 +190,7 @@ fn an_installation_that_was_taken_over_also_reports_it_at_its_next_full_read() {
 fn only_the_installation_that_is_named_is_taken_over() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
-        clone.policy.predecessor = Some(Installation::new("uid-of-a-third"));
+        clone.settings.predecessor = Some(Installation::new("uid-of-a-third"));
         clone.settle();
         assert_eq!((clone.mutations(), clone.ready().1), (vec![], "AnotherInstallation".into()));
     });
@@ -200,7 +200,7 @@ fn only_the_installation_that_is_named_is_taken_over() {
 fn an_object_that_is_deleted_after_a_takeover_takes_its_group_with_it() {
     let (mut world, mut clone) = cloned();
     clone.go(&mut world, |clone| {
-        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.settings.predecessor = Some(Installation::new(HERE));
         clone.delete();
         clone.settle();
         assert_eq!(clone.mutations(), [TagResource, UpdateConnectionGroup, DeleteConnectionGroup]);
@@ -213,7 +213,7 @@ fn a_deletion_after_a_takeover_ends_although_the_other_installation_creates_the_
     let (mut world, mut clone) = cloned();
     let there = |clone: &mut Cluster, world: &mut World, act: fn(&mut World)| clone.go(world, act);
     there(&mut clone, &mut world, |clone| {
-        clone.policy.predecessor = Some(Installation::new(HERE));
+        clone.settings.predecessor = Some(Installation::new(HERE));
         clone.delete();
         for _ in 0..12 {
             clone.reconcile();
@@ -260,7 +260,7 @@ fn unmarked() -> World {
     world.settle();
     world.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
     let status = world.object.status.as_mut().unwrap();
-    (status.installation, status.settled_generation) = (None, None);
+    (status.installation, status.synced_generation) = (None, None);
     world.crash();
     world.advance(PROPAGATION);
     world.take_inventory();
@@ -318,7 +318,7 @@ fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or
         world.delete();
         world.calls();
         for _ in 0..10 {
-            world.advance(world.policy.consistency_window);
+            world.advance(world.settings.consistency_window);
             world.take_inventory();
             assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "{key}, {deletion_policy:?}: {}", world.message());
         }
@@ -330,7 +330,7 @@ fn however_long_owner_or_identity_have_no_value_no_deletion_changes_the_group_or
 fn an_owner_tag_without_a_value_is_reported_after_a_consistency_window_or_with_the_next_edit() {
     type Then = fn(&mut World);
     let thens: [(&str, Then); 3] = [
-        ("time", |world| world.advance(world.policy.consistency_window)),
+        ("time", |world| world.advance(world.settings.consistency_window)),
         ("an edit", |world| world.edit(|spec| spec.enabled = false)),
         ("a change of others", |world| {
             world.someone_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
@@ -451,7 +451,7 @@ fn a_group_of_another_installation_is_not_our_orphan_and_one_of_the_installation
         group.tags.insert(IDENTITY.into(), COPY.into());
     });
     for (installations, found) in [(vec![HERE], 0), (vec![HERE, COPY], 1)] {
-        let scope = Scope {
+        let criteria = OrphanCriteria {
             owner_id: "prod".into(),
             installations: installations.into_iter().map(Installation::new).collect(),
             consistency_window: Duration::from_mins(1),
@@ -459,10 +459,10 @@ fn a_group_of_another_installation_is_not_our_orphan_and_one_of_the_installation
         let mut orphans = Orphans::default();
         let mut orphaned = 0;
         for _ in 0..3 {
-            world.advance(scope.consistency_window);
+            world.advance(criteria.consistency_window);
             world.take_inventory();
             let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-            orphaned = now(orphans.look(list, &Objects::default(), &scope, &clock, &world.port)).len();
+            orphaned = now(orphans.search(list, &KnownObjects::default(), &criteria, &clock, &world.port)).len();
         }
         assert_eq!(orphaned, found);
     }

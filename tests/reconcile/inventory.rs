@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use connection_group_operator::{
-    account::inventory::{self, Lists, Objects},
-    account::orphans::{Namespaces, Scope},
+    account::inventory::{self, InventoryState, ObjectCache},
+    account::orphans::{Namespaces, OrphanCriteria},
     api::ConnectionGroup,
     cloudfront::{ErrorClass, Operation::ListConnectionGroups},
     reconcile::object_state::Awaits,
@@ -22,7 +22,7 @@ struct Cache {
     changes_at: Instant,
 }
 
-impl Objects for Cache {
+impl ObjectCache for Cache {
     fn all(&self) -> Vec<Arc<ConnectionGroup>> {
         vec![Arc::clone(if Instant::now() < self.changes_at { &self.before } else { &self.after })]
     }
@@ -55,15 +55,16 @@ async fn pauses(change: fn(&mut World), second: u64, fault: Option<ErrorClass>) 
         world.fail(ListConnectionGroups, Fault::Error(class));
     }
     let clock = Arc::new(world.clock());
-    let scope = Scope {
-        owner_id: world.policy.owner_id.clone(),
-        installations: vec![world.policy.installation.clone()],
-        consistency_window: world.policy.consistency_window,
+    let criteria = OrphanCriteria {
+        owner_id: world.settings.owner_id.clone(),
+        installations: vec![world.settings.installation.clone()],
+        consistency_window: world.settings.consistency_window,
     };
     let objects = Arc::new(Cache { before, after, changes_at: Instant::now() + Duration::from_secs(second) });
-    let (publish, mut lists) = watch::channel(Lists::default());
+    let (publish, mut lists) = watch::channel(InventoryState::default());
     let for_one_list = || std::future::ready(world.port.clone());
-    let inventories = inventory::run(for_one_list, world.port.clone(), world.policy, scope, clock, objects, publish);
+    let inventories =
+        inventory::run(for_one_list, world.port.clone(), world.settings, criteria, clock, objects, publish);
     let third = async {
         let mut published = [Instant::now(); 3];
         for time in &mut published {

@@ -108,7 +108,7 @@ fn what_lists_do_not_show_is_found_by_the_resync() {
     world.settle();
     world.someone_edits(GroupPatch { ipv6_enabled: Some(false), ..Default::default() });
     world.object.status.as_mut().unwrap().e_tag = Some(world.group().unwrap().etag);
-    world.advance(world.policy.resync_interval * 2);
+    world.advance(world.settings.resync_interval * 2);
     world.take_inventory();
     world.reconcile();
     assert!(world.group().unwrap().resource.ipv6_enabled);

@@ -153,7 +153,7 @@ fn from_observe_to_manage_is_an_adoption() {
     assert_eq!(world.ready().1, "AdoptionRefused");
     assert_eq!(world.mutations(), []);
 
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
     world.settle();
     assert_eq!(world.ready().1, "Deployed");

@@ -8,7 +8,7 @@ use cloudfront_simulator::{
     model::{ConnectionGroup as Shown, Versioned},
 };
 use connection_group_operator::{
-    account::orphans::{Namespaces, Objects, Orphans},
+    account::orphans::{KnownObjects, Namespaces, Orphans},
     api::DeletionPolicy,
     cloudfront::Operation::{DeleteConnectionGroup, UpdateConnectionGroup},
     reconcile::Finalizer,
@@ -33,13 +33,13 @@ fn a_strangers_group_that_carries_our_owner_tag_is_always_reported_and_left_alon
     world.port.account(|account, now| account.outside_create_group(now, copy)).unwrap();
     let before = stranger(&world).unwrap();
     let mut orphans = Orphans::default();
-    let mut reported = |world: &mut World, objects: &Objects| {
+    let mut reported = |world: &mut World, objects: &KnownObjects| {
         next_inventory(world, &mut orphans, objects);
         let found = next_inventory(world, &mut orphans, objects);
         found.into_keys().map(|id| id.to_string()).collect::<Vec<_>>()
     };
 
-    let objects = Objects::of(Namespaces::All, [&world.object], []);
+    let objects = KnownObjects::of(Namespaces::All, [&world.object], []);
     assert_eq!(reported(&mut world, &objects), [before.resource.id.as_str()]);
     world.edit(|spec| spec.ipv6_enabled = false);
     world.settle();
@@ -52,7 +52,7 @@ fn a_strangers_group_that_carries_our_owner_tag_is_always_reported_and_left_alon
     world.settle();
     assert_eq!((world.group(), world.group_count()), (None, 1), "only the object's own group is gone");
     world.advance(Duration::from_hours(1));
-    assert_eq!(reported(&mut world, &Objects::default()), [before.resource.id.as_str()]);
+    assert_eq!(reported(&mut world, &KnownObjects::default()), [before.resource.id.as_str()]);
     let after = stranger(&world).unwrap();
     assert_eq!((after.etag, after.resource.tags), (before.etag, before.resource.tags));
 }
@@ -73,7 +73,7 @@ fn a_lost_owner_tag_that_no_list_shows_is_noticed_before_the_next_change_and_hea
     let triggers: [fn(&mut World); 3] = [
         |world| world.edit(|spec| spec.enabled = false),
         |world| world.request_reconcile("now"),
-        |world| world.advance(world.policy.resync_interval.mul_f64(1.2)),
+        |world| world.advance(world.settings.resync_interval.mul_f64(1.2)),
     ];
     for trigger in triggers {
         let mut world = disowned_from_outside(false);
@@ -99,7 +99,7 @@ fn an_object_whose_group_lost_its_owner_tag_is_released_and_leaves_the_group_as_
         let before = world.group();
         world.delete();
         assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "retain: {retain}: a second read must show the same");
-        world.advance(world.policy.consistency_window);
+        world.advance(world.settings.consistency_window);
         assert_eq!(world.reconcile().finalizer, Finalizer::Release, "retain: {retain}");
         assert_eq!((world.mutations(), world.group()), (vec![], before));
     }
@@ -156,7 +156,7 @@ fn a_group_recreated_while_ours_was_being_deleted_is_deleted_only_if_it_carries_
         let before = world.group();
         if owner.is_none() {
             assert_eq!(world.reconcile().finalizer, Finalizer::Keep, "a second read must show the same");
-            world.advance(world.policy.consistency_window);
+            world.advance(world.settings.consistency_window);
         }
         assert_eq!(world.reconcile().finalizer, Finalizer::Release);
         assert_eq!((world.mutations(), world.group()), (vec![], before));

@@ -10,7 +10,7 @@ use cloudfront_simulator::{
     admin::{GroupPatch, NewGroup},
 };
 use connection_group_operator::{
-    account::orphans::{Namespaces, Object, Objects, Orphan, Orphans, Scope},
+    account::orphans::{KnownObjects, Namespaces, Orphan, OrphanCriteria, Orphans, OwnerObject},
     api::ConnectionGroup,
     cloudfront::{ErrorClass, GroupId, GroupName, Operation::ListTagsForResource},
     reconcile::ownership::Installation,
@@ -20,8 +20,8 @@ use port::Fault;
 
 use crate::world::{HERE, OWNER, World, now, spec};
 
-fn scope() -> Scope {
-    Scope {
+fn criteria() -> OrphanCriteria {
+    OrphanCriteria {
         owner_id: "prod".into(),
         installations: vec![Installation::new(HERE)],
         consistency_window: Duration::from_mins(1),
@@ -29,23 +29,23 @@ fn scope() -> Scope {
 }
 
 /// One inventory, a consistency window after the last one, with these objects in the cluster.
-pub fn next_inventory(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
-    world.advance(scope().consistency_window);
+pub fn next_inventory(world: &mut World, orphans: &mut Orphans, objects: &KnownObjects) -> BTreeMap<GroupId, Orphan> {
+    world.advance(criteria().consistency_window);
     inventory_now(world, orphans, objects)
 }
 
-fn inventory_now(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> BTreeMap<GroupId, Orphan> {
+fn inventory_now(world: &mut World, orphans: &mut Orphans, objects: &KnownObjects) -> BTreeMap<GroupId, Orphan> {
     world.take_inventory();
     world.calls();
     let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-    now(orphans.look(list, objects, &scope(), &clock, &world.port))
+    now(orphans.search(list, objects, &criteria(), &clock, &world.port))
 }
 
 fn next_orphans(world: &mut World, orphans: &mut Orphans) -> Vec<String> {
-    next_orphans_beside(world, orphans, &Objects::default())
+    next_orphans_beside(world, orphans, &KnownObjects::default())
 }
 
-fn next_orphans_beside(world: &mut World, orphans: &mut Orphans, objects: &Objects) -> Vec<String> {
+fn next_orphans_beside(world: &mut World, orphans: &mut Orphans, objects: &KnownObjects) -> Vec<String> {
     next_inventory(world, orphans, objects).into_values().map(|orphan| orphan.owner.to_string()).collect()
 }
 
@@ -140,7 +140,7 @@ fn however_many_groups_cannot_be_decided_about_the_others_get_their_turn() {
         // By name, they come before the orphan.
         someone_makes(&world, &format!("a-{n}"), Some("prod/unreadable/x"));
     }
-    let in_platform = Objects::of(Namespaces::Only(["platform".to_owned()].into()), [], []);
+    let in_platform = KnownObjects::of(Namespaces::Only(["platform".to_owned()].into()), [], []);
     let found = (0..20).map(|_| next_orphans_beside(&mut world, &mut orphans, &in_platform)).collect::<Vec<_>>();
     assert_eq!(found[19], ["prod/platform/edge"]);
 }
@@ -152,12 +152,12 @@ fn groups_that_are_too_young_to_show_their_tags_take_no_turn_from_the_others() {
     for n in 0..6 {
         someone_makes(&world, &format!("a-{n}"), None);
     }
-    let scope = Scope { consistency_window: Duration::from_secs(5), ..scope() };
+    let criteria = OrphanCriteria { consistency_window: Duration::from_secs(5), ..criteria() };
     let found = (0..5).map(|_| {
         world.advance(Duration::from_secs(10));
         world.take_inventory();
         let (list, clock) = (world.snapshot.as_ref().unwrap(), world.clock());
-        now(orphans.look(list, &Objects::default(), &scope, &clock, &world.port)).len()
+        now(orphans.search(list, &KnownObjects::default(), &criteria, &clock, &world.port)).len()
     });
     assert_eq!(found.last(), Some(1), "before a minute has gone by");
 }
@@ -196,10 +196,10 @@ fn an_orphan_is_found_within_two_hours_however_late_its_tags_show_and_whatever_t
             world.someone_creates(|group| drop(group.tags.insert(OWNER.into(), "prod/platform/edge".into())));
             world.wall_ahead = ahead;
             world.advance(Duration::from_secs(10));
-            assert_eq!(inventory_now(&mut world, &mut orphans, &Objects::default()), BTreeMap::new());
+            assert_eq!(inventory_now(&mut world, &mut orphans, &KnownObjects::default()), BTreeMap::new());
             let inventories = (1..=122).find(|_| !next_orphans(&mut world, &mut orphans).is_empty());
             assert!(inventories.is_some(), "tags lag for {lag:?}, and the clock is {ahead:?} ahead");
-            if lag < scope().consistency_window && ahead.is_zero() {
+            if lag < criteria().consistency_window && ahead.is_zero() {
                 assert!(inventories <= Some(3), "{inventories:?} inventories");
             }
         }
@@ -217,7 +217,7 @@ fn naming(name: &str, group: &str) -> ConnectionGroup {
 #[test]
 fn a_group_whose_object_exists_and_cannot_be_read_is_not_an_orphan_until_that_object_is_gone() {
     let (mut world, mut orphans) = beside_an_orphan();
-    let unreadable = || Objects::of(Namespaces::All, [], [("platform".to_owned(), "edge".to_owned())]);
+    let unreadable = || KnownObjects::of(Namespaces::All, [], [("platform".to_owned(), "edge".to_owned())]);
     for _ in 0..3 {
         assert_eq!(next_orphans_beside(&mut world, &mut orphans, &unreadable()), Vec::<String>::new());
     }
@@ -231,7 +231,7 @@ fn an_orphan_of_a_namespace_that_cannot_be_read_is_not_reported_until_it_can_be_
     let (mut world, mut orphans) = beside_an_orphan();
     let elsewhere = NewGroup { tags: [(OWNER.into(), "prod/network/core".into())].into(), ..NewGroup::named("core") };
     world.port.account(|account, now| account.outside_create_group(now, elsewhere)).unwrap();
-    let in_network = Objects::of(Namespaces::Only(["network".to_owned()].into()), [], []);
+    let in_network = KnownObjects::of(Namespaces::Only(["network".to_owned()].into()), [], []);
     next_orphans_beside(&mut world, &mut orphans, &in_network);
     assert_eq!(next_orphans_beside(&mut world, &mut orphans, &in_network), ["prod/network/core"]);
     world.advance(Duration::from_hours(1));
@@ -259,9 +259,9 @@ fn a_group_that_another_object_names_does_not_hide_that_its_own_object_is_gone()
     let (mut world, mut orphans) = beside_an_orphan();
     let another = naming("another", "edge");
     let found =
-        [(); 2].map(|()| next_inventory(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&another], [])));
+        [(); 2].map(|()| next_inventory(&mut world, &mut orphans, &KnownObjects::of(Namespaces::All, [&another], [])));
     let found = found[1].values().collect::<Vec<_>>();
-    assert!(matches!(found[..], [Orphan { object: Object::Gone, .. }]), "{found:?}");
+    assert!(matches!(found[..], [Orphan { object: OwnerObject::Gone, .. }]), "{found:?}");
 }
 
 #[test]
@@ -269,9 +269,9 @@ fn a_group_whose_object_names_another_group_is_reported_as_such() {
     let (mut world, mut orphans) = beside_an_orphan();
     let object = naming("edge", "elsewhere");
     let found =
-        [(); 2].map(|()| next_inventory(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])));
+        [(); 2].map(|()| next_inventory(&mut world, &mut orphans, &KnownObjects::of(Namespaces::All, [&object], [])));
     let found = found[1].values().map(|orphan| orphan.object.clone()).collect::<Vec<_>>();
-    assert_eq!(found, [Object::NamesAnother(GroupName::new("elsewhere"))]);
+    assert_eq!(found, [OwnerObject::NamesAnother(GroupName::new("elsewhere"))]);
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_group_that_its_object_manages_or_is_about_to_is_not_an_orphan_and_the_manag
     let object = naming("edge", "edge");
     for _ in 0..3 {
         assert_eq!(
-            next_orphans_beside(&mut world, &mut orphans, &Objects::of(Namespaces::All, [&object], [])),
+            next_orphans_beside(&mut world, &mut orphans, &KnownObjects::of(Namespaces::All, [&object], [])),
             Vec::<String>::new()
         );
     }
@@ -288,7 +288,7 @@ fn a_group_that_its_object_manages_or_is_about_to_is_not_an_orphan_and_the_manag
     world.settle();
     let managed = world.object.clone();
     assert_eq!(
-        next_orphans_beside(&mut world, &mut Orphans::default(), &Objects::of(Namespaces::All, [&managed], [])),
+        next_orphans_beside(&mut world, &mut Orphans::default(), &KnownObjects::of(Namespaces::All, [&managed], [])),
         Vec::<String>::new()
     );
     assert_eq!(world.calls(), []);

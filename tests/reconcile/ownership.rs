@@ -22,7 +22,7 @@ use crate::world::{OWNER, PROPAGATION, World, marks, spec};
 /// An old, unowned group of the object's name.
 pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
     let mut world = World::new(spec());
-    world.policy.allow_adoption = allowed;
+    world.settings.allow_adoption = allowed;
     world.edit(|spec| spec.adoption_policy = policy);
     world.someone_creates(|_| {});
     world.advance(Duration::from_hours(1));
@@ -35,7 +35,7 @@ pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
 fn another_owners_group_is_never_touched_and_the_owner_is_named() {
     for policy in [AdoptionPolicy::Never, AdoptionPolicy::IfUnchanged, AdoptionPolicy::Always] {
         let mut world = World::new(spec());
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         world.edit(|spec| {
             spec.adoption_policy = policy;
             spec.enabled = false;
@@ -75,11 +75,11 @@ fn a_changed_owner_id_is_noticed_in_the_first_reconcile_although_nothing_else_di
     world.crash();
     world.take_inventory();
     world.calls();
-    world.policy.owner_id = "stage".into();
+    world.settings.owner_id = "stage".into();
     world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "NotOwned".into(), vec!["Stalled".into()]));
     assert!(world.message().contains("'prod/platform/edge'"), "{}", world.message());
-    world.policy.owner_id = "prod".into();
+    world.settings.owner_id = "prod".into();
     world.settle();
     assert_eq!((world.status().id, world.ready().1), (before.id, "Deployed".into()));
     assert_eq!(world.mutations(), [], "nothing was touched either way");
@@ -136,7 +136,7 @@ fn a_refusal_ends_when_its_cause_is_gone() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Never, true);
     world.settle();
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
-    world.settle_within(world.policy.consistency_window + Duration::from_secs(5), 10);
+    world.settle_within(world.settings.consistency_window + Duration::from_secs(5), 10);
     assert_eq!(world.ready().1, "Deployed");
 }
 
@@ -154,7 +154,7 @@ fn always_adopts_first_and_makes_the_group_match_in_the_next_reconcile() {
 #[test]
 fn the_tags_of_an_adopted_group_that_the_spec_does_not_name_stay() {
     let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
     world.someone_creates(|group| {
         group.tags.insert("cost".into(), "42".into());
@@ -201,7 +201,7 @@ fn a_forged_status_removes_no_tag_that_no_spec_can_hold() {
 #[test]
 fn a_young_group_without_owner_tag_may_be_our_own_and_is_read_again() {
     let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
     world.someone_creates(|_| {});
     world.take_inventory();
@@ -215,7 +215,7 @@ fn a_young_group_without_owner_tag_may_be_our_own_and_is_read_again() {
 fn an_adoption_that_was_refused_is_not_taken_for_one_whose_tags_are_not_visible_yet() {
     let mut world = beside_an_unowned_group(AdoptionPolicy::Always, true);
     world.reconcile();
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     for _ in 0..2 {
         world.fail(TagResource, Fault::Error(ErrorClass::AccessDenied));
         world.advance(Duration::from_secs(30));
@@ -267,7 +267,7 @@ fn the_default_group_is_never_changed_or_deleted_even_if_it_carries_our_owner_ta
 #[test]
 fn the_default_group_is_never_managed() {
     let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     let default = world.port.account(Account::outside_create_default_group).resource;
     world.edit(|spec| {
         spec.name = Some(default.name.clone());
@@ -304,7 +304,7 @@ fn a_name_that_reads_as_another_groups_id_does_not_reach_that_group() {
     // Whatever the other group carries: it may even be one that this object created under another name.
     for tags in [BTreeMap::new(), marks()] {
         let mut world = World::new(spec());
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         let victim = NewGroup { tags: tags.clone(), ..NewGroup::named("victim") };
         let victim = world.port.account(|account, now| account.outside_create_group(now, victim)).unwrap().resource.id;
         world.advance(Duration::from_hours(1));

@@ -95,7 +95,7 @@ fn until(world: &mut World, holds: impl Fn(&World) -> bool) -> Duration {
 #[test]
 fn a_young_group_is_adopted_after_about_one_window_and_made_to_match_right_after() {
     let mut world = World::new(spec());
-    world.policy.allow_adoption = true;
+    world.settings.allow_adoption = true;
     world.edit(|spec| {
         spec.adoption_policy = AdoptionPolicy::Always;
         spec.ipv6_enabled = false;

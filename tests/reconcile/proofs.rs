@@ -82,10 +82,10 @@ fn without_lists_two_answers_a_consistency_window_apart_are_the_proof() {
     world.snapshot = None;
     world.reconcile();
     assert_eq!(world.ready().1, "ConfirmingAbsence");
-    world.advance(world.policy.consistency_window / 2);
+    world.advance(world.settings.consistency_window / 2);
     world.at_once();
     assert_eq!((world.mutations(), world.ready().1.as_str()), (vec![], "ConfirmingAbsence"));
-    world.advance(world.policy.consistency_window / 2);
+    world.advance(world.settings.consistency_window / 2);
     world.at_once();
     assert_eq!(world.mutations(), [CreateConnectionGroup]);
 }
@@ -95,10 +95,10 @@ fn without_lists_a_group_that_shows_again_in_between_was_never_gone() {
     let mut world = at_rest(Mode::Manage);
     world.snapshot = None;
     not_found_once(&mut world);
-    world.advance(world.policy.consistency_window / 2);
+    world.advance(world.settings.consistency_window / 2);
     world.reconcile();
     assert_eq!(world.ready().1, "Deployed");
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.object.metadata.annotations = None;
     world.request_reconcile("later");
     for _ in 0..2 {
@@ -121,7 +121,7 @@ fn one_answer_without_tags_for_a_recorded_group_removes_nothing_from_status() {
     let after = world.status();
     assert_eq!((&after.id, &after.routing_endpoint), (&before.id, &before.routing_endpoint));
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]), "{}", world.message());
-    assert!(outcome.requeue <= world.policy.consistency_window);
+    assert!(outcome.requeue <= world.settings.consistency_window);
     let owner = [(OWNER.to_owned(), "prod/platform/edge".to_owned())].into();
     world.someone_edits(GroupPatch { set_tags: owner, ..GroupPatch::default() });
     world.settle();
@@ -205,7 +205,7 @@ fn what_waits_for_a_consistency_window_does_not_happen_a_second_before_its_end_a
     ];
     for (what, begin, is_over) in waits {
         let mut world = begin();
-        let (second, window) = (Duration::from_secs(1), world.policy.consistency_window);
+        let (second, window) = (Duration::from_secs(1), world.settings.consistency_window);
         for (then, over) in [(Duration::ZERO, false), (window.saturating_sub(second), false), (second, true)] {
             world.advance(then);
             let finalizer = world.reconcile().finalizer;

@@ -87,7 +87,7 @@ fn planned(world: &World) -> Name {
     let clock = world.clock();
     let around = Inputs {
         port: &world.port,
-        policy: &world.policy,
+        settings: &world.settings,
         snapshot: world.snapshot.as_ref(),
         list_error: world.list_error.as_ref(),
         clock: &clock,
@@ -96,7 +96,7 @@ fn planned(world: &World) -> Name {
     let intent = Intent::of(&world.object);
     let known = ObjectView::of(&world.object, &world.object_state, &around);
     let observed = now(observe(&intent, &known, &world.object_state, &around)).unwrap();
-    Name::of(&plan(&intent, observed, &known, &world.policy))
+    Name::of(&plan(&intent, observed, &known, &world.settings))
 }
 
 type Groups = BTreeMap<String, Versioned<Shown>>;

@@ -172,7 +172,7 @@ fn a_member_that_is_first_stated_by_the_answer_to_an_update_is_updated_next_wher
     let outcome = world.reconcile();
     assert_eq!((world.mutations(), world.status().ipv6_enabled), (vec![Operation::UpdateConnectionGroup], Some(false)));
     assert_eq!((world.ready().0, world.ready().1), ("False".into(), "Updating".into()), "{}", world.message());
-    assert_eq!((outcome.requeue, world.status().settled_generation), (Duration::ZERO, None));
+    assert_eq!((outcome.requeue, world.status().synced_generation), (Duration::ZERO, None));
     world.settle();
     assert_eq!((world.mutations(), world.ready().1), (vec![Operation::UpdateConnectionGroup], "Disabled".into()));
     assert!(world.group().unwrap().resource.ipv6_enabled);
@@ -255,7 +255,7 @@ fn answers_without_a_list_of_tenants_prove_that_there_are_none_only_after_a_cons
     assert!(world.message().contains("no list of distribution tenants"), "{}", world.message());
 
     // The next answer contains a list.
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     world.reconcile();
     assert_eq!((world.mutations(), world.ready().1), (vec![], "InUse".into()));
@@ -265,7 +265,7 @@ fn answers_without_a_list_of_tenants_prove_that_there_are_none_only_after_a_cons
     world.keep_failing(Operation::ListDistributionTenants, Fault::ListLeftOut);
     world.reconcile();
     assert_eq!(world.mutations(), []);
-    world.advance(world.policy.consistency_window);
+    world.advance(world.settings.consistency_window);
     world.take_inventory();
     world.reconcile();
     assert_eq!(world.mutations(), [Operation::UpdateConnectionGroup]);
@@ -282,7 +282,7 @@ fn a_disabled_group_is_not_deleted_before_answers_have_left_out_its_tenants_for_
     for _ in 0..3 {
         world.fail(Operation::ListDistributionTenants, Fault::ListLeftOut);
     }
-    let (second, window) = (Duration::from_secs(1), world.policy.consistency_window);
+    let (second, window) = (Duration::from_secs(1), world.settings.consistency_window);
     for (then, mutations) in [
         (Duration::ZERO, vec![]),
         (window.saturating_sub(second), vec![]),

@@ -86,8 +86,8 @@ fn worlds() -> Vec<(Operation, Evidence, World)> {
     unmarked.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..GroupPatch::default() });
     unmarked.request_reconcile("now");
     let mut to_take_over = rest();
-    to_take_over.policy.predecessor = Some(Installation::new(HERE));
-    to_take_over.policy.installation = Installation::new("uid-of-the-copy");
+    to_take_over.settings.predecessor = Some(Installation::new(HERE));
+    to_take_over.settings.installation = Installation::new("uid-of-the-copy");
     let mut in_use = rest();
     in_use.delete();
     in_use.reconcile();

@@ -12,12 +12,12 @@ use cloudfront_simulator::{
     model::{ConnectionGroup as Shown, Versioned},
 };
 use connection_group_operator::{
-    account::inventory::{Rest, is_out_of_date},
+    account::inventory::{InventoryPause, is_out_of_date},
     api::{ConnectionGroup, ConnectionGroupSpec, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, condition},
     clock::{Clock, Moment},
     cloudfront::{ApiError, CloudFront, Operation, Snapshot},
     reconcile::{
-        Event, Finalizer, Inputs, ObjectState, Outcome, Policy,
+        Event, Finalizer, Inputs, ObjectState, Outcome, Settings,
         freshness::{Freshness, UpToDate},
         ownership::Installation,
         reconcile,
@@ -56,7 +56,7 @@ const FIRST_LIST_PATIENCE: Duration = Duration::from_secs(10);
 pub struct World {
     pub port: AnsweredBy<InProcess>,
     pub object: ConnectionGroup,
-    pub policy: Policy,
+    pub settings: Settings,
     pub object_state: ObjectState,
     pub snapshot: Option<Snapshot>,
     pub list_error: Option<ApiError>,
@@ -69,8 +69,8 @@ pub struct World {
     process_start: Duration,
     /// When the next reconcile is due.
     due: Duration,
-    /// The rest since the last list; none before the first list of a process.
-    rest: Option<Rest>,
+    /// The pause since the last list; none before the first list of a process.
+    inventory_pause: Option<InventoryPause>,
     /// When the next check takes place whether a list is due.
     list_asked_at: Duration,
     released: bool,
@@ -113,7 +113,7 @@ impl World {
         object.metadata.namespace = Some("platform".into());
         object.metadata.uid = Some("uid-1".into());
         object.metadata.generation = Some(1);
-        let policy = Policy {
+        let settings = Settings {
             owner_id: "prod".into(),
             installation: Installation::new(HERE),
             predecessor: None,
@@ -126,7 +126,7 @@ impl World {
         let mut world = Self {
             port: AnsweredBy(port),
             object,
-            policy,
+            settings,
             object_state: ObjectState::default(),
             snapshot: None,
             list_error: None,
@@ -136,11 +136,11 @@ impl World {
             elapsed: Duration::ZERO,
             process_start: Duration::ZERO,
             due: Duration::ZERO,
-            rest: None,
+            inventory_pause: None,
             list_asked_at: Duration::ZERO,
             released: false,
         };
-        world.object_state.resync_at = Some(Moment::START + world.policy.resync_interval);
+        world.object_state.resync_at = Some(Moment::START + world.settings.resync_interval);
         world.advance(Duration::from_mins(2));
         world.take_inventory();
         world.calls();
@@ -166,7 +166,7 @@ impl World {
         Self {
             port: AnsweredBy(self.port.fork()),
             object: self.object.clone(),
-            policy: self.policy.clone(),
+            settings: self.settings.clone(),
             object_state: self.object_state.clone(),
             snapshot: self.snapshot.clone(),
             list_error: self.list_error.clone(),
@@ -176,7 +176,7 @@ impl World {
             elapsed: self.elapsed,
             process_start: self.process_start,
             due: self.due,
-            rest: self.rest,
+            inventory_pause: self.inventory_pause,
             list_asked_at: self.list_asked_at,
             released: self.released,
         }
@@ -201,7 +201,7 @@ impl World {
             }
             Err(error) => self.list_error = Some(error),
         }
-        self.rest = Some(Rest::default());
+        self.inventory_pause = Some(InventoryPause::default());
         self.list_asked_at = self.elapsed;
     }
 
@@ -231,7 +231,7 @@ impl World {
         let clock = self.clock();
         let around = Inputs {
             port,
-            policy: &self.policy,
+            settings: &self.settings,
             snapshot: self.snapshot.as_ref(),
             list_error: self.list_error.as_ref(),
             clock: &clock,
@@ -252,7 +252,7 @@ impl World {
     pub fn reconcile_with(&mut self, freshness: &dyn Freshness, clock: &dyn Clock) -> Outcome {
         let around = Inputs {
             port: &self.port,
-            policy: &self.policy,
+            settings: &self.settings,
             snapshot: self.snapshot.as_ref(),
             list_error: self.list_error.as_ref(),
             clock,
@@ -275,11 +275,11 @@ impl World {
     /// The process dies and another one starts: the object state is gone, and the clock starts again.
     pub fn crash(&mut self) {
         self.object_state =
-            ObjectState { resync_at: Some(Moment::START + self.policy.resync_interval), ..ObjectState::default() };
+            ObjectState { resync_at: Some(Moment::START + self.settings.resync_interval), ..ObjectState::default() };
         self.snapshot = None;
         self.advance(Duration::from_secs(5));
         self.process_start = self.elapsed;
-        self.rest = None;
+        self.inventory_pause = None;
         self.list_asked_at = self.elapsed;
         self.due = self.elapsed + FIRST_LIST_PATIENCE;
     }
@@ -294,7 +294,7 @@ impl World {
     pub fn confirm_unowned(&mut self) {
         self.reconcile();
         assert_eq!((self.mutations(), self.ready().1), (vec![], "Adopting".into()));
-        self.advance(self.policy.consistency_window);
+        self.advance(self.settings.consistency_window);
         self.take_inventory();
         self.calls();
     }

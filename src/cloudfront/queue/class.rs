@@ -9,18 +9,18 @@ pub enum Class {
     SwitchOff,
     /// What a person asked for and has not been done yet: a new generation, a deletion, a requested reconcile, or traffic that is down contrary to the spec
     /// although no deletion took it down.
-    Asked,
+    UserRequest,
     /// The inventory. There is one at a time, so it takes few calls; if it had to wait for all failing objects, it would be too old to prove anything.
     Inventory,
     /// Work in progress: being deployed, to be finished, or stopped by a transient error.
     Progress,
     /// What nobody waits for: retries of what was refused, full reads of groups in sync, tags of groups that no object manages.
-    Rest,
+    Background,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::SwitchOff, Self::Asked, Self::Inventory, Self::Progress, Self::Rest];
+    pub const ALL: [Self; 5] = [Self::SwitchOff, Self::UserRequest, Self::Inventory, Self::Progress, Self::Background];
 
     /// The name, as a metric label.
     #[must_use]
@@ -32,8 +32,8 @@ impl Class {
     #[must_use]
     pub const fn is_asked_by_a_person(self) -> bool {
         match self {
-            Self::SwitchOff | Self::Asked => true,
-            Self::Inventory | Self::Progress | Self::Rest => false,
+            Self::SwitchOff | Self::UserRequest => true,
+            Self::Inventory | Self::Progress | Self::Background => false,
         }
     }
 
@@ -43,7 +43,7 @@ impl Class {
     pub const fn usual_calls(self) -> u32 {
         match self {
             Self::Inventory => 1,
-            Self::SwitchOff | Self::Asked | Self::Progress | Self::Rest => 3,
+            Self::SwitchOff | Self::UserRequest | Self::Progress | Self::Background => 3,
         }
     }
 }

@@ -175,7 +175,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Class::{Asked, Inventory, Progress, Rest, SwitchOff};
+    use Class::{Background, Inventory, Progress, SwitchOff, UserRequest};
     use Operation::{CreateConnectionGroup as CREATE, GetConnectionGroup as GET};
 
     /// A line in which calls are never scarce.
@@ -198,7 +198,8 @@ mod tests {
     fn the_highest_class_goes_first_and_each_class_is_first_in_first_out() {
         let now = Instant::now();
         let mut line = wide(now);
-        let came = [Rest, Asked, Progress, Inventory, Asked, SwitchOff].map(|class| join(&mut line, class, &[], now));
+        let came = [Background, UserRequest, Progress, Inventory, UserRequest, SwitchOff]
+            .map(|class| join(&mut line, class, &[], now));
         let went = std::iter::from_fn(|| turn(&mut line, now)).collect::<Vec<_>>();
         assert_eq!(went, [5, 1, 4, 3, 2, 0].map(|n| came[n]));
         assert_eq!(line.next(now), Next::Nobody);
@@ -207,9 +208,10 @@ mod tests {
     #[test]
     fn a_class_that_was_skipped_eight_times_gets_the_next_turn_however_many_higher_ones_arrive() {
         let now = Instant::now();
-        for (flood, lower) in
-            [(SwitchOff, &[Asked, Inventory, Progress, Rest][..]), (Asked, &[Inventory, Progress, Rest])]
-        {
+        for (flood, lower) in [
+            (SwitchOff, &[UserRequest, Inventory, Progress, Background][..]),
+            (UserRequest, &[Inventory, Progress, Background]),
+        ] {
             let mut line = wide(now);
             for class in lower {
                 for _ in 0..100 {
@@ -238,12 +240,12 @@ mod tests {
         let now = Instant::now();
         let mut line = wide(now);
         for _ in 0..50 {
-            join(&mut line, Rest, &[], now);
-            assert_eq!(turn(&mut line, now).map(Place::class), Some(Rest));
+            join(&mut line, Background, &[], now);
+            assert_eq!(turn(&mut line, now).map(Place::class), Some(Background));
         }
-        join(&mut line, Rest, &[], now);
-        join(&mut line, Asked, &[], now);
-        assert_eq!(turn(&mut line, now).map(Place::class), Some(Asked));
+        join(&mut line, Background, &[], now);
+        join(&mut line, UserRequest, &[], now);
+        assert_eq!(turn(&mut line, now).map(Place::class), Some(UserRequest));
     }
 
     #[test]
@@ -251,9 +253,9 @@ mod tests {
         let now = Instant::now();
         let mut line = Line::new(2.0, 100, now);
         line.slowdowns.throttled(CREATE, now);
-        let create = join(&mut line, Asked, &[CREATE], now);
-        let second = join(&mut line, Asked, &[CREATE, GET], now);
-        let read = join(&mut line, Rest, &[GET], now);
+        let create = join(&mut line, UserRequest, &[CREATE], now);
+        let second = join(&mut line, UserRequest, &[CREATE, GET], now);
+        let read = join(&mut line, Background, &[GET], now);
         assert_eq!(turn(&mut line, now), Some(read));
         let Next::In(wait) = line.next(now) else { panic!("Create is throttled") };
         let now = now + wait;
@@ -268,7 +270,7 @@ mod tests {
         let mut line = Line::new(2.0, 100, now);
         join(&mut line, Progress, &[CREATE], now);
         let went = (0..=PASSED_OVER_AT_MOST).map(|_| {
-            join(&mut line, Asked, &[CREATE], now);
+            join(&mut line, UserRequest, &[CREATE], now);
             line.slowdowns.throttled(CREATE, now);
             now += line.slowdowns.until(CREATE, now);
             turn(&mut line, now).map(Place::class)
@@ -282,10 +284,10 @@ mod tests {
         let now = Instant::now();
         let mut line = Line::new(1.0, 10, now);
         for _ in 0..10 {
-            join(&mut line, Rest, &[], now);
+            join(&mut line, Background, &[], now);
         }
         while turn(&mut line, now).is_some() {}
-        let asked = join(&mut line, Asked, &[], now);
+        let asked = join(&mut line, UserRequest, &[], now);
         assert_eq!(turn(&mut line, now), Some(asked));
     }
 
@@ -293,11 +295,11 @@ mod tests {
     fn a_promoted_waiter_leaves_its_old_class_and_otherwise_a_waiter_keeps_its_place() {
         let now = Instant::now();
         let mut line = wide(now);
-        let [first, second] = [(); 2].map(|()| join(&mut line, Rest, &[], now));
-        let asked = join(&mut line, Asked, &[], now);
-        assert_eq!(line.raise(first, Rest), first);
+        let [first, second] = [(); 2].map(|()| join(&mut line, Background, &[], now));
+        let asked = join(&mut line, UserRequest, &[], now);
+        assert_eq!(line.raise(first, Background), first);
         assert_eq!(line.raise(asked, Progress), asked);
-        let raised = line.raise(second, Asked);
+        let raised = line.raise(second, UserRequest);
         let went = std::iter::from_fn(|| turn(&mut line, now)).collect::<Vec<_>>();
         assert_eq!(went, [asked, raised, first]);
     }

@@ -24,11 +24,11 @@ pub struct Reservation {
 struct Own {
     class: Class,
     needs: BTreeSet<Operation>,
-    standing: Standing,
+    turn_state: TurnState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Standing {
+enum TurnState {
     /// No call was requested.
     Idle,
     /// In the line, or granted a turn that it has not noticed yet.
@@ -42,7 +42,7 @@ enum Standing {
 impl Reservation {
     /// A reservation in that queue, which joins it with its first call.
     pub(super) fn new(queue: CallQueue, id: Id, class: Class) -> Self {
-        let own = Own { class, needs: BTreeSet::new(), standing: Standing::Idle };
+        let own = Own { class, needs: BTreeSet::new(), turn_state: TurnState::Idle };
         Self { queue, id, granted: Arc::default(), own: Mutex::new(own) }
     }
 
@@ -52,8 +52,8 @@ impl Reservation {
         let mut own = self.own();
         own.class = own.class.min(class);
         own.needs.extend(needs);
-        let Standing::Waiting(place) = own.standing else {
-            if matches!(own.standing, Standing::Idle) {
+        let TurnState::Waiting(place) = own.turn_state else {
+            if matches!(own.turn_state, TurnState::Idle) {
                 own.class = class;
             }
             return;
@@ -63,7 +63,7 @@ impl Reservation {
             let raised = state.line.raise(place, own.class);
             state.line.need(raised, own.needs.iter().copied());
             state.waiting.insert(raised, waiting);
-            own.standing = Standing::Waiting(raised);
+            own.turn_state = TurnState::Waiting(raised);
         }
         drop(state);
         self.queue.0.changed.notify_one();
@@ -99,30 +99,30 @@ impl Reservation {
     /// Whether a call has been made, or may be made by now.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        matches!(self.own().standing, Standing::Begun(_) | Standing::Ended)
+        matches!(self.own().turn_state, TurnState::Begun(_) | TurnState::Ended)
     }
 
     /// Whether it waits for its turn.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        matches!(self.own().standing, Standing::Waiting(_))
+        matches!(self.own().turn_state, TurnState::Waiting(_))
     }
 
     /// When its turn came, if it has.
     #[must_use]
     pub fn begun_at(&self) -> Option<Instant> {
-        match self.own().standing {
-            Standing::Begun(at) => Some(at),
-            Standing::Idle | Standing::Waiting(_) | Standing::Ended => None,
+        match self.own().turn_state {
+            TurnState::Begun(at) => Some(at),
+            TurnState::Idle | TurnState::Waiting(_) | TurnState::Ended => None,
         }
     }
 
     /// No further call is expected: gives back what was not used.
     pub fn end(&self) {
-        let standing = std::mem::replace(&mut self.own().standing, Standing::Ended);
+        let turn_state = std::mem::replace(&mut self.own().turn_state, TurnState::Ended);
         let now = Instant::now();
         let mut state = self.queue.lock();
-        if let Standing::Waiting(place) = standing {
+        if let TurnState::Waiting(place) = turn_state {
             state.waiting.remove(&place);
             state.line.leave(place);
         }
@@ -140,15 +140,15 @@ impl Reservation {
     fn join(&self, operation: Operation) {
         let mut own = self.own();
         let mut state = self.queue.lock();
-        match own.standing {
-            Standing::Idle | Standing::Ended => {
+        match own.turn_state {
+            TurnState::Idle | TurnState::Ended => {
                 own.needs.insert(operation);
                 let place = state.line.join(own.class, own.needs.clone(), Instant::now());
                 state.waiting.insert(place, Waiting { id: self.id, turn: Arc::clone(&self.granted) });
-                own.standing = Standing::Waiting(place);
+                own.turn_state = TurnState::Waiting(place);
             }
-            Standing::Waiting(place) => state.line.need(place, [operation]),
-            Standing::Begun(_) => return,
+            TurnState::Waiting(place) => state.line.need(place, [operation]),
+            TurnState::Begun(_) => return,
         }
         drop(state);
         drop(own);
@@ -159,8 +159,8 @@ impl Reservation {
     fn has_its_turn(&self) -> bool {
         let mut own = self.own();
         let granted = self.queue.lock().granted.contains_key(&self.id);
-        if granted && matches!(own.standing, Standing::Waiting(_)) {
-            own.standing = Standing::Begun(Instant::now());
+        if granted && matches!(own.turn_state, TurnState::Waiting(_)) {
+            own.turn_state = TurnState::Begun(Instant::now());
         }
         granted
     }

@@ -65,7 +65,7 @@ async fn with_600_failing_objects_an_edit_is_served_within_2_s_each_of_them_with
         let (queue, tried, calls) = (queue.clone(), tried.clone(), Arc::clone(&calls));
         tokio::spawn(async move {
             for failures in 0.. {
-                reconcile(&queue, Class::Rest, &[GET, TAGS]).await;
+                reconcile(&queue, Class::Background, &[GET, TAGS]).await;
                 tried.note(object);
                 calls.fetch_add(2, Ordering::SeqCst);
                 let jitter = u32::try_from(object % 20).unwrap();
@@ -89,7 +89,8 @@ async fn with_600_failing_objects_an_edit_is_served_within_2_s_each_of_them_with
     let (mut longest, mut edits) = (Duration::ZERO, 0);
     while began.elapsed() < Duration::from_hours(3) {
         tokio::time::sleep(seconds(29.3)).await;
-        longest = longest.max(reconcile(&queue, Class::Asked, &[GET, TAGS, Operation::UpdateConnectionGroup]).await);
+        longest =
+            longest.max(reconcile(&queue, Class::UserRequest, &[GET, TAGS, Operation::UpdateConnectionGroup]).await);
         edits += 1;
     }
     assert!(longest <= seconds(2.0), "an edit waited for {longest:?}");
@@ -137,7 +138,7 @@ async fn with_100_objects_throttled_at_half_a_call_a_second_an_edit_is_served_wi
     let mut longest = Duration::ZERO;
     while began.elapsed() < Duration::from_hours(12) {
         tokio::time::sleep(seconds(61.7)).await;
-        longest = longest.max(reconcile(&queue, Class::Asked, &[GET, TAGS]).await);
+        longest = longest.max(reconcile(&queue, Class::UserRequest, &[GET, TAGS]).await);
     }
     assert!(longest <= seconds(2.0), "an edit waited for {longest:?}");
     let (gap, times) = sent.longest_and_fewest();
@@ -151,14 +152,14 @@ async fn with_100_objects_throttled_at_half_a_call_a_second_an_edit_is_served_wi
 #[tokio::test(start_paused = true)]
 async fn the_calls_of_one_reservation_do_not_wait_and_the_next_reservation_waits_until_they_are_paid_for() {
     let queue = CallQueue::new(0.5, 1);
-    let first = queue.reserve(Class::Rest);
+    let first = queue.reserve(Class::Background);
     let began = Instant::now();
     for operation in [GET, TAGS, Operation::ListDistributionTenants, Operation::UpdateConnectionGroup] {
         first.admit(operation).await.unwrap();
     }
     assert_eq!(began.elapsed(), Duration::ZERO);
     first.end();
-    let next = queue.reserve(Class::Asked);
+    let next = queue.reserve(Class::UserRequest);
     next.admit(GET).await.unwrap();
     let paid = seconds(4.0 / 0.5);
     assert!((paid..paid + seconds(0.01)).contains(&began.elapsed()), "{:?}", began.elapsed());
@@ -167,10 +168,10 @@ async fn the_calls_of_one_reservation_do_not_wait_and_the_next_reservation_waits
 #[tokio::test(start_paused = true)]
 async fn a_reservation_without_a_call_costs_nothing_and_an_unused_grant_is_returned() {
     let queue = CallQueue::new(1.0, 3);
-    drop(queue.reserve(Class::Asked));
+    drop(queue.reserve(Class::UserRequest));
     let began = Instant::now();
     for _ in 0..3 {
-        reconcile(&queue, Class::Asked, &[GET]).await;
+        reconcile(&queue, Class::UserRequest, &[GET]).await;
     }
     assert_eq!(began.elapsed(), LATENCY * 3, "three of one call each fit into a burst of three");
 }
@@ -178,8 +179,8 @@ async fn a_reservation_without_a_call_costs_nothing_and_an_unused_grant_is_retur
 #[tokio::test(start_paused = true)]
 async fn a_dropped_waiter_passes_its_turn_to_the_next_whatever_its_position() {
     let queue = CallQueue::new(1.0, 1);
-    reconcile(&queue, Class::Asked, &[GET]).await;
-    let [first, second, third, fourth] = [(); 4].map(|()| Arc::new(queue.reserve(Class::Asked)));
+    reconcile(&queue, Class::UserRequest, &[GET]).await;
+    let [first, second, third, fourth] = [(); 4].map(|()| Arc::new(queue.reserve(Class::UserRequest)));
     let wait = |waiter: &Arc<Reservation>| {
         let waiter = Arc::clone(waiter);
         Box::pin(async move { waiter.admit(GET).await })
@@ -210,15 +211,15 @@ async fn a_dropped_waiter_passes_its_turn_to_the_next_whatever_its_position() {
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_asks_again_for_its_call_keeps_its_place_and_moves_up_on_a_user_request() {
     let queue = CallQueue::new(1.0, 1);
-    reconcile(&queue, Class::Asked, &[GET]).await;
-    let [first, second] = [(); 2].map(|()| queue.reserve(Class::Rest));
+    reconcile(&queue, Class::UserRequest, &[GET]).await;
+    let [first, second] = [(); 2].map(|()| queue.reserve(Class::Background));
     for waiter in [&first, &second, &first] {
         assert!(futures::poll!(Box::pin(waiter.admit(GET))).is_pending());
     }
     assert!(first.is_waiting() && !first.has_begun());
     let (rest, longest) = (queue.depths()[4], Duration::ZERO);
-    assert_eq!(rest, Depth { class: Class::Rest, waiting: 2, oldest: longest });
-    second.ask_for(Class::Asked, []);
+    assert_eq!(rest, Depth { class: Class::Background, waiting: 2, oldest: longest });
+    second.ask_for(Class::UserRequest, []);
     assert_eq!(queue.depths().map(|depth| depth.waiting), [0, 1, 0, 0, 1]);
     let order = Mutex::new(Vec::new());
     let go = async |name: &'static str, waiter: &Reservation| {
@@ -231,16 +232,16 @@ async fn a_waiter_that_asks_again_for_its_call_keeps_its_place_and_moves_up_on_a
 }
 
 /// The reads that check whether a tenant has appeared at a group that its deletion has taken out of service.
-const LOOK: [Operation; 3] = [GET, TAGS, Operation::ListDistributionTenants];
+const TENANT_CHECK: [Operation; 3] = [GET, TAGS, Operation::ListDistributionTenants];
 
 /// Such checks of this many groups, each one half a minute after the last.
-fn deletions_under_way(queue: &CallQueue, groups: usize, looked: &Gaps) {
+fn deletions_under_way(queue: &CallQueue, groups: usize, checked: &Gaps) {
     for group in 0..groups {
-        let (queue, looked) = (queue.clone(), looked.clone());
+        let (queue, checked) = (queue.clone(), checked.clone());
         tokio::spawn(async move {
             loop {
-                reconcile(&queue, Class::Progress, &LOOK).await;
-                looked.note(group);
+                reconcile(&queue, Class::Progress, &TENANT_CHECK).await;
+                checked.note(group);
                 tokio::time::sleep(seconds(30.0)).await;
             }
         });
@@ -250,19 +251,20 @@ fn deletions_under_way(queue: &CallQueue, groups: usize, looked: &Gaps) {
 #[tokio::test(start_paused = true)]
 async fn with_600_groups_disabled_for_deletion_an_edit_is_served_within_2_s_and_each_of_them_is_read_in_its_round() {
     let queue = CallQueue::new(2.0, 10);
-    let looked = Gaps::default();
-    deletions_under_way(&queue, 600, &looked);
+    let checked = Gaps::default();
+    deletions_under_way(&queue, 600, &checked);
     let began = Instant::now();
     let (mut longest, mut edits) = (Duration::ZERO, 0);
     while began.elapsed() < Duration::from_hours(3) {
         tokio::time::sleep(seconds(29.3)).await;
-        longest = longest.max(reconcile(&queue, Class::Asked, &[GET, TAGS, Operation::UpdateConnectionGroup]).await);
+        longest =
+            longest.max(reconcile(&queue, Class::UserRequest, &[GET, TAGS, Operation::UpdateConnectionGroup]).await);
         edits += 1;
     }
     assert!(longest <= seconds(2.0), "one of {edits} edits waited for {longest:?}");
     // No rule can check all of them every half minute: that would be 60 calls a second.
     let round = seconds(600.0 * 3.0 / (2.0 - 3.0 / 29.3));
-    let (gap, _) = looked.longest_and_fewest();
+    let (gap, _) = checked.longest_and_fewest();
     assert!(gap <= round + seconds(30.0), "one was not read for {gap:?}");
 }
 
@@ -273,15 +275,15 @@ async fn beside_600_failing_objects_ten_groups_disabled_for_deletion_are_read_ab
         let queue = queue.clone();
         tokio::spawn(async move {
             loop {
-                reconcile(&queue, Class::Rest, &[GET, TAGS]).await;
+                reconcile(&queue, Class::Background, &[GET, TAGS]).await;
                 tokio::time::sleep(BACKOFF).await;
             }
         });
     }
-    let looked = Gaps::default();
-    deletions_under_way(&queue, 10, &looked);
+    let checked = Gaps::default();
+    deletions_under_way(&queue, 10, &checked);
     tokio::time::sleep(Duration::from_hours(3)).await;
-    let (gap, times) = looked.longest_and_fewest();
+    let (gap, times) = checked.longest_and_fewest();
     assert!(gap <= seconds(35.0), "one was not read for {gap:?}");
     assert!(times >= 300, "one was read only {times} times");
 }
@@ -292,7 +294,7 @@ async fn a_throttled_create_delays_no_read_and_fails_at_once_within_a_reservatio
     queue.throttled(CREATE);
     assert_eq!(queue.slowed(), [(CREATE, 1.0)]);
     let began = Instant::now();
-    let reads = queue.reserve(Class::Rest);
+    let reads = queue.reserve(Class::Background);
     for _ in 0..20 {
         reads.admit(GET).await.unwrap();
     }

@@ -16,18 +16,18 @@ use crate::cloudfront::elements::Elements;
 
 /// Reads the elements of the group in the answer to a call.
 #[derive(Clone, Debug, Default)]
-pub struct Seen(Arc<Mutex<Elements>>);
+pub struct ElementCapture(Arc<Mutex<Elements>>);
 
-impl Seen {
+impl ElementCapture {
     /// What was read.
     pub fn take(&self) -> Elements {
         std::mem::take(&mut self.0.lock())
     }
 }
 
-impl Intercept for Seen {
+impl Intercept for ElementCapture {
     fn name(&self) -> &'static str {
-        "Seen"
+        "ElementCapture"
     }
 
     fn read_after_deserialization(

@@ -53,9 +53,9 @@ mod tests {
     async fn each_class_shows_its_waiters_and_an_operation_its_rate_while_it_is_slowed_down() {
         let (queue, registry) = (CallQueue::new(0.001, 1), Registry::new());
         let (create, get) = (Operation::CreateConnectionGroup, Operation::GetConnectionGroup);
-        let other = queue.reserve(Class::Asked);
+        let other = queue.reserve(Class::UserRequest);
         other.admit(get).await.unwrap();
-        let waiting = [(); 7].map(|()| queue.reserve(Class::Rest));
+        let waiting = [(); 7].map(|()| queue.reserve(Class::Background));
         assert!(waiting.iter().all(|reservation| reservation.turn(get).now_or_never().is_none()));
         queue.throttled(get);
         let shown = queue.clone();
@@ -67,9 +67,9 @@ mod tests {
         let text = encode(&registry);
         for line in [
             "budget_calls_per_second 0.001",
-            "call_queue_depth{class=\"Asked\"} 0",
-            "call_queue_depth{class=\"Rest\"} 7",
-            "call_queue_oldest_wait_seconds{class=\"Rest\"} 90",
+            "call_queue_depth{class=\"UserRequest\"} 0",
+            "call_queue_depth{class=\"Background\"} 7",
+            "call_queue_oldest_wait_seconds{class=\"Background\"} 90",
             "slowed_calls_per_second{operation=\"CreateConnectionGroup\"} 0.0005",
         ] {
             assert!(text.contains(&format!("connection_group_operator_{line}\n")), "{line}: {text}");

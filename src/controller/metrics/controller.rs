@@ -11,13 +11,13 @@ use super::{
 
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ReconcileResult {
     /// There is nothing to wait for.
-    Settled,
+    Success,
     /// There is more to do immediately.
-    Again,
+    Requeue,
     /// Something is in progress; the next reconcile comes later.
-    Later,
+    RequeueAfter,
     /// A call to CloudFront or to the API server failed.
     Failed,
     /// A call to CloudFront was not answered in time.
@@ -26,12 +26,12 @@ pub enum Ended {
     Stalled,
 }
 
-impl Ended {
-    const fn result(self) -> &'static str {
+impl ReconcileResult {
+    const fn label(self) -> &'static str {
         match self {
-            Self::Settled => "success",
-            Self::Again => "requeue",
-            Self::Later => "requeue_after",
+            Self::Success => "success",
+            Self::Requeue => "requeue",
+            Self::RequeueAfter => "requeue_after",
             Self::Failed | Self::TimedOut | Self::Stalled => "error",
         }
     }
@@ -51,9 +51,9 @@ pub struct Controller {
 impl Controller {
     /// All counters, at zero.
     pub fn new(registry: &Registry) -> Self {
-        let one = ["controller"];
+        let labels = ["controller"];
         let count = |name, help| {
-            let family = counter(registry, name, help, &one);
+            let family = counter(registry, name, help, &labels);
             family.with_label_values(&[CONTROLLER]);
             family
         };
@@ -78,7 +78,7 @@ impl Controller {
                 registry,
                 "controller_runtime_reconcile_time_seconds",
                 "Duration of reconciles, the wait in the call queue included.",
-                &one,
+                &labels,
             ),
             watch_failures: counter(
                 registry,
@@ -87,8 +87,10 @@ impl Controller {
                 &["reason"],
             ),
         };
-        for ended in [Ended::Settled, Ended::Again, Ended::Later, Ended::Failed] {
-            controller.reconciles.with_label_values(&[CONTROLLER, ended.result()]);
+        for result in
+            [ReconcileResult::Success, ReconcileResult::Requeue, ReconcileResult::RequeueAfter, ReconcileResult::Failed]
+        {
+            controller.reconciles.with_label_values(&[CONTROLLER, result.label()]);
         }
         for reason in ["NotServed", "Forbidden", "Interrupted"] {
             controller.watch_failures.with_label_values(&[reason]);
@@ -98,14 +100,14 @@ impl Controller {
     }
 
     /// A reconcile has ended.
-    pub fn ended(&self, ended: Ended, duration: Duration) {
+    pub fn ended(&self, result: ReconcileResult, duration: Duration) {
         self.pass_seconds.with_label_values(&[CONTROLLER]).observe(duration.as_secs_f64());
-        self.reconciles.with_label_values(&[CONTROLLER, ended.result()]).inc();
-        let kinds = match ended {
-            Ended::Settled | Ended::Again | Ended::Later => return,
-            Ended::Failed => None,
-            Ended::TimedOut => Some(&self.timeouts),
-            Ended::Stalled => Some(&self.terminal),
+        self.reconciles.with_label_values(&[CONTROLLER, result.label()]).inc();
+        let kinds = match result {
+            ReconcileResult::Success | ReconcileResult::Requeue | ReconcileResult::RequeueAfter => return,
+            ReconcileResult::Failed => None,
+            ReconcileResult::TimedOut => Some(&self.timeouts),
+            ReconcileResult::Stalled => Some(&self.terminal),
         };
         for errors in kinds.into_iter().chain([&self.errors]) {
             errors.with_label_values(&[CONTROLLER]).inc();
@@ -130,17 +132,17 @@ mod tests {
 
     #[test]
     fn each_end_of_a_reconcile_has_its_result_and_every_error_counts_as_one() {
-        for (ended, result, kind) in [
-            (Ended::Settled, "success", None),
-            (Ended::Again, "requeue", None),
-            (Ended::Later, "requeue_after", None),
-            (Ended::Failed, "error", Some("reconcile_errors")),
-            (Ended::TimedOut, "error", Some("reconcile_timeouts")),
-            (Ended::Stalled, "error", Some("terminal_reconcile_errors")),
+        for (result, label, kind) in [
+            (ReconcileResult::Success, "success", None),
+            (ReconcileResult::Requeue, "requeue", None),
+            (ReconcileResult::RequeueAfter, "requeue_after", None),
+            (ReconcileResult::Failed, "error", Some("reconcile_errors")),
+            (ReconcileResult::TimedOut, "error", Some("reconcile_timeouts")),
+            (ReconcileResult::Stalled, "error", Some("terminal_reconcile_errors")),
         ] {
-            let text = text_of(|registry| Controller::new(registry).ended(ended, Duration::from_secs(3)));
-            let has = |line: String| assert!(text.contains(&line), "{ended:?}: {line} in {text}");
-            has(format!("reconcile_total{{controller=\"connectiongroup\",result=\"{result}\"}} 1\n"));
+            let text = text_of(|registry| Controller::new(registry).ended(result, Duration::from_secs(3)));
+            let has = |line: String| assert!(text.contains(&line), "{result:?}: {line} in {text}");
+            has(format!("reconcile_total{{controller=\"connectiongroup\",result=\"{label}\"}} 1\n"));
             has("reconcile_time_seconds_sum{controller=\"connectiongroup\"} 3\n".to_owned());
             let errors = u8::from(kind.is_some());
             has(format!("runtime_reconcile_errors_total{{controller=\"connectiongroup\"}} {errors}\n"));

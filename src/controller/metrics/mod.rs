@@ -31,7 +31,7 @@ use self::{
 };
 use super::objects::Objects;
 use crate::{
-    account::inventory::{Lists, Objects as _},
+    account::inventory::{InventoryState, ObjectCache as _},
     api::ConnectionGroup,
     clock::Clock,
     cloudfront::{
@@ -41,7 +41,7 @@ use crate::{
     reconcile::Outcome,
 };
 
-pub use self::{controller::Ended, workqueue::Workqueue};
+pub use self::{controller::ReconcileResult, workqueue::Workqueue};
 
 /// The one controller, as label `controller` and as label `name` of its workqueue.
 const CONTROLLER: &str = "connectiongroup";
@@ -67,7 +67,7 @@ pub struct Sources {
     /// Whether labels name objects.
     pub per_object: bool,
     /// What the last inventories showed.
-    pub lists: watch::Receiver<Lists>,
+    pub inventory: watch::Receiver<InventoryState>,
     /// The call queue.
     pub calls: CallQueue,
     /// The time.
@@ -80,11 +80,11 @@ impl Sources {
     /// All of them, at one moment. A standby shows no metrics of objects and account: the leader does, and otherwise both would count twice.
     fn gauges(&self, acts: bool) -> Vec<GaugeVec> {
         let objects = if acts { self.objects.all() } else { Vec::new() };
-        let lists = acts.then(|| self.lists.borrow().clone());
+        let inventory = acts.then(|| self.inventory.borrow().clone());
         [
             objects::gauges(&objects, self.per_object, self.clock.wall()),
             vec![objects::readable(&self.objects.views())],
-            account::gauges(lists.as_ref(), self.clock.moment()),
+            account::gauges(inventory.as_ref(), self.clock.moment()),
             calls::gauges(&self.calls),
         ]
         .concat()
@@ -150,8 +150,8 @@ impl Metrics {
     }
 
     /// The reconcile of an object, which began with `workqueue.started`, has ended.
-    pub fn reconcile_ended(&self, object: &ObjectRef<ConnectionGroup>, ended: Ended) {
-        self.controller.ended(ended, self.workqueue.ended(object));
+    pub fn reconcile_ended(&self, object: &ObjectRef<ConnectionGroup>, result: ReconcileResult) {
+        self.controller.ended(result, self.workqueue.ended(object));
     }
 
     /// A reconcile panicked.
@@ -237,7 +237,7 @@ pub(super) mod testing {
         Metrics::new(Sources {
             objects: Arc::new(Objects::new(vec![readable, Scope::new(Some("b".to_owned())).0])),
             per_object: false,
-            lists: watch::channel(Lists::default()).1,
+            inventory: watch::channel(InventoryState::default()).1,
             calls: CallQueue::new(2.0, 10),
             clock: Arc::new(Term::default()),
             leading,

@@ -54,27 +54,27 @@ struct Due {
 
 impl Workqueue {
     pub fn new(registry: &Registry) -> Self {
-        let one = ["name"];
+        let labels = ["name"];
         let queue = Self {
             state: Mutex::default(),
-            adds: counter(registry, "workqueue_adds_total", "Objects added to the queue.", &one),
+            adds: counter(registry, "workqueue_adds_total", "Objects added to the queue.", &labels),
             wait_seconds: seconds(
                 registry,
                 "workqueue_queue_duration_seconds",
                 "How long objects waited for their reconcile.",
-                &one,
+                &labels,
             ),
             work_seconds: seconds(
                 registry,
                 "workqueue_work_duration_seconds",
                 "How long the reconcile of an object took, the wait in the call queue included.",
-                &one,
+                &labels,
             ),
             retries: counter(
                 registry,
                 "workqueue_retries_total",
                 "Objects that are to be reconciled again because something failed.",
-                &one,
+                &labels,
             ),
         };
         for metric in [&queue.adds, &queue.retries] {
@@ -147,26 +147,26 @@ impl Workqueue {
         let waiting = state.waiting.values().filter(|due| state.opened.is_some() && due.at <= now).count();
         let working = state.running.values().filter_map(Running::works_since);
         let running = working.map(|since| (now - since).as_secs_f64()).collect::<Vec<_>>();
-        let one = |value| [([CONTROLLER], value)];
+        let series = |value| [([CONTROLLER], value)];
         vec![
-            gauge("workqueue_depth", "Objects that wait for a reconcile.", ["name"], one(many(waiting))),
+            gauge("workqueue_depth", "Objects that wait for a reconcile.", ["name"], series(many(waiting))),
             gauge(
                 "workqueue_unfinished_work_seconds",
                 "How long the reconciles under way have taken so far, all together, without their wait in the call queue.",
                 ["name"],
-                one(running.iter().fold(0.0, |all, one| all + one)),
+                series(running.iter().fold(0.0, |sum, seconds| sum + seconds)),
             ),
             gauge(
                 "workqueue_longest_running_processor_seconds",
                 "How long the longest reconcile under way has taken so far, without its wait in the call queue.",
                 ["name"],
-                one(running.iter().copied().fold(0.0, f64::max)),
+                series(running.iter().copied().fold(0.0, f64::max)),
             ),
             gauge(
                 "controller_runtime_active_workers",
                 "Reconciles under way, without those that wait in the call queue.",
                 ["controller"],
-                one(many(running.len())),
+                series(many(running.len())),
             ),
         ]
     }
@@ -217,7 +217,7 @@ mod tests {
 
     /// The reservation of a reconcile that does not call CloudFront.
     fn no_calls() -> Arc<Reservation> {
-        Arc::new(CallQueue::new(1.0, 1).reserve(Class::Rest))
+        Arc::new(CallQueue::new(1.0, 1).reserve(Class::Background))
     }
 
     async fn seconds(n: u64) {
@@ -272,10 +272,10 @@ mod tests {
         let (queue, _) = queue();
         queue.open();
         let calls = CallQueue::new(0.1, 1);
-        let other = calls.reserve(Class::Asked);
+        let other = calls.reserve(Class::UserRequest);
         other.admit(Operation::GetConnectionGroup).await.unwrap();
         other.end();
-        let waits = Arc::new(calls.reserve(Class::Rest));
+        let waits = Arc::new(calls.reserve(Class::Background));
         queue.started(&key("edge"), &waits);
         let pass = tokio::spawn(async move { waits.admit(Operation::GetConnectionGroup).await });
         seconds(9).await;

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 /// Why the API server refuses reads of the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ReadRefusal {
     /// 401.
     Unauthorized,
     /// 403.
@@ -18,7 +18,7 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blind {
     /// The API server refuses.
-    Refused(Refusal),
+    Refused(ReadRefusal),
     /// The API server has been silent for this long.
     Silent(Duration),
     /// The wanted list is not complete yet.
@@ -28,11 +28,11 @@ pub enum Blind {
 impl fmt::Display for Blind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(Refusal::Unauthorized) => f.write_str("the API server does not accept the operator's credentials"),
-            Self::Refused(Refusal::Forbidden) => {
+            Self::Refused(ReadRefusal::Unauthorized) => f.write_str("the API server does not accept the operator's credentials"),
+            Self::Refused(ReadRefusal::Forbidden) => {
                 f.write_str("the API server does not let this operator list and watch ConnectionGroup objects")
             }
-            Self::Refused(Refusal::NotServed) => f.write_str(
+            Self::Refused(ReadRefusal::NotServed) => f.write_str(
                 "the API server does not serve ConnectionGroup objects of this version: install the CustomResourceDefinition",
             ),
             Self::Silent(age) => write!(f, "the API server has not answered for {} s", age.as_secs()),
@@ -44,7 +44,7 @@ impl fmt::Display for Blind {
 /// Failure that is logged once, however long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Failure {
-    Refused(Refusal),
+    Refused(ReadRefusal),
     Silent,
 }
 
@@ -69,7 +69,7 @@ impl Told {
         let scope = namespace.unwrap_or("*");
         match (blind, namespace) {
             (None, _) => tracing::info!(scope, "ConnectionGroup objects can be read now"),
-            (Some(blind @ Blind::Refused(Refusal::Forbidden)), Some(_)) => tracing::warn!(
+            (Some(blind @ Blind::Refused(ReadRefusal::Forbidden)), Some(_)) => tracing::warn!(
                 scope,
                 "{blind}: nothing is changed at CloudFront for objects of this namespace until it does. If the namespace is being deleted, its \
                  RoleBinding may have gone first: docs/uninstall.md has the command that lets the deletion go on"

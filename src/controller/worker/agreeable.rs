@@ -31,7 +31,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    account::{Account, inventory::Lists},
+    account::{Account, inventory::InventoryState},
     api::{ConnectionGroupSpec, ConnectionGroupStatus, Mode, finalizer},
     clock::{Clock, Moment},
     cloudfront::{
@@ -47,7 +47,7 @@ use crate::{
         scope::{Feed, Scope},
     },
     leadership::{fence::Fence, term::Term},
-    reconcile::{Policy, ownership::Installation},
+    reconcile::{Settings, ownership::Installation},
     telemetry::testing::told,
 };
 
@@ -94,9 +94,13 @@ fn context_with(queue: CallQueue, client: Client, shown: &ConnectionGroup) -> Co
         account: Account {
             cloudfront: Sdk::configured(&aws.build(), second, queue.clone(), Arc::clone(&metrics) as _, fence.clone()),
             queue,
-            lists: watch::channel(Lists { snapshot: Some(Arc::new(nothing_there)), ..Lists::default() }).1,
+            inventory: watch::channel(InventoryState {
+                snapshot: Some(Arc::new(nothing_there)),
+                ..InventoryState::default()
+            })
+            .1,
         },
-        policy: Policy {
+        settings: Settings {
             owner_id: "prod".to_owned(),
             installation: Installation::new("uid-here"),
             predecessor: None,
@@ -138,7 +142,7 @@ pub fn managed() -> ConnectionGroup {
 /// A queue whose next turn is a quarter of an hour away.
 async fn closed_queue() -> CallQueue {
     let queue = CallQueue::new(0.001, 1);
-    queue.reserve(Class::Asked).admit(Operation::GetConnectionGroup).await.unwrap();
+    queue.reserve(Class::UserRequest).admit(Operation::GetConnectionGroup).await.unwrap();
     queue
 }
 
@@ -193,7 +197,7 @@ async fn a_pass_waits_in_the_call_queue_in_the_class_of_what_its_object_asks_for
             object.spec.enabled = false;
             object.metadata.generation = Some(2);
         }),
-        (Class::Asked, |object| object.metadata.generation = Some(2)),
+        (Class::UserRequest, |object| object.metadata.generation = Some(2)),
         (Class::Progress, |_| {}),
     ];
     let waits_in = async |object: ConnectionGroup, last_try: LastTry| {
@@ -210,7 +214,7 @@ async fn a_pass_waits_in_the_call_queue_in_the_class_of_what_its_object_asks_for
         change(&mut object);
         assert_eq!(waits_in(object, LastTry::Done).await, [class]);
     }
-    assert_eq!(waits_in(on_record(), LastTry::Refused).await, [Class::Rest]);
+    assert_eq!(waits_in(on_record(), LastTry::Refused).await, [Class::Background]);
 }
 
 #[tokio::test]
@@ -253,8 +257,8 @@ async fn an_object_is_read_if_the_cache_shows_an_older_version_than_the_one_that
     });
     let context = context(client, &object);
     context.objects.track("uid-1").lock().await.generation = Some(2);
-    let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
-    Box::pin(newest_version(&Arc::new(object), &context, &reservation)).await.unwrap();
+    let reservation = Arc::new(context.account.queue.reserve(Class::Background));
+    Box::pin(reconcile_newest_version(&Arc::new(object), &context, &reservation)).await.unwrap();
     assert_eq!(asked.lock().unwrap()[..2], ["GET", "PATCH"], "it is read, and said to be suspended");
 }
 
@@ -269,8 +273,8 @@ async fn a_late_event_of_an_older_version_does_not_replace_a_version_that_was_re
     let objects = Arc::new(Objects::new(vec![scope]));
     let context = Context { objects: Arc::clone(&objects), ..context_with(queue.clone(), client.clone(), &older) };
     let api = Api::namespaced(client, "platform");
-    let (version, mut tracked) = (Version::read(read, Instant::now()), Tracked::default());
-    let reservation = Arc::new(queue.reserve(Class::Rest));
+    let (version, mut tracked) = (ObjectVersion::read(read, Instant::now()), Tracked::default());
+    let reservation = Arc::new(queue.reserve(Class::Background));
     let waits = async {
         let depth = || queue.depths().iter().map(|depth| depth.waiting).sum::<usize>();
         while depth() == 0 {
@@ -281,7 +285,7 @@ async fn a_late_event_of_an_older_version_does_not_replace_a_version_that_was_re
         tokio::time::sleep(Duration::from_millis(50)).await;
         context.fence.drain();
     };
-    let (ended, ()) = tokio::join!(in_turn(&version, &api, &context, &mut tracked, &reservation), waits);
+    let (ended, ()) = tokio::join!(reconcile_queued(&version, &api, &context, &mut tracked, &reservation), waits);
     assert!(ended.is_none(), "it waited for its turn until the process ended");
     assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
 }
@@ -295,8 +299,8 @@ async fn however_many_passes_there_are_few_requests_to_the_api_server_are_under_
         object.metadata.uid = Some(format!("uid-{n}"));
         let context = Arc::clone(&context);
         tokio::spawn(async move {
-            let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
-            newest_version(&Arc::new(object), &context, &reservation).await.map(|ended| ended.next)
+            let reservation = Arc::new(context.account.queue.reserve(Class::Background));
+            reconcile_newest_version(&Arc::new(object), &context, &reservation).await.map(|ended| ended.next)
         })
     });
     let passes = passes.by_ref().collect::<Vec<_>>();
@@ -330,8 +334,8 @@ async fn an_object_that_was_let_go_is_done_with_although_the_cache_still_shows_i
     let (client, asked) = agreeable().await;
     let context = context(client, &object);
     for _ in 0..2 {
-        let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
-        assert_eq!(Box::pin(newest_version(&object, &context, &reservation)).await.unwrap().next, None);
+        let reservation = Arc::new(context.account.queue.reserve(Class::Background));
+        assert_eq!(Box::pin(reconcile_newest_version(&object, &context, &reservation)).await.unwrap().next, None);
     }
     let group = "/apis/cloudfront.kube-operators.dev/v1alpha1/namespaces/platform/connectiongroups/edge";
     let events = "/apis/events.k8s.io/v1/namespaces/platform/events";
@@ -353,8 +357,8 @@ fn an_object_is_reported_as_released_only_once_its_finalizer_was_removed() {
     };
     let reports = || {
         let pass = async {
-            let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
-            Box::pin(newest_version(&object, &context, &reservation)).await.is_ok()
+            let reservation = Arc::new(context.account.queue.reserve(Class::Background));
+            Box::pin(reconcile_newest_version(&object, &context, &reservation)).await.is_ok()
         };
         let mut ended_well = false;
         let lines = told(|| ended_well = runtime.block_on(pass));

@@ -34,7 +34,7 @@ pub fn class_of(object: &ConnectionGroup, view: &ObjectView<'_>, list: Option<&S
     let unanswered = view.spec_is_new() || view.depth == ReadDepth::Requested;
     match Traffic::while_deleted(object, view) {
         Traffic::OnAgainstSpec(_) => return Class::SwitchOff,
-        // A tenant may have appeared, even if the last try was refused, so the class is not `Rest`. It is not `Asked` either: hundreds of deletions that wait
+        // A tenant may have appeared, even if the last try was refused, so the class is not `Background`. It is not `UserRequest` either: hundreds of deletions that wait
         // must not hold up an edit.
         Traffic::OffAgainstSpec(_) if !unanswered => return Class::Progress,
         Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
@@ -42,14 +42,14 @@ pub fn class_of(object: &ConnectionGroup, view: &ObjectView<'_>, list: Option<&S
     match Traffic::of(object, view, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
         Traffic::OnAgainstSpec(Since::Longer) if unanswered || last_try != LastTry::Refused => return Class::SwitchOff,
-        Traffic::OffAgainstSpec(Since::TheList) => return Class::Asked,
-        Traffic::OffAgainstSpec(Since::Longer) if last_try == LastTry::Done => return Class::Asked,
+        Traffic::OffAgainstSpec(Since::TheList) => return Class::UserRequest,
+        Traffic::OffAgainstSpec(Since::Longer) if last_try == LastTry::Done => return Class::UserRequest,
         Traffic::OnAgainstSpec(_) | Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
     }
     match last_try {
-        _ if unanswered => Class::Asked,
-        LastTry::Refused => Class::Rest,
-        LastTry::Done if view.is_in_sync(list) => Class::Rest,
+        _ if unanswered => Class::UserRequest,
+        LastTry::Refused => Class::Background,
+        LastTry::Done if view.is_in_sync(list) => Class::Background,
         LastTry::Done | LastTry::CutShort => Class::Progress,
     }
 }
@@ -64,7 +64,7 @@ enum Traffic {
 
 /// Whether the group serves traffic, as far as known. If an update of ours was not answered, the worse case is assumed.
 fn serves(view: &ObjectView<'_>) -> Option<bool> {
-    view.status.enabled.or_else(|| view.service_is_in_doubt().then_some(!view.wants_traffic))
+    view.status.enabled.or_else(|| view.enablement_is_in_doubt().then_some(!view.spec_enabled))
 }
 
 /// Since when this has been known.
@@ -81,7 +81,7 @@ impl Traffic {
     fn while_deleted(object: &ConnectionGroup, view: &ObjectView<'_>) -> Self {
         let managed = object.spec.mode == Mode::Manage && !object.spec.suspend && view.deleting;
         match serves(view).filter(|_| managed) {
-            Some(serves) => Self::against(serves, view.wants_traffic, Since::Longer),
+            Some(serves) => Self::against(serves, view.spec_enabled, Since::Longer),
             None => Self::AsTheSpecSays,
         }
     }

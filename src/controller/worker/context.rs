@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     controller::{events::Recorder, gate::Gate, metrics::Metrics, objects::Objects},
     leadership::fence::Fence,
-    reconcile::Policy,
+    reconcile::Settings,
 };
 
 /// What all reconciles share.
@@ -23,7 +23,7 @@ pub struct Context {
     /// The AWS account.
     pub account: Account,
     /// The administrator's settings.
-    pub policy: Policy,
+    pub settings: Settings,
     /// The finalizer of this installation.
     pub finalizer: String,
     /// The time.

@@ -10,16 +10,16 @@ use tokio::time::Instant;
 use super::{
     Context, WorkerError,
     leave::leave,
+    queued::Reconciled,
     step::{Finished, Step},
     store::{log, publish},
-    turn::Reconciled,
 };
 use crate::{
     api::ConnectionGroup,
     cloudfront::queue::Reservation,
     controller::{
         finalizer::{self, Holder, Removed},
-        fresh::{Fresh, Version},
+        freshness_check::{FreshnessCheck, ObjectVersion},
         objects::Tracked,
     },
     reconcile::freshness::Evidence,
@@ -27,7 +27,7 @@ use crate::{
 
 /// Makes sure that the object carries our finalizer. Returns a step if this reconcile of the version ends here.
 pub async fn hold(
-    version: &Version,
+    version: &ObjectVersion,
     api: &Api<ConnectionGroup>,
     context: &Context,
 ) -> Result<Option<Step>, WorkerError> {
@@ -38,12 +38,12 @@ pub async fn hold(
         Holder::Us => Ok(None),
         Holder::Another(theirs) => Ok(Some(Step::Ended(leave(object, &theirs, context).await))),
         // No finalizer may be added to an object that is being deleted.
-        Holder::Former if deleting => Ok(None),
+        Holder::Legacy if deleting => Ok(None),
         Holder::Nobody if deleting => {
             context.objects.forget(&uid);
             Ok(Some(Step::Ended(Finished::DONE)))
         }
-        Holder::Nobody | Holder::Former => {
+        Holder::Nobody | Holder::Legacy => {
             let turn = context.api_turn().await;
             let asked = Instant::now();
             let stored = finalizer::add(api, object, &context.finalizer).await?;
@@ -52,7 +52,9 @@ pub async fn hold(
                 context.objects.forget(&uid);
             }
             // The answer contains the object as it is now.
-            Ok(Some(stored.map_or(Step::Ended(Finished::DONE), |stored| Step::Newer(Version::read(stored, asked)))))
+            Ok(Some(
+                stored.map_or(Step::Ended(Finished::DONE), |stored| Step::Newer(ObjectVersion::read(stored, asked))),
+            ))
         }
     }
 }
@@ -68,15 +70,15 @@ pub async fn release(
     let Reconciled { version, outcome, .. } = reconciled;
     // The policies that allow the release may have been edited in the meantime.
     let port = context.account.cloudfront.within(Arc::clone(reservation));
-    let view = Fresh::new(api, version, context, &port);
-    if let Err(why) = view.check(Evidence::RecentEvent).await {
-        return Ok(Step::withheld(why, view.newer()));
+    let freshness = FreshnessCheck::new(api, version, context, &port);
+    if let Err(why) = freshness.check(Evidence::RecentEvent).await {
+        return Ok(Step::withheld(why, freshness.newer()));
     }
     let object = &*version.object;
     let turn = context.api_turn().await;
     let asked = Instant::now();
     if let Removed::EditedMeanwhile(current) = finalizer::remove(api, object, &context.finalizer).await? {
-        return Ok(Step::Newer(Version::read(*current, asked)));
+        return Ok(Step::Newer(ObjectVersion::read(*current, asked)));
     }
     drop(turn);
     tracked.released = true;

@@ -5,7 +5,7 @@ use kube::{Resource, ResourceExt};
 use super::{Context, step::Finished};
 use crate::{
     api::{ConnectionGroup, EventReason},
-    controller::metrics::Ended,
+    controller::metrics::ReconcileResult,
     reconcile::{Event, Severity},
 };
 
@@ -32,5 +32,5 @@ pub async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) ->
         context.recorder.publish(&object.object_ref(&()), &event).await;
         tracked.left_to = Some(theirs.to_owned());
     }
-    Finished { how: Ended::Settled, next: Some(context.policy.inventory_interval.saturating_mul(5)) }
+    Finished { result: ReconcileResult::Success, next: Some(context.settings.inventory_interval.saturating_mul(5)) }
 }

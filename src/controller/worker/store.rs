@@ -21,7 +21,7 @@ pub async fn store_status(
     let previous = previous.map(|status| status.conditions.clone()).unwrap_or_default();
     // Written twice if the first answer shows that the schema lacks fields: the condition that reports them has to be stored, too.
     loop {
-        let next = schema::mark(next, &tracked.dropped, &previous, context.clock.wall());
+        let next = schema::with_outdated_condition(next, &tracked.dropped, &previous, context.clock.wall());
         let cached = object.status.as_ref() == Some(&next);
         let accepted = tracked.written.as_ref().is_none_or(|written| *written == next);
         if cached && accepted {

@@ -13,13 +13,13 @@ use kube::{
 use tokio::task::JoinHandle;
 use tracing::{Instrument, Span, field::Empty};
 
-use super::{Context, WorkerError, newest_version, step::Finished};
+use super::{Context, WorkerError, reconcile_newest_version, step::Finished};
 use crate::{
     api::ConnectionGroup,
     cloudfront::queue::Class,
     controller::{
         gate::Gate,
-        metrics::{Ended, Metrics},
+        metrics::{Metrics, ReconcileResult},
     },
     reconcile::backoff::Backoff,
     telemetry::record_trace_id,
@@ -58,9 +58,9 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     let span = span_of(&object, metrics);
     record_trace_id(&span);
     // It joins the call queue with its first call; its class is known by then.
-    let reservation = Arc::new(context.account.queue.reserve(Class::Rest));
+    let reservation = Arc::new(context.account.queue.reserve(Class::Background));
     metrics.workqueue.started(&key, &reservation);
-    let reconcile = Box::pin(newest_version(&object, &context, &reservation));
+    let reconcile = Box::pin(reconcile_newest_version(&object, &context, &reservation));
     let caught = AssertUnwindSafe(reconcile).catch_unwind().instrument(span.clone()).await;
     let ended = caught.unwrap_or_else(|panic| {
         metrics.panicked();
@@ -69,7 +69,7 @@ async fn counted(object: Arc<ConnectionGroup>, context: Arc<Context>) -> Result<
     if let Err(error) = &ended {
         span.in_scope(|| tracing::error!(%error, "the reconcile failed and is retried"));
     }
-    metrics.reconcile_ended(&key, ended.as_ref().map_or(Ended::Failed, |ended| ended.how));
+    metrics.reconcile_ended(&key, ended.as_ref().map_or(ReconcileResult::Failed, |ended| ended.result));
     ended.map(|finished| requeue(&finished, key, metrics))
 }
 
@@ -100,9 +100,12 @@ fn span_of(object: &ConnectionGroup, metrics: &Metrics) -> Span {
 /// When to requeue an object after a reconcile whose outcome was stored, or that had none.
 fn requeue(finished: &Finished, key: ObjectRef<ConnectionGroup>, metrics: &Metrics) -> Action {
     let Some(delay) = finished.next else { return Action::await_change() };
-    match finished.how {
-        Ended::Failed | Ended::TimedOut => metrics.workqueue.retry_after(key, delay),
-        Ended::Settled | Ended::Again | Ended::Later | Ended::Stalled => metrics.workqueue.add_after(key, delay),
+    match finished.result {
+        ReconcileResult::Failed | ReconcileResult::TimedOut => metrics.workqueue.retry_after(key, delay),
+        ReconcileResult::Success
+        | ReconcileResult::Requeue
+        | ReconcileResult::RequeueAfter
+        | ReconcileResult::Stalled => metrics.workqueue.add_after(key, delay),
     }
     Action::requeue(delay)
 }

@@ -165,7 +165,7 @@ async fn a_renewal_that_was_neither_answered_nor_stored_does_not_release_the_lea
     let server = Server::default();
     let mut election = election_at(&server);
     elected(&mut election, Duration::from_millis(1500)).await;
-    election.claim = Claim::InDoubt;
+    election.claim = LeaseClaim::InDoubt;
     server.store(held_by("other", LONG_AGO));
     election.release().await;
     assert_eq!(server.holder().as_deref(), Some("other"));

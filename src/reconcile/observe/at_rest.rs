@@ -35,19 +35,19 @@ pub async fn without_reading_the_group<C: CloudFront>(
     let name = &view.name;
     let listed = fresh.and_then(|list| list.groups.get(name));
     match intent {
-        Intent::Suspended => return Ok(Enough::Observed(Observed::NotLooked.into())),
+        Intent::Suspended => return Ok(Enough::Observed(Observed::NotRead.into())),
         Intent::Absent { action: DeletionAction::Leave, .. } => {
             return Ok(Enough::Observed(before_leaving(name, view, state, inputs).await.into()));
         }
         Intent::Protected if serves_as_the_spec_says(view, listed, state, inputs) => {
             let row = listed.filter(|row| view.is_on_record(row)).cloned();
-            return Ok(Enough::Observed(row.map_or(Observed::NotLooked, Observed::Settled).into()));
+            return Ok(Enough::Observed(row.map_or(Observed::NotRead, Observed::Listed).into()));
         }
         Intent::Protected | Intent::Present(_) | Intent::Mirrored(_) | Intent::Absent { .. } => {}
     }
-    let at_rest = match listed.filter(|row| is_settled(intent, view, row)) {
-        Some(row) => Some(Observed::Settled(row.clone())),
-        None => (own_write_is_newest(state, inputs) && status_is_in_sync(intent, view)).then_some(Observed::NotLooked),
+    let at_rest = match listed.filter(|row| is_unchanged(intent, view, row)) {
+        Some(row) => Some(Observed::Listed(row.clone())),
+        None => (own_write_is_newest(state, inputs) && status_is_in_sync(intent, view)).then_some(Observed::NotRead),
     };
     let mut tenants = None;
     if let Some(at_rest) = at_rest {
@@ -76,7 +76,7 @@ fn serves_as_the_spec_says<C>(
     inputs: &Inputs<'_, C>,
 ) -> bool {
     let row = listed.filter(|row| view.is_on_record(row));
-    let as_asked = Some(view.wants_traffic);
+    let as_asked = Some(view.spec_enabled);
     let is_listed_so = row.is_some_and(|row| row.enabled.or(view.status.enabled) == as_asked);
     view.depth == ReadDepth::FromInventory
         && view.status.enabled == as_asked
@@ -96,7 +96,7 @@ async fn tenants_of_the_group_on_record<C: CloudFront>(
 }
 
 /// Whether this row of the list proves that nothing but the deployment status has changed since the last full read.
-fn is_settled(intent: &Intent, view: &ObjectView<'_>, row: &Summary) -> bool {
+fn is_unchanged(intent: &Intent, view: &ObjectView<'_>, row: &Summary) -> bool {
     // A row without a status says nothing about the pending roll-out, so the group itself is read.
     let deployed = view.status.status.as_deref() == Some(Deployment::Deployed.as_str());
     let states_the_rollout = row.deployment.is_some() || deployed || bug!(UnstatedRolloutIsAwaited);
@@ -125,7 +125,7 @@ fn list_is_in_sync(desired: &Desired, attached: Option<&AnycastIpListId>, view: 
 
 /// Whether our own last write is the newest information about the group, so that only the next inventory can show anything newer.
 fn own_write_is_newest<C>(state: &ObjectState, inputs: &Inputs<'_, C>) -> bool {
-    let recent = |write| inputs.clock.moment().since(write) < inputs.policy.inventory_interval;
+    let recent = |write| inputs.clock.moment().since(write) < inputs.settings.inventory_interval;
     let unlisted = inputs.snapshot.is_none_or(|list| !state.is_covered_by(list));
     state.last_write.is_some_and(|write| (recent(write) && unlisted) || bug!(OwnWriteStaysNewest))
 }
@@ -143,9 +143,9 @@ fn status_is_in_sync(intent: &Intent, view: &ObjectView<'_>) -> bool {
                 status.enabled == Some(*enabled)
                     && status.ipv6_enabled == Some(*ipv6_enabled)
                     && list_is_in_sync(desired, attached.as_ref(), view)
-                    && status.settled_generation == Some(view.generation)
+                    && status.synced_generation == Some(view.generation)
             }
-            Intent::Mirrored(_) => status.settled_generation == Some(view.generation),
+            Intent::Mirrored(_) => status.synced_generation == Some(view.generation),
             Intent::Absent { .. } => {
                 view.awaits == Awaits::DisabledGroup
                     && status.status.as_deref() != Some("Deployed")

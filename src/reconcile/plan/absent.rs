@@ -1,6 +1,6 @@
 //! Plans what to do with a group whose object is being deleted. Pure.
 
-use super::action::{Action, Block, Blocker, Change, Finding, Protected, Release, Remains};
+use super::action::{Action, Block, Blocker, Change, Finding, LeftBehind, Protected, Release};
 use crate::{
     cloudfront::{Deployment, Described, Group, Tenants},
     reconcile::{
@@ -16,7 +16,7 @@ pub fn plan_blocked_deletion(observed: Observed, view: &ObjectView<'_>) -> Actio
     let Observed::Found { described, owner, usage: _ } = observed else {
         let protected = match observed {
             Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
-            Observed::Settled(summary) => Protected::Listed(summary),
+            Observed::Listed(summary) => Protected::Listed(summary),
             _ => Protected::NotRead,
         };
         return Finding::Blocked(Block::DeletionProtected(protected)).into();
@@ -35,11 +35,11 @@ pub fn plan_blocked_deletion(observed: Observed, view: &ObjectView<'_>) -> Actio
 }
 
 fn is_off_against_the_spec(described: &Described, view: &ObjectView<'_>) -> bool {
-    view.wants_traffic && (described.group.config.enabled == Some(false) || view.may_be_off(&described.group))
+    view.spec_enabled && (described.group.config.enabled == Some(false) || view.may_be_off(&described.group))
 }
 
 const fn is_on_against_the_spec(described: &Described, view: &ObjectView<'_>) -> bool {
-    !view.wants_traffic && !matches!(described.group.config.enabled, Some(false))
+    !view.spec_enabled && !matches!(described.group.config.enabled, Some(false))
 }
 
 /// Whether tenants use the group, or CloudFront says that it is in use although it lists none.
@@ -66,7 +66,7 @@ pub fn next_deletion_step(action: DeletionAction, described: Described, usage: U
     let is_disabled = described.group.config.enabled == Some(false);
     match (action, usage) {
         (DeletionAction::Leave, _) => {
-            Finding::Release(Release::Observed(Remains::MarkedGroup(described.group.config.enabled))).into()
+            Finding::Release(Release::Observed(LeftBehind::MarkedGroup(described.group.config.enabled))).into()
         }
         (DeletionAction::Retain, _) if off && !bug!(RetainedWhileOff) => {
             Change::Enable(described, Blocker::Retention).into()

@@ -36,9 +36,9 @@ pub enum Change {
     /// Change members of the configuration.
     Update(Described, Box<Update>),
     /// Set tags.
-    Tag(Described, Tags, Left),
+    Tag(Described, Tags, RemainingWork),
     /// Remove tags that we once set.
-    Untag(Described, BTreeSet<String>, Left),
+    Untag(Described, BTreeSet<String>, RemainingWork),
     /// Deletion: disable the group.
     Disable(Described),
     /// Deletion: enable the group again, because it cannot be deleted.
@@ -53,7 +53,7 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// Nothing was read.
-    NotLooked,
+    NotRead,
     /// The read is older than a change of ours, so nothing is decided by it.
     Outdated,
     /// Nothing but the deployment status can have changed.
@@ -98,7 +98,7 @@ pub struct Update {
     /// The members that another client changed, of all that differ.
     pub by_others: MemberSet,
     /// What is left once it is done.
-    pub left: Left,
+    pub left: RemainingWork,
     /// Whether tags are left, should it be refused.
     pub tags: TagsLeft,
 }
@@ -114,7 +114,7 @@ pub enum TagsLeft {
 
 /// What is left to do, or cannot be done, once a change is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum RemainingWork {
     /// Nothing.
     Nothing,
     /// Other members of the configuration differ as well.
@@ -243,12 +243,12 @@ pub enum Release {
     /// Retained: the tags that mark ownership are removed.
     Retained,
     /// Mode Observe: the group is left as it is.
-    Observed(Remains),
+    Observed(LeftBehind),
 }
 
 /// What mode Observe leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Remains {
+pub enum LeftBehind {
     /// No group of that name.
     Nothing,
     /// A group that is not marked as this object's.
@@ -274,7 +274,7 @@ pub enum Block {
     TagsPending(Duration),
     /// A deletion: a request of ours to create or adopt the group may still take effect for this long. Also the installation that the group is marked with, if
     /// it is this object's in another installation.
-    ClaimMayLand(Duration, Option<Installation>),
+    ClaimPending(Duration, Option<Installation>),
     /// The tags on record were not sent to this group: they must be forgotten before it is adopted.
     TagsOfAnother,
     /// A group to adopt: every read must show it without an owner for this much longer, because tags may show late, whatever the clocks say.

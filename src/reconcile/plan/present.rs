@@ -1,11 +1,13 @@
 //! Plans what to do with a group that the spec wants and that is ours or may be adopted. Pure.
 
-use super::action::{Action, AdoptionObstacle, Block, Change, Finding, Flapping, Left, Refusal, TagsLeft, Update};
+use super::action::{
+    Action, AdoptionObstacle, Block, Change, Finding, Flapping, Refusal, RemainingWork, TagsLeft, Update,
+};
 use crate::{
     api::{AdoptionPolicy, Member, RefusalCause, RefusedMember},
     cloudfront::{Described, Tags},
     reconcile::{
-        ObjectView, Policy,
+        ObjectView, Settings,
         desired::Desired,
         diff::{differences, member_differences, tag_changes},
         members::{self, MemberSet},
@@ -28,7 +30,7 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
     let tags = if set.is_empty() && remove.is_empty() { TagsLeft::None } else { TagsLeft::Some };
 
     let names = refused.iter().map(|refused| refused.member).collect();
-    if let Some(selection) = view.trial.next(&open, &names, &wanted, view.now) {
+    if let Some(selection) = view.member_attempts.next(&open, &names, &wanted, view.now) {
         let config = members::carrying(&selection.members, &wanted, read);
         let changes = member_differences(&selection.members, &wanted, read);
         // The drift backoff never leaves a group enabled against the spec.
@@ -39,11 +41,11 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
             return Finding::Blocked(Block::Flapping(Box::new(Flapping { described, changes, members, pause }))).into();
         }
         let left = if selection.members != open {
-            Left::Members
+            RemainingWork::Members
         } else if tags == TagsLeft::Some && !bug!(SettledWithoutTags) {
-            Left::Tags
+            RemainingWork::Tags
         } else {
-            left(ignored, &described.tags, desired, view)
+            remaining_work(ignored, &described.tags, desired, view)
         };
         let refused = refused.into_iter().filter(|refused| !selection.members.contains(&refused.member)).collect();
         let update = Update { config, selection, open, refused, changes, by_others, left, tags };
@@ -56,11 +58,11 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
             return Finding::Blocked(Block::Flapping(Box::new(flapping))).into();
         }
         let shown = described.tags.clone().into_iter().chain(set.clone()).collect();
-        let left = if remove.is_empty() { left(refused, &shown, desired, view) } else { Left::Tags };
+        let left = if remove.is_empty() { remaining_work(refused, &shown, desired, view) } else { RemainingWork::Tags };
         return Change::Tag(described, set, left).into();
     }
     if !remove.is_empty() {
-        let left = left(refused, &described.tags, desired, view);
+        let left = remaining_work(refused, &described.tags, desired, view);
         return Change::Untag(described, remove, left).into();
     }
     if refused.is_empty() {
@@ -80,19 +82,24 @@ fn tried_once(refused: &[RefusedMember], differing: &MemberSet) -> (Vec<RefusedM
     (ignored, open)
 }
 
-fn left(refused: Vec<RefusedMember>, shown: &Tags, desired: &Desired, view: &ObjectView<'_>) -> Left {
+fn remaining_work(
+    refused: Vec<RefusedMember>,
+    shown: &Tags,
+    desired: &Desired,
+    view: &ObjectView<'_>,
+) -> RemainingWork {
     if !refused.is_empty() {
-        Left::Refused(refused)
+        RemainingWork::Refused(refused)
     } else if (desired.tags_are_in(shown) && !view.tags_may_be_old(desired)) || bug!(SettledWithoutTags) {
-        Left::Nothing
+        RemainingWork::Nothing
     } else {
-        Left::TagsToShow
+        RemainingWork::TagsToShow
     }
 }
 
-pub fn adopt(desired: &Desired, described: Described, view: &ObjectView<'_>, policy: &Policy) -> Action {
+pub fn adopt(desired: &Desired, described: Described, view: &ObjectView<'_>, settings: &Settings) -> Action {
     let obstacle = AdoptionObstacle {
-        forbidden_by_administrator: !policy.allow_adoption,
+        forbidden_by_administrator: !settings.allow_adoption,
         policy: desired.adoption,
         differences: differences(desired, &described, None),
     };
@@ -101,7 +108,7 @@ pub fn adopt(desired: &Desired, described: Described, view: &ObjectView<'_>, pol
         AdoptionPolicy::IfUnchanged => obstacle.differences.is_empty() || bug!(DifferencesAreAdopted),
         AdoptionPolicy::Always => true,
     };
-    if object_agrees && (policy.allow_adoption || bug!(AdministratorIsNotAsked)) {
+    if object_agrees && (settings.allow_adoption || bug!(AdministratorIsNotAsked)) {
         let left = view.owner_may_show_for(&described.group);
         if !left.is_zero() {
             return Finding::Blocked(Block::OwnerMayShow(left)).into();

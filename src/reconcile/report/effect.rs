@@ -16,13 +16,13 @@ use crate::{
         execute::{Effect, MembersRefused, Postponed, Rounds, Switched, TenantsRead, Updated},
         members::{contradicts, differing, value},
         object_state::Awaits,
-        plan::{Left, Release, TagsLeft, Update},
+        plan::{Release, RemainingWork, TagsLeft, Update},
         text,
     },
 };
 
 /// How long tags usually take to show: the next change of tags waits for it, or the same tags would be set again.
-const TAGS_SHOW: Duration = Duration::from_secs(1);
+const TAGS_USUALLY_VISIBLE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Reports on a change that was made, or that CloudFront did not accept.
 pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: &ObjectState) -> Report {
@@ -107,11 +107,18 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
     report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::Tagged, "Tag", text)
 }
 
-fn tagged(group: Group, set: Tags, left: Left, lost: Vec<Drift>, intent: &Intent, view: &ObjectView<'_>) -> Report {
+fn tagged(
+    group: Group,
+    set: Tags,
+    left: RemainingWork,
+    lost: Vec<Drift>,
+    intent: &Intent,
+    view: &ObjectView<'_>,
+) -> Report {
     let text = format!("The operator set tags: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
     let mut tags = view.tags_sent_to(&group);
     tags.extend(set);
-    let next = (left == Left::Tags).then_some(Next::After(TAGS_SHOW));
+    let next = (left == RemainingWork::Tags).then_some(Next::After(TAGS_USUALLY_VISIBLE_WITHIN));
     let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
     let next = next.unwrap_or(report.next);
     report.then(next).with_drift(lost).normal(EventReason::Tagged, "Tag", text)
@@ -124,7 +131,7 @@ fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<
         return not_as_asked(answer, &sent);
     }
     let lost = lost(&read, &answer);
-    let report = if view.wants_traffic {
+    let report = if view.spec_enabled {
         let text = "The operator disabled the group so that it can be deleted; no tenant uses it.".to_owned();
         disabling(answer).normal(EventReason::Disabling, "Disable", text)
     } else {
@@ -157,7 +164,7 @@ fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report
 /// Compares CloudFront's answer to an update with what was asked for.
 fn answered(group: Group, update: &Update, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let Update { config: asked, selection, open: _, refused, changes: _, by_others: _, left, tags: _ } = update;
-    let left = if first_stated_otherwise(&group, asked, intent, view) { Left::Members } else { left.clone() };
+    let left = if first_stated_otherwise(&group, asked, intent, view) { RemainingWork::Members } else { left.clone() };
     let has_list = selection.members.contains(&Member::AnycastIpListId);
     let attached = match &asked.anycast_ip_list_id {
         Some(list) if has_list && !bug!(AttachedListIsForgotten) => Field::Set(Some(list.to_string())),
@@ -168,7 +175,7 @@ fn answered(group: Group, update: &Update, intent: &Intent, view: &ObjectView<'_
         detach_ignored(group, refused, view)
     } else if contradicts(&group.config, asked) {
         not_as_asked(group, asked)
-    } else if left == Left::Members && !refused.is_empty() {
+    } else if left == RemainingWork::Members && !refused.is_empty() {
         members_refused(group, refused.clone(), view).then(Next::Now)
     } else {
         after(group, left, intent, view)
@@ -217,7 +224,7 @@ fn of_refusal(refused: MembersRefused, view: &ObjectView<'_>, state: &ObjectStat
     let mut all = update.refused;
     all.push(refusal);
     all.sort_by_key(|refused| refused.member);
-    let pause = state.trial.pause(view.now);
+    let pause = state.member_attempts.pause(view.now);
     let next = match (update.tags, pause) {
         (TagsLeft::None, pause) if !pause.is_zero() => Next::After(pause),
         (TagsLeft::None | TagsLeft::Some, _) => Next::Now,

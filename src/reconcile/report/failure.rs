@@ -11,7 +11,7 @@ use crate::{
         desired::{DeletionAction, Intent},
         error::{Cause, ErrorPolicy, ReconcileError},
         object_state::ObjectState,
-        object_view::Service,
+        object_view::Enablement,
         text,
     },
 };
@@ -37,7 +37,7 @@ pub fn of_failure<C>(
     if failure.error.class.is_transient()
         && !failure.error.operation.is_mutation()
         && view.is_in_sync(inputs.snapshot)
-        && !state.resync_overdue(inputs.policy, inputs.clock.moment())
+        && !state.resync_overdue(inputs.settings, inputs.clock.moment())
     {
         return Report::unchanged().then(next).failed(failure.error);
     }
@@ -106,8 +106,8 @@ fn message(
 /// Whether status will show the group as disabled against the spec: as it was just read, otherwise as it was before.
 fn leaves_it_off(failure: &ReconcileError, view: &ObjectView<'_>) -> bool {
     match &failure.read {
-        Some(read) => view.wants_traffic && read.config.enabled == Some(false),
-        None => view.service() == Service::OffAgainstTheSpec,
+        Some(read) => view.spec_enabled && read.config.enabled == Some(false),
+        None => view.enablement() == Enablement::OffAgainstTheSpec,
     }
 }
 

@@ -12,9 +12,9 @@ use crate::{
         desired::Intent,
         diff::differences,
         object_state::Awaits,
-        plan::{Block, Finding, Flapping, Left, Protected, Refusal, Release, Remains},
+        plan::{Block, Finding, Flapping, LeftBehind, Protected, Refusal, Release, RemainingWork},
         refusal::verdict,
-        tags::TAGS_SETTLE,
+        tags::TAGS_VISIBLE_WITHIN,
         text,
     },
 };
@@ -22,31 +22,31 @@ use crate::{
 /// Reports on what was found. `list_error` says why the last inventory failed, if it did.
 pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list_error: Option<&ApiError>) -> Report {
     match finding {
-        Finding::NotLooked => unchanged(view),
+        Finding::NotRead => unchanged(view),
         Finding::Outdated => Report::unchanged().then(Next::ReadAgain),
         Finding::Listed(summary) => listed(summary, intent, view),
         Finding::UpToDate(described) => {
             let mut tags = view.tags_sent_to(&described.group);
             // A tag that was sent and that the spec no longer names may still show, and must then be known as ours. A tag that was only found is never ours.
-            if let (Intent::Present(desired), true) = (intent, view.tags_are_settled()) {
+            if let (Intent::Present(desired), true) = (intent, view.sent_tags_are_visible()) {
                 tags.retain(|key, value| desired.tags.get(key) == Some(value));
                 if bug!(FoundTagsAreOurs) {
                     tags.clone_from(&desired.tags);
                 }
             }
-            let settles = settles_tags(&described, intent, view);
+            let conclusive = tags_are_conclusive(&described, intent, view);
             let report = Report { tags: Field::Set(tags), ..in_sync(described.group, intent, view) };
-            if settles { report } else { until_tags_show(report, view.tags_settle_in) }
+            if conclusive { report } else { until_tags_show(report, view.sent_tags_visible_in) }
         }
         Finding::Mirrored(described, drift) => {
-            let settles = settles_tags(&described, intent, view);
+            let conclusive = tags_are_conclusive(&described, intent, view);
             let is_marked = view.claim.is_in(&described.tags);
             let mut report = in_sync(described.group, intent, view);
             if is_marked {
                 report.message += text::KEPT_OWNER_TAG;
             }
             let report = Report { drift: Field::Set(drift), carries_owner_tag: Field::Set(is_marked), ..report };
-            if settles { report } else { until_tags_show(report, view.tags_settle_in) }
+            if conclusive { report } else { until_tags_show(report, view.sent_tags_visible_in) }
         }
         Finding::NothingToMirror => {
             reconciling(Seen::Nothing, ConditionReason::GroupNotFound, text::not_found_to_mirror(&view.name))
@@ -78,12 +78,12 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
         }
         Finding::Release(why) => {
             let enabled = match why {
-                Release::Observed(Remains::MarkedGroup(enabled)) => enabled,
+                Release::Observed(LeftBehind::MarkedGroup(enabled)) => enabled,
                 Release::Gone
                 | Release::NotOurs
                 | Release::Elsewhere(_)
                 | Release::Retained
-                | Release::Observed(Remains::Nothing | Remains::Group | Remains::Unknown) => None,
+                | Release::Observed(LeftBehind::Nothing | LeftBehind::Group | LeftBehind::Unknown) => None,
             };
             release(&why, enabled, view)
         }
@@ -115,7 +115,7 @@ pub fn in_sync(group: Group, intent: &Intent, view: &ObjectView<'_>) -> Report {
 }
 
 /// Whether a read shows for certain how the group's tags compare with the spec; tags that were just sent may not show yet.
-fn settles_tags(read: &Described, intent: &Intent, view: &ObjectView<'_>) -> bool {
+fn tags_are_conclusive(read: &Described, intent: &Intent, view: &ObjectView<'_>) -> bool {
     match intent {
         Intent::Present(desired) => desired.tags_are_in(&read.tags) && !view.tags_may_be_old(desired),
         Intent::Mirrored(desired) => !view.tags_may_be_old(desired),
@@ -149,27 +149,27 @@ pub fn kept_list<'a>(
 pub fn members_refused(group: Group, refused: Vec<RefusedMember>, view: &ObjectView<'_>) -> Report {
     let (reason, standing) = verdict(&refused);
     let text = text::members_refused(&view.name, &refused, group.config.anycast_ip_list_id.as_ref());
-    let pause = view.trial.pause(view.now);
+    let pause = view.member_attempts.pause(view.now);
     let next = if pause.is_zero() { Next::Resync } else { Next::After(pause) };
     let report = Report::new(Seen::Group(group), standing, reason, text).then(next);
     Report { refused: Field::Set(refused), ..report }
 }
 
 /// A mutation is done; the report depends on what is left to do.
-pub fn after(group: Group, left: Left, intent: &Intent, view: &ObjectView<'_>) -> Report {
+pub fn after(group: Group, left: RemainingWork, intent: &Intent, view: &ObjectView<'_>) -> Report {
     // Do not report Deploying while work remains: the next reconcile would then trust the inventory, which shows neither IPv6 nor tags.
     match left {
-        Left::Nothing => in_sync(group, intent, view),
-        Left::Members => {
+        RemainingWork::Nothing => in_sync(group, intent, view),
+        RemainingWork::Members => {
             let text = "Part of the configuration matches the spec. The operator updates the rest next.".to_owned();
             reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)
         }
-        Left::Tags => {
+        RemainingWork::Tags => {
             let text = "The operator updates the tags next.".to_owned();
             reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)
         }
-        Left::TagsToShow => until_tags_show(in_sync(group, intent, view), TAGS_SETTLE),
-        Left::Refused(refused) => members_refused(group, refused, view),
+        RemainingWork::TagsToShow => until_tags_show(in_sync(group, intent, view), TAGS_VISIBLE_WITHIN),
+        RemainingWork::Refused(refused) => members_refused(group, refused, view),
     }
 }
 
@@ -197,7 +197,7 @@ pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> R
     };
     let report = reconciling(Seen::Unchanged, reason, text.clone());
     let report = Report { finalizer: Finalizer::Release, ..report };
-    if enabled == Some(false) && view.wants_traffic {
+    if enabled == Some(false) && view.spec_enabled {
         report.warning(event, "Release", text)
     } else {
         report.normal(event, "Release", text)
@@ -252,7 +252,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
                 Protected::Ours(described) => (Seen::Group(described.group), Next::Resync),
                 Protected::NotOurs => (Seen::Unchanged, Next::Backoff(Backoff::Slow)),
             };
-            let text = text::deletion_protected(view.wants_traffic);
+            let text = text::deletion_protected(view.spec_enabled);
             reconciling(seen, ConditionReason::DeletionProtected, text).then(next)
         }
         Block::TagsPending(shown_in) => {
@@ -266,7 +266,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             let text = text::owner_unstated(&view.name, view.deleting);
             reconciling(Seen::Unchanged, ConditionReason::OwnerTagEmpty, text).then(Next::Backoff(Backoff::Slow))
         }
-        Block::ClaimMayLand(left, elsewhere) => {
+        Block::ClaimPending(left, elsewhere) => {
             let (reason, text) = match elsewhere {
                 Some(installation) => (
                     ConditionReason::AnotherInstallation,
@@ -277,7 +277,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
                         view.consistency_window,
                     ),
                 ),
-                None => (ConditionReason::ClaimPending, text::claim_may_land(&view.name, view.consistency_window)),
+                None => (ConditionReason::ClaimPending, text::claim_pending(&view.name, view.consistency_window)),
             };
             reconciling(Seen::Unchanged, reason, text).then(Next::After(left))
         }
@@ -322,7 +322,7 @@ fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
 
 /// Conditions keep their values and only the message changes. An object that was never reconciled, or is being deleted, reports that it waits.
 fn suspended(view: &ObjectView<'_>) -> Report {
-    let text = text::suspended(view.deleting, view.service());
+    let text = text::suspended(view.deleting, view.enablement());
     if view.deleting || view.status.conditions.is_empty() {
         return reconciling(Seen::Unchanged, ConditionReason::Suspended, text);
     }

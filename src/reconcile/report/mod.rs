@@ -29,7 +29,7 @@ use super::{
     error::ReconcileError,
     execute::{Effect, TenantsRead},
     object_state::ObjectState,
-    plan::{Change, Finding, Left},
+    plan::{Change, Finding, RemainingWork},
 };
 use crate::cloudfront::ApiError;
 
@@ -50,7 +50,7 @@ impl Ended {
     /// Whether an update was made and the spec asks for more.
     #[must_use]
     pub fn leaves_more_to_do(&self) -> bool {
-        matches!(self, Self::Changed(Effect::Updated(updated)) if updated.update.left != Left::Nothing)
+        matches!(self, Self::Changed(Effect::Updated(updated)) if updated.update.left != RemainingWork::Nothing)
     }
 
     /// The error that ended it, if nothing is known about it beyond its class.

@@ -59,15 +59,15 @@ pub fn next_status<C>(
         next.refused.clear();
     }
     set(&mut next.attached_anycast_ip_list_id, &report.attached);
-    if report.attached == Field::Keep && view.tags_are_settled() && matches!(report.seen, Seen::Group(_)) {
+    if report.attached == Field::Keep && view.sent_tags_are_visible() && matches!(report.seen, Seen::Group(_)) {
         // Someone else detached or replaced it.
         let attached = next.anycast_ip_list_id.as_ref();
         next.attached_anycast_ip_list_id = next.attached_anycast_ip_list_id.filter(|ours| Some(ours) == attached);
     }
     match report.in_sync {
         InSync::AsBefore => {}
-        InSync::Yes => next.settled_generation = Some(view.generation).filter(|_| nothing_is_left(&next.tags, intent)),
-        InSync::No => next.settled_generation = None,
+        InSync::Yes => next.synced_generation = Some(view.generation).filter(|_| nothing_is_left(&next.tags, intent)),
+        InSync::No => next.synced_generation = None,
     }
     set(&mut next.drift, &report.drift);
     set(&mut next.carries_owner_tag, &report.carries_owner_tag);
@@ -138,8 +138,8 @@ fn show(status: &mut ConnectionGroupStatus, seen: &Seen) {
             status.enabled = *enabled;
             status.ipv6_enabled = *ipv6_enabled;
             status.anycast_ip_list_id = anycast_ip_list_id.as_ref().map(ToString::to_string);
-            let said = deployment.as_ref().map(|deployment| deployment.as_str().to_owned());
-            update(&mut status.status, said, same_version);
+            let stated = deployment.as_ref().map(|deployment| deployment.as_str().to_owned());
+            update(&mut status.status, stated, same_version);
             update(&mut status.routing_endpoint, routing_endpoint.clone(), same_group);
             status.is_default = Some(*is_default);
             update(&mut status.created_time, created.map(stored), same_group);

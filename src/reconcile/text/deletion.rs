@@ -7,17 +7,17 @@ use crate::{
     cloudfront::{Deployment, GroupName, Tenants},
     reconcile::{
         ownership::OwnerTag,
-        plan::{Blocker, Release, Remains},
+        plan::{Blocker, LeftBehind, Release},
     },
 };
 
 pub fn disabling(deployment: Option<&Deployment>) -> String {
-    let so = match deployment {
+    let reported = match deployment {
         Some(deployment) => format!("CloudFront reports status {}", deployment.as_str()),
         None => "CloudFront's response does not state its status".to_owned(),
     };
     format!(
-        "The deletion is in progress: the group is disabled, and {so}. The group can be deleted after the rollout, which usually takes minutes."
+        "The deletion is in progress: the group is disabled, and {reported}. The group can be deleted after the rollout, which usually takes minutes."
     )
 }
 
@@ -32,7 +32,7 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: Option<bool>) -> Str
         let uses = if are_one(tenants) { "uses" } else { "use" };
         format!("{} still {uses} connection group {name}: {}.", how_many(tenants), named(tenants))
     };
-    let so = match enabled {
+    let state = match enabled {
         Some(true) => "The group is enabled. The operator neither disables nor deletes it while tenants use it.",
         Some(false) => {
             "The group is disabled, as spec.enabled says, so the traffic of its tenants is down. The operator does not delete it while tenants use it."
@@ -42,20 +42,20 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: Option<bool>) -> Str
         }
     };
     format!(
-        "{users} {so} The operator reads the tenants again at least every 5 minutes, and continues the deletion once none uses the group. Move the tenants to another \
+        "{users} {state} The operator reads the tenants again at least every 5 minutes, and continues the deletion once none uses the group. Move the tenants to another \
          connection group or delete them; to keep the group, set spec.deletionPolicy to Retain."
     )
 }
 
 /// CloudFront says that the group is in use, but lists no tenant.
 fn unlisted_use(name: &GroupName, enabled: Option<bool>) -> String {
-    let so = match enabled {
+    let state = match enabled {
         Some(true) => "The group is enabled.",
         Some(false) => "The group is disabled, as spec.enabled says.",
         None => "CloudFront's response does not state whether the group is enabled.",
     };
     format!(
-        "{} {so} The operator retries the deletion after an hour, later after up to a day, and immediately when the object is edited or a reconcile is \
+        "{} {state} The operator retries the deletion after an hour, later after up to a day, and immediately when the object is edited or a reconcile is \
          requested. To keep the group, set spec.deletionPolicy to Retain.",
         in_use_unlisted(name)
     )
@@ -97,7 +97,7 @@ pub fn enabled_again(name: &GroupName, blocker: Blocker) -> String {
     )
 }
 
-pub fn claim_may_land(name: &GroupName, consistency_window: Duration) -> String {
+pub fn claim_pending(name: &GroupName, consistency_window: Duration) -> String {
     format!(
         "The deletion waits because a request to create, adopt or take over connection group {name} could still take effect. This process, or the one before it, may have \
          sent such a request. The operator keeps the object until the consistency window ({}) has passed since the last such request could have been sent, and then \
@@ -108,7 +108,7 @@ pub fn claim_may_land(name: &GroupName, consistency_window: Duration) -> String 
 
 /// `enabled`: as the group was read in this reconcile.
 pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Option<bool>) -> String {
-    let so = if enabled == Some(false) { " It stays disabled." } else { "" };
+    let if_disabled = if enabled == Some(false) { " It stays disabled." } else { "" };
     match why {
         Release::Gone => format!(
             "Connection group {name} does not exist: neither a read by its name nor a complete list of the account's groups shows it. The operator removes the \
@@ -122,31 +122,33 @@ pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Opti
             value(installation.as_str())
         ),
         Release::Retained => {
-            format!("Connection group {name} was kept, without an owner tag (spec.deletionPolicy is Retain).{so}")
+            format!(
+                "Connection group {name} was kept, without an owner tag (spec.deletionPolicy is Retain).{if_disabled}"
+            )
         }
-        Release::Observed(Remains::Nothing) => {
+        Release::Observed(LeftBehind::Nothing) => {
             format!("CloudFront says that no connection group {name} exists (spec.mode is Observe).")
         }
-        Release::Observed(Remains::Group) => format!(
+        Release::Observed(LeftBehind::Group) => format!(
             "The operator leaves connection group {name} as it is (spec.mode is Observe). The group is not tagged as this object's in this installation."
         ),
-        Release::Observed(Remains::MarkedGroup(_)) => format!(
+        Release::Observed(LeftBehind::MarkedGroup(_)) => format!(
             "The operator leaves connection group {name} as it is (spec.mode is Observe). The owner tag {owner} stays on the group, because the operator writes nothing \
              in this mode, so the group will be reported as an orphan. To delete the group, create the object again with spec.mode Manage and spec.deletionPolicy \
-             Delete, and then delete that object.{so}"
+             Delete, and then delete that object.{if_disabled}"
         ),
-        Release::Observed(Remains::Unknown) => format!(
+        Release::Observed(LeftBehind::Unknown) => format!(
             "The operator leaves connection group {name}, if it exists, as it is (spec.mode is Observe). CloudFront could not be read; if the group carries the \
              owner tag {owner}, it will be reported as an orphan."
         ),
     }
 }
 
-/// `wants_traffic`: as the spec says.
-pub fn deletion_protected(wants_traffic: bool) -> String {
-    let so = if wants_traffic { "" } else { " The spec requires it to be disabled (spec.enabled is false)." };
+/// `spec_enabled`: as the spec says.
+pub fn deletion_protected(spec_enabled: bool) -> String {
+    let if_disabled = if spec_enabled { "" } else { " The spec requires it to be disabled (spec.enabled is false)." };
     format!(
-        "The deletion is blocked by spec.deletionProtection: the operator neither disables the group for the deletion nor deletes it.{so} To let the deletion \
+        "The deletion is blocked by spec.deletionProtection: the operator neither disables the group for the deletion nor deletes it.{if_disabled} To let the deletion \
          continue, set spec.deletionProtection to false."
     )
 }

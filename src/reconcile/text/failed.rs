@@ -213,10 +213,10 @@ fn list_failed(error: &ApiError) -> String {
 }
 
 pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
-    let so = deployment.map_or("being rolled out", Deployment::as_str);
+    let status = deployment.map_or("being rolled out", Deployment::as_str);
     format!(
         "CloudFront does not accept the change while an earlier one is {}. The operator sends it again once the earlier one is rolled out.",
-        one_line(so, VALUE_LIMIT)
+        one_line(status, VALUE_LIMIT)
     )
 }
 

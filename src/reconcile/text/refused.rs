@@ -34,7 +34,7 @@ pub fn members_refused(name: &GroupName, refused: &[RefusedMember], attached: Op
 fn why(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpListId>) -> String {
     let RefusedMember { member, desired, cause, detail } = refused;
     let value = one_line(desired, VALUE_LIMIT);
-    let said = if detail.is_empty() { String::new() } else { format!(" ({})", one_line(detail, VALUE_LIMIT)) };
+    let quoted = if detail.is_empty() { String::new() } else { format!(" ({})", one_line(detail, VALUE_LIMIT)) };
     let asked = match (member, desired.as_str()) {
         (Member::AnycastIpListId, "") => {
             let list = attached.map(|list| one_line(list.as_str(), VALUE_LIMIT)).unwrap_or_default();
@@ -53,9 +53,9 @@ fn why(name: &GroupName, refused: &RefusedMember, attached: Option<&AnycastIpLis
         RefusalCause::DetachIgnored => {
             return format!("CloudFront accepted the request {asked}, but the list is still attached.");
         }
-        RefusalCause::DetachRefused | RefusalCause::Invalid => return format!("CloudFront refused {asked}{said}."),
+        RefusalCause::DetachRefused | RefusalCause::Invalid => return format!("CloudFront refused {asked}{quoted}."),
     };
-    format!("CloudFront refused {asked}: {because}{said}.")
+    format!("CloudFront refused {asked}: {because}{quoted}.")
 }
 
 const fn what_to_do(refused: &RefusedMember) -> &'static str {

@@ -25,7 +25,7 @@ pub struct Patience {
 
 /// Why something is left behind.
 #[derive(Debug, thiserror::Error)]
-pub enum Left {
+pub enum Leftover {
     /// It belongs to someone else.
     #[error("the group {0} lacks the tag {MARK}={1}, so it is not of this run: it was left alone")]
     NotOurs(GroupName, GroupName),
@@ -55,7 +55,7 @@ pub async fn clean_up(
     run: &GroupName,
     may_come_late: bool,
     patience: Patience,
-) -> Result<(), Left> {
+) -> Result<(), Leftover> {
     let begun = Instant::now();
     loop {
         let settled = !may_come_late || begun.elapsed() >= patience.settle;
@@ -65,7 +65,7 @@ pub async fn clean_up(
             Ok(Some(found)) if found.tags.get(MARK).map(String::as_str) != Some(run.as_str()) => {
                 // The tags may show later than the group.
                 if begun.elapsed() >= patience.settle {
-                    return Err(Left::NotOurs(found.group.name, run.clone()));
+                    return Err(Leftover::NotOurs(found.group.name, run.clone()));
                 }
                 format!("{found:?}")
             }
@@ -76,7 +76,7 @@ pub async fn clean_up(
             Err(error) => error.to_string(),
         };
         if begun.elapsed() >= patience.deadline {
-            return Err(Left::Stuck(run.clone(), patience.deadline, seen));
+            return Err(Leftover::Stuck(run.clone(), patience.deadline, seen));
         }
         tokio::time::sleep(patience.poll).await;
     }

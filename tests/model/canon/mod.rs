@@ -12,7 +12,7 @@ use std::{
 use cloudfront_simulator::{Timestamp, account::Version};
 use connection_group_operator::{
     api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT},
-    reconcile::{Policy, ownership::OwnerTag},
+    reconcile::{Settings, ownership::OwnerTag},
 };
 
 use kube::ResourceExt;
@@ -60,7 +60,7 @@ impl Hasher for AtOnce {
 struct Canon<'a> {
     state: &'a State,
     /// That of the first object; its times are those of all objects.
-    policy: Policy,
+    settings: Settings,
     hasher: AtOnce,
     /// Whether a read may still be answered from the past.
     past_counts: bool,
@@ -89,7 +89,7 @@ impl<'a> Canon<'a> {
         let (past_counts, old_status_counts, lag_counts) = (false, false, false);
         Self {
             state,
-            policy: scenario.policy(0),
+            settings: scenario.settings(0),
             hasher,
             past_counts,
             old_status_counts,
@@ -232,7 +232,7 @@ impl<'a> Canon<'a> {
         self.generation(incarnation, status.observed_generation);
         self.request(status.last_handled_reconcile_at.as_ref());
         self.put((&status.owner, &status.installation));
-        self.optional(status.settled_generation, |canon, settled| canon.generation(incarnation, settled));
+        self.optional(status.synced_generation, |canon, synced| canon.generation(incarnation, synced));
         self.optional(status.id.as_deref(), |canon, id| {
             let id = canon.id(id);
             if let Some(etag) = &status.e_tag {

@@ -9,7 +9,7 @@ use connection_group_operator::{
     cloudfront::{ApiError, Config, Group, Snapshot},
     reconcile::{
         ObjectState,
-        members::{MemberSet, Trial},
+        members::{MemberAttempts, MemberSet},
     },
 };
 use kube::ResourceExt;
@@ -42,7 +42,7 @@ impl<'a> Canon<'a> {
         self.put(list.map(|list| (steps(now) - steps(at(list.began))).min(oldest)));
         self.put(list.map(|list| memory.is_covered_by(list)));
         self.put(list.map(|list| steps(at(list.began)) > steps(at(memory.last_claim))));
-        let consistency_window = self.policy.consistency_window;
+        let consistency_window = self.settings.consistency_window;
         let now = Moment::after_start(now.saturating_sub(start));
         self.optional(memory.unowned.as_ref(), |canon, seen| {
             canon.id(seen.id.as_str());
@@ -61,26 +61,28 @@ impl<'a> Canon<'a> {
             canon.put(tags);
         });
         // The remaining whole steps: the last one counts, however short.
-        self.put(memory.tags.settle_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
+        self.put(memory.tags.visible_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
         self.put(memory.awaits);
         self.put(memory.unlisted_use.is_known());
         self.put(memory.usage_unknown_for(now).map(|time| time >= consistency_window));
         self.put(memory.owner_unstated_since.map(|since| now.since(since) >= consistency_window));
         self.put(memory.unlisted_use.holds(now, consistency_window));
-        self.trial(&memory.trial, operator, now);
+        self.member_attempts(&memory.member_attempts, operator, now);
         let dispute = &memory.drift_backoff;
         self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.uncorrected().clone()));
-        self.put((now >= memory.resync_due(), memory.resync_overdue(&self.policy, now)));
+        self.put((now >= memory.resync_due(), memory.resync_overdue(&self.settings, now)));
     }
 
     /// What the next update carries: with nothing on record as refused, or with everything.
-    fn trial(&mut self, trial: &Trial, operator: &Operator, now: Moment) {
+    fn member_attempts(&mut self, member_attempts: &MemberAttempts, operator: &Operator, now: Moment) {
         let object = self.state.objects[operator.object].current.as_deref();
         let asked = object.map(|object| (object.metadata.generation, object.annotations().get(RECONCILE_REQUESTED_AT)));
         let (generation, requested) = asked.unwrap_or_default();
-        let of = |trial: &Trial| trial.of(generation.unwrap_or_default(), requested.map(String::as_str));
-        let trial = of(trial);
-        let under_way = trial != of(&Trial::default());
+        let of = |member_attempts: &MemberAttempts| {
+            member_attempts.of(generation.unwrap_or_default(), requested.map(String::as_str))
+        };
+        let member_attempts = of(member_attempts);
+        let under_way = member_attempts != of(&MemberAttempts::default());
         self.put(under_way);
         if !under_way {
             return;
@@ -89,7 +91,7 @@ impl<'a> Canon<'a> {
         for enabled in [true, false] {
             let wanted = Config { enabled, ipv6_enabled: true, anycast_ip_list_id: None };
             for refused in [&MemberSet::new(), &all] {
-                let next = trial.next(&all, refused, &wanted, now);
+                let next = member_attempts.next(&all, refused, &wanted, now);
                 self.put(next.map(|selection| (selection.members, selection.tried)));
             }
         }
@@ -97,7 +99,7 @@ impl<'a> Canon<'a> {
 
     /// The number of steps after which a list is too old for any use.
     fn oldest_list(&self) -> u64 {
-        self.policy.inventory_interval.saturating_mul(3).as_secs().div_ceil(TICK.as_secs())
+        self.settings.inventory_interval.saturating_mul(3).as_secs().div_ceil(TICK.as_secs())
     }
 
     fn snapshot(&mut self, list: &'a Snapshot, start: Duration) {

@@ -13,7 +13,7 @@ use connection_group_operator::{
     reconcile::{
         ObjectState,
         drift_backoff::DriftBackoff,
-        members::Trial,
+        members::MemberAttempts,
         object_state::{Awaits, Unowned},
         tags::{ConfirmedTags, TagHistory},
         unlisted_use::UnlistedUse,
@@ -106,14 +106,14 @@ pub fn object_state() -> impl Strategy<Value = ObjectState> {
                 last_write,
                 unanswered,
                 versions: OwnVersions::default(),
-                tags: TagHistory { confirmed: ConfirmedTags::default(), settle_at: last_write },
+                tags: TagHistory { confirmed: ConfirmedTags::default(), visible_at: last_write },
                 rereads: 0,
                 last_claim,
                 resync_at,
                 drift_backoff,
                 unowned,
                 absent_since,
-                trial: Trial::default(),
+                member_attempts: MemberAttempts::default(),
                 tenants_left_out_since: None,
                 usage_unknown_since: None,
                 owner_unstated_since: None,
@@ -212,7 +212,7 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
             lists,
             identity,
         )| {
-            let (installation, settled_generation, carries_owner_tag) = identity;
+            let (installation, synced_generation, carries_owner_tag) = identity;
             let [id, arn, name, owner, e_tag, status, routing_endpoint, anycast_ip_list_id, attached, last_handled] =
                 texts;
             let [enabled, ipv6_enabled, is_default] = switches;
@@ -224,7 +224,7 @@ pub fn status() -> impl Strategy<Value = ConnectionGroupStatus> {
                 name,
                 owner,
                 installation,
-                settled_generation,
+                synced_generation,
                 e_tag,
                 status,
                 routing_endpoint,

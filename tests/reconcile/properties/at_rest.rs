@@ -23,7 +23,7 @@ proptest! {
             shape.tags = shape.tags.into_iter().take(8).collect();
             someone_creates(&mut world, &shape, &list);
         }
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         world.edit(|spec| {
             *spec = ConnectionGroupSpec {
                 enabled: asked.enabled,

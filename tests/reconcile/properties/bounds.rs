@@ -111,7 +111,7 @@ fn reconcile_three_times(
     let odd = AnsweredBy(odd);
     let around = Inputs {
         port: &odd,
-        policy: &world.policy,
+        settings: &world.settings,
         snapshot: None,
         list_error: odd.refused.get(&Operation::ListConnectionGroups),
         clock: &clock,

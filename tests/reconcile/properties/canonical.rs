@@ -175,7 +175,7 @@ proptest! {
     #[test]
     fn a_group_that_equals_its_spec_is_adopted_with_its_owner_tag_alone(shape in shape()) {
         let (mut world, before) = beside(&shape);
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         let asked = ConnectionGroupSpec { adoption_policy: AdoptionPolicy::IfUnchanged, ..spec_copied_from(&before) };
         world.edit(|spec| *spec = asked);
         world.calls();

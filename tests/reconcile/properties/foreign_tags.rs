@@ -149,7 +149,7 @@ impl History {
                 self.reconcile(|world| drop(world.reconcile()));
             }
             Step::ResyncIsDue => {
-                world.advance(world.policy.resync_interval * 2);
+                world.advance(world.settings.resync_interval * 2);
                 self.reads_catch_up();
             }
         }
@@ -199,7 +199,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..40),
     ) {
         let mut world = World::via(way, spec());
-        world.policy.allow_adoption = true;
+        world.settings.allow_adoption = true;
         world.edit(|spec| {
             spec.adoption_policy = AdoptionPolicy::Always;
             spec.deletion_policy = DeletionPolicy::Retain;
@@ -218,7 +218,7 @@ proptest! {
         // When it is released in the end, the group keeps every tag except the one of its owner.
         let world = &mut history.world;
         world.faults_stop();
-        world.advance(world.policy.resync_interval * 2);
+        world.advance(world.settings.resync_interval * 2);
         world.take_inventory();
         world.settle();
         let mut before = world.tags();

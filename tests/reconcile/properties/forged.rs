@@ -201,7 +201,7 @@ fn forge(world: &mut World, forgery: Forgery) {
     if being_deleted {
         world.delete();
     }
-    world.policy.allow_adoption = adoption_allowed;
+    world.settings.allow_adoption = adoption_allowed;
     world.object_state = object_state;
     world.object.status = status.map(|mut status| {
         let [id, arn, name, owner, e_tag, deployment] = pointers.map(text);
@@ -213,7 +213,7 @@ fn forge(world: &mut World, forgery: Forgery) {
 /// What a reconcile may have done, judged by the groups before and after it. Besides its one mutation, it may have
 /// repeated those that were refused for their version.
 fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize) -> Result<(), TestCaseError> {
-    let (spec, policy) = (&world.object.spec, &world.policy);
+    let (spec, settings) = (&world.object.spec, &world.settings);
     let being_deleted = world.object.metadata.deletion_timestamp.is_some();
     let is_protected = being_deleted && spec.deletion_protection;
     let may_write = spec.mode == Mode::Manage && !spec.suspend;
@@ -225,7 +225,7 @@ fn judge(world: &World, before: &Groups, mutations: &[Operation], refused: usize
 
     let name = group_name(&world.object);
     let is_meant = |group: &Versioned<Shown>| group.resource.name == name.as_str() && !group.resource.is_default;
-    let both_keys = policy.allow_adoption && spec.adoption_policy != AdoptionPolicy::Never && !being_deleted;
+    let both_keys = settings.allow_adoption && spec.adoption_policy != AdoptionPolicy::Never && !being_deleted;
     let is_ours = |group: &Versioned<Shown>| is_meant(group) && is_marked_as_ours(group);
     let is_adoptable = |group: &Versioned<Shown>| is_meant(group) && owner(group).is_none() && both_keys;
 

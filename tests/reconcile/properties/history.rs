@@ -222,7 +222,7 @@ impl History {
     /// A last edit, after which only CloudFront is waited for. What it does not name stays as it was.
     pub fn final_edit(&mut self) {
         let unknown = self.id(List::Unknown);
-        self.world.policy.allow_adoption = true;
+        self.world.settings.allow_adoption = true;
         self.world.edit(|spec| {
             (spec.mode, spec.suspend) = (Mode::Manage, false);
             (spec.adoption_policy, spec.deletion_policy) = (AdoptionPolicy::Always, DeletionPolicy::Delete);

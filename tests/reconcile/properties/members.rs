@@ -166,7 +166,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..24),
     ) {
         let world = &mut Scene::after(&steps, way, detach).world;
-        world.advance(world.policy.resync_interval * 2);
+        world.advance(world.settings.resync_interval * 2);
         world.take_inventory();
         world.settle_within(Duration::from_mins(20), 80);
 

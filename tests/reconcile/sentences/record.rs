@@ -9,7 +9,7 @@ use cloudfront_simulator::{Millis, Timestamp};
 use connection_group_operator::cloudfront::{ApiError, Described, Group, Operation, Tags, Tenants};
 use port::{Answer, AnsweredBy, Answering, Call, InProcess};
 
-/// That of the world's policy.
+/// That of the world's settings.
 const CONSISTENCY_WINDOW: Millis = Millis::seconds(60);
 
 /// Whether the last answer about the group shows one.

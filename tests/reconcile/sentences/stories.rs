@@ -83,7 +83,7 @@ pub const STORIES: &[Story] = &[
         walk.reconcile_times(3);
     }),
     ("others delete the group, and no list can be had", &at_rest, &|walk| {
-        walk.world.policy.consistency_window = Duration::from_mins(2);
+        walk.world.settings.consistency_window = Duration::from_mins(2);
         walk.world.someone_deletes_the_group();
         without_lists(walk);
         walk.world.request_reconcile("now");

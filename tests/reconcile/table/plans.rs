@@ -30,7 +30,7 @@ axis! {
         Enable,
         Delete,
         Disown,
-        NotLooked,
+        NotRead,
         Outdated,
         Listed,
         UpToDate,
@@ -49,7 +49,7 @@ axis! {
         DeletionProtected,
         InUse,
         TagsPending,
-        ClaimMayLand,
+        ClaimPending,
         TagsOfAnother,
         OwnerMayShow,
         OwnerTagMissing,
@@ -65,8 +65,8 @@ axis! {
 
 /// Plans that no row can reach, and why. A row is one reconcile of a process that has done nothing about the object yet.
 pub const NOT_IN_ONE_RECONCILE: [(Name, &str); 9] = [
-    (Name::ClaimMayLand, "whatever an earlier process sent has had time to take effect"),
-    (Name::NotLooked, "a reconcile waits only until reads show a write of our own, and nothing was written before"),
+    (Name::ClaimPending, "whatever an earlier process sent has had time to take effect"),
+    (Name::NotRead, "a reconcile waits only until reads show a write of our own, and nothing was written before"),
     (Name::Outdated, "no read is older than a change of our own where none was made"),
     (Name::Listed, "the list suffices only where this generation of the spec has been reconciled before"),
     (
@@ -97,7 +97,7 @@ impl Name {
                 Change::Disown(_) => Self::Disown,
             },
             Action::None(finding) => match finding {
-                Finding::NotLooked => Self::NotLooked,
+                Finding::NotRead => Self::NotRead,
                 Finding::Outdated => Self::Outdated,
                 Finding::Listed(_) => Self::Listed,
                 Finding::UpToDate(_) => Self::UpToDate,
@@ -116,7 +116,7 @@ impl Name {
                 Finding::Blocked(Block::DeletionProtected(_)) => Self::DeletionProtected,
                 Finding::Blocked(Block::InUse(..)) => Self::InUse,
                 Finding::Blocked(Block::TagsPending(_)) => Self::TagsPending,
-                Finding::Blocked(Block::ClaimMayLand(..)) => Self::ClaimMayLand,
+                Finding::Blocked(Block::ClaimPending(..)) => Self::ClaimPending,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
                 Finding::Blocked(Block::OwnerTagMissing(..)) => Self::OwnerTagMissing,
@@ -196,7 +196,7 @@ impl Name {
             | Self::ReleaseElsewhere
             | Self::ReleaseRetained
             | Self::ReleaseObserved => Seen { mutation: None, finalizer: Finalizer::Release, group: before },
-            Self::NotLooked
+            Self::NotRead
             | Self::Outdated
             | Self::Listed
             | Self::UpToDate
@@ -210,7 +210,7 @@ impl Name {
             | Self::DeletionProtected
             | Self::InUse
             | Self::TagsPending
-            | Self::ClaimMayLand
+            | Self::ClaimPending
             | Self::Elsewhere
             | Self::TagsOfAnother
             | Self::OwnerMayShow

@@ -81,8 +81,8 @@ fn decide(world: &mut World, case: &Case) {
     // No `..`: a new axis must have its effect.
     let &Case { mode, adoption, deletion, suspended, protected, being_deleted, adoption_allowed, exists, record: _ } =
         case;
-    world.policy.allow_adoption = adoption_allowed;
-    world.policy.predecessor = Some(Installation::new(PREDECESSOR));
+    world.settings.allow_adoption = adoption_allowed;
+    world.settings.predecessor = Some(Installation::new(PREDECESSOR));
     world.edit(|spec| {
         spec.mode = mode;
         spec.adoption_policy = adoption;

@@ -72,7 +72,7 @@ impl World {
             return;
         }
         let hurried = || is_hurried(self.list_error.as_ref(), [&self.object]);
-        match self.rest.as_mut().and_then(|rest| rest.next(&self.policy, hurried)) {
+        match self.inventory_pause.as_mut().and_then(|inventory_pause| inventory_pause.next(&self.settings, hurried)) {
             Some(pause) => self.list_asked_at += pause,
             None => self.take_inventory(),
         }

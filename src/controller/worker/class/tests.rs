@@ -13,7 +13,7 @@ use crate::{
     clock::{Clock, Moment},
     cloudfront::{Arn, Deployment, ErrorClass, Etag, GroupId, GroupName, Operation, Summary},
     reconcile::{
-        Inputs, ObjectState, Policy,
+        Inputs, ObjectState, Settings,
         ownership::{Installation, OwnerTag},
     },
 };
@@ -91,7 +91,7 @@ fn off_for_its_deletion(object: &mut ConnectionGroup) {
 }
 
 fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, resync_at: Moment) -> Class {
-    let policy = Policy {
+    let settings = Settings {
         owner_id: "prod".to_owned(),
         installation: Installation::new("uid-here"),
         predecessor: None,
@@ -103,7 +103,7 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, resync_at
     };
     let inputs = Inputs {
         port: &(),
-        policy: &policy,
+        settings: &settings,
         snapshot: None,
         list_error: None,
         clock: &Still,
@@ -120,23 +120,23 @@ type Row = (&'static str, fn(&mut ConnectionGroup, &mut Snapshot), [(LastTry, Cl
 fn a_user_request_goes_first_until_it_is_answered_then_what_has_begun_and_then_what_nobody_waits_for() {
     use LastTry::{CutShort, Done, Refused};
     let table: [Row; 15] = [
-        ("in sync", |_, _| {}, [(Done, Class::Rest), (CutShort, Class::Progress), (Refused, Class::Rest)]),
+        ("in sync", |_, _| {}, [(Done, Class::Background), (CutShort, Class::Progress), (Refused, Class::Background)]),
         (
             "a reconcile was requested",
             |object, _| {
                 object.annotations_mut().insert(RECONCILE_REQUESTED_AT.to_owned(), "now".to_owned());
             },
-            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+            [Done, CutShort, Refused].map(|last| (last, Class::UserRequest)),
         ),
         (
             "the spec was edited",
             |object, _| object.metadata.generation = Some(2),
-            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+            [Done, CutShort, Refused].map(|last| (last, Class::UserRequest)),
         ),
         (
             "it has no status yet",
             |object, _| object.status = None,
-            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+            [Done, CutShort, Refused].map(|last| (last, Class::UserRequest)),
         ),
         (
             "it was deleted just now",
@@ -144,12 +144,12 @@ fn a_user_request_goes_first_until_it_is_answered_then_what_has_begun_and_then_w
                 deleted(object);
                 object.metadata.generation = Some(2);
             },
-            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+            [Done, CutShort, Refused].map(|last| (last, Class::UserRequest)),
         ),
         (
             "its deletion continues",
             |object, _| deleted(object),
-            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Background)],
         ),
         (
             "its deletion has taken it out of service",
@@ -162,27 +162,27 @@ fn a_user_request_goes_first_until_it_is_answered_then_what_has_begun_and_then_w
                 off_for_its_deletion(object);
                 object.metadata.generation = Some(3);
             },
-            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+            [Done, CutShort, Refused].map(|last| (last, Class::UserRequest)),
         ),
         (
             "it is rolled out",
             |object, _| status(object).conditions.clear(),
-            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Background)],
         ),
         (
             "another client changed the group, and it stays in service",
             |_, list| listed(list, "E2", true),
-            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Background)],
         ),
         (
             "the group is gone",
             |_, list| list.groups.clear(),
-            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Rest)],
+            [(Done, Class::Progress), (CutShort, Class::Progress), (Refused, Class::Background)],
         ),
         (
             "the list shows that another client disabled it",
             |_, list| listed(list, "E2", false),
-            [Done, CutShort, Refused].map(|last| (last, Class::Asked)),
+            [Done, CutShort, Refused].map(|last| (last, Class::UserRequest)),
         ),
         (
             "it is off against the spec, and that was read before",
@@ -190,7 +190,7 @@ fn a_user_request_goes_first_until_it_is_answered_then_what_has_begun_and_then_w
                 listed(list, "E1", false);
                 status(object).enabled = Some(false);
             },
-            [(Done, Class::Asked), (CutShort, Class::Progress), (Refused, Class::Rest)],
+            [(Done, Class::UserRequest), (CutShort, Class::Progress), (Refused, Class::Background)],
         ),
         (
             "the spec says off by now",
@@ -203,7 +203,7 @@ fn a_user_request_goes_first_until_it_is_answered_then_what_has_begun_and_then_w
         (
             "it serves against the spec, and that was read before",
             |object, _| off(object),
-            [(Done, Class::SwitchOff), (CutShort, Class::SwitchOff), (Refused, Class::Rest)],
+            [(Done, Class::SwitchOff), (CutShort, Class::SwitchOff), (Refused, Class::Background)],
         ),
     ];
     for (what, change, expected) in table {
@@ -243,9 +243,11 @@ fn without_a_record_a_group_in_service_against_the_spec_goes_first_until_a_try_w
     let (mut object, list) = in_sync();
     off(&mut object);
     status(&mut object).id = None;
-    for (last, expected) in
-        [(LastTry::Done, Class::SwitchOff), (LastTry::CutShort, Class::SwitchOff), (LastTry::Refused, Class::Rest)]
-    {
+    for (last, expected) in [
+        (LastTry::Done, Class::SwitchOff),
+        (LastTry::CutShort, Class::SwitchOff),
+        (LastTry::Refused, Class::Background),
+    ] {
         assert_eq!(class(&object, &list, last, NOW + INTERVAL), expected, "{last:?}");
     }
 }

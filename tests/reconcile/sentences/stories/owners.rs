@@ -23,7 +23,7 @@ const COPY: &str = "uid-of-the-copy";
 
 /// This cluster is the copy from here on.
 fn copied(walk: &mut Walk<'_>) {
-    walk.world.policy.installation = Installation::new(COPY);
+    walk.world.settings.installation = Installation::new(COPY);
     walk.world.crash();
     walk.world.take_inventory();
 }
@@ -46,7 +46,7 @@ pub fn deleted_in_a_clone(walk: &mut Walk<'_>) {
 
 pub fn taken_over(walk: &mut Walk<'_>) {
     copied(walk);
-    walk.world.policy.predecessor = Some(Installation::new(HERE));
+    walk.world.settings.predecessor = Some(Installation::new(HERE));
     walk.reconcile_times(4);
     walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 2);
 }
@@ -66,13 +66,13 @@ pub fn unmarked(walk: &mut Walk<'_>) {
 }
 
 pub fn adopted(walk: &mut Walk<'_>) {
-    walk.world.policy.consistency_window = Duration::from_mins(2);
+    walk.world.settings.consistency_window = Duration::from_mins(2);
     walk.world.someone_creates(|group| group.ipv6_enabled = false);
     walk.reconcile_times(1);
     walk.wait(Duration::from_mins(2));
     walk.reconcile_times(1);
     walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::IfUnchanged), 1);
-    walk.world.policy.allow_adoption = true;
+    walk.world.settings.allow_adoption = true;
     walk.reconcile_times(1);
     walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always), 1);
     walk.wait(Duration::from_mins(2));
@@ -80,7 +80,7 @@ pub fn adopted(walk: &mut Walk<'_>) {
 }
 
 pub fn replaced(walk: &mut Walk<'_>) {
-    walk.world.policy.allow_adoption = true;
+    walk.world.settings.allow_adoption = true;
     walk.world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always);
     walk.world.someone_deletes_the_group();
     walk.world.someone_creates(|_| {});
@@ -91,7 +91,7 @@ pub fn replaced(walk: &mut Walk<'_>) {
 }
 
 pub fn lost(walk: &mut Walk<'_>) {
-    walk.world.policy.consistency_window = Duration::from_mins(2);
+    walk.world.settings.consistency_window = Duration::from_mins(2);
     walk.world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::Throttled));
     walk.after(|world| world.edit(|spec| spec.ipv6_enabled = false), 1);
     let remove_tags = vec![OWNER.into(), IDENTITY.into()];

@@ -31,7 +31,7 @@ fn at(call: usize, fault: Fault) -> FaultRule {
 async fn calls_of_a_run() -> Vec<LoggedCall> {
     let place = Place::switched(json!({})).await;
     let ended = run(place.agreed(), "").await;
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(ended.code, Some(0), "{}", ended.output);
     place.assert_clean("undisturbed").await;
     place.simulator.admin.requests(0).await.unwrap()
 }
@@ -74,7 +74,7 @@ async fn when_a_change_is_carried_out_but_not_answered_it_leaves_nothing() {
         place.simulator.admin.add_fault(&at(call, Fault::Drop { when: Moment::After })).await.unwrap();
         let ended = run(place.agreed(), "").await;
         assert!([Some(0), Some(1)].contains(&ended.code), "call {call}: {ended:?}");
-        place.assert_clean(&format!("no answer to {logged:?}: {}", ended.said)).await;
+        place.assert_clean(&format!("no answer to {logged:?}: {}", ended.output)).await;
     };
     stream::iter(changes).map(unanswered).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
@@ -89,13 +89,13 @@ async fn a_group_that_appears_late_is_waited_for_and_deleted() {
         let mut command = place.agreed();
         command.args(["--settle", "3s"]);
         let ended = run(command, "").await;
-        assert_eq!(ended.code, Some(1), "{}", ended.said);
+        assert_eq!(ended.code, Some(1), "{}", ended.output);
         let came = async || {
             let calls = place.simulator.admin.requests(0).await.unwrap();
             if calls.iter().any(|call| call.fault.is_some() && call.took_effect) { Ok(()) } else { Err("not yet") }
         };
         wait_until(Duration::from_secs(10), "the late creation", came).await.unwrap();
-        place.assert_clean(&format!("creation {creation} came late: {}", ended.said)).await;
+        place.assert_clean(&format!("creation {creation} came late: {}", ended.output)).await;
     }
 }
 
@@ -140,7 +140,7 @@ async fn what_a_killed_run_leaves_another_run_removes_by_its_name() {
         let mut command = place.rehearsal();
         command.env("CLEAN_UP", name);
         let ended = super::program::run(command, "").await;
-        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        assert_eq!(ended.code, Some(0), "{}", ended.output);
         place.assert_clean("cleaned up by name").await;
     }
 }
@@ -156,8 +156,8 @@ async fn a_group_without_the_mark_of_the_run_is_left_alone_whatever_its_name() {
         let mut command = place.rehearsal();
         command.env("CLEAN_UP", name);
         let ended = run(command, "").await;
-        assert_eq!(ended.code, NOT_CLEAN, "{}", ended.said);
-        assert!(ended.said.contains("it was left alone"), "{}", ended.said);
+        assert_eq!(ended.code, NOT_CLEAN, "{}", ended.output);
+        assert!(ended.output.contains("it was left alone"), "{}", ended.output);
         let group = place.simulator.admin.group(name).await.unwrap().expect("it is still there");
         assert_eq!(group.etag, "E23ZP02F085DFQ", "unchanged");
         place.simulator.admin.delete_group(name).await.unwrap();
@@ -194,7 +194,7 @@ async fn a_group_that_cannot_be_deleted_is_named() {
     let mut command = place.agreed();
     command.args(["--deadline", "1s"]);
     let ended = run(command, "").await;
-    assert_eq!(ended.code, NOT_CLEAN, "{}", ended.said);
-    assert!(ended.said.contains("NOT CLEAN: the group contract-test-"), "{}", ended.said);
-    assert!(ended.said.contains("Try again: make aws-contract CLEAN_UP=contract-test-"), "{}", ended.said);
+    assert_eq!(ended.code, NOT_CLEAN, "{}", ended.output);
+    assert!(ended.output.contains("NOT CLEAN: the group contract-test-"), "{}", ended.output);
+    assert!(ended.output.contains("Try again: make aws-contract CLEAN_UP=contract-test-"), "{}", ended.output);
 }

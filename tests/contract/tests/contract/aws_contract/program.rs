@@ -83,14 +83,14 @@ pub fn program() -> Command {
 pub struct Run {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    said: String,
+    output: String,
 }
 
 /// A run that has ended.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
-    pub said: String,
+    pub output: String,
 }
 
 impl Run {
@@ -100,7 +100,7 @@ impl Run {
         // It may end without reading.
         let _ = child.stdin.take().unwrap().write_all(typed.as_bytes()).await;
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, said: String::new() }
+        Self { child, lines, output: String::new() }
     }
 
     /// Waits for a line that holds `text`; the line.
@@ -112,13 +112,13 @@ impl Run {
     pub async fn says_one_of(&mut self, texts: &[&str]) -> String {
         let found = async {
             while let Some(line) = self.lines.next_line().await.unwrap() {
-                self.said += &line;
-                self.said.push('\n');
+                self.output += &line;
+                self.output.push('\n');
                 if texts.iter().any(|text| line.contains(text)) {
                     return line;
                 }
             }
-            panic!("it printed none of {texts:?}, but: {}", self.said)
+            panic!("it printed none of {texts:?}, but: {}", self.output)
         };
         timeout(DEADLINE, found).await.expect("it prints something")
     }
@@ -131,14 +131,14 @@ impl Run {
     pub async fn end(mut self) -> Ended {
         let rest = async {
             while let Some(line) = self.lines.next_line().await.unwrap() {
-                self.said += &line;
-                self.said.push('\n');
+                self.output += &line;
+                self.output.push('\n');
             }
-            self.child.stderr.take().unwrap().read_to_string(&mut self.said).await.unwrap();
+            self.child.stderr.take().unwrap().read_to_string(&mut self.output).await.unwrap();
             self.child.wait().await.unwrap().code()
         };
         let code = timeout(DEADLINE, rest).await.expect("the program ends");
-        Ended { code, said: self.said }
+        Ended { code, output: self.output }
     }
 }
 

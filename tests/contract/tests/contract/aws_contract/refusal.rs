@@ -11,7 +11,7 @@ const REFUSED: Option<i32> = Some(2);
 async fn refuses(place: &Place, command: Command, typed: &str, reason: &str) {
     let ended = run(command, typed).await;
     assert_eq!(ended.code, REFUSED, "{ended:?}");
-    assert!(ended.said.contains(reason) && ended.said.contains("Nothing was created."), "{ended:?}");
+    assert!(ended.output.contains(reason) && ended.output.contains("Nothing was created."), "{ended:?}");
     assert_eq!(place.calls().await, 0);
 }
 
@@ -25,7 +25,7 @@ async fn without_a_confirmation_it_prints_what_it_would_do_and_does_nothing() {
         "CLEAN_UP=contract-test-",
         "it takes an explicit yes",
     ] {
-        assert!(ended.said.contains(part), "{part}: {}", ended.said);
+        assert!(ended.output.contains(part), "{part}: {}", ended.output);
     }
     assert_eq!(place.calls().await, 0);
 }
@@ -85,7 +85,7 @@ async fn at_aws_only_the_number_of_this_account_is_a_confirmation_and_in_ci_noth
     refuses(&place, in_ci, "123456789012\n", "this is CI").await;
 
     let ended = run(at_aws(&place, &identity), "123456789012\n").await;
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(ended.code, Some(0), "{}", ended.output);
     place.assert_clean("after a typed yes").await;
 }
 

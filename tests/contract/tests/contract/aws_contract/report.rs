@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use super::program::{Place, run};
 
 /// The answers, by switch.
-fn answers(said: &str) -> BTreeMap<String, String> {
-    let (_, report) = said.split_once("where AWS is silent").expect(said);
+fn answers(output: &str) -> BTreeMap<String, String> {
+    let (_, report) = output.split_once("where AWS is silent").expect(output);
     let rows = report.lines().skip(1).take_while(|line| line.starts_with("  "));
     rows.map(|line| line.trim().split_once(' ').unwrap())
         .map(|(switch, answer)| (switch.replace('-', "_"), answer.trim().to_owned()))
@@ -59,9 +59,9 @@ async fn reported(switches: &Value, poll: &str) -> BTreeMap<String, String> {
     let mut command = place.agreed();
     command.args(["--poll", poll, "--anycast-ip-list", &list]);
     let ended = run(command, "").await;
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
-    println!("{}", ended.said);
-    answers(&ended.said)
+    assert_eq!(ended.code, Some(0), "{}", ended.output);
+    println!("{}", ended.output);
+    answers(&ended.output)
 }
 
 #[tokio::test]
@@ -137,12 +137,12 @@ async fn a_sentence_that_does_not_hold_is_named_and_the_run_fails() {
     let error = Fault::Error { status: 400, code: "Teapot".into(), message: "no".into(), when: Moment::Before };
     place.simulator.admin.fault_once(Operation::DeleteConnectionGroup, error).await.unwrap();
     let ended = run(place.agreed(), "").await;
-    assert_eq!(ended.code, Some(1), "{}", ended.said);
+    assert_eq!(ended.code, Some(1), "{}", ended.output);
     assert!(
-        ended.said.contains("BROKEN  an enabled group is not deleted: not refused as NotDisabled"),
+        ended.output.contains("BROKEN  an enabled group is not deleted: not refused as NotDisabled"),
         "{}",
-        ended.said
+        ended.output
     );
-    assert!(ended.said.contains("19 of 20 sentences hold."), "{}", ended.said);
+    assert!(ended.output.contains("19 of 20 sentences hold."), "{}", ended.output);
     place.assert_clean("one sentence broken").await;
 }

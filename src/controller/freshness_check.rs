@@ -36,14 +36,14 @@ enum Unread {
 
 /// A version of an object.
 #[derive(Clone)]
-pub struct Version {
+pub struct ObjectVersion {
     /// The object.
     pub object: Arc<ConnectionGroup>,
     /// When the API server was asked for it; `None` for a version from the cache, which has no such proof.
     read: Option<Instant>,
 }
 
-impl Version {
+impl ObjectVersion {
     /// The version in the cache.
     pub const fn cached(object: Arc<ConnectionGroup>) -> Self {
         Self { object, read: None }
@@ -93,23 +93,28 @@ async fn read_in_turn(
     Err(Unread::NoAnswer)
 }
 
-/// The view of one reconcile.
-pub struct Fresh<'a> {
+/// The check for one reconcile.
+pub struct FreshnessCheck<'a> {
     api: &'a Api<ConnectionGroup>,
-    version: &'a Version,
+    version: &'a ObjectVersion,
     context: &'a Context,
     port: &'a Sdk,
-    newer: Mutex<Option<Version>>,
+    newer: Mutex<Option<ObjectVersion>>,
 }
 
-impl<'a> Fresh<'a> {
-    /// The view of a reconcile of that version, whose calls go through `port`.
-    pub const fn new(api: &'a Api<ConnectionGroup>, version: &'a Version, context: &'a Context, port: &'a Sdk) -> Self {
+impl<'a> FreshnessCheck<'a> {
+    /// The check for a reconcile of that version, whose calls go through `port`.
+    pub const fn new(
+        api: &'a Api<ConnectionGroup>,
+        version: &'a ObjectVersion,
+        context: &'a Context,
+        port: &'a Sdk,
+    ) -> Self {
         Self { api, version, context, port, newer: Mutex::new(None) }
     }
 
     /// The version to start over with after the answer [`Withheld::Changed`].
-    pub fn newer(&self) -> Option<Version> {
+    pub fn newer(&self) -> Option<ObjectVersion> {
         self.newer.lock().take()
     }
 
@@ -149,7 +154,7 @@ impl<'a> Fresh<'a> {
     }
 }
 
-impl Freshness for Fresh<'_> {
+impl Freshness for FreshnessCheck<'_> {
     fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>> {
         async move {
             // The wait for a turn may be long, so it comes before the check.
@@ -204,10 +209,12 @@ mod tests {
 
     impl World {
         /// The result for this version, and the number of reads that it took.
-        async fn check(&self, version: &Version, evidence: Evidence) -> (Result<(), Withheld>, usize) {
+        async fn check(&self, version: &ObjectVersion, evidence: Evidence) -> (Result<(), Withheld>, usize) {
             let api = Api::namespaced(self.context.client.clone(), "platform");
-            let said = Fresh::new(&api, version, &self.context, &self.context.account.cloudfront).check(evidence).await;
-            (said, self.reads.swap(0, Ordering::SeqCst))
+            let answer = FreshnessCheck::new(&api, version, &self.context, &self.context.account.cloudfront)
+                .check(evidence)
+                .await;
+            (answer, self.reads.swap(0, Ordering::SeqCst))
         }
     }
 
@@ -215,8 +222,8 @@ mod tests {
     async fn an_event_or_a_read_is_evidence_for_two_seconds_and_no_longer() {
         let object = generation(1);
         let world = world(&object, &object);
-        let read = Version::read(object.clone(), Instant::now());
-        let cached = Version::cached(Arc::new(object));
+        let read = ObjectVersion::read(object.clone(), Instant::now());
+        let cached = ObjectVersion::cached(Arc::new(object));
         for (then, reads) in [(Duration::ZERO, 0), (Duration::from_secs(2), 0), (Duration::from_secs(1), 1)] {
             advance(then).await;
             assert_eq!(world.check(&cached, Evidence::RecentEvent).await, (Ok(()), reads), "{then:?} later");
@@ -228,7 +235,7 @@ mod tests {
     async fn where_a_read_is_required_no_event_is_evidence() {
         let object = generation(1);
         let world = world(&object, &object);
-        assert_eq!(world.check(&Version::cached(Arc::new(object)), Evidence::Read).await, (Ok(()), 1));
+        assert_eq!(world.check(&ObjectVersion::cached(Arc::new(object)), Evidence::Read).await, (Ok(()), 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -238,7 +245,7 @@ mod tests {
         let event = watcher::Event::Apply(edited);
         world.feed.writer.apply_watcher_event(&event);
         world.scope.saw(&event);
-        let version = Version::cached(Arc::new(before));
+        let version = ObjectVersion::cached(Arc::new(before));
         assert_eq!(world.check(&version, Evidence::RecentEvent).await, (Err(Withheld::Changed), 1));
     }
 
@@ -247,7 +254,7 @@ mod tests {
         let object = generation(1);
         let world = world(&object, &object);
         world.scope.answered(StatusCode::FORBIDDEN);
-        let version = Version::cached(Arc::new(object));
+        let version = ObjectVersion::cached(Arc::new(object));
         for evidence in [Evidence::RecentEvent, Evidence::Read] {
             assert_eq!(world.check(&version, evidence).await, (Err(Withheld::Unreadable), 0), "{evidence:?}");
         }

@@ -11,8 +11,8 @@ use crate::{
     clock::Moment,
     cloudfront::queue::Reservation,
     controller::{
-        fresh::{Fresh, Version},
-        objects::{Changes, Tracked},
+        freshness_check::{FreshnessCheck, ObjectVersion},
+        objects::{ObjectChanges, Tracked},
     },
     reconcile::{Inputs, ObjectState, ObjectView, Outcome, reconcile, with_last_status},
 };
@@ -20,18 +20,18 @@ use crate::{
 /// A reconcile that has ended.
 pub struct Reconciled {
     /// The object as it was reconciled.
-    pub version: Version,
+    pub version: ObjectVersion,
     /// The outcome.
     pub outcome: Outcome,
     /// A newer version, with which a withheld change has to start over.
-    pub newer: Option<Version>,
+    pub newer: Option<ObjectVersion>,
 }
 
 /// Reconciles; `None` if the process is shutting down and a call was not started, or if the next reconcile of the object has to start from the beginning.
 ///
 /// Nothing has happened before the first call, so changes until then are picked up, and the place in the call queue is kept.
-pub async fn in_turn(
-    version: &Version,
+pub async fn reconcile_queued(
+    version: &ObjectVersion,
     api: &Api<ConnectionGroup>,
     context: &Context,
     tracked: &mut Tracked,
@@ -52,13 +52,13 @@ pub async fn in_turn(
         let current = context.objects.current(object).filter(|current| is_held_alike(current, object))?;
         // An event may be older than a version that was read.
         if current.metadata.generation >= object.metadata.generation {
-            version = Version::cached(current);
+            version = ObjectVersion::cached(current);
         }
     }
 }
 
 /// Returns when the object has changed, or when the inventory shows that it is out of date. Never returns once the first call may have been made.
-async fn changed_before_its_turn(changes: &Changes<'_>, reservation: &Reservation) {
+async fn changed_before_its_turn(changes: &ObjectChanges<'_>, reservation: &Reservation) {
     changes.next().await;
     if reservation.has_begun() {
         std::future::pending::<()>().await;
@@ -73,24 +73,24 @@ fn is_held_alike(current: &ConnectionGroup, before: &ConnectionGroup) -> bool {
 /// The outcome of a reconcile of this version, and a newer version to start over with, if there is one; `None` if a call was not started because the process
 /// is shutting down.
 async fn reconcile_version(
-    version: &Version,
+    version: &ObjectVersion,
     api: &Api<ConnectionGroup>,
     context: &Context,
     tracked: &mut Tracked,
     reservation: &Arc<Reservation>,
-) -> Option<(Outcome, Option<Version>)> {
+) -> Option<(Outcome, Option<ObjectVersion>)> {
     let object = with_last_status(ConnectionGroup::clone(&version.object), tracked.status.as_ref());
-    plan_resync(&mut tracked.state, context.clock.moment(), context.policy.resync_interval);
-    let lists = context.account.lists.borrow().clone();
+    plan_resync(&mut tracked.state, context.clock.moment(), context.settings.resync_interval);
+    let inventory = context.account.inventory.borrow().clone();
     let port = context.account.cloudfront.within(Arc::clone(reservation));
-    let fresh = Fresh::new(api, version, context, &port);
+    let freshness = FreshnessCheck::new(api, version, context, &port);
     let inputs = Inputs {
         port: &port,
-        policy: &context.policy,
-        snapshot: lists.snapshot.as_deref(),
-        list_error: lists.error.as_ref(),
+        settings: &context.settings,
+        snapshot: inventory.snapshot.as_deref(),
+        list_error: inventory.error.as_ref(),
         clock: context.clock.as_ref(),
-        freshness: &fresh,
+        freshness: &freshness,
     };
     let view = ObjectView::of(&object, &tracked.state, &inputs);
     let class = class_of(&object, &view, inputs.snapshot, tracked.last_try);
@@ -99,7 +99,7 @@ async fn reconcile_version(
         outcome = Box::pin(reconcile(&object, &mut tracked.state, &inputs)) => outcome,
         () = port.abandoned() => return None,
     };
-    Some((outcome, fresh.newer()))
+    Some((outcome, freshness.newer()))
 }
 
 /// Plans the first full resync by this process, at a random time: with a fixed time, frequent restarts could starve some objects.
