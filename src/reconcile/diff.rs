@@ -1,15 +1,17 @@
-//! Where a group differs from the spec, and which of the differences the operator corrects. Pure.
+//! Where a group differs from the spec, which of the differences the operator corrects, and which are another client's changes. Pure.
 
 use std::collections::BTreeSet;
 
 use super::{
+    ObjectView,
     desired::Desired,
     members::{MemberSet, differing, value},
+    object_state::Awaits,
     ownership::is_reserved,
 };
 use crate::{
-    api::{Drift, Member},
-    cloudfront::{AnycastIpListId, Config, Described, Members, Tags},
+    api::{ConnectionGroupStatus, Drift, Member},
+    cloudfront::{AnycastIpListId, Config, Described, Group, Members, Tags},
 };
 
 /// The tags to set and to remove. Only tags that status says we set are ever removed, and only with the value that we gave them: with another value they are
@@ -57,4 +59,32 @@ pub fn member_differences(members: &MemberSet, desired: &Config, observed: &Memb
         observed: value(observed, *member).unwrap_or_default(),
     };
     members.iter().map(drift).collect()
+}
+
+impl ObjectView<'_> {
+    /// Of the members that differ from what is wanted, those that another client changed. Either an earlier read has shown its change, or the group is a
+    /// version that cannot be ours, and the version on record was as wanted. All other differences are the spec's.
+    #[must_use]
+    pub fn changed_by_others(&self, read: &Group, wanted: &Config, differing: &MemberSet) -> MemberSet {
+        let same_id = self.status.id.as_deref() == Some(read.id.as_str());
+        let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != read.etag.as_str());
+        let is_latest_own =
+            self.latest_own_version.as_ref().is_some_and(|(id, etag)| *id == read.id && *etag == read.etag);
+        let may_be_our_own = self.unanswered || is_latest_own;
+        // An earlier process may have changed the group for a generation that status does not show.
+        let is_first = self.awaits == Awaits::Unknown;
+        let by_another = is_new && !may_be_our_own && !(self.spec_is_new() && is_first);
+        let ConnectionGroupStatus { enabled, ipv6_enabled, anycast_ip_list_id, .. } = self.status;
+        let anycast_ip_list_id = anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
+        let on_record = Members { enabled: *enabled, ipv6_enabled: *ipv6_enabled, anycast_ip_list_id };
+        let wanted = wanted.clone().into();
+        let was_as_wanted = |member| match value(&on_record, member).filter(|_| same_id) {
+            Some(recorded) => value(&wanted, member) == Some(recorded),
+            None => !self.spec_is_new(),
+        };
+        let is_by_others = |member: &Member| {
+            (self.uncorrected.contains(member) && !self.spec_is_new()) || (by_another && was_as_wanted(*member))
+        };
+        differing.iter().copied().filter(is_by_others).collect()
+    }
 }

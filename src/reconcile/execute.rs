@@ -3,116 +3,24 @@
 //! In: a [`Change`], which holds the group as read in this reconcile. Out: an [`Effect`] (facts, no sentences), or the error. The object state records each
 //! call as it ends.
 
-use std::collections::BTreeSet;
+mod effect;
+mod record;
 
+pub use self::effect::{Effect, MembersRefused, Postponed, Rounds, Switched, TenantsRead, Updated};
+use self::record::Record;
 use super::{
     Inputs, ObjectView,
     error::{ReconcileError, explain},
     members::{contradictions, contradicts},
     object_state::ObjectState,
-    ownership::{Claim, Installation},
-    plan::{Blocker, Change, RemainingWork, Update},
+    ownership::Claim,
+    plan::{Change, Update},
     refusal::{is_about_the_members, refusal},
 };
 use crate::{
-    api::{Drift, RefusedMember},
-    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members, NewGroup, Tags, Tenants},
+    api::Drift,
+    cloudfront::{ApiError, CloudFront, Deployment, Described, ErrorClass, Group, Members},
 };
-
-/// The result of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// The group was created.
-    Created(Group, NewGroup),
-    /// An unowned group now carries our tags.
-    Adopted(Group),
-    /// A group without an identity now carries ours.
-    Marked(Described),
-    /// The group now carries our identity in place of this one.
-    TakenOver(Group, Installation),
-    /// Members were updated.
-    Updated(Box<Updated>),
-    /// CloudFront refused an update because of its content.
-    MembersRefused(Box<MembersRefused>),
-    /// These tags were set. The drift names those that were correct before, as far as is known, until someone else removed or changed them.
-    Tagged(Group, Tags, RemainingWork, Vec<Drift>),
-    /// These tags were removed.
-    Untagged(Group, Vec<String>, RemainingWork),
-    /// Deletion: the group is disabled.
-    Disabled(Box<Switched>, Option<TenantsRead>),
-    /// Deletion: the group is enabled again, because it cannot be deleted.
-    Enabled(Box<Switched>, Blocker),
-    /// CloudFront accepted the Delete.
-    Deleted,
-    /// The group no longer carries the tags that mark ownership.
-    Disowned(Group),
-    /// Nothing was changed: CloudFront accepts no change while it rolls out an earlier one.
-    Postponed(Group, Postponed),
-}
-
-/// Who uses a group that was just disabled, or why that could not be determined.
-pub type TenantsRead = Result<Tenants, ApiError>;
-
-/// An update of members that CloudFront accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Updated {
-    /// The group before.
-    pub read: Group,
-    /// The group as the answer shows it.
-    pub answer: Group,
-    /// What was sent.
-    pub update: Update,
-    /// The changes that the spec asks for and the answer shows.
-    pub made: Vec<Drift>,
-    /// The changes of other clients that it corrected.
-    pub corrected: Vec<Drift>,
-    /// Whether other clients keep changing the group.
-    pub rounds: Rounds,
-    /// Who uses the group, if it was disabled.
-    pub tenants: Option<TenantsRead>,
-}
-
-/// Whether this correction is one too many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounds {
-    /// No.
-    Few,
-    /// Yes: others keep changing the group, and a warning is emitted.
-    Flapping,
-}
-
-/// An update of members that CloudFront refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MembersRefused {
-    /// The group as it is.
-    pub read: Group,
-    /// What was sent.
-    pub update: Update,
-    /// The answer.
-    pub error: ApiError,
-    /// The refusal, if one member was sent alone. If several were sent, each is tried alone next.
-    pub refusal: Option<RefusedMember>,
-}
-
-/// A group that was enabled or disabled for its deletion.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Switched {
-    /// The group before.
-    pub read: Group,
-    /// What was sent.
-    pub sent: Members,
-    /// The group as the answer shows it.
-    pub answer: Group,
-}
-
-/// Which change waits for a roll-out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Postponed {
-    /// One that enables the group of a deletion again: its tenants are read meanwhile.
-    Enable,
-    /// Any other.
-    Other,
-}
 
 /// Makes the change.
 ///
@@ -268,76 +176,4 @@ async fn update_members<C: CloudFront>(
 /// Whether CloudFront refused a change because an earlier one is still being rolled out.
 fn waits_for_rollout(error: &ApiError, read: &Group) -> bool {
     error.class == ErrorClass::InUse && matches!(read.deployment, Some(Deployment::Pending(_)))
-}
-
-/// Records in the object state how each call ended.
-struct Record<'a, 'b, C> {
-    state: &'a mut ObjectState,
-    inputs: &'a Inputs<'b, C>,
-}
-
-impl<C: CloudFront> Record<'_, '_, C> {
-    fn ended<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        self.state.record_write(self.inputs.clock.moment());
-        self.state.record_answer(&result, self.inputs.clock.moment());
-        result
-    }
-
-    /// Records an update, whose answer shows the version that it produced.
-    fn updated(&mut self, read: &Group, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
-        if let Ok(group) = &result {
-            self.state.versions.updated(read, group, self.inputs.clock.moment());
-        }
-        self.ended(result)
-    }
-
-    /// Records a change that claims a group. A call that was refused claims nothing, unless the refusal may hide an earlier Create of ours.
-    fn claimed<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        let may_take_effect = match &result {
-            Ok(_) => true,
-            Err(error) => {
-                let may_hide_our_own = matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded);
-                (may_hide_our_own || error.class.leaves_doubt()) && !bug!(DoubtfulCreateIsForgotten)
-            }
-        };
-        if may_take_effect {
-            self.state.record_claim(self.inputs.clock.moment());
-        } else {
-            self.state.record_write(self.inputs.clock.moment());
-        }
-        self.state.record_answer(&result, self.inputs.clock.moment());
-        result
-    }
-
-    /// Records a failed change of tags: without an answer, their values are unknown.
-    fn tags_in_doubt(&mut self, error: &ApiError, keys: &BTreeSet<String>) {
-        if error.class.leaves_doubt() {
-            self.state.tags.confirmed.forget(keys);
-        }
-    }
-
-    /// Records an out-of-band change that was corrected.
-    fn corrected(&mut self) -> Rounds {
-        let now = self.inputs.clock.moment();
-        self.state.drift_backoff.corrected(now);
-        if self.state.drift_backoff.is_flapping(now) { Rounds::Flapping } else { Rounds::Few }
-    }
-
-    /// Records which changes of other clients remain after a partial update.
-    fn remains(&mut self, update: &Update) {
-        let left = update.by_others.difference(&update.selection.members);
-        self.state.drift_backoff.record_uncorrected(left.copied().collect());
-    }
-
-    /// Records an update of members that succeeded.
-    fn carried_out(&mut self, view: &ObjectView<'_>) {
-        self.state.member_attempts = view.member_attempts.clone();
-        self.state.member_attempts.carried_out();
-    }
-
-    /// Records an update of members that was refused because of its content.
-    fn refused(&mut self, update: &Update, view: &ObjectView<'_>) {
-        self.state.member_attempts = view.member_attempts.clone();
-        self.state.member_attempts.refused(&update.selection, &update.open, &view.uid, view.now);
-    }
 }

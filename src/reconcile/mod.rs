@@ -4,16 +4,21 @@
 //! The steps, one file each: `desired` -> `observe` (and `ownership`) -> `plan` -> `freshness` and `execute` -> `report`.
 
 pub mod backoff;
+mod claims;
 pub mod desired;
 pub mod diff;
 pub mod drift_backoff;
 pub mod due;
+pub mod enablement;
 pub mod error;
 pub mod execute;
 pub mod freshness;
+mod inputs;
 pub mod members;
 pub mod object_state;
+mod object_view;
 pub mod observe;
+mod outcome;
 pub mod ownership;
 pub mod plan;
 mod refusal;
@@ -23,148 +28,29 @@ pub mod tags;
 mod testing;
 mod text;
 pub mod unlisted_use;
+pub mod unowned;
 pub mod versions;
-
-mod object_view;
-
-use std::time::Duration;
-
-pub use desired::group_name;
-pub use object_state::ObjectState;
-pub use object_view::ObjectView;
-pub use report::with_last_status;
 
 use self::{
     desired::Intent,
     execute::{TenantsRead, execute},
-    freshness::{Freshness, MAX_READ_AGE, RECHECK, Withheld},
+    freshness::{MAX_READ_AGE, Withheld},
     observe::observe,
-    ownership::Installation,
     plan::{Action, Change, Finding, plan},
     report::{Ended, report},
 };
-use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, Drift, EventReason, Member},
-    clock::Clock,
-    cloudfront::{ApiError, CloudFront, ErrorClass, Operation, Snapshot},
+pub use self::{
+    desired::group_name,
+    inputs::{Inputs, Settings},
+    object_state::ObjectState,
+    object_view::ObjectView,
+    outcome::{Event, Finalizer, Outcome, Severity},
+    report::with_last_status,
 };
-
-/// The administrator's settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Name of this installation in the owner tag.
-    pub owner_id: String,
-    /// Identity of this installation.
-    pub installation: Installation,
-    /// The installation whose groups this one takes over, by the administrator's decision.
-    pub predecessor: Option<Installation>,
-    /// Whether the administrator allows adoption.
-    pub allow_adoption: bool,
-    /// Time between two inventories while nothing is in progress.
-    pub inventory_interval: Duration,
-    /// Time between two inventories while something is in progress.
-    pub inventory_interval_active: Duration,
-    /// Time between two full resyncs of one group.
-    pub resync_interval: Duration,
-    /// The consistency window: how long after it was sent a Create may still take effect, answered or not.
-    pub consistency_window: Duration,
-}
-
-/// What a reconcile uses besides the object.
-pub struct Inputs<'a, C> {
-    /// CloudFront.
-    pub port: &'a C,
-    /// The administrator's settings.
-    pub settings: &'a Settings,
-    /// The last complete inventory.
-    pub snapshot: Option<&'a Snapshot>,
-    /// Why the last inventory failed, if it did.
-    pub list_error: Option<&'a ApiError>,
-    /// The time.
-    pub clock: &'a dyn Clock,
-    /// Confirms that the object is up to date.
-    pub freshness: &'a dyn Freshness,
-}
-
-impl<C> Inputs<'_, C> {
-    /// Whether there is no recent inventory, so that changes would go unnoticed.
-    #[must_use]
-    pub fn list_is_stale(&self) -> bool {
-        let oldest = self.settings.inventory_interval.saturating_mul(3);
-        self.snapshot.is_none_or(|list| self.clock.moment().since(list.began) > oldest)
-    }
-}
-
-/// What the runtime has to do after a reconcile.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// The status to store, if it differs.
-    pub status: ConnectionGroupStatus,
-    /// Whether the finalizer is removed.
-    pub finalizer: Finalizer,
-    /// Time until the next reconcile, unless something triggers one earlier.
-    pub requeue: Duration,
-    /// Events to emit.
-    pub events: Vec<Event>,
-    /// Out-of-band changes that this reconcile is the first to see.
-    pub drift: Vec<Drift>,
-    /// The member of the configuration that CloudFront refused, if any.
-    pub refused: Option<Member>,
-    /// The failed call that ended the reconcile, if any.
-    pub error: Option<ApiError>,
-    /// Why the planned change was withheld, if it was. The status then stays as it was.
-    pub withheld: Option<Withheld>,
-}
-
-impl Outcome {
-    fn withheld(why: Withheld, view: &ObjectView<'_>) -> Self {
-        let requeue = match why {
-            Withheld::Changed | Withheld::Gone => Duration::ZERO,
-            Withheld::Unreadable | Withheld::ReadsTooOld => RECHECK,
-        };
-        Self {
-            status: view.status.clone(),
-            finalizer: Finalizer::Keep,
-            requeue,
-            events: Vec::new(),
-            drift: Vec::new(),
-            refused: None,
-            error: None,
-            withheld: Some(why),
-        }
-    }
-}
-
-/// Whether the finalizer is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Finalizer {
-    /// The finalizer stays.
-    Keep,
-    /// The finalizer is removed, and the object is released.
-    Release,
-}
-
-/// An event to emit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Normal or a warning.
-    pub severity: Severity,
-    /// What happened, as a single word.
-    pub reason: EventReason,
-    /// What was done or tried.
-    pub action: &'static str,
-    /// The message for people.
-    pub note: String,
-}
-
-/// Severity of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Severity {
-    /// Success, or a requested change.
-    Normal,
-    /// Someone may have to act.
-    Warning,
-}
+use crate::{
+    api::ConnectionGroup,
+    cloudfront::{ApiError, CloudFront, ErrorClass, Operation},
+};
 
 /// Maximum attempts when CloudFront rejects a version as outdated, and maximum reads when the wait before a change takes too long.
 const TRIES: usize = 3;

@@ -12,11 +12,12 @@ use super::{
     report::{Field, Next, Report},
     tags::TagHistory,
     unlisted_use::UnlistedUse,
+    unowned::Unowned,
     versions::OwnVersions,
 };
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, ErrorClass, GroupId, Listing, Operation, Snapshot, Tenants},
+    cloudfront::{ApiError, ErrorClass, Listing, Operation, Snapshot, Tenants},
 };
 
 /// State of one object, kept by uid.
@@ -84,15 +85,6 @@ impl Awaits {
             Self::Other => false,
         }
     }
-}
-
-/// A group that every read so far has shown without an owner.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Unowned {
-    /// Which group: what was seen of it does not count for another group of the same name.
-    pub id: GroupId,
-    /// Since when.
-    pub since: Moment,
 }
 
 impl ObjectState {
@@ -215,18 +207,6 @@ impl ObjectState {
         }
     }
 
-    /// Records a call that claims a group, answered or not.
-    pub fn record_claim(&mut self, now: Moment) {
-        self.record_write(now);
-        self.last_claim = now;
-    }
-
-    /// Records a read: `id` is the group if it showed no owner, and `None` if it showed an owner or no group.
-    pub fn record_unowned(&mut self, id: Option<&GroupId>, now: Moment) {
-        let still = self.unowned.take().filter(|seen| Some(&seen.id) == id);
-        self.unowned = still.or_else(|| id.map(|id| Unowned { id: id.clone(), since: now }));
-    }
-
     /// Records whether a read stated the group's owner.
     pub fn record_owner(&mut self, owner: &Owner, now: Moment) {
         self.owner_unstated_since =
@@ -261,12 +241,6 @@ impl ObjectState {
         self.usage_unknown_since.map(|since| now.since(since))
     }
 
-    /// How long every read has shown this group without an owner.
-    #[must_use]
-    pub fn unowned_for(&self, id: &GroupId, now: Moment) -> Duration {
-        self.unowned.as_ref().filter(|seen| seen.id == *id).map_or(Duration::ZERO, |seen| now.since(seen.since))
-    }
-
     /// Whether a list began after the last write of this process, and so shows all its writes.
     #[must_use]
     pub fn is_covered_by(&self, snapshot: &Snapshot) -> bool {
@@ -284,21 +258,6 @@ impl ObjectState {
     pub fn resync_overdue(&self, settings: &Settings, now: Moment) -> bool {
         now.since(self.resync_due()) > settings.resync_interval
     }
-
-    /// From when on no claim of ours can still take effect, or be too recent for a read to show it: reads are eventually consistent
-    /// (docs/cloudfront-api.md, Idempotency).
-    #[must_use]
-    pub fn claims_pending_until(&self, consistency_window: Duration) -> Moment {
-        let is_ours = self.last_claim > Moment::START;
-        let may_land = (is_ours || !bug!(EarlierProcessIsForgotten)) && !bug!(ConsistencyWindowIsSkipped);
-        if may_land { self.last_claim + consistency_window } else { self.last_claim }
-    }
-
-    /// How long until then; at most the consistency window.
-    #[must_use]
-    pub fn claims_pending_for(&self, consistency_window: Duration, now: Moment) -> Duration {
-        self.claims_pending_until(consistency_window).since(now).min(consistency_window)
-    }
 }
 
 /// The answer about tenants omits their list, so it does not say that there are none.
@@ -313,35 +272,6 @@ mod tests {
 
     fn at(seconds: u64) -> Moment {
         Moment::after_start(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn whatever_became_of_the_last_claim_it_may_land_for_one_consistency_window() {
-        let window = Duration::from_mins(1);
-        let mut state = ObjectState::default();
-        assert_eq!(state.claims_pending_until(window), at(60), "an earlier process may have sent one");
-        state.record_claim(at(100));
-        state.record_write(at(200));
-        assert_eq!(state.claims_pending_until(window), at(160));
-    }
-
-    #[test]
-    fn a_group_is_unowned_since_the_first_of_the_reads_that_all_showed_it_without_an_owner() {
-        let mut state = ObjectState::default();
-        for (second, seen, unowned_for) in [
-            (10, Some("cg_1"), 0),
-            (50, Some("cg_1"), 40),
-            (60, None, 0),
-            (70, Some("cg_1"), 0),
-            (90, Some("cg_1"), 20),
-            (95, Some("cg_2"), 0),
-            (99, Some("cg_1"), 0),
-        ] {
-            let seen = seen.map(GroupId::new);
-            state.record_unowned(seen.as_ref(), at(second));
-            let id = seen.unwrap_or_else(|| GroupId::new("cg_1"));
-            assert_eq!(state.unowned_for(&id, at(second)), Duration::from_secs(unowned_for), "at {second} s");
-        }
     }
 
     #[test]

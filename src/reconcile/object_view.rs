@@ -9,19 +9,16 @@ use super::{
     Inputs, ObjectState,
     desired::group_name,
     drift_backoff::Pause,
-    members::{self, MemberAttempts, MemberSet},
+    members::{MemberAttempts, MemberSet},
     object_state::Awaits,
     observe::ReadDepth,
     ownership::{Claim, OwnerTag},
     tags::TagChanges,
 };
 use crate::{
-    api::{ConnectionGroup, ConnectionGroupStatus, Member, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
+    api::{ConnectionGroup, ConnectionGroupStatus, RECONCILE_REQUESTED_AT, RefusedMember, condition, is_true},
     clock::Moment,
-    cloudfront::{
-        AnycastIpListId, Arn, Config, Deployment, Described, Etag, Group, GroupId, GroupName, Members, Snapshot,
-        Summary,
-    },
+    cloudfront::{AnycastIpListId, Arn, Deployment, Etag, Group, GroupId, GroupName, Members, Snapshot, Summary},
 };
 
 /// An object as a reconcile sees it. Its status is a hint for finding the group, never proof of ownership.
@@ -76,17 +73,6 @@ pub struct ObjectView<'a> {
     pub absence_confirmed_in: Duration,
     /// The time by the wall clock when the reconcile began.
     pub wall: Timestamp,
-}
-
-/// Whether a group was enabled when it was last read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enablement {
-    /// It was enabled, as far as is known.
-    On,
-    /// It was disabled, as the spec says.
-    OffAsAsked,
-    /// It was disabled, although the spec says otherwise.
-    OffAgainstTheSpec,
 }
 
 static NEVER_SEEN: ConnectionGroupStatus = ConnectionGroupStatus::UNSEEN;
@@ -165,28 +151,6 @@ impl<'a> ObjectView<'a> {
         self.is_repeated = true;
     }
 
-    /// Whether the group on record is enabled.
-    #[must_use]
-    pub const fn enablement(&self) -> Enablement {
-        match (self.status.enabled, self.spec_enabled) {
-            (Some(true) | None, _) => Enablement::On,
-            (Some(false), false) => Enablement::OffAsAsked,
-            (Some(false), true) => Enablement::OffAgainstTheSpec,
-        }
-    }
-
-    /// Whether it is unknown if the group on record is enabled, because an update of ours was not answered.
-    #[must_use]
-    pub const fn enablement_is_in_doubt(&self) -> bool {
-        self.unanswered && self.status.id.is_some() && self.status.enabled.is_none()
-    }
-
-    /// Whether the group on record may be disabled against the spec: it was when last read, or an update of ours was not answered.
-    #[must_use]
-    pub fn may_be_off_against_the_spec(&self) -> bool {
-        self.enablement() == Enablement::OffAgainstTheSpec || (self.enablement_is_in_doubt() && self.spec_enabled)
-    }
-
     /// The id on record.
     #[must_use]
     pub fn id(&self) -> Option<GroupId> {
@@ -205,36 +169,6 @@ impl<'a> ObjectView<'a> {
         self.status.status.as_deref().map(Deployment::parse)
     }
 
-    /// The group as just read. What the answer omits is filled in from a row of the list that shows the same version, or from status, which is only a hint.
-    /// What CloudFront states now always wins.
-    #[must_use]
-    pub fn completed(&self, described: Described, snapshot: Option<&Snapshot>) -> Described {
-        let Described { group, tags } = described;
-        let row = snapshot.and_then(|list| list.groups.get(&group.name));
-        let row = row.filter(|row| row.id == group.id && row.etag == group.etag);
-        let same_version = self.is_version_on_record(&group);
-        let noted = Some(self.status).filter(|_| same_version);
-        let enabled = row.and_then(|row| row.enabled).or_else(|| noted.and_then(|status| status.enabled));
-        let ipv6_enabled = noted.and_then(|status| status.ipv6_enabled);
-        let once = self.deployment().filter(|_| same_version);
-        let listed = row.and_then(|row| row.deployment.clone());
-        // A version that is rolled out stays so: a list that shows its roll-out in progress is older.
-        let deployment = if once == Some(Deployment::Deployed) { once } else { listed.or(once) };
-        let deployment = deployment.filter(|_| !bug!(AbsentStatusIsInProgress));
-        let config = Members {
-            enabled: group.config.enabled.or(enabled),
-            ipv6_enabled: group.config.ipv6_enabled.or(ipv6_enabled),
-            // Not filled in from status: an answer without a list usually means that there is none.
-            anycast_ip_list_id: group
-                .config
-                .anycast_ip_list_id
-                .or_else(|| row.and_then(|row| row.anycast_ip_list_id.clone())),
-        };
-        let recorded = self.status.e_tag.as_deref().filter(|_| bug!(EtagFromStatus)).map(Etag::new);
-        let etag = recorded.unwrap_or(group.etag);
-        Described { group: Group { etag, config, deployment: group.deployment.or(deployment), ..group }, tags }
-    }
-
     /// The reason of the Ready condition on record.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
@@ -245,45 +179,6 @@ impl<'a> ObjectView<'a> {
     #[must_use]
     pub const fn spec_is_new(&self) -> bool {
         self.status.observed_generation != self.generation
-    }
-
-    /// Of the members that differ from what is wanted, those that another client changed. Either an earlier read has shown its change, or the group is a
-    /// version that cannot be ours, and the version on record was as wanted. All other differences are the spec's.
-    #[must_use]
-    pub fn changed_by_others(&self, read: &Group, wanted: &Config, differing: &MemberSet) -> MemberSet {
-        let same_id = self.status.id.as_deref() == Some(read.id.as_str());
-        let is_new = self.status.e_tag.as_deref().is_some_and(|etag| !same_id || etag != read.etag.as_str());
-        let is_latest_own =
-            self.latest_own_version.as_ref().is_some_and(|(id, etag)| *id == read.id && *etag == read.etag);
-        let may_be_our_own = self.unanswered || is_latest_own;
-        // An earlier process may have changed the group for a generation that status does not show.
-        let is_first = self.awaits == Awaits::Unknown;
-        let by_another = is_new && !may_be_our_own && !(self.spec_is_new() && is_first);
-        let ConnectionGroupStatus { enabled, ipv6_enabled, anycast_ip_list_id, .. } = self.status;
-        let anycast_ip_list_id = anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
-        let on_record = Members { enabled: *enabled, ipv6_enabled: *ipv6_enabled, anycast_ip_list_id };
-        let wanted = wanted.clone().into();
-        let was_as_wanted = |member| match members::value(&on_record, member).filter(|_| same_id) {
-            Some(recorded) => members::value(&wanted, member) == Some(recorded),
-            None => !self.spec_is_new(),
-        };
-        let is_by_others = |member: &Member| {
-            (self.uncorrected.contains(member) && !self.spec_is_new()) || (by_another && was_as_wanted(*member))
-        };
-        differing.iter().copied().filter(is_by_others).collect()
-    }
-
-    /// Whether a group that is off as the spec says may have been disabled by an unanswered update of ours.
-    #[must_use]
-    pub fn may_have_switched_off(&self, group: &Group) -> bool {
-        self.unanswered && self.status.enabled.is_none() && !self.spec_enabled && group.config.enabled == Some(false)
-    }
-
-    /// How long until it is believed that nobody owns this group; a whole consistency window if this is the first such read.
-    #[must_use]
-    pub fn owner_may_show_for(&self, group: &Group) -> Duration {
-        let seen = self.unowned.as_ref().filter(|(id, _)| *id == group.id || bug!(UnownedWhicheverGroup));
-        seen.map_or(self.consistency_window, |(_, left)| *left)
     }
 
     /// Whether an earlier reconcile came to a conclusion about the object.
@@ -297,15 +192,6 @@ impl<'a> ObjectView<'a> {
     pub fn is_on_record(&self, listed: &Summary) -> bool {
         self.status.id.as_deref() == Some(listed.id.as_str())
             && self.status.e_tag.as_deref() == Some(listed.etag.as_str())
-    }
-
-    /// Whether a group may be disabled although CloudFront does not state it: it was when that was last known, or an update of ours was not answered.
-    #[must_use]
-    pub fn may_be_off(&self, group: &Group) -> bool {
-        let same_group = self.id().as_ref() == Some(&group.id);
-        let last_known = self.status.enabled;
-        let was_off = last_known == Some(false) || (last_known.is_none() && self.unanswered);
-        group.config.enabled.is_none() && same_group && was_off
     }
 
     /// Whether status already reports this version of the group as Ready for this generation of the spec, and the read states the same values. Ready is then
@@ -347,18 +233,6 @@ impl<'a> ObjectView<'a> {
         }
         let same_group = self.id().is_none_or(|id| id == group.id);
         self.status.attached_anycast_ip_list_id.as_deref().filter(|_| same_group).map(AnycastIpListId::new)
-    }
-
-    /// Whether this group is on record as this object's.
-    #[must_use]
-    pub fn is_recorded_as_ours(&self, group: &Group) -> bool {
-        self.id().as_ref() == Some(&group.id) && self.status.owner.as_deref() == Some(self.claim.owner.as_str())
-    }
-
-    /// Whether a group without an owner tag is on record as this object's, and has not been seen without the tag for a whole consistency window.
-    #[must_use]
-    pub fn may_still_be_ours(&self, group: &Group) -> bool {
-        self.is_recorded_as_ours(group) && !self.owner_may_show_for(group).is_zero()
     }
 
     /// Whether a group of the installation to take over from may be taken over: in a deletion, only the group on record.

@@ -4,6 +4,7 @@
 //! can have changed since the last full read. Everything that leads to a mutation of an existing group is read in this reconcile.
 
 mod at_rest;
+mod completed;
 
 use std::time::Duration;
 

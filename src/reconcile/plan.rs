@@ -2,15 +2,18 @@
 
 mod absent;
 mod action;
+mod change;
+mod finding;
 mod present;
 
-pub use self::action::{
-    Action, AdoptionObstacle, Block, Blocker, Change, Finding, Flapping, LeftBehind, Protected, Refusal, Release,
-    RemainingWork, TagsLeft, Update,
-};
 use self::{
     absent::{may_be_deleted, next_deletion_step, plan_blocked_deletion},
     present::{adopt, manage},
+};
+pub use self::{
+    action::Action,
+    change::{Blocker, Change, RemainingWork, TagsLeft, Update},
+    finding::{AdoptionObstacle, Block, Finding, Flapping, LeftBehind, Protected, Refusal, Release},
 };
 use super::{
     ObjectView, Settings,

@@ -26,7 +26,7 @@ pub use ownership::{
 };
 pub use refused::{member_refused, members_refused, refused_together};
 
-use super::{drift_backoff::Pause, object_view::Enablement};
+use super::{drift_backoff::Pause, enablement::Enablement};
 use crate::{
     api::Drift,
     cloudfront::{AnycastIpListId, Deployment, GroupName, Members, Tenants, error::one_line},

@@ -1,6 +1,6 @@
 //! Plans what to do with a group whose object is being deleted. Pure.
 
-use super::action::{Action, Block, Blocker, Change, Finding, LeftBehind, Protected, Release};
+use super::{Action, Block, Blocker, Change, Finding, LeftBehind, Protected, Release};
 use crate::{
     cloudfront::{Deployment, Described, Group, Tenants},
     reconcile::{

@@ -1,8 +1,6 @@
 //! Plans what to do with a group that the spec wants and that is ours or may be adopted. Pure.
 
-use super::action::{
-    Action, AdoptionObstacle, Block, Change, Finding, Flapping, Refusal, RemainingWork, TagsLeft, Update,
-};
+use super::{Action, AdoptionObstacle, Block, Change, Finding, Flapping, Refusal, RemainingWork, TagsLeft, Update};
 use crate::{
     api::{AdoptionPolicy, Member, RefusalCause, RefusedMember},
     cloudfront::{Described, Tags},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Field, InSync, Next, Report, Seen,
-    finding::{after, disabling, in_sync, is_as_asked, members_refused, reconciling, release},
+    states::{after, disabling, in_sync, is_as_asked, members_refused, reconciling, release},
 };
 use crate::{
     api::{ConditionReason, Drift, EventReason, Member, RefusalCause, RefusedMember, is_true},

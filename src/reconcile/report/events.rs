@@ -1,6 +1,6 @@
 //! The events of a report, and the drift that it is the first to see. Pure.
 
-use super::{Field, Next, Report, Seen, finding::kept_list};
+use super::{Field, Next, Report, Seen, states::kept_list};
 use crate::{
     api::{ConditionReason, ConnectionGroupStatus, Drift, EventReason, Standing},
     cloudfront::AnycastIpListId,

@@ -9,9 +9,9 @@ use crate::{
     reconcile::{
         Inputs, ObjectView,
         desired::{DeletionAction, Intent},
+        enablement::Enablement,
         error::{Cause, ErrorPolicy, ReconcileError},
         object_state::ObjectState,
-        object_view::Enablement,
         text,
     },
 };

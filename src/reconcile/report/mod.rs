@@ -3,12 +3,14 @@
 //! In: how the reconcile [`Ended`]. Out: an [`Outcome`]. A finding, an effect or a failure becomes a [`Report`]; `status`, `events` and `requeue` derive the
 //! rest from it.
 
+mod blocked;
 mod effect;
 mod events;
 mod failure;
 mod finding;
 mod parts;
 mod requeue;
+mod states;
 mod status;
 
 use self::{

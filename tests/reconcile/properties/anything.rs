@@ -14,9 +14,10 @@ use connection_group_operator::{
         ObjectState,
         drift_backoff::DriftBackoff,
         members::MemberAttempts,
-        object_state::{Awaits, Unowned},
+        object_state::Awaits,
         tags::{ConfirmedTags, TagHistory},
         unlisted_use::UnlistedUse,
+        unowned::Unowned,
         versions::OwnVersions,
     },
 };

@@ -1,0 +1,54 @@
+//! Whether the group serves traffic, as far as is known. Pure: object view -> answers.
+
+use super::ObjectView;
+use crate::cloudfront::Group;
+
+/// Whether a group was enabled when it was last read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enablement {
+    /// It was enabled, as far as is known.
+    On,
+    /// It was disabled, as the spec says.
+    OffAsAsked,
+    /// It was disabled, although the spec says otherwise.
+    OffAgainstTheSpec,
+}
+
+impl ObjectView<'_> {
+    /// Whether the group on record is enabled.
+    #[must_use]
+    pub const fn enablement(&self) -> Enablement {
+        match (self.status.enabled, self.spec_enabled) {
+            (Some(true) | None, _) => Enablement::On,
+            (Some(false), false) => Enablement::OffAsAsked,
+            (Some(false), true) => Enablement::OffAgainstTheSpec,
+        }
+    }
+
+    /// Whether it is unknown if the group on record is enabled, because an update of ours was not answered.
+    #[must_use]
+    pub const fn enablement_is_in_doubt(&self) -> bool {
+        self.unanswered && self.status.id.is_some() && self.status.enabled.is_none()
+    }
+
+    /// Whether the group on record may be disabled against the spec: it was when last read, or an update of ours was not answered.
+    #[must_use]
+    pub fn may_be_off_against_the_spec(&self) -> bool {
+        self.enablement() == Enablement::OffAgainstTheSpec || (self.enablement_is_in_doubt() && self.spec_enabled)
+    }
+
+    /// Whether a group may be disabled although CloudFront does not state it: it was when that was last known, or an update of ours was not answered.
+    #[must_use]
+    pub fn may_be_off(&self, group: &Group) -> bool {
+        let same_group = self.id().as_ref() == Some(&group.id);
+        let last_known = self.status.enabled;
+        let was_off = last_known == Some(false) || (last_known.is_none() && self.unanswered);
+        group.config.enabled.is_none() && same_group && was_off
+    }
+
+    /// Whether a group that is off as the spec says may have been disabled by an unanswered update of ours.
+    #[must_use]
+    pub fn may_have_switched_off(&self, group: &Group) -> bool {
+        self.unanswered && self.status.enabled.is_none() && !self.spec_enabled && group.config.enabled == Some(false)
+    }
+}

@@ -1,0 +1,82 @@
+//! Records in the object state how each call of a change ended. Reads the clock.
+
+use std::collections::BTreeSet;
+
+use super::Rounds;
+use crate::{
+    cloudfront::{ApiError, CloudFront, ErrorClass, Group},
+    reconcile::{Inputs, ObjectView, object_state::ObjectState, plan::Update},
+};
+
+/// Records in the object state how each call ended.
+pub struct Record<'a, 'b, C> {
+    pub state: &'a mut ObjectState,
+    pub inputs: &'a Inputs<'b, C>,
+}
+
+impl<C: CloudFront> Record<'_, '_, C> {
+    /// Records a change.
+    pub fn ended<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        self.state.record_write(self.inputs.clock.moment());
+        self.state.record_answer(&result, self.inputs.clock.moment());
+        result
+    }
+
+    /// Records an update, whose answer shows the version that it produced.
+    pub fn updated(&mut self, read: &Group, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
+        if let Ok(group) = &result {
+            self.state.versions.updated(read, group, self.inputs.clock.moment());
+        }
+        self.ended(result)
+    }
+
+    /// Records a change that claims a group. A call that was refused claims nothing, unless the refusal may hide an earlier Create of ours.
+    pub fn claimed<T>(&mut self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        let may_take_effect = match &result {
+            Ok(_) => true,
+            Err(error) => {
+                let may_hide_our_own = matches!(error.class, ErrorClass::AlreadyExists | ErrorClass::LimitExceeded);
+                (may_hide_our_own || error.class.leaves_doubt()) && !bug!(DoubtfulCreateIsForgotten)
+            }
+        };
+        if may_take_effect {
+            self.state.record_claim(self.inputs.clock.moment());
+        } else {
+            self.state.record_write(self.inputs.clock.moment());
+        }
+        self.state.record_answer(&result, self.inputs.clock.moment());
+        result
+    }
+
+    /// Records a failed change of tags: without an answer, their values are unknown.
+    pub fn tags_in_doubt(&mut self, error: &ApiError, keys: &BTreeSet<String>) {
+        if error.class.leaves_doubt() {
+            self.state.tags.confirmed.forget(keys);
+        }
+    }
+
+    /// Records an out-of-band change that was corrected.
+    pub fn corrected(&mut self) -> Rounds {
+        let now = self.inputs.clock.moment();
+        self.state.drift_backoff.corrected(now);
+        if self.state.drift_backoff.is_flapping(now) { Rounds::Flapping } else { Rounds::Few }
+    }
+
+    /// Records which changes of other clients remain after a partial update.
+    pub fn remains(&mut self, update: &Update) {
+        let left = update.by_others.difference(&update.selection.members);
+        self.state.drift_backoff.record_uncorrected(left.copied().collect());
+    }
+
+    /// Records an update of members that succeeded.
+    pub fn carried_out(&mut self, view: &ObjectView<'_>) {
+        self.state.member_attempts = view.member_attempts.clone();
+        self.state.member_attempts.carried_out();
+    }
+
+    /// Records an update of members that was refused because of its content.
+    pub fn refused(&mut self, update: &Update, view: &ObjectView<'_>) {
+        self.state.member_attempts = view.member_attempts.clone();
+        self.state.member_attempts.refused(&update.selection, &update.open, &view.uid, view.now);
+    }
+}
