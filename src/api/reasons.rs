@@ -69,9 +69,9 @@ pub enum ConditionReason {
     Disabling,
     /// The group is being deleted, or its absence is being confirmed.
     Deleting,
-    /// The group is gone, and the object is released.
+    /// The group is gone, and the object is released. The reconcile that reports it stores no condition: it removes the finalizer instead.
     Deleted,
-    /// The object is released, and the group left as it is.
+    /// The object is released, and the group left as it is. The reconcile that reports it stores no condition: it removes the finalizer instead.
     Released,
     /// A deletion cannot continue, so its group was just enabled again.
     EnabledAgain,

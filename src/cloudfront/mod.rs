@@ -1,7 +1,7 @@
 //! The port to CloudFront: what the operator needs from it, in CloudFront's own terms. Pure types and one trait.
 //!
 //! In: identifiers, configurations, tags. Out: groups as read in this call, or an [`ApiError`] that carries its class. [`sdk`] is the adapter over the AWS
-//! SDK; nothing outside this module knows that SDK.
+//! SDK. Outside this module, only `leadership::fence` knows that SDK: as an interceptor, it makes the last check before a call is sent.
 
 mod config;
 pub mod elements;

@@ -7,8 +7,8 @@ use clap::{Args, error::ErrorKind};
 
 use crate::{
     api::{LEGACY_FINALIZER, finalizer},
-    args::{EndpointUrl, duration},
     cloudfront::sdk::Endpoint,
+    flag_values::{EndpointUrl, duration},
     leadership::LeaderElectionArgs,
     reconcile::{Settings, ownership::Installation},
     telemetry::LogArgs,

@@ -16,7 +16,7 @@ use tower::{filter::FilterLayer, timeout::TimeoutLayer, util::MapResponseLayer};
 
 use super::{RunArgs, RunError, controllers::Watch, objects::Objects, scope::Scope, stream};
 use crate::leadership::{
-    fence::{Fence, Refused},
+    fence::{Fence, NotSent},
     lease::Election,
 };
 
@@ -88,7 +88,7 @@ pub fn client(mut config: Config, fence: &Fence) -> Result<Client, RunError> {
     config.default_retry = false;
     let fence = fence.clone();
     let guard = FilterLayer::new(move |request: Request<Body>| {
-        if *request.method() == Method::GET || fence.is_open() { Ok(request) } else { Err(Refused::NotLeading) }
+        if *request.method() == Method::GET || fence.is_open() { Ok(request) } else { Err(NotSent::NotLeading) }
     });
     let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
     Ok(builder.with_layer(&TimeoutLayer::new(API_PATIENCE)).with_layer(&guard).build())

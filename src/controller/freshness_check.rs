@@ -178,7 +178,7 @@ mod tests {
         objects::Objects,
         scope::Feed,
         testing::client,
-        worker::agreeable::{context, filled, managed},
+        worker::tests::{context, filled, managed},
     };
 
     /// A cache that has just shown an object, a fake API server that has a version of it, and the number of reads that the server received.

@@ -17,7 +17,6 @@ mod identity;
 mod metrics;
 mod objects;
 mod orphan_events;
-mod parts;
 mod schema;
 mod scope;
 mod shutdown;
@@ -26,6 +25,7 @@ mod status;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod wiring;
 mod worker;
 
 use std::{
@@ -47,7 +47,7 @@ use self::{
     heartbeat::Heartbeat,
     http::Served,
     metrics::Leading,
-    parts::Parts,
+    wiring::Parts,
     worker::{API_REQUESTS_AT_ONCE, Context},
 };
 use crate::{

@@ -2,9 +2,18 @@
 //! CloudFront.
 //!
 //! In: the object from the cache. Out: when to requeue it. CloudFront is not called before the finalizer is stored.
+//!
+//! Each layer calls the next:
+//!
+//! | Layer | What it adds |
+//! |---|---|
+//! | `task::run` | waits for the gate; a task and a span of its own; counts in metrics; turns the result into the time of the requeue, even after a panic |
+//! | `reconcile_newest_version` | starts over with a newer version of the object, up to three versions |
+//! | `try_version` | the finalizer (`hold`), what is remembered of the object, and what becomes of the outcome (`store`) |
+//! | `queued::reconcile_queued` | takes the newest version in the cache until the first call; class and place in the call queue |
+//! | `reconcile::reconcile` | repeats the attempt after an outdated `ETag` or a refused Create; reports |
+//! | `reconcile::attempt` | reads, plans, confirms the object, and makes the change; reads again if the reads have become too old |
 
-#[cfg(test)]
-pub(in crate::controller) mod agreeable;
 mod class;
 mod context;
 mod hold;
@@ -13,6 +22,8 @@ mod queued;
 mod step;
 mod store;
 mod task;
+#[cfg(test)]
+pub(in crate::controller) mod tests;
 
 use std::sync::Arc;
 
@@ -66,7 +77,8 @@ async fn reconcile_newest_version(
     Ok(Finished::to_be_rechecked(ReconcileResult::Requeue))
 }
 
-/// Reconciles one version of the object: adds the finalizer, reconciles, stores the outcome, and removes the finalizer once nothing is left to do.
+/// Reconciles one version of the object. If our finalizer is missing, only adds it, which makes a newer version. Otherwise reconciles, then stores the outcome
+/// or, once nothing is left to do, removes the finalizer instead.
 async fn try_version(
     version: ObjectVersion,
     context: &Context,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::args::{duration, whole_seconds};
+use crate::flag_values::{duration, whole_seconds};
 
 /// Flags of the leader election.
 #[derive(Args, Debug, Clone)]

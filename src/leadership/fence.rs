@@ -39,7 +39,7 @@ pub struct Fence {
 
 /// Why a request was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum NotSent {
     /// Another process may act now.
     #[error("not sent: this process does not hold the right to act")]
     NotLeading,
@@ -147,11 +147,11 @@ impl Fence {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn admits(&self, operation: Operation) -> Result<(), Refused> {
+    pub fn admits(&self, operation: Operation) -> Result<(), NotSent> {
         let State { right, phase } = *self.state.borrow();
         match phase {
-            _ if !right.lasts() => Err(Refused::NotLeading),
-            Phase::Draining if operation.is_mutation() => Err(Refused::Draining),
+            _ if !right.lasts() => Err(NotSent::NotLeading),
+            Phase::Draining if operation.is_mutation() => Err(NotSent::Draining),
             Phase::Draining | Phase::Running => Ok(()),
         }
     }
@@ -170,7 +170,7 @@ impl Fence {
     }
 
     /// Whether the call may be sent now, as the last step before that: credentials may have taken long to arrive.
-    fn admits_call(&self, bag: &ConfigBag) -> Result<(), Refused> {
+    fn admits_call(&self, bag: &ConfigBag) -> Result<(), NotSent> {
         let name = bag.load::<Metadata>().map(Metadata::name);
         // An unknown call is treated as a change.
         let operation = Operation::ALL.iter().copied().find(|operation| Some(operation.as_str()) == name);
@@ -303,7 +303,7 @@ mod tests {
         assert!(fence.pass().now_or_never().is_some());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(fence.pass().now_or_never().is_none());
-        assert_eq!(fence.admits(READ), Err(Refused::NotLeading));
+        assert_eq!(fence.admits(READ), Err(NotSent::NotLeading));
     }
 
     #[tokio::test(start_paused = true)]
@@ -369,7 +369,7 @@ mod tests {
     #[tokio::test]
     async fn just_before_it_is_sent_every_call_is_refused_without_the_right_to_act() {
         let fence = Fence::default();
-        let refused = |name: &str| fence.admits_call(&call(name)).err() == Some(Refused::NotLeading);
+        let refused = |name: &str| fence.admits_call(&call(name)).err() == Some(NotSent::NotLeading);
         assert!(Operation::ALL.iter().all(|operation| refused(operation.as_str())) && refused("ALaterOne"));
     }
 
@@ -378,10 +378,10 @@ mod tests {
         let fence = open();
         fence.drain();
         for operation in Operation::ALL.iter().copied() {
-            let refused = operation.is_mutation().then_some(Refused::Draining);
+            let refused = operation.is_mutation().then_some(NotSent::Draining);
             assert_eq!(fence.admits_call(&call(operation.as_str())).err(), refused, "{operation}");
         }
-        assert_eq!(fence.admits_call(&call("ALaterOne")), Err(Refused::Draining), "it may be a change");
+        assert_eq!(fence.admits_call(&call("ALaterOne")), Err(NotSent::Draining), "it may be a change");
     }
 
     #[tokio::test(start_paused = true)]

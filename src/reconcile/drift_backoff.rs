@@ -70,7 +70,7 @@ impl DriftBackoff {
 
     /// Whether this correction triggers the warning, even if no correction was delayed.
     #[must_use]
-    pub fn is_flapping(&self, now: Moment) -> bool {
+    pub fn is_third_in_a_row(&self, now: Moment) -> bool {
         self.rounds(now) == FLAPPING
     }
 
@@ -120,6 +120,6 @@ mod tests {
     fn an_hour_without_a_round_is_peace() {
         assert_eq!(after_rounds(3).rounds(at(3000 + 3599)), 3);
         assert_eq!(after_rounds(3).rounds(at(3000 + 3600)), 0);
-        assert!(after_rounds(3).is_flapping(at(3000)) && !after_rounds(4).is_flapping(at(4000)));
+        assert!(after_rounds(3).is_third_in_a_row(at(3000)) && !after_rounds(4).is_third_in_a_row(at(4000)));
     }
 }

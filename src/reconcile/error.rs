@@ -95,6 +95,7 @@ impl ReconcileError {
             }
             (_, ErrorClass::AccessDenied) => (ConditionReason::AccessDenied, Standing::Reconciling, Backoff::Slow),
             (_, ErrorClass::AlreadyExists) => (ConditionReason::AlreadyExists, Standing::Reconciling, Backoff::Quick),
+            // An outdated ETag gets here only after all attempts: the reconcile itself reads again first (`TRIES` in reconcile/mod.rs).
             (_, ErrorClass::NotFound | ErrorClass::StaleEtag | ErrorClass::NotDisabled) => {
                 (ConditionReason::Conflict, Standing::Reconciling, Backoff::Quick)
             }

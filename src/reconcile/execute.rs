@@ -1,4 +1,4 @@
-//! Makes the one change of a reconcile, through the CloudFront port.
+//! Makes the one change of a reconcile, and the reads that explain its result, through the CloudFront port.
 //!
 //! In: a [`Change`], which holds the group as read in this reconcile. Out: an [`Effect`] (facts, no sentences), or the error. The object state records each
 //! call as it ends.
@@ -6,7 +6,7 @@
 mod effect;
 mod record;
 
-pub use self::effect::{Effect, MembersRefused, Postponed, Rounds, Switched, TenantsRead, Updated};
+pub use self::effect::{Effect, MembersRefused, Postponed, Series, Switched, Tagged, TenantsRead, Updated};
 use self::record::Record;
 use super::{
     Inputs, ObjectView,
@@ -64,11 +64,10 @@ pub async fn execute<C: CloudFront>(
                 return Err(ReconcileError::from(error).with_tags(set));
             }
             record.state.tags.confirmed.set(&read.group.id, set, inputs.clock.moment());
-            let lost = view.lost_tags(set, read);
-            if !lost.is_empty() {
-                record.corrected();
-            }
-            Effect::Tagged(read.group.clone(), set.clone(), left.clone(), lost)
+            let corrected = view.lost_tags(set, read);
+            let series = record.corrected(&corrected);
+            let (group, set, left) = (read.group.clone(), set.clone(), left.clone());
+            Effect::Tagged(Box::new(Tagged { group, set, left, corrected, series }))
         }
         Change::Untag(Described { group, tags: _ }, keys, left) => {
             let answer = record.ended(port.untag(&group.arn, keys).await);
@@ -76,19 +75,21 @@ pub async fn execute<C: CloudFront>(
             record.state.tags.confirmed.removed(&group.id, keys, inputs.clock.moment());
             Effect::Untagged(group.clone(), keys.iter().cloned().collect(), left.clone())
         }
-        Change::Disable(Described { group, tags: _ }) => match switch(group, SwitchTo::Off, &mut record).await? {
-            Ok(switched) if contradicts(&switched.answer.config, &switched.sent) || view.spec_enabled => {
-                Effect::Disabled(switched, None)
+        Change::DisableInDeletion(Described { group, tags: _ }) => {
+            match switch_in_deletion(group, SwitchTo::Off, &mut record).await? {
+                Ok(switched) if contradicts(&switched.answer.config, &switched.sent) || view.spec_enabled => {
+                    Effect::DisabledInDeletion(switched, None)
+                }
+                Ok(switched) => {
+                    let tenants = port.tenants(&switched.answer.id).await;
+                    Effect::DisabledInDeletion(switched, Some(tenants))
+                }
+                Err(read) => Effect::Postponed(read, Postponed::Other),
             }
-            Ok(switched) => {
-                let tenants = port.tenants(&switched.answer.id).await;
-                Effect::Disabled(switched, Some(tenants))
-            }
-            Err(read) => Effect::Postponed(read, Postponed::Other),
-        },
-        Change::Enable(Described { group, tags: _ }, blocker) => {
-            match switch(group, SwitchTo::On, &mut record).await? {
-                Ok(switched) => Effect::Enabled(switched, *blocker),
+        }
+        Change::EnableAgain(Described { group, tags: _ }, blocker) => {
+            match switch_in_deletion(group, SwitchTo::On, &mut record).await? {
+                Ok(switched) => Effect::EnabledAgain(switched, *blocker),
                 Err(read) => Effect::Postponed(read, Postponed::Enable),
             }
         }
@@ -117,7 +118,7 @@ enum SwitchTo {
 }
 
 /// Enables or disables a group for its deletion. Returns the group as read if CloudFront accepts no change yet.
-async fn switch<C: CloudFront>(
+async fn switch_in_deletion<C: CloudFront>(
     read: &Group,
     to: SwitchTo,
     record: &mut Record<'_, '_, C>,
@@ -164,12 +165,12 @@ async fn update_members<C: CloudFront>(
     let shown = update.changes.iter().filter(|change| !is_kept(change)).cloned();
     let is_by_others = |change: &Drift| update.by_others.iter().any(|member| member.as_str() == change.field);
     let (corrected, made) = shown.partition::<Vec<_>, _>(is_by_others);
-    let rounds = if corrected.is_empty() { Rounds::Few } else { record.corrected() };
+    let series = record.corrected(&corrected);
     record.remains(update);
     let switches_off = read.config.enabled != Some(false) && update.config.enabled == Some(false);
     let tenants =
         if switches_off || view.may_have_switched_off(read) { Some(port.tenants(&answer.id).await) } else { None };
-    let updated = Updated { read: read.clone(), answer, update: update.clone(), made, corrected, rounds, tenants };
+    let updated = Updated { read: read.clone(), answer, update: update.clone(), made, corrected, series, tenants };
     Ok(Effect::Updated(Box::new(updated)))
 }
 

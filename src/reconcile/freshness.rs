@@ -15,7 +15,7 @@ use crate::{
     cloudfront::{Members, Operation},
 };
 
-/// Asked once before each change.
+/// Asked before each change, and again if the group had to be read again meanwhile.
 pub trait Freshness: Send + Sync {
     /// Waits until this call may be made, then confirms that the object is still what the reconcile began with.
     fn confirm(&self, operation: Operation, evidence: Evidence) -> BoxFuture<'_, Result<(), Withheld>>;
@@ -30,7 +30,7 @@ pub enum Evidence {
     Read,
 }
 
-/// Why a change is withheld. None of these is an error: the reconcile is repeated.
+/// Why a change is withheld. None of these is an error. The reconcile is repeated, unless the object is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Withheld {
     /// The object has changed since the reconcile began.
@@ -46,7 +46,8 @@ pub enum Withheld {
 /// Maximum age of the reads from CloudFront that a change is based on.
 pub const MAX_READ_AGE: Duration = Duration::from_secs(5);
 
-/// Delay before a reconcile is repeated that could not read its object, or whose reads were too old.
+/// How long until the next reconcile after a change that was withheld (`worker/step.rs`), or if tags may not show yet and it is not known when they will
+/// (`plan.rs`).
 pub const RECHECK: Duration = Duration::from_secs(10);
 
 /// For a caller whose object cannot be out of date.
@@ -89,7 +90,7 @@ impl Change {
     pub const fn operation(&self) -> Operation {
         match self {
             Self::Create(_) => Operation::CreateConnectionGroup,
-            Self::Update(..) | Self::Disable(_) | Self::Enable(..) => Operation::UpdateConnectionGroup,
+            Self::Update(..) | Self::DisableInDeletion(_) | Self::EnableAgain(..) => Operation::UpdateConnectionGroup,
             Self::Delete(_) => Operation::DeleteConnectionGroup,
             Self::Adopt(_) | Self::Mark(_) | Self::TakeOver(..) | Self::Tag(..) => Operation::TagResource,
             Self::Untag(..) | Self::Disown(_) => Operation::UntagResource,
@@ -109,10 +110,10 @@ impl Change {
             | Self::Mark(_)
             | Self::TakeOver(..)
             | Self::Untag(..)
-            | Self::Disable(_)
+            | Self::DisableInDeletion(_)
             | Self::Delete(_)
             | Self::Disown(_) => Evidence::Read,
-            Self::Create(_) | Self::Update(..) | Self::Enable(..) | Self::Tag(..) => Evidence::RecentEvent,
+            Self::Create(_) | Self::Update(..) | Self::EnableAgain(..) | Self::Tag(..) => Evidence::RecentEvent,
         }
     }
 }

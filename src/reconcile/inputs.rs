@@ -1,4 +1,4 @@
-//! What a reconcile uses besides the object. Pure data.
+//! What a reconcile uses besides the object: settings and inventory, which are data, and the port, the clock and the [`Freshness`], which others implement.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub struct Inputs<'a, C> {
     /// The last complete inventory.
     pub snapshot: Option<&'a Snapshot>,
     /// Why the last inventory failed, if it did.
-    pub list_error: Option<&'a ApiError>,
+    pub inventory_error: Option<&'a ApiError>,
     /// The time.
     pub clock: &'a dyn Clock,
     /// Confirms that the object is up to date.
@@ -48,7 +48,7 @@ pub struct Inputs<'a, C> {
 impl<C> Inputs<'_, C> {
     /// Whether there is no recent inventory, so that changes would go unnoticed.
     #[must_use]
-    pub fn list_is_stale(&self) -> bool {
+    pub fn inventory_is_stale(&self) -> bool {
         let oldest = self.settings.inventory_interval.saturating_mul(3);
         self.snapshot.is_none_or(|list| self.clock.moment().since(list.began) > oldest)
     }

@@ -1,7 +1,7 @@
 //! One reconcile: from an object and the state of CloudFront to the next status. Acts only through the CloudFront port; knows no Kubernetes client.
 //!
 //! In: the object with its newest status, the [`ObjectState`] of this process, and the [`Inputs`]. Out: an [`Outcome`] for the controller to carry out.
-//! The steps, one file each: `desired` -> `observe` (and `ownership`) -> `plan` -> `freshness` and `execute` -> `report`.
+//! The steps, a file or a folder each: `desired` -> `observe` (and `ownership`) -> `plan` -> `freshness` and `execute` -> `report`.
 
 pub mod backoff;
 mod claims;
@@ -101,7 +101,7 @@ async fn attempt<C: CloudFront>(
         let observed = match observe(intent, view, state, inputs).await {
             Ok(observed) => observed,
             Err(error) => {
-                state.record_failed_read(&error.error, inputs.clock.moment());
+                state.record_failed_tenants_read(&error.error, inputs.clock.moment());
                 return Ok(Ended::Failed(error));
             }
         };

@@ -105,7 +105,8 @@ impl ObjectState {
         };
     }
 
-    /// Records the start of a reconcile.
+    /// Records the start of a reconcile. An edit ends the backoff after failures. An edit or a requested reconcile ends the pause of the drift backoff, and the
+    /// wait for a group that CloudFront calls in use although it lists no tenant.
     pub fn record_start(&mut self, view: &ObjectView<'_>) {
         self.tags.begins(view.now);
         if view.spec_is_new() {
@@ -117,17 +118,18 @@ impl ObjectState {
         }
     }
 
-    /// Records a failed read.
-    pub fn record_failed_read(&mut self, error: &ApiError, now: Moment) {
+    /// Records a failed read of the group's tenants. Any other failed read leaves no record.
+    pub fn record_failed_tenants_read(&mut self, error: &ApiError, now: Moment) {
         if error.operation == Operation::ListDistributionTenants {
             self.usage_unknown_since.get_or_insert(now);
         }
     }
 
-    /// Records what was read. A read that is older than a change of ours is ignored.
+    /// Records what was read. A read that is older than a change of ours is ignored. Returns an error, which ends the reconcile, if the plan would depend on an
+    /// answer that proves nothing.
     ///
     /// # Errors
-    /// The answer about tenants omits their list, and not yet for long enough to count as an empty list.
+    /// The answer about tenants omits their list, and not yet for long enough to count as an empty list. The emergency switch does not depend on them.
     pub fn record_read(&mut self, observed: &Observed, view: &ObjectView<'_>, now: Moment) -> Result<(), ApiError> {
         let (described, owner, usage) = match observed {
             Observed::Outdated => return Ok(()),
@@ -159,7 +161,7 @@ impl ObjectState {
                 if tenants.any() {
                     self.unlisted_use.ends();
                 }
-                if !self.believes(tenants, now, view.consistency_window)
+                if !self.record_tenants(tenants, now, view.consistency_window)
                     // The emergency switch does not depend on who uses the group.
                     && (view.spec_enabled || described.group.config.enabled == Some(false))
                 {
@@ -226,7 +228,7 @@ impl ObjectState {
 
     /// Records an answer about tenants, and returns whether it is believed: an omitted list counts as empty only once every answer has omitted it for a
     /// consistency window.
-    pub fn believes(&mut self, tenants: &Tenants, now: Moment, consistency_window: Duration) -> bool {
+    pub fn record_tenants(&mut self, tenants: &Tenants, now: Moment, consistency_window: Duration) -> bool {
         if tenants.listing == Listing::Stated || tenants.any() {
             self.tenants_left_out_since = None;
             return true;

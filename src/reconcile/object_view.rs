@@ -1,4 +1,5 @@
-//! What is known about an object before anything is read: identity, stored status, object state, and how much to read. Pure: object -> [`ObjectView`].
+//! What is known about an object before anything is read: identity, stored status, object state, and how much to read. Reads the clock,
+//! otherwise pure: (object, object state, inputs) -> [`ObjectView`].
 
 use std::time::Duration;
 
@@ -106,8 +107,8 @@ impl<'a> ObjectView<'a> {
         let window = inputs.settings.consistency_window;
         let now = inputs.clock.moment();
         let generation = object.metadata.generation.unwrap_or_default();
-        let somebody_asks = depth == ReadDepth::Requested || status.observed_generation != generation;
-        let pause = state.drift_backoff.pause(&uid, now).filter(|_| !somebody_asks);
+        let is_asked_anew = depth == ReadDepth::Requested || status.observed_generation != generation;
+        let pause = state.drift_backoff.pause(&uid, now).filter(|_| !is_asked_anew);
         Self {
             name: group_name(object),
             claim,
@@ -133,7 +134,7 @@ impl<'a> ObjectView<'a> {
             requested_at,
             spec_enabled: object.spec.enabled,
             owner_unstated_for_long: state.owner_unstated_since.is_some_and(|since| now.since(since) >= window),
-            in_use_unlisted: !somebody_asks
+            in_use_unlisted: !is_asked_anew
                 && (state.unlisted_use.holds(now, window) || state.unlisted_use.may_be_recent(status, now)),
             now,
             // Both reads may be older than a group that was claimed only just now.

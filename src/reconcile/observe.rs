@@ -1,7 +1,8 @@
 //! Observes the group through the CloudFront port. Never writes.
 //!
 //! In: intent, stored status, inventory, object state. Out: [`Observed`]. No call is made where the inventory proves that nothing but the deployment status
-//! can have changed since the last full read. Everything that leads to a mutation of an existing group is read in this reconcile.
+//! can have changed since the last full read; only a deletion that waits for a roll-out then reads the group's tenants. Everything that leads to a mutation
+//! of an existing group is read in this reconcile.
 
 mod at_rest;
 mod completed;
@@ -102,7 +103,7 @@ pub async fn observe<C: CloudFront>(
     inputs: &Inputs<'_, C>,
 ) -> Result<Observed, ReconcileError> {
     let name = &view.name;
-    let fresh = inputs.snapshot.filter(|list| state.is_covered_by(list) && !inputs.list_is_stale());
+    let fresh = inputs.snapshot.filter(|list| state.is_covered_by(list) && !inputs.inventory_is_stale());
     let tenants = match without_reading_the_group(intent, view, fresh, state, inputs).await? {
         Enough::Observed(observed) => return Ok(*observed),
         Enough::MustReadGroup { tenants } => tenants,
@@ -131,7 +132,7 @@ pub async fn observe<C: CloudFront>(
             return Ok(Observed::ClaimPending(pending_for, Some(installation)));
         }
         // An adoption of ours may not show yet: the group is not adopted a second time.
-        Owner::Unowned if state.last_claim > Moment::START && !pending_for.is_zero() => Owner::Undecided,
+        Owner::Unowned if state.last_claim > Moment::START && !pending_for.is_zero() => Owner::TagsPending,
         owner => owner,
     };
     let decides_deletion = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
@@ -184,7 +185,7 @@ fn absence<C>(
     state: &ObjectState,
     inputs: &Inputs<'_, C>,
 ) -> Absence {
-    let without_lists = inputs.list_error.is_some() || inputs.list_is_stale();
+    let without_lists = inputs.inventory_error.is_some() || inputs.inventory_is_stale();
     let twice = state.absent_for(inputs.clock.moment()).is_some_and(|time| time >= inputs.settings.consistency_window);
     match fresh.filter(|list| !list.groups.contains_key(name)) {
         Some(list) if list.began > pending_until || bug!(EarlyListIsProof) => Absence::Proven,
@@ -208,7 +209,7 @@ async fn before_leaving<C: CloudFront>(
     if !pending_for.is_zero() && !bug!(ObserveReleasesAtOnce) {
         return Observed::ClaimPending(pending_for, None);
     }
-    let newest = inputs.snapshot.filter(|list| list.began > pending_until && !inputs.list_is_stale());
+    let newest = inputs.snapshot.filter(|list| list.began > pending_until && !inputs.inventory_is_stale());
     if newest.is_some_and(|list| !list.groups.contains_key(name)) {
         return Observed::NotFound(Absence::Proven);
     }
@@ -222,7 +223,7 @@ async fn before_leaving<C: CloudFront>(
 }
 
 fn whose<C>(described: &Described, view: &ObjectView<'_>, inputs: &Inputs<'_, C>) -> Owner {
-    // Otherwise a deletion would never end if the other installation creates the group again each time.
+    // A deletion takes over only the group on record: if it took over any, it would never end while the other installation creates the group again each time.
     let predecessor = inputs.settings.predecessor.as_ref().filter(|_| view.may_take_over(&described.group));
     if bug!(StatusProvesOwnership) && view.id().as_ref() == Some(&described.group.id) {
         return Owner::Ours;

@@ -18,7 +18,8 @@ pub struct Outcome {
     pub status: ConnectionGroupStatus,
     /// Whether the finalizer is removed.
     pub finalizer: Finalizer,
-    /// Time until the next reconcile, unless something triggers one earlier.
+    /// Time until the next reconcile, unless something triggers one earlier. If the change was withheld, the controller decides in its place
+    /// (`worker/step.rs`).
     pub requeue: Duration,
     /// Events to emit.
     pub events: Vec<Event>,
@@ -33,7 +34,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The outcome of a reconcile whose planned change was withheld: status stays as it was.
+    /// The outcome of a reconcile whose planned change was withheld: status stays as it was. Its `requeue` is for a caller without `worker/step.rs`, such as the
+    /// model check.
     pub(super) fn withheld(why: Withheld, view: &ObjectView<'_>) -> Self {
         let requeue = match why {
             Withheld::Changed | Withheld::Gone => Duration::ZERO,

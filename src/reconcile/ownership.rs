@@ -140,8 +140,8 @@ pub enum Owner {
     Elsewhere(Installation),
     /// Nobody.
     Unowned,
-    /// Nobody yet, but the group is so new that the tags of its creation may not show: read again.
-    Undecided,
+    /// Nobody yet, but its tags may not be visible: the group is new, or we have just claimed it. It is read again.
+    TagsPending,
     /// Unknown: the owner or identity tag has no value, because the answer omits it or someone emptied it.
     Unstated,
     /// Another object, or another owner id.
@@ -153,7 +153,7 @@ pub enum Owner {
 pub fn owner(described: &Described, us: &Claim, predecessor: Option<&Installation>, now: Timestamp) -> Owner {
     let Some(owner) = OwnerTag::in_tags(&described.tags) else {
         return match described.group.created {
-            Some(created) if is_young(created, now) => Owner::Undecided,
+            Some(created) if is_young(created, now) => Owner::TagsPending,
             _ => Owner::Unowned,
         };
     };
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_group_without_owner_tag_is_unowned_only_once_its_tags_had_time_to_show() {
         for identity in [None, Some("uid-here"), Some("uid-elsewhere")] {
-            assert_eq!(seen(None, identity, 59), Owner::Undecided);
+            assert_eq!(seen(None, identity, 59), Owner::TagsPending);
             assert_eq!(seen(None, identity, 61), Owner::Unowned, "an identity alone claims nothing");
             assert_eq!(seen(Some(""), identity, 9999), Owner::Unstated, "nor does an owner tag that names nobody");
         }

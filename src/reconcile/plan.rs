@@ -1,4 +1,4 @@
-//! Decides what to do, in one exhaustive table. Pure: (intent, observed) -> [`Action`].
+//! Decides what to do, in one exhaustive table. Pure: (intent, observed, object view, settings) -> [`Action`].
 
 mod absent;
 mod action;
@@ -7,13 +7,13 @@ mod finding;
 mod present;
 
 use self::{
-    absent::{may_be_deleted, next_deletion_step, plan_blocked_deletion},
+    absent::{may_be_deleted, next_deletion_step, plan_protected_deletion},
     present::{adopt, manage},
 };
 pub use self::{
     action::Action,
     change::{Blocker, Change, RemainingWork, TagsLeft, Update},
-    finding::{AdoptionObstacle, Block, Finding, Flapping, LeftBehind, Protected, Refusal, Release},
+    finding::{AdoptionObstacle, Block, Finding, Flapping, LeftBehind, NotManaged, Protected, Release},
 };
 use super::{
     ObjectView, Settings,
@@ -31,7 +31,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
     match (intent, observed) {
         (Intent::Suspended, _) => Finding::Blocked(Block::Suspended).into(),
         (_, Observed::Outdated) => Finding::Outdated.into(),
-        (Intent::Protected, observed) => plan_blocked_deletion(observed, view),
+        (Intent::Protected, observed) => plan_protected_deletion(observed, view),
         (_, Observed::ClaimPending(left, elsewhere)) => Finding::Blocked(Block::ClaimPending(left, elsewhere)).into(),
         (Intent::Absent { action: DeletionAction::Leave, .. }, observed) => {
             Finding::Release(Release::Observed(left_behind(&observed))).into()
@@ -49,19 +49,21 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
         (Intent::Present(desired), Observed::NeverThere | Observed::NotFound(_)) => create(desired, view),
         (Intent::Present(desired), Observed::Found { described, owner, usage: _ }) => match owner {
             _ if described.group.is_default && !bug!(DefaultGroupIsManaged) => {
-                Finding::Refuse(described, Refusal::DefaultGroup).into()
+                Finding::NotManaged(described, NotManaged::DefaultGroup).into()
             }
             Owner::Ours => manage(desired, described, view),
             Owner::Unmarked => Change::Mark(described).into(),
             Owner::ToTakeOver(from) => Change::TakeOver(described, from).into(),
-            Owner::Elsewhere(installation) => Finding::Refuse(described, Refusal::Elsewhere(installation)).into(),
+            Owner::Elsewhere(installation) => {
+                Finding::NotManaged(described, NotManaged::Elsewhere(installation)).into()
+            }
             Owner::Unowned if view.may_still_be_ours(&described.group) && !bug!(OneReadWithoutTagsIsLost) => {
                 owner_tag_missing(described, view)
             }
             Owner::Unowned => adopt(desired, described, view, settings),
-            Owner::Undecided => tags_pending(&described.group, view),
+            Owner::TagsPending => tags_pending(&described.group, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
-            Owner::Other(owner) => Finding::Refuse(described, Refusal::NotOwned(owner)).into(),
+            Owner::Other(owner) => Finding::NotManaged(described, NotManaged::NotOwned(owner)).into(),
         },
 
         (Intent::Mirrored(_), Observed::NeverThere | Observed::NotFound(_)) => Finding::NothingToMirror.into(),
@@ -89,7 +91,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
             Owner::Unmarked => Change::Mark(described).into(),
             Owner::ToTakeOver(from) => Change::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
-            Owner::Undecided => tags_pending(&described.group, view),
+            Owner::TagsPending => tags_pending(&described.group, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             // One read without the tag does not prove that the group is not ours, even if status is lost.
             Owner::Unowned if !view.owner_may_show_for(&described.group).is_zero() => {
@@ -101,7 +103,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
     }
 }
 
-/// A young group shows its tags when it is a minute old. When the tags of an adoption show is not known.
+/// A young group shows its tags when it is a minute old. It is not known when the tags of an adoption become visible, so the group is read again soon.
 fn tags_pending(group: &Group, view: &ObjectView<'_>) -> Action {
     Finding::Blocked(Block::TagsPending(view.tags_show_in(group).unwrap_or(RECHECK))).into()
 }

@@ -20,7 +20,8 @@ use crate::{
 /// How long tags may take to show, those of a new group included.
 pub const TAGS_VISIBLE_WITHIN: Duration = Duration::from_mins(1);
 
-/// Whether something that CloudFront dates so recently may not show all its tags yet.
+/// Whether a group may not show all its tags yet, because `dated`, when CloudFront says that it was created or last changed, is less than
+/// [`TAGS_VISIBLE_WITHIN`] from now.
 #[must_use]
 pub fn is_young(dated: Timestamp, now: Timestamp) -> bool {
     now.duration_since(dated).unsigned_abs() < TAGS_VISIBLE_WITHIN

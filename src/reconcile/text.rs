@@ -1,7 +1,11 @@
-//! The messages in conditions and events. Pure.
+//! Most messages in conditions and events. Pure.
 //!
 //! Each says what the state is, what was not done, what happens next and what the reader can do, with the names that the reader typed. Those about
 //! deletions, failed calls, ownership and refused members are in files of their own.
+//!
+//! The others are where they are used. `report/effect.rs` says what was changed, `report/states.rs` that more of the spec is carried out next, and
+//! `object_state.rs` that an answer about tenants has no list. The controller reports another installation's finalizer (`worker/leave.rs`), an outdated
+//! schema (`schema.rs`) and orphans (`orphan_events.rs`).
 
 mod deletion;
 mod failed;

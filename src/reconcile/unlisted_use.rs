@@ -1,5 +1,5 @@
-//! A group that CloudFront does not delete because it is in use, although it lists no tenant that uses it. Pure, except that [`UnlistedUse`] is part of the
-//! object state.
+//! A group that CloudFront does not delete because it is in use, although it lists no tenant that uses it. Pure, part of the object
+//! state.
 //!
 //! In: Deletes that CloudFront refused. Out: whether the group counts as in use, so that it serves again, and when its deletion is retried.
 

@@ -11,7 +11,7 @@ use tracing::Span;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::{lines::JsonLines, traces::Traces};
-use crate::args::EndpointUrl;
+use crate::flag_values::EndpointUrl;
 
 pub use self::{
     args::{LogArgs, LogFormat, LogLevel},

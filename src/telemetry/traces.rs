@@ -23,7 +23,7 @@ use tracing::{Span, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 
-use crate::args::EndpointUrl;
+use crate::flag_values::EndpointUrl;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const PATH: &str = "/v1/traces";

@@ -92,7 +92,7 @@ impl Remote {
             port: &self.sdk,
             settings: &settings,
             snapshot: self.snapshot.as_ref(),
-            list_error: None,
+            inventory_error: None,
             clock: &clock,
             freshness: &UpToDate,
         };

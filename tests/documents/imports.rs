@@ -9,17 +9,27 @@ use super::root;
 /// What each module may import besides itself. `cloudfront/sdk`, the adapter, is above the port that it implements.
 const ALLOWED: [(&str, &[&str]); 11] = [
     ("api", &[]),
-    ("args", &[]),
+    ("flag_values", &[]),
     ("clock", &[]),
     ("cloudfront", &["clock"]),
     ("cloudfront/sdk", &["cloudfront", "leadership"]),
     ("reconcile", &["api", "clock", "cloudfront"]),
-    ("leadership", &["args", "clock", "cloudfront"]),
-    ("telemetry", &["args"]),
+    ("leadership", &["flag_values", "clock", "cloudfront"]),
+    ("telemetry", &["flag_values"]),
     ("account", &["api", "clock", "cloudfront", "cloudfront/sdk", "reconcile", "telemetry"]),
     (
         "controller",
-        &["account", "api", "args", "clock", "cloudfront", "cloudfront/sdk", "leadership", "reconcile", "telemetry"],
+        &[
+            "account",
+            "api",
+            "flag_values",
+            "clock",
+            "cloudfront",
+            "cloudfront/sdk",
+            "leadership",
+            "reconcile",
+            "telemetry",
+        ],
     ),
     ("cli", &["controller"]),
 ];

@@ -48,7 +48,7 @@ impl State {
         };
         let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect();
         self.operators[operator].snapshot = Some(Arc::new(Snapshot { began, groups }));
-        self.operators[operator].list_error = None;
+        self.operators[operator].inventory_error = None;
         self.now += Duration::from_millis(1);
     }
 }

@@ -242,7 +242,7 @@ fn listed(state: &mut State, operator: usize, struck: Struck) -> bool {
         Struck::No => state.take_inventory(operator),
         Struck::Stale => state.lagging((A_MINUTE, Millis(0)), |state| state.take_inventory(operator)),
         Struck::Refused(class) => {
-            state.operators[operator].list_error = Some(error(Operation::ListConnectionGroups, class));
+            state.operators[operator].inventory_error = Some(error(Operation::ListConnectionGroups, class));
         }
         Struck::AnswerLost(_)
         | Struck::LandsLater

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use connection_group_operator::{bugs::Bug, cloudfront::ErrorClass};
+use port::PlanName;
 
 use crate::{
     actions::Struck,
     classes::may_hide_an_effect,
     explore::{caught, holds},
-    plans::ALL,
     records::{self, RECORDS},
     scenarios::{self, budget, within},
     state::Scenario,
@@ -44,7 +44,7 @@ fn every_error_that_may_hide_an_effect_does_so_in_a_scenario() {
 #[test]
 fn every_plan_has_a_scenario_that_must_produce_it() {
     let shown = RECORDS.iter().flat_map(|record| record.plans).copied().collect::<BTreeSet<_>>();
-    assert_eq!(shown, ALL.into_iter().collect());
+    assert_eq!(shown, PlanName::ALL.iter().copied().collect());
 }
 
 #[test]

@@ -24,7 +24,8 @@ fn explored(scenario: Scenario) {
         records::count(scenario.name, report.states);
     }
     let mut missing = report.seen.missing(&scenario);
-    missing.extend(record.plans.iter().filter(|plan| !report.seen.plans.contains(*plan)).map(ToString::to_string));
+    missing
+        .extend(record.plans.iter().filter(|plan| !report.seen.plans.contains(plan)).map(|plan| format!("{plan:?}")));
     missing.extend(
         record.errors.iter().filter(|error| !report.seen.errors.contains(error)).map(|error| format!("{error:?}")),
     );

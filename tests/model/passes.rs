@@ -58,7 +58,7 @@ pub fn start(scenario: &Scenario, state: &mut State, operator: usize, cache: Cac
         object: with_last_status(object, it.remembered.status.as_deref()),
         memory: Arc::clone(&it.remembered.memory),
         snapshot: it.snapshot.clone(),
-        list_error: it.list_error.clone(),
+        inventory_error: it.inventory_error.clone(),
         process_start: it.process_start,
         started: state.now,
     };
@@ -285,7 +285,7 @@ pub fn crash(scenario: &Scenario, state: &mut State, operator: usize, dying: Dyi
     let it = &mut state.operators[operator];
     it.process_start = state.now;
     it.snapshot = None;
-    it.list_error = None;
+    it.inventory_error = None;
     it.seen = listed;
     it.heard = None;
     it.due = None;

@@ -6,18 +6,27 @@
 use std::{collections::BTreeMap, fs, sync::Mutex};
 
 use connection_group_operator::cloudfront::{ErrorClass, Operation};
+use port::PlanName;
 
 /// What a scenario must show.
 pub struct Record {
     pub scenario: &'static str,
-    pub plans: &'static [&'static str],
+    pub plans: &'static [PlanName],
     pub errors: &'static [(Operation, ErrorClass)],
 }
 
 pub const RECORDS: [Record; 35] = [
     Record {
         scenario: "life",
-        plans: &["Create", "Update", "Tag", "Listed", "UpToDate", "NotRead", "DeletedOutside"],
+        plans: &[
+            PlanName::Create,
+            PlanName::Update,
+            PlanName::Tag,
+            PlanName::Listed,
+            PlanName::UpToDate,
+            PlanName::NotRead,
+            PlanName::DeletedOutside,
+        ],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::AlreadyExists),
             (Operation::UpdateConnectionGroup, ErrorClass::NotFound),
@@ -29,13 +38,13 @@ pub const RECORDS: [Record; 35] = [
     Record {
         scenario: "faults",
         plans: &[
-            "Disable",
-            "AwaitDisabled",
-            "Delete",
-            "ConfirmGone",
-            "Release(Gone)",
-            "Blocked(TagsPending)",
-            "Outdated",
+            PlanName::Disable,
+            PlanName::AwaitDisabled,
+            PlanName::Delete,
+            PlanName::ConfirmGone,
+            PlanName::ReleaseGone,
+            PlanName::TagsPending,
+            PlanName::Outdated,
         ],
         errors: &[
             (Operation::DeleteConnectionGroup, ErrorClass::NotFound),
@@ -45,64 +54,72 @@ pub const RECORDS: [Record; 35] = [
     },
     Record {
         scenario: "minds",
-        plans: &["Untag"],
+        plans: &[PlanName::Untag],
         errors: &[
             (Operation::TagResource, ErrorClass::AccessDenied),
             (Operation::UntagResource, ErrorClass::Throttled),
         ],
     },
-    Record { scenario: "errors", plans: &["Create", "Tag", "Untag", "Disable", "Delete"], errors: &[] },
-    Record { scenario: "old lists", plans: &["ConfirmGone", "Release(Gone)", "Delete"], errors: &[] },
+    Record {
+        scenario: "errors",
+        plans: &[PlanName::Create, PlanName::Tag, PlanName::Untag, PlanName::Disable, PlanName::Delete],
+        errors: &[],
+    },
+    Record {
+        scenario: "old lists",
+        plans: &[PlanName::ConfirmGone, PlanName::ReleaseGone, PlanName::Delete],
+        errors: &[],
+    },
     Record {
         scenario: "unlisted",
-        plans: &["Enable", "Blocked(InUse)"],
+        plans: &[PlanName::Enable, PlanName::InUse],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
         scenario: "deletion",
-        plans: &["Blocked(InUse)"],
+        plans: &[PlanName::InUse],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
         scenario: "struck",
-        plans: &["Blocked(InUse)", "Enable"],
+        plans: &[PlanName::InUse, PlanName::Enable],
         errors: &[(Operation::DeleteConnectionGroup, ErrorClass::HasTenants)],
     },
     Record {
         scenario: "owners",
-        plans: &["Refuse(NotOwned)"],
+        plans: &[PlanName::NotOwned],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::AlreadyExists)],
     },
     Record {
         scenario: "strangers",
-        plans: &["Refuse(AdoptionRefused)", "Release(NotOurs)", "Blocked(OwnerTagMissing)"],
+        plans: &[PlanName::AdoptionRefused, PlanName::ReleaseNotOurs, PlanName::OwnerTagMissing],
         errors: &[],
     },
-    Record { scenario: "adoption", plans: &["Adopt", "Blocked(OwnerMayShow)"], errors: &[] },
-    Record { scenario: "squatters", plans: &["Blocked(TagsOfAnother)", "Adopt"], errors: &[] },
-    Record { scenario: "dispute", plans: &["Blocked(Flapping)", "Update"], errors: &[] },
+    Record { scenario: "adoption", plans: &[PlanName::Adopt, PlanName::OwnerMayShow], errors: &[] },
+    Record { scenario: "squatters", plans: &[PlanName::TagsOfAnother, PlanName::Adopt], errors: &[] },
+    Record { scenario: "dispute", plans: &[PlanName::Flapping, PlanName::Update], errors: &[] },
     Record {
         scenario: "replicas",
-        plans: &["Create", "Delete"],
+        plans: &[PlanName::Create, PlanName::Delete],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::StaleEtag)],
     },
     Record {
         scenario: "modes",
         plans: &[
-            "Mirrored",
-            "NothingToMirror",
-            "Disown",
-            "Release(Retained)",
-            "Release(Observed)",
-            "Blocked(Suspended)",
-            "Blocked(DeletionProtected)",
-            "Blocked(ClaimPending)",
+            PlanName::Mirrored,
+            PlanName::NothingToMirror,
+            PlanName::Disown,
+            PlanName::ReleaseRetained,
+            PlanName::ReleaseObserved,
+            PlanName::Suspended,
+            PlanName::DeletionProtected,
+            PlanName::ClaimPending,
         ],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::NotFound)],
     },
     Record {
         scenario: "anycast",
-        plans: &["MembersRefused"],
+        plans: &[PlanName::MembersRefused],
         errors: &[
             (Operation::CreateConnectionGroup, ErrorClass::NotFound),
             (Operation::CreateConnectionGroup, ErrorClass::InvalidArgument),
@@ -110,11 +127,11 @@ pub const RECORDS: [Record; 35] = [
             (Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument),
         ],
     },
-    Record { scenario: "sticky", plans: &["MembersRefused"], errors: &[] },
-    Record { scenario: "drift", plans: &["Tag", "Listed"], errors: &[] },
+    Record { scenario: "sticky", plans: &[PlanName::MembersRefused], errors: &[] },
+    Record { scenario: "drift", plans: &[PlanName::Tag, PlanName::Listed], errors: &[] },
     Record {
         scenario: "refusals",
-        plans: &["AwaitDisabled"],
+        plans: &[PlanName::AwaitDisabled],
         errors: &[
             (Operation::UpdateConnectionGroup, ErrorClass::InUse),
             (Operation::DeleteConnectionGroup, ErrorClass::NotDisabled),
@@ -122,36 +139,36 @@ pub const RECORDS: [Record; 35] = [
     },
     Record {
         scenario: "quota",
-        plans: &["Create"],
+        plans: &[PlanName::Create],
         errors: &[(Operation::CreateConnectionGroup, ErrorClass::LimitExceeded)],
     },
-    Record { scenario: "aliased", plans: &["Create"], errors: &[] },
-    Record { scenario: "forgeries", plans: &["ConfirmGone", "Release(Gone)"], errors: &[] },
+    Record { scenario: "aliased", plans: &[PlanName::Create], errors: &[] },
+    Record { scenario: "forgeries", plans: &[PlanName::ConfirmGone, PlanName::ReleaseGone], errors: &[] },
     Record {
         scenario: "requests",
-        plans: &["MembersRefused", "Tag"],
+        plans: &[PlanName::MembersRefused, PlanName::Tag],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::InvalidArgument)],
     },
-    Record { scenario: "lag", plans: &["Create", "Disable", "Release(Gone)"], errors: &[] },
+    Record { scenario: "lag", plans: &[PlanName::Create, PlanName::Disable, PlanName::ReleaseGone], errors: &[] },
     Record {
         scenario: "members",
-        plans: &["MembersRefused", "Update"],
+        plans: &[PlanName::MembersRefused, PlanName::Update],
         errors: &[(Operation::UpdateConnectionGroup, ErrorClass::NotFound)],
     },
-    Record { scenario: "lists", plans: &["Update"], errors: &[] },
-    Record { scenario: "tags", plans: &["Tag", "Untag"], errors: &[] },
+    Record { scenario: "lists", plans: &[PlanName::Update], errors: &[] },
+    Record { scenario: "tags", plans: &[PlanName::Tag, PlanName::Untag], errors: &[] },
     Record {
         scenario: "blocked",
-        plans: &["Enable", "Disown"],
+        plans: &[PlanName::Enable, PlanName::Disown],
         errors: &[(Operation::UntagResource, ErrorClass::NotFound)],
     },
-    Record { scenario: "clones", plans: &["Refuse(Elsewhere)", "Release(Elsewhere)"], errors: &[] },
-    Record { scenario: "heir", plans: &["TakeOver", "Refuse(Elsewhere)"], errors: &[] },
-    Record { scenario: "unmarked", plans: &["Mark"], errors: &[] },
-    Record { scenario: "lies", plans: &["ConfirmAbsence", "Blocked(OwnerUnstated)"], errors: &[] },
-    Record { scenario: "terse", plans: &["UpToDate"], errors: &[] },
-    Record { scenario: "replaced", plans: &["Blocked(OwnerMayShow)", "Adopt"], errors: &[] },
-    Record { scenario: "default group", plans: &["Refuse(DefaultGroup)"], errors: &[] },
+    Record { scenario: "clones", plans: &[PlanName::Elsewhere, PlanName::ReleaseElsewhere], errors: &[] },
+    Record { scenario: "heir", plans: &[PlanName::TakeOver, PlanName::Elsewhere], errors: &[] },
+    Record { scenario: "unmarked", plans: &[PlanName::Mark], errors: &[] },
+    Record { scenario: "lies", plans: &[PlanName::ConfirmAbsence, PlanName::OwnerUnstated], errors: &[] },
+    Record { scenario: "terse", plans: &[PlanName::UpToDate], errors: &[] },
+    Record { scenario: "replaced", plans: &[PlanName::OwnerMayShow, PlanName::Adopt], errors: &[] },
+    Record { scenario: "default group", plans: &[PlanName::DefaultGroup], errors: &[] },
 ];
 
 /// The record of a scenario.

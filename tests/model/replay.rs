@@ -34,7 +34,7 @@ pub struct Input {
     pub object: ConnectionGroup,
     pub memory: Arc<ObjectState>,
     pub snapshot: Option<Arc<Snapshot>>,
-    pub list_error: Option<ApiError>,
+    pub inventory_error: Option<ApiError>,
     pub process_start: Duration,
     pub started: Duration,
 }
@@ -156,7 +156,7 @@ pub fn run(input: &Input, log: &[Arc<Entry>], views: Views, settings: &Settings)
         port: &port,
         settings,
         snapshot: input.snapshot.as_deref(),
-        list_error: input.list_error.as_ref(),
+        inventory_error: input.inventory_error.as_ref(),
         clock: &replay,
         freshness: &replay,
     };

@@ -11,6 +11,8 @@ use connection_group_operator::{
     cloudfront::{ErrorClass, Operation},
 };
 
+use port::PlanName;
+
 use crate::{
     actions::{Action, Cache, Dying, Struck},
     outside::Outside,
@@ -28,7 +30,7 @@ pub struct Seen {
     pub died: HashSet<(Operation, Dying)>,
     pub outside: HashSet<Outside>,
     pub errors: BTreeSet<(Operation, ErrorClass)>,
-    pub plans: BTreeSet<&'static str>,
+    pub plans: BTreeSet<PlanName>,
     signatures: HashSet<u64>,
 }
 

@@ -188,7 +188,7 @@ pub struct Operator {
     pub object: usize,
     pub process_start: Duration,
     pub snapshot: Option<Arc<Snapshot>>,
-    pub list_error: Option<ApiError>,
+    pub inventory_error: Option<ApiError>,
     pub remembered: Tracked,
     pub pass: Option<Arc<Pass>>,
     /// The oldest version of its object's history that its cache may show. A cache never goes back: each process lists again, and then only follows the watch.

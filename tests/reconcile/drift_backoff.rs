@@ -218,6 +218,9 @@ fn a_tag_that_others_keep_removing_is_restored_no_faster_than_the_drift_backoff_
     world.reconcile();
     assert_eq!(world.mutations(), [TagResource]);
     assert_eq!(world.tags()["team"], "edge");
+    let count = |reason: &str| world.event_reasons().iter().filter(|emitted| **emitted == reason).count();
+    assert_eq!(count("DriftCorrected"), 8, "each restored tag is reported as another client's change");
+    assert_eq!(count("DriftFlapping"), 2, "with the third correction, and once more when one has to wait");
 }
 
 #[test]

@@ -15,9 +15,11 @@ use connection_group_operator::{
     reconcile::{Finalizer, Inputs, ObjectView, desired::Intent, freshness::UpToDate, observe::observe, plan::plan},
 };
 
+use port::PlanName;
+
 use self::{
     axes::{Axis, Case, Exists, Record},
-    plans::{NOT_IN_ONE_RECONCILE, Name, Seen},
+    plans::{NOT_IN_ONE_RECONCILE, Seen, seen},
     rows::expected,
     worlds::{ELSEWHERE, OURS, named, world, world_at_the_adapter},
 };
@@ -47,7 +49,7 @@ fn a_sample_of_the_combinations_does_what_the_table_says_over_the_production_ada
 #[test]
 fn every_plan_is_reached_by_a_row_except_those_that_one_reconcile_cannot_reach() {
     let met = Case::all().map(|case| expected(&case).plan).collect::<Vec<_>>();
-    for plan in Name::ALL {
+    for plan in PlanName::ALL {
         let excuse = NOT_IN_ONE_RECONCILE.iter().find(|(name, _)| name == plan).map(|(_, why)| why);
         assert_eq!(met.contains(plan), excuse.is_none(), "{plan:?}: {excuse:?}");
     }
@@ -60,7 +62,7 @@ fn meets(case: &Case, mut world: World) {
     world.calls();
     let before = world.groups();
     let spec = world.object.spec.clone();
-    let seen = expected.plan.seen(named(&world).map(|group| group.resource.into()), &spec);
+    let seen = seen(expected.plan, named(&world).map(|group| group.resource.into()), &spec);
 
     let outcome = world.reconcile();
     let calls = world.calls();
@@ -83,20 +85,20 @@ fn meets(case: &Case, mut world: World) {
 }
 
 /// What the reconcile is about to do, by the production steps.
-fn planned(world: &World) -> Name {
+fn planned(world: &World) -> PlanName {
     let clock = world.clock();
     let around = Inputs {
         port: &world.port,
         settings: &world.settings,
         snapshot: world.snapshot.as_ref(),
-        list_error: world.list_error.as_ref(),
+        inventory_error: world.inventory_error.as_ref(),
         clock: &clock,
         freshness: &UpToDate,
     };
     let intent = Intent::of(&world.object);
     let known = ObjectView::of(&world.object, &world.object_state, &around);
     let observed = now(observe(&intent, &known, &world.object_state, &around)).unwrap();
-    Name::of(&plan(&intent, observed, &known, &world.settings))
+    PlanName::of(&plan(&intent, observed, &known, &world.settings))
 }
 
 type Groups = BTreeMap<String, Versioned<Shown>>;

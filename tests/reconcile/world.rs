@@ -59,7 +59,7 @@ pub struct World {
     pub settings: Settings,
     pub object_state: ObjectState,
     pub snapshot: Option<Snapshot>,
-    pub list_error: Option<ApiError>,
+    pub inventory_error: Option<ApiError>,
     pub events: Vec<Event>,
     /// Fields that the operator found changed by others.
     pub drift: Vec<String>,
@@ -129,7 +129,7 @@ impl World {
             settings,
             object_state: ObjectState::default(),
             snapshot: None,
-            list_error: None,
+            inventory_error: None,
             events: Vec::new(),
             drift: Vec::new(),
             wall_ahead: SignedDuration::ZERO,
@@ -169,7 +169,7 @@ impl World {
             settings: self.settings.clone(),
             object_state: self.object_state.clone(),
             snapshot: self.snapshot.clone(),
-            list_error: self.list_error.clone(),
+            inventory_error: self.inventory_error.clone(),
             events: self.events.clone(),
             drift: self.drift.clone(),
             wall_ahead: self.wall_ahead,
@@ -197,9 +197,9 @@ impl World {
                     self.wake();
                 }
                 self.snapshot = Some(current);
-                self.list_error = None;
+                self.inventory_error = None;
             }
-            Err(error) => self.list_error = Some(error),
+            Err(error) => self.inventory_error = Some(error),
         }
         self.inventory_pause = Some(InventoryPause::default());
         self.list_asked_at = self.elapsed;
@@ -233,7 +233,7 @@ impl World {
             port,
             settings: &self.settings,
             snapshot: self.snapshot.as_ref(),
-            list_error: self.list_error.as_ref(),
+            inventory_error: self.inventory_error.as_ref(),
             clock: &clock,
             freshness: &UpToDate,
         };
@@ -254,7 +254,7 @@ impl World {
             port: &self.port,
             settings: &self.settings,
             snapshot: self.snapshot.as_ref(),
-            list_error: self.list_error.as_ref(),
+            inventory_error: self.inventory_error.as_ref(),
             clock,
             freshness,
         };

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     cloudfront::{ApiError, ErrorClass, Operation, queue::Slowed},
-    leadership::fence::Refused,
+    leadership::fence::NotSent,
 };
 
 /// Observes every call, for metrics.
@@ -64,7 +64,7 @@ impl Sdk {
         let started = Instant::now();
         let span = span(operation);
         let (answer, wire) = watched(Box::pin(send().instrument(span.clone()))).await;
-        if answer.as_ref().err().and_then(refused) == Some(Refused::Draining) {
+        if answer.as_ref().err().and_then(refused) == Some(NotSent::Draining) {
             match self.scope.abandon().await {}
         }
         let answer = answer.map_err(|error| api_error(operation, &error));

@@ -7,7 +7,7 @@ use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 
 use crate::cloudfront::{ApiError, ErrorClass, Operation};
-use crate::leadership::fence::Refused;
+use crate::leadership::fence::NotSent;
 
 /// The port's error for a failed call.
 pub fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
@@ -50,11 +50,11 @@ where
 }
 
 /// Why the fence refused the call at the last step before it was sent, if it did.
-pub fn refused<E>(error: &SdkError<E, Response>) -> Option<Refused>
+pub fn refused<E>(error: &SdkError<E, Response>) -> Option<NotSent>
 where
     E: Error + 'static,
 {
-    chain(error).find_map(|cause| cause.downcast_ref::<Refused>().copied())
+    chain(error).find_map(|cause| cause.downcast_ref::<NotSent>().copied())
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -3,7 +3,7 @@
 use crate::{
     api::{ConnectionGroup, Mode},
     cloudfront::{ApiError, Snapshot, queue::Class},
-    reconcile::{ObjectView, observe::ReadDepth},
+    reconcile::ObjectView,
 };
 
 /// How the last reconcile of an object by this process ended.
@@ -31,23 +31,25 @@ impl LastTry {
 
 /// The class of the next reconcile.
 pub fn class_of(object: &ConnectionGroup, view: &ObjectView<'_>, list: Option<&Snapshot>, last_try: LastTry) -> Class {
-    let unanswered = view.spec_is_new() || view.depth == ReadDepth::Requested;
+    let is_asked_anew = view.is_asked_anew();
     match Traffic::while_deleted(object, view) {
         Traffic::OnAgainstSpec(_) => return Class::SwitchOff,
         // A tenant may have appeared, even if the last try was refused, so the class is not `Background`. It is not `UserRequest` either: hundreds of deletions that wait
         // must not hold up an edit.
-        Traffic::OffAgainstSpec(_) if !unanswered => return Class::Progress,
+        Traffic::OffAgainstSpec(_) if !is_asked_anew => return Class::Progress,
         Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
     }
     match Traffic::of(object, view, list) {
         Traffic::OnAgainstSpec(Since::TheList) => return Class::SwitchOff,
-        Traffic::OnAgainstSpec(Since::Longer) if unanswered || last_try != LastTry::Refused => return Class::SwitchOff,
+        Traffic::OnAgainstSpec(Since::Longer) if is_asked_anew || last_try != LastTry::Refused => {
+            return Class::SwitchOff;
+        }
         Traffic::OffAgainstSpec(Since::TheList) => return Class::UserRequest,
         Traffic::OffAgainstSpec(Since::Longer) if last_try == LastTry::Done => return Class::UserRequest,
         Traffic::OnAgainstSpec(_) | Traffic::OffAgainstSpec(_) | Traffic::AsTheSpecSays => {}
     }
     match last_try {
-        _ if unanswered => Class::UserRequest,
+        _ if is_asked_anew => Class::UserRequest,
         LastTry::Refused => Class::Background,
         LastTry::Done if view.is_in_sync(list) => Class::Background,
         LastTry::Done | LastTry::CutShort => Class::Progress,

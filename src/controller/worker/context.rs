@@ -32,7 +32,7 @@ pub struct Context {
     pub objects: Arc<Objects>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Whether reconciles may still begin.
+    /// Stops every call to CloudFront, and every write to the API server, unless this process may act. No reconcile begins once it drains.
     pub fence: Fence,
     /// What the first reconciles wait for.
     pub gate: Shared<BoxFuture<'static, Gate>>,

@@ -88,7 +88,7 @@ async fn reconcile_version(
         port: &port,
         settings: &context.settings,
         snapshot: inventory.snapshot.as_deref(),
-        list_error: inventory.error.as_ref(),
+        inventory_error: inventory.error.as_ref(),
         clock: context.clock.as_ref(),
         freshness: &freshness,
     };

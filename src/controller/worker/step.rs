@@ -15,7 +15,7 @@ use crate::{
 
 /// How a reconcile with one version of its object ended.
 pub enum Step {
-    /// So did the whole reconcile.
+    /// The whole reconcile has ended.
     Ended(Finished),
     /// There is a newer version to start over with.
     Newer(ObjectVersion),
@@ -23,7 +23,7 @@ pub enum Step {
 
 /// A reconcile that has ended.
 pub struct Finished {
-    /// How.
+    /// How it ended, for the metrics.
     pub result: ReconcileResult,
     /// When the next reconcile is due; `None` if only a change requires one.
     pub next: Option<Duration>,

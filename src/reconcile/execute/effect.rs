@@ -24,14 +24,14 @@ pub enum Effect {
     Updated(Box<Updated>),
     /// CloudFront refused an update because of its content.
     MembersRefused(Box<MembersRefused>),
-    /// These tags were set. The drift names those that were correct before, as far as is known, until someone else removed or changed them.
-    Tagged(Group, Tags, RemainingWork, Vec<Drift>),
+    /// Tags were set.
+    Tagged(Box<Tagged>),
     /// These tags were removed.
     Untagged(Group, Vec<String>, RemainingWork),
     /// Deletion: the group is disabled.
-    Disabled(Box<Switched>, Option<TenantsRead>),
-    /// Deletion: the group is enabled again, because it cannot be deleted.
-    Enabled(Box<Switched>, Blocker),
+    DisabledInDeletion(Box<Switched>, Option<TenantsRead>),
+    /// Deletion: the group is enabled again, because the deletion cannot go on, or the group is kept.
+    EnabledAgain(Box<Switched>, Blocker),
     /// CloudFront accepted the Delete.
     Deleted,
     /// The group no longer carries the tags that mark ownership.
@@ -42,6 +42,21 @@ pub enum Effect {
 
 /// Who uses a group that was just disabled, or why that could not be determined.
 pub type TenantsRead = Result<Tenants, ApiError>;
+
+/// Tags that were set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// The group.
+    pub group: Group,
+    /// The tags.
+    pub set: Tags,
+    /// What is left to do.
+    pub left: RemainingWork,
+    /// Those that were correct before, as far as is known, until another client removed or changed them.
+    pub corrected: Vec<Drift>,
+    /// Whether other clients keep changing the group.
+    pub series: Series,
+}
 
 /// An update of members that CloudFront accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,17 +72,17 @@ pub struct Updated {
     /// The changes of other clients that it corrected.
     pub corrected: Vec<Drift>,
     /// Whether other clients keep changing the group.
-    pub rounds: Rounds,
+    pub series: Series,
     /// Who uses the group, if it was disabled.
     pub tenants: Option<TenantsRead>,
 }
 
-/// Whether this correction is one too many.
+/// Whether a correction triggers the warning that other clients keep changing the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounds {
-    /// No.
-    Few,
-    /// Yes: others keep changing the group, and a warning is emitted.
+pub enum Series {
+    /// It does not: there is none, or it is not the third of its series.
+    Short,
+    /// It does: it is the third of its series.
     Flapping,
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Rounds;
+use super::Series;
 use crate::{
+    api::Drift,
     cloudfront::{ApiError, CloudFront, ErrorClass, Group},
     reconcile::{Inputs, ObjectView, object_state::ObjectState, plan::Update},
 };
@@ -55,11 +56,14 @@ impl<C: CloudFront> Record<'_, '_, C> {
         }
     }
 
-    /// Records an out-of-band change that was corrected.
-    pub fn corrected(&mut self) -> Rounds {
+    /// Records out-of-band changes that were corrected, if any.
+    pub fn corrected(&mut self, changes: &[Drift]) -> Series {
+        if changes.is_empty() {
+            return Series::Short;
+        }
         let now = self.inputs.clock.moment();
         self.state.drift_backoff.corrected(now);
-        if self.state.drift_backoff.is_flapping(now) { Rounds::Flapping } else { Rounds::Few }
+        if self.state.drift_backoff.is_third_in_a_row(now) { Series::Flapping } else { Series::Short }
     }
 
     /// Records which changes of other clients remain after a partial update.

@@ -1,6 +1,8 @@
-//! Whether a reconcile can do without reading its group: the inventory, or our own last write, proves that only the deployment status can have changed.
+//! Whether a reconcile can do without a full read of its group: the inventory, or our own last write, proves that only the deployment status can have
+//! changed.
 //!
-//! Reads at most the tenants of a group that is being disabled for its deletion.
+//! Makes two kinds of reads: the tenants of a group that is being disabled for its deletion, and, in full, the group that a deletion in mode Observe leaves
+//! behind.
 
 use super::{Observed, ReadDepth, before_leaving, usage_is_unknown};
 use crate::{
@@ -13,9 +15,9 @@ use crate::{
     },
 };
 
-/// Whether enough is known without a read of the group.
+/// Whether enough is known for the plan.
 pub enum Enough {
-    /// It is.
+    /// This is enough.
     Observed(Box<Observed>),
     /// The group is to be read. Its tenants were read already, if some use it.
     MustReadGroup {
@@ -24,7 +26,7 @@ pub enum Enough {
     },
 }
 
-/// What can be observed without a read of the group. `fresh` is the inventory, if it is recent and shows all our writes.
+/// What can be observed without a full read of the group. `fresh` is the inventory, if it is recent and shows all our writes.
 pub async fn without_reading_the_group<C: CloudFront>(
     intent: &Intent,
     view: &ObjectView<'_>,
@@ -103,7 +105,7 @@ fn is_unchanged(intent: &Intent, view: &ObjectView<'_>, row: &Summary) -> bool {
     let in_sync = match intent {
         Intent::Present(desired) => {
             row.enabled == Some(desired.enabled)
-                && list_is_in_sync(desired, row.anycast_ip_list_id.as_ref(), view)
+                && anycast_list_is_in_sync(desired, row.anycast_ip_list_id.as_ref(), view)
                 && status_is_in_sync(intent, view)
         }
         Intent::Mirrored(_) => status_is_in_sync(intent, view),
@@ -118,7 +120,7 @@ fn is_unchanged(intent: &Intent, view: &ObjectView<'_>, row: &Summary) -> bool {
 }
 
 /// Whether the attached Anycast list is the one that the spec wants.
-fn list_is_in_sync(desired: &Desired, attached: Option<&AnycastIpListId>, view: &ObjectView<'_>) -> bool {
+fn anycast_list_is_in_sync(desired: &Desired, attached: Option<&AnycastIpListId>, view: &ObjectView<'_>) -> bool {
     let ours = view.status.attached_anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
     desired.anycast.wanted(attached, ours.as_ref()).as_ref() == attached
 }
@@ -142,7 +144,7 @@ fn status_is_in_sync(intent: &Intent, view: &ObjectView<'_>) -> bool {
                 let attached = status.anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
                 status.enabled == Some(*enabled)
                     && status.ipv6_enabled == Some(*ipv6_enabled)
-                    && list_is_in_sync(desired, attached.as_ref(), view)
+                    && anycast_list_is_in_sync(desired, attached.as_ref(), view)
                     && status.synced_generation == Some(view.generation)
             }
             Intent::Mirrored(_) => status.synced_generation == Some(view.generation),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The deletion is held back. A group that this deletion or another client disabled against the spec is enabled again.
-pub fn plan_blocked_deletion(observed: Observed, view: &ObjectView<'_>) -> Action {
+pub fn plan_protected_deletion(observed: Observed, view: &ObjectView<'_>) -> Action {
     let Observed::Found { described, owner, usage: _ } = observed else {
         let protected = match observed {
             Observed::NeverThere | Observed::NotFound(_) => Protected::NotOurs,
@@ -25,8 +25,10 @@ pub fn plan_blocked_deletion(observed: Observed, view: &ObjectView<'_>) -> Actio
     let on = is_on_against_the_spec(&described, view);
     match owner {
         _ if described.group.is_default => Finding::Blocked(Block::DeletionProtected(Protected::NotOurs)).into(),
-        Owner::Ours if off && !bug!(ProtectionLeavesItOff) => Change::Enable(described, Blocker::Protection).into(),
-        Owner::Ours if on => Change::Disable(described).into(),
+        Owner::Ours if off && !bug!(ProtectionLeavesItOff) => {
+            Change::EnableAgain(described, Blocker::Protection).into()
+        }
+        Owner::Ours if on => Change::DisableInDeletion(described).into(),
         Owner::Unmarked if off || on => Change::Mark(described).into(),
         Owner::ToTakeOver(from) if off || on => Change::TakeOver(described, from).into(),
         Owner::Ours => Finding::Blocked(Block::DeletionProtected(Protected::Ours(Box::new(described)))).into(),
@@ -50,13 +52,13 @@ fn is_in_use(tenants: &Tenants, view: &ObjectView<'_>) -> bool {
 /// Whether the group may be deleted. The object is being deleted with policy Delete, and is neither suspended nor protected. The group was just read, and
 /// carries our owner and identity tags. No tenant uses it, and it is disabled and rolled out.
 pub fn may_be_deleted(intent: &Intent, group: &Group, owner: &Owner, usage: &Usage, view: &ObjectView<'_>) -> bool {
-    let is_asked = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
+    let policy_is_delete = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
     let Usage::Tenants(tenants) = usage else { return false };
     let in_use = is_in_use(tenants, view);
     let is_disabled = group.config.enabled == Some(false);
     // If the deployment status is unknown, CloudFront's own check of the Delete decides.
     let is_rolled_out = !matches!(group.deployment, Some(Deployment::Pending(_)));
-    is_asked && *owner == Owner::Ours && !group.is_default && !in_use && is_disabled && is_rolled_out
+    policy_is_delete && *owner == Owner::Ours && !group.is_default && !in_use && is_disabled && is_rolled_out
 }
 
 /// The next step of a deletion whose group is ours and may not be deleted yet.
@@ -69,24 +71,24 @@ pub fn next_deletion_step(action: DeletionAction, described: Described, usage: U
             Finding::Release(Release::Observed(LeftBehind::MarkedGroup(described.group.config.enabled))).into()
         }
         (DeletionAction::Retain, _) if off && !bug!(RetainedWhileOff) => {
-            Change::Enable(described, Blocker::Retention).into()
+            Change::EnableAgain(described, Blocker::Retention).into()
         }
-        (DeletionAction::Retain, _) if on => Change::Disable(described).into(),
+        (DeletionAction::Retain, _) if on => Change::DisableInDeletion(described).into(),
         (DeletionAction::Retain, _) => Change::Disown(described).into(),
-        (DeletionAction::Delete, Usage::Unknown) if off => Change::Enable(described, Blocker::UnknownUse).into(),
-        (DeletionAction::Delete, Usage::Unknown) if on => Change::Disable(described).into(),
+        (DeletionAction::Delete, Usage::Unknown) if off => Change::EnableAgain(described, Blocker::UnknownUse).into(),
+        (DeletionAction::Delete, Usage::Unknown) if on => Change::DisableInDeletion(described).into(),
         (DeletionAction::Delete, Usage::Tenants(tenants)) if is_in_use(&tenants, view) => {
             if off && !bug!(BlockedDeletionLeavesItOff) {
-                return Change::Enable(described, Blocker::Tenants).into();
+                return Change::EnableAgain(described, Blocker::Tenants).into();
             }
             // The emergency switch works until the object is gone.
             if on {
-                return Change::Disable(described).into();
+                return Change::DisableInDeletion(described).into();
             }
             Finding::Blocked(Block::InUse(Box::new(described), tenants)).into()
         }
         // It may be enabled. Disabling it once more is harmless, and afterwards its state is known.
-        (DeletionAction::Delete, Usage::Tenants(_)) if !is_disabled => Change::Disable(described).into(),
+        (DeletionAction::Delete, Usage::Tenants(_)) if !is_disabled => Change::DisableInDeletion(described).into(),
         (DeletionAction::Delete, Usage::NotRead | Usage::Unknown | Usage::Tenants(_)) => {
             Finding::AwaitDisabled(described).into()
         }

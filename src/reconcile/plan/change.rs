@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The one change of a reconcile. Each carries the group as read in this reconcile, so that id, ARN and `ETag` can come from nowhere else.
+/// The one change of a reconcile. Each but Create carries the group as read in this reconcile, so that id, ARN and `ETag` can come from nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Create the group.
@@ -29,9 +29,9 @@ pub enum Change {
     /// Remove tags that we once set.
     Untag(Described, BTreeSet<String>, RemainingWork),
     /// Deletion: disable the group.
-    Disable(Described),
-    /// Deletion: enable the group again, because it cannot be deleted.
-    Enable(Described, Blocker),
+    DisableInDeletion(Described),
+    /// Deletion: enable the group again, because the deletion cannot go on, or the group is kept.
+    EnableAgain(Described, Blocker),
     /// Deletion: delete the disabled group.
     Delete(Described),
     /// Deletion: remove the tags that mark ownership, and keep the group.
@@ -50,8 +50,8 @@ impl Change {
             | Self::Update(described, ..)
             | Self::Tag(described, ..)
             | Self::Untag(described, ..)
-            | Self::Disable(described)
-            | Self::Enable(described, _)
+            | Self::DisableInDeletion(described)
+            | Self::EnableAgain(described, _)
             | Self::Delete(described)
             | Self::Disown(described) => Some(&described.group),
         }
@@ -71,8 +71,8 @@ impl Change {
             | Self::TakeOver(..)
             | Self::Tag(..)
             | Self::Untag(..)
-            | Self::Disable(_)
-            | Self::Enable(..)
+            | Self::DisableInDeletion(_)
+            | Self::EnableAgain(..)
             | Self::Delete(_)
             | Self::Disown(_) => None,
         }
@@ -82,7 +82,7 @@ impl Change {
     #[must_use]
     pub const fn enables_because_of(&self) -> Option<Blocker> {
         match self {
-            Self::Enable(_, blocker) => Some(*blocker),
+            Self::EnableAgain(_, blocker) => Some(*blocker),
             Self::Create(_)
             | Self::Adopt(_)
             | Self::Mark(_)
@@ -90,7 +90,7 @@ impl Change {
             | Self::Update(..)
             | Self::Tag(..)
             | Self::Untag(..)
-            | Self::Disable(_)
+            | Self::DisableInDeletion(_)
             | Self::Delete(_)
             | Self::Disown(_) => None,
         }
@@ -127,12 +127,12 @@ pub struct Update {
     pub tags: TagsLeft,
 }
 
-/// Whether tags differ as well.
+/// Whether tags differ, besides members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagsLeft {
-    /// They do.
+    /// Tags differ as well.
     Some,
-    /// They do not.
+    /// No tag differs.
     None,
 }
 

@@ -1,4 +1,4 @@
-//! What a reconcile found when there is nothing to change, and why not. Pure data.
+//! What a reconcile found when it changes nothing, and why it does not. Pure data.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub enum Finding {
     /// Matches the spec, except for members that CloudFront refused.
     MembersRefused(Described, Vec<RefusedMember>),
     /// A person has to decide.
-    Refuse(Described, Refusal),
+    NotManaged(Described, NotManaged),
 }
 
 impl Finding {
@@ -139,7 +139,7 @@ pub enum Protected {
 
 /// Why the group is not touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum NotManaged {
     /// Another owner holds the name.
     NotOwned(OwnerTag),
     /// The group is this object's in another installation.

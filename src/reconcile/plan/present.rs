@@ -1,6 +1,6 @@
 //! Plans what to do with a group that the spec wants and that is ours or may be adopted. Pure.
 
-use super::{Action, AdoptionObstacle, Block, Change, Finding, Flapping, Refusal, RemainingWork, TagsLeft, Update};
+use super::{Action, AdoptionObstacle, Block, Change, Finding, Flapping, NotManaged, RemainingWork, TagsLeft, Update};
 use crate::{
     api::{AdoptionPolicy, Member, RefusalCause, RefusedMember},
     cloudfront::{Described, Tags},
@@ -118,5 +118,5 @@ pub fn adopt(desired: &Desired, described: Described, view: &ObjectView<'_>, set
             Finding::Blocked(Block::TagsOfAnother).into()
         };
     }
-    Finding::Refuse(described, Refusal::AdoptionRefused(obstacle)).into()
+    Finding::NotManaged(described, NotManaged::AdoptionRefused(obstacle)).into()
 }

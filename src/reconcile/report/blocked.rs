@@ -1,4 +1,4 @@
-//! Reports on what a reconcile waits for, and on groups that it does not touch. Pure: [`Block`] or [`Refusal`] -> [`Report`].
+//! Reports on what a reconcile waits for, and on groups that it does not touch. Pure: [`Block`] or [`NotManaged`] -> [`Report`].
 
 use super::{Field, InSync, Next, Report, Seen, states::reconciling};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     reconcile::{
         ObjectView,
         backoff::Backoff,
-        plan::{Block, Flapping, Protected, Refusal},
+        plan::{Block, Flapping, NotManaged, Protected},
         text,
     },
 };
@@ -98,15 +98,15 @@ fn suspended(view: &ObjectView<'_>) -> Report {
     Report { message: text, ..Report::unchanged() }
 }
 
-pub fn refuse(refusal: &Refusal, view: &ObjectView<'_>) -> Report {
+pub fn not_managed(why: &NotManaged, view: &ObjectView<'_>) -> Report {
     let name = &view.name;
-    let (reason, text) = match refusal {
-        Refusal::NotOwned(owner) => (ConditionReason::NotOwned, text::not_owned(name, owner)),
-        Refusal::Elsewhere(installation) => {
+    let (reason, text) = match why {
+        NotManaged::NotOwned(owner) => (ConditionReason::NotOwned, text::not_owned(name, owner)),
+        NotManaged::Elsewhere(installation) => {
             (ConditionReason::AnotherInstallation, text::elsewhere(name, installation, &view.claim.installation))
         }
-        Refusal::DefaultGroup => (ConditionReason::DefaultGroup, text::default_group(name)),
-        Refusal::AdoptionRefused(obstacle) => {
+        NotManaged::DefaultGroup => (ConditionReason::DefaultGroup, text::default_group(name)),
+        NotManaged::AdoptionRefused(obstacle) => {
             (ConditionReason::AdoptionRefused, text::adoption_refused(name, obstacle))
         }
     };

@@ -1,4 +1,4 @@
-//! Reports on a reconcile that made a change. Pure: [`Effect`] -> [`Report`].
+//! Reports on a reconcile that made a change, or whose change CloudFront did not accept. Pure: [`Effect`] -> [`Report`].
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     api::{ConditionReason, Drift, EventReason, Member, RefusalCause, RefusedMember, is_true},
-    cloudfront::{Described, Group, Members, NewGroup, Tags},
+    cloudfront::{Described, Group, Members, NewGroup},
     reconcile::{
         ObjectState, ObjectView,
         backoff::Backoff,
         desired::Intent,
-        execute::{Effect, MembersRefused, Postponed, Rounds, Switched, TenantsRead, Updated},
+        execute::{Effect, MembersRefused, Postponed, Series, Switched, Tagged, TenantsRead, Updated},
         members::{contradicts, differing, value},
         object_state::Awaits,
         plan::{Release, RemainingWork, TagsLeft, Update},
@@ -43,7 +43,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
         }
         Effect::Updated(updated) => of_update(*updated, intent, view),
         Effect::MembersRefused(refused) => of_refusal(*refused, view, state),
-        Effect::Tagged(group, set, left, lost) => tagged(group, set, left, lost, intent, view),
+        Effect::Tagged(tagged) => of_tags(*tagged, intent, view),
         Effect::Untagged(group, keys, left) => {
             let mut tags = view.tags_sent_to(&group);
             tags.retain(|key, _| !keys.contains(key));
@@ -51,8 +51,8 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
             report.normal(EventReason::Tagged, "Untag", text)
         }
-        Effect::Disabled(switched, tenants) => disabled(*switched, tenants, view),
-        Effect::Enabled(switched, blocker) => {
+        Effect::DisabledInDeletion(switched, tenants) => disabled(*switched, tenants, view),
+        Effect::EnabledAgain(switched, blocker) => {
             let Switched { read, sent, answer } = *switched;
             if contradicts(&answer.config, &sent) {
                 return not_as_asked(answer, &sent);
@@ -70,7 +70,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             }
             reconciling(Seen::Unchanged, ConditionReason::Deleting, text)
                 .awaiting(Awaits::Absence)
-                .then(Next::WithTheList)
+                .then(Next::WithTheInventory)
         }
         Effect::Disowned(group) => release(&Release::Retained, group.config.enabled, view),
         Effect::Postponed(read, which) => {
@@ -107,21 +107,33 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
     report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::Tagged, "Tag", text)
 }
 
-fn tagged(
-    group: Group,
-    set: Tags,
-    left: RemainingWork,
-    lost: Vec<Drift>,
-    intent: &Intent,
-    view: &ObjectView<'_>,
-) -> Report {
-    let text = format!("The operator set tags: {}.", set.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
+fn of_tags(tagged: Tagged, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let Tagged { group, set, left, corrected, series } = tagged;
+    let is_restored = |key: &&str| corrected.iter().any(|change| change.field == format!("tags[{key}]"));
+    let new = set.keys().map(String::as_str).filter(|key| !is_restored(key)).collect::<Vec<_>>().join(", ");
     let mut tags = view.tags_sent_to(&group);
     tags.extend(set);
     let next = (left == RemainingWork::Tags).then_some(Next::After(TAGS_USUALLY_VISIBLE_WITHIN));
     let report = Report { tags: Field::Set(tags), ..after(group, left, intent, view) };
     let next = next.unwrap_or(report.next);
-    report.then(next).with_drift(lost).normal(EventReason::Tagged, "Tag", text)
+    let mut report = report.then(next);
+    if !new.is_empty() {
+        report = report.normal(EventReason::Tagged, "Tag", format!("The operator set tags: {new}."));
+    }
+    with_corrections(report, corrected, series, "Tag")
+}
+
+/// Reports corrected out-of-band changes, if any.
+fn with_corrections(report: Report, corrected: Vec<Drift>, series: Series, action: &'static str) -> Report {
+    if corrected.is_empty() {
+        return report;
+    }
+    let text = format!("The operator corrected another client's change: {}.", text::changes(&corrected));
+    let report = report.with_changed_outside(corrected).normal(EventReason::DriftCorrected, action, text);
+    match series {
+        Series::Short => report,
+        Series::Flapping => report.warning(EventReason::DriftFlapping, action, text::FLAPPING.to_owned()),
+    }
 }
 
 /// The group was disabled: for its deletion, or because the spec says so while the deletion is held back.
@@ -143,21 +155,14 @@ fn disabled(switched: Switched, tenants: Option<TenantsRead>, view: &ObjectView<
 }
 
 fn of_update(updated: Updated, intent: &Intent, view: &ObjectView<'_>) -> Report {
-    let Updated { read, answer, update, made, corrected, rounds, tenants } = updated;
+    let Updated { read, answer, update, made, corrected, series, tenants } = updated;
     let lost = lost(&read, &answer);
     let mut report = answered(answer, &update, intent, view).warn_of_lost_elements(&read, "Update", &lost);
     if !made.is_empty() {
         let text = format!("The operator changed {}.", text::changes(&made));
         report = report.normal(EventReason::Updated, "Update", text);
     }
-    if !corrected.is_empty() {
-        let text = format!("The operator corrected another client's change: {}.", text::changes(&corrected));
-        report = report.with_drift(corrected).normal(EventReason::DriftCorrected, "Update", text);
-    }
-    let report = match rounds {
-        Rounds::Few => report,
-        Rounds::Flapping => report.warning(EventReason::DriftFlapping, "Update", text::FLAPPING.to_owned()),
-    };
+    let report = with_corrections(report, corrected, series, "Update");
     report.with_tenants_without_traffic(tenants)
 }
 

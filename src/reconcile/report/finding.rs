@@ -2,7 +2,7 @@
 
 use super::{
     Field, InSync, Next, Report, Seen,
-    blocked::{blocked, refuse},
+    blocked::{blocked, not_managed},
     states::{disabling, in_sync, kept_list, members_refused, reconciling, release, standing_of, until_tags_show},
 };
 use crate::{
@@ -18,8 +18,13 @@ use crate::{
     },
 };
 
-/// Reports on what was found. `list_error` says why the last inventory failed, if it did.
-pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list_error: Option<&ApiError>) -> Report {
+/// Reports on what was found. `inventory_error` says why the last inventory failed, if it did.
+pub fn of_finding(
+    finding: Finding,
+    intent: &Intent,
+    view: &ObjectView<'_>,
+    inventory_error: Option<&ApiError>,
+) -> Report {
     match finding {
         Finding::NotRead => unchanged(view),
         Finding::Outdated => Report::unchanged().then(Next::ReadAgain),
@@ -51,10 +56,10 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
             reconciling(Seen::Nothing, ConditionReason::GroupNotFound, text::not_found_to_mirror(&view.name))
         }
         Finding::ConfirmAbsence => {
-            let text = text::confirming_absence(&view.name, list_error, view.consistency_window);
-            let next = match list_error {
+            let text = text::confirming_absence(&view.name, inventory_error, view.consistency_window);
+            let next = match inventory_error {
                 Some(_) => Next::After(view.absence_confirmed_in),
-                None => Next::WithTheList,
+                None => Next::WithTheInventory,
             };
             let report = reconciling(Seen::Unchanged, ConditionReason::ConfirmingAbsence, text).then(next);
             Report { drift: Field::Keep, ..report }
@@ -67,12 +72,12 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
             let tags = Field::Set(view.status.tags.clone());
             let report = reconciling(Seen::Nothing, ConditionReason::DeletedOutside, text.clone()).then(Next::Now);
             let report = Report { tags, ..report };
-            report.with_drift(vec![gone]).warning(EventReason::DeletedOutside, "Read", text)
+            report.with_changed_outside(vec![gone]).warning(EventReason::DeletedOutside, "Read", text)
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
         Finding::ConfirmGone(_) => {
-            let text = text::confirming_gone(&view.name, list_error, view.consistency_window);
-            let next = if list_error.is_some() { Next::Backoff(Backoff::Slow) } else { Next::WithTheList };
+            let text = text::confirming_gone(&view.name, inventory_error, view.consistency_window);
+            let next = if inventory_error.is_some() { Next::Backoff(Backoff::Slow) } else { Next::WithTheInventory };
             reconciling(Seen::Unchanged, ConditionReason::Deleting, text).awaiting(Awaits::Absence).then(next)
         }
         Finding::Release(why) => {
@@ -88,7 +93,7 @@ pub fn of_finding(finding: Finding, intent: &Intent, view: &ObjectView<'_>, list
         }
         Finding::Blocked(block) => blocked(block, view),
         Finding::MembersRefused(described, refused) => members_refused(described.group, refused, view),
-        Finding::Refuse(_, refusal) => refuse(&refusal, view),
+        Finding::NotManaged(_, why) => not_managed(&why, view),
     }
 }
 

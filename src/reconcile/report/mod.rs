@@ -1,18 +1,22 @@
 //! Turns the result of a reconcile into status, events and the time of the next reconcile. Makes no calls.
 //!
-//! In: how the reconcile [`Ended`]. Out: an [`Outcome`]. A finding, an effect or a failure becomes a [`Report`]; `status`, `events` and `requeue` derive the
-//! rest from it.
+//! In: how the reconcile [`Ended`]. Out: an [`Outcome`]. A finding, an effect, a failure, or a change that is left to the next reconcile becomes a
+//! [`Report`]; `status`, `events` and `requeue` derive the rest from it. The object state records the report.
 
 mod blocked;
+mod contents;
 mod effect;
 mod events;
 mod failure;
 mod finding;
-mod parts;
 mod requeue;
 mod states;
 mod status;
 
+pub use self::{
+    contents::{Field, InSync, Next, Report, Seen},
+    status::with_last_status,
+};
 use self::{
     effect::of_effect,
     events::{events, new_drift},
@@ -20,10 +24,6 @@ use self::{
     finding::of_finding,
     requeue::requeue,
     status::next_status,
-};
-pub use self::{
-    parts::{Field, InSync, Next, Report, Seen},
-    status::with_last_status,
 };
 use super::{
     Inputs, ObjectView, Outcome,
@@ -75,10 +75,10 @@ pub fn report<C>(
 ) -> Outcome {
     let report = match ended {
         Ended::Found(finding, tenants) => {
-            of_finding(finding, intent, view, inputs.list_error).with_tenants_without_traffic(tenants)
+            of_finding(finding, intent, view, inputs.inventory_error).with_tenants_without_traffic(tenants)
         }
         Ended::Changed(effect) => of_effect(effect, intent, view, state),
-        Ended::Discovered(change) => Report::found(change, view),
+        Ended::Discovered(change) => Report::discovered(change, view),
         Ended::Failed(error) => of_failure(error, intent, view, state, inputs),
     };
     let requeue = requeue(&report, view, state, inputs);

@@ -28,7 +28,7 @@ pub fn requeue<C>(report: &Report, view: &ObjectView<'_>, state: &mut ObjectStat
         Next::Now => Duration::ZERO,
         Next::After(pause) => pause,
         Next::ReadAgain => Backoff::Soon.delay(state.rereads, &view.uid),
-        Next::WithTheList => settings.inventory_interval_active,
+        Next::WithTheInventory => settings.inventory_interval_active,
         Next::Tenants => TENANTS_RECHECK.min(settings.inventory_interval_active.saturating_mul(3)),
         // A new tenant has no traffic until it is noticed.
         Next::Backoff(pace) if view.deleting && view.may_be_off_against_the_spec() => {

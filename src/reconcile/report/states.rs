@@ -1,4 +1,4 @@
-//! Reports of the states that several findings and effects lead to. Pure.
+//! Reports of the states that several findings, effects and blocks lead to, and what these reports have in common. Pure.
 
 use std::time::Duration;
 

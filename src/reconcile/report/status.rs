@@ -1,5 +1,5 @@
-//! The status after a report. Pure: (previous status, report, generation, now) -> status. A report that says nothing new returns the previous status, so that
-//! nothing is written.
+//! The status after a report. Reads the clock, otherwise pure: (report, intent, object view with the previous status) -> status. A report that says nothing
+//! new returns the previous status, so that nothing is written.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -128,8 +128,8 @@ pub fn found_after_all(name: &GroupName, next: &Change) -> String {
         Change::Tag(..) | Change::Untag(..) => "updates its tags",
         Change::Create(_)
         | Change::Update(..)
-        | Change::Disable(_)
-        | Change::Enable(..)
+        | Change::DisableInDeletion(_)
+        | Change::EnableAgain(..)
         | Change::Delete(_)
         | Change::Disown(_) => "updates it",
     };
@@ -175,19 +175,23 @@ pub fn invalid(error: &ApiError, again: &str) -> String {
 }
 
 /// Whatever lists and reads have shown so far: only such a list ends the deletion.
-pub fn confirming_gone(name: &GroupName, list_error: Option<&ApiError>, consistency_window: Duration) -> String {
+pub fn confirming_gone(name: &GroupName, inventory_error: Option<&ApiError>, consistency_window: Duration) -> String {
     format!(
         "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups does not show it \
          either{} That list must start after the operator's last change, and at least the consistency window ({}) after a request to create, adopt or take over the \
          group could last have been sent.",
-        list_error.map_or_else(|| ".".to_owned(), list_failed),
+        inventory_error.map_or_else(|| ".".to_owned(), list_failed),
         time(consistency_window)
     )
 }
 
 /// The same for a group that is to stay.
-pub fn confirming_absence(name: &GroupName, list_error: Option<&ApiError>, consistency_window: Duration) -> String {
-    let proof = match list_error {
+pub fn confirming_absence(
+    name: &GroupName,
+    inventory_error: Option<&ApiError>,
+    consistency_window: Duration,
+) -> String {
+    let proof = match inventory_error {
         None => "a complete list of the account's groups confirms it".to_owned(),
         Some(_) => format!(
             "CloudFront says so again a consistency window ({}) later, because the account's groups cannot be listed",

@@ -28,7 +28,7 @@ impl<'a> Canon<'a> {
         self.optional(remembered.status.as_deref(), |canon, status| canon.status(status, remembered.incarnation));
         self.memory(&remembered.memory, operator.snapshot.as_deref(), operator, self.state.now);
         self.optional(operator.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
-        self.error(operator.list_error.as_ref());
+        self.error(operator.inventory_error.as_ref());
         self.optional(operator.pass.as_deref(), |canon, pass| canon.pass(pass, operator));
     }
 
@@ -131,7 +131,7 @@ impl<'a> Canon<'a> {
         self.memory(&input.memory, input.snapshot.as_deref(), operator, input.started);
         self.memory(&input.memory, latest, operator, self.state.now);
         self.optional(input.snapshot.as_deref(), |canon, list| canon.snapshot(list, operator.process_start));
-        self.error(input.list_error.as_ref());
+        self.error(input.inventory_error.as_ref());
         self.put((pass.log.len(), steps(self.state.now) - steps(input.started) > 0));
         let mut before = input.started;
         for entry in &pass.log {

@@ -14,6 +14,7 @@ mod call;
 mod codes;
 mod direct;
 mod fault;
+mod plan;
 
 use std::{
     pin::pin,
@@ -27,6 +28,7 @@ pub use account::{InProcess, Way};
 pub use call::{Answer, AnsweredBy, Answering, Call};
 pub use codes::CODES;
 pub use fault::{Fault, LeftOut};
+pub use plan::PlanName;
 
 /// Runs a future that waits for nothing but the effects of its own polls.
 pub fn now<T>(future: impl Future<Output = T>) -> T {

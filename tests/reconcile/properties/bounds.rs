@@ -113,7 +113,7 @@ fn reconcile_three_times(
         port: &odd,
         settings: &world.settings,
         snapshot: None,
-        list_error: odd.refused.get(&Operation::ListConnectionGroups),
+        inventory_error: odd.refused.get(&Operation::ListConnectionGroups),
         clock: &clock,
         freshness: &UpToDate,
     };

@@ -72,7 +72,7 @@ impl WorldFacts {
             consistency_window: world.settings.consistency_window,
             row: list.and_then(|list| list.groups.get(&GroupName::new(&name))).cloned(),
             groups_listed: list.map_or(0, |list| list.groups.len()),
-            list_fails: world.list_error.is_some(),
+            list_fails: world.inventory_error.is_some(),
             lists: world.port.account(|account, now| account.anycast_ip_lists(now)).into_iter().map(|l| l.id).collect(),
             status_id: status.and_then(|status| status.id.clone()),
             status_enabled: status.and_then(|status| status.enabled),

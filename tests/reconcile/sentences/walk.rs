@@ -158,8 +158,7 @@ impl<'a> Walk<'a> {
             self.world.faults_stop();
         }
         let after = group(&self.world);
-        self.corrected += u32::from(outcome.events.iter().any(|event| event.reason.as_str() == "DriftCorrected"))
-            + u32::from(outcome.drift.iter().any(|drift| drift.field.starts_with("tags[")));
+        self.corrected += u32::from(outcome.events.iter().any(|event| event.reason.as_str() == "DriftCorrected"));
 
         let record = self.port.record();
         self.calls.push(record.calls.iter().map(|(operation, _)| *operation).collect());

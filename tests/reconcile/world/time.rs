@@ -71,7 +71,7 @@ impl World {
             self.reconcile();
             return;
         }
-        let hurried = || is_hurried(self.list_error.as_ref(), [&self.object]);
+        let hurried = || is_hurried(self.inventory_error.as_ref(), [&self.object]);
         match self.inventory_pause.as_mut().and_then(|inventory_pause| inventory_pause.next(&self.settings, hurried)) {
             Some(pause) => self.list_asked_at += pause,
             None => self.take_inventory(),

@@ -105,7 +105,7 @@ fn class(object: &ConnectionGroup, list: &Snapshot, last_try: LastTry, resync_at
         port: &(),
         settings: &settings,
         snapshot: None,
-        list_error: None,
+        inventory_error: None,
         clock: &Still,
         freshness: &crate::reconcile::freshness::UpToDate,
     };

@@ -42,7 +42,7 @@ pub const SENTENCES: &[Sentence] = &[
         f.record.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
     }),
     says("The operator corrected another client's change: {changes}.", |f, places| {
-        f.others_changed && f.record.changed_by(UpdateConnectionGroup) && are_made(f, places[0])
+        f.others_changed && corrects(f) && are_made(f, places[0])
     }),
     says("The operator set tags: {names}.", |f, places| {
         let has = |key: &str| f.record.tags.get(key) == f.spec().tags.get(key);
@@ -104,7 +104,7 @@ pub const SENTENCES: &[Sentence] = &[
         "Another client keeps changing this connection group: the operator has just corrected the third change, less than an hour after the one before. It \
          corrects further changes after a pause that grows to 5 minutes; only disabling the group when spec.enabled is false never waits. Remove the group \
          from the other tool, or set spec.mode to Observe to let that tool manage it.",
-        |f, _| f.corrected == 3 && f.record.changed_by(UpdateConnectionGroup),
+        |f, _| f.corrected == 3 && corrects(f),
     ),
     says(
         "Another client has changed connection group {name} again: {drift}. The operator waits {text} after its last correction before it corrects this (corrections so \
@@ -178,6 +178,11 @@ fn is_endpoint(f: &Facts<'_>, endpoint: &str) -> bool {
     let read = f.record.group.as_ref().and_then(|group| group.routing_endpoint.as_deref());
     // Before the first read of this walk: as it was read before the walk.
     read.or(f.world.status_endpoint.as_deref()) == Some(endpoint)
+}
+
+/// Whether a change was made that can correct another client's change.
+fn corrects(f: &Facts<'_>) -> bool {
+    f.record.changed_by(UpdateConnectionGroup) || f.record.changed_by(TagResource)
 }
 
 /// Each change leads from what was there to what is there.

@@ -1,4 +1,4 @@
-//! The report of a reconcile: the parts from which status, events and the next reconcile are derived. Pure data.
+//! What a [`Report`] contains: all that status, events and the next reconcile are derived from; and the functions that compose one. Pure.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub enum Next {
     /// At once: there is more to do.
     Now,
     /// With the next inventory.
-    WithTheList,
+    WithTheInventory,
     /// When the tenants of a group that is being disabled are to be read again.
     Tenants,
     /// Soon: the read was stale.
@@ -153,7 +153,7 @@ impl Report {
 
     /// The group was found after a refused Create; the next reconcile makes the change that it needs.
     #[must_use]
-    pub fn found(next: Change, view: &ObjectView<'_>) -> Self {
+    pub fn discovered(next: Change, view: &ObjectView<'_>) -> Self {
         let text = text::found_after_all(&view.name, &next);
         let seen = match next {
             Change::Update(described, ..) | Change::Tag(described, ..) | Change::Untag(described, ..) => {
@@ -163,8 +163,8 @@ impl Report {
             | Change::Adopt(_)
             | Change::Mark(_)
             | Change::TakeOver(..)
-            | Change::Disable(_)
-            | Change::Enable(..)
+            | Change::DisableInDeletion(_)
+            | Change::EnableAgain(..)
             | Change::Delete(_)
             | Change::Disown(_) => Seen::Unchanged,
         };
@@ -202,7 +202,7 @@ impl Report {
 
     /// Records out-of-band changes.
     #[must_use]
-    pub fn with_drift(mut self, changes: Vec<Drift>) -> Self {
+    pub fn with_changed_outside(mut self, changes: Vec<Drift>) -> Self {
         self.changed_outside = changes;
         self
     }

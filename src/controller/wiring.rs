@@ -22,7 +22,7 @@ use crate::{
 
 /// The parts.
 pub struct Parts {
-    /// Stops every request of a process that may not act.
+    /// Stops every call to CloudFront, and every write to the API server, unless this process may act. The client for the Lease has no fence.
     pub fence: Fence,
     /// The leadership term, which is the clock of the process.
     pub term: Term,
