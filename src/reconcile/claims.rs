@@ -11,6 +11,8 @@ impl ObjectState {
     pub fn record_claim(&mut self, now: Moment) {
         self.record_write(now);
         self.last_claim = now;
+        // That earlier reads found no group says nothing about the group that it claims.
+        self.absent_since = None;
     }
 
     /// From when on no claim of ours can still take effect, or be too recent for a read to show it: reads are eventually consistent

@@ -46,7 +46,7 @@ pub struct ObjectState {
     pub drift_backoff: DriftBackoff,
     /// The group, if the last read showed it without an owner.
     pub unowned: Option<Unowned>,
-    /// Since when no read has found the group.
+    /// Since when no read has found the group, and no request of ours may have created or changed it.
     pub absent_since: Option<Moment>,
     /// Which members of the configuration have been tried.
     pub member_attempts: MemberAttempts,

@@ -528,10 +528,11 @@ fn list() -> NewList {
     NewList::named("static", IpAddressType::Ipv4)
 }
 
-/// The group exists as an earlier process left it.
+/// The group exists as an earlier process left it, before this process began: otherwise a list that began with it could be older than the group.
 fn ours(state: &mut State, tags: &[(&str, &str)]) {
     let tags = tags.iter().chain(&[(OwnerTag::KEY, OWNER_TAGS[0]), (Installation::KEY, INSTALLATION)]);
     let tags = tags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    state.account.outside_create_group(state.timestamp(), NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
-    state.account.propagate(state.timestamp());
+    let before = Timestamp(EPOCH_MS);
+    state.account.outside_create_group(before, NewGroup { tags, ..NewGroup::named(NAME) }).unwrap();
+    state.account.propagate(before);
 }

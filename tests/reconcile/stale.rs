@@ -5,7 +5,13 @@ use std::time::Duration;
 use cloudfront_simulator::{Millis, admin::GroupPatch};
 use connection_group_operator::{
     api::ConnectionGroup,
-    cloudfront::Operation::{CreateConnectionGroup, DeleteConnectionGroup, GetConnectionGroup, UpdateConnectionGroup},
+    cloudfront::{
+        ErrorClass,
+        Operation::{
+            CreateConnectionGroup, DeleteConnectionGroup, GetConnectionGroup, ListConnectionGroups,
+            UpdateConnectionGroup,
+        },
+    },
 };
 
 use port::{Fault, Way};
@@ -151,4 +157,20 @@ fn however_many_reads_in_a_row_are_stale_an_edit_is_applied_once() {
             2
         );
     }
+}
+
+#[test]
+fn a_read_from_before_our_create_is_no_proof_that_the_group_is_gone() {
+    let mut world = World::new(spec());
+    world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
+    world.crash();
+    world.take_inventory();
+    world.reconcile();
+    assert_eq!(world.mutations(), [CreateConnectionGroup], "a read found no group");
+    world.advance(world.settings.consistency_window);
+    // By id, and by name.
+    (0..2).for_each(|_| world.fail(GetConnectionGroup, Fault::Stale));
+    world.reconcile();
+    assert_eq!(world.ready().1, "ConfirmingAbsence", "{}", world.message());
+    assert_eq!(world.status().name.as_deref(), Some("edge"), "status keeps what is known");
 }

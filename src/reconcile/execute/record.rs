@@ -27,6 +27,7 @@ impl<C: CloudFront> Record<'_, '_, C> {
     pub fn updated(&mut self, read: &Group, result: Result<Group, ApiError>) -> Result<Group, ApiError> {
         if let Ok(group) = &result {
             self.state.versions.updated(read, group, self.inputs.clock.moment());
+            self.state.absent_since = None;
         }
         self.ended(result)
     }
