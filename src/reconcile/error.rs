@@ -23,6 +23,8 @@ pub struct ReconcileError {
     pub arn: Option<Arn>,
     /// That group, if it is ours.
     pub read: Option<Group>,
+    /// Whether the failed call may have enabled or disabled the group.
+    pub may_have_switched: bool,
     /// The Anycast list that the failed call may have attached.
     pub may_have_attached: Option<AnycastIpListId>,
     /// If the call was meant to re-enable a group that is being deleted: the reason.
@@ -60,6 +62,7 @@ impl From<ApiError> for ReconcileError {
             cause: Cause::Unexplained,
             arn: None,
             read: None,
+            may_have_switched: false,
             may_have_attached: None,
             enables_because_of: None,
         }
@@ -111,10 +114,12 @@ impl ReconcileError {
     /// Adds what follows from the change that the call was to make.
     #[must_use]
     pub fn of(self, change: &Change) -> Self {
+        let may_have_switched = change.switches() && self.error.class.leaves_doubt();
         let may_have_attached = change.attaches().filter(|_| self.error.class.leaves_doubt()).cloned();
         Self {
             arn: change.group().map(|group| group.arn.clone()),
             read: change.group_of_ours().cloned(),
+            may_have_switched,
             may_have_attached,
             enables_because_of: change.enables_because_of(),
             ..self

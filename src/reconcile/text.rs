@@ -25,8 +25,9 @@ pub use failed::{
     list_not_found, perhaps_without_traffic, quota, waits_for_rollout, with_request_id,
 };
 pub use ownership::{
-    KEPT_OWNER_TAG, adoption_refused, default_group, elsewhere, elsewhere_until_released, marked, not_owned,
-    owner_may_show, owner_tag_may_show, owner_tag_missing, owner_unstated, tags_of_another, tags_pending, taken_over,
+    CHECKS_AGAIN, KEPT_OWNER_TAG, adoption_refused, default_group, elsewhere, elsewhere_until_released, marked,
+    not_owned, owner_may_show, owner_tag_may_show, owner_tag_missing, owner_unstated, tags_of_another, tags_pending,
+    taken_over,
 };
 pub use refused::{member_refused, members_refused, refused_together};
 

@@ -51,7 +51,7 @@ async fn throttled_it_reports_that_nothing_was_changed_and_that_it_retries() -> 
     steps::create(&bed, "edge", json!({})).await?;
     let object = steps::settled(&bed, "edge", "Throttled").await?;
     let message = steps::message(&object);
-    for part in ["CloudFront throttled CreateConnectionGroup", "Nothing was changed", "1 second to 10 seconds"] {
+    for part in ["CloudFront is throttling CreateConnectionGroup", "Nothing was changed", "1 second to 10 seconds"] {
         assert!(message.contains(part), "{part}: {message}");
     }
     steps::ready(&bed, "edge").await?;

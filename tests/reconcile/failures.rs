@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::{
-    api::{AdoptionPolicy, DeletionPolicy},
+    api::{AdoptionPolicy, ConnectionGroupSpec, DeletionPolicy},
     clock::Clock,
     cloudfront::{
         ErrorClass, Operation,
@@ -304,4 +304,19 @@ fn tags_that_may_have_been_set_do_not_count_as_set_when_the_configuration_is_cor
     world.take_inventory();
     world.settle();
     assert_eq!(world.tags().get("team").map(String::as_str), Some("edge"));
+}
+
+#[test]
+fn an_unanswered_update_leaves_in_doubt_whether_the_group_is_enabled_only_if_it_was_to_change_that() {
+    type Edit = fn(&mut ConnectionGroupSpec);
+    let edits: [(Edit, Option<bool>); 2] =
+        [(|spec| spec.ipv6_enabled = false, Some(true)), (|spec| spec.enabled = false, None)];
+    for (edit, enabled) in edits {
+        let mut world = World::new(spec());
+        world.settle();
+        world.edit(edit);
+        world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
+        world.reconcile();
+        assert_eq!((world.ready().1.as_str(), world.status().enabled), ("ServiceUnavailable", enabled));
+    }
 }

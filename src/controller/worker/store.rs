@@ -6,7 +6,7 @@ use super::{Context, WorkerError};
 use crate::{
     api::{ConnectionGroup, ConnectionGroupStatus},
     controller::{objects::Tracked, schema, status},
-    reconcile::{Outcome, backoff},
+    reconcile::{Outcome, Severity, backoff},
 };
 
 /// Writes the status unless both the cache and the last accepted write already show it: either may lag behind the other.
@@ -47,7 +47,11 @@ pub async fn store_status(
 /// Logs what the reconcile did and found, and how its call failed.
 pub fn log(outcome: &Outcome) {
     for event in &outcome.events {
-        tracing::info!(reason = event.reason.as_str(), action = event.action, "{}", event.note);
+        let (reason, action) = (event.reason.as_str(), event.action);
+        match event.severity {
+            Severity::Normal => tracing::info!(reason, action, "{}", event.note),
+            Severity::Warning => tracing::warn!(reason, action, "{}", event.note),
+        }
     }
     if let Some(error) = &outcome.error {
         let retry_in = backoff::in_words(outcome.requeue);

@@ -57,6 +57,23 @@ impl Change {
         }
     }
 
+    /// Whether it enables or disables the group.
+    #[must_use]
+    pub fn switches(&self) -> bool {
+        match self {
+            Self::Update(_, update) => update.selection.members.contains(&Member::Enabled),
+            Self::DisableInDeletion(_) | Self::EnableAgain(..) => true,
+            Self::Create(_)
+            | Self::Adopt(_)
+            | Self::Mark(_)
+            | Self::TakeOver(..)
+            | Self::Tag(..)
+            | Self::Untag(..)
+            | Self::Delete(_)
+            | Self::Disown(_) => false,
+        }
+    }
+
     /// The Anycast list that it attaches.
     #[must_use]
     pub fn attaches(&self) -> Option<&AnycastIpListId> {

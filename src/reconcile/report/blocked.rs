@@ -77,7 +77,7 @@ pub fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
                 .then(Next::After(pause.left))
         }
         Block::InUse(described, tenants) => {
-            let text = text::in_use(&view.name, &tenants, described.group.config.enabled);
+            let text = text::in_use(&view.name, &tenants, &described.group);
             // An empty page with more to follow counts as at least one; zero means that CloudFront calls the group in use without listing a tenant.
             let count = tenants.count.max(usize::from(tenants.any()));
             let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -110,5 +110,6 @@ pub fn not_managed(why: &NotManaged, view: &ObjectView<'_>) -> Report {
             (ConditionReason::AdoptionRefused, text::adoption_refused(name, obstacle))
         }
     };
+    let text = text + text::CHECKS_AGAIN;
     Report::new(Seen::Nothing, Standing::Stalled, reason, text).then(Next::Backoff(Backoff::Slow))
 }

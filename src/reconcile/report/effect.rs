@@ -63,8 +63,10 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             report.warning(EventReason::EnabledAgain, "Enable", text).warn_of_lost_elements(&read, "Enable", &lost)
         }
         Effect::Deleted => {
-            let text =
-                format!("The operator deleted connection group {} and waits for proof that it is gone.", view.name);
+            let text = format!(
+                "The operator deleted connection group {}. It removes the finalizer once a read and a later list of the account's groups do not show the group.",
+                view.name
+            );
             if bug!(ReleasedAfterTheDelete) {
                 return release(&Release::Gone, None, view);
             }

@@ -49,7 +49,8 @@ pub fn of_failure<C>(
     if bug!(MessageTellsTheTime) {
         text += &inputs.clock.wall().to_string();
     }
-    let ReconcileError { error, cause, arn: _, read, may_have_attached, enables_because_of: _ } = failure;
+    let ReconcileError { error, cause, arn: _, read, may_have_switched, may_have_attached, enables_because_of: _ } =
+        failure;
     let attached = may_have_attached.map_or(Field::Keep, |list| Field::Set(Some(list.to_string())));
     let tags = match cause {
         Cause::MayHaveTagged(sent) => {
@@ -58,7 +59,9 @@ pub fn of_failure<C>(
         }
         Cause::Unexplained | Cause::AnycastIpListNotFound(_) | Cause::Ipv4OnlyList(_) => Field::Keep,
     };
-    let may_have_switched = error.operation == Operation::UpdateConnectionGroup && error.class.leaves_doubt();
+    // An earlier update without an answer may still take effect if this one, which builds on the version before it, does not.
+    let in_doubt = error.operation == Operation::UpdateConnectionGroup && error.class.leaves_doubt();
+    let may_have_switched = may_have_switched || (in_doubt && view.enablement_is_in_doubt());
     let seen = read.map_or(Seen::Unchanged, |read| {
         // Whether the group is enabled is not known until it is read again.
         let enabled = read.config.enabled.filter(|_| !may_have_switched);

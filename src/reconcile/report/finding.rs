@@ -6,7 +6,7 @@ use super::{
     states::{disabling, in_sync, kept_list, members_refused, reconciling, release, standing_of, until_tags_show},
 };
 use crate::{
-    api::{ConditionReason, Drift, EventReason},
+    api::{ConditionReason, Drift, EventReason, Mode},
     cloudfront::{AnycastIpListId, ApiError, Described, Summary},
     reconcile::{
         ObjectView,
@@ -56,7 +56,8 @@ pub fn of_finding(
             reconciling(Seen::Nothing, ConditionReason::GroupNotFound, text::not_found_to_mirror(&view.name))
         }
         Finding::ConfirmAbsence => {
-            let text = text::confirming_absence(&view.name, inventory_error, view.consistency_window);
+            let mode = if matches!(intent, Intent::Mirrored(_)) { Mode::Observe } else { Mode::Manage };
+            let text = text::confirming_absence(&view.name, inventory_error, view.consistency_window, mode);
             let next = match inventory_error {
                 Some(_) => Next::After(view.absence_confirmed_in),
                 None => Next::WithTheInventory,

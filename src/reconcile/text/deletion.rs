@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{are_one, how_many, named, time, value};
 use crate::{
-    cloudfront::{Deployment, GroupName, Tenants},
+    cloudfront::{Deployment, Group, GroupName, Tenants},
     reconcile::{
         ownership::OwnerTag,
         plan::{Blocker, LeftBehind, Release},
@@ -17,12 +17,14 @@ pub fn disabling(deployment: Option<&Deployment>) -> String {
         None => "CloudFront's response does not state its status".to_owned(),
     };
     format!(
-        "The deletion is in progress: the group is disabled, and {reported}. The group can be deleted after the rollout, which usually takes minutes."
+        "The deletion is in progress: the group is disabled, and {reported}. The group can be deleted after the rollout, which usually takes minutes. Until then, the \
+         operator reads its tenants at least every 30 seconds; if one uses it, the deletion waits. To keep the group, set spec.deletionPolicy to Retain."
     )
 }
 
-/// `enabled`: as the group was read. It is off only if the spec says so: otherwise it is enabled again before this message.
-pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: Option<bool>) -> String {
+/// `group`: as it was read. It is off only if the spec says so: otherwise it is enabled again before this message.
+pub fn in_use(name: &GroupName, tenants: &Tenants, group: &Group) -> String {
+    let enabled = group.config.enabled;
     if !tenants.any() {
         return unlisted_use(name, enabled);
     }
@@ -33,6 +35,10 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, enabled: Option<bool>) -> Str
         format!("{} still {uses} connection group {name}: {}.", how_many(tenants), named(tenants))
     };
     let state = match enabled {
+        Some(true) if matches!(group.deployment, Some(Deployment::Pending(_))) => {
+            "The group is enabled, but CloudFront is still rolling out a change of it, so traffic of its tenants may still be down. The operator neither disables nor \
+             deletes it while tenants use it."
+        }
         Some(true) => "The group is enabled. The operator neither disables nor deletes it while tenants use it.",
         Some(false) => {
             "The group is disabled, as spec.enabled says, so the traffic of its tenants is down. The operator does not delete it while tenants use it."

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{VALUE_LIMIT, one_line, time};
 use crate::{
+    api::Mode,
     cloudfront::{AnycastIpListId, ApiError, Deployment, ErrorClass, GroupName, Operation, Snapshot},
     reconcile::{
         backoff::Backoff,
@@ -45,19 +46,24 @@ pub fn failed(error: &ApiError, name: &GroupName, resource: &str, again: &str) -
     };
     let advice = advice(error);
     let space = if advice.is_empty() { "" } else { " " };
-    format!("{what}{effect} {again}{space}{advice}")
+    // The SDK lists every provider that it tried: too long to stand before what to do.
+    let details = match error.class {
+        ErrorClass::Credentials if !cause.is_empty() => format!(" Details{cause}."),
+        _ => String::new(),
+    };
+    format!("{what}{effect} {again}{space}{advice}{details}")
 }
 
 /// `call`: the call that failed, and for which group.
 fn why(error: &ApiError, call: &str, name: &GroupName, resource: &str, cause: &str) -> String {
     let operation = error.operation;
     match error.class {
-        ErrorClass::Throttled => format!("CloudFront throttled {operation}."),
+        ErrorClass::Throttled => format!("CloudFront is throttling {operation}."),
         ErrorClass::AccessDenied => format!(
             "AWS denied cloudfront:{operation} on {resource}{cause}. Allow this action for the operator's role."
         ),
         ErrorClass::Credentials => format!(
-            "No usable AWS credentials for {operation}{cause}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region."
+            "No usable AWS credentials for {operation}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region."
         ),
         ErrorClass::ServiceUnavailable => {
             format!("{call} failed because CloudFront or a proxy reported a server error{cause}.")
@@ -190,7 +196,12 @@ pub fn confirming_absence(
     name: &GroupName,
     inventory_error: Option<&ApiError>,
     consistency_window: Duration,
+    mode: Mode,
 ) -> String {
+    let then = match mode {
+        Mode::Manage => " It then creates the group again, with another routing endpoint.",
+        Mode::Observe => "",
+    };
     let proof = match inventory_error {
         None => "a complete list of the account's groups confirms it".to_owned(),
         Some(_) => format!(
@@ -200,7 +211,7 @@ pub fn confirming_absence(
     };
     format!(
         "CloudFront says that connection group {name} does not exist. A single response may be stale, so nothing was changed, and status shows what was last \
-         known. The operator treats the group as deleted once {proof}."
+         known. The operator treats the group as deleted once {proof}.{then}"
     )
 }
 
@@ -279,7 +290,7 @@ mod tests {
         ("ipv4_only_list", |error| ipv4_only_list(&AnycastIpListId::new("aip_1"), error, AGAIN)),
         ("invalid", |error| invalid(error, AGAIN)),
         ("confirming_gone", |error| confirming_gone(&name(), Some(error), Duration::from_mins(1))),
-        ("confirming_absence", |error| confirming_absence(&name(), Some(error), Duration::from_mins(1))),
+        ("confirming_absence", |error| confirming_absence(&name(), Some(error), Duration::from_mins(1), Mode::Manage)),
     ];
 
     #[test]

@@ -12,6 +12,9 @@ use crate::{
     },
 };
 
+/// Appended to the message about a group that is not touched: its tags or the settings may change.
+pub const CHECKS_AGAIN: &str = " The operator checks again at least every 5 minutes.";
+
 pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
     format!(
         "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed. Delete that object first, or \

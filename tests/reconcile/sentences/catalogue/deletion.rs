@@ -14,13 +14,14 @@ use crate::sentences::facts::Facts;
 pub const SENTENCES: &[Sentence] = &[
     says(
         "The deletion is in progress: the group is disabled, and CloudFront reports status {name}. The group can be deleted after the rollout, which usually takes \
-         minutes.",
-        |f, places| is_being_deleted(f) && f.enabled() == Some(false) && f.says(places[0]),
+         minutes. Until then, the operator reads its tenants at least every 30 seconds; if one uses it, the deletion waits.",
+        |f, places| is_being_deleted(f) && f.enabled() == Some(false) && f.says(places[0]) && f.is_tried_within(30),
     ),
+    advises("To keep the group, set spec.deletionPolicy to Retain."),
     says(
         "The deletion is in progress: the group is disabled, and CloudFront's response does not state its status. The group can be deleted after the rollout, which \
-         usually takes minutes.",
-        |f, _| is_being_deleted(f) && f.enabled() == Some(false),
+         usually takes minutes. Until then, the operator reads its tenants at least every 30 seconds; if one uses it, the deletion waits.",
+        |f, _| is_being_deleted(f) && f.enabled() == Some(false) && f.is_tried_within(30),
     ),
     says("The operator disabled the group so that it can be deleted; no tenant uses it.", |f, _| {
         is_being_deleted(f)
@@ -45,6 +46,10 @@ pub const SENTENCES: &[Sentence] = &[
         f.is_name(places[1]) && places[0].parse() == Ok(f.tenants()) && f.tenants() > 10
     }),
     says("The group is enabled.", |f, _| f.enabled() == Some(true)),
+    says(
+        "The group is enabled, but CloudFront is still rolling out a change of it, so traffic of its tenants may still be down.",
+        |f, _| f.enabled() == Some(true) && f.record.deployment.as_deref() != Some("Deployed"),
+    ),
     says("CloudFront's response does not state whether the group is enabled.", |f, _| {
         f.record.group.as_ref().is_some_and(|group| group.config.enabled.is_none())
     }),
@@ -121,9 +126,13 @@ pub const SENTENCES: &[Sentence] = &[
     says("The deletion waits because of spec.suspend: the operator neither reads nor changes the group.", |f, _| {
         f.spec().suspend && f.world.deleting && f.record.calls.is_empty()
     }),
-    says("The operator deleted connection group {name} and waits for proof that it is gone.", |f, places| {
+    says("The operator deleted connection group {name}.", |f, places| {
         f.is_name(places[0]) && f.done(DeleteConnectionGroup) && f.world.deleting
     }),
+    says(
+        "It removes the finalizer once a read and a later list of the account's groups do not show the group.",
+        |f, _| f.done(DeleteConnectionGroup) && f.world.deleting,
+    ),
     says(
         "CloudFront says that connection group {name} does not exist. The operator removes the finalizer once a complete list of the account's groups does not show \
          it either.",

@@ -32,15 +32,16 @@ pub const SENTENCES: &[Sentence] = &[
         let mut errors = f.record.errors.iter().chain(&f.record.earlier);
         errors.any(|error| error.operation.is_mutation() && error.class.leaves_doubt())
     }),
-    says("CloudFront throttled {op}.", |f, places| f.failed(places[0], |class| class == ErrorClass::Throttled)),
+    says("CloudFront is throttling {op}.", |f, places| f.failed(places[0], |class| class == ErrorClass::Throttled)),
     says("AWS denied cloudfront:{op} on {text}.", |f, places| {
         f.failed(places[0], |class| class == ErrorClass::AccessDenied)
     }),
     advises("Allow this action for the operator's role."),
     says(
-        "No usable AWS credentials for {op}{cause}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
+        "No usable AWS credentials for {op}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
         |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
     ),
+    says("Details{cause}.", |f, _| f.record.errors.iter().any(|error| error.class == ErrorClass::Credentials)),
     says(
         "{op} for connection group {name} failed because CloudFront or a proxy reported a server error{cause}.",
         |f, places| is_about(f, places, ErrorClass::ServiceUnavailable),

@@ -10,6 +10,7 @@ use crate::sentences::{facts::Facts, grammar::difference};
 
 pub const SENTENCES: &[Sentence] = &[
     says("Nothing was changed.", |f, _| f.changed_nothing()),
+    says("The operator checks again at least every 5 minutes.", |f, _| f.is_tried_within(300)),
     says("Connection group {name} belongs to {value} (owner id/namespace/name).", |f, places| {
         let is_other = f.owner_tag() != Some(&f.world.owner);
         f.is_name(places[0]) && f.exists() && f.owner_tag() == Some(places[1].trim_matches('\'')) && is_other

@@ -1,7 +1,8 @@
 //! About a group that exists: whether it serves, whether it is rolled out, what was changed, what others did.
 
-use connection_group_operator::cloudfront::Operation::{
-    CreateConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup,
+use connection_group_operator::{
+    api::Mode,
+    cloudfront::Operation::{CreateConnectionGroup, TagResource, UntagResource, UpdateConnectionGroup},
 };
 
 use super::{Sentence, advises, says};
@@ -82,6 +83,9 @@ pub const SENTENCES: &[Sentence] = &[
         "Someone else deleted connection group {name} ({id}). The operator creates it again, with another routing endpoint.",
         |f, places| f.is_name(places[0]) && f.is_gone() && !f.world.deleting && f.is_tried_within(0),
     ),
+    says("It then creates the group again, with another routing endpoint.", |f, _| {
+        f.reported_absent() && !f.world.deleting && f.spec().mode == Mode::Manage
+    }),
     says(
         "CloudFront says that connection group {name} does not exist. A single response may be stale, so nothing was changed, and status shows what was last \
          known. The operator treats the group as deleted once a complete list of the account's groups confirms it.",
