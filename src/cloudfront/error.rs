@@ -106,16 +106,38 @@ impl ErrorClass {
     /// Whether the call may have taken effect in spite of the error.
     #[must_use]
     pub const fn leaves_doubt(self) -> bool {
-        matches!(self, Self::TimedOut | Self::Unreachable | Self::ServiceUnavailable | Self::Unexpected)
+        match self {
+            Self::TimedOut | Self::Unreachable | Self::ServiceUnavailable | Self::Unexpected => true,
+            Self::Throttled
+            | Self::Credentials
+            | Self::AccessDenied
+            | Self::NotFound
+            | Self::AlreadyExists
+            | Self::LimitExceeded
+            | Self::InvalidArgument
+            | Self::StaleEtag
+            | Self::InUse
+            | Self::NotDisabled
+            | Self::HasTenants => false,
+        }
     }
 
     /// Whether the error is transient and says nothing about the group or the request. An answer that cannot be read says nothing either.
     #[must_use]
     pub const fn is_transient(self) -> bool {
-        matches!(
-            self,
-            Self::Throttled | Self::ServiceUnavailable | Self::TimedOut | Self::Unreachable | Self::Unexpected
-        )
+        match self {
+            Self::Throttled | Self::ServiceUnavailable | Self::TimedOut | Self::Unreachable | Self::Unexpected => true,
+            Self::Credentials
+            | Self::AccessDenied
+            | Self::NotFound
+            | Self::AlreadyExists
+            | Self::LimitExceeded
+            | Self::InvalidArgument
+            | Self::StaleEtag
+            | Self::InUse
+            | Self::NotDisabled
+            | Self::HasTenants => false,
+        }
     }
 
     /// The class of an answered error.

@@ -6,7 +6,6 @@ use super::{
     ObjectView,
     desired::Desired,
     members::{MemberSet, differing, value},
-    object_state::Awaits,
     ownership::is_reserved,
 };
 use crate::{
@@ -27,6 +26,12 @@ pub fn tag_changes(desired: &Desired, observed: &Tags, applied: &Tags) -> (Tags,
     (set.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }
 
+/// The field of a tag in a difference.
+#[must_use]
+pub fn tag_field(key: &str) -> String {
+    format!("tags[{key}]")
+}
+
 /// Where a group differs from the spec, tags included. Tags that the spec does not name do not count; nor does someone else's list if the spec names none.
 /// `ours` is the list that this object attached.
 #[must_use]
@@ -35,7 +40,7 @@ pub fn differences(desired: &Desired, described: &Described, ours: Option<&Anyca
     let mut found = config_differences(&desired.target(read, ours), read);
     found.extend(desired.tags.iter().filter(|(key, value)| described.tags.get(*key) != Some(value)).map(
         |(key, value)| Drift {
-            field: format!("tags[{key}]"),
+            field: tag_field(key),
             desired: value.clone(),
             observed: described.tags.get(key).cloned().unwrap_or_default(),
         },
@@ -71,16 +76,16 @@ impl ObjectView<'_> {
         let is_latest_own =
             self.latest_own_version.as_ref().is_some_and(|(id, etag)| *id == read.id && *etag == read.etag);
         let may_be_our_own = self.unanswered || is_latest_own;
+        let is_synced = self.status.synced_generation == Some(self.generation);
         // An earlier process may have changed the group for a generation that status does not show.
-        let is_first = self.awaits == Awaits::Unknown;
-        let by_another = is_new && !may_be_our_own && !(self.spec_is_new() && is_first);
+        let by_another = is_new && !may_be_our_own && (self.has_seen_group || is_synced);
         let ConnectionGroupStatus { enabled, ipv6_enabled, anycast_ip_list_id, .. } = self.status;
         let anycast_ip_list_id = anycast_ip_list_id.as_deref().map(AnycastIpListId::new);
         let on_record = Members { enabled: *enabled, ipv6_enabled: *ipv6_enabled, anycast_ip_list_id };
         let wanted = wanted.clone().into();
         let was_as_wanted = |member| match value(&on_record, member).filter(|_| same_id) {
             Some(recorded) => value(&wanted, member) == Some(recorded),
-            None => !self.spec_is_new(),
+            None => is_synced,
         };
         let is_by_others = |member: &Member| {
             (self.uncorrected.contains(member) && !self.spec_is_new()) || (by_another && was_as_wanted(*member))

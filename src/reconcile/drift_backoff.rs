@@ -17,6 +17,8 @@ pub struct DriftBackoff {
     uncorrected: MemberSet,
     /// Whether someone has asked for something since the last correction.
     waived: bool,
+    /// Whether the last correction left more to correct, which follows at once.
+    continues: bool,
 }
 
 /// The time until the next out-of-band change is corrected.
@@ -28,6 +30,15 @@ pub struct Pause {
     pub length: Duration,
     /// What is left of it.
     pub left: Duration,
+}
+
+/// Whether a correction leaves more to correct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// It does.
+    More,
+    /// It does not.
+    Nothing,
 }
 
 /// A series ends after this long without a correction.
@@ -54,12 +65,17 @@ impl DriftBackoff {
         self.waived = true;
     }
 
-    /// Records an out-of-band change that was corrected.
-    pub fn corrected(&mut self, now: Moment) {
+    /// Records an out-of-band change that was corrected. What is left follows at once, without a pause.
+    pub fn corrected(&mut self, left: Left, now: Moment) {
         self.rounds = self.rounds(now).saturating_add(1);
         self.last = now;
-        self.uncorrected.clear();
         self.waived = false;
+        self.continues = left == Left::More;
+    }
+
+    /// Records that a change failed, or that there was nothing to change: what is left waits as any other correction does.
+    pub const fn interrupted(&mut self) {
+        self.continues = false;
     }
 
     /// Corrections in the current series.
@@ -74,11 +90,17 @@ impl DriftBackoff {
         self.rounds(now) == FLAPPING
     }
 
+    /// Whether the next correction does not wait: someone has asked for something, or it follows another one.
+    #[must_use]
+    pub const fn is_exempt(&self) -> bool {
+        self.waived || self.continues
+    }
+
     /// How long the next correction has to wait, if it has to.
     #[must_use]
     pub fn pause(&self, seed: &str, now: Moment) -> Option<Pause> {
         let rounds = self.rounds(now);
-        if rounds == 0 || self.waived {
+        if rounds == 0 || self.is_exempt() {
             return None;
         }
         let length = Backoff::Quick.delay(rounds, seed);
@@ -97,7 +119,7 @@ mod tests {
 
     fn after_rounds(rounds: u64) -> DriftBackoff {
         let mut series = DriftBackoff::default();
-        (1..=rounds).for_each(|round| series.corrected(at(1000 * round)));
+        (1..=rounds).for_each(|round| series.corrected(Left::Nothing, at(1000 * round)));
         series
     }
 

@@ -38,6 +38,7 @@ pub async fn execute<C: CloudFront>(
         Change::Create(new) => match record.claimed(port.create(new).await) {
             Ok(group) => {
                 record.state.tags.confirmed.set(&group.id, &new.tags, inputs.clock.moment());
+                record.state.has_seen_group = true;
                 Effect::Created(group, new.clone())
             }
             Err(error) => return Err(explain(error, &new.config, port).await.with_tags(&new.tags)),
@@ -65,7 +66,7 @@ pub async fn execute<C: CloudFront>(
             }
             record.state.tags.confirmed.set(&read.group.id, set, inputs.clock.moment());
             let corrected = view.lost_tags(set, read);
-            let series = record.corrected(&corrected);
+            let series = record.corrected(&corrected, left, view);
             let (group, set, left) = (read.group.clone(), set.clone(), left.clone());
             Effect::Tagged(Box::new(Tagged { group, set, left, corrected, series }))
         }
@@ -165,8 +166,8 @@ async fn update_members<C: CloudFront>(
     let shown = update.changes.iter().filter(|change| !is_kept(change)).cloned();
     let is_by_others = |change: &Drift| update.by_others.iter().any(|member| member.as_str() == change.field);
     let (corrected, made) = shown.partition::<Vec<_>, _>(is_by_others);
-    let series = record.corrected(&corrected);
-    record.remains(update);
+    let series = record.corrected(&corrected, &update.left, view);
+    record.remains(update, &kept);
     let switches_off = read.config.enabled != Some(false) && update.config.enabled == Some(false);
     let tenants =
         if switches_off || view.may_have_switched_off(read) { Some(port.tenants(&answer.id).await) } else { None };

@@ -88,12 +88,6 @@ impl Selection {
     pub fn only_member(&self) -> Option<Member> {
         self.members.first().copied().filter(|_| self.members.len() == 1)
     }
-
-    /// Whether it does nothing but disable the group.
-    #[must_use]
-    pub fn only_switches_off(&self, wanted: &Config) -> bool {
-        !wanted.enabled && self.members == MemberSet::from([Member::Enabled])
-    }
 }
 
 /// Which members have been tried for one generation of the spec, or since a reconcile was requested. Lost on restart: then they are tried again.

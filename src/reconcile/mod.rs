@@ -110,7 +110,7 @@ async fn attempt<C: CloudFront>(
             return Ok(Ended::Failed(error.into()));
         }
         let action = plan(intent, observed, view, inputs.settings);
-        state.record_plan(&action);
+        state.record_plan(&action, view);
         let change = match (action, permit) {
             (Action::None(finding), _) => {
                 let tenants = tenants_without_traffic(&finding, view, inputs.port).await;

@@ -8,7 +8,7 @@ use super::{
     members::{MemberAttempts, MemberSet},
     observe::{Observed, Usage},
     ownership::{Owner, OwnerTag},
-    plan::{Action, Block, Change, Finding},
+    plan::{Action, Block, Change, Finding, RemainingWork},
     report::{Field, Next, Report},
     tags::TagHistory,
     unlisted_use::UnlistedUse,
@@ -29,6 +29,8 @@ pub struct ObjectState {
     pub awaits: Awaits,
     /// When the last mutation was answered or abandoned.
     pub last_write: Option<Moment>,
+    /// Whether a read has shown the group, or the answer to a change.
+    pub has_seen_group: bool,
     /// Whether a mutation got no answer, and since then no mutation has succeeded and no read has shown the group in sync.
     pub unanswered: bool,
     /// The versions of the group that answered changes of this process have made and replaced.
@@ -149,6 +151,7 @@ impl ObjectState {
                 return Ok(());
             }
         };
+        self.has_seen_group = true;
         self.record_owner(owner, now);
         let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
         self.record_unowned(unowned, now);
@@ -173,7 +176,10 @@ impl ObjectState {
     }
 
     /// Records the plan: another client's changes are remembered until they are corrected or undone.
-    pub fn record_plan(&mut self, action: &Action) {
+    pub fn record_plan(&mut self, action: &Action, view: &ObjectView<'_>) {
+        if matches!(action, Action::None(_)) {
+            self.drift_backoff.interrupted();
+        }
         match action {
             Action::Change(Change::Update(_, update)) => {
                 self.drift_backoff.record_uncorrected(update.by_others.clone());
@@ -181,9 +187,17 @@ impl ObjectState {
             Action::None(Finding::Blocked(Block::Flapping(flapping))) => {
                 self.drift_backoff.record_uncorrected(flapping.members.clone());
             }
-            Action::None(finding) if finding.in_sync().is_some() => {
-                self.drift_backoff.record_uncorrected(MemberSet::new());
-                self.unanswered = false;
+            Action::Change(
+                Change::Tag(.., RemainingWork::Paused(members)) | Change::Untag(.., RemainingWork::Paused(members)),
+            ) => self.drift_backoff.record_uncorrected(members.clone()),
+            Action::None(finding @ (Finding::UpToDate(_) | Finding::MembersRefused(..))) => {
+                if matches!(finding, Finding::UpToDate(_)) {
+                    self.drift_backoff.record_uncorrected(MemberSet::new());
+                }
+                // A read may be older than a change of ours that was not answered.
+                if self.last_write.is_none_or(|write| view.now.since(write) >= view.consistency_window) {
+                    self.unanswered = false;
+                }
             }
             Action::Change(_) | Action::None(_) => {}
         }
@@ -197,6 +211,9 @@ impl ObjectState {
 
     /// Records how a mutation ended. An unanswered one may have taken effect; a refused one says nothing about an earlier one.
     pub fn record_answer<T>(&mut self, result: &Result<T, ApiError>, now: Moment) {
+        if result.is_err() {
+            self.drift_backoff.interrupted();
+        }
         match result {
             Ok(_) => self.unanswered = false,
             Err(error) if error.class.leaves_doubt() => {

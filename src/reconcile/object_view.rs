@@ -52,6 +52,8 @@ pub struct ObjectView<'a> {
     pub consistency_window: Duration,
     /// The members in which an earlier read showed another client's change that is not corrected yet.
     pub uncorrected: MemberSet,
+    /// Whether a read of this process, or the answer to a change, has shown the group.
+    pub has_seen_group: bool,
     /// Whether a change of this process may have taken effect without an answer: new differences may be our own.
     pub unanswered: bool,
     /// The version of the group that the last answered update of this process produced. A read may show it after a stale read has shown an older one.
@@ -127,6 +129,7 @@ impl<'a> ObjectView<'a> {
                 .map(|seen| (seen.id.clone(), window.saturating_sub(state.unowned_for(&seen.id, now)))),
             consistency_window: window,
             uncorrected: state.drift_backoff.uncorrected().clone(),
+            has_seen_group: state.has_seen_group,
             unanswered: state.unanswered,
             latest_own_version: state.versions.latest.clone(),
             pause,

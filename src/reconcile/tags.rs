@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{ObjectView, desired::Desired, observe::ReadDepth};
+use super::{ObjectView, desired::Desired, diff::tag_field, observe::ReadDepth};
 use crate::{
     api::Drift,
     clock::Moment,
@@ -148,7 +148,7 @@ impl ObjectView<'_> {
             |key: &String, value: &String| !self.unanswered && sent.get(key) == Some(value) && !may_not_show(key);
         let lost = differing.iter().filter(|(key, value)| was_there(key, value));
         lost.map(|(key, value)| Drift {
-            field: format!("tags[{key}]"),
+            field: tag_field(key),
             desired: value.clone(),
             observed: read.tags.get(key).cloned().unwrap_or_default(),
         })

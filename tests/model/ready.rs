@@ -161,10 +161,7 @@ fn has_none_of_ours(
     let Some(list) = &group.config.anycast_ip_list_id else { return true };
     let sent = &state.object_of(operator).sent.lists;
     let on_record = status.attached_anycast_ip_list_id.as_deref() == Some(list.as_str());
-    // A read that lags for longer than a window cannot be told from a list that another client has attached again.
-    let now = state.account.groups(state.timestamp());
-    let is_old = now.iter().any(|now| now.resource.id == group.id.as_str() && now.etag != group.etag.as_str());
-    !on_record && (is_old || state.lists_may_be_anothers(scenario, operator) || !sent.contains(list.as_str()))
+    !on_record && (state.lists_may_be_anothers(scenario, operator) || !sent.contains(list.as_str()))
 }
 
 /// For a status just before it is written: it shows what the generation that it names asks for.

@@ -410,7 +410,7 @@ pub fn lists() -> Scenario {
         outside: &[Outside::AttachesList],
         harsh: false,
         deletions: false,
-        ..scenario("lists", budget(0, 2, 1), budget(1, 2, 1))
+        ..scenario("lists", budget(0, 2, 1), budget(0, 3, 1))
     }
 }
 
@@ -484,7 +484,7 @@ pub fn lies() -> Scenario {
         prelude: |state| ours(state, &[("team", "edge")]),
         outside: &[Outside::Deletes],
         harsh: false,
-        ..scenario("lies", budget(1, 1, 1), budget(2, 1, 1))
+        ..scenario("lies", budget(1, 1, 1), budget(1, 2, 1))
     }
 }
 

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use cloudfront_simulator::admin::GroupPatch;
 use connection_group_operator::api::{AdoptionPolicy, ConnectionGroupSpec, Mode};
 
-use connection_group_operator::cloudfront::{ErrorClass, Operation::UpdateConnectionGroup};
+use connection_group_operator::cloudfront::{
+    ErrorClass,
+    Operation::{GetConnectionGroup, UpdateConnectionGroup},
+};
 use port::Fault;
 
 use crate::world::{World, spec};
@@ -118,4 +121,49 @@ fn in_mode_observe_a_difference_is_counted_when_it_is_first_seen() {
         world.settle();
     }
     assert_eq!(world.drift, ["enabled", "tags[team]"], "not once more with every read");
+}
+
+#[test]
+fn a_new_process_whose_first_read_fails_takes_nothing_for_drift_that_an_earlier_one_may_have_changed() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    let before = world.object.status.clone();
+    world.settle();
+    world.crash();
+    world.object.status = before;
+    world.edit(|spec| spec.ipv6_enabled = true);
+    world.take_inventory();
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.drift), ("Deployed", Vec::new()));
+}
+
+#[test]
+fn an_edit_that_no_process_carried_out_is_not_drift_when_another_client_changes_something_else() {
+    let mut world = World::new(ConnectionGroupSpec { enabled: false, ..spec() });
+    world.settle();
+    world.edit(|spec| spec.enabled = true);
+    world.fail(UpdateConnectionGroup, Fault::Error(ErrorClass::TimedOut));
+    world.reconcile();
+    world.crash();
+    world.someone_edits(GroupPatch { viewer_fallback: Some("E123".into()), ..Default::default() });
+    world.take_inventory();
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.drift), ("Deployed", Vec::new()));
+}
+
+#[test]
+fn an_update_of_our_own_without_an_answer_that_shows_after_a_stale_read_is_not_drift() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.ipv6_enabled = false);
+    world.fail(UpdateConnectionGroup, Fault::AnswerLost);
+    world.reconcile();
+    world.edit(|spec| spec.ipv6_enabled = true);
+    world.fail(GetConnectionGroup, Fault::Stale);
+    world.reconcile();
+    world.take_inventory();
+    world.settle();
+    assert_eq!((world.ready().1.as_str(), world.drift), ("Deployed", Vec::new()));
 }

@@ -2,8 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use cloudfront_simulator::admin::GroupPatch;
+use cloudfront_simulator::{
+    admin::{GroupPatch, NewGroup, NewList},
+    switches::IpAddressType,
+};
 use connection_group_operator::{
+    api::ConnectionGroupSpec,
     clock::Moment,
     cloudfront::{
         ErrorClass,
@@ -12,7 +16,7 @@ use connection_group_operator::{
 };
 use port::Fault;
 
-use crate::world::{World, spec};
+use crate::world::{IDENTITY, World, spec};
 
 fn disable() -> GroupPatch {
     GroupPatch { enabled: Some(false), ..GroupPatch::default() }
@@ -276,4 +280,193 @@ fn a_version_of_our_own_that_shows_after_a_stale_read_is_not_reported_as_someone
         "{:?}",
         world.events
     );
+}
+
+fn ipv6_off() -> GroupPatch {
+    GroupPatch { ipv6_enabled: Some(false), ..GroupPatch::default() }
+}
+
+fn tagged() -> ConnectionGroupSpec {
+    ConnectionGroupSpec { tags: BTreeMap::from([("team".into(), "edge".into())]), ..spec() }
+}
+
+/// Another client has changed IPv6 so often that the next pause is minutes long. What was sent has had time to show.
+fn fought_over_ipv6(spec: ConnectionGroupSpec) -> World {
+    let mut world = World::new(spec);
+    world.settle();
+    for _ in 0..8 {
+        world.someone_edits(ipv6_off());
+        world.take_inventory();
+        let mut outcome = world.reconcile();
+        while world.ready().1 == "DriftFlapping" {
+            world.advance(outcome.requeue);
+            outcome = world.reconcile();
+        }
+        assert!(world.group().unwrap().resource.ipv6_enabled, "{}", world.message());
+    }
+    world.advance(Duration::from_mins(2));
+    (0..2).for_each(|_| {
+        world.take_inventory();
+        world.reconcile();
+    });
+    world
+}
+
+/// Another client resets IPv6 and the tag every two minutes. Whether the tag was there after any of these minutes, but the first five.
+fn is_ever_there(world: &mut World, tag: &str) -> bool {
+    let mut seen = false;
+    for minute in 0..120 {
+        if minute % 2 == 0 {
+            world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..ipv6_off() });
+        }
+        world.go_on_for(Duration::from_mins(1), |_| {});
+        seen |= minute > 5 && world.tags().contains_key(tag);
+    }
+    seen
+}
+
+#[test]
+fn an_edit_of_tags_does_not_wait_although_members_are_corrected_first() {
+    let mut world = fought_over_ipv6(tagged());
+    world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..ipv6_off() });
+    world.edit(|spec| drop(spec.tags.insert("stage".into(), "test".into())));
+    world.at_once();
+    assert_eq!(world.tags().get("stage").map(String::as_str), Some("test"), "{}", world.message());
+    assert!(is_ever_there(&mut world, "stage"));
+}
+
+#[test]
+fn a_requested_reconcile_corrects_members_and_tags_at_once() {
+    let mut world = fought_over_ipv6(tagged());
+    world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..ipv6_off() });
+    world.request_reconcile("now");
+    world.at_once();
+    assert_eq!(world.tags().get("team").map(String::as_str), Some("edge"), "{}", world.message());
+}
+
+#[test]
+fn a_tag_is_restored_in_the_end_although_another_client_keeps_changing_members_as_well() {
+    let mut world = fought_over_ipv6(tagged());
+    assert!(is_ever_there(&mut world, "team"));
+}
+
+#[test]
+fn an_edit_of_a_tag_is_carried_out_while_the_correction_of_a_member_waits() {
+    let mut world = fought_over_ipv6(tagged());
+    world.someone_edits(ipv6_off());
+    world.take_inventory();
+    world.reconcile();
+    assert_eq!(world.ready().1, "DriftFlapping");
+    world.edit(|spec| drop(spec.tags.insert("stage".into(), "test".into())));
+    world.fail(GetConnectionGroup, Fault::Error(ErrorClass::Throttled));
+    world.reconcile();
+    world.at_once();
+    assert_eq!(world.tags().get("stage").map(String::as_str), Some("test"), "{}", world.message());
+}
+
+#[test]
+fn an_edit_of_a_member_does_not_wait_for_the_correction_of_another() {
+    let mut world = fought_over_ipv6(ConnectionGroupSpec { enabled: false, ..spec() });
+    world.someone_edits(GroupPatch { enabled: Some(true), ..ipv6_off() });
+    world.edit(|spec| spec.anycast_ip_list_id = Some("aip_unknown".into()));
+    world.at_once();
+    assert_ne!(world.ready().1, "DriftFlapping", "{}", world.message());
+    assert_eq!(world.status().refused.len(), 1, "the list was tried: {}", world.message());
+}
+
+#[test]
+fn a_member_that_cloudfront_keeps_does_not_end_the_drift_backoff_of_another() {
+    let mut world = World::new(ConnectionGroupSpec { ipv6_enabled: false, ..spec() });
+    world.settle();
+    // CloudFront accepts the update, and keeps IPv6 off.
+    let keep = |world: &mut World| {
+        world.someone_edits(ipv6_off());
+        let group = world.group().unwrap();
+        world.object.status.as_mut().unwrap().e_tag = Some(group.etag);
+    };
+    world.edit(|spec| spec.ipv6_enabled = true);
+    world.fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
+    world.reconcile();
+    assert_eq!(world.ready().1, "ChangeNotApplied");
+    keep(&mut world);
+    world.take_inventory();
+    let mut at_once = 0;
+    for _ in 0..8 {
+        world.advance(Duration::from_secs(10));
+        world.someone_edits(disable());
+        world.take_inventory();
+        world.may_fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
+        world.reconcile();
+        if world.group().unwrap().resource.enabled {
+            at_once += 1;
+            keep(&mut world);
+        }
+        world.faults_stop();
+    }
+    assert!(at_once < 8, "each change was corrected at once");
+}
+
+#[test]
+fn a_change_that_is_read_together_with_a_missing_identity_tag_is_another_clients() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.someone_edits(GroupPatch { remove_tags: vec![IDENTITY.into()], ..ipv6_off() });
+    world.take_inventory();
+    world.settle();
+    assert_eq!(world.drift, ["ipv6Enabled"], "{:?}", world.events);
+}
+
+#[test]
+fn a_change_whose_correction_cloudfront_kept_at_first_is_another_clients() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.someone_edits(ipv6_off());
+    world.take_inventory();
+    world.fail(UpdateConnectionGroup, Fault::AnsweredWrongly);
+    world.reconcile();
+    assert_eq!(world.ready().1, "ChangeNotApplied");
+    world.someone_edits(ipv6_off());
+    world.object.status.as_mut().unwrap().e_tag = Some(world.group().unwrap().etag);
+    world.take_inventory();
+    world.settle();
+    assert_eq!(world.drift, ["ipv6Enabled"], "{:?}", world.events);
+}
+
+#[test]
+fn a_detach_by_another_client_stays_its_change_while_the_list_cannot_be_attached() {
+    let mut world = World::new(spec());
+    let list = NewList::named("static", IpAddressType::Dualstack);
+    let list = world.port.account(|account, now| account.outside_create_list(now, list)).id;
+    world.edit(|spec| spec.anycast_ip_list_id = Some(list.clone()));
+    world.settle();
+    world.someone_edits(GroupPatch { anycast_ip_list_id: Some(String::new()), ..GroupPatch::default() });
+    for number in 0..5 {
+        let mut new = NewGroup::named(format!("other-{number}"));
+        new.anycast_ip_list_id = Some(list.clone());
+        world.port.account(|account, now| account.outside_create_group(now, new)).unwrap();
+    }
+    world.take_inventory();
+    world.settle_within(Duration::from_mins(30), 100);
+    assert_eq!(world.ready().1, "QuotaExceeded", "{}", world.message());
+    world.port.account(|account, now| account.outside_delete_group(now, "other-0")).unwrap();
+    world.settle();
+    assert_eq!(world.drift, ["anycastIpListId"], "{:?}", world.events);
+}
+
+#[test]
+fn tags_that_cannot_be_set_do_not_end_the_drift_backoff_of_a_member() {
+    let mut world = fought_over_ipv6(tagged());
+    world.keep_failing(TagResource, Fault::Error(ErrorClass::AccessDenied));
+    world.edit(|spec| drop(spec.tags.insert("stage".into(), "test".into())));
+    world.at_once();
+    world.calls();
+    let mut corrections = 0;
+    for _ in 0..8 {
+        world.advance(Duration::from_secs(10));
+        world.someone_edits(ipv6_off());
+        world.take_inventory();
+        world.at_once();
+        corrections += world.mutations().iter().filter(|call| **call == UpdateConnectionGroup).count();
+    }
+    assert!(corrections <= 2, "{corrections} corrections in 80 s");
 }

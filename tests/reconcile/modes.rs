@@ -222,3 +222,38 @@ fn a_requested_reconcile_reads_in_full_once_and_is_acknowledged() {
     world.reconcile();
     assert_eq!(world.calls(), []);
 }
+
+#[test]
+fn observe_records_no_owner_for_a_group_that_carries_another_owners_tag() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.mode = Mode::Observe);
+    world.settle();
+    let set_tags = BTreeMap::from([(OWNER.into(), "stage/other/x".into())]);
+    world.someone_edits(GroupPatch { set_tags, ..GroupPatch::default() });
+    world.advance(world.settings.resync_interval * 2);
+    world.take_inventory();
+    world.settle();
+    assert_eq!((world.status().carries_owner_tag, world.status().owner), (false, None));
+}
+
+#[test]
+fn one_stale_read_without_our_owner_tag_changes_nothing_in_observe_and_is_soon_repeated() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.edit(|spec| spec.mode = Mode::Observe);
+    world.settle();
+    assert!(world.status().carries_owner_tag);
+    world.someone_edits(GroupPatch { remove_tags: vec![OWNER.into()], ..GroupPatch::default() });
+    world.request_reconcile("now");
+    let again = world.reconcile().requeue;
+    assert!(again <= world.settings.consistency_window, "{again:?}");
+    let owner = world.status().owner;
+    assert_eq!((world.status().carries_owner_tag, owner.as_deref()), (true, Some("prod/platform/edge")));
+    world.settle();
+    assert_eq!(
+        (world.status().carries_owner_tag, world.status().owner),
+        (false, None),
+        "every read shows that it is gone"
+    );
+}

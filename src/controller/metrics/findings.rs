@@ -30,7 +30,7 @@ impl Findings {
             drift: counter(
                 registry,
                 "connection_group_operator_drift_detected_total",
-                "Changes to groups that others made, by field; `group` is the deletion of the group itself.",
+                "Changes to groups that others made, by field; in mode Observe, new differences from the spec; `group` is the deletion of the group itself.",
                 &["field"],
             ),
             refused: counter(

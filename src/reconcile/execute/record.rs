@@ -6,7 +6,13 @@ use super::Series;
 use crate::{
     api::Drift,
     cloudfront::{ApiError, CloudFront, ErrorClass, Group},
-    reconcile::{Inputs, ObjectView, object_state::ObjectState, plan::Update},
+    reconcile::{
+        Inputs, ObjectView,
+        drift_backoff::Left,
+        members::MemberSet,
+        object_state::ObjectState,
+        plan::{RemainingWork, Update},
+    },
 };
 
 /// Records in the object state how each call ended.
@@ -28,6 +34,7 @@ impl<C: CloudFront> Record<'_, '_, C> {
         if let Ok(group) = &result {
             self.state.versions.updated(read, group, self.inputs.clock.moment());
             self.state.absent_since = None;
+            self.state.has_seen_group = true;
         }
         self.ended(result)
     }
@@ -58,19 +65,28 @@ impl<C: CloudFront> Record<'_, '_, C> {
     }
 
     /// Records out-of-band changes that were corrected, if any.
-    pub fn corrected(&mut self, changes: &[Drift]) -> Series {
+    pub fn corrected(&mut self, changes: &[Drift], left: &RemainingWork, view: &ObjectView<'_>) -> Series {
         if changes.is_empty() {
             return Series::Short;
         }
         let now = self.inputs.clock.moment();
-        self.state.drift_backoff.corrected(now);
+        let left = match left {
+            RemainingWork::Members | RemainingWork::Tags if view.pause.is_none() => Left::More,
+            RemainingWork::Members
+            | RemainingWork::Tags
+            | RemainingWork::Nothing
+            | RemainingWork::Paused(_)
+            | RemainingWork::TagsToShow
+            | RemainingWork::Refused(_) => Left::Nothing,
+        };
+        self.state.drift_backoff.corrected(left, now);
         if self.state.drift_backoff.is_third_in_a_row(now) { Series::Flapping } else { Series::Short }
     }
 
-    /// Records which changes of other clients remain after a partial update.
-    pub fn remains(&mut self, update: &Update) {
-        let left = update.by_others.difference(&update.selection.members);
-        self.state.drift_backoff.record_uncorrected(left.copied().collect());
+    /// Records which changes of other clients remain after an update that was partial, or that CloudFront carried out without these members.
+    pub fn remains(&mut self, update: &Update, kept: &MemberSet) {
+        let corrected = &update.selection.members - kept;
+        self.state.drift_backoff.record_uncorrected(&update.by_others - &corrected);
     }
 
     /// Records an update of members that succeeded.

@@ -160,6 +160,8 @@ pub enum RemainingWork {
     Nothing,
     /// Other members of the configuration differ as well.
     Members,
+    /// Changes of other clients wait for the drift backoff, these members among them.
+    Paused(MemberSet),
     /// Tags differ as well.
     Tags,
     /// Nothing, but reads may not show all tags as they are.

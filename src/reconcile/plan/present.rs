@@ -3,11 +3,11 @@
 use super::{Action, AdoptionObstacle, Block, Change, Finding, Flapping, NotManaged, RemainingWork, TagsLeft, Update};
 use crate::{
     api::{AdoptionPolicy, Member, RefusalCause, RefusedMember},
-    cloudfront::{Described, Tags},
+    cloudfront::{Config, Described, Tags},
     reconcile::{
         ObjectView, Settings,
         desired::Desired,
-        diff::{differences, member_differences, tag_changes},
+        diff::{differences, member_differences, tag_changes, tag_field},
         members::{self, MemberSet},
     },
 };
@@ -24,20 +24,16 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
     let by_others = view.changed_by_others(&described.group, &wanted, &differing);
     let refused = members::still_refused(view.refused(), &wanted, &differing);
     let (ignored, open) = tried_once(&refused, &differing);
-    let (set, remove) = tag_changes(desired, &view.tags_of(&described, desired), &view.tags_sent_to(&described.group));
+    let held = held_back(&by_others, &wanted, view);
+    let due = &open - &held;
+    let (mut set, remove) =
+        tag_changes(desired, &view.tags_of(&described, desired), &view.tags_sent_to(&described.group));
     let tags = if set.is_empty() && remove.is_empty() { TagsLeft::None } else { TagsLeft::Some };
 
     let names = refused.iter().map(|refused| refused.member).collect();
-    if let Some(selection) = view.member_attempts.next(&open, &names, &wanted, view.now) {
+    if let Some(selection) = view.member_attempts.next(&due, &names, &wanted, view.now) {
         let config = members::carrying(&selection.members, &wanted, read);
         let changes = member_differences(&selection.members, &wanted, read);
-        // The drift backoff never leaves a group enabled against the spec.
-        let may_wait = (!selection.only_switches_off(&wanted) || bug!(SwitchingOffIsPaused))
-            && selection.members.is_subset(&by_others);
-        if let Some(pause) = view.pause.filter(|_| may_wait) {
-            let members = by_others;
-            return Finding::Blocked(Block::Flapping(Box::new(Flapping { described, changes, members, pause }))).into();
-        }
         let left = if selection.members != open {
             RemainingWork::Members
         } else if tags == TagsLeft::Some && !bug!(SettledWithoutTags) {
@@ -46,27 +42,51 @@ pub fn manage(desired: &Desired, described: Described, view: &ObjectView<'_>) ->
             remaining_work(ignored, &described.tags, desired, view)
         };
         let refused = refused.into_iter().filter(|refused| !selection.members.contains(&refused.member)).collect();
-        let update = Update { config, selection, open, refused, changes, by_others, left, tags };
+        let update = Update { config, selection, open: due, refused, changes, by_others, left, tags };
         return Change::Update(described, Box::new(update)).into();
     }
-    if !set.is_empty() {
+    let mut waiting = member_differences(&(&open & &held), &wanted, read);
+    if view.pause.is_some() {
         let lost = view.lost_tags(&set, &described);
-        if let Some(pause) = view.pause.filter(|_| !lost.is_empty()) {
-            let flapping = Flapping { described, changes: lost, members: MemberSet::new(), pause };
-            return Finding::Blocked(Block::Flapping(Box::new(flapping))).into();
-        }
+        set.retain(|key, _| lost.iter().all(|change| change.field != tag_field(key)));
+        waiting.extend(lost);
+    }
+    if !set.is_empty() {
         let shown = described.tags.clone().into_iter().chain(set.clone()).collect();
-        let left = if remove.is_empty() { remaining_work(refused, &shown, desired, view) } else { RemainingWork::Tags };
+        let left = if !waiting.is_empty() {
+            RemainingWork::Paused(by_others)
+        } else if remove.is_empty() {
+            remaining_work(refused, &shown, desired, view)
+        } else {
+            RemainingWork::Tags
+        };
         return Change::Tag(described, set, left).into();
     }
     if !remove.is_empty() {
-        let left = remaining_work(refused, &described.tags, desired, view);
+        let left = if waiting.is_empty() {
+            remaining_work(refused, &described.tags, desired, view)
+        } else {
+            RemainingWork::Paused(by_others)
+        };
         return Change::Untag(described, remove, left).into();
+    }
+    if let Some(pause) = view.pause.filter(|_| !waiting.is_empty()) {
+        let flapping = Flapping { described, changes: waiting, members: by_others, pause };
+        return Finding::Blocked(Block::Flapping(Box::new(flapping))).into();
     }
     if refused.is_empty() {
         Finding::UpToDate(described).into()
     } else {
         Finding::MembersRefused(described, refused).into()
+    }
+}
+
+/// The members whose correction waits for the drift backoff. It never leaves a group enabled against the spec, and holds up no change of the spec's own.
+fn held_back(by_others: &MemberSet, wanted: &Config, view: &ObjectView<'_>) -> MemberSet {
+    let never_waits = |member: &Member| *member == Member::Enabled && !wanted.enabled && !bug!(SwitchingOffIsPaused);
+    match view.pause {
+        Some(_) => by_others.iter().copied().filter(|member| !never_waits(member)).collect(),
+        None => MemberSet::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         ObjectState, ObjectView,
         backoff::Backoff,
         desired::Intent,
+        diff::tag_field,
         execute::{Effect, MembersRefused, Postponed, Series, Switched, Tagged, TenantsRead, Updated},
         members::{contradicts, differing, value},
         object_state::Awaits,
@@ -36,9 +37,10 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             report.then(Next::Now).normal(EventReason::Adopted, "Adopt", text)
         }
         Effect::Marked(read) => marked(read, intent, view),
-        Effect::TakenOver(group, from) => {
+        Effect::TakenOver(_, from) => {
             let text = text::taken_over(&view.name, &from, &view.claim.installation);
-            let report = reconciling(Seen::Group(group), ConditionReason::TakenOver, text.clone());
+            // The version on record shows until the next read whose changes there are.
+            let report = reconciling(Seen::Unchanged, ConditionReason::TakenOver, text.clone());
             report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::TakenOver, "TakeOver", text)
         }
         Effect::Updated(updated) => of_update(*updated, intent, view),
@@ -103,7 +105,8 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let report = if was_ready && is_as_asked(&read, intent, view) {
         Report { in_sync: InSync::No, ..in_sync(read.group, intent, view) }
     } else {
-        reconciling(Seen::Group(read.group), ConditionReason::Tagged, text.clone())
+        // The version on record shows until the next read whose changes there are.
+        reconciling(Seen::Unchanged, ConditionReason::Tagged, text.clone())
     };
     // Wait: otherwise the tag would be set again before it shows.
     report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::Tagged, "Tag", text)
@@ -111,7 +114,7 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
 
 fn of_tags(tagged: Tagged, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let Tagged { group, set, left, corrected, series } = tagged;
-    let is_restored = |key: &&str| corrected.iter().any(|change| change.field == format!("tags[{key}]"));
+    let is_restored = |key: &&str| corrected.iter().any(|change| change.field == tag_field(key));
     let new = set.keys().map(String::as_str).filter(|key| !is_restored(key)).collect::<Vec<_>>().join(", ");
     let mut tags = view.tags_sent_to(&group);
     tags.extend(set);

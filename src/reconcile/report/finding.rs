@@ -13,6 +13,7 @@ use crate::{
         backoff::Backoff,
         desired::Intent,
         object_state::Awaits,
+        ownership::OwnerTag,
         plan::{Finding, LeftBehind, Release},
         text,
     },
@@ -45,11 +46,18 @@ pub fn of_finding(
         Finding::Mirrored(described, drift) => {
             let conclusive = tags_are_conclusive(&described, intent, view);
             let is_marked = view.claim.is_in(&described.tags);
+            // One read without an owner tag may be stale.
+            let shows_no_owner = OwnerTag::in_tags(&described.tags).is_none();
+            let shown_in = (shows_no_owner && view.may_still_be_ours(&described.group))
+                .then(|| view.owner_may_show_for(&described.group));
             let mut report = in_sync(described.group, intent, view);
             if is_marked {
                 report.message += text::KEPT_OWNER_TAG;
             }
             let report = Report { drift: Field::Set(drift), carries_owner_tag: Field::Set(is_marked), ..report };
+            if let Some(time) = shown_in {
+                return until_tags_show(Report { carries_owner_tag: Field::Keep, ..report }, time);
+            }
             if conclusive { report } else { until_tags_show(report, view.sent_tags_visible_in) }
         }
         Finding::NothingToMirror => {

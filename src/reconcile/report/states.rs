@@ -64,6 +64,10 @@ pub fn after(group: Group, left: RemainingWork, intent: &Intent, view: &ObjectVi
             let text = "Part of the configuration matches the spec. The operator updates the rest next.".to_owned();
             reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)
         }
+        RemainingWork::Paused(_) => {
+            let text = "The tags match the spec, apart from another client's changes. The operator corrects those after a pause.";
+            reconciling(Seen::Group(group), ConditionReason::Updating, text.to_owned()).then(Next::Now)
+        }
         RemainingWork::Tags => {
             let text = "The operator updates the tags next.".to_owned();
             reconciling(Seen::Group(group), ConditionReason::Updating, text).then(Next::Now)

@@ -39,11 +39,10 @@ pub fn next_status<C>(
         next.refused.clear();
     }
     show(&mut next, &report.seen);
-    if let Seen::Group(group) = &report.seen {
+    if matches!(report.seen, Seen::Group(_)) {
         next.installation = Some(view.claim.installation.to_string());
         next.owner = match (intent, &report.carries_owner_tag) {
-            // The read may be stale, so what was known of this group still holds.
-            (Intent::Mirrored(_), Field::Set(false)) if view.may_still_be_ours(group) => next.owner,
+            (Intent::Mirrored(_), Field::Keep) => next.owner,
             (Intent::Mirrored(_), Field::Set(false)) => None,
             _ => Some(view.claim.owner.to_string()),
         };

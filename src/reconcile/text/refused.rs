@@ -23,10 +23,13 @@ pub fn member_refused(name: &GroupName, refused: &RefusedMember, attached: Optio
 /// Every refused member, for the condition.
 pub fn members_refused(name: &GroupName, refused: &[RefusedMember], attached: Option<&AnycastIpListId>) -> String {
     let each = refused.iter().map(|refused| member_refused(name, refused, attached)).collect::<Vec<_>>().join(" ");
-    let again = if refused.iter().all(|refused| refused.cause == RefusalCause::DetachIgnored) {
-        "The operator requests the detach again when the spec changes or reconcile-requested-at is set."
-    } else {
-        "The operator retries what was refused with exponential backoff, from about 30 seconds to 5 minutes, and immediately when the spec changes or reconcile-requested-at is set."
+    let is_ignored = |refused: &RefusedMember| refused.cause == RefusalCause::DetachIgnored;
+    let detach = "The operator requests the detach again when the spec changes or reconcile-requested-at is set.";
+    let retry = "The operator retries what was refused with exponential backoff, from about 30 seconds to 5 minutes, and immediately when the spec changes or reconcile-requested-at is set.";
+    let again = match (refused.iter().any(is_ignored), refused.iter().all(is_ignored)) {
+        (_, true) => detach.to_owned(),
+        (true, false) => format!("{detach} {retry}"),
+        (false, false) => retry.to_owned(),
     };
     format!("{each} The rest of the spec is not affected. {again}")
 }

@@ -63,13 +63,19 @@ impl<'a> Canon<'a> {
         // The remaining whole steps: the last one counts, however short.
         self.put(memory.tags.visible_at.map(|at| at.since(now).as_secs().div_ceil(TICK.as_secs())));
         self.put(memory.awaits);
+        self.put(memory.has_seen_group);
         self.put(memory.unlisted_use.is_known());
         self.put(memory.usage_unknown_for(now).map(|time| time >= consistency_window));
         self.put(memory.owner_unstated_since.map(|since| now.since(since) >= consistency_window));
         self.put(memory.unlisted_use.holds(now, consistency_window));
         self.member_attempts(&memory.member_attempts, operator, now);
         let dispute = &memory.drift_backoff;
-        self.put((dispute.rounds(now), dispute.pause("", now).is_some(), dispute.uncorrected().clone()));
+        self.put((
+            dispute.rounds(now),
+            dispute.pause("", now).is_some(),
+            dispute.is_exempt(),
+            dispute.uncorrected().clone(),
+        ));
         self.put((now >= memory.resync_due(), memory.resync_overdue(&self.settings, now)));
     }
 

@@ -12,7 +12,7 @@ use connection_group_operator::{
     cloudfront::GroupId,
     reconcile::{
         ObjectState,
-        drift_backoff::DriftBackoff,
+        drift_backoff::{DriftBackoff, Left},
         members::MemberAttempts,
         object_state::Awaits,
         tags::{ConfirmedTags, TagHistory},
@@ -98,13 +98,14 @@ pub fn object_state() -> impl Strategy<Value = ObjectState> {
         )| {
             let mut drift_backoff = DriftBackoff::default();
             for round in rounds {
-                drift_backoff.corrected(round);
+                drift_backoff.corrected(Left::Nothing, round);
             }
             drift_backoff.record_uncorrected(uncorrected.into_iter().collect());
             ObjectState {
                 failures,
                 awaits,
                 last_write,
+                has_seen_group: unanswered,
                 unanswered,
                 versions: OwnVersions::default(),
                 tags: TagHistory { confirmed: ConfirmedTags::default(), visible_at: last_write },

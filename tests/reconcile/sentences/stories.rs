@@ -57,6 +57,21 @@ pub const STORIES: &[Story] = &[
         walk.after(|world| world.edit(|spec| spec.mode = Mode::Observe), 2);
         walk.listed(|world| world.someone_edits(enabled(false)), 2);
     }),
+    ("others change the group again just after it was corrected", &at_rest, &|walk| {
+        for _ in 0..2 {
+            walk.world.someone_edits(enabled(false));
+            walk.world.take_inventory();
+            walk.reconcile();
+        }
+    }),
+    ("others change a member and a tag while the tags are edited", &tagged, &|walk| {
+        let patch = GroupPatch { remove_tags: vec!["team".into()], ..enabled(false) };
+        let happens = |world: &mut World| {
+            world.someone_edits(patch);
+            world.edit(|spec| drop(spec.tags.insert("stage".into(), "test".into())));
+        };
+        walk.listed(happens, 5);
+    }),
     ("others take a tag off again and again", &tagged, &|walk| {
         for _ in 0..3 {
             let patch = GroupPatch { remove_tags: vec!["team".into()], ..GroupPatch::default() };

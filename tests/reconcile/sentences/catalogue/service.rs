@@ -55,6 +55,14 @@ pub const SENTENCES: &[Sentence] = &[
     says("Part of the configuration matches the spec. The operator updates the rest next.", |f, _| {
         f.differing().iter().any(|what| *what != "tags") && f.is_tried_within(0)
     }),
+    says(
+        "The tags match the spec, apart from another client's changes. The operator corrects those after a pause.",
+        |f, _| {
+            f.others_changed
+                && f.is_tried_within(0)
+                && (f.record.changed_by(TagResource) || f.record.changed_by(UntagResource))
+        },
+    ),
     says("The operator updates the tags next.", |f, _| f.is_tried_within(1)),
     says("{drift}", |f, places| {
         let items = places[0].split("; ").filter_map(difference);
