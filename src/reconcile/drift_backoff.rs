@@ -17,8 +17,8 @@ pub struct DriftBackoff {
     uncorrected: MemberSet,
     /// Whether someone has asked for something since the last correction.
     waived: bool,
-    /// Whether the last correction left more to correct, which follows at once.
-    continues: bool,
+    /// If the last correction left more to correct, which follows at once: the members that were corrected since it began.
+    continues: Option<MemberSet>,
 }
 
 /// The time until the next out-of-band change is corrected.
@@ -39,6 +39,8 @@ pub enum Left {
     More,
     /// It does not.
     Nothing,
+    /// It was made during a pause, which goes on for what is left.
+    Held,
 }
 
 /// A series ends after this long without a correction.
@@ -65,17 +67,22 @@ impl DriftBackoff {
         self.waived = true;
     }
 
-    /// Records an out-of-band change that was corrected. What is left follows at once, without a pause.
-    pub fn corrected(&mut self, left: Left, now: Moment) {
+    /// Records an out-of-band change of these members that was corrected; none for tags. What is left follows at once, without a pause, unless the same
+    /// member had to be corrected again in between.
+    pub fn corrected(&mut self, members: &MemberSet, left: Left, now: Moment) {
         self.rounds = self.rounds(now).saturating_add(1);
-        self.last = now;
+        if left != Left::Held {
+            self.last = now;
+        }
         self.waived = false;
-        self.continues = left == Left::More;
+        let before = self.continues.take().unwrap_or_default();
+        let is_first = before.is_disjoint(members);
+        self.continues = (left == Left::More && is_first).then(|| &before | members);
     }
 
     /// Records that a change failed, or that there was nothing to change: what is left waits as any other correction does.
-    pub const fn interrupted(&mut self) {
-        self.continues = false;
+    pub fn interrupted(&mut self) {
+        self.continues = None;
     }
 
     /// Corrections in the current series.
@@ -93,7 +100,7 @@ impl DriftBackoff {
     /// Whether the next correction does not wait: someone has asked for something, or it follows another one.
     #[must_use]
     pub const fn is_exempt(&self) -> bool {
-        self.waived || self.continues
+        self.waived || self.continues.is_some()
     }
 
     /// How long the next correction has to wait, if it has to.
@@ -119,7 +126,7 @@ mod tests {
 
     fn after_rounds(rounds: u64) -> DriftBackoff {
         let mut series = DriftBackoff::default();
-        (1..=rounds).for_each(|round| series.corrected(Left::Nothing, at(1000 * round)));
+        (1..=rounds).for_each(|round| series.corrected(&MemberSet::new(), Left::Nothing, at(1000 * round)));
         series
     }
 

@@ -9,7 +9,7 @@ use super::{
     observe::{Observed, Usage},
     ownership::{Owner, OwnerTag},
     plan::{Action, Block, Change, Finding, RemainingWork},
-    report::{Field, Next, Report},
+    report::{Field, Next, Report, Seen},
     tags::TagHistory,
     unlisted_use::UnlistedUse,
     unowned::Unowned,
@@ -29,7 +29,7 @@ pub struct ObjectState {
     pub awaits: Awaits,
     /// When the last mutation was answered or abandoned.
     pub last_write: Option<Moment>,
-    /// Whether a read has shown the group, or the answer to a change.
+    /// Whether status shows the group as this process has seen it, in a read, a list or the answer to a change.
     pub has_seen_group: bool,
     /// Whether a mutation got no answer, and since then no mutation has succeeded and no read has shown the group in sync.
     pub unanswered: bool,
@@ -91,7 +91,8 @@ impl Awaits {
 
 impl ObjectState {
     /// Records a report.
-    pub const fn record_report(&mut self, report: &Report) {
+    pub fn record_report(&mut self, report: &Report) {
+        self.has_seen_group |= matches!(report.seen, Seen::Group(_) | Seen::Listed(_));
         if let Field::Set(awaits) = report.awaits {
             self.awaits = awaits;
         }
@@ -151,7 +152,6 @@ impl ObjectState {
                 return Ok(());
             }
         };
-        self.has_seen_group = true;
         self.record_owner(owner, now);
         let unowned = OwnerTag::in_tags(&described.tags).is_none().then_some(&described.group.id);
         self.record_unowned(unowned, now);
@@ -177,29 +177,36 @@ impl ObjectState {
 
     /// Records the plan: another client's changes are remembered until they are corrected or undone.
     pub fn record_plan(&mut self, action: &Action, view: &ObjectView<'_>) {
-        if matches!(action, Action::None(_)) {
-            self.drift_backoff.interrupted();
-        }
         match action {
             Action::Change(Change::Update(_, update)) => {
                 self.drift_backoff.record_uncorrected(update.by_others.clone());
             }
             Action::None(Finding::Blocked(Block::Flapping(flapping))) => {
+                self.drift_backoff.interrupted();
                 self.drift_backoff.record_uncorrected(flapping.members.clone());
             }
             Action::Change(
                 Change::Tag(.., RemainingWork::Paused(members)) | Change::Untag(.., RemainingWork::Paused(members)),
             ) => self.drift_backoff.record_uncorrected(members.clone()),
-            Action::None(finding @ (Finding::UpToDate(_) | Finding::MembersRefused(..))) => {
-                if matches!(finding, Finding::UpToDate(_)) {
-                    self.drift_backoff.record_uncorrected(MemberSet::new());
-                }
-                // A read may be older than a change of ours that was not answered.
-                if self.last_write.is_none_or(|write| view.now.since(write) >= view.consistency_window) {
-                    self.unanswered = false;
-                }
+            Action::None(Finding::UpToDate(_)) => {
+                self.drift_backoff.record_uncorrected(MemberSet::new());
+                self.drift_backoff.interrupted();
+                self.record_known_version(view);
             }
+            Action::None(Finding::MembersRefused(..)) => {
+                self.drift_backoff.interrupted();
+                self.record_known_version(view);
+            }
+            Action::None(Finding::Listed(_)) => self.record_known_version(view),
             Action::Change(_) | Action::None(_) => {}
+        }
+    }
+
+    /// Records that the group is as it is on record, or as the spec says. That ends the doubt about a change without an answer, unless the read or the list
+    /// may be older than the change.
+    fn record_known_version(&mut self, view: &ObjectView<'_>) {
+        if self.last_write.is_none_or(|write| view.now.since(write) >= view.consistency_window) {
+            self.unanswered = false;
         }
     }
 

@@ -52,7 +52,7 @@ pub struct ObjectView<'a> {
     pub consistency_window: Duration,
     /// The members in which an earlier read showed another client's change that is not corrected yet.
     pub uncorrected: MemberSet,
-    /// Whether a read of this process, or the answer to a change, has shown the group.
+    /// Whether status shows the group as this process has seen it, in a read, a list or the answer to a change.
     pub has_seen_group: bool,
     /// Whether a change of this process may have taken effect without an answer: new differences may be our own.
     pub unanswered: bool,

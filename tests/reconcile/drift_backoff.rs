@@ -470,3 +470,53 @@ fn tags_that_cannot_be_set_do_not_end_the_drift_backoff_of_a_member() {
     }
     assert!(corrections <= 2, "{corrections} corrections in 80 s");
 }
+
+#[test]
+fn a_client_that_is_faster_than_the_second_step_of_a_correction_is_slowed_down_as_well() {
+    let mut world = World::new(tagged());
+    world.settle();
+    world.calls();
+    world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..ipv6_off() });
+    let mut corrections = 0;
+    for _ in 0..20 {
+        world.take_inventory();
+        world.reconcile();
+        corrections += world.mutations().iter().filter(|call| **call == UpdateConnectionGroup).count();
+        world.advance(Duration::from_secs(1));
+        world.someone_edits(ipv6_off());
+    }
+    assert!(corrections <= 6, "{corrections} corrections in 20 s");
+}
+
+#[test]
+fn what_is_held_back_is_corrected_in_the_end_although_the_group_is_enabled_again_and_again() {
+    let mut world = World::new(ConnectionGroupSpec { enabled: false, ..tagged() });
+    world.settle();
+    let on = || GroupPatch { enabled: Some(true), ..GroupPatch::default() };
+    for _ in 0..10 {
+        world.someone_edits(on());
+        world.take_inventory();
+        world.at_once();
+        world.advance(Duration::from_secs(7));
+    }
+    world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ipv6_enabled: Some(false), ..on() });
+    let mut seen = false;
+    for _ in 0..60 {
+        world.go_on_for(Duration::from_mins(2), |_| {});
+        seen |= world.tags().contains_key("team");
+        world.someone_edits(on());
+    }
+    assert!(seen, "{}", world.message());
+}
+
+#[test]
+fn a_stale_read_between_two_steps_of_a_requested_correction_does_not_make_the_second_wait() {
+    let mut world = fought_over_ipv6(tagged());
+    world.someone_edits(GroupPatch { remove_tags: vec!["team".into()], ..ipv6_off() });
+    world.request_reconcile("now");
+    world.reconcile();
+    world.fail(GetConnectionGroup, Fault::Stale);
+    world.reconcile();
+    world.go_on_for(Duration::from_secs(30), |_| {});
+    assert_eq!(world.tags().get("team").map(String::as_str), Some("edge"), "{}", world.message());
+}

@@ -87,6 +87,14 @@ fn without_lists_objects_are_read_one_by_one_now_and_then() {
 }
 
 #[test]
+fn without_lists_the_end_of_a_rollout_is_noticed_within_a_minute() {
+    let mut world = World::new(spec());
+    world.keep_failing(ListConnectionGroups, Fault::Error(ErrorClass::AccessDenied));
+    world.settle_within(PROPAGATION + Duration::from_mins(1), 20);
+    assert_eq!(world.ready().1, "Deployed");
+}
+
+#[test]
 fn objects_about_which_nothing_is_known_are_not_read_again_and_again() {
     type Case = fn(&mut World);
     let cases: [Case; 4] = [

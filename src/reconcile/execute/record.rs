@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Series;
 use crate::{
-    api::Drift,
+    api::{Drift, Member},
     cloudfront::{ApiError, CloudFront, ErrorClass, Group},
     reconcile::{
         Inputs, ObjectView,
@@ -71,15 +71,16 @@ impl<C: CloudFront> Record<'_, '_, C> {
         }
         let now = self.inputs.clock.moment();
         let left = match left {
-            RemainingWork::Members | RemainingWork::Tags if view.pause.is_none() => Left::More,
-            RemainingWork::Members
-            | RemainingWork::Tags
-            | RemainingWork::Nothing
+            _ if view.pause.is_some() => Left::Held,
+            RemainingWork::Members | RemainingWork::Tags => Left::More,
+            RemainingWork::Nothing
             | RemainingWork::Paused(_)
             | RemainingWork::TagsToShow
             | RemainingWork::Refused(_) => Left::Nothing,
         };
-        self.state.drift_backoff.corrected(left, now);
+        let is_changed = |member: &&Member| changes.iter().any(|change| change.field == member.as_str());
+        let members = Member::ALL.iter().filter(is_changed).copied().collect();
+        self.state.drift_backoff.corrected(&members, left, now);
         if self.state.drift_backoff.is_third_in_a_row(now) { Series::Flapping } else { Series::Short }
     }
 

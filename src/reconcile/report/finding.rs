@@ -30,36 +30,8 @@ pub fn of_finding(
         Finding::NotRead => unchanged(view),
         Finding::Outdated => Report::unchanged().then(Next::ReadAgain),
         Finding::Listed(summary) => listed(summary, intent, view),
-        Finding::UpToDate(described) => {
-            let mut tags = view.tags_sent_to(&described.group);
-            // A tag that was sent and that the spec no longer names may still show, and must then be known as ours. A tag that was only found is never ours.
-            if let (Intent::Present(desired), true) = (intent, view.sent_tags_are_visible()) {
-                tags.retain(|key, value| desired.tags.get(key) == Some(value));
-                if bug!(FoundTagsAreOurs) {
-                    tags.clone_from(&desired.tags);
-                }
-            }
-            let conclusive = tags_are_conclusive(&described, intent, view);
-            let report = Report { tags: Field::Set(tags), ..in_sync(described.group, intent, view) };
-            if conclusive { report } else { until_tags_show(report, view.sent_tags_visible_in) }
-        }
-        Finding::Mirrored(described, drift) => {
-            let conclusive = tags_are_conclusive(&described, intent, view);
-            let is_marked = view.claim.is_in(&described.tags);
-            // One read without an owner tag may be stale.
-            let shows_no_owner = OwnerTag::in_tags(&described.tags).is_none();
-            let shown_in = (shows_no_owner && view.may_still_be_ours(&described.group))
-                .then(|| view.owner_may_show_for(&described.group));
-            let mut report = in_sync(described.group, intent, view);
-            if is_marked {
-                report.message += text::KEPT_OWNER_TAG;
-            }
-            let report = Report { drift: Field::Set(drift), carries_owner_tag: Field::Set(is_marked), ..report };
-            if let Some(time) = shown_in {
-                return until_tags_show(Report { carries_owner_tag: Field::Keep, ..report }, time);
-            }
-            if conclusive { report } else { until_tags_show(report, view.sent_tags_visible_in) }
-        }
+        Finding::UpToDate(described) => up_to_date(described, intent, view),
+        Finding::Mirrored(described, drift) => mirrored(described, drift, intent, view),
         Finding::NothingToMirror => {
             reconciling(Seen::Nothing, ConditionReason::GroupNotFound, text::not_found_to_mirror(&view.name))
         }
@@ -103,6 +75,40 @@ pub fn of_finding(
         Finding::Blocked(block) => blocked(block, view),
         Finding::MembersRefused(described, refused) => members_refused(described.group, refused, view),
         Finding::NotManaged(_, why) => not_managed(&why, view),
+    }
+}
+
+fn up_to_date(described: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let mut tags = view.tags_sent_to(&described.group);
+    // A tag that was sent and that the spec no longer names may still show, and must then be known as ours. A tag that was only found is never ours.
+    if let (Intent::Present(desired), true) = (intent, view.sent_tags_are_visible()) {
+        tags.retain(|key, value| desired.tags.get(key) == Some(value));
+        if bug!(FoundTagsAreOurs) {
+            tags.clone_from(&desired.tags);
+        }
+    }
+    let conclusive = tags_are_conclusive(&described, intent, view);
+    let report = Report { tags: Field::Set(tags), ..in_sync(described.group, intent, view) };
+    if conclusive { report } else { until_tags_show(report, view.sent_tags_visible_in) }
+}
+
+/// Mode Observe: the group as it is.
+fn mirrored(described: Described, drift: Vec<Drift>, intent: &Intent, view: &ObjectView<'_>) -> Report {
+    let conclusive = tags_are_conclusive(&described, intent, view);
+    let is_marked = view.claim.is_in(&described.tags);
+    // One read without an owner tag may be stale.
+    let shows_no_owner = OwnerTag::in_tags(&described.tags).is_none();
+    let shown_in =
+        (shows_no_owner && view.may_still_be_ours(&described.group)).then(|| view.owner_may_show_for(&described.group));
+    let mut report = in_sync(described.group, intent, view);
+    if is_marked {
+        report.message += text::KEPT_OWNER_TAG;
+    }
+    let report = Report { drift: Field::Set(drift), carries_owner_tag: Field::Set(is_marked), ..report };
+    match shown_in {
+        Some(time) => until_tags_show(Report { carries_owner_tag: Field::Keep, ..report }, time),
+        None if conclusive => report,
+        None => until_tags_show(report, view.sent_tags_visible_in),
     }
 }
 

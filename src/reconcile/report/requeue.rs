@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Next, Report, Seen};
 use crate::{
     api::Standing,
+    cloudfront::Deployment,
     reconcile::{
         Inputs, ObjectView,
         backoff::{Backoff, jitter},
@@ -43,6 +44,9 @@ pub fn requeue<C>(report: &Report, view: &ObjectView<'_>, state: &mut ObjectStat
             // Without inventories nothing else would trigger this object. With them, such a reconcile costs no call.
             let alone = match report.standing {
                 Some((Standing::Reconciling, _)) => settings.inventory_interval_active.saturating_mul(3),
+                None if matches!(view.deployment(), Some(Deployment::Pending(_))) => {
+                    settings.inventory_interval_active.saturating_mul(3)
+                }
                 _ => settings.inventory_interval.saturating_mul(5),
             };
             due.min(alone)

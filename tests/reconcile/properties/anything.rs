@@ -1,7 +1,11 @@
 //! Random values: tags that CloudFront accepts, specs, object states, texts that nobody should write, and statuses that
 //! nobody should store. Pure.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use connection_group_operator::{
     api::{
@@ -98,7 +102,7 @@ pub fn object_state() -> impl Strategy<Value = ObjectState> {
         )| {
             let mut drift_backoff = DriftBackoff::default();
             for round in rounds {
-                drift_backoff.corrected(Left::Nothing, round);
+                drift_backoff.corrected(&BTreeSet::new(), Left::Nothing, round);
             }
             drift_backoff.record_uncorrected(uncorrected.into_iter().collect());
             ObjectState {
