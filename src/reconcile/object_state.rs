@@ -197,13 +197,13 @@ impl ObjectState {
                 self.drift_backoff.interrupted();
                 self.record_known_version(view);
             }
-            Action::None(Finding::Listed(_)) => self.record_known_version(view),
+            // In mode Observe, status may not state whether the group is enabled: that stays in doubt.
+            Action::None(Finding::Listed(_)) if view.status.enabled.is_some() => self.record_known_version(view),
             Action::Change(_) | Action::None(_) => {}
         }
     }
 
-    /// Records that the group is as it is on record, or as the spec says. That ends the doubt about a change without an answer, unless the read or the list
-    /// may be older than the change.
+    /// Records that the group is as it is on record, or as the spec says. A consistency window after the last change, that ends the doubt about its answer.
     fn record_known_version(&mut self, view: &ObjectView<'_>) {
         if self.last_write.is_none_or(|write| view.now.since(write) >= view.consistency_window) {
             self.unanswered = false;
