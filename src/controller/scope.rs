@@ -178,7 +178,7 @@ impl Scope {
         state.told.tell(self.namespace(), blind);
     }
 
-    /// Records that the watch was interrupted, or could not start. No watch lasts as long as [`SILENCE`], so each silence is found out here.
+    /// Records that the watch was interrupted, or could not start. A watch that hears nothing ends before the silence counts, so each silence is detected here.
     pub fn interrupted(&self) {
         self.tell(&mut self.lock());
     }

@@ -32,15 +32,15 @@ pub struct Pause {
     pub left: Duration,
 }
 
-/// Whether a correction leaves more to correct.
+/// When the rest of an out-of-band change is corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
-    /// It does.
-    More,
-    /// It does not.
+pub enum Continuation {
+    /// At once: the correction is a first step.
+    AtOnce,
+    /// There is no rest.
     Nothing,
-    /// It was made during a pause, which goes on for what is left.
-    Held,
+    /// After the pause, during which this correction was made.
+    AfterThePause,
 }
 
 /// A series ends after this long without a correction.
@@ -50,7 +50,7 @@ const PEACE: Duration = Duration::from_hours(1);
 const FLAPPING: u32 = 3;
 
 impl DriftBackoff {
-    /// Records in which members another client's change is to be corrected.
+    /// Records the members in which another client's change is still to be corrected.
     pub fn record_uncorrected(&mut self, members: MemberSet) {
         self.uncorrected = members;
     }
@@ -69,15 +69,15 @@ impl DriftBackoff {
 
     /// Records an out-of-band change of these members that was corrected; none for tags. What is left follows at once, without a pause, unless the same
     /// member had to be corrected again in between.
-    pub fn corrected(&mut self, members: &MemberSet, left: Left, now: Moment) {
+    pub fn corrected(&mut self, members: &MemberSet, rest: Continuation, now: Moment) {
         self.rounds = self.rounds(now).saturating_add(1);
-        if left != Left::Held {
+        if rest != Continuation::AfterThePause {
             self.last = now;
         }
         self.waived = false;
         let before = self.continues.take().unwrap_or_default();
         let is_first = before.is_disjoint(members);
-        self.continues = (left == Left::More && is_first).then(|| &before | members);
+        self.continues = (rest == Continuation::AtOnce && is_first).then(|| &before | members);
     }
 
     /// Records that a change failed, or that there was nothing to change: what is left waits as any other correction does.
@@ -126,7 +126,7 @@ mod tests {
 
     fn after_rounds(rounds: u64) -> DriftBackoff {
         let mut series = DriftBackoff::default();
-        (1..=rounds).for_each(|round| series.corrected(&MemberSet::new(), Left::Nothing, at(1000 * round)));
+        (1..=rounds).for_each(|round| series.corrected(&MemberSet::new(), Continuation::Nothing, at(1000 * round)));
         series
     }
 

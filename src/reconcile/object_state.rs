@@ -203,7 +203,8 @@ impl ObjectState {
         }
     }
 
-    /// Records that the group is as it is on record, or as the spec says. A consistency window after the last change, that ends the doubt about its answer.
+    /// Records that the group is as it is on record, or as the spec says. Once a consistency window has passed since the last change, this ends the doubt about
+    /// its answer.
     fn record_known_version(&mut self, view: &ObjectView<'_>) {
         if self.last_write.is_none_or(|write| view.now.since(write) >= view.consistency_window) {
             self.unanswered = false;

@@ -8,7 +8,7 @@ use crate::{
     cloudfront::{ApiError, CloudFront, ErrorClass, Group},
     reconcile::{
         Inputs, ObjectView,
-        drift_backoff::Left,
+        drift_backoff::Continuation,
         members::MemberSet,
         object_state::ObjectState,
         plan::{RemainingWork, Update},
@@ -70,17 +70,17 @@ impl<C: CloudFront> Record<'_, '_, C> {
             return Series::Short;
         }
         let now = self.inputs.clock.moment();
-        let left = match left {
-            _ if view.pause.is_some() => Left::Held,
-            RemainingWork::Members | RemainingWork::Tags => Left::More,
+        let rest = match left {
+            _ if view.pause.is_some() => Continuation::AfterThePause,
+            RemainingWork::Members | RemainingWork::Tags => Continuation::AtOnce,
             RemainingWork::Nothing
             | RemainingWork::Paused(_)
             | RemainingWork::TagsToShow
-            | RemainingWork::Refused(_) => Left::Nothing,
+            | RemainingWork::Refused(_) => Continuation::Nothing,
         };
         let is_changed = |member: &&Member| changes.iter().any(|change| change.field == member.as_str());
         let members = Member::ALL.iter().filter(is_changed).copied().collect();
-        self.state.drift_backoff.corrected(&members, left, now);
+        self.state.drift_backoff.corrected(&members, rest, now);
         if self.state.drift_backoff.is_third_in_a_row(now) { Series::Flapping } else { Series::Short }
     }
 

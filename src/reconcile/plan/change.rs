@@ -130,7 +130,7 @@ pub struct Update {
     pub config: Members,
     /// The members that it changes.
     pub selection: Selection,
-    /// All members that differ and may be tried.
+    /// All members that differ and may be tried now.
     pub open: MemberSet,
     /// Refusals of other members that still hold.
     pub refused: Vec<RefusedMember>,

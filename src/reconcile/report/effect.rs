@@ -39,7 +39,7 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
         Effect::Marked(read) => marked(read, intent, view),
         Effect::TakenOver(_, from) => {
             let text = text::taken_over(&view.name, &from, &view.claim.installation);
-            // The version on record shows until the next read whose changes there are.
+            // Status keeps the version on record, so that the next read shows whose changes these are.
             let report = reconciling(Seen::Unchanged, ConditionReason::TakenOver, text.clone());
             report.then(Next::Backoff(Backoff::Quick)).normal(EventReason::TakenOver, "TakeOver", text)
         }
@@ -105,7 +105,7 @@ fn marked(read: Described, intent: &Intent, view: &ObjectView<'_>) -> Report {
     let report = if was_ready && is_as_asked(&read, intent, view) {
         Report { in_sync: InSync::No, ..in_sync(read.group, intent, view) }
     } else {
-        // The version on record shows until the next read whose changes there are.
+        // Status keeps the version on record, so that the next read shows whose changes these are.
         reconciling(Seen::Unchanged, ConditionReason::Tagged, text.clone())
     };
     // Wait: otherwise the tag would be set again before it shows.

@@ -36,7 +36,7 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, group: &Group) -> String {
     };
     let state = match enabled {
         Some(true) if matches!(group.deployment, Some(Deployment::Pending(_))) => {
-            "The group is enabled, but CloudFront is still rolling out a change of it, so traffic of its tenants may still be down. The operator neither disables nor \
+            "The group is enabled, but CloudFront is still rolling out a change to it, so traffic of its tenants may still be down. The operator neither disables nor \
              deletes it while tenants use it."
         }
         Some(true) => "The group is enabled. The operator neither disables nor deletes it while tenants use it.",

@@ -16,7 +16,7 @@ use connection_group_operator::{
     cloudfront::GroupId,
     reconcile::{
         ObjectState,
-        drift_backoff::{DriftBackoff, Left},
+        drift_backoff::{Continuation, DriftBackoff},
         members::MemberAttempts,
         object_state::Awaits,
         tags::{ConfirmedTags, TagHistory},
@@ -92,24 +92,24 @@ pub fn object_state() -> impl Strategy<Value = ObjectState> {
     let drift_backoff = (prop::collection::vec(moment(), 0..5), members);
     let awaits =
         select(vec![Awaits::Unknown, Awaits::Inventory, Awaits::DisabledGroup, Awaits::Absence, Awaits::Other]);
-    (any::<u32>(), any::<bool>(), awaits, moments, drift_backoff).prop_map(
+    (any::<u32>(), any::<(bool, bool)>(), awaits, moments, drift_backoff).prop_map(
         |(
             failures,
-            unanswered,
+            (unanswered, has_seen_group),
             awaits,
             (last_write, last_claim, resync_at, unowned, absent_since),
             (rounds, uncorrected),
         )| {
             let mut drift_backoff = DriftBackoff::default();
             for round in rounds {
-                drift_backoff.corrected(&BTreeSet::new(), Left::Nothing, round);
+                drift_backoff.corrected(&BTreeSet::new(), Continuation::Nothing, round);
             }
             drift_backoff.record_uncorrected(uncorrected.into_iter().collect());
             ObjectState {
                 failures,
                 awaits,
                 last_write,
-                has_seen_group: unanswered,
+                has_seen_group,
                 unanswered,
                 versions: OwnVersions::default(),
                 tags: TagHistory { confirmed: ConfirmedTags::default(), visible_at: last_write },

@@ -47,7 +47,7 @@ pub const SENTENCES: &[Sentence] = &[
     }),
     says("The group is enabled.", |f, _| f.enabled() == Some(true)),
     says(
-        "The group is enabled, but CloudFront is still rolling out a change of it, so traffic of its tenants may still be down.",
+        "The group is enabled, but CloudFront is still rolling out a change to it, so traffic of its tenants may still be down.",
         |f, _| f.enabled() == Some(true) && f.record.deployment.as_deref() != Some("Deployed"),
     ),
     says("CloudFront's response does not state whether the group is enabled.", |f, _| {
