@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo demo-programs demo-control-plane test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,10 +16,19 @@ build: ## Compile everything: operator, simulator, testbed and the tests
 	cargo build --workspace --all-targets
 
 tools: build ## Build etcd, Kubernetes' servers, kubectl and helm with Go, once; takes minutes
-	$(BIN)/testbed tools
+	$(BIN)/tools
 
-demo: build ## Show the life of a connection group on this machine; on a terminal it stays up until Ctrl-C
-	$(BIN)/testbed demo
+# Only what the demo shows, Go beside cargo. Cargo builds one thing at a time, so what starts Go comes first.
+demo: ## Show the life of a connection group on this machine; CLUSTER=CONTEXT uses a cluster you have (kind, k3d, minikube), and builds no Kubernetes
+	cargo build --package tools
+	$(MAKE) --no-print-directory --jobs=2 demo-programs $(if $(CLUSTER),,demo-control-plane)
+	$(BIN)/testbed demo $(if $(CLUSTER),--context '$(CLUSTER)')
+
+demo-programs:
+	cargo build --package connection-group-operator --package cloudfront-simulator --package testbed --bins
+
+demo-control-plane:
+	$(BIN)/tools control-plane
 
 # Side by side: the model check needs the cores, while the tests against the API server mostly wait, so those have more threads than cores.
 test: build tools ## Run all tests: Rust's, the chart's, and real AWS clients against the simulator
@@ -59,7 +68,7 @@ image: ## Build the operator's image twice with buildah and hold it to its promi
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
 bench: build ## Measure the release build against the figures to beat, and the memory beside 500 objects of a megabyte; takes about ten minutes
 	cargo build --release --workspace --bins --bench operator
-	$(TARGET)/release/testbed tools
+	$(TARGET)/release/tools
 	cargo bench --workspace --bench operator
 	MEMORY_OBJECTS=500 cargo test --workspace --test cluster memory_limit -- --nocapture
 

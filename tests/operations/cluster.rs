@@ -14,7 +14,7 @@ use kube::Api;
 use kube::api::Patch;
 use kube::api::PatchParams;
 use serde_json::{Value, json};
-use testbed::{ControlPlane, Operator, OperatorBuilder, Result, Simulator, wait_for};
+use testbed::{ControlPlane, Operator, OperatorBuilder, Result, Simulator, Tool, wait_for};
 
 pub const RELEASE: &str = "connection-group-operator";
 pub const PATIENCE: Duration = Duration::from_mins(3);
@@ -48,8 +48,8 @@ impl Cluster {
         let bin = control_plane.folder().join("bin");
         let make = || -> std::io::Result<()> {
             std::fs::create_dir_all(&bin)?;
-            symlink(control_plane.tools().kubectl(), bin.join("kubectl"))?;
-            symlink(control_plane.tools().helm(), bin.join("helm"))?;
+            symlink(control_plane.tools().path(Tool::Kubectl), bin.join("kubectl"))?;
+            symlink(control_plane.tools().path(Tool::Helm), bin.join("helm"))?;
             let note = "#!/bin/sh\necho \"terraform $*\"\n";
             std::fs::write(bin.join("terraform"), note)?;
             std::fs::set_permissions(bin.join("terraform"), std::os::unix::fs::PermissionsExt::from_mode(0o755))

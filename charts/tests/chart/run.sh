@@ -31,7 +31,7 @@ if [ "${1:-}" = --write ]; then
 fi
 build "$root/charts/tools" github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 # `make tools` builds it, and knows when it is outdated.
-[ -x "$tools/helm" ] || build "$root/tests/testbed/tools" helm.sh/helm/v4/cmd/helm
+[ -x "$tools/helm" ] || build "$root/tests/tools" helm.sh/helm/v4/cmd/helm
 if ! cmp -s "$root/charts/tests/chart/requirements.txt" "$venv/requirements.txt"; then
   rm -rf "$venv"
   python3 -m venv "$venv"

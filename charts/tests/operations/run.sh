@@ -25,7 +25,7 @@ build() {
 }
 build "$root/charts/tools/operations" . check-operations
 [ -x "$tools/helm-unittest" ] || build "$root/charts/tools" github.com/helm-unittest/helm-unittest/cmd/helm-unittest helm-unittest
-[ -x "$tools/helm" ] || build "$root/tests/testbed/tools" helm.sh/helm/v4/cmd/helm helm
+[ -x "$tools/helm" ] || build "$root/tests/tools" helm.sh/helm/v4/cmd/helm helm
 
 # As a Go module promtool comes with all of Prometheus; Debian 12 has it built. Versions differ in what they accept, so it is this one.
 version=2.42.0

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::sync::{Mutex, OnceCell};
+use tools::{Tool, Tools};
 
 pub use self::audit::Audited;
 use crate::error::{Error, Result};
 use crate::process::{Launch, Process, Signal};
 use crate::run_folder::RunFolder;
-use crate::tools::{self, Tools};
 use crate::{port, wait};
 
 /// It is ready after 3 s on an idle machine; this is for one that compiles at the same time.
@@ -52,7 +52,7 @@ impl ControlPlane {
 
     /// A fresh and empty one, ready to answer. Builds the tools first if they are not built.
     pub async fn start() -> Result<Arc<Self>> {
-        let tools = tools::ensure()?;
+        let tools = tools::ensure(&tools::CONTROL_PLANE)?;
         let folder = RunFolder::create()?;
         let path = folder.path();
         let token = credentials::write(path)?;
@@ -140,7 +140,7 @@ impl ControlPlane {
 
     /// Runs kubectl as the admin, and returns its output and exit status. Relative paths start at the root of the repository.
     pub async fn kubectl<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<Output> {
-        self.run(&self.tools.kubectl(), args).await
+        self.run(&self.tools.path(Tool::Kubectl), args).await
     }
 
     /// Runs kubectl as the admin and returns what it prints; its failure is an error.
@@ -150,7 +150,8 @@ impl ControlPlane {
 
     /// Runs Helm as the admin and returns what it prints; its failure is an error.
     pub async fn helm_ok<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String> {
-        printed("helm", args, &self.run(&self.tools.helm(), args).await?)
+        let tools = tools::ensure(&[Tool::Helm])?;
+        printed("helm", args, &self.run(&tools.path(Tool::Helm), args).await?)
     }
 
     async fn run<A: AsRef<OsStr>>(&self, program: &Path, args: &[A]) -> Result<Output> {
@@ -185,7 +186,8 @@ impl ControlPlane {
     /// Starts the controller that empties deleted namespaces; it ends when the handle is dropped.
     pub fn start_namespace_controller(&self) -> Result<Process> {
         let folder = self.folder.path();
-        let launch = Launch::new("kube-controller-manager", self.tools.controller_manager(), folder)
+        let program = tools::ensure(&[Tool::KubeControllerManager])?.path(Tool::KubeControllerManager);
+        let launch = Launch::new("kube-controller-manager", program, folder)
             .args(["--controllers=namespace-controller", "--leader-elect=false", "--secure-port=0"])
             .args([format!("--kubeconfig={}", self.kubeconfig.display())])
             // It would read the settings of aggregated authentication from the API server, which are not set here.
@@ -218,7 +220,8 @@ impl ControlPlane {
 }
 
 /// The root of the repository this crate was built from.
-pub(crate) fn repository() -> &'static Path {
+#[must_use]
+pub fn repository() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here)
 }
@@ -238,7 +241,7 @@ fn launch_name() -> &'static str {
 
 fn etcd(tools: &Tools, folder: &RunFolder) -> Launch {
     let data = folder.scratch().join("etcd");
-    Launch::new("etcd", tools.etcd(), folder.path())
+    Launch::new("etcd", tools.path(Tool::Etcd), folder.path())
         // Data that is never read again needs no fsync.
         .args(["--unsafe-no-fsync", "--logger=zap", "--log-level=warn"])
         // Old versions are not compacted within a test, and hundreds of one-megabyte objects have many.
@@ -249,7 +252,7 @@ fn etcd(tools: &Tools, folder: &RunFolder) -> Launch {
 }
 
 fn api_server(tools: &Tools, folder: &Path, port: u16) -> Launch {
-    Launch::new(launch_name(), tools.kube_apiserver(), folder)
+    Launch::new(launch_name(), tools.path(Tool::KubeApiserver), folder)
         .args([format!("--etcd-servers={ETCD}"), format!("--secure-port={port}")])
         .args(["--bind-address=127.0.0.1", "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/24"])
         .args(["--cert-dir=scratch", "--tls-cert-file=tls.crt", "--tls-private-key-file=tls.key"])
@@ -260,7 +263,8 @@ fn api_server(tools: &Tools, folder: &Path, port: u16) -> Launch {
         .args(["--disable-admission-plugins=ServiceAccount"])
 }
 
-async fn client(kubeconfig: &Path) -> Result<kube::Client> {
+/// A client with the rights of a kubeconfig. It belongs to the tokio runtime of the caller.
+pub async fn client(kubeconfig: &Path) -> Result<kube::Client> {
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     // The host's proxy is not for the loopback interface.

@@ -1,18 +1,19 @@
-//! The life cycle of one connection group, shown with kubectl. In: the built workspace. Out: a narration on stdout, and an error as soon as
-//! anything differs from it. Starts a control plane, the simulator and the operator; talks to all three.
+//! The life cycle of one connection group, shown with kubectl. In: the built programs, and optionally a cluster. Out: a narration on stdout, and an error as
+//! soon as anything differs from it. Starts a control plane unless a cluster is given, the simulator and the operator; talks to all three.
 
+mod cluster;
 mod stage;
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cloudfront_simulator::admin::{GroupPatch, LoggedCall, NewTenant, Operation};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
-use testbed::{ControlPlane, Operator, Simulator, wait_for, wait_gone, wait_until};
+use testbed::{Operator, Simulator, wait_for, wait_gone, wait_until};
 
+use cluster::{Cluster, Refusal};
 use stage::{command, kubectl, request_log, say, title, writes};
 
 const EXAMPLE: &str = "examples/connection-group.yaml";
@@ -29,52 +30,71 @@ enum DemoError {
     Testbed(#[from] testbed::Error),
     #[error(transparent)]
     Simulator(#[from] testbed::admin::Error),
+    #[error(transparent)]
+    Cluster(#[from] Refusal),
     #[error("expected {0}")]
     Unexpected(String),
+    #[error("interrupted")]
+    Interrupted,
 }
 
 type Result<T> = std::result::Result<T, DemoError>;
 
-/// Runs the demo; on a terminal, leaves everything running until Ctrl-C. An error says what went wrong and where the logs are.
-pub(crate) async fn run() -> std::result::Result<(), String> {
+/// Runs the demo on a cluster of its own, or on that of a context; on a terminal, leaves everything running until Ctrl-C. An error says what went wrong and
+/// where the logs are.
+pub(crate) async fn run(context: Option<&str>) -> std::result::Result<(), String> {
     let start = Instant::now();
-    title("A real kube-apiserver, a simulated CloudFront and the operator, on this machine");
-    let control_plane = ControlPlane::start().await.map_err(|error| error.to_string())?;
-    let logs = control_plane.folder().to_owned();
-    let result = async {
-        let demo = Demo::start(control_plane).await?;
-        say(&format!("All up after {:.1} s.", start.elapsed().as_secs_f32()));
-        demo.play().await?;
-        say(&format!("That was all, in {:.0} s.", start.elapsed().as_secs_f32()));
-        if std::io::stdout().is_terminal() {
-            demo.stay().await;
+    let cluster = match context {
+        None => {
+            title("A real kube-apiserver, a simulated CloudFront and the operator, on this machine");
+            Cluster::own().await.map_err(|error| error.to_string())?
         }
-        Ok::<_, DemoError>(())
+        Some(context) => {
+            title(&format!("The cluster {context}; a simulated CloudFront and the operator, on this machine"));
+            Cluster::given(context).await.map_err(|error| error.to_string())?
+        }
     };
-    result.await.map_err(|error| format!("the demo failed: {error}\nall logs: {}", logs.display()))
+    let shown = tokio::select! {
+        shown = show(&cluster, start) => shown,
+        Ok(()) = tokio::signal::ctrl_c() => Err(DemoError::Interrupted),
+    };
+    let left = cluster.leave().await.map_err(DemoError::from);
+    let logs = cluster.folder().display();
+    shown.and(left).map_err(|error| format!("the demo failed: {error}\nall logs: {logs}"))
 }
 
-struct Demo {
+async fn show(cluster: &Cluster, start: Instant) -> Result<()> {
+    let demo = Demo::start(cluster).await?;
+    say(&format!("All up after {:.1} s.", start.elapsed().as_secs_f32()));
+    demo.play().await?;
+    say(&format!("That was all, in {:.0} s.", start.elapsed().as_secs_f32()));
+    if std::io::stdout().is_terminal() {
+        demo.stay().await;
+    }
+    Ok(())
+}
+
+struct Demo<'a> {
     operator: Operator,
     simulator: Simulator,
-    control_plane: Arc<ControlPlane>,
+    cluster: &'a Cluster,
     objects: Api<DynamicObject>,
 }
 
-impl Demo {
-    async fn start(control_plane: Arc<ControlPlane>) -> Result<Self> {
-        control_plane.install_crds().await?;
-        let folder = control_plane.folder();
+impl<'a> Demo<'a> {
+    async fn start(cluster: &'a Cluster) -> Result<Self> {
+        cluster.install().await?;
+        let folder = cluster.folder();
         let simulator = Simulator::start(folder, ["--propagation", "6s"]).await?;
-        let operator = Operator::builder(folder, control_plane.kubeconfig(), simulator.endpoint())
+        let operator = Operator::builder(folder, cluster.kubeconfig(), simulator.endpoint())
             .owner_id("demo")
             .args(["--inventory-interval", "10s", "--inventory-interval-active", "2s", "--log-format", "text"])
             .start()
             .await?;
         let kind = GroupVersionKind::gvk("cloudfront.kube-operators.dev", "v1alpha1", "ConnectionGroup");
-        let client = control_plane.client().await?;
+        let client = cluster.client().await?;
         let objects = Api::namespaced_with(client, NAMESPACE, &ApiResource::from_gvk(&kind));
-        Ok(Self { operator, simulator, control_plane, objects })
+        Ok(Self { operator, simulator, cluster, objects })
     }
 
     async fn play(&self) -> Result<()> {
@@ -88,8 +108,8 @@ impl Demo {
     async fn create(&self) -> Result<()> {
         title("1. A connection group is written down, and comes to be");
         say("A change takes minutes to reach every edge location; here it takes 6 s.");
-        kubectl(&self.control_plane, &["create", "namespace", NAMESPACE]).await?;
-        kubectl(&self.control_plane, &["apply", "-f", EXAMPLE]).await?;
+        kubectl(self.cluster, &["create", "namespace", NAMESPACE]).await?;
+        kubectl(self.cluster, &["apply", "-f", EXAMPLE]).await?;
         self.wait("CloudFront to begin", |status| status["status"] == "InProgress").await?;
         self.show().await?;
         let status = self.wait_deployed().await?;
@@ -108,7 +128,7 @@ impl Demo {
         title("2. A field is edited: one update, against the version that was read");
         let (before, seen) = (self.etag().await?, self.last_call().await?);
         let patch = r#"{"spec":{"ipv6Enabled":false}}"#;
-        kubectl(&self.control_plane, &["patch", "cfcg", NAME, "-n", NAMESPACE, "--type=merge", "-p", patch]).await?;
+        kubectl(self.cluster, &["patch", "cfcg", NAME, "-n", NAMESPACE, "--type=merge", "-p", patch]).await?;
         self.wait("IPv6 to be off", |status| status["ipv6Enabled"] == false).await?;
         self.wait_deployed().await?;
         self.expect_writes(seen, &[Operation::UpdateConnectionGroup]).await?;
@@ -145,7 +165,7 @@ impl Demo {
         let tenant = format!(r#"{{"name": "{TENANT}", "connection_group": "{NAME}"}}"#);
         command(&self.curl("POST", "tenants", &tenant));
         self.simulator.admin.create_tenant(&NewTenant::behind(NAME, TENANT)).await?;
-        kubectl(&self.control_plane, &["delete", "cfcg", NAME, "-n", NAMESPACE, "--wait=false"]).await?;
+        kubectl(self.cluster, &["delete", "cfcg", NAME, "-n", NAMESPACE, "--wait=false"]).await?;
         let status = self.wait("the tenant to be named", |status| ready(status)["reason"] == "InUse").await?;
         let message = ready(&status)["message"].as_str().unwrap_or_default().to_owned();
         expect(message.contains(TENANT), &format!("the message to name {TENANT}: {message}"))?;
@@ -165,11 +185,11 @@ impl Demo {
         self.simulator.admin.delete_tenant(TENANT).await?;
         say("The operator reads the group again by itself, every 30 s at first; we request a reconcile now.");
         let now = "cloudfront.kube-operators.dev/reconcile-requested-at=now";
-        kubectl(&self.control_plane, &["annotate", "cfcg", NAME, "-n", NAMESPACE, now]).await?;
+        kubectl(self.cluster, &["annotate", "cfcg", NAME, "-n", NAMESPACE, now]).await?;
         self.wait("the group to be disabled", |status| status["enabled"] == false).await?;
         self.show().await?;
         wait_gone(&self.objects, NAME, DEADLINE).await?;
-        kubectl(&self.control_plane, &["get", "cfcg", "-n", NAMESPACE]).await?;
+        kubectl(self.cluster, &["get", "cfcg", "-n", NAMESPACE]).await?;
         let left = self.simulator.admin.state().await?.groups;
         expect(left.is_empty(), &format!("no group to be left at CloudFront: {left:?}"))?;
         self.expect_writes(seen, &[Operation::UpdateConnectionGroup, Operation::DeleteConnectionGroup]).await
@@ -212,12 +232,12 @@ impl Demo {
     }
 
     async fn show(&self) -> Result<()> {
-        Ok(kubectl(&self.control_plane, &["get", "cfcg", NAME, "-n", NAMESPACE]).await?)
+        Ok(kubectl(self.cluster, &["get", "cfcg", NAME, "-n", NAMESPACE]).await?)
     }
 
     async fn show_field(&self, path: &str) -> Result<()> {
         let path = format!(r#"jsonpath={{{path}}}{{"\n"}}"#);
-        Ok(kubectl(&self.control_plane, &["get", "cfcg", NAME, "-n", NAMESPACE, "-o", &path]).await?)
+        Ok(kubectl(self.cluster, &["get", "cfcg", NAME, "-n", NAMESPACE, "-o", &path]).await?)
     }
 
     /// How to do manually what the demo does through the admin client.
@@ -230,8 +250,8 @@ impl Demo {
     async fn stay(&self) {
         let endpoint = self.simulator.endpoint();
         title("Everything still runs. Play with it in another terminal; Ctrl-C here ends it all");
-        println!("export KUBECONFIG={}", self.control_plane.kubeconfig().display());
-        println!("alias kubectl={}", self.control_plane.tools().kubectl().display());
+        println!("export KUBECONFIG={}", self.cluster.kubeconfig().display());
+        println!("alias kubectl={}", self.cluster.kubectl_program().display());
         println!("kubectl apply -f {EXAMPLE}; kubectl get cfcg -A -w");
         println!("curl {endpoint}/_admin/state");
         println!("{}", self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#));

@@ -21,7 +21,7 @@ pub enum Error {
     NotBuilt(PathBuf),
     /// The control plane's binaries are not available.
     #[error(transparent)]
-    Tools(#[from] crate::tools::ToolsError),
+    Tools(#[from] tools::ToolsError),
     /// A child process could not be started.
     #[error("cannot start {name}: {reason}")]
     Start {

@@ -19,7 +19,7 @@ use crate::binaries;
 use crate::error::{Error, Result};
 
 /// How often the state of a child is checked while something waits for it.
-pub(crate) const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(20);
 
 /// What to start, and where.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
-use crate::{binaries, random};
+use crate::random;
 
 /// This many runs that have ended keep their logs.
 const KEPT: usize = 8;
@@ -27,7 +27,7 @@ pub struct RunFolder {
 impl RunFolder {
     /// Creates a fresh folder, and cleans up after runs that have ended.
     pub fn create() -> Result<Self> {
-        let runs = binaries::target_folder()?.join("testbed");
+        let runs = tools::target_folder()?.join("testbed");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let path = runs.join(format!("{}-{}", now.as_millis(), random::hex::<3>()?));
         fs::create_dir_all(path.join(SCRATCH)).map_err(Error::io("create", &path))?;

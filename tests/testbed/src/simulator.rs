@@ -31,7 +31,7 @@ impl Simulator {
     pub async fn start<A: Into<OsString>>(folder: &Path, switches: impl IntoIterator<Item = A>) -> Result<Self> {
         let name = format!("simulator-{}", random::hex::<3>()?);
         let program = binaries::find("cloudfront-simulator")?;
-        let seen = binaries::target_folder()?.join(SEEN);
+        let seen = tools::target_folder()?.join(SEEN);
         let launch = Launch::new(name, program, folder)
             .args(["--addr", "127.0.0.1:0", "--seen-file"])
             .args([seen.into_os_string()])

@@ -1,7 +1,9 @@
 //! What the audience sees: titles, command lines with their real output, and the simulator's request log. Prints; runs kubectl.
 
 use cloudfront_simulator::admin::LoggedCall;
-use testbed::{ControlPlane, Error, Result};
+use testbed::{Error, Result};
+
+use super::cluster::Cluster;
 
 /// A step begins.
 pub(super) fn title(text: &str) {
@@ -19,10 +21,10 @@ pub(super) fn command(line: &str) {
 }
 
 /// Shows a kubectl command and what it prints.
-pub(super) async fn kubectl(control_plane: &ControlPlane, args: &[&str]) -> Result<()> {
+pub(super) async fn kubectl(cluster: &Cluster, args: &[&str]) -> Result<()> {
     let words: Vec<_> = args.iter().map(|word| quoted(word)).collect();
     command(&format!("kubectl {}", words.join(" ")));
-    let output = control_plane.kubectl(args).await?;
+    let output = cluster.kubectl(args).await?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     print!("{}{stderr}", String::from_utf8_lossy(&output.stdout));
     if output.status.success() {

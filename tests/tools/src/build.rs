@@ -1,5 +1,4 @@
-//! Builds the control plane's binaries, each once for each recipe. In: `tools/go.mod` and `go.sum`. Out: `target/tools`.
-//! Runs Go; reports on stderr what it does.
+//! Builds the binaries, each once for each recipe. In: `go.mod` and `go.sum`. Out: `target/tools`. Runs Go; reports on stderr what it does.
 //!
 //! A recipe is everything that determines the result, as text; it is stored beside the binary after the binary is in place.
 //! So an interrupted build leaves nothing that counts as a result, and a new pin triggers a rebuild.
@@ -9,44 +8,47 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{TOOLS, Tool, Tools, ToolsError};
-use crate::binaries;
-use crate::error::{Error, Result};
-use crate::process::{POLL, tail};
+use super::{Tool, Tools, ToolsError, target_folder};
+
+type Result<T> = std::result::Result<T, ToolsError>;
 
 /// How often a long build reports that it continues.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-pub(super) fn ensure() -> Result<Tools> {
-    let folder = binaries::target_folder()?.join("tools");
-    fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+/// How often a build is checked for its end.
+const POLL: Duration = Duration::from_millis(20);
+
+pub(super) fn ensure(wanted: &[Tool]) -> Result<Tools> {
+    let folder = target_folder()?.join("tools");
+    fs::create_dir_all(&folder).map_err(ToolsError::io("create", &folder))?;
     let _lock = lock(&folder.join("lock"))?;
     let modules = Modules::read()?;
     let wanted: Vec<_> =
-        TOOLS.iter().map(|tool| Build::of(tool, &folder, &modules)).filter(|build| !build.is_done()).collect();
+        wanted.iter().map(|tool| Build::of(*tool, &folder, &modules)).filter(|build| !build.is_done()).collect();
     if !wanted.is_empty() {
-        let names = wanted.iter().map(|build| build.tool.name).collect::<Vec<_>>().join(", ");
+        let names = wanted.iter().map(|build| build.tool.name()).collect::<Vec<_>>().join(", ");
         let go = go_version(&modules, &names)?;
-        let (what, into) = (&names, folder.display());
-        eprintln!("testbed: building {what} with {go} into {into}; once, usually 5 minutes on two cores");
+        let (what, into, count) = (&names, folder.display(), wanted.len());
+        eprintln!("tools: building {what} with {go} into {into}; once, one to two minutes for each on two cores");
         let start = Instant::now();
-        for build in &wanted {
-            build.run(&modules, start)?;
+        for (before, build) in wanted.iter().enumerate() {
+            let progress = format!("{}, {} of {count}", build.tool.name(), before + 1);
+            build.run(&modules, &progress, start)?;
         }
-        eprintln!("testbed: {names} built in {}", spoken(start.elapsed()));
+        eprintln!("tools: {names} built in {}", spoken(start.elapsed()));
     }
     Ok(Tools { folder })
 }
 
 /// One builder at a time; the second one finds everything built.
 fn lock(path: &Path) -> Result<File> {
-    let lock = File::create(path).map_err(Error::io("create", path))?;
+    let lock = File::create(path).map_err(ToolsError::io("create", path))?;
     match lock.try_lock() {
         Ok(()) => return Ok(lock),
-        Err(TryLockError::WouldBlock) => eprintln!("testbed: waiting for another process that builds the tools"),
-        Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
+        Err(TryLockError::WouldBlock) => eprintln!("tools: waiting for another process that builds them"),
+        Err(TryLockError::Error(source)) => return Err(ToolsError::io("lock", path)(source)),
     }
-    lock.lock().map_err(Error::io("lock", path))?;
+    lock.lock().map_err(ToolsError::io("lock", path))?;
     Ok(lock)
 }
 
@@ -59,10 +61,10 @@ struct Modules {
 
 impl Modules {
     fn read() -> Result<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).to_owned();
         let read = |name| {
             let path = folder.join(name);
-            fs::read_to_string(&path).map_err(Error::io("read", &path))
+            fs::read_to_string(&path).map_err(ToolsError::io("read", &path))
         };
         Ok(Self { go_mod: read("go.mod")?, go_sum: read("go.sum")?, folder })
     }
@@ -89,7 +91,7 @@ impl Modules {
 
 /// One binary to be built, unless it is there already.
 struct Build {
-    tool: &'static Tool,
+    tool: Tool,
     binary: PathBuf,
     stamp: PathBuf,
     flags: String,
@@ -97,13 +99,13 @@ struct Build {
 }
 
 impl Build {
-    fn of(tool: &'static Tool, folder: &Path, modules: &Modules) -> Self {
+    fn of(tool: Tool, folder: &Path, modules: &Modules) -> Self {
         let Modules { go_mod, go_sum, .. } = modules;
         let flags = modules.linker_flags();
         Self {
-            binary: folder.join(tool.name),
-            stamp: folder.join(format!("{}.stamp", tool.name)),
-            recipe: format!("{}\n{flags}\n{go_mod}\n{go_sum}", tool.package),
+            binary: folder.join(tool.name()),
+            stamp: folder.join(format!("{}.stamp", tool.name())),
+            recipe: format!("{}\n{flags}\n{go_mod}\n{go_sum}", tool.package()),
             flags,
             tool,
         }
@@ -113,14 +115,14 @@ impl Build {
         self.binary.is_file() && fs::read_to_string(&self.stamp).is_ok_and(|recipe| recipe == self.recipe)
     }
 
-    fn run(&self, modules: &Modules, start: Instant) -> Result<()> {
+    fn run(&self, modules: &Modules, progress: &str, start: Instant) -> Result<()> {
         let fresh = self.binary.with_extension("new");
         let log = self.binary.with_extension("log");
-        let output = File::create(&log).map_err(Error::io("create", &log))?;
+        let output = File::create(&log).map_err(ToolsError::io("create", &log))?;
         let mut go = Command::new("go");
         go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &self.flags, "-o"])
             .arg(&fresh)
-            .arg(self.tool.package)
+            .arg(self.tool.package())
             .current_dir(&modules.folder)
             .env("CGO_ENABLED", "0")
             .env("GOWORK", "off")
@@ -128,25 +130,24 @@ impl Build {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output);
-        if !with_heartbeat(&mut go, self.tool.name, start)?.success() {
-            return Err(ToolsError::Build { tool: self.tool.name, tail: tail(&log), log }.into());
+        if !with_heartbeat(&mut go, progress, start)?.success() {
+            return Err(ToolsError::Build { tool: self.tool.name(), tail: tail(&log), log });
         }
-        fs::rename(&fresh, &self.binary).map_err(Error::io("rename", &fresh))?;
-        fs::write(&self.stamp, &self.recipe).map_err(Error::io("write", &self.stamp))
+        fs::rename(&fresh, &self.binary).map_err(ToolsError::io("rename", &fresh))?;
+        fs::write(&self.stamp, &self.recipe).map_err(ToolsError::io("write", &self.stamp))
     }
 }
 
-fn with_heartbeat(command: &mut Command, name: &str, start: Instant) -> Result<ExitStatus> {
-    let failed = |error: std::io::Error| Error::Start { name: "go".to_owned(), reason: error.to_string() };
-    let mut child = command.spawn().map_err(failed)?;
+fn with_heartbeat(command: &mut Command, progress: &str, start: Instant) -> Result<ExitStatus> {
+    let mut child = command.spawn().map_err(ToolsError::Run)?;
     let mut beat = Instant::now();
     loop {
-        if let Some(status) = child.try_wait().map_err(failed)? {
+        if let Some(status) = child.try_wait().map_err(ToolsError::Run)? {
             return Ok(status);
         }
         if beat.elapsed() >= HEARTBEAT {
             beat = Instant::now();
-            eprintln!("testbed: ... {name}, {} so far", spoken(start.elapsed()));
+            eprintln!("tools: ... {progress}, {} so far", spoken(start.elapsed()));
         }
         std::thread::sleep(POLL);
     }
@@ -155,7 +156,7 @@ fn with_heartbeat(command: &mut Command, name: &str, start: Instant) -> Result<E
 /// The version of Go, if it is recent enough for the modules.
 fn go_version(modules: &Modules, tools: &str) -> Result<String> {
     let needed = modules.after("go").to_owned();
-    let refuse = |found: String| ToolsError::Go { needed: needed.clone(), found, tools: tools.to_owned() }.into();
+    let refuse = |found: String| ToolsError::Go { needed: needed.clone(), found, tools: tools.to_owned() };
     // Run in the folder of the modules: there, an old Go may fetch a newer one, or reports that it will not.
     let answer = Command::new("go")
         .args(["env", "GOVERSION"])
@@ -176,6 +177,15 @@ fn go_version(modules: &Modules, tools: &str) -> Result<String> {
 /// `go1.26.8` and `1.26.0` as numbers that compare.
 fn numbers(version: &str) -> Vec<u32> {
     version.trim_start_matches("go").split('.').map_while(|part| part.parse().ok()).collect()
+}
+
+/// The last lines of a log, indented.
+fn tail(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines: Vec<_> = text.lines().rev().take(15).map(|line| format!("    {line}")).collect();
+    lines.reverse();
+    lines.join("\n")
 }
 
 fn spoken(elapsed: Duration) -> String {

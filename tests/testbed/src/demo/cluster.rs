@@ -1,0 +1,163 @@
+//! The cluster of the demo: a control plane of its own, or one that exists already, such as kind's. In: optionally the name of a kubeconfig's context. Out: a
+//! cluster that serves the custom resource, and that is left as it was found. Runs kubectl.
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+
+use testbed::{ControlPlane, Error, Result, RunFolder, Tool};
+use tokio::process::Command;
+
+use super::NAMESPACE;
+
+const CRD: &str = "connectiongroups.cloudfront.kube-operators.dev";
+const CRD_FILE: &str = "crds/connectiongroups.yaml";
+
+/// Where the demo is played.
+pub(super) enum Cluster {
+    /// Started for the demo; ends with it.
+    Own(Arc<ControlPlane>),
+    /// Exists already, and stays.
+    Given(Given),
+}
+
+/// A cluster of the audience.
+pub(super) struct Given {
+    kubeconfig: PathBuf,
+    folder: RunFolder,
+}
+
+/// Why a given cluster is not used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("kubectl is not in PATH, and the demo does not build it for a cluster that exists: {0}")]
+    NoKubectl(std::io::Error),
+    #[error("kubeconfig has no usable context {context}: {answer}\nits contexts: {known}")]
+    Context { context: String, answer: String, known: String },
+    #[error(
+        "the cluster has {what} already. The demo creates it and removes it at the end: use a cluster that does not have it"
+    )]
+    Occupied { what: String },
+}
+
+impl Cluster {
+    /// Starts a control plane.
+    pub(super) async fn own() -> Result<Self> {
+        Ok(Self::Own(ControlPlane::start().await?))
+    }
+
+    /// A copy of the context in a kubeconfig of its own, so that another choice of the current context does not move the demo to another cluster.
+    pub(super) async fn given(context: &str) -> std::result::Result<Self, super::DemoError> {
+        let view = ["config", "view", "--minify", "--flatten", "--raw", "--context", context];
+        let answer =
+            Command::new("kubectl").args(view).stdin(Stdio::null()).output().await.map_err(Refusal::NoKubectl)?;
+        if !answer.status.success() {
+            let known = Command::new("kubectl").args(["config", "get-contexts", "--output=name"]).output().await;
+            let known = known.map_err(Refusal::NoKubectl)?.stdout;
+            let [answer, known] =
+                [&answer.stderr, &known].map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned());
+            return Err(
+                Refusal::Context { context: context.to_owned(), answer, known: known.replace('\n', ", ") }.into()
+            );
+        }
+        let folder = RunFolder::create()?;
+        let kubeconfig = folder.path().join("kubeconfig");
+        let write = |path: &Path| {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(&answer.stdout)
+        };
+        write(&kubeconfig).map_err(|error| Error::Start { name: context.to_owned(), reason: error.to_string() })?;
+        let cluster = Self::Given(Given { kubeconfig, folder });
+        cluster.refuse_what_is_there("the CustomResourceDefinition", "customresourcedefinition", CRD).await?;
+        cluster.refuse_what_is_there("the namespace", "namespace", NAMESPACE).await?;
+        Ok(cluster)
+    }
+
+    async fn refuse_what_is_there(
+        &self,
+        what: &str,
+        kind: &str,
+        name: &str,
+    ) -> std::result::Result<(), super::DemoError> {
+        match self.kubectl_ok(&["get", kind, name, "--ignore-not-found", "--output=name"]).await?.trim() {
+            "" => Ok(()),
+            _ => Err(Refusal::Occupied { what: format!("{what} {name}") }.into()),
+        }
+    }
+
+    pub(super) fn kubeconfig(&self) -> &Path {
+        match self {
+            Self::Own(control_plane) => control_plane.kubeconfig(),
+            Self::Given(given) => &given.kubeconfig,
+        }
+    }
+
+    /// The kubectl that fits the cluster.
+    pub(super) fn kubectl_program(&self) -> PathBuf {
+        match self {
+            Self::Own(control_plane) => control_plane.tools().path(Tool::Kubectl),
+            Self::Given(_) => PathBuf::from("kubectl"),
+        }
+    }
+
+    /// Where the logs are.
+    pub(super) fn folder(&self) -> &Path {
+        match self {
+            Self::Own(control_plane) => control_plane.folder(),
+            Self::Given(given) => given.folder.path(),
+        }
+    }
+
+    pub(super) async fn client(&self) -> Result<kube::Client> {
+        testbed::client(self.kubeconfig()).await
+    }
+
+    /// Runs kubectl at the root of the repository.
+    pub(super) async fn kubectl<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<Output> {
+        match self {
+            Self::Own(control_plane) => control_plane.kubectl(args).await,
+            Self::Given(given) => {
+                let mut command = Command::new(self.kubectl_program());
+                command.args(args).env("KUBECONFIG", &given.kubeconfig).current_dir(testbed::repository());
+                let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+                output.map_err(|error| Error::Start { name: "kubectl".to_owned(), reason: error.to_string() })
+            }
+        }
+    }
+
+    async fn kubectl_ok(&self, args: &[&str]) -> Result<String> {
+        let output = self.kubectl(args).await?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Error::Command { command: format!("kubectl {}", args.join(" ")), stderr })
+    }
+
+    /// Installs the custom resource.
+    pub(super) async fn install(&self) -> Result<()> {
+        self.kubectl_ok(&["apply", "--server-side", "-f", CRD_FILE]).await?;
+        self.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=30s", "-f", CRD_FILE]).await.map(drop)
+    }
+
+    /// Removes what the demo created in a given cluster. No operator need run any more: the groups are simulated, so the finalizers protect nothing.
+    pub(super) async fn leave(&self) -> Result<()> {
+        if matches!(self, Self::Own(_)) {
+            return Ok(());
+        }
+        let objects = self.kubectl_ok(&["get", "connectiongroups", "--namespace", NAMESPACE, "--output=name"]).await?;
+        for object in objects.lines() {
+            let finalizers = r#"{"metadata":{"finalizers":null}}"#;
+            self.kubectl_ok(&["delete", object, "--namespace", NAMESPACE, "--wait=false"]).await?;
+            // The object may be gone at once; the deletions below fail if it is not.
+            self.kubectl(&["patch", object, "--namespace", NAMESPACE, "--type=merge", "--patch", finalizers]).await?;
+        }
+        self.kubectl_ok(&["delete", "customresourcedefinition", CRD, "--ignore-not-found", "--timeout=30s"]).await?;
+        // Without a wait: the cluster's own controller empties it.
+        self.kubectl_ok(&["delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false"]).await.map(drop)
+    }
+}
