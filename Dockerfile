@@ -1,5 +1,6 @@
 # One static program and the CA bundle, nothing else: no shell, no package manager, no libc.
-# Built for the platform that the stage `build` runs on; in its place, a folder with the same two files will do (image/check.sh).
+# Built for the platform that the stage `build` runs on, linux/amd64 or linux/arm64; in its place, a folder with the same two files will do
+# (image/assemble.sh).
 
 # A release pins this by digest: docs/release.md.
 ARG RUST_IMAGE=rust:1.95.0-bookworm
