@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo demo-programs demo-control-plane test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean
+.PHONY: help build tools demo demo-programs demo-control-plane test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean bump
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ aws-contract: build ## Try on AWS itself what the operator relies on; asks first
 image: ## Build the operator's image twice with buildah and hold it to its promises; takes minutes
 	image/check.sh
 
+bump: ## Write VERSION=0.2.0 to all places that name the version; see docs/release.md
+	release/version.py bump $(VERSION)
+
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
 bench: build ## Measure the release build against the figures to beat, and the memory beside 500 objects of a megabyte; takes about ten minutes
 	cargo build --release --workspace --bins --bench operator
@@ -72,10 +75,11 @@ bench: build ## Measure the release build against the figures to beat, and the m
 	cargo bench --workspace --bench operator
 	MEMORY_OBJECTS=500 cargo test --workspace --test cluster memory_limit -- --nocapture
 
-lint: ## Check format, lints, Dockerfiles, shell scripts and prose
+lint: ## Check format, lints, Dockerfiles, shell scripts, workflows and prose
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	image/lint.sh
+	release/lint.sh
 	docs/prose/lint.sh
 
 generate: build ## Write what is generated: the CustomResourceDefinition, also the chart's copy

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Publishes a release: joins the images of both platforms, signs and attests them, pushes and signs the chart, and writes the files of the release.
+#
+#   release/publish.sh 0.2.0 sha256:<image of linux/amd64> sha256:<image of linux/arm64> out/
+#
+# In: images that were pushed to $IMAGE by digest; out/sbom.cdx.json (release/sbom.sh). Needs crane, cosign 3, helm, jq, and a login to the registry.
+#   IMAGE   such as ghcr.io/kube-operators/connection-group-operator
+#   CHARTS  such as ghcr.io/kube-operators/charts
+#   KEY     a private key to sign with; without it, the identity of the workflow (keyless)
+#   HELM_FLAGS  more flags for `helm push` and `helm pull`
+# Out: out/digest, out/install.yaml, the programs, and checksums with their signature. Runs again after a failure; never replaces what is published.
+set -euo pipefail
+version=$1 amd64=$2 arm64=$3
+out=$(realpath "$4")
+cd "$(dirname "$0")/.."
+name=connection-group-operator
+: "${IMAGE:?} ${CHARTS:?}"
+read -ra helm_flags <<<"${HELM_FLAGS:-}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export COSIGN_YES=true
+
+refuse() { echo "release/publish.sh: $1" >&2; exit 1; }
+
+# Two formats: a bundle that is attached as an OCI referrer, which cosign 3 looks for, and the tags that cosign 2 and older admission controllers know.
+bundle=() tags=(--new-bundle-format=false --use-signing-config=false)
+if [ -n "${KEY:-}" ]; then
+  # A key needs no transparency log.
+  cosign signing-config create --out "$work/no-services.json"
+  bundle+=(--key "$KEY" --signing-config "$work/no-services.json")
+  tags+=(--key "$KEY" --tlog-upload=false)
+fi
+sign() { # sign REFERENCE
+  cosign sign "${bundle[@]}" "$1"
+  cosign sign "${tags[@]}" "$1"
+}
+attest() { # attest REFERENCE
+  cosign attest "${bundle[@]}" --type cyclonedx --predicate "$out/sbom.cdx.json" "$1"
+  cosign attest "${tags[@]}" --type cyclonedx --predicate "$out/sbom.cdx.json" "$1"
+}
+
+# The image. A tag that exists is kept if it is this very release, from an earlier try.
+if existing=$(crane manifest "$IMAGE:$version" 2>/dev/null); then
+  [ "$(jq -r '.manifests[].digest' <<<"$existing" | sort)" = "$(printf '%s\n' "$amd64" "$arm64" | sort)" ] ||
+    refuse "$IMAGE:$version exists and holds other images; a release is never replaced"
+else
+  crane index append --manifest "$IMAGE@$amd64" --manifest "$IMAGE@$arm64" --tag "$IMAGE:$version"
+fi
+digest=$(crane digest "$IMAGE:$version")
+platforms=$(crane manifest "$IMAGE@$digest" | jq -r '[.manifests[].platform | "\(.os)/\(.architecture)"] | sort | join(" ")')
+[ "$platforms" = "linux/amd64 linux/arm64" ] || refuse "$IMAGE@$digest is for $platforms"
+for one in "$digest" "$amd64" "$arm64"; do
+  sign "$IMAGE@$one"
+  attest "$IMAGE@$one"
+done
+echo "$digest" >"$out/digest"
+
+# The chart. Its archive differs with each packaging, so what exists is compared by its files.
+helm package charts/"$name" --destination "$work" >/dev/null
+if crane digest "$CHARTS/$name:$version" >/dev/null 2>&1; then
+  helm pull "oci://$CHARTS/$name" --version "$version" --destination "$work/existing" "${helm_flags[@]}" >/dev/null
+  mkdir "$work/a" "$work/b"
+  tar -xf "$work/$name-$version.tgz" -C "$work/a"
+  tar -xf "$work/existing/$name-$version.tgz" -C "$work/b"
+  diff -r "$work/a" "$work/b" >/dev/null || refuse "$CHARTS/$name:$version exists and is another chart; a release is never replaced"
+else
+  helm push "$work/$name-$version.tgz" "oci://$CHARTS" "${helm_flags[@]}"
+fi
+chart_digest=$(crane digest "$CHARTS/$name:$version")
+sign "$CHARTS/$name@$chart_digest"
+echo "$chart_digest" >"$out/chart-digest"
+
+# The files.
+for platform in amd64 arm64; do
+  crane export --platform "linux/$platform" "$IMAGE@$digest" - | tar -x -C "$work" "$name"
+  cp LICENSE "$work/"
+  tar --create --gzip --owner=0 --group=0 --mtime="@${SOURCE_DATE_EPOCH:-0}" --sort=name --file "$out/$name-$version-linux-$platform.tar.gz" -C "$work" "$name" LICENSE
+  rm "$work/$name"
+done
+release/install-yaml.sh "$IMAGE" "$digest" >"$out/install.yaml"
+cp crds/connectiongroups.yaml "$out/"
+(cd "$out" && sha256sum connectiongroups.yaml install.yaml sbom.cdx.json "$name-$version"-linux-*.tar.gz >SHA256SUMS)
+cosign sign-blob "${bundle[@]}" --bundle "$out/SHA256SUMS.sigstore.json" "$out/SHA256SUMS"
+echo "published $IMAGE:$version ($digest) and oci://$CHARTS/$name:$version ($chart_digest)"

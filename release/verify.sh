@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Verifies a published release as a user does, with the commands of docs/release.md.
+#
+#   release/verify.sh 0.2.0 out/
+#
+# In: the folder with the files of the release; IMAGE and CHARTS as for release/publish.sh. Needs crane, cosign 3 and jq.
+#   PUBLIC_KEY  the key that signed; without it, the identity of the workflow in REPOSITORY (such as kube-operators/connection-group-operator) is expected
+#   COSIGN2     a cosign of version 2, to verify with that as well
+set -euo pipefail
+version=$1
+out=$(realpath "$2")
+name=connection-group-operator
+: "${IMAGE:?} ${CHARTS:?}"
+if [ -n "${PUBLIC_KEY:-}" ]; then
+  who=(--key "$PUBLIC_KEY" --insecure-ignore-tlog=true)
+else
+  who=(--certificate-oidc-issuer https://token.actions.githubusercontent.com
+    --certificate-identity "https://github.com/${REPOSITORY:?}/.github/workflows/release.yml@refs/tags/v$version")
+fi
+ok() { printf 'ok  %s\n' "$1"; }
+
+digest=$(crane digest "$IMAGE:$version")
+chart=$(crane digest "$CHARTS/$name:$version")
+for reference in "$IMAGE@$digest" "$CHARTS/$name@$chart"; do
+  cosign verify "${who[@]}" "$reference" >/dev/null
+  cosign verify --new-bundle-format=false "${who[@]}" "$reference" >/dev/null
+  ok "signatures of $reference, in both formats"
+  if [ -n "${COSIGN2:-}" ]; then
+    "$COSIGN2" verify "${who[@]}" "$reference" >/dev/null
+    ok "signature of $reference, with cosign 2"
+  fi
+done
+crane manifest "$IMAGE@$digest" | jq -r '.manifests[].digest' | while read -r platform; do
+  cosign verify "${who[@]}" "$IMAGE@$platform" >/dev/null
+done
+ok "signatures of the image of each platform"
+cosign verify-attestation --type cyclonedx "${who[@]}" "$IMAGE@$digest" | jq -r '.payload' | base64 -d | jq -S .predicate >"$out/.attested"
+jq -S . "$out/sbom.cdx.json" | cmp - "$out/.attested"
+rm "$out/.attested"
+ok "the attested SBOM is the one among the files"
+cosign verify-blob "${who[@]}" --bundle "$out/SHA256SUMS.sigstore.json" "$out/SHA256SUMS"
+(cd "$out" && sha256sum --check --strict --quiet SHA256SUMS)
+ok "checksums and their signature"
