@@ -14,3 +14,4 @@ release/version.py check
 # It checks the scripts within the workflows with shellcheck as well.
 PATH=$PWD/$venv/bin:$PATH "$(release/tools.sh actionlint)/actionlint"
 "$venv/bin/zizmor" --offline --quiet --no-progress --persona pedantic .github
+release/version-test.sh

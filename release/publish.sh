@@ -58,8 +58,8 @@ echo "$digest" >"$out/digest"
 # The chart. Its archive differs with each packaging, so what exists is compared by its files.
 helm package charts/"$name" --destination "$work" >/dev/null
 if crane digest "$CHARTS/$name:$version" >/dev/null 2>&1; then
+  mkdir "$work/existing" "$work/a" "$work/b"
   helm pull "oci://$CHARTS/$name" --version "$version" --destination "$work/existing" "${helm_flags[@]}" >/dev/null
-  mkdir "$work/a" "$work/b"
   tar -xf "$work/$name-$version.tgz" -C "$work/a"
   tar -xf "$work/existing/$name-$version.tgz" -C "$work/b"
   diff -r "$work/a" "$work/b" >/dev/null || refuse "$CHARTS/$name:$version exists and is another chart; a release is never replaced"

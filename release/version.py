@@ -27,6 +27,7 @@ PLACES = [
     ("", r"connection-group-operator:v?"),
     (".md", r"connection-group-operator-"),
     (".md", r"connection-group-operator --version "),
+    (".md", r"^version="),
     ("notes_test.yaml", r"connection-group-operator "),
     ("notes_test.yaml", r"\(chart "),
 ]

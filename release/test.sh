@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Publishes, verifies and installs a release with a registry on this machine and a key pair, and sees that tampering is noticed.
+# In: `make tools` and the debug build. Builds crane and cosign (2 and 3) once, which takes minutes. The images hold a small script, not the program.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+testbed=$(realpath "${TESTBED:-$target/debug/testbed}")
+tools=$(release/tools.sh helm crane cosign cosign2)
+export PATH=$tools:$PATH
+work=$(mktemp -d)
+step=
+pids=()
+finish() {
+  local code=$?
+  for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
+  wait
+  if [ "$code" != 0 ]; then
+    echo "FAILED  $step" >&2
+    tail -n 20 "$work"/*.log >&2
+  fi
+  rm -rf "$work"
+}
+trap finish EXIT
+begin() { step=$1; }
+ok() { echo "ok      $step"; }
+same() { [ "$1" = "$2" ] || { printf 'wanted %s\ngot    %s\n' "$1" "$2" >&2; return 1; }; }
+fails() { # fails COMMAND...: what it says goes to a log
+  if "$@" >"$work/fails.log" 2>&1; then echo "it succeeded: $*" >&2; return 1; fi
+}
+wait_for() { # wait_for PATTERN FILE: prints the line, once it is there
+  for _ in $(seq 600); do
+    if grep -m 1 -E "$1" "$2" 2>/dev/null; then return; fi
+    sleep 0.1
+  done
+  echo "no line $1 in $2" >&2
+  return 1
+}
+
+# Nothing of the user's own settings, and no Sigstore service: a key pair signs.
+export HOME=$work/home DOCKER_CONFIG=$work/home/.docker COSIGN_PASSWORD='' HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
+mkdir -p "$HOME" "$work/out"
+crane registry serve --address 127.0.0.1:0 >"$work/registry.log" 2>&1 &
+pids+=($!)
+address=127.0.0.1:$(wait_for 'serving on port' "$work/registry.log" | sed 's/.*port //')
+export IMAGE=$address/test/connection-group-operator CHARTS=$address/test/charts HELM_FLAGS=--plain-http
+(cd "$work" && cosign generate-key-pair >"$work/keys.log" 2>&1 && mkdir other && cd other && cosign generate-key-pair >>"$work/keys.log" 2>&1)
+export KEY=$work/cosign.key PUBLIC_KEY=$work/cosign.pub COSIGN2=$tools/cosign2
+version=$(release/version.py check)
+
+image() { # image PLATFORM TEXT: pushes an image of one small program, and prints its digest
+  mkdir -p "$work/layer"
+  printf '#!/bin/sh\necho %s\n' "$2" >"$work/layer/connection-group-operator"
+  chmod 0755 "$work/layer/connection-group-operator"
+  tar --create --owner=0 --group=0 --mtime=@0 --file "$work/layer.tar" -C "$work/layer" connection-group-operator
+  crane append --new_layer "$work/layer.tar" --oci-empty-base --new_tag "$IMAGE:scratch" >/dev/null 2>&1
+  crane mutate "$IMAGE:scratch" --set-platform "linux/$1" --tag "$IMAGE:scratch-$1" >/dev/null 2>&1
+  crane digest "$IMAGE:scratch-$1"
+}
+amd64=$(image amd64 amd64)
+arm64=$(image arm64 arm64)
+
+begin "the SBOM lists the crates of the program, the CloudFront client among them, and names no folder of this machine"
+release/sbom.sh "$work/out/sbom.cdx.json" >"$work/sbom.log" 2>&1
+jq -e '.components | length > 100 and any(.[]; .name == "aws-sdk-cloudfront")' "$work/out/sbom.cdx.json" >/dev/null
+if grep -F "$PWD" "$work/out/sbom.cdx.json" >&2; then false; fi
+ok
+
+begin "a release is published, and verifies in both formats, with cosign 3 and cosign 2"
+release/publish.sh "$version" "$amd64" "$arm64" "$work/out" >"$work/publish.log" 2>&1
+release/verify.sh "$version" "$work/out" >"$work/verify.log" 2>&1
+same 5 "$(grep -c '^ok  signature' "$work/verify.log")"
+ok
+
+begin "each platform gets its own program"
+for platform in amd64 arm64; do
+  tar -xf "$work/out/connection-group-operator-$version-linux-$platform.tar.gz" -C "$work/layer" connection-group-operator
+  same "$platform" "$("$work/layer/connection-group-operator")"
+done
+ok
+
+begin "publishing again changes nothing"
+before=$(crane digest "$IMAGE:$version") chart=$(crane digest "$CHARTS/connection-group-operator:$version")
+release/publish.sh "$version" "$amd64" "$arm64" "$work/out" >"$work/publish.log" 2>&1
+same "$before $chart" "$(crane digest "$IMAGE:$version") $(crane digest "$CHARTS/connection-group-operator:$version")"
+release/verify.sh "$version" "$work/out" >"$work/verify.log" 2>&1
+ok
+
+begin "a version that is published is never replaced by another image"
+evil=$(image amd64 evil)
+fails release/publish.sh "$version" "$evil" "$arm64" "$work/out"
+grep -q 'a release is never replaced' "$work/fails.log"
+same "$before" "$(crane digest "$IMAGE:$version")"
+ok
+
+begin "a tag that was moved to another image does not verify"
+crane index append --manifest "$IMAGE@$evil" --manifest "$IMAGE@$arm64" --tag "$IMAGE:$version" >"$work/crane.log" 2>&1
+fails release/verify.sh "$version" "$work/out"
+grep -qi 'no \(matching \)\?signatures' "$work/fails.log"
+fails "$COSIGN2" verify --key "$PUBLIC_KEY" --insecure-ignore-tlog=true "$IMAGE:$version"
+crane tag "$IMAGE@$before" "$version" >>"$work/crane.log" 2>&1
+ok
+
+begin "a chart that was replaced does not verify"
+cp -r charts/connection-group-operator "$work/chart"
+sed -i 's/^description: .*/description: another chart/' "$work/chart/Chart.yaml"
+helm package "$work/chart" --destination "$work" >"$work/helm.log"
+helm push "$work/connection-group-operator-$version.tgz" "oci://$CHARTS" --plain-http >>"$work/helm.log" 2>&1
+fails release/verify.sh "$version" "$work/out"
+fails release/publish.sh "$version" "$amd64" "$arm64" "$work/out"
+grep -q 'is another chart' "$work/fails.log"
+crane tag "$CHARTS/connection-group-operator@$chart" "$version" >>"$work/crane.log" 2>&1
+ok
+
+begin "a file that was changed does not verify, nor do changed checksums, nor does the signature of another key"
+cp -r "$work/out" "$work/changed"
+echo '# more' >>"$work/changed/install.yaml"
+fails release/verify.sh "$version" "$work/changed"
+(cd "$work/changed" && sha256sum connectiongroups.yaml install.yaml sbom.cdx.json ./*.tar.gz >SHA256SUMS)
+fails release/verify.sh "$version" "$work/changed"
+fails env PUBLIC_KEY="$work/other/cosign.pub" release/verify.sh "$version" "$work/out"
+release/verify.sh "$version" "$work/out" >"$work/verify.log" 2>&1
+ok
+
+begin "the chart installs from the registry"
+"$testbed" up >"$work/testbed.log" 2>&1 &
+pids+=($!)
+KUBECONFIG=$(wait_for '^export KUBECONFIG=' "$work/testbed.log" | sed 's/.*=//')
+kubectl=$(wait_for ' get namespaces$' "$work/testbed.log" | sed 's/ get namespaces$//')
+export KUBECONFIG
+namespace=connection-group-operator
+operator() { "$kubectl" --namespace "$namespace" get deployment connection-group-operator --output jsonpath="$1"; }
+helm install connection-group-operator "oci://$CHARTS/connection-group-operator" --version "$version" --plain-http \
+  --namespace "$namespace" --create-namespace --set ownerId=prod-eu --set image.repository="$IMAGE" --set image.digest="$before" >"$work/install.log" 2>&1
+same "$IMAGE@$before" "$(operator '{.spec.template.spec.containers[0].image}')"
+"$kubectl" get crd connectiongroups.cloudfront.kube-operators.dev >/dev/null
+helm uninstall connection-group-operator --namespace "$namespace" --wait=hookOnly >>"$work/install.log" 2>&1
+fails operator '{.metadata.name}'
+ok
+
+begin "install.yaml is applied, takes the owner id from a ConfigMap that it does not hold, and can be applied again"
+"$kubectl" --namespace "$namespace" create configmap "$namespace" --from-literal=owner-id=prod-eu >"$work/apply.log"
+for _ in first again; do "$kubectl" apply --server-side --filename "$work/out/install.yaml" >>"$work/apply.log" 2>&1; done
+same "$IMAGE@$before" "$(operator '{.spec.template.spec.containers[0].image}')"
+# shellcheck disable=SC2016  # the kubelet replaces it
+operator '{.spec.template.spec.containers[0].args}' | grep -qF -- '"--owner-id=$(OWNER_ID)"'
+same "{\"key\":\"owner-id\",\"name\":\"$namespace\"}" "$(operator '{.spec.template.spec.containers[0].env[?(@.name=="OWNER_ID")].valueFrom.configMapKeyRef}')"
+same prod-eu "$("$kubectl" --namespace "$namespace" get configmap "$namespace" --output jsonpath='{.data.owner-id}')"
+same 1 "$(operator '{.metadata.generation}')"
+ok

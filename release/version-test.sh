@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Tests release/version.py and release/notes.sh in a copy of the repository. Seconds; needs what they need.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory "$copy"
+cd "$copy"
+git init --quiet
+git add --all
+refuses() { # refuses SENTENCE PART_OF_THE_MESSAGE COMMAND...
+  local said
+  if said=$("${@:3}" 2>&1); then echo "FAILED  $1: no refusal" >&2; exit 1; fi
+  grep -qF -- "$2" <<<"$said" || { printf 'FAILED  %s: the message is\n%s\n' "$1" "$said" >&2; exit 1; }
+  echo "ok      $1"
+}
+
+old=$(release/version.py check)
+refuses "a version that no release has is refused" "CHANGELOG.md has no heading" release/version.py check "$old"
+refuses "a word that is no version is refused" "is not a version" release/version.py bump 0.2
+unreleased=$(awk '/^## \[/ { on = /Unreleased/; next } on' CHANGELOG.md | grep -v '^To be released')
+new=8.7.6
+release/version.py bump "$new" >/dev/null
+[ "$(release/version.py check "$new")" = "$new" ]
+cargo metadata --locked --offline --no-deps --format-version 1 >/dev/null
+if left=$(git grep -nF "connection-group-operator:$old" -- ':!release/tools'); then echo "$left" >&2; exit 1; fi
+echo "ok      one command changes the version everywhere"
+[ "$(release/notes.sh "$new" image charts base | awk '/^## Install/ { exit } NF')" = "$(grep . <<<"$unreleased")" ]
+echo "ok      the notes of the new version are what was unreleased"
+refuses "a version that was released is refused" "has $new already" release/version.py bump "$new"
+refuses "notes of a version that the changelog does not know are refused" "says nothing about" release/notes.sh 1.2.3 image charts base
+sed -i "s/^ARG VERSION=.*/ARG VERSION=$old/" Dockerfile
+refuses "a place that was left behind is named" "Dockerfile: ARG VERSION= $old" release/version.py check
