@@ -15,7 +15,7 @@ for name in "$@"; do
     crane) module=release/tools package=github.com/google/go-containerregistry/cmd/crane ;;
     cosign) module=release/tools package=github.com/sigstore/cosign/v3/cmd/cosign ;;
     cosign2) module=release/tools/cosign2 package=github.com/sigstore/cosign/v2/cmd/cosign ;;
-    helm) module=tests/testbed/tools package=helm.sh/helm/v4/cmd/helm ;;
+    helm) module=tests/tools package=helm.sh/helm/v4/cmd/helm ;;
     actionlint) module=release/tools/actionlint package=github.com/rhysd/actionlint/cmd/actionlint ;;
     *) echo "release/tools.sh: there is no $name" >&2; exit 2 ;;
   esac
