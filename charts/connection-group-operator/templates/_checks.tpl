@@ -21,6 +21,7 @@
 {{- if eq (int .Values.metrics.port) (int .Values.health.port) -}}
 {{- fail "metrics.port and health.port must differ" -}}
 {{- end -}}
+{{- include "connection-group-operator.checkFlags" . -}}
 {{- /* The operator refuses these times at its start. What is not set is the operator's own default. */ -}}
 {{- $times := dict
   "aws.callTimeout" (.Values.aws.callTimeout | default "30s")
@@ -76,4 +77,24 @@
 {{- $sum = add $sum (mul (get $units $unit) $number) -}}
 {{- end -}}
 {{- $sum -}}
+{{- end -}}
+
+{{- /* A flag that is given twice keeps the operator from starting, and one that the chart does not see escapes its checks. */ -}}
+{{- define "connection-group-operator.checkFlags" -}}
+{{- $flags := include "connection-group-operator.flags" . | fromYaml -}}
+{{- range .Values.extraArgs -}}
+{{- $flag := splitList "=" . | first -}}
+{{- with get $flags $flag -}}
+{{- fail (printf "extraArgs must not contain %s: set %s instead, which the chart checks and passes on" $flag .) -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- $flag := .name | default "" | trimPrefix "CONNECTION_GROUP_OPERATOR_" | lower | replace "_" "-" | printf "--%s" -}}
+{{- $value := get $flags $flag -}}
+{{- /* A URL may hold a password, which belongs into a Secret. */ -}}
+{{- $secret := and .valueFrom (has $flag (list "--aws-endpoint-url" "--otlp-endpoint")) -}}
+{{- if and (hasPrefix "CONNECTION_GROUP_OPERATOR_" (.name | default "")) $value (not $secret) -}}
+{{- fail (printf "extraEnv must not contain %s: set %s instead, which the chart checks and passes on" .name $value) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

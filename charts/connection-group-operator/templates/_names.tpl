@@ -2,6 +2,11 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* What Services and the PodDisruptionBudget do not select. */ -}}
+{{- define "connection-group-operator.testName" -}}
+{{- printf "%s-test" (include "connection-group-operator.name" . | trunc 58 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- /* The name of a Service has at most 63 characters, and `-metrics` is appended. */ -}}
 {{- define "connection-group-operator.fullname" -}}
 {{- $name := include "connection-group-operator.name" . -}}
@@ -61,4 +66,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- /* Without the chart's version, so that a new chart with the same Pods replaces none. */ -}}
 {{- define "connection-group-operator.podLabels" -}}
 {{- merge (include "connection-group-operator.selectorLabels" . | fromYaml) .Values.podLabels .Values.commonLabels | toYaml -}}
+{{- end -}}
+
+{{- /* Not those that the selectors of the Service, the PodDisruptionBudget and the Deployment have. */ -}}
+{{- define "connection-group-operator.testLabels" -}}
+{{- $name := dict "app.kubernetes.io/name" (include "connection-group-operator.testName" .) -}}
+{{- merge $name (include "connection-group-operator.podLabels" . | fromYaml) | toYaml -}}
 {{- end -}}

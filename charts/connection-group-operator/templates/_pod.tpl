@@ -1,8 +1,38 @@
+{{- /* The value that sets each flag of the operator. charts/tests/chart/run.sh compares this list with the operator's own. */ -}}
+{{- define "connection-group-operator.flags" -}}
+--allow-adoption: adoption.allowed
+--allow-insecure-endpoint: aws.allowInsecureEndpoint
+--aws-burst: budget.burst
+--aws-call-timeout: aws.callTimeout
+--aws-endpoint-url: aws.endpointUrl
+--aws-rate: budget.callsPerSecond
+--aws-region: aws.region
+--consistency-window: reconcile.consistencyWindow
+--health-addr: bindAddress and health.port
+--identity-namespace: identity.namespace
+--inventory-interval: inventory.interval
+--inventory-interval-active: inventory.intervalActive
+--leader-election: leaderElection.enabled
+--leader-election-lease: leaderElection.leaseName
+--leader-election-lease-duration: leaderElection.leaseDuration
+--leader-election-namespace: leaderElection.namespace
+--leader-election-renew-deadline: leaderElection.renewDeadline
+--leader-election-retry-period: leaderElection.retryPeriod
+--log-format: log.format
+--log-level: log.level
+--metrics-addr: bindAddress and metrics.port
+--metrics-per-object: metrics.perObject
+--otlp-endpoint: tracing.otlpEndpoint
+--owner-id: ownerId
+--resync-interval: reconcile.resyncInterval
+--take-over-installation: identity.takeOver
+--watch-namespace: watchNamespaces
+{{- end -}}
+
 {{- /* A value that is not set becomes no argument: then the operator's own default holds. */ -}}
 {{- define "connection-group-operator.args" -}}
 {{- $values := .Values -}}
 {{- $host := contains ":" $values.bindAddress | ternary (printf "[%s]" $values.bindAddress) $values.bindAddress -}}
-- run
 - {{ printf "--owner-id=%s" $values.ownerId | quote }}
 {{- range $values.watchNamespaces }}
 - --watch-namespace={{ . }}
@@ -23,30 +53,16 @@
 {{- if $values.metrics.perObject }}
 - --metrics-per-object
 {{- end }}
-{{- $optional := dict
-  "--identity-namespace" $values.identity.namespace
-  "--take-over-installation" $values.identity.takeOver
-  "--aws-region" $values.aws.region
-  "--aws-endpoint-url" $values.aws.endpointUrl
-  "--aws-call-timeout" $values.aws.callTimeout
-  "--aws-rate" $values.budget.callsPerSecond
-  "--aws-burst" $values.budget.burst
-  "--inventory-interval" $values.inventory.interval
-  "--inventory-interval-active" $values.inventory.intervalActive
-  "--resync-interval" $values.reconcile.resyncInterval
-  "--consistency-window" $values.reconcile.consistencyWindow
-  "--otlp-endpoint" $values.tracing.otlpEndpoint
+{{- $flags := include "connection-group-operator.flags" . | fromYaml -}}
+{{- $optional := omit $flags "--owner-id" "--watch-namespace" "--metrics-addr" "--health-addr" "--log-format" "--log-level" "--allow-adoption"
+  "--allow-insecure-endpoint" "--metrics-per-object" "--leader-election" "--leader-election-lease" "--leader-election-namespace"
 -}}
-{{- if $values.leaderElection.enabled }}
-{{- $optional = merge $optional (dict
-  "--leader-election-lease-duration" $values.leaderElection.leaseDuration
-  "--leader-election-renew-deadline" $values.leaderElection.renewDeadline
-  "--leader-election-retry-period" $values.leaderElection.retryPeriod
-) -}}
+{{- if not $values.leaderElection.enabled }}
+{{- $optional = omit $optional "--leader-election-lease-duration" "--leader-election-renew-deadline" "--leader-election-retry-period" -}}
 {{- end }}
-{{- range $flag, $value := $optional }}
-{{- if $value }}
-- {{ printf "%s=%v" $flag $value | quote }}
+{{- range $flag, $path := $optional }}
+{{- with index $values (splitList "." $path | first) (splitList "." $path | last) }}
+- {{ printf "%s=%v" $flag . | quote }}
 {{- end }}
 {{- end }}
 {{- with $values.extraArgs }}
