@@ -65,6 +65,17 @@ flags_of_the_operator() { grep -rhoE 'env = "CONNECTION_GROUP_OPERATOR_[A-Z_]+"'
 flags_of_the_chart() { grep -oE -e '--[a-z-]+' "$chart/templates/_pod.tpl" | sed 's/--//' | sort -u; }
 every_flag_has_a_value() { diff <(flags_of_the_operator) <(flags_of_the_chart); }
 every_value_is_described() { ! grep -E '^\| [^|]+ \| [a-z]+ \|.*\|[[:space:]]*\|$' "$chart/README.md"; }
+# A dependency's values are those of its parent, so that example is left out.
+examples_render() {
+  awk -v file="$scratch/example" '/^```yaml$/ { at = file "-" ++n ".yaml"; next } /^```$/ { at = "" } at { print > at }' "$chart/README.md"
+  rendered=0
+  for example in "$scratch"/example-*.yaml; do
+    if grep -q '^connection-group-operator:' "$example"; then continue; fi
+    "$tools/helm" template op "$chart" --set ownerId=prod-eu --values "$example" >"$scratch/rendered" || { cat "$example"; return 1; }
+    rendered=$((rendered + 1))
+  done
+  [ "$rendered" -ge 8 ] || { echo "only $rendered examples were found"; return 1; }
+}
 # What templates read and people need, and no sources of documents.
 package_holds_the_chart() {
   "$tools/helm" package "$chart" --destination "$scratch" &&
@@ -81,6 +92,7 @@ check 'values.schema.json is a valid schema' "$venv/bin/check-jsonschema" --chec
 check 'values.yaml has every key of the schema' "$venv/bin/python" -B "$root/charts/tests/chart/schema_covers_values.py" "$chart"
 check 'every value has a description' every_value_is_described
 check "the README's table of values is up to date" readme_is_up_to_date
+check 'each example of values in the README renders' examples_render
 check 'the package holds the chart and nothing else' package_holds_the_chart
 check 'its templates do what the tests say' "$tools/helm-unittest" --strict --color=false "$chart" --file '../tests/chart/*_test.yaml'
 sed -n '/^Tests:/p' "$scratch/output"
