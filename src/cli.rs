@@ -1,4 +1,4 @@
-//! The command line: `run` and `crd`. Pure.
+//! The command line: `run`, `check` and `crd`. Pure.
 
 use clap::{Parser, Subcommand};
 
@@ -18,6 +18,8 @@ pub struct Cli {
 pub enum Command {
     /// Watch `ConnectionGroup` objects and keep CloudFront matching them.
     Run(Box<RunArgs>),
+    /// Check rights, credentials and reachability with the flags of `run`, change nothing, and exit with 0 if all is well.
+    Check(Box<RunArgs>),
     /// Print the `CustomResourceDefinition` as YAML, for `kubectl apply --server-side -f -`.
     Crd,
 }
@@ -32,7 +34,7 @@ mod tests {
         let words = ["connection-group-operator", "run"].iter().chain(args);
         match Cli::try_parse_from(words)?.command {
             Command::Run(args) => args.check(|_| None).map(|()| *args),
-            Command::Crd => unreachable!("the words say run"),
+            Command::Check(_) | Command::Crd => unreachable!("the words say run"),
         }
     }
 

@@ -17,6 +17,7 @@
 //! - [`leadership`]: at most one active replica: the Lease, the clock of the leadership term, and the fence that stops a former leader.
 //! - [`controller`]: Kubernetes. Applies an outcome: finalizer, status, events, requeue, metrics.
 //! - [`telemetry`]: log lines, and optional traces.
+//! - [`check`]: what an installation needs, checked once.
 //! - [`cli`]: the command line. [`flag_values`]: values of flags that several modules have.
 //! - [`clock`]: the time, as a parameter.
 //! - [`bugs`]: deliberate bugs, which the model check must catch; not compiled into releases.
@@ -39,6 +40,7 @@ pub mod bugs;
 
 pub mod account;
 pub mod api;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod cloudfront;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use connection_group_operator::{
-    api,
+    api, check,
     cli::{Cli, Command},
     controller::{self, RunArgs},
     telemetry,
@@ -20,6 +20,12 @@ fn main() -> ExitCode {
             }
             start(*args)
         }
+        Command::Check(args) => {
+            if let Err(error) = args.check(|name| std::env::var(name).ok()) {
+                error.exit();
+            }
+            check_once(&args)
+        }
     }
 }
 
@@ -34,6 +40,13 @@ fn print_crd() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[tokio::main]
+async fn check_once(args: &RunArgs) -> ExitCode {
+    // As in `start`.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if Box::pin(check::run(args)).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[tokio::main]

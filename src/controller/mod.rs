@@ -4,7 +4,7 @@
 
 mod args;
 mod background;
-mod clients;
+pub(crate) mod clients;
 mod controllers;
 mod events;
 mod finalizer;

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
+mod check;
 mod guards;
 mod manifests;
 mod release;
 mod rights;
+mod umbrella;
 mod upgrade;

@@ -27,6 +27,16 @@ async fn the_api_server_knows_every_field_that_it_can_render() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let namespace = "everything";
     crate::release::create_namespace(&control_plane, namespace, &[]).await?;
+    // A Pod must name one that exists.
+    let runtime = control_plane.folder().join("runtime.json");
+    let gvisor = serde_json::json!({
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": { "name": "gvisor" },
+        "handler": "runsc",
+    });
+    std::fs::write(&runtime, gvisor.to_string()).expect("the manifest can be written");
+    control_plane.kubectl_ok(&["create", "-f", &runtime.to_string_lossy()]).await?;
     for values in [["--set", "ownerId=default"], ["--values", "tests/chart/everything.yaml"]] {
         let template = ["template", namespace, CHART, "--namespace", namespace];
         let template = [&template[..], &values].concat();

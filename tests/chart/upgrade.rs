@@ -1,13 +1,17 @@
-//! A rolling upgrade: the new Pod stands by until the old one, which was told to stop, has released its Lease.
+//! A rolling upgrade: the new Pod stands by until the old one, which was told to stop, has released its Lease. Also from the chart before this one.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use cloudfront_simulator::admin::Operation;
 use connection_group_operator::api::ConnectionGroup;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Api;
+use kube::api::ListParams;
+use serde_json::json;
 use testbed::{ControlPlane, Result, Simulator, wait_until};
 
-use crate::release::{PATIENCE, Release, hurried};
+use crate::release::{CHART, PATIENCE, Release, create_namespace, hurried};
 use crate::rights::{create, ready};
 
 #[tokio::test]
@@ -62,5 +66,44 @@ async fn a_rolling_upgrade_hands_over_at_once_and_asks_cloudfront_for_nothing_bu
     let calls = simulator.admin.requests(since).await?;
     assert!(calls.iter().all(|call| call.operation == Some(Operation::ListConnectionGroups)), "{calls:?}");
     assert_eq!(ready(&api, "edge").await?.metadata.resource_version, before.metadata.resource_version);
+    Ok(())
+}
+
+/// The chart as it was at commit fbd838f, made by `helm package`.
+const BEFORE: &str = "tests/chart/before/connection-group-operator-0.1.0.tgz";
+
+#[tokio::test]
+async fn the_chart_before_this_one_is_upgraded_with_the_values_that_it_took() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    create_namespace(&control_plane, "tenant", &[]).await?;
+    for (name, values) in
+        [("defaults", &["--set", "ownerId=before"][..]), ("typical", &["--values", "tests/chart/before/values.yaml"])]
+    {
+        create_namespace(&control_plane, name, &[]).await?;
+        let release = Release { control_plane: &control_plane, name, namespace: name };
+        // There is one CustomResourceDefinition and one of each admission policy in a cluster.
+        let place = ["--namespace", name, "--take-ownership"];
+        control_plane.helm_ok(&[&["install", name, BEFORE], &place[..], values].concat()).await?;
+        let old = release.deployment().await?.spec.expect("it has a spec");
+        for values in [&["--reuse-values"], values] {
+            control_plane.helm_ok(&[&["upgrade", name, CHART], &place[..], values].concat()).await?;
+            let new = release.deployment().await?.spec.expect("it has a spec");
+            assert_eq!(new.selector, old.selector);
+            let strategy = new.strategy.clone().and_then(|strategy| strategy.type_);
+            assert_eq!(strategy.as_deref(), Some("RollingUpdate"), "both use one Lease");
+            let selects = |labels: Option<&BTreeMap<String, String>>| {
+                let wanted = old.selector.match_labels.iter().flatten();
+                wanted.clone().all(|(key, value)| labels.is_some_and(|labels| labels.get(key) == Some(value)))
+            };
+            assert!(selects(new.template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref())));
+        }
+        let policies = Api::<NetworkPolicy>::namespaced(control_plane.client().await?, name);
+        for policy in policies.list(&ListParams::default()).await? {
+            let dns = json!({ "ports": [{ "port": 53, "protocol": "UDP" }, { "port": 53, "protocol": "TCP" }] });
+            let egress = policy.spec.and_then(|spec| spec.egress).unwrap_or_default();
+            assert_eq!(json!(egress[0]), dns, "also where the old values have no ports of DNS");
+        }
+        control_plane.helm_ok(&["uninstall", name, "--namespace", name]).await?;
+    }
     Ok(())
 }
