@@ -7,5 +7,6 @@ mod guards;
 mod manifests;
 mod release;
 mod rights;
+mod teams;
 mod umbrella;
 mod upgrade;
