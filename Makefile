@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo demo-programs demo-control-plane test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean bump
+.PHONY: help build tools demo demo-programs demo-control-plane test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean bump site
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo-control-plane:
 
 # Side by side: the model check needs the cores, while the tests against the API server mostly wait, so those have more threads than cores.
 test: build tools ## Run all tests: Rust's, the chart's, and real AWS clients against the simulator
-	rm -f $(TARGET)/operations-seen.txt
+	rm -f $(TARGET)/operations-seen.txt $(TARGET)/commands-run.txt
 	$(MAKE) --jobs --keep-going --output-sync=target test-chart test-model test-code
 	cargo test --workspace --test documents -- --ignored
 	SIMULATOR=$(BIN)/cloudfront-simulator tests/clients/run.sh
@@ -75,7 +75,10 @@ bench: build ## Measure the release build against the figures to beat, and the m
 	cargo bench --workspace --bench operator
 	MEMORY_OBJECTS=500 cargo test --workspace --test cluster memory_limit -- --nocapture
 
-lint: ## Check format, lints, Dockerfiles, shell scripts, workflows and prose
+site: ## Build the documents as a site, in target/site, and check its links
+	docs/site/build.sh
+
+lint: site ## Check format, lints, Dockerfiles, shell scripts, workflows, prose and the links of the documents
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	image/lint.sh

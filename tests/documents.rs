@@ -3,18 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, CommandFactory};
+use clap::{Arg, ArgAction};
 use connection_group_operator::{
     api::{self, ConditionReason, EventReason},
-    cli::Cli,
     cloudfront::Operation,
 };
 use strum::{VariantArray, VariantNames};
 
+#[path = "documents/commands.rs"]
+mod commands;
 #[path = "documents/comments.rs"]
 mod comments;
 #[path = "documents/imports.rs"]
@@ -64,22 +65,6 @@ fn bare(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
 
-#[test]
-fn the_table_of_flags_is_that_of_the_command_line() {
-    let command = Cli::command();
-    let run = command.find_subcommand("run").expect("there is a subcommand run");
-    let flags = run.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()));
-    let expected = flags.map(|arg| (format!("--{}", arg.get_long().unwrap()), (variable(arg), default(arg))));
-    let expected = expected.collect::<BTreeMap<_, _>>();
-
-    let told = rows(&section("README.md", "## Flags")).into_iter().map(|row| {
-        let [flag, variable, default] = [0, 1, 2].map(|column| row[column].clone());
-        let stated = code(&default).first().cloned().or_else(|| (default == "required").then_some(default));
-        (bare(&flag), (bare(&variable), stated))
-    });
-    assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
-}
-
 fn variable(arg: &Arg) -> String {
     arg.get_env().map_or_else(|| "–".to_owned(), |name| name.to_string_lossy().into_owned())
 }
@@ -101,30 +86,13 @@ fn spec_schema() -> serde_json::Map<String, serde_json::Value> {
 }
 
 #[test]
-fn the_table_of_fields_is_that_of_the_schema_with_its_defaults() {
-    let schema = spec_schema();
-    let table = rows(&section("README.md", "## The resource"));
-    let told = table.iter().map(|row| bare(&row[0])).collect::<Names>();
-    assert_eq!(told, schema.keys().cloned().collect::<Names>());
-    for row in &table {
-        if let Some(default) = schema[&bare(&row[0])].get("default") {
-            let default = default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned);
-            assert_eq!(bare(&row[1]), default, "default of {}", row[0]);
-        }
-    }
-}
-
-#[test]
-fn the_examples_that_claim_to_be_whole_name_every_field() {
-    let readme = section("README.md", "## The resource");
-    let block = readme.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of YAML");
-    for text in [block, &read("examples/connection-group-all-fields.yaml")] {
-        let fields = text.lines().skip_while(|line| *line != "spec:").skip(1).filter_map(|line| {
-            let field = line.strip_prefix("  ").filter(|rest| rest.starts_with(char::is_alphabetic))?;
-            Some(field.split(':').next()?.to_owned())
-        });
-        assert_eq!(fields.collect::<Names>(), spec_schema().keys().cloned().collect::<Names>());
-    }
+fn the_example_that_claims_to_be_whole_names_every_field() {
+    let text = read("examples/connection-group-all-fields.yaml");
+    let fields = text.lines().skip_while(|line| *line != "spec:").skip(1).filter_map(|line| {
+        let field = line.strip_prefix("  ").filter(|rest| rest.starts_with(char::is_alphabetic))?;
+        Some(field.split(':').next()?.to_owned())
+    });
+    assert_eq!(fields.collect::<Names>(), spec_schema().keys().cloned().collect::<Names>());
 }
 
 /// Reasons of conditions of their own, never that of `Ready`.
@@ -145,21 +113,9 @@ fn reasons_of_events() -> Names {
     EventReason::VARIANTS.iter().filter(|name| **name != "NewState").map(|name| (*name).to_owned()).collect()
 }
 
-#[test]
-fn the_status_chapter_shows_every_reason_of_ready_and_no_other() {
-    let chapter = section("README.md", "## Status");
-    let table = rows(&chapter).iter().flat_map(|row| code(&row[4])).collect::<Names>();
-    assert_eq!(table, reasons_of_ready());
-}
-
-/// The policies that the documents offer, and the one in the README as long as there is one.
-fn policies() -> Vec<(&'static str, String)> {
-    let mut policies =
-        ["docs/iam/policy.json", "docs/iam/policy-owner-tag.json"].map(|path| (path, read(path))).to_vec();
-    let block =
-        read("README.md").split("```json").nth(1).and_then(|rest| rest.split("```").next()).map(ToOwned::to_owned);
-    policies.extend(block.map(|block| ("README.md", block)));
-    policies
+/// The policies that the documents offer.
+fn policies() -> [(&'static str, String); 2] {
+    ["docs/iam/policy.json", "docs/iam/policy-owner-tag.json"].map(|path| (path, read(path)))
 }
 
 fn actions(policy: &str) -> Names {

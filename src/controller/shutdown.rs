@@ -50,7 +50,7 @@ mod tests {
     fn the_documents_state_by_how_much_the_grace_period_must_exceed_a_call() {
         let more = format!("plus {}", humantime::format_duration(longest(Duration::ZERO)));
         for (name, text) in [
-            ("README.md", include_str!("../../README.md")),
+            ("docs/concepts.md", include_str!("../../docs/concepts.md")),
             ("values.yaml", include_str!("../../charts/connection-group-operator/values.yaml")),
             ("the chart's refusal", include_str!("../../charts/connection-group-operator/templates/_checks.tpl")),
         ] {

@@ -73,6 +73,14 @@ class Simulator:
             return done.stderr.strip()
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def run(self, script, *arguments):
+        """Runs a script of this repository that calls the AWS CLI: what it prints."""
+        environment = self.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        command = [Path(__file__).parents[2] / script, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
 
 @pytest.fixture(scope="module")
 def simulator(request):

@@ -58,3 +58,18 @@ def test_errors_are_told_as_aws_tells_them(simulator):
     assert "An error occurred (EntityNotFound) when calling the GetConnectionGroup operation: " in missing
     enabled = simulator.aws("delete-connection-group", "--id", group, "--if-match", FIRST)
     assert "An error occurred (ResourceNotDisabled) when calling the DeleteConnectionGroup operation: " in enabled
+
+
+def test_the_script_for_many_groups_writes_an_object_for_each_group_without_an_owner(simulator):
+    simulator.admin("POST", "groups", {"name": "Edge_1", "ipv6_enabled": False, "tags": {"team": "edge a"}})
+    simulator.admin("POST", "groups", {"name": "bare", "enabled": False})
+    owner = {"cloudfront.kube-operators.dev/owner": "prod-eu/platform/owned"}
+    simulator.admin("POST", "groups", {"name": "owned", "tags": owner})
+    simulator.admin("POST", "default-group")
+    written = simulator.run("examples/observe-all.sh", "platform")
+    assert written.count("kind: ConnectionGroup") == 2
+    first, second = written.split("---\n")[1:]
+    expected = {"  name: edge-1", '  name: "Edge_1"', "  enabled: true", "  ipv6Enabled: false", '    "team": "edge a"'}
+    assert expected <= set(first.splitlines())
+    assert "  enabled: false" in second.splitlines()
+    assert "tags:" not in second

@@ -16,6 +16,8 @@ use kube::api::PatchParams;
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator, OperatorBuilder, Result, Simulator, Tool, wait_for};
 
+use crate::document;
+
 pub const RELEASE: &str = "connection-group-operator";
 pub const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -69,6 +71,7 @@ impl Cluster {
             .env("HOME", self.control_plane.folder())
             .env("TMPDIR", self.control_plane.folder())
             .env("KUBECONFIG", self.control_plane.kubeconfig())
+            .env("CLOUDFRONT", &self.endpoint)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .kill_on_drop(true)
@@ -78,6 +81,7 @@ impl Cluster {
         let [stdout, stderr] =
             [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         assert!(output.status.success(), "{script}\n--- failed:\n{stdout}{stderr}");
+        document::ran(script);
         if script.contains("helm ") {
             self.follow_the_release().await?;
         }

@@ -1,4 +1,4 @@
-//! `docs/install.md` and `docs/upgrade.md`, run as they are written.
+//! `docs/install.md`, the pages of the platforms, and `docs/upgrade.md`, run as they are written.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
@@ -8,12 +8,21 @@ use crate::cluster::{self, Cluster, RELEASE};
 use crate::document::{blocks, labelled};
 
 const INSTALL: &str = "docs/install.md";
+const EKS: &str = "docs/install-eks.md";
+/// Each way to install: the document, and the label of its blocks.
+const WAYS: [(&str, &str); 5] = [
+    (INSTALL, "any"),
+    (EKS, "irsa"),
+    (EKS, "pod-identity"),
+    ("docs/install-openshift.md", "openshift"),
+    (INSTALL, "air-gapped"),
+];
 
 #[tokio::test]
 async fn each_way_to_install_gives_an_operator_that_creates_a_group() -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
-    for way in ["any", "irsa", "pod-identity", "air-gapped"] {
-        cluster.run_all(&labelled(INSTALL, way)).await?;
+    for (page, way) in WAYS {
+        cluster.run_all(&labelled(page, way)).await?;
         let args = cluster.release_args().await?.expect(way);
         assert!(args.contains(&"--owner-id=prod-eu".to_owned()), "{way}: {args:?}");
         let accounts = Api::<ServiceAccount>::namespaced(cluster.control_plane.client().await?, RELEASE);
@@ -24,6 +33,7 @@ async fn each_way_to_install_gives_an_operator_that_creates_a_group() -> Result<
         if way != "air-gapped" {
             cluster.run(&format!("helm uninstall {RELEASE} --namespace {RELEASE}")).await?;
             assert!(cluster.operator.is_none());
+            cluster.run(&format!("kubectl --namespace {RELEASE} delete secret --all")).await?;
         }
     }
     let printed = cluster.run_all(&labelled(INSTALL, "check")).await?;
@@ -33,9 +43,22 @@ async fn each_way_to_install_gives_an_operator_that_creates_a_group() -> Result<
 }
 
 #[tokio::test]
+async fn the_page_for_eks_leads_to_a_group_and_to_a_policy_of_ones_own() -> Result<()> {
+    let (mut cluster, _account) = Cluster::start().await?;
+    cluster.run_all(&labelled(EKS, "policy")).await?;
+    cluster.run_all(&labelled(EKS, "pod-identity")).await?;
+    cluster
+        .run("kubectl wait --for=condition=Established --timeout=1m crd/connectiongroups.cloudfront.kube-operators.dev")
+        .await?;
+    let printed = cluster.run_all(&labelled(EKS, "first-group")).await?;
+    assert!(printed.contains(".cloudfront.net"), "{printed}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_upgrade_and_a_rollback_change_nothing_at_cloudfront() -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
-    cluster.run_all(&labelled(INSTALL, "pod-identity")).await?;
+    cluster.run_all(&labelled(EKS, "pod-identity")).await?;
     cluster.run_all(&labelled(INSTALL, "check")).await?;
     let before = cluster::group(&account, "edge").await?;
     let since = cluster::now(&account).await?;

@@ -17,3 +17,4 @@ mod recovery;
 mod rights;
 mod schema;
 mod uninstall;
+mod usage;

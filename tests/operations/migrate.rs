@@ -1,6 +1,7 @@
 //! `docs/migrate-from-ack.md` and `docs/migrate-from-terraform.md`, run as they are written. Only the tags of the group that mark ownership change.
 
 use cloudfront_simulator::admin::{NewGroup, Request};
+use connection_group_operator::api::AdoptionPolicy;
 use connection_group_operator::reconcile::ownership::Installation;
 use testbed::{Result, Simulator};
 
@@ -35,7 +36,7 @@ async fn installed() -> Result<(Cluster, Simulator)> {
     let (mut cluster, account) = Cluster::start().await?;
     // Groups created now might have tags that are not visible yet, and would be left alone for a minute.
     account.admin.advance_clock(std::time::Duration::from_mins(2)).await?;
-    cluster.run_all(&labelled("docs/install.md", "pod-identity")).await?;
+    cluster.run_all(&labelled("docs/install-eks.md", "pod-identity")).await?;
     cluster.run("kubectl wait --for=condition=Established --timeout=1m crd/connectiongroups.cloudfront.kube-operators.dev; kubectl create namespace platform").await?;
     Ok((cluster, account))
 }
@@ -118,5 +119,51 @@ async fn a_spec_that_differs_is_shown_by_the_comparison_and_not_adopted() -> Res
     cluster.settled("platform", "edge", "AdoptionRefused").await?;
     let after = cluster::group(&account, "edge").await?;
     assert_eq!((after.etag, after.resource.tags), (before.etag, before.resource.tags));
+    Ok(())
+}
+
+/// Two groups as `examples/observe-all.sh` writes them; `tests/clients` runs the script.
+const OBSERVED: &str = r"
+---
+apiVersion: cloudfront.kube-operators.dev/v1alpha1
+kind: ConnectionGroup
+metadata: {name: edge, namespace: platform, labels: {migration: observed}}
+spec: {name: edge, mode: Observe, adoptionPolicy: IfUnchanged, deletionProtection: true, enabled: true, ipv6Enabled: true}
+---
+apiVersion: cloudfront.kube-operators.dev/v1alpha1
+kind: ConnectionGroup
+metadata: {name: shop-1, namespace: platform, labels: {migration: observed}}
+spec: {name: Shop_1, mode: Observe, adoptionPolicy: IfUnchanged, deletionProtection: true, enabled: true, ipv6Enabled: false}
+";
+
+#[tokio::test]
+async fn many_groups_migrate_with_the_loops_and_a_difference_is_listed() -> Result<()> {
+    let (mut cluster, account) = installed().await?;
+    let document = "docs/migrate-from-terraform.md";
+    account.admin.create_group(&NewGroup::named("edge")).await?;
+    account.admin.create_group(&NewGroup::named("Shop_1")).await?;
+    let manifest = cluster.control_plane.folder().join("groups.yaml");
+    std::fs::write(&manifest, OBSERVED).expect("the run's folder can be written to");
+    for script in labelled(document, "apply") {
+        cluster.run(&script.replace("groups.yaml", &manifest.display().to_string())).await?;
+    }
+    let [compare, adopt, forbid] = labelled(document, "many").try_into().expect("three loops");
+    let printed = cluster.run(&compare).await?;
+    assert!(printed.contains("shop-1: [") && printed.contains("ipv6Enabled"), "{printed}");
+    cluster
+        .run("kubectl -n platform patch cfcg/shop-1 --type=merge --patch '{\"spec\":{\"ipv6Enabled\":true}}'")
+        .await?;
+    cluster.settled("platform", "shop-1", "Deployed").await?;
+    let printed = cluster.run(&compare).await?;
+    assert!(!printed.contains("desired"), "{printed}");
+    let steps = blocks(document, Some("Steps")).into_iter().map(|block| block.script).collect::<Vec<_>>();
+    let allow = steps.iter().find(|script| script.contains("adoption.allowed=true")).expect("a step of the document");
+    cluster.run(allow).await?;
+    cluster.run(&adopt).await?;
+    cluster.run(&forbid).await?;
+    for (group, object) in [("edge", "edge"), ("Shop_1", "shop-1")] {
+        assert_eq!(cluster::tags(&account, group).await?[OWNER], format!("prod-eu/platform/{object}"));
+        assert_eq!(cluster.settled("platform", object, "Deployed").await?.spec.adoption_policy, AdoptionPolicy::Never);
+    }
     Ok(())
 }

@@ -10,7 +10,7 @@ const DOCUMENT: &str = "docs/uninstall.md";
 
 async fn installed() -> Result<(Cluster, Simulator)> {
     let (mut cluster, account) = Cluster::start().await?;
-    cluster.run_all(&labelled("docs/install.md", "pod-identity")).await?;
+    cluster.run_all(&labelled("docs/install-eks.md", "pod-identity")).await?;
     cluster.run_all(&labelled("docs/install.md", "check")).await?;
     Ok((cluster, account))
 }
@@ -23,7 +23,7 @@ async fn keeping_everything_leaves_objects_and_groups_and_a_new_installation_con
     cluster.run_all(&labelled(DOCUMENT, "keep")).await?;
     assert!(cluster.operator.is_none(), "it is uninstalled");
     cluster.objects("platform").await?.get("edge").await?;
-    cluster.run_all(&labelled("docs/install.md", "pod-identity")).await?;
+    cluster.run_all(&labelled("docs/install-eks.md", "pod-identity")).await?;
     cluster.look_now("platform", "edge", "1").await?;
     cluster.settled("platform", "edge", "Deployed").await?;
     assert_eq!(cluster::writes(&account, since).await?, []);
