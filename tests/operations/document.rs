@@ -78,6 +78,6 @@ fn blocks_are_found_below_their_heading_without_their_indent_and_with_the_commen
         note: note.map(ToOwned::to_owned),
     };
     let first = block("", "one \\\n  two", Some("why"));
-    assert_eq!(read(text, Some("B")), [first.clone()]);
+    assert_eq!(read(text, Some("B")), std::slice::from_ref(&first));
     assert_eq!(read(text, None), [first, block("other", "# no heading\nthree", None)]);
 }
