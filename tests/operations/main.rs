@@ -8,10 +8,12 @@
 mod cluster;
 mod credentials;
 mod document;
+mod emergency;
 mod identity;
 mod install;
 mod migrate;
 mod mistakes;
+mod on_call;
 mod policy;
 mod recovery;
 mod rights;
