@@ -8,7 +8,7 @@ use serde_json::json;
 use testbed::{ControlPlane, Result, Simulator, wait_for, wait_gone, wait_until};
 
 use crate::cluster::{self, Cluster, PATIENCE, message};
-use crate::document::{blocks, labelled};
+use crate::document::labelled;
 
 const DOCUMENT: &str = "docs/disaster-recovery.md";
 const IDENTITY: &str = "cloudfront.kube-operators.dev/installation";
@@ -17,9 +17,8 @@ const EXAMPLE: &str = "1f0c7a52-6e0d-4f0b-9a53-0d4c2f1b8e77";
 
 /// Follows the document on an empty cluster, in place of the installation with this identity.
 async fn follow(cluster: &mut Cluster, lost: &str) -> Result<()> {
-    let all = blocks(DOCUMENT, Some("The cluster is lost")).into_iter();
-    for block in all.filter(|block| block.label.is_empty()) {
-        cluster.run(&block.script.replace(EXAMPLE, lost)).await?;
+    for script in labelled(DOCUMENT, "rebuild") {
+        cluster.run(&script.replace(EXAMPLE, lost)).await?;
     }
     Ok(())
 }
@@ -34,8 +33,7 @@ pub async fn installed() -> Result<(Cluster, Simulator)> {
 /// Another cluster, with the same owner id and the same objects, restored from a backup of the first one, which still runs.
 async fn restored_beside(original: &Cluster, account: &Simulator) -> Result<Cluster> {
     let mut copy = Cluster::on(ControlPlane::start().await?, account);
-    let install = &blocks(DOCUMENT, Some("The cluster is lost")).into_iter().find(|block| block.label.is_empty());
-    copy.run(&install.as_ref().expect("it begins with Helm").script).await?;
+    copy.run(&labelled(DOCUMENT, "rebuild")[0]).await?;
     copy.run("kubectl create namespace platform").await?;
     let mut object = original.objects("platform").await?.get("edge").await?;
     let status = object.status.clone();
@@ -281,5 +279,28 @@ async fn a_new_owner_tag_hands_a_group_over_to_an_object_of_another_namespace() 
     cluster.run("kubectl -n platform delete connectiongroup/edge --timeout=1m").await?;
     assert_eq!(cluster::writes(&account, since).await?, []);
     cluster::group(&account, "edge").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn specs_that_may_be_out_of_date_change_no_group_while_their_objects_observe_or_are_suspended() -> Result<()> {
+    let (mut cluster, account) = installed().await?;
+    cluster.settled("platform", "edge", "Deployed").await?;
+    cluster.run_all(&labelled(DOCUMENT, "stop")).await?;
+    cluster.operator = None;
+    let since = cluster::now(&account).await?;
+    cluster.patch("platform", "edge", json!({ "spec": { "enabled": false } })).await?;
+    cluster.run_all(&labelled(DOCUMENT, "suspend")).await?;
+    cluster.run_all(&labelled(DOCUMENT, "done")).await?;
+    let suspended = |object: &connection_group_operator::api::ConnectionGroup| {
+        object.status.is_some() && message(object).starts_with("Suspended")
+    };
+    wait_for(&cluster.objects("platform").await?, "edge", PATIENCE, "a suspended object", suspended).await?;
+
+    cluster.run_all(&labelled(DOCUMENT, "stale")).await?;
+    cluster.patch("platform", "edge", json!({ "spec": { "suspend": false } })).await?;
+    let shown = cluster.settled("platform", "edge", "Deployed").await?;
+    assert!(!shown.status.expect("it is mirrored").drift.is_empty());
+    assert_eq!(cluster::writes(&account, since).await?, []);
     Ok(())
 }
