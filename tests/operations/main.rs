@@ -9,6 +9,7 @@ mod cluster;
 mod credentials;
 mod document;
 mod emergency;
+mod gitops;
 mod identity;
 mod install;
 mod migrate;
