@@ -102,6 +102,15 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_is_below_a_heading_of_the_help() {
+        use clap::CommandFactory;
+        let cli = Cli::command();
+        let run = cli.find_subcommand("run").unwrap();
+        let without = run.get_arguments().filter(|arg| arg.get_help_heading().is_none());
+        assert_eq!(without.map(|arg| arg.get_id().as_str()).collect::<Vec<_>>(), Vec::<&str>::new());
+    }
+
+    #[test]
     fn every_flag_has_a_variable_and_a_line_of_help() {
         use clap::CommandFactory;
         let cli = Cli::command();

@@ -60,7 +60,6 @@ async fn start(args: RunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?args, "starting");
     let code = match Box::pin(controller::run(args, stop_signal())).await {
         Ok(()) => {
             tracing::info!("stopped");

@@ -11,99 +11,110 @@ use crate::{
     flag_values::{EndpointUrl, duration},
     leadership::LeaderElectionArgs,
     reconcile::{Settings, ownership::Installation},
-    telemetry::LogArgs,
+    telemetry::{FLAGS_OF_TELEMETRY, LogArgs},
 };
+
+/// The headings of `--help`, in this order; with those of the leader election and of telemetry, each flag stands below one.
+const INSTALLATION: &str = "Installation";
+const KUBERNETES: &str = "Kubernetes";
+const CLOUDFRONT: &str = "CloudFront API";
+const RECONCILES: &str = "Reconciles";
+const SERVERS: &str = "Metrics and health";
 
 /// Flags of `run`.
 #[derive(Args, Debug, Clone)]
 #[command(next_line_help = true)]
 pub struct RunArgs {
     /// Name of this installation, unique among all that share the AWS account; part of the owner tag, so keep it when the cluster is rebuilt
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OWNER_ID", value_parser = owner_id)]
+    #[arg(long, help_heading = INSTALLATION, env = "CONNECTION_GROUP_OPERATOR_OWNER_ID", value_parser = owner_id)]
     pub owner_id: String,
 
     /// Namespace whose uid is the identity of this installation; it distinguishes a cluster from its clones
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_IDENTITY_NAMESPACE", default_value = "kube-system", value_parser = namespace)]
+    #[arg(long, help_heading = INSTALLATION, env = "CONNECTION_GROUP_OPERATOR_IDENTITY_NAMESPACE", default_value = "kube-system", value_parser = namespace)]
     pub identity_namespace: String,
 
     /// Identity of another installation with the same owner id, whose groups this one takes over [default: none]
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_TAKE_OVER_INSTALLATION", value_parser = installation)]
+    #[arg(long, help_heading = INSTALLATION, env = "CONNECTION_GROUP_OPERATOR_TAKE_OVER_INSTALLATION", value_parser = installation)]
     pub take_over_installation: Option<Installation>,
 
     /// Namespace to watch; repeat the flag or separate by commas for several [default: all namespaces]
-    #[arg(long = "watch-namespace", env = "CONNECTION_GROUP_OPERATOR_WATCH_NAMESPACE", value_delimiter = ',')]
+    #[arg(long = "watch-namespace", help_heading = KUBERNETES, env = "CONNECTION_GROUP_OPERATOR_WATCH_NAMESPACE", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
 
     /// Kubeconfig file [default: KUBECONFIG, ~/.kube/config, or the Pod's ServiceAccount]
-    #[arg(long)]
+    #[arg(long, help_heading = KUBERNETES)]
     pub kubeconfig: Option<PathBuf>,
 
+    /// Context of the kubeconfig [default: its current context]; refused where there is no kubeconfig, as in a Pod that uses its ServiceAccount
+    #[arg(long, help_heading = KUBERNETES, env = "CONNECTION_GROUP_OPERATOR_CONTEXT")]
+    pub context: Option<String>,
+
     /// AWS region to sign requests for; CloudFront's is us-east-1
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_REGION", default_value = "us-east-1")]
+    #[arg(long, help_heading = CLOUDFRONT, env = "CONNECTION_GROUP_OPERATOR_AWS_REGION", default_value = "us-east-1")]
     pub aws_region: String,
 
     /// CloudFront endpoint to use instead of AWS's own, for example a simulator
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_ENDPOINT_URL", hide_env_values = true)]
+    #[arg(long, help_heading = CLOUDFRONT, env = "CONNECTION_GROUP_OPERATOR_AWS_ENDPOINT_URL", hide_env_values = true)]
     pub aws_endpoint_url: Option<EndpointUrl>,
 
     /// Allow --aws-endpoint-url to be plain http
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_INSECURE_ENDPOINT")]
+    #[arg(long, help_heading = CLOUDFRONT, env = "CONNECTION_GROUP_OPERATOR_ALLOW_INSECURE_ENDPOINT")]
     pub allow_insecure_endpoint: bool,
 
     /// CloudFront calls per second, over all objects; may be a fraction
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_RATE", default_value = "2", value_parser = rate, allow_hyphen_values = true)]
+    #[arg(long, help_heading = CLOUDFRONT, env = "CONNECTION_GROUP_OPERATOR_AWS_RATE", default_value = "2", value_parser = rate, allow_hyphen_values = true)]
     pub aws_rate: f64,
 
     /// CloudFront calls that may be made in a burst after a quiet time
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_BURST", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, help_heading = CLOUDFRONT, env = "CONNECTION_GROUP_OPERATOR_AWS_BURST", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub aws_burst: u32,
 
     /// Maximum time to wait for the answer to one CloudFront call
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
+    #[arg(long, help_heading = CLOUDFRONT, env = "CONNECTION_GROUP_OPERATOR_AWS_CALL_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub aws_call_timeout: Duration,
 
     /// Consistency window: how long a request to create a group may still take effect after it was sent; deletions and adoptions wait that long. Tags are expected to be visible within a minute, whatever it is
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_CONSISTENCY_WINDOW", default_value = "60s", value_parser = duration)]
+    #[arg(long, help_heading = RECONCILES, env = "CONNECTION_GROUP_OPERATOR_CONSISTENCY_WINDOW", default_value = "60s", value_parser = duration)]
     pub consistency_window: Duration,
 
     /// Time between two inventories (lists of all connection groups), while everything is in sync
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL", default_value = "60s", value_parser = duration)]
+    #[arg(long, help_heading = RECONCILES, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL", default_value = "60s", value_parser = duration)]
     pub inventory_interval: Duration,
 
     /// Time between two inventories, while any group is being rolled out or deleted
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
+    #[arg(long, help_heading = RECONCILES, env = "CONNECTION_GROUP_OPERATOR_INVENTORY_INTERVAL_ACTIVE", default_value = "10s", value_parser = duration)]
     pub inventory_interval_active: Duration,
 
     /// Time between two full reads of one group (the resync), which find what the inventory does not show: tags and IPv6
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_RESYNC_INTERVAL", default_value = "6h", value_parser = duration)]
+    #[arg(long, help_heading = RECONCILES, env = "CONNECTION_GROUP_OPERATOR_RESYNC_INTERVAL", default_value = "6h", value_parser = duration)]
     pub resync_interval: Duration,
 
     /// Allow objects to adopt existing groups without an owner, according to their spec.adoptionPolicy
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_ALLOW_ADOPTION")]
+    #[arg(long, help_heading = RECONCILES, env = "CONNECTION_GROUP_OPERATOR_ALLOW_ADOPTION")]
     pub allow_adoption: bool,
-
-    /// The log lines.
-    #[command(flatten)]
-    pub log: LogArgs,
 
     /// Which of several replicas acts.
     #[command(flatten)]
     pub leader_election: LeaderElectionArgs,
 
     /// Address of /metrics
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_METRICS_ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, help_heading = SERVERS, env = "CONNECTION_GROUP_OPERATOR_METRICS_ADDR", default_value = "0.0.0.0:8080")]
     pub metrics_addr: SocketAddr,
 
     /// Address of /livez, /healthz and /readyz
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_HEALTH_ADDR", default_value = "0.0.0.0:8081")]
+    #[arg(long, help_heading = SERVERS, env = "CONNECTION_GROUP_OPERATOR_HEALTH_ADDR", default_value = "0.0.0.0:8081")]
     pub health_addr: SocketAddr,
 
     /// Add metrics with the namespace and name of each object as labels; one series for each object and condition
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_METRICS_PER_OBJECT")]
+    #[arg(long, help_heading = SERVERS, env = "CONNECTION_GROUP_OPERATOR_METRICS_PER_OBJECT")]
     pub metrics_per_object: bool,
 
+    /// The log lines.
+    #[command(flatten)]
+    pub log: LogArgs,
+
     /// Send traces to the OTLP/HTTP collector at this URL, to which /v1/traces is added [default: no traces]
-    #[arg(long, env = "CONNECTION_GROUP_OPERATOR_OTLP_ENDPOINT", hide_env_values = true, value_parser = EndpointUrl::http)]
+    #[arg(long, help_heading = FLAGS_OF_TELEMETRY, env = "CONNECTION_GROUP_OPERATOR_OTLP_ENDPOINT", hide_env_values = true, value_parser = EndpointUrl::http)]
     pub otlp_endpoint: Option<EndpointUrl>,
 }
 
@@ -152,15 +163,22 @@ impl RunArgs {
         self.watch_namespaces.iter().filter(|namespace| !namespace.is_empty()).cloned().collect()
     }
 
+    /// The CloudFront endpoint that replaces AWS's own, if any, and the flag or variable that sets it. `environment` looks up a variable.
+    pub fn endpoint_in_force(
+        &self,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Option<(&'static str, EndpointUrl)> {
+        let from_flag = self.aws_endpoint_url.clone().map(|url| ("--aws-endpoint-url", url));
+        from_flag.or_else(|| SDK_ENDPOINT_VARIABLES.iter().find_map(|name| Some((*name, environment(name)?.into()))))
+    }
+
     /// Checks what one flag alone cannot know. `environment` looks up a variable.
     ///
     /// # Errors
     /// A sentence that names the flag or the variable.
     pub fn check(&self, environment: impl Fn(&str) -> Option<String>) -> Result<(), clap::Error> {
         let refuse = |text: String| Err(clap::Error::raw(ErrorKind::ValueValidation, text + "\n"));
-        let from_flag = self.aws_endpoint_url.clone().map(|url| ("--aws-endpoint-url", url));
-        let from_sdk = || SDK_ENDPOINT_VARIABLES.iter().find_map(|name| Some((*name, environment(name)?.into())));
-        if let Some((source, url)) = from_flag.or_else(from_sdk) {
+        if let Some((source, url)) = self.endpoint_in_force(environment) {
             if url.as_str().starts_with("http://") && !self.allow_insecure_endpoint {
                 return refuse(format!(
                     "{source} is plain http ({url}): use https, or add --allow-insecure-endpoint if the endpoint is a simulator"

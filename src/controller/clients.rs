@@ -1,7 +1,7 @@
 //! Clients of the API server: one for reconciles, one for each watch, one for the Lease. Each request has a limit, so that an API server that hangs, or a
 //! connection that froze, blocks nobody for long.
 //!
-//! In: arguments and the kubeconfig. Out: clients, or a [`RunError`].
+//! In: arguments and the configuration of the cluster. Out: clients, or a [`RunError`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,6 @@ use futures::StreamExt;
 use kube::{
     Api, Client, Config,
     client::{Body, ClientBuilder},
-    config::{KubeConfigOptions, Kubeconfig},
 };
 use tower::{filter::FilterLayer, timeout::TimeoutLayer, util::MapResponseLayer};
 
@@ -37,18 +36,6 @@ pub fn watches(args: &RunArgs, config: &Config) -> Result<(Arc<Objects>, Vec<Wat
     let watches = watches.collect::<Result<Vec<_>, RunError>>()?;
     let scopes = watches.iter().map(|watch| Arc::clone(&watch.scope)).collect();
     Ok((Arc::new(Objects::new(scopes)), watches))
-}
-
-/// Where the API server is, and who the operator is there.
-pub async fn config(args: &RunArgs) -> Result<Config, RunError> {
-    let boxed = |error: kube::config::KubeconfigError| RunError::Kubeconfig(Box::new(error));
-    match &args.kubeconfig {
-        Some(path) => {
-            let kubeconfig = Kubeconfig::read_from(path).map_err(boxed)?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(boxed)
-        }
-        None => Config::infer().await.map_err(|error| RunError::Kubeconfig(Box::new(error))),
-    }
 }
 
 /// Maximum wait for the API server to begin its answer, including the answer to the request that starts a watch. Reconciles are retried.

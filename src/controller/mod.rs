@@ -5,6 +5,7 @@
 mod args;
 mod background;
 pub(crate) mod clients;
+pub(crate) mod cluster;
 mod controllers;
 mod events;
 mod finalizer;
@@ -21,6 +22,7 @@ mod schema;
 mod scope;
 mod shutdown;
 mod slim;
+mod starting;
 mod status;
 mod stream;
 #[cfg(test)]
@@ -42,6 +44,7 @@ use tokio::{sync::Semaphore, time::timeout};
 pub use self::args::RunArgs;
 use self::{
     background::{Background, Died, TaskEnd},
+    cluster::Cluster,
     events::Recorder,
     gate::gate,
     heartbeat::Heartbeat,
@@ -62,8 +65,31 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The kubeconfig cannot be used.
-    #[error("no usable Kubernetes configuration (--kubeconfig, KUBECONFIG or the Pod's ServiceAccount): {0}")]
+    #[error("the kubeconfig that --kubeconfig names cannot be used: {0}")]
     Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The context that was asked for is not there, and the Pod's ServiceAccount has none.
+    #[error(
+        "--context {context} needs a kubeconfig with this context (--kubeconfig, KUBECONFIG or ~/.kube/config): {error}. To use the Pod's ServiceAccount, \
+         remove --context"
+    )]
+    Context {
+        /// The context.
+        context: String,
+        /// The cause.
+        #[source]
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no kubeconfig, and this is no Pod.
+    #[error(
+        "no API server to talk to: KUBECONFIG and ~/.kube/config cannot be used ({kubeconfig}), and neither can the ServiceAccount of a Pod ({in_cluster}). Set \
+         --kubeconfig"
+    )]
+    NoCluster {
+        /// What is wrong with the kubeconfig.
+        kubeconfig: Box<dyn std::error::Error + Send + Sync>,
+        /// What a Pod would have.
+        in_cluster: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The client cannot be built.
     #[error("no Kubernetes client can be built from the configuration: {0}")]
     Client(#[source] Box<kube::Error>),
@@ -90,8 +116,10 @@ pub enum RunError {
 /// # Errors
 /// Why it cannot start, or cannot continue.
 pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
+    let cluster = Cluster::of(&args).await;
+    starting::log(&args, cluster.as_ref().ok(), |name| std::env::var(name).ok());
     let Parts { fence, term, config, client, listeners, account, publish, objects, watches, metrics } =
-        Parts::of(&args).await?;
+        Parts::of(&args, cluster?.config).await?;
     let mut background = Background::default();
     background.spawn("the reporter of orphans", orphan_events::emit(account.inventory.clone(), client.clone()));
     let heartbeat = Arc::new(Heartbeat::new(fence.clone(), args.aws_call_timeout));

@@ -45,13 +45,12 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts for these flags.
+    /// The parts for these flags, with clients of the API server in `config`.
     ///
     /// # Errors
     /// Why the process cannot start.
-    pub async fn of(args: &RunArgs) -> Result<Self, RunError> {
+    pub async fn of(args: &RunArgs, config: Config) -> Result<Self, RunError> {
         let (fence, term) = (Fence::default(), Term::default());
-        let config = clients::config(args).await?;
         let client = clients::client(config.clone(), &fence)?;
         let listeners = Listeners {
             metrics: listen("--metrics-addr", args.metrics_addr).await?,

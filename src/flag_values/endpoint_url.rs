@@ -50,7 +50,9 @@ impl FromStr for EndpointUrl {
 
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (url, query) = self.0.split_once('?').map_or((self.0.as_str(), ""), |(url, _)| (url, "?***"));
+        let query_at = self.0.find(['?', '#']).unwrap_or(self.0.len());
+        let (url, query) = self.0.split_at(query_at);
+        let query = if query.is_empty() { "" } else { "?***" };
         let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
         let separator = if scheme.is_empty() { "" } else { "://" };
         let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
@@ -74,6 +76,7 @@ mod tests {
             ("https://collector:4318/otlp", "https://collector:4318/otlp"),
             ("https://me:secret@collector/otlp", "https://***@collector/otlp"),
             ("https://collector/otlp?token=secret", "https://collector/otlp?***"),
+            ("https://collector/otlp#secret", "https://collector/otlp?***"),
             ("me:secr@t@collector", "***@collector"),
         ] {
             let url = EndpointUrl::from(given);

@@ -8,6 +8,7 @@ use crate::flag_values::{duration, whole_seconds};
 
 /// Flags of the leader election.
 #[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Leader election")]
 #[group(id = "leader-election-flags")]
 pub struct LeaderElectionArgs {
     /// Act only while holding a Lease, so that several replicas can run; the others stand by

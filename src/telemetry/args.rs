@@ -3,8 +3,12 @@
 use clap::{Args, ValueEnum};
 use strum::IntoStaticStr;
 
+/// The heading of these flags in `--help`.
+pub const FLAGS_OF_TELEMETRY: &str = "Logs and traces";
+
 /// Flags of the log lines.
 #[derive(Args, Debug, Clone)]
+#[command(next_help_heading = FLAGS_OF_TELEMETRY)]
 pub struct LogArgs {
     /// Format of the log lines on standard output
     #[arg(long, env = "CONNECTION_GROUP_OPERATOR_LOG_FORMAT", default_value = "json")]
@@ -16,12 +20,21 @@ pub struct LogArgs {
 }
 
 /// Format of log lines.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
     /// For people.
     Text,
+}
+
+impl LogFormat {
+    /// The name as on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// Severity of log lines.

@@ -14,7 +14,7 @@ use self::{lines::JsonLines, traces::Traces};
 use crate::flag_values::EndpointUrl;
 
 pub use self::{
-    args::{LogArgs, LogFormat, LogLevel},
+    args::{FLAGS_OF_TELEMETRY, LogArgs, LogFormat, LogLevel},
     traces::{FLUSH_PATIENCE, TracesError},
 };
 

@@ -28,6 +28,9 @@ async fn a_setting_that_prevents_the_start_is_named_on_stderr_and_the_exit_code_
         (&["run", "--owner-id", "o", plain], "--allow-insecure-endpoint"),
         (&["run", "--owner-id", "o", "--kubeconfig", "/does/not/exist"], "--kubeconfig"),
         (&["run", "--owner-id", "o", "--kubeconfig", "/does/not/exist"], "/does/not/exist"),
+        (&["run", "--owner-id", "o", "--kubeconfig", &kubeconfig, "--context", "nowhere"], "nowhere"),
+        (&["run", "--owner-id", "o", "--context", "testbed"], "--context testbed needs a kubeconfig"),
+        (&["run", "--owner-id", "o"], "Set --kubeconfig"),
         (&["run", "--owner-id", "o", "--kubeconfig", &kubeconfig, "--metrics-addr", &taken.1], "--metrics-addr"),
         (&["run", "--owner-id", "o", "--kubeconfig", &kubeconfig, "--metrics-addr", &taken.1], &taken.1),
         (

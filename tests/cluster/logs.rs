@@ -1,7 +1,7 @@
 //! Log lines: their format, what they contain, and what they never contain.
 
-use serde_json::json;
-use testbed::{Result, wait_until};
+use serde_json::{Value, json};
+use testbed::{Result, Testbed, wait_until};
 
 use crate::{journal, steps, steps::PATIENCE};
 
@@ -12,7 +12,7 @@ async fn every_log_line_is_json_and_those_of_a_reconcile_name_the_object_and_the
     steps::create(&bed, "edge", json!({})).await?;
     steps::ready(&bed, "edge").await?;
     let created = wait_until(PATIENCE, "the line of the Create", async || {
-        let is_create = |line: &serde_json::Value| line["operation"] == "CreateConnectionGroup";
+        let is_create = |line: &Value| line["operation"] == "CreateConnectionGroup";
         journal::lines(&operator).into_iter().find(is_create).ok_or("no such line")
     })
     .await?;
@@ -31,18 +31,57 @@ async fn every_log_line_is_json_and_those_of_a_reconcile_name_the_object_and_the
 }
 
 #[tokio::test]
-async fn the_settings_in_force_are_logged_without_their_secrets() -> Result<()> {
+async fn the_first_line_has_the_api_server_and_each_setting_in_force_as_fields_without_their_secrets() -> Result<()> {
     let bed = steps::bed().await?;
     let operator = steps::operator(&bed)
         .env("CONNECTION_GROUP_OPERATOR_RESYNC_INTERVAL", "7h")
         .args(["--otlp-endpoint=http://me:canary-password@127.0.0.1:9/?token=canary-token"])
         .start()
         .await?;
-    let starting = journal::lines(&operator).into_iter().find(|line| line["message"] == "starting");
-    let args = starting.expect("the first line")["args"].to_string();
-    for part in [bed.namespace.as_str(), "resync_interval: 25200s", "***@127.0.0.1:9", "metrics_per_object: false"] {
-        assert!(args.contains(part), "{part}: {args}");
+    let first = journal::lines(&operator).remove(0);
+    for (field, value) in [
+        ("message", json!("starting")),
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
+        ("api_server", json!(format!("{}/", server_of(&kubeconfig(&bed))))),
+        ("context", json!("testbed")),
+        ("watch_namespace", json!(bed.namespace)),
+        ("resync_interval", json!("7h")),
+        ("otlp_endpoint", json!("http://***@127.0.0.1:9/?***")),
+        ("metrics_per_object", json!(false)),
+    ] {
+        assert_eq!(first[field], value, "{field}: {first}");
     }
-    assert!(!journal::text(&operator).contains("canary"), "{args}");
+    assert!(!journal::text(&operator).contains("canary"), "{first}");
+    Ok(())
+}
+
+fn kubeconfig(bed: &Testbed) -> Value {
+    let text = std::fs::read_to_string(bed.control_plane.kubeconfig()).expect("the kubeconfig can be read");
+    serde_json::from_str(&text).expect("the testbed writes kubeconfigs as JSON")
+}
+
+fn server_of(kubeconfig: &Value) -> &str {
+    kubeconfig["clusters"][0]["cluster"]["server"].as_str().expect("the cluster has a server")
+}
+
+#[tokio::test]
+async fn the_context_that_is_asked_for_wins_over_the_current_one() -> Result<()> {
+    let bed = steps::bed().await?;
+    let mut config = kubeconfig(&bed);
+    config["clusters"].as_array_mut().expect("a list").push(json!({
+        "name": "elsewhere", "cluster": { "server": "https://127.0.0.1:1" },
+    }));
+    config["contexts"].as_array_mut().expect("a list").push(json!({
+        "name": "elsewhere", "context": { "cluster": "elsewhere", "user": "admin" },
+    }));
+    config["current-context"] = json!("elsewhere");
+    let path = bed.control_plane.folder().join(format!("{}-two-contexts.kubeconfig", bed.namespace));
+    std::fs::write(&path, config.to_string()).expect("the run's folder can be written to");
+    let operator = steps::operator(&bed).kubeconfig(path).args(["--context=testbed"]).start().await?;
+    let first = journal::lines(&operator).remove(0);
+    assert_eq!(
+        (&first["context"], &first["api_server"]),
+        (&json!("testbed"), &json!(format!("{}/", server_of(&config))))
+    );
     Ok(())
 }

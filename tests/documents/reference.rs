@@ -128,15 +128,25 @@ fn chart_sets(flag: &str, value: &str) -> bool {
 }
 
 #[test]
-fn the_table_of_flags_is_the_command_line_and_the_chart() {
+fn the_tables_of_flags_are_the_help_of_the_command_line_and_the_chart() {
     let path = "docs/reference/flags.md";
-    let table = rows(&section(path, "# Flags")).into_iter().filter(|row| row[0].starts_with("`--"));
-    let chart = table.clone().map(|row| (bare(&row[0]), bare(&row[3]))).collect::<BTreeMap<_, _>>();
-    let told = table.map(|row| row.join(" | ")).collect::<Names>();
     let command = Cli::command();
     let run = command.find_subcommand("run").expect("there is a subcommand run");
     let flags = run.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()));
-    let expected = flags.map(|arg| {
+    let flags = flags.collect::<Vec<_>>();
+    let mut headings = flags.iter().map(|arg| arg.get_help_heading().unwrap().to_owned()).collect::<Vec<_>>();
+    headings.dedup();
+    let text = read(path);
+    let told = text.lines().filter_map(|line| line.strip_prefix("## "));
+    assert_eq!(told.take(headings.len()).collect::<Vec<_>>(), headings, "the headings of --help, in its order");
+    let tables = headings.iter().flat_map(|heading| {
+        let table = rows(&section(path, &format!("## {heading}")));
+        table.into_iter().map(|row| (heading.clone(), row)).collect::<Vec<_>>()
+    });
+    let tables = tables.collect::<Vec<_>>();
+    let chart = tables.iter().map(|(_, row)| (bare(&row[0]), bare(&row[3]))).collect::<BTreeMap<_, _>>();
+    let told = tables.iter().map(|(heading, row)| format!("{heading}: {}", row.join(" | "))).collect::<Names>();
+    let expected = flags.into_iter().map(|arg| {
         let flag = format!("--{}", arg.get_long().unwrap());
         let value = chart.get(&flag).cloned().unwrap_or_else(|| "?".to_owned());
         assert!(value == "–" || chart_sets(&flag, &value), "the chart sets {flag} by {value}");
@@ -149,7 +159,8 @@ fn the_table_of_flags_is_the_command_line_and_the_chart() {
             Some(default) => format!("`{default}`"),
         };
         let help = arg.get_help().unwrap().to_string();
-        format!("`{flag}` | {variable} | {default} | {value} | {help}")
+        let heading = arg.get_help_heading().unwrap();
+        format!("{heading}: `{flag}` | {variable} | {default} | {value} | {help}")
     });
     assert_rows(&told, &expected.collect());
 }
