@@ -14,7 +14,7 @@ mod xml;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, FrameworkMetadata, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_cloudfront::{Client, config, types};
 
 use self::{
@@ -87,7 +87,13 @@ impl Sdk {
     ) -> Self {
         let timeouts =
             TimeoutConfig::builder().operation_timeout(call_timeout).operation_attempt_timeout(call_timeout).build();
-        let config = config::Builder::from(aws)
+        let mut builder = config::Builder::from(aws);
+        // The User-Agent, and with it CloudTrail, then names the operator and its version: an app name could not contain the slash, and is the administrator's
+        // (`AWS_SDK_UA_APP_ID`).
+        if let Ok(operator) = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION"))) {
+            builder.push_framework_metadata(operator);
+        }
+        let config = builder
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .interceptor(fence.clone())

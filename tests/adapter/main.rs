@@ -15,6 +15,7 @@ mod server;
 mod tls;
 mod turns;
 mod unstated;
+mod user_agent;
 mod xml;
 
 use std::{future::pending, sync::Arc, time::Duration};

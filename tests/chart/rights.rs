@@ -155,6 +155,9 @@ async fn assert_rights_are_used(release: &Release<'_>, account: &str) -> Result<
     assert!(refused.is_empty(), "refused: {refused:#?}");
     let beyond: Vec<_> = used.iter().filter(|request| !granted.iter().any(|right| right.covers(request))).collect();
     assert!(beyond.is_empty(), "done without a permission that the chart grants: {beyond:#?}");
+    let own_name = concat!("connection-group-operator/", env!("CARGO_PKG_VERSION"));
+    let nameless: Vec<_> = used.iter().filter(|request| request.user_agent != own_name).collect();
+    assert!(nameless.is_empty(), "sent under another name: {nameless:#?}");
     let idle: Vec<_> = granted.iter().filter(|right| !used.iter().any(|request| right.covers(request))).collect();
     assert!(idle.is_empty(), "granted and never used: {idle:#?}");
     Ok(())

@@ -17,6 +17,7 @@ mod large;
 mod leader;
 mod lifecycle;
 mod logs;
+mod managers;
 mod many;
 mod members;
 mod memory;

@@ -35,6 +35,8 @@ pub struct Audited {
     pub name: String,
     /// The status code of the answer.
     pub code: u16,
+    /// What the client calls itself.
+    pub user_agent: String,
 }
 
 /// Writes the policy, and returns the arguments for kube-apiserver, whose working folder this is.
@@ -64,6 +66,8 @@ pub(super) fn of(folder: &Path, namespace: &str, name: &str) -> Result<Vec<Audit
 #[serde(rename_all = "camelCase")]
 struct Event {
     verb: String,
+    #[serde(default)]
+    user_agent: String,
     user: User,
     object_ref: Option<ObjectRef>,
     response_status: Option<ResponseStatus>,
@@ -95,6 +99,6 @@ impl Event {
         let ObjectRef { api_group: group, resource, subresource, namespace, name } = self.object_ref?;
         let resource = if subresource.is_empty() { resource } else { format!("{resource}/{subresource}") };
         let code = self.response_status.map_or(0, |status| status.code);
-        Some(Audited { verb: self.verb, group, resource, namespace, name, code })
+        Some(Audited { verb: self.verb, group, resource, namespace, name, code, user_agent: self.user_agent })
     }
 }
