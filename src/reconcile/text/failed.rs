@@ -59,9 +59,9 @@ fn why(error: &ApiError, call: &str, name: &GroupName, resource: &str, cause: &s
     let operation = error.operation;
     match error.class {
         ErrorClass::Throttled => format!("CloudFront is throttling {operation}."),
-        ErrorClass::AccessDenied => format!(
-            "AWS denied cloudfront:{operation} on {resource}{cause}. Allow this action for the operator's role."
-        ),
+        ErrorClass::AccessDenied => {
+            format!("AWS denied cloudfront:{operation} on {resource}{cause}. {}", permission(error))
+        }
         ErrorClass::Credentials => format!(
             "No usable AWS credentials for {operation}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region."
         ),
@@ -95,6 +95,22 @@ fn why(error: &ApiError, call: &str, name: &GroupName, resource: &str, cause: &s
         ErrorClass::Unexpected => {
             format!("{call} failed with an error or a response that the operator does not understand{cause}.")
         }
+    }
+}
+
+/// What lifts a denial. AWS has one code for all of them, and names the cause in the message only.
+fn permission(error: &ApiError) -> &'static str {
+    let names = |phrase| error.message.contains(phrase);
+    if names("account must be verified") {
+        "AWS has to verify the account first: contact AWS Support and quote this message. The operator's role is not the cause."
+    } else if names("service control policy") || names("resource control policy") {
+        "Ask the administrators of the AWS organization to allow this action in its policies."
+    } else if names("permissions boundary") {
+        "Allow this action in the permissions boundary of the operator's role."
+    } else if names("explicit deny in") {
+        "Remove this explicit deny: no policy that allows the action overrides it."
+    } else {
+        "Allow this action for the operator's role."
     }
 }
 
@@ -219,9 +235,10 @@ fn list_failed(error: &ApiError) -> String {
     let again = "The operator lists the groups again for the next inventory.";
     match error.class {
         ErrorClass::AccessDenied => format!(
-            ", but AWS denied cloudfront:{} on *{}. Allow this action for the operator's role. {again}",
+            ", but AWS denied cloudfront:{} on *{}. {} {again}",
             error.operation,
-            cause(error)
+            cause(error),
+            permission(error)
         ),
         _ => format!(", but the last list failed{}. {again}", cause(error)),
     }
@@ -325,6 +342,28 @@ mod tests {
         }
         // Two classes say the same: the group is in use.
         assert_eq!(messages.len(), Operation::ALL.len() * (ErrorClass::ALL.len() - 1));
+    }
+
+    #[test]
+    fn the_role_is_blamed_for_a_denial_only_if_aws_names_no_other_cause() {
+        let denied = |message: &str| {
+            let code = Some("AccessDenied".to_owned());
+            let error = ApiError::new(Operation::CreateConnectionGroup, ErrorClass::AccessDenied, code, message, None);
+            [failed(&error, &name(), "arn", AGAIN), list_failed(&error)]
+        };
+        for (message, advice) in [
+            ("", "Allow this action for the operator's role."),
+            ("Your account must be verified before you can add new CloudFront resources.", "contact AWS Support"),
+            ("no service control policy allows the action", "administrators of the AWS organization"),
+            ("with an explicit deny in a resource control policy", "administrators of the AWS organization"),
+            ("with an explicit deny in a permissions boundary", "in the permissions boundary of"),
+            ("with an explicit deny in an identity-based policy", "Remove this explicit deny"),
+        ] {
+            for text in denied(message) {
+                assert!(text.contains(advice), "{message}: {text}");
+                assert_eq!(text.contains("Allow this action for the operator's role."), message.is_empty(), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -88,8 +88,8 @@ impl Connector {
         let called = |operation: &Operation| operation.as_str() == decoded.operation().as_str();
         let operation = Operation::ALL.iter().copied().find(called).expect("the adapter calls what the port knows");
         let answer = match self.0.call(operation, &decoded) {
-            Reply::Refused(Refusal::Code(status, code)) => {
-                wire::error_answer(status, code, "ordered by the test", REQUEST_ID)
+            Reply::Refused(Refusal::Code(status, code, message)) => {
+                wire::error_answer(status, code, message, REQUEST_ID)
             }
             Reply::Refused(Refusal::Page) => page(),
             Reply::Refused(Refusal::NoConnection) => return Err(ConnectorError::io("no connection".into())),

@@ -62,7 +62,7 @@ impl InProcess {
         };
         let failed = |class, message| Err(ApiError::new(operation, class, None, message, None));
         match self.cloud.call(operation, request) {
-            Reply::Refused(Refusal::Code(status, code)) => refused(status, code, "ordered by the test"),
+            Reply::Refused(Refusal::Code(status, code, message)) => refused(status, code, message),
             Reply::Refused(Refusal::Page) => failed(ErrorClass::Unexpected, "not CloudFront's answer"),
             Reply::Refused(Refusal::NoConnection) => failed(ErrorClass::Unreachable, "no connection"),
             Reply::Refused(Refusal::Silence) | Reply::Lost => failed(ErrorClass::TimedOut, "no answer"),

@@ -10,6 +10,8 @@ pub enum Fault {
     Error(ErrorClass),
     /// Refused before it has an effect, with this HTTP status and this code.
     Code(u16, &'static str),
+    /// The same, with this message as well.
+    Told(u16, &'static str, &'static str),
     /// Refused with a code that this version does not know.
     UnknownCode,
     /// Takes effect, but the answer is lost.
@@ -35,8 +37,8 @@ pub enum Fault {
 /// The result of a call that does not reach the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// CloudFront's own error.
-    Code(u16, &'static str),
+    /// CloudFront's own error: HTTP status, code and message.
+    Code(u16, &'static str, &'static str),
     /// An answer that is not CloudFront's.
     Page,
     /// No answer in time.
@@ -50,8 +52,9 @@ impl Fault {
     pub(crate) const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Error(class) => Some(refusal(class)),
-            Self::Code(status, code) => Some(Refusal::Code(status, code)),
-            Self::UnknownCode => Some(Refusal::Code(400, "LaterException")),
+            Self::Code(status, name) => Some(code(status, name)),
+            Self::Told(status, code, message) => Some(Refusal::Code(status, code, message)),
+            Self::UnknownCode => Some(code(400, "LaterException")),
             Self::AnswerLost
             | Self::AnsweredWrongly
             | Self::AnsweredWithTheOldSwitch
@@ -92,23 +95,27 @@ impl Fault {
     }
 }
 
+const fn code(status: u16, code: &'static str) -> Refusal {
+    Refusal::Code(status, code, "ordered by the test")
+}
+
 /// How CloudFront, or a server in its place, answers. Codes and statuses are those of the API's model and of AWS's documentation.
 const fn refusal(class: ErrorClass) -> Refusal {
     match class {
-        ErrorClass::Throttled => Refusal::Code(400, "Throttling"),
-        ErrorClass::ServiceUnavailable => Refusal::Code(503, "ServiceUnavailable"),
+        ErrorClass::Throttled => code(400, "Throttling"),
+        ErrorClass::ServiceUnavailable => code(503, "ServiceUnavailable"),
         ErrorClass::TimedOut => Refusal::Silence,
         ErrorClass::Unreachable => Refusal::NoConnection,
-        ErrorClass::Credentials => Refusal::Code(403, "ExpiredToken"),
-        ErrorClass::AccessDenied => Refusal::Code(403, "AccessDenied"),
-        ErrorClass::NotFound => Refusal::Code(404, "EntityNotFound"),
-        ErrorClass::AlreadyExists => Refusal::Code(409, "EntityAlreadyExists"),
-        ErrorClass::LimitExceeded => Refusal::Code(400, "EntityLimitExceeded"),
-        ErrorClass::InvalidArgument => Refusal::Code(400, "InvalidArgument"),
-        ErrorClass::StaleEtag => Refusal::Code(412, "PreconditionFailed"),
-        ErrorClass::InUse => Refusal::Code(409, "ResourceInUse"),
-        ErrorClass::NotDisabled => Refusal::Code(409, "ResourceNotDisabled"),
-        ErrorClass::HasTenants => Refusal::Code(409, "CannotDeleteEntityWhileInUse"),
+        ErrorClass::Credentials => code(403, "ExpiredToken"),
+        ErrorClass::AccessDenied => code(403, "AccessDenied"),
+        ErrorClass::NotFound => code(404, "EntityNotFound"),
+        ErrorClass::AlreadyExists => code(409, "EntityAlreadyExists"),
+        ErrorClass::LimitExceeded => code(400, "EntityLimitExceeded"),
+        ErrorClass::InvalidArgument => code(400, "InvalidArgument"),
+        ErrorClass::StaleEtag => code(412, "PreconditionFailed"),
+        ErrorClass::InUse => code(409, "ResourceInUse"),
+        ErrorClass::NotDisabled => code(409, "ResourceNotDisabled"),
+        ErrorClass::HasTenants => code(409, "CannotDeleteEntityWhileInUse"),
         ErrorClass::Unexpected => Refusal::Page,
     }
 }

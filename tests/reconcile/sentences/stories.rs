@@ -12,7 +12,7 @@ use connection_group_operator::{
     clock::Moment,
     cloudfront::{
         ErrorClass,
-        Operation::{ListConnectionGroups, UpdateConnectionGroup},
+        Operation::{CreateConnectionGroup, ListConnectionGroups, UpdateConnectionGroup},
     },
 };
 
@@ -177,6 +177,20 @@ pub const STORIES: &[Story] = &[
     ("a member that CloudFront refuses", &new, &members::refused_list),
     ("two members that CloudFront refuses", &new, &members::two_refused),
     ("a quota that is used up", &new, &members::quota),
+    ("a Create that AWS denies, for each cause that AWS names", &new, &|walk| {
+        for denial in [
+            "Your account must be verified before you can add new CloudFront resources.",
+            "User: arn:aws:sts::123456789012:assumed-role/operator is not authorized to perform: cloudfront:CreateConnectionGroup with an explicit deny in a service \
+             control policy",
+            "User: arn:aws:sts::123456789012:assumed-role/operator is not authorized to perform: cloudfront:CreateConnectionGroup because no permissions boundary \
+             allows the cloudfront:CreateConnectionGroup action",
+            "User: arn:aws:sts::123456789012:assumed-role/operator is not authorized to perform: cloudfront:CreateConnectionGroup with an explicit deny in an \
+             identity-based policy",
+        ] {
+            walk.world.fail(CreateConnectionGroup, Fault::Told(403, "AccessDenied", denial));
+            walk.reconcile_times(1);
+        }
+    }),
     ("a detach that CloudFront refuses", &new, &members::detach_refused),
     ("a detach that CloudFront ignores", &new, &members::detach_ignored),
     ("a list that others attached", &at_rest, &members::list_of_others),

@@ -256,6 +256,7 @@ const fn is_a_lie(failure: Failure) -> bool {
     match fault {
         Fault::Error(_)
         | Fault::Code(..)
+        | Fault::Told(..)
         | Fault::UnknownCode
         | Fault::AnsweredWrongly
         | Fault::AnsweredWithTheOldSwitch

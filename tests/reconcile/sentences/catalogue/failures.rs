@@ -3,7 +3,7 @@
 use connection_group_operator::{
     api::DeletionPolicy,
     cloudfront::{
-        ErrorClass, Listing,
+        ApiError, ErrorClass, Listing,
         Operation::{CreateConnectionGroup, DeleteConnectionGroup, UpdateConnectionGroup},
     },
 };
@@ -36,7 +36,24 @@ pub const SENTENCES: &[Sentence] = &[
     says("AWS denied cloudfront:{op} on {text}.", |f, places| {
         f.failed(places[0], |class| class == ErrorClass::AccessDenied)
     }),
-    advises("Allow this action for the operator's role."),
+    says("Allow this action for the operator's role.", |f, _| {
+        let others = ["must be verified", "control policy", "permissions boundary", "explicit deny"];
+        let is_of_the_role = |error: &ApiError| !others.iter().any(|phrase| error.message.contains(phrase));
+        f.world.list_fails || f.record.errors.iter().any(is_of_the_role)
+    }),
+    says(
+        "AWS has to verify the account first: contact AWS Support and quote this message. The operator's role is not the cause.",
+        |f, _| is_told(f, "account must be verified"),
+    ),
+    says("Ask the administrators of the AWS organization to allow this action in its policies.", |f, _| {
+        is_told(f, "service control policy") || is_told(f, "resource control policy")
+    }),
+    says("Allow this action in the permissions boundary of the operator's role.", |f, _| {
+        is_told(f, "permissions boundary")
+    }),
+    says("Remove this explicit deny: no policy that allows the action overrides it.", |f, _| {
+        is_told(f, "explicit deny in")
+    }),
     says(
         "No usable AWS credentials for {op}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
         |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
@@ -221,4 +238,9 @@ fn was_refused(f: &Facts<'_>) -> bool {
 /// Refusals that the object's status lists.
 fn refusals(f: &Facts<'_>) -> usize {
     f.world.refused
+}
+
+/// Whether AWS denied a call with this in its message.
+fn is_told(f: &Facts<'_>, phrase: &str) -> bool {
+    f.record.errors.iter().any(|error| error.class == ErrorClass::AccessDenied && error.message.contains(phrase))
 }

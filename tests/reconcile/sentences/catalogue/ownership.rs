@@ -15,7 +15,14 @@ pub const SENTENCES: &[Sentence] = &[
         let is_other = f.owner_tag() != Some(&f.world.owner);
         f.is_name(places[0]) && f.exists() && f.owner_tag() == Some(places[1].trim_matches('\'')) && is_other
     }),
-    advises("Delete that object first, or recreate this one with another spec.name."),
+    advises(
+        "To move the group and its endpoint to this object, first set spec.deletionPolicy to Retain on that object, then delete it: a deletion with the policy Delete \
+         deletes the group.",
+    ),
+    advises(
+        "This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption permit it.",
+    ),
+    advises("To leave the group where it is, recreate this object with another spec.name."),
     says(
         "Connection group {name} belongs to this object in another installation with the same owner id: that installation's identity is {value}, this \
          installation's identity is {id}.",
