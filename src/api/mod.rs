@@ -12,7 +12,7 @@ pub use spec::{AdoptionPolicy, ConnectionGroup, ConnectionGroupSpec, DeletionPol
 pub use status::{BlockedBy, ConnectionGroupStatus, Drift, Member, RefusalCause, RefusedMember};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps,
+    CustomResourceDefinition, JSON, JSONSchemaProps, ValidationRule,
 };
 use kube::CustomResourceExt;
 
@@ -33,8 +33,9 @@ pub const RECONCILE_REQUESTED_AT: &str = "cloudfront.kube-operators.dev/reconcil
 
 /// The CRD as it is installed.
 ///
-/// Adds what the derive macro cannot express: the default of `status`, so that kstatus never calls an object current that no controller has seen; and
-/// removes `nullable`, so that the API server treats null as absent.
+/// Adds what the derive macro cannot express: the default of `status`, so that kstatus never calls an object current that no controller has seen; and how
+/// null is treated. The API server refuses it where absence means a default, as a template that meant `false` would else get that default; otherwise it is
+/// the same as absence.
 #[must_use]
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = ConnectionGroup::crd();
@@ -42,11 +43,33 @@ pub fn crd() -> CustomResourceDefinition {
         let root = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         let Some(root) = root else { continue };
         without_nullable(root);
-        if let Some(status) = root.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+        let Some(parts) = root.properties.as_mut() else { continue };
+        if let Some(status) = parts.get_mut("status") {
             status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
+        }
+        if let Some(spec) = parts.get_mut("spec") {
+            refuse_null_for_a_default(spec);
         }
     }
     crd
+}
+
+/// A field that may not be null gets its default instead of null, before any rule can see it. One that may be keeps the null, and counts as absent in a rule,
+/// as nothing else does that has a default. An enum refuses null by itself.
+fn refuse_null_for_a_default(spec: &mut JSONSchemaProps) {
+    let mut rules = Vec::new();
+    for (name, field) in spec.properties.iter_mut().flatten() {
+        let Some(JSON(default)) = &field.default else { continue };
+        field.nullable = Some(true);
+        if field.enum_.is_none() {
+            rules.push(ValidationRule {
+                rule: format!("has(self.{name})"),
+                message: Some(format!("`{name}` must not be null: leave it out for its default, {default}")),
+                ..ValidationRule::default()
+            });
+        }
+    }
+    spec.x_kubernetes_validations.get_or_insert_default().extend(rules);
 }
 
 fn without_nullable(schema: &mut JSONSchemaProps) {
@@ -101,6 +124,18 @@ mod tests {
         let mut found = Vec::new();
         unbounded("spec", &schema()["properties"]["spec"], &mut found);
         assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn null_is_refused_for_each_field_of_the_spec_that_has_a_default_and_for_no_other() {
+        let spec = &schema()["properties"]["spec"];
+        let rules = spec["x-kubernetes-validations"].as_array().unwrap();
+        for (name, field) in spec["properties"].as_object().unwrap() {
+            let has_default = !field["default"].is_null();
+            let is_refused = rules.iter().any(|rule| rule["rule"] == format!("has(self.{name})"));
+            assert_eq!(field["nullable"] == true, has_default, "{name}");
+            assert_eq!(is_refused || field["enum"].is_array(), has_default, "{name}");
+        }
     }
 
     #[test]

@@ -29,7 +29,8 @@ use super::status::ConnectionGroupStatus;
     validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$')")
         .message("`metadata.name` must be letters, digits and '-' to serve as the connection group's name: set `spec.name` when the object's name has a dot"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.status", description = "CloudFront's own status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.status", description = "CloudFront's own status, or NoGroupKnown"),
     printcolumn(name = "Enabled", type_ = "boolean", json_path = ".status.enabled"),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.routingEndpoint"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -37,7 +38,6 @@ use super::status::ConnectionGroupStatus;
     printcolumn(name = "ETag", type_ = "string", json_path = ".status.eTag", priority = 1),
     printcolumn(name = "Anycast", type_ = "string", json_path = ".status.anycastIpListId", priority = 1),
     printcolumn(name = "IPv6", type_ = "boolean", json_path = ".status.ipv6Enabled", priority = 1),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = 1)
 )]
 #[x_kube(
@@ -56,6 +56,7 @@ pub struct ConnectionGroupSpec {
     pub name: Option<String>,
 
     /// Whether the group serves traffic. False takes down the traffic of all its tenants, even while tenants are attached; the roll-out takes minutes.
+    /// Null is refused. Client-side `kubectl apply` and merge patches turn null into an absent field, so the group is then enabled: write true or false.
     #[serde(default = "yes")]
     pub enabled: bool,
 

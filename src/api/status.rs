@@ -40,8 +40,10 @@ pub struct ConnectionGroupStatus {
     /// CloudFront's version identifier of the group, verbatim, as last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e_tag: Option<String>,
-    /// CloudFront's own deployment status, verbatim: InProgress or Deployed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// CloudFront's own deployment status, verbatim: InProgress or Deployed; NotStated if CloudFront left it out. `NoGroupKnown` while no group of this object
+    /// was seen.
+    #[serde(default, deserialize_with = "of_cloudfront", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = NO_GROUP_KNOWN))]
     pub status: Option<String>,
     /// Host name that tenants' domains point at, such as d111111abcdef8.cloudfront.net.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +99,18 @@ pub struct ConnectionGroupStatus {
     pub conditions: Vec<Condition>,
 }
 
+/// What the API server stores as the deployment status of an object without one, so that the columns of `kubectl get` say it.
+const NO_GROUP_KNOWN: &str = "NoGroupKnown";
+
+/// What is stored where there is a group, but no deployment status.
+const NOT_STATED: &str = "NotStated";
+
+/// The deployment status, if it is one of CloudFront's.
+fn of_cloudfront<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let status = Option::<String>::deserialize(deserializer)?;
+    Ok(status.filter(|status| ![NO_GROUP_KNOWN, NOT_STATED].contains(&status.as_str())))
+}
+
 /// The date, or `None` if it cannot be parsed. The API server accepts dates that we cannot parse; one of them must not make the object unreadable.
 fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
@@ -120,6 +134,14 @@ const fn unseen() -> i64 {
 }
 
 impl ConnectionGroupStatus {
+    /// This status as it is stored: the default of `status.status` is for objects without a group.
+    #[must_use]
+    pub fn to_store(&self) -> Self {
+        let is_left_out = self.id.is_some() && self.status.is_none();
+        let status = if is_left_out { Some(NOT_STATED.to_owned()) } else { self.status.clone() };
+        Self { status, ..self.clone() }
+    }
+
     /// The status of an object that no controller has seen.
     pub const UNSEEN: Self = Self {
         observed_generation: UNSEEN_GENERATION,
@@ -249,6 +271,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_stored_in_place_of_a_deployment_status_is_none_when_it_is_read() {
+        let group = |status: Option<&str>| ConnectionGroupStatus {
+            id: Some("cg_1".to_owned()),
+            status: status.map(ToOwned::to_owned),
+            ..ConnectionGroupStatus::UNSEEN
+        };
+        for (kept, stored) in [(None, "NotStated"), (Some("Deployed"), "Deployed"), (Some("InProgress"), "InProgress")]
+        {
+            let json = serde_json::to_value(group(kept).to_store()).unwrap();
+            assert_eq!(json["status"], stored);
+            assert_eq!(serde_json::from_value::<ConnectionGroupStatus>(json).unwrap(), group(kept));
+        }
+        assert_eq!(ConnectionGroupStatus::UNSEEN.to_store(), ConnectionGroupStatus::UNSEEN);
+        let none: ConnectionGroupStatus = serde_json::from_value(json!({ "status": NO_GROUP_KNOWN })).unwrap();
+        assert_eq!(none, ConnectionGroupStatus::UNSEEN);
+    }
 
     #[test]
     fn a_date_that_only_the_api_server_can_read_costs_no_more_than_itself() {

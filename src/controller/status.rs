@@ -20,7 +20,7 @@ pub async fn write(
 ) -> Result<Option<ConnectionGroupStatus>, Box<kube::Error>> {
     let operations = serde_json::json!([
         { "op": "test", "path": "/metadata/uid", "value": object.metadata.uid },
-        { "op": "add", "path": "/status", "value": status },
+        { "op": "add", "path": "/status", "value": status.to_store() },
     ]);
     let patch = serde_json::from_value(operations).map_err(|error| Box::new(kube::Error::SerdeError(error)))?;
     let patch = Patch::Json::<ConnectionGroup>(patch);

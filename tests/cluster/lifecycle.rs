@@ -1,6 +1,8 @@
 //! The life cycle of one object, as a user goes through it with kubectl: apply, wait, edit, watch, delete.
 
-use cloudfront_simulator::admin::{Fault, GroupPatch, IpAddressType, Moment, NewList, NewTenant, Operation, Request};
+use cloudfront_simulator::admin::{
+    Fault, FaultRule, GroupPatch, IpAddressType, Moment, NewList, NewTenant, Operation, Request,
+};
 use connection_group_operator::api::{ConnectionGroup, RECONCILE_REQUESTED_AT, finalizer};
 use kube::{ResourceExt, api::DeleteParams};
 use serde_json::json;
@@ -19,8 +21,25 @@ async fn an_applied_object_becomes_ready_with_one_create_and_otherwise_only_list
     assert_eq!(steps::operations(&calls), [Operation::CreateConnectionGroup]);
     let group = bed.simulator.admin.group("edge").await?.expect("the group exists");
     let row = bed.kubectl(&["get", "cfcg", "edge", "--no-headers"]).await?;
-    let row = row.split_whitespace().take(5).collect::<Vec<_>>();
-    assert_eq!(row, ["edge", "True", "Deployed", "true", &group.resource.routing_endpoint]);
+    let row = row.split_whitespace().take(6).collect::<Vec<_>>();
+    assert_eq!(row, ["edge", "True", "Deployed", "Deployed", "true", &group.resource.routing_endpoint]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_columns_of_an_object_whose_group_was_never_made_say_so_and_why() -> Result<()> {
+    const UNVERIFIED: &str = "Your account must be verified before you can add new CloudFront resources.";
+    let bed = steps::bed().await?;
+    let (code, message) = ("AccessDenied".to_owned(), UNVERIFIED.to_owned());
+    let denied = Fault::Error { status: 403, code, message, when: Moment::Before };
+    bed.simulator.admin.add_fault(&FaultRule::new(Operation::CreateConnectionGroup, denied)).await?;
+    let _operator = steps::operator(&bed).start().await?;
+    steps::create(&bed, "edge", json!({})).await?;
+    let object = steps::settled(&bed, "edge", "AccessDenied").await?;
+    assert!(steps::message(&object).contains("contact AWS Support"), "{}", steps::message(&object));
+    let row = bed.kubectl(&["get", "cfcg", "edge", "--no-headers"]).await?;
+    let row = row.split_whitespace().take(4).collect::<Vec<_>>();
+    assert_eq!(row, ["edge", "False", "AccessDenied", "NoGroupKnown"]);
     Ok(())
 }
 

@@ -22,7 +22,7 @@ async fn an_empty_spec_shows_its_defaults_and_an_unreconciled_object_reports_tha
         "suspend": false,
     });
     assert_eq!(shown["spec"], defaults);
-    assert_eq!(shown["status"], json!({ "observedGeneration": -1 }));
+    assert_eq!(shown["status"], json!({ "observedGeneration": -1, "status": "NoGroupKnown" }));
     Ok(())
 }
 
@@ -56,9 +56,9 @@ async fn kubectl_get_has_the_columns_that_users_need() -> Result<()> {
         let header = table.lines().next().unwrap_or_default().to_owned();
         Ok(header.split_whitespace().map(ToOwned::to_owned).collect())
     };
-    assert_eq!(header(&["get", "cfcg"]).await?, ["NAME", "READY", "STATUS", "ENABLED", "ENDPOINT", "AGE"]);
+    assert_eq!(header(&["get", "cfcg"]).await?, ["NAME", "READY", "REASON", "STATUS", "ENABLED", "ENDPOINT", "AGE"]);
     let wide = header(&["get", "connectiongroup", "-o", "wide"]).await?;
-    assert_eq!(wide.get(6..), Some(&["ID", "ETAG", "ANYCAST", "IPV6", "REASON", "MESSAGE"].map(str::to_owned)[..]));
+    assert_eq!(wide.get(7..), Some(&["ID", "ETAG", "ANYCAST", "IPV6", "MESSAGE"].map(str::to_owned)[..]));
     Ok(())
 }
 

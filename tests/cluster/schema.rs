@@ -30,12 +30,17 @@ fn many_tags(number: usize) -> Value {
 
 /// kubectl's output for all documents together; the server alone decides, and stores nothing.
 async fn dry_run(bed: &Testbed, cases: &[Case]) -> Result<(String, String)> {
+    dry_run_of(bed, "apply", cases).await
+}
+
+/// The same, with this command of kubectl. With `apply`, kubectl itself leaves out what is null.
+async fn dry_run_of(bed: &Testbed, command: &str, cases: &[Case]) -> Result<(String, String)> {
     let items = cases.iter().map(|Case { name, spec }| steps::manifest(name, spec)).collect::<Vec<_>>();
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
     let path: PathBuf = bed.control_plane.folder().join(format!("{}-cases.json", bed.namespace));
     std::fs::write(&path, list.to_string()).expect("the run's folder can be written to");
     let path = path.to_string_lossy();
-    let args = ["--namespace", &bed.namespace, "apply", "--dry-run=server", "--validate=false", "-f", &path];
+    let args = ["--namespace", &bed.namespace, command, "--dry-run=server", "--validate=false", "-f", &path];
     let output = bed.control_plane.kubectl(&args).await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok((text(&output.stdout), text(&output.stderr)))
@@ -54,7 +59,6 @@ async fn what_the_schema_allows_is_accepted_up_to_the_bounds() -> Result<()> {
         case("shortest-list", json!({ "anycastIpListId": "aip_1" })),
         case("no-list", json!({ "anycastIpListId": "none" })),
         case("longest-list", json!({ "anycastIpListId": format!("aip_{}", "Z".repeat(60)) })),
-        case("null-is-absent", json!({ "name": null, "anycastIpListId": null, "tags": null, "enabled": null })),
         case("forty-tags", many_tags(40)),
         case("longest-tag", tags("k".repeat(128), "v".repeat(256))),
         case("longest-tag-in-umlauts", tags("ä".repeat(128), "ö".repeat(256))),
@@ -149,6 +153,46 @@ async fn what_the_schema_forbids_is_refused_with_a_message_that_states_what_is_a
         let message = message_of(name, &stderr);
         assert!(message.contains(phrase), "{name}: {phrase} is not in: {message}\nof:\n{stderr}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn null_is_refused_where_absence_means_a_default_and_is_absence_everywhere_else() -> Result<()> {
+    let bed = steps::bed().await?;
+    let table = [
+        (
+            case("null-enabled", json!({ "enabled": null })),
+            "`enabled` must not be null: leave it out for its default, true",
+        ),
+        (case("null-ipv6", json!({ "ipv6Enabled": null })), "`ipv6Enabled` must not be null"),
+        (case("null-protection", json!({ "deletionProtection": null })), "`deletionProtection` must not be null"),
+        (case("null-suspend", json!({ "suspend": null })), "`suspend` must not be null"),
+        (case("null-mode", json!({ "mode": null })), "Unsupported value: null"),
+        (case("null-adoption", json!({ "adoptionPolicy": null })), "Unsupported value: null"),
+        (case("null-deletion", json!({ "deletionPolicy": null })), "Unsupported value: null"),
+    ];
+    let (mut cases, phrases): (Vec<_>, Vec<_>) = table.into_iter().unzip();
+    cases.push(case("null-is-absent", json!({ "name": null, "anycastIpListId": null, "tags": null })));
+    let (stdout, stderr) = dry_run_of(&bed, "create", &cases).await?;
+    assert_eq!(stdout.trim(), "connectiongroup.cloudfront.kube-operators.dev/null-is-absent created (server dry run)");
+    for (Case { name, .. }, phrase) in cases.iter().zip(phrases) {
+        let message = message_of(name, &stderr);
+        assert!(message.contains(phrase), "{name}: {phrase} is not in: {message}\nof:\n{stderr}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn null_that_a_client_turns_into_absence_is_the_default_and_null_that_is_sent_over_false_is_refused() -> Result<()>
+{
+    let bed = steps::bed().await?;
+    steps::create(&bed, "edge", json!({ "enabled": false })).await?;
+    let null = json!([{ "op": "add", "path": "/spec/enabled", "value": null }]).to_string();
+    let refusal = bed.kubectl(&["patch", "cfcg", "edge", "--type=json", "-p", &null]).await.expect_err("it is sent");
+    assert!(refusal.to_string().contains("`enabled` must not be null"), "{refusal}");
+    assert!(!steps::get(&bed, "edge").await?.spec.enabled);
+    let merged = steps::patch(&bed, "edge", json!({ "spec": { "enabled": null } })).await?;
+    assert!(merged.spec.enabled, "a merge patch removes the field");
     Ok(())
 }
 
