@@ -6,7 +6,7 @@ use kube::{Api, Client, Resource};
 use super::{Finding, rights, root_cause};
 use crate::{
     api::ConnectionGroup,
-    controller::{RunArgs, RunError, clients},
+    controller::{RunArgs, RunError, clients, cluster::Cluster},
     leadership::fence::Fence,
 };
 
@@ -31,7 +31,7 @@ async fn connect(args: &RunArgs) -> Result<Client, RunError> {
     let fence = Fence::default();
     // Access reviews are POST requests, and store nothing.
     fence.open();
-    clients::client(clients::config(args).await?, &fence)
+    clients::client(Cluster::of(args).await?.config, &fence)
 }
 
 async fn resource(client: &Client) -> Finding {

@@ -39,8 +39,8 @@ fn each_comment_on_a_block_of_commands_says_who_runs_it_or_why_nobody_does() {
         let mut noted = 0;
         for (block, note) in notes {
             noted += 1;
-            if let Some(program) = note.strip_prefix("run by ") {
-                let program = read(program);
+            if let Some(runner) = note.strip_prefix("run by ") {
+                let program = read(runner);
                 assert!(block.script.lines().all(|line| program.contains(line)), "{path}: {note}: {}", block.script);
             } else if let Some(test) = note.strip_prefix("run with other values by ") {
                 assert!(root().join(test).is_file(), "{path}: {note}");
