@@ -40,7 +40,7 @@ pub struct ConnectionGroupStatus {
     /// CloudFront's version identifier of the group, verbatim, as last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e_tag: Option<String>,
-    /// CloudFront's own deployment status, verbatim: InProgress or Deployed; NotStated if CloudFront left it out. `NoGroupKnown` while no group of this object
+    /// CloudFront's own deployment status, verbatim: InProgress or Deployed; `NotStated` if CloudFront left it out. `NoGroupKnown` while no group of this object
     /// was seen.
     #[serde(default, deserialize_with = "of_cloudfront", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = NO_GROUP_KNOWN))]

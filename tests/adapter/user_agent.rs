@@ -1,4 +1,4 @@
-//! What the operator calls itself at AWS; CloudTrail shows it as `userAgent`.
+//! What the operator calls itself at AWS; `CloudTrail` shows it as `userAgent`.
 
 use axum::{Router, http::HeaderMap};
 use connection_group_operator::cloudfront::Operation;
