@@ -1,9 +1,10 @@
-//! The README's table of switches is the command line.
+//! The README's tables are the command line, the routes of the admin path and the faults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{CommandFactory, Parser};
 use cloudfront_simulator::Switches;
+use cloudfront_simulator::admin::Fault;
 use cloudfront_simulator::cli::Cli;
 
 const README: &str = include_str!("../../README.md");
@@ -48,4 +49,40 @@ fn an_address_that_others_can_reach_must_be_asked_for_twice() {
     assert!(address(&["--addr", "[::1]:0"]).is_ok());
     assert!(address(&["--addr", "0.0.0.0:0"]).unwrap_err().contains("--allow-remote"));
     assert!(address(&["--addr", "0.0.0.0:0", "--allow-remote"]).is_ok());
+}
+
+/// The routes of a source text, as `METHOD /path`.
+fn routes(source: &str) -> BTreeSet<String> {
+    let declared = source.split(".route(\"").skip(1).filter_map(|rest| rest.split_once("\", "));
+    let methods = ["get", "post", "put", "patch", "delete"];
+    declared
+        .flat_map(|(path, rest)| {
+            let handlers = rest.lines().next().unwrap();
+            let has = move |method: &&str| handlers.split([':', '.', ' ', '(']).any(|word| word == *method);
+            methods.into_iter().filter(has).map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect()
+}
+
+#[test]
+fn the_table_of_the_admin_path_has_every_route_and_no_other() {
+    let rows = README.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let told = rows.map(|(route, _)| route.to_owned()).filter(|route| route.contains(" /_admin/"));
+    assert_eq!(told.collect::<BTreeSet<_>>(), routes(include_str!("../../src/server/admin.rs")));
+}
+
+#[test]
+fn the_table_of_faults_has_every_fault_and_no_other() {
+    let refusal = serde_json::from_str::<Fault>("\"none such\"").unwrap_err().to_string();
+    let known = refusal.split("expected one of ").nth(1).unwrap().split('`').skip(1).step_by(2);
+    let table = README.split("| Fault | What happens").nth(1).unwrap();
+    let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| `"));
+    let told = rows.map(|row| row.split('"').nth(1).unwrap());
+    assert_eq!(told.collect::<BTreeSet<_>>(), known.collect::<BTreeSet<_>>());
+}
+
+#[test]
+fn the_routes_of_a_source_text_are_found_with_their_methods() {
+    let source = ".route(\"/a\", get(x).delete(y))\n.route(\"/b/{id}\", axum::routing::patch(z))";
+    assert_eq!(routes(source), ["GET /a", "DELETE /a", "PATCH /b/{id}"].map(str::to_owned).into());
 }
