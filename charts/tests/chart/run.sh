@@ -61,7 +61,10 @@ versions_agree() { # of operator, chart, and what Artifact Hub is told
   version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
   grep -x "appVersion: $version" "$chart/Chart.yaml" && grep -x " *image: ghcr.io/.*:$version" "$chart/Chart.yaml" || { echo "the operator is $version"; return 1; }
 }
-flags_of_the_operator() { grep -rhoE 'env = "CONNECTION_GROUP_OPERATOR_[A-Z_]+"' "$root/src" | sed 's/.*_OPERATOR_//; s/"//' | tr A-Z_ a-z- | sort; }
+# `--context` is about a kubeconfig, as `--kubeconfig` is: a Pod has one only if its values bring it, and then `extraArgs` names both.
+flags_of_the_operator() {
+  grep -rhoE 'env = "CONNECTION_GROUP_OPERATOR_[A-Z_]+"' "$root/src" | sed 's/.*_OPERATOR_//; s/"//' | tr A-Z_ a-z- | grep -vx context | sort
+}
 flags_of_the_chart() { grep -oE -e '--[a-z-]+' "$chart/templates/_pod.tpl" | sed 's/--//' | sort -u; }
 every_flag_has_a_value() { diff <(flags_of_the_operator) <(flags_of_the_chart); }
 every_value_is_described() { ! grep -E '^\| [^|]+ \| [a-z]+ \|.*\|[[:space:]]*\|$' "$chart/README.md"; }
