@@ -6,7 +6,7 @@ CRDS := crds/connectiongroups.yaml
 CHART_CRDS := charts/connection-group-operator/files/crd.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo demo-programs demo-control-plane test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean bump site
+.PHONY: help build tools demo demo-programs demo-control-plane test test-code test-model test-chart model model-records mutants e2e aws-contract image bench lint generate check-generated check-deps clean bump site release-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ image: ## Build the operator's image twice with buildah and hold it to its promi
 
 bump: ## Write VERSION=0.2.0 to all places that name the version; see docs/release.md
 	release/version.py bump $(VERSION)
+
+release-test: tools ## Publish, verify and install a release with a registry on this machine; builds cosign once, which takes minutes
+	TESTBED=$(BIN)/testbed release/test.sh
 
 # One build for all of it: `cargo bench` alone would not build the simulator and the testbed's guard.
 bench: build ## Measure the release build against the figures to beat, and the memory beside 500 objects of a megabyte; takes about ten minutes

@@ -3,7 +3,7 @@
 #
 #   release/publish.sh 0.2.0 sha256:<image of linux/amd64> sha256:<image of linux/arm64> out/
 #
-# In: images that were pushed to $IMAGE by digest; out/sbom.cdx.json (release/sbom.sh). Needs crane, cosign 3, helm, jq, and a login to the registry.
+# In: images that were pushed to $IMAGE by digest; the lists that release/sbom.sh wrote to out. Needs crane, cosign 3, helm, jq, and a login to the registry.
 #   IMAGE   such as ghcr.io/kube-operators/connection-group-operator
 #   CHARTS  such as ghcr.io/kube-operators/charts
 #   KEY     a private key to sign with; without it, the identity of the workflow (keyless)
@@ -34,9 +34,9 @@ sign() { # sign REFERENCE
   cosign sign "${bundle[@]}" "$1"
   cosign sign "${tags[@]}" "$1"
 }
-attest() { # attest REFERENCE
-  cosign attest "${bundle[@]}" --type cyclonedx --predicate "$out/sbom.cdx.json" "$1"
-  cosign attest "${tags[@]}" --type cyclonedx --predicate "$out/sbom.cdx.json" "$1"
+attest() { # attest REFERENCE PLATFORM
+  cosign attest "${bundle[@]}" --type cyclonedx --predicate "$out/sbom-linux-$2.cdx.json" "$1"
+  cosign attest "${tags[@]}" --type cyclonedx --predicate "$out/sbom-linux-$2.cdx.json" "$1"
 }
 
 # The image. A tag that exists is kept if it is this very release, from an earlier try.
@@ -49,10 +49,12 @@ fi
 digest=$(crane digest "$IMAGE:$version")
 platforms=$(crane manifest "$IMAGE@$digest" | jq -r '[.manifests[].platform | "\(.os)/\(.architecture)"] | sort | join(" ")')
 [ "$platforms" = "linux/amd64 linux/arm64" ] || refuse "$IMAGE@$digest is for $platforms"
-for one in "$digest" "$amd64" "$arm64"; do
-  sign "$IMAGE@$one"
-  attest "$IMAGE@$one"
-done
+for one in "$digest" "$amd64" "$arm64"; do sign "$IMAGE@$one"; done
+attest "$IMAGE@$amd64" amd64
+attest "$IMAGE@$arm64" arm64
+# For those who ask for the tag.
+attest "$IMAGE@$digest" amd64
+attest "$IMAGE@$digest" arm64
 echo "$digest" >"$out/digest"
 
 # The chart. Its archive differs with each packaging, so what exists is compared by its files.
@@ -79,6 +81,6 @@ for platform in amd64 arm64; do
 done
 release/install-yaml.sh "$IMAGE" "$digest" >"$out/install.yaml"
 cp crds/connectiongroups.yaml "$out/"
-(cd "$out" && sha256sum connectiongroups.yaml install.yaml sbom.cdx.json "$name-$version"-linux-*.tar.gz >SHA256SUMS)
+(cd "$out" && sha256sum connectiongroups.yaml install.yaml sbom-linux-*.cdx.json "$name-$version"-linux-*.tar.gz >SHA256SUMS)
 cosign sign-blob "${bundle[@]}" --bundle "$out/SHA256SUMS.sigstore.json" "$out/SHA256SUMS"
 echo "published $IMAGE:$version ($digest) and oci://$CHARTS/$name:$version ($chart_digest)"

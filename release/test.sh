@@ -36,9 +36,18 @@ wait_for() { # wait_for PATTERN FILE: prints the line, once it is there
   return 1
 }
 
+begin "the SBOM of each platform lists the crates of its program, the CloudFront client among them, and names no folder of this machine"
+release/sbom.sh "$work/out" >"$work/sbom.log" 2>&1
+for platform in amd64 arm64; do
+  jq -e '.components | length > 100 and any(.[]; .name == "aws-sdk-cloudfront")' "$work/out/sbom-linux-$platform.cdx.json" >/dev/null
+done
+if grep -F "$PWD" "$work"/out/*.cdx.json >&2; then false; fi
+same "" "$(git ls-files --others -- '*.cdx.json')"
+ok
+
 # Nothing of the user's own settings, and no Sigstore service: a key pair signs.
 export HOME=$work/home DOCKER_CONFIG=$work/home/.docker COSIGN_PASSWORD='' HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
-mkdir -p "$HOME" "$work/out"
+mkdir -p "$HOME"
 crane registry serve --address 127.0.0.1:0 >"$work/registry.log" 2>&1 &
 pids+=($!)
 address=127.0.0.1:$(wait_for 'serving on port' "$work/registry.log" | sed 's/.*port //')
@@ -58,12 +67,6 @@ image() { # image PLATFORM TEXT: pushes an image of one small program, and print
 }
 amd64=$(image amd64 amd64)
 arm64=$(image arm64 arm64)
-
-begin "the SBOM lists the crates of the program, the CloudFront client among them, and names no folder of this machine"
-release/sbom.sh "$work/out/sbom.cdx.json" >"$work/sbom.log" 2>&1
-jq -e '.components | length > 100 and any(.[]; .name == "aws-sdk-cloudfront")' "$work/out/sbom.cdx.json" >/dev/null
-if grep -F "$PWD" "$work/out/sbom.cdx.json" >&2; then false; fi
-ok
 
 begin "a release is published, and verifies in both formats, with cosign 3 and cosign 2"
 release/publish.sh "$version" "$amd64" "$arm64" "$work/out" >"$work/publish.log" 2>&1
@@ -115,7 +118,7 @@ begin "a file that was changed does not verify, nor do changed checksums, nor do
 cp -r "$work/out" "$work/changed"
 echo '# more' >>"$work/changed/install.yaml"
 fails release/verify.sh "$version" "$work/changed"
-(cd "$work/changed" && sha256sum connectiongroups.yaml install.yaml sbom.cdx.json ./*.tar.gz >SHA256SUMS)
+(cd "$work/changed" && sha256sum connectiongroups.yaml install.yaml ./*.cdx.json ./*.tar.gz >SHA256SUMS)
 fails release/verify.sh "$version" "$work/changed"
 fails env PUBLIC_KEY="$work/other/cosign.pub" release/verify.sh "$version" "$work/out"
 release/verify.sh "$version" "$work/out" >"$work/verify.log" 2>&1

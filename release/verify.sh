@@ -17,6 +17,8 @@ else
   who=(--certificate-oidc-issuer https://token.actions.githubusercontent.com
     --certificate-identity "https://github.com/${REPOSITORY:?}/.github/workflows/release.yml@refs/tags/v$version")
 fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 ok() { printf 'ok  %s\n' "$1"; }
 
 digest=$(crane digest "$IMAGE:$version")
@@ -30,14 +32,17 @@ for reference in "$IMAGE@$digest" "$CHARTS/$name@$chart"; do
     ok "signature of $reference, with cosign 2"
   fi
 done
-crane manifest "$IMAGE@$digest" | jq -r '.manifests[].digest' | while read -r platform; do
-  cosign verify "${who[@]}" "$IMAGE@$platform" >/dev/null
+attested() { # attested DIGEST FILES: each list that is attested is one of the files, and none is missing
+  cosign verify-attestation --type cyclonedx "${who[@]}" "$IMAGE@$1" | jq --sort-keys --slurp '[.[].payload | @base64d | fromjson | .predicate] | unique' >"$work/attested"
+  jq --sort-keys --slurp unique "${@:2}" | cmp - "$work/attested"
+}
+for platform in amd64 arm64; do
+  one=$(crane digest --platform "linux/$platform" "$IMAGE@$digest")
+  cosign verify "${who[@]}" "$IMAGE@$one" >/dev/null
+  attested "$one" "$out/sbom-linux-$platform.cdx.json"
 done
-ok "signatures of the image of each platform"
-cosign verify-attestation --type cyclonedx "${who[@]}" "$IMAGE@$digest" | jq -r '.payload' | base64 -d | jq -S .predicate >"$out/.attested"
-jq -S . "$out/sbom.cdx.json" | cmp - "$out/.attested"
-rm "$out/.attested"
-ok "the attested SBOM is the one among the files"
+attested "$digest" "$out"/sbom-linux-*.cdx.json
+ok "signature and SBOM of the image of each platform"
 cosign verify-blob "${who[@]}" --bundle "$out/SHA256SUMS.sigstore.json" "$out/SHA256SUMS"
 (cd "$out" && sha256sum --check --strict --quiet SHA256SUMS)
 ok "checksums and their signature"
