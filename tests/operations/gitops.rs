@@ -1,10 +1,10 @@
-//! What `docs/gitops.md` says about moves of an object and about charts that contain the operator's. kubectl stands
+//! What `docs/gitops.md` says about moves of an object, about an object that is suspended for Flux, and about charts that contain the operator's. kubectl stands
 //! in for Flux, which applies first and then prunes, and for Argo CD, which prunes first. What these tools' own code does is tested by `charts/tests/operations`.
 
 use cloudfront_simulator::admin::NewTenant;
 use connection_group_operator::api::ConnectionGroup;
 use serde_json::json;
-use testbed::{Result, Simulator, wait_gone};
+use testbed::{Result, Simulator, wait_for, wait_gone};
 
 use crate::cluster::{self, Cluster, PATIENCE, message};
 use crate::document::labelled;
@@ -104,6 +104,27 @@ async fn a_move_without_preparation_of_a_group_with_tenants_waits_and_is_complet
     wait_gone(&cluster.objects("platform").await?, "edge", PATIENCE).await?;
     let new = cluster.settled("network", "frontend", "Deployed").await?;
     assert_eq!(endpoint(&new), endpoint(&old));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_that_is_suspended_as_documented_for_flux_says_so_and_is_resumed_as_documented() -> Result<()> {
+    let (mut cluster, account) = installed().await?;
+    let since = cluster::now(&account).await?;
+    cluster.run_all(&labelled(DOCUMENT, "flux-suspend")).await?;
+    let suspended = |object: &ConnectionGroup| {
+        message(object).starts_with("Suspended")
+            && object
+                .metadata
+                .annotations
+                .as_ref()
+                .is_some_and(|all| all["kustomize.toolkit.fluxcd.io/reconcile"] == "disabled")
+    };
+    wait_for(&cluster.objects("platform").await?, "edge", PATIENCE, "edge to be suspended", suspended).await?;
+    cluster.run_all(&labelled(DOCUMENT, "flux-resume")).await?;
+    let resumed = cluster.settled("platform", "edge", "Deployed").await?;
+    assert!(!message(&resumed).starts_with("Suspended"), "{}", message(&resumed));
+    assert_eq!(cluster::writes(&account, since).await?, []);
     Ok(())
 }
 
