@@ -9,4 +9,10 @@ if ! cmp --silent docs/site/requirements.txt "$venv/requirements.txt"; then
   "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement docs/site/requirements.txt
   cp docs/site/requirements.txt "$venv/requirements.txt"
 fi
-NO_MKDOCS_2_WARNING=1 "$venv/bin/mkdocs" build --strict --site-dir "$(realpath "${CARGO_TARGET_DIR:-target}")/site"
+site=$(realpath "${CARGO_TARGET_DIR:-target}")/site
+NO_MKDOCS_2_WARNING=1 "$venv/bin/mkdocs" build --strict --site-dir "$site"
+# What Python-Markdown does not understand, it shows as text.
+if grep --recursive --include '*.html' --line-number --regexp '```' --regexp '<p>|' "$site"; then
+  echo 'docs/site/build.sh: a block of code or a table is shown as text' >&2
+  exit 1
+fi
