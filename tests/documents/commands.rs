@@ -35,9 +35,9 @@ fn each_comment_on_a_block_of_commands_says_who_runs_it_or_why_nobody_does() {
         let text = read(&path);
         let blocks = document::read(&text, None);
         let notes = blocks.iter().filter_map(|block| Some((block, block.note.as_ref()?)));
-        let mut noted = 0;
+        let mut blocks_with_note = 0;
         for (block, note) in notes {
-            noted += 1;
+            blocks_with_note += 1;
             if let Some(runner) = note.strip_prefix("run by ") {
                 let program = read(runner);
                 assert!(block.script.lines().all(|line| program.contains(line)), "{path}: {note}: {}", block.script);
@@ -50,7 +50,7 @@ fn each_comment_on_a_block_of_commands_says_who_runs_it_or_why_nobody_does() {
         }
         let marks = ["<!-- not run: ", "<!-- run by ", "<!-- run with "];
         let marks = marks.into_iter().map(|mark| text.matches(mark).count()).sum::<usize>();
-        assert_eq!(marks, noted, "{path}: a mark that is not on the line before a block of sh");
+        assert_eq!(marks, blocks_with_note, "{path}: a mark that is not on the line before a block of sh");
     }
 }
 
