@@ -18,6 +18,7 @@
 //! - [`controller`]: Kubernetes. Applies an outcome: finalizer, status, events, requeue, metrics.
 //! - [`telemetry`]: log lines, and optional traces.
 //! - [`check`]: what an installation needs, checked once.
+//! - [`network`]: proxies, trusted authorities and HTTP clients, as the environment asks for them.
 //! - [`cli`]: the command line. [`flag_values`]: values of flags that several modules have.
 //! - [`clock`]: the time, as a parameter.
 //! - [`bugs`]: deliberate bugs, which the model check must catch; not compiled into releases.
@@ -47,5 +48,6 @@ pub mod cloudfront;
 pub mod controller;
 pub mod flag_values;
 pub mod leadership;
+pub mod network;
 pub mod reconcile;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use connection_group_operator::{
     api, check,
     cli::{Cli, Command},
     controller::{self, RunArgs},
+    network::Network,
     telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,21 +47,26 @@ fn print_crd() -> ExitCode {
 async fn check_once(args: &RunArgs) -> ExitCode {
     // As in `start`.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    if Box::pin(check::run(args)).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let network = match Network::from_environment() {
+        Ok(network) => network,
+        Err(error) => return cannot_start(&error),
+    };
+    if Box::pin(check::run(args, &network)).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[tokio::main]
 async fn start(args: RunArgs) -> ExitCode {
     // Several crates use rustls, which panics if it has to guess a provider. Installing one fails only if one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let telemetry = match telemetry::init(&args.log, args.otlp_endpoint.as_ref()) {
-        Ok(telemetry) => telemetry,
-        Err(error) => {
-            eprintln!("connection-group-operator cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
+    let network = match Network::from_environment() {
+        Ok(network) => network,
+        Err(error) => return cannot_start(&error),
     };
-    let code = match Box::pin(controller::run(args, stop_signal())).await {
+    let telemetry = match telemetry::init(&args.log, args.otlp_endpoint.as_ref(), &network) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return cannot_start(&error),
+    };
+    let code = match Box::pin(controller::run(args, &network, stop_signal())).await {
         Ok(()) => {
             tracing::info!("stopped");
             ExitCode::SUCCESS
@@ -73,6 +79,11 @@ async fn start(args: RunArgs) -> ExitCode {
     };
     telemetry.flush().await;
     code
+}
+
+fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("connection-group-operator cannot start: {error}");
+    ExitCode::FAILURE
 }
 
 async fn stop_signal() {

@@ -11,6 +11,7 @@ use crate::{
     },
     controller::RunArgs,
     leadership::fence::Fence,
+    network::Network,
 };
 
 /// Nobody reads the metrics of a process that ends at once.
@@ -23,12 +24,12 @@ impl Meter for Unmetered {
 }
 
 /// Lists the connection groups of the account.
-pub async fn check(args: &RunArgs) -> Finding {
+pub async fn check(args: &RunArgs, network: &Network) -> Finding {
     const SUBJECT: &str = "CloudFront";
     let fence = Fence::default();
     fence.open();
     let queue = CallQueue::new(args.aws_rate, args.aws_burst);
-    let cloudfront = Sdk::connect(&args.endpoint(), queue, Arc::new(Unmetered), fence).await;
+    let cloudfront = Sdk::connect(&args.endpoint(), network, queue, Arc::new(Unmetered), fence).await;
     match cloudfront.list().await {
         Ok(groups) => Finding::ok(SUBJECT, format!("it accepts the credentials, and lists {} groups", groups.len())),
         Err(error) => {

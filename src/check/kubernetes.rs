@@ -6,14 +6,15 @@ use kube::{Api, Client, Resource};
 use super::{Finding, rights, root_cause};
 use crate::{
     api::ConnectionGroup,
-    controller::{RunArgs, RunError, clients, cluster::Cluster},
+    controller::{RunArgs, RunError, clients, cluster::Cluster, connection::ApiServer},
     leadership::fence::Fence,
+    network::Network,
 };
 
 /// All findings about Kubernetes. Without an API server, there is only one.
-pub async fn check(args: &RunArgs) -> Vec<Finding> {
+pub async fn check(args: &RunArgs, network: &Network) -> Vec<Finding> {
     const SERVER: &str = "API server";
-    let client = match connect(args).await {
+    let client = match connect(args, network).await {
         Ok(client) => client,
         Err(error) => return vec![Finding::failed(SERVER, error.to_string(), "Correct the configuration")],
     };
@@ -27,11 +28,12 @@ pub async fn check(args: &RunArgs) -> Vec<Finding> {
     findings
 }
 
-async fn connect(args: &RunArgs) -> Result<Client, RunError> {
+async fn connect(args: &RunArgs, network: &Network) -> Result<Client, RunError> {
     let fence = Fence::default();
     // Access reviews are POST requests, and store nothing.
     fence.open();
-    clients::client(Cluster::of(args).await?.config, &fence)
+    let server = ApiServer::reached_by(Cluster::of(args).await?.config, network)?;
+    clients::client(server, &fence)
 }
 
 async fn resource(client: &Client) -> Finding {

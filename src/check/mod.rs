@@ -9,7 +9,7 @@ mod rights;
 
 use std::{error::Error, fmt};
 
-use crate::controller::RunArgs;
+use crate::{controller::RunArgs, network::Network};
 
 /// What one check found.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl fmt::Display for Finding {
 }
 
 /// Runs all checks and prints each finding as soon as it is known. Returns whether all checks passed.
-pub async fn run(args: &RunArgs) -> bool {
+pub async fn run(args: &RunArgs, network: &Network) -> bool {
     let mut passed = true;
     let mut report = |findings: Vec<Finding>| {
         for finding in findings {
@@ -59,8 +59,8 @@ pub async fn run(args: &RunArgs) -> bool {
             println!("{finding}");
         }
     };
-    report(kubernetes::check(args).await);
-    report(vec![aws::check(args).await]);
+    report(kubernetes::check(args, network).await);
+    report(vec![aws::check(args, network).await]);
     passed
 }
 

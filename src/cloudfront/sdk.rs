@@ -6,6 +6,7 @@
 mod answer;
 mod attempt;
 mod carried;
+mod connect;
 mod failure;
 mod unknown;
 mod whole;
@@ -14,7 +15,7 @@ mod xml;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, FrameworkMetadata, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{FrameworkMetadata, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_cloudfront::{Client, config, types};
 
 use self::{
@@ -31,19 +32,9 @@ use crate::leadership::fence::{CallScope, Fence};
 
 pub use self::{
     attempt::{Call, Meter},
+    connect::Endpoint,
     wire::Wire,
 };
-
-/// Where CloudFront is and how long a call may take.
-#[derive(Clone, Debug)]
-pub struct Endpoint {
-    /// Region to sign for; us-east-1 on the public partition.
-    pub region: String,
-    /// An endpoint other than AWS's own.
-    pub url: Option<String>,
-    /// Maximum time from sending a call to receiving its answer.
-    pub call_timeout: Duration,
-}
 
 /// The adapter. Cheap to clone; all clones share one client and one queue.
 #[derive(Clone)]
@@ -67,16 +58,7 @@ enum Turns {
 }
 
 impl Sdk {
-    /// Connects with credentials from the standard AWS chain, which is not used before the first call. Nothing is sent while `fence` is closed.
-    pub async fn connect(endpoint: &Endpoint, queue: CallQueue, meter: Arc<dyn Meter>, fence: Fence) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(endpoint.region.clone()));
-        if let Some(url) = &endpoint.url {
-            loader = loader.endpoint_url(url);
-        }
-        Self::configured(&loader.load().await, endpoint.call_timeout, queue, meter, fence)
-    }
-
-    /// The same, with an endpoint and credentials that are already known.
+    /// With an endpoint and credentials that are already known.
     #[must_use]
     pub fn configured(
         aws: &SdkConfig,

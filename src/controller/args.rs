@@ -49,7 +49,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = KUBERNETES, env = "CONNECTION_GROUP_OPERATOR_CONTEXT")]
     pub context: Option<String>,
 
-    /// AWS region to sign requests for; CloudFront's is us-east-1
+    /// AWS region: that of STS. CloudFront's calls are signed for its region in the same partition: us-east-1 for all public regions
     #[arg(long, help_heading = CLOUDFRONT, env = "CONNECTION_GROUP_OPERATOR_AWS_REGION", default_value = "us-east-1")]
     pub aws_region: String,
 
@@ -98,11 +98,11 @@ pub struct RunArgs {
     pub leader_election: LeaderElectionArgs,
 
     /// Address of /metrics
-    #[arg(long, help_heading = SERVERS, env = "CONNECTION_GROUP_OPERATOR_METRICS_ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, help_heading = SERVERS, env = "CONNECTION_GROUP_OPERATOR_METRICS_ADDR", default_value = "[::]:8080")]
     pub metrics_addr: SocketAddr,
 
     /// Address of /livez, /healthz and /readyz
-    #[arg(long, help_heading = SERVERS, env = "CONNECTION_GROUP_OPERATOR_HEALTH_ADDR", default_value = "0.0.0.0:8081")]
+    #[arg(long, help_heading = SERVERS, env = "CONNECTION_GROUP_OPERATOR_HEALTH_ADDR", default_value = "[::]:8081")]
     pub health_addr: SocketAddr,
 
     /// Add metrics with the namespace and name of each object as labels; one series for each object and condition

@@ -7,25 +7,22 @@ use std::{sync::Arc, time::Duration};
 
 use axum::http::{Method, Request, Response};
 use futures::StreamExt;
-use kube::{
-    Api, Client, Config,
-    client::{Body, ClientBuilder},
-};
+use kube::{Api, Client, client::Body};
 use tower::{filter::FilterLayer, timeout::TimeoutLayer, util::MapResponseLayer};
 
-use super::{RunArgs, RunError, controllers::Watch, objects::Objects, scope::Scope, stream};
+use super::{RunArgs, RunError, connection::ApiServer, controllers::Watch, objects::Objects, scope::Scope, stream};
 use crate::leadership::{
     fence::{Fence, NotSent},
     lease::Election,
 };
 
 /// The watches of the scopes in the arguments, each on its own connection, and the objects that they feed.
-pub fn watches(args: &RunArgs, config: &Config) -> Result<(Arc<Objects>, Vec<Watch>), RunError> {
+pub fn watches(args: &RunArgs, server: &ApiServer) -> Result<(Arc<Objects>, Vec<Watch>), RunError> {
     let namespaces = args.namespaces();
     let scopes = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
     let watches = scopes.into_iter().map(|namespace| {
         let (scope, feed) = Scope::new(namespace.clone());
-        let client = watch_client(config.clone(), &scope)?;
+        let client = watch_client(server.clone(), &scope)?;
         let api = match namespace {
             Some(namespace) => Api::namespaced(client, &namespace),
             None => Api::all(client),
@@ -51,43 +48,41 @@ const WATCH_SILENCE: Duration = Duration::from_mins(1);
 const API_CONNECT: Duration = Duration::from_secs(10);
 
 /// A client for one watch only: the watch has its own connection, and the API server's answers show whether the objects can be read.
-fn watch_client(mut config: Config, scope: &Arc<Scope>) -> Result<Client, RunError> {
+fn watch_client(mut server: ApiServer, scope: &Arc<Scope>) -> Result<Client, RunError> {
+    let config = &mut server.config;
     config.connect_timeout = Some(API_CONNECT);
     config.read_timeout = Some(WATCH_SILENCE);
     config.reset_reader_on_write = true;
-    config.default_retry = false;
     let scope = Arc::clone(scope);
     let record_status = MapResponseLayer::new(move |response: Response<_>| {
         scope.answered(response.status());
         response
     });
-    let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    let builder = server.client_builder()?;
     Ok(builder.with_layer(&record_status).with_layer(&TimeoutLayer::new(API_PATIENCE)).build())
 }
 
 /// A client that writes only while `fence` is open; it may read at any time. A request that is not answered fails: otherwise an API server that hangs, or a
 /// connection that was silently dropped on the way, would block reconciles and watches forever.
-pub fn client(mut config: Config, fence: &Fence) -> Result<Client, RunError> {
+pub fn client(mut server: ApiServer, fence: &Fence) -> Result<Client, RunError> {
+    let config = &mut server.config;
     config.connect_timeout = Some(API_CONNECT);
     config.read_timeout = Some(API_SILENCE);
     config.reset_reader_on_write = true;
-    // kube's own retries would bypass the fence, and take longer than a reconcile may.
-    config.default_retry = false;
     let fence = fence.clone();
     let guard = FilterLayer::new(move |request: Request<Body>| {
         if *request.method() == Method::GET || fence.is_open() { Ok(request) } else { Err(NotSent::NotLeading) }
     });
-    let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    let builder = server.client_builder()?;
     Ok(builder.with_layer(&TimeoutLayer::new(API_PATIENCE)).with_layer(&guard).build())
 }
 
 /// The Lease has its own connection, so that no other request delays it; only the election decides about retries.
-pub fn election(args: &RunArgs, mut config: Config, fence: &Fence) -> Result<Option<Election>, RunError> {
+pub fn election(args: &RunArgs, server: &ApiServer, fence: &Fence) -> Result<Option<Election>, RunError> {
     if !args.leader_election.enabled {
         return Ok(None);
     }
-    config.default_retry = false;
-    let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    let client = server.client_builder()?.build();
     Ok(Some(Election::new(client, &args.leader_election, fence.clone())))
 }
 
@@ -95,14 +90,17 @@ pub fn election(args: &RunArgs, mut config: Config, fence: &Fence) -> Result<Opt
 mod tests {
     use axum::{Json, Router, extract, response::IntoResponse};
     use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::api::{ListParams, Patch, PatchParams};
+    use kube::{
+        Config,
+        api::{ListParams, Patch, PatchParams},
+    };
     use serde_json::json;
     use tokio::{net::TcpListener, sync::mpsc, time::Instant};
 
     use super::*;
 
     /// A fake API server that begins each answer of this kind and then stays silent; also the time and the query of each such request.
-    async fn frozen(watches: bool) -> (Config, mpsc::UnboundedReceiver<(Instant, String)>) {
+    async fn frozen(watches: bool) -> (ApiServer, mpsc::UnboundedReceiver<(Instant, String)>) {
         let (asked, requests) = mpsc::unbounded_channel();
         let answer = move |request: extract::Request| async move {
             let query = request.uri().query().unwrap_or_default().to_owned();
@@ -117,7 +115,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
-        (Config::new(url), requests)
+        (ApiServer::directly(Config::new(url)), requests)
     }
 
     #[tokio::test(start_paused = true)]
@@ -145,7 +143,7 @@ mod tests {
 
     fn maps(server: &TcpListener, fence: &Fence) -> Api<ConfigMap> {
         let url = format!("http://{}", server.local_addr().unwrap());
-        Api::namespaced(client(Config::new(url.parse().unwrap()), fence).unwrap(), "default")
+        Api::namespaced(client(ApiServer::directly(Config::new(url.parse().unwrap())), fence).unwrap(), "default")
     }
 
     #[tokio::test(start_paused = true)]

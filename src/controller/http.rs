@@ -2,7 +2,12 @@
 //!
 //! Live means: this server answers, the controllers make progress, and no call to CloudFront hangs. A request that panics ends only its own connection.
 
-use std::{future::IntoFuture, sync::Arc};
+use std::{
+    future::IntoFuture,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -11,9 +16,10 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::{heartbeat::Heartbeat, metrics::Metrics, objects::Objects};
+use super::{RunError, heartbeat::Heartbeat, metrics::Metrics, objects::Objects};
 
 /// What is served.
 pub struct Served {
@@ -31,6 +37,42 @@ pub struct Listeners {
     pub metrics: TcpListener,
     /// For `/livez`, `/healthz` and `/readyz`.
     pub health: TcpListener,
+}
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// Listens on the address of a flag. `[::]` means all addresses of both families, or those of IPv4 on a machine without IPv6.
+pub fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
+    or_ipv4(address, bind).map_err(|source| RunError::Listen { flag, address, source })
+}
+
+fn or_ipv4<T>(address: SocketAddr, bind: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    match bind(address) {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
+            bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
+        }
+        bound => bound,
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // Otherwise a setting of the kernel decides.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Whether the kernel has no IPv6, or has it switched off.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 /// Serves until dropped.
@@ -95,6 +137,17 @@ mod tests {
             objects: Arc::new(Objects::new(scopes)),
             heartbeat: Arc::new(Heartbeat::new(Fence::default(), Duration::from_secs(30))),
         }))
+    }
+
+    #[test]
+    fn without_ipv6_it_listens_on_ipv4_instead_unless_the_address_is_a_certain_one() {
+        let kernel = |address: SocketAddr| {
+            if address.is_ipv6() { Err(io::Error::from_raw_os_error(97)) } else { Ok(address.to_string()) }
+        };
+        assert_eq!(or_ipv4("[::]:8081".parse().unwrap(), kernel).unwrap(), "0.0.0.0:8081");
+        assert!(or_ipv4("[::1]:8081".parse().unwrap(), kernel).is_err());
+        let taken = |_| Err::<(), _>(io::Error::from(io::ErrorKind::AddrInUse));
+        assert_eq!(or_ipv4("[::]:8081".parse().unwrap(), taken).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[tokio::test(start_paused = true)]

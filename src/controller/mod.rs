@@ -6,6 +6,7 @@ mod args;
 mod background;
 pub(crate) mod clients;
 pub(crate) mod cluster;
+pub(crate) mod connection;
 mod controllers;
 mod events;
 mod finalizer;
@@ -18,6 +19,7 @@ mod identity;
 mod metrics;
 mod objects;
 mod orphan_events;
+mod outdated;
 mod schema;
 mod scope;
 mod shutdown;
@@ -45,11 +47,13 @@ pub use self::args::RunArgs;
 use self::{
     background::{Background, Died, TaskEnd},
     cluster::Cluster,
+    connection::ApiServer,
     events::Recorder,
     gate::gate,
     heartbeat::Heartbeat,
     http::Served,
     metrics::Leading,
+    outdated::{Outdated, outdated},
     wiring::Parts,
     worker::{API_REQUESTS_AT_ONCE, Context},
 };
@@ -59,6 +63,7 @@ use crate::{
         lease::{Election, Lost},
         term::Term,
     },
+    network::{BadProxy, Network},
 };
 
 /// Why the operator cannot start, or cannot continue.
@@ -93,6 +98,12 @@ pub enum RunError {
     /// The client cannot be built.
     #[error("no Kubernetes client can be built from the configuration: {0}")]
     Client(#[source] Box<kube::Error>),
+    /// The proxy to the API server.
+    #[error(transparent)]
+    Proxy(#[from] BadProxy),
+    /// The proxy to the API server is reached over TLS.
+    #[error("the certificate of the proxy to the API server cannot be verified: {0}")]
+    Certificates(#[source] std::io::Error),
     /// The address is in use or not ours.
     #[error("{flag} {address} cannot be listened on: {source}")]
     Listen {
@@ -106,6 +117,9 @@ pub enum RunError {
     /// Another replica may act now, so this one must not.
     #[error("{0}: the process ends, and stands by once it is started anew")]
     LeaseLost(#[from] Lost),
+    /// What was read at the start no longer holds.
+    #[error("{0}: the process ends so that it is started anew")]
+    Outdated(#[from] Outdated),
     /// A task that must never end has ended.
     #[error("{0}: the process ends so that it is started anew")]
     Died(#[from] Died),
@@ -115,20 +129,30 @@ pub enum RunError {
 ///
 /// # Errors
 /// Why it cannot start, or cannot continue.
-pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
+pub async fn run(
+    args: RunArgs,
+    network: &Network,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
     let cluster = Cluster::of(&args).await;
     starting::log(&args, cluster.as_ref().ok(), |name| std::env::var(name).ok());
-    let Parts { fence, term, config, client, listeners, account, publish, objects, watches, metrics } =
-        Parts::of(&args, cluster?.config).await?;
+    let api_server = ApiServer::reached_by(cluster?.config, network)?;
+    let Parts { fence, term, client, listeners, account, publish, objects, watches, metrics } =
+        Parts::of(&args, &api_server, network).await?;
     let mut background = Background::default();
     background.spawn("the reporter of orphans", orphan_events::emit(account.inventory.clone(), client.clone()));
     let heartbeat = Arc::new(Heartbeat::new(fence.clone(), args.aws_call_timeout));
     let served =
         Served { metrics: Arc::clone(&metrics), objects: Arc::clone(&objects), heartbeat: Arc::clone(&heartbeat) };
     background.spawn("the server of health and metrics", http::serve(listeners, served));
-    let mut stop = pin!(stop);
+    let mut stop = pin!(async {
+        tokio::select! {
+            () = stop => Ok(()),
+            outdated = outdated(&args, &api_server.config, network) => Err(RunError::Outdated(outdated)),
+        }
+    });
     let installation = tokio::select! {
-        () = &mut stop => return Ok(()),
+        stopped = &mut stop => return stopped,
         died = background.ended() => return Err(RunError::Died(died)),
         installation = heartbeat.beside(identity::read(client.clone(), &args.identity_namespace)) => installation,
     };
@@ -161,15 +185,15 @@ pub async fn run(args: RunArgs, stop: impl Future<Output = ()> + Send + 'static)
         }
     });
     let reconciles = heartbeat.beside(controllers::run(watches, &context, draining));
-    let election = clients::election(&args, config, &context.fence)?;
+    let election = clients::election(&args, &api_server, &context.fence)?;
     let patience = shutdown::drain_patience(args.aws_call_timeout);
     lead_until(stop, election, &term, &context, reconciles, background, patience).await
 }
 
-/// Competes for the Lease and acts under it until `stop` is ready, or until something has ended that must not; then lets the reconciles in progress finish for
+/// Competes for the Lease and acts under it until `stop` is ready, with the reason to end, or until something has ended that must not; then lets the reconciles in progress finish for
 /// so long, and releases the Lease. A Lease that was lost is not released: another replica may have it.
 async fn lead_until(
-    mut stop: impl Future<Output = ()> + Unpin,
+    mut stop: impl Future<Output = Result<(), RunError>> + Unpin,
     mut election: Option<Election>,
     term: &Term,
     context: &Context,
@@ -182,7 +206,7 @@ async fn lead_until(
         let mut leading = pin!(lead(election.as_mut(), term, context));
         let ended = tokio::select! {
             biased;
-            () = &mut stop => Ok(()),
+            stopped = &mut stop => stopped,
             lost = &mut leading => return Err(RunError::LeaseLost(lost)),
             died = background.ended() => Err(RunError::Died(died)),
             () = reconciles.clone() => Err(RunError::Died(Died { task: "the controllers", end: TaskEnd::Returned })),

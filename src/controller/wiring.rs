@@ -2,15 +2,16 @@
 //!
 //! In: flags. Out: the parts, or why the process cannot start.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use kube::{Client, Config};
-use tokio::{net::TcpListener, sync::watch};
+use kube::Client;
+use tokio::sync::watch;
 
 use super::{
     RunArgs, RunError, clients,
+    connection::ApiServer,
     controllers::Watch,
-    http::Listeners,
+    http::{Listeners, listen},
     metrics::{Leading, Metrics, Sources},
     objects::Objects,
 };
@@ -18,6 +19,7 @@ use crate::{
     account::{Account, inventory::InventoryState},
     cloudfront::{queue::CallQueue, sdk::Sdk},
     leadership::{fence::Fence, term::Term},
+    network::Network,
 };
 
 /// The parts.
@@ -26,8 +28,6 @@ pub struct Parts {
     pub fence: Fence,
     /// The leadership term, which is the clock of the process.
     pub term: Term,
-    /// Where the API server is.
-    pub config: Config,
     /// The client for reconciles.
     pub client: Client,
     /// The addresses of health and metrics.
@@ -45,20 +45,20 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts for these flags, with clients of the API server in `config`.
+    /// The parts for these flags, with clients of this API server.
     ///
     /// # Errors
     /// Why the process cannot start.
-    pub async fn of(args: &RunArgs, config: Config) -> Result<Self, RunError> {
+    pub async fn of(args: &RunArgs, server: &ApiServer, network: &Network) -> Result<Self, RunError> {
         let (fence, term) = (Fence::default(), Term::default());
-        let client = clients::client(config.clone(), &fence)?;
+        let client = clients::client(server.clone(), &fence)?;
         let listeners = Listeners {
-            metrics: listen("--metrics-addr", args.metrics_addr).await?,
-            health: listen("--health-addr", args.health_addr).await?,
+            metrics: listen("--metrics-addr", args.metrics_addr)?,
+            health: listen("--health-addr", args.health_addr)?,
         };
         let queue = CallQueue::new(args.aws_rate, args.aws_burst);
         let (publish, inventory) = watch::channel(InventoryState::default());
-        let (objects, watches) = clients::watches(args, &config)?;
+        let (objects, watches) = clients::watches(args, server)?;
         let metrics = Arc::new(Metrics::new(Sources {
             objects: Arc::clone(&objects),
             per_object: args.metrics_per_object,
@@ -67,15 +67,12 @@ impl Parts {
             clock: Arc::new(term.clone()),
             leading: if args.leader_election.enabled { Leading::No } else { Leading::Yes },
         }));
+        let meter = Arc::clone(&metrics) as _;
         let account = Account {
-            cloudfront: Sdk::connect(&args.endpoint(), queue.clone(), Arc::clone(&metrics) as _, fence.clone()).await,
+            cloudfront: Sdk::connect(&args.endpoint(), network, queue.clone(), meter, fence.clone()).await,
             queue,
             inventory,
         };
-        Ok(Self { fence, term, config, client, listeners, account, publish, objects, watches, metrics })
+        Ok(Self { fence, term, client, listeners, account, publish, objects, watches, metrics })
     }
-}
-
-async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address).await.map_err(|source| RunError::Listen { flag, address, source })
 }

@@ -11,7 +11,7 @@ use tracing::Span;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::{lines::JsonLines, traces::Traces};
-use crate::flag_values::EndpointUrl;
+use crate::{flag_values::EndpointUrl, network::Network};
 
 pub use self::{
     args::{FLAGS_OF_TELEMETRY, LogArgs, LogFormat, LogLevel},
@@ -25,8 +25,8 @@ pub struct Telemetry(Option<Traces>);
 ///
 /// # Errors
 /// Traces are wanted but cannot be sent to any collector.
-pub fn init(log: &LogArgs, collector: Option<&EndpointUrl>) -> Result<Telemetry, TracesError> {
-    let traces = collector.map(Traces::to).transpose()?;
+pub fn init(log: &LogArgs, collector: Option<&EndpointUrl>, network: &Network) -> Result<Telemetry, TracesError> {
+    let traces = collector.map(|collector| Traces::to(collector, network)).transpose()?;
     let layers = vec![Some(lines(log.log_format, log.log_level)), traces.as_ref().map(Traces::layer)];
     let layers = layers.into_iter().flatten().collect::<Vec<_>>();
     if tracing_subscriber::registry().with(layers).try_init().is_err() {

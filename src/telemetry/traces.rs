@@ -13,9 +13,8 @@ use std::{
 };
 
 use axum::http::{Request, Response};
-use hyper_rustls::HttpsConnectorBuilder;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
-use opentelemetry_http::{Bytes, HttpClient, HttpError, hyper::HyperClient};
+use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tokio::runtime::Handle;
@@ -23,7 +22,10 @@ use tracing::{Span, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 
-use crate::flag_values::EndpointUrl;
+use crate::{
+    flag_values::EndpointUrl,
+    network::{Network, SmallClient},
+};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const PATH: &str = "/v1/traces";
@@ -40,9 +42,6 @@ pub enum TracesError {
     /// A setting of OpenTelemetry's own, an environment variable, is invalid.
     #[error("--otlp-endpoint cannot be used: {0}")]
     Settings(#[from] ExporterBuildError),
-    /// The certificate of an https collector could not be verified.
-    #[error("--otlp-endpoint cannot be used: no certificates of trusted authorities: {0}")]
-    Certificates(#[from] std::io::Error),
 }
 
 /// The exporter to the collector.
@@ -50,10 +49,10 @@ pub struct Traces(SdkTracerProvider);
 
 impl Traces {
     /// Traces for the collector at `endpoint`, whether or not it is reachable.
-    pub fn to(endpoint: &EndpointUrl) -> Result<Self, TracesError> {
+    pub fn to(endpoint: &EndpointUrl, network: &Network) -> Result<Self, TracesError> {
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Collector::new()?)
+            .with_http_client(Collector::new(network))
             .with_endpoint(format!("{}{PATH}", endpoint.as_str().trim_end_matches('/')))
             .build()?;
         let resource = Resource::builder().with_service_name(NAME);
@@ -94,16 +93,15 @@ pub fn trace_id(span: &Span) -> Option<String> {
 
 /// The client of the collector. Batches are sent from their own thread, but hyper needs tokio, so the requests are made on its runtime.
 struct Collector {
-    client: Arc<dyn HttpClient>,
+    client: SmallClient,
     runtime: Handle,
     takes: Arc<AtomicBool>,
 }
 
 impl Collector {
-    fn new() -> Result<Self, std::io::Error> {
-        let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
-        let client = HyperClient::new(connector, REQUEST_PATIENCE, None);
-        Ok(Self { client: Arc::new(client), runtime: Handle::current(), takes: Arc::new(AtomicBool::new(true)) })
+    fn new(network: &Network) -> Self {
+        let client = network.small_client(REQUEST_PATIENCE);
+        Self { client, runtime: Handle::current(), takes: Arc::new(AtomicBool::new(true)) }
     }
 }
 
@@ -122,9 +120,9 @@ impl HttpClient for Collector {
         'a: 'b,
         Self: 'b,
     {
-        let (client, takes) = (Arc::clone(&self.client), Arc::clone(&self.takes));
+        let (client, takes) = (self.client.clone(), Arc::clone(&self.takes));
         let sent = self.runtime.spawn(async move {
-            let answer = client.send_bytes(request).await;
+            let answer = client.send(request).await;
             let failure = match &answer {
                 Ok(answer) if answer.status().is_success() => None,
                 Ok(answer) => Some(format!("it answers {}", answer.status())),

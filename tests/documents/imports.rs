@@ -7,15 +7,16 @@ use std::path::Path;
 use super::root;
 
 /// What each module may import besides itself. `cloudfront/sdk`, the adapter, is above the port that it implements.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("api", &[]),
     ("flag_values", &[]),
     ("clock", &[]),
+    ("network", &[]),
     ("cloudfront", &["clock"]),
-    ("cloudfront/sdk", &["cloudfront", "leadership"]),
+    ("cloudfront/sdk", &["cloudfront", "leadership", "network"]),
     ("reconcile", &["api", "clock", "cloudfront"]),
     ("leadership", &["flag_values", "clock", "cloudfront"]),
-    ("telemetry", &["flag_values"]),
+    ("telemetry", &["flag_values", "network"]),
     ("account", &["api", "clock", "cloudfront", "cloudfront/sdk", "reconcile", "telemetry"]),
     (
         "controller",
@@ -27,11 +28,12 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "cloudfront",
             "cloudfront/sdk",
             "leadership",
+            "network",
             "reconcile",
             "telemetry",
         ],
     ),
-    ("check", &["api", "cloudfront", "cloudfront/sdk", "controller", "leadership"]),
+    ("check", &["api", "cloudfront", "cloudfront/sdk", "controller", "leadership", "network"]),
     ("cli", &["controller"]),
 ];
 

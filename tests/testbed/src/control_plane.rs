@@ -256,6 +256,7 @@ fn api_server(tools: &Tools, folder: &Path, port: u16) -> Launch {
         .args([format!("--etcd-servers={ETCD}"), format!("--secure-port={port}")])
         .args(["--bind-address=127.0.0.1", "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/24"])
         .args(["--cert-dir=scratch", "--tls-cert-file=tls.crt", "--tls-private-key-file=tls.key"])
+        .args(["--client-ca-file=ca.crt"])
         .args(["--authorization-mode=RBAC", "--token-auth-file=tokens.csv"])
         .args(["--service-account-issuer=https://kubernetes.default.svc"])
         .args(["--service-account-signing-key-file=sa.key", "--service-account-key-file=sa.pub"])

@@ -4,8 +4,10 @@
 //! A frozen connection stays open on both sides, and nothing arrives any more: what a NAT that dropped it, or a node that lost its network,
 //! looks like from the other end.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -35,13 +37,20 @@ struct Rules {
     dropping: bool,
     /// The delay of everything that arrives.
     delay: Duration,
+    /// A connection that was idle for so long is frozen.
+    forget_after: Option<Duration>,
 }
 
 impl Proxy {
     /// Listens on a free port, and connects to `target` for each connection that comes.
     pub async fn start(target: SocketAddr) -> Result<Self> {
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), target).await
+    }
+
+    /// The same, on this address of the machine.
+    pub async fn start_on(address: IpAddr, target: SocketAddr) -> Result<Self> {
         let failed = |error: std::io::Error| Error::Start { name: "proxy".to_owned(), reason: error.to_string() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
+        let listener = TcpListener::bind((address, 0)).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let rules = watch::Sender::new(Rules::default());
         let listening = tokio::spawn(listen(listener, target, rules.clone()));
@@ -73,6 +82,11 @@ impl Proxy {
     /// From now on everything arrives with this delay.
     pub fn delay(&self, delay: Duration) {
         self.rules.send_modify(|rules| rules.delay = delay);
+    }
+
+    /// From now on, a connection that was idle for so long is frozen, as by a NAT that forgets it.
+    pub fn forget_idle(&self, after: Duration) {
+        self.rules.send_modify(|rules| rules.forget_after = Some(after));
     }
 
     /// Closes all connections, and new ones as soon as they come.
@@ -111,22 +125,33 @@ async fn connection(client: TcpStream, target: SocketAddr, number: u64, rules: w
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut end = rules.clone();
+    let used = Mutex::new(Instant::now());
     tokio::select! {
         ((), ()) = async {
             tokio::join!(
-                copy(from_client, to_server, number, rules.clone()),
-                copy(from_server, to_client, number, rules.clone()),
+                copy(from_client, to_server, number, &used, rules.clone()),
+                copy(from_server, to_client, number, &used, rules.clone()),
             )
         } => {}
         _ = end.wait_for(|rules| number < rules.cut) => {}
     }
 }
 
-/// Forwards what arrives, until the connection ends.
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, mut rules: watch::Receiver<Rules>) {
+/// Forwards what arrives, until the connection ends. `used` is the time at which something arrived last, from either side.
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    number: u64,
+    used: &Mutex<Instant>,
+    mut rules: watch::Receiver<Rules>,
+) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let delay = rules.borrow().delay;
+        let Rules { delay, forget_after, .. } = *rules.borrow();
+        let idle = used.lock().map(|mut used| std::mem::replace(&mut *used, Instant::now()).elapsed());
+        if forget_after.is_some_and(|limit| idle.is_ok_and(|idle| idle > limit)) {
+            return pending().await;
+        }
         tokio::time::sleep(delay).await;
         // Once frozen, a connection stays so.
         let passes = rules.wait_for(|rules| number >= rules.frozen).await.is_ok();
@@ -138,8 +163,6 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, mut 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -176,6 +199,20 @@ mod tests {
         assert_eq!(proxy.accepted(), 2);
         proxy.cut();
         assert!(old.read_u8().await.is_err(), "now it is closed");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_idle_for_too_long_is_frozen_and_a_busy_one_is_not() -> Result<()> {
+        let proxy = Proxy::start(echo().await).await?;
+        proxy.forget_idle(Duration::from_millis(300));
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        for _ in 0..10 {
+            assert_eq!(answers(&mut client).await.unwrap(), b'x');
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        timeout(Duration::from_millis(200), answers(&mut client)).await.unwrap_err();
         Ok(())
     }
 

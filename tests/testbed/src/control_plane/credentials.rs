@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use serde_json::json;
 
 use crate::error::{Error, Result};
@@ -18,7 +20,8 @@ impl AdminToken {
     }
 }
 
-/// Writes all files that kube-apiserver needs: `ca.crt`, `tls.crt`, `tls.key`, `sa.key`, `sa.pub`, `tokens.csv`.
+/// Writes all files that kube-apiserver needs: `ca.crt`, `tls.crt`, `tls.key`, `sa.key`, `sa.pub`, `tokens.csv`; also `client.crt` and `client.key`, with
+/// which the admin proves its name without a token.
 pub(super) fn write(folder: &Path) -> Result<AdminToken> {
     let put = |name: &str, content: String| {
         let path = folder.join(name);
@@ -32,9 +35,17 @@ pub(super) fn write(folder: &Path) -> Result<AdminToken> {
 
     let serving_key = KeyPair::generate()?;
     let issuer = Issuer::new(authority, authority_key);
-    let names = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    let names = CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(str::to_owned))?;
     put("tls.crt", names.signed_by(&serving_key, &issuer)?.pem())?;
     put("tls.key", serving_key.serialize_pem())?;
+
+    let client_key = KeyPair::generate()?;
+    let mut client = CertificateParams::default();
+    client.distinguished_name.push(DnType::CommonName, "admin");
+    client.distinguished_name.push(DnType::OrganizationName, "system:masters");
+    client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    put("client.crt", client.signed_by(&client_key, &issuer)?.pem())?;
+    put("client.key", client_key.serialize_pem())?;
 
     let service_accounts = KeyPair::generate()?;
     put("sa.key", service_accounts.serialize_pem())?;

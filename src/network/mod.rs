@@ -1,0 +1,73 @@
+//! The network as the environment describes it: proxies, trusted authorities, and how long an idle connection is kept. In: variables, and the files that they
+//! name. Out: checked settings and HTTP clients, or a sentence that names the variable. Reads files; the clients talk to AWS and to a collector.
+
+mod certificates;
+mod http;
+mod proxies;
+
+use std::{env, path::PathBuf, sync::Arc, time::Duration};
+
+use aws_smithy_http_client::tls::TlsContext;
+
+pub use self::{
+    certificates::BadCertificates,
+    http::SmallClient,
+    proxies::{BadProxy, Proxies, at},
+};
+
+/// How long an idle connection is kept. NATs and firewalls forget idle connections without telling anyone, the strictest of them after 30 seconds; the next
+/// call on such a connection would wait until it times out.
+pub const IDLE: Duration = Duration::from_secs(15);
+
+/// Replaces the trusted authorities for AWS, as it does for the AWS CLI.
+const AWS_BUNDLE: &str = "AWS_CA_BUNDLE";
+
+/// What the environment says, checked.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Which proxy a request takes.
+    pub proxies: Arc<Proxies>,
+    /// Files that were read and that count only at the start, each with its variable.
+    pub files: Vec<(&'static str, PathBuf)>,
+    aws: TlsContext,
+    system: TlsContext,
+}
+
+/// A variable that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// It names a proxy.
+    #[error(transparent)]
+    Proxy(#[from] BadProxy),
+    /// It names certificates.
+    #[error(transparent)]
+    Certificates(#[from] BadCertificates),
+}
+
+impl Network {
+    /// Reads the variables of this process.
+    ///
+    /// # Errors
+    /// A sentence that names the variable, and no secret.
+    pub fn from_environment() -> Result<Self, NetworkError> {
+        let proxies = Arc::new(Proxies::from_environment(|name| env::var(name).ok())?);
+        let mut files = certificates::check_system(|name| env::var_os(name))?;
+        let system = TlsContext::default();
+        let aws = match env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from) {
+            None => system.clone(),
+            Some(path) => {
+                let context = certificates::bundle(AWS_BUNDLE, &path)?;
+                files.push((AWS_BUNDLE, path));
+                context
+            }
+        };
+        Ok(Self { proxies, files, aws, system })
+    }
+
+    /// A network with these proxies.
+    #[cfg(test)]
+    pub fn with(proxies: Proxies) -> Self {
+        let (aws, system) = Default::default();
+        Self { proxies: Arc::new(proxies), files: Vec::new(), aws, system }
+    }
+}

@@ -1,0 +1,56 @@
+//! A proxy that inspects TLS with an authority of its own: what each variable for certificates does, at the address of AWS itself.
+
+use testbed::{Authority, ForwardProxy, OperatorBuilder, Result, Testbed};
+
+use crate::steps;
+
+/// Where CloudFront is for everybody; the proxy leads to the simulator.
+const AWS: &str = "https://cloudfront.amazonaws.com";
+
+/// A bed, a proxy before its CloudFront, and a file with the proxy's authority.
+async fn inspected() -> Result<(Testbed, ForwardProxy, String)> {
+    let bed = steps::bed().await?;
+    let authority = Authority::new()?;
+    let file = steps::file(&bed, "authority.pem", authority.pem()).to_string_lossy().into_owned();
+    let proxy = ForwardProxy::inspecting(authority, steps::address(&bed)).await?;
+    Ok((bed, proxy, file))
+}
+
+fn behind(bed: &Testbed, proxy: &ForwardProxy) -> OperatorBuilder {
+    let url = format!("http://{}", proxy.address());
+    steps::operator(bed, AWS).env("HTTPS_PROXY", url).env("NO_PROXY", "127.0.0.1")
+}
+
+#[tokio::test]
+async fn the_authority_in_aws_ca_bundle_is_trusted_and_a_change_of_the_file_ends_the_process() -> Result<()> {
+    let (bed, proxy, file) = inspected().await?;
+    let mut operator = behind(&bed, &proxy).env("AWS_CA_BUNDLE", &file).start().await?;
+    steps::works(&bed).await?;
+    assert!(proxy.asked().contains(&"CONNECT cloudfront.amazonaws.com:443 200".to_owned()), "{:?}", proxy.asked());
+    std::fs::write(&file, Authority::new()?.pem()).expect("it can be written");
+    let status = operator.process().wait_exit(steps::PATIENCE).await?;
+    assert!(!status.success());
+    let text = steps::text(operator.log());
+    assert!(text.contains("the certificates that AWS_CA_BUNDLE names have changed"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_authority_in_ssl_cert_file_is_trusted() -> Result<()> {
+    let (bed, proxy, file) = inspected().await?;
+    let _operator = behind(&bed, &proxy).env("SSL_CERT_FILE", &file).start().await?;
+    steps::works(&bed).await
+}
+
+#[tokio::test]
+async fn aws_ca_bundle_replaces_the_other_authorities_as_it_does_for_the_aws_cli() -> Result<()> {
+    let (bed, proxy, file) = inspected().await?;
+    let other = steps::file(&bed, "other.pem", Authority::new()?.pem());
+    let operator = behind(&bed, &proxy).env("SSL_CERT_FILE", &file).env("AWS_CA_BUNDLE", other.to_string_lossy());
+    let _operator = operator.start().await?;
+    steps::create(&bed).await?;
+    let message = steps::settled(&bed, "ServiceUnavailable").await?;
+    assert!(message.contains("invalid peer certificate"), "{message}");
+    assert!(bed.simulator.admin.requests(0).await?.is_empty());
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Proxies that ask for a password, before the API server, CloudFront and the collector of traces.
+
+use axum::Router;
+use testbed::{ForwardProxy, Result, wait_until};
+use tokio::net::TcpListener;
+
+use crate::steps::{self, PATIENCE};
+
+const PASSWORD: &str = "s3cret-canary";
+const AUTHORIZATION: &str = "Basic dXNlcjpzM2NyZXQtY2FuYXJ5";
+
+/// The URL of a proxy, with user and password.
+fn url(proxy: &ForwardProxy) -> String {
+    format!("http://user:{PASSWORD}@{}", proxy.address())
+}
+
+fn keeps_the_password_secret(log: &std::path::Path) {
+    let text = steps::text(log);
+    let secret = AUTHORIZATION.trim_start_matches("Basic ");
+    assert!(!text.contains(PASSWORD) && !text.contains(secret), "{}", log.display());
+}
+
+#[tokio::test]
+async fn a_proxy_with_a_password_is_used_for_everything_and_no_line_shows_the_password() -> Result<()> {
+    let bed = steps::bed().await?;
+    let proxy = ForwardProxy::demanding(AUTHORIZATION).await?;
+    let collector = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let traces = format!("127.0.0.1:{}", collector.local_addr().expect("it is bound").port());
+    tokio::spawn(async move { axum::serve(collector, Router::new().fallback(async || "")).await });
+    let operator = steps::operator(&bed, bed.simulator.endpoint())
+        .args(["--log-level=trace", "--otlp-endpoint", &format!("http://{traces}")])
+        .env("OTEL_BSP_SCHEDULE_DELAY", "100")
+        .env("RUST_LOG", "trace")
+        .env("HTTPS_PROXY", url(&proxy))
+        .env("HTTP_PROXY", url(&proxy))
+        .start()
+        .await?;
+    steps::works(&bed).await?;
+    let (api_server, cloudfront) = (bed.control_plane.address()?, steps::address(&bed));
+    for expected in
+        [format!("CONNECT {api_server} 200"), format!("POST {cloudfront} 200"), format!("POST {traces} 200")]
+    {
+        wait_until(PATIENCE, &expected, async || {
+            let asked = proxy.asked();
+            if asked.contains(&expected) { Ok(()) } else { Err(format!("{asked:?}")) }
+        })
+        .await?;
+    }
+    assert!(proxy.asked().iter().all(|line| line.ends_with(" 200")), "{:?}", proxy.asked());
+    keeps_the_password_secret(operator.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_proxy_names_what_is_reached_directly() -> Result<()> {
+    let bed = steps::bed().await?;
+    let proxy = ForwardProxy::demanding(AUTHORIZATION).await?;
+    let _operator = steps::operator(&bed, bed.simulator.endpoint())
+        .env("HTTPS_PROXY", url(&proxy))
+        .env("http_proxy", url(&proxy))
+        .env("NO_PROXY", "example.com, .svc,127.0.0.0/8,")
+        .start()
+        .await?;
+    steps::works(&bed).await?;
+    assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_proxy_url_of_a_kubeconfig_is_used_for_the_api_server_whatever_no_proxy_says() -> Result<()> {
+    let bed = steps::bed().await?;
+    let proxy = ForwardProxy::demanding(AUTHORIZATION).await?;
+    let kubeconfig = steps::kubeconfig(&bed, &[("proxy-url", &url(&proxy))], None);
+    let operator = steps::operator(&bed, bed.simulator.endpoint())
+        .kubeconfig(kubeconfig)
+        .args(["--log-level=trace"])
+        .env("NO_PROXY", "127.0.0.1")
+        .start()
+        .await?;
+    steps::works(&bed).await?;
+    let expected = format!("CONNECT {} 200", bed.control_plane.address()?);
+    assert!(!proxy.asked().is_empty() && proxy.asked().iter().all(|line| *line == expected), "{:?}", proxy.asked());
+    keeps_the_password_secret(operator.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_the_password_is_reported_without_it() -> Result<()> {
+    let bed = steps::bed().await?;
+    let proxy = ForwardProxy::demanding("Basic another").await?;
+    let operator = steps::operator(&bed, "https://cloudfront.amazonaws.com")
+        .args(["--log-level=trace"])
+        .env("HTTPS_PROXY", url(&proxy))
+        .env("NO_PROXY", "127.0.0.1")
+        .start()
+        .await?;
+    steps::create(&bed).await?;
+    let message = steps::settled(&bed, "ServiceUnavailable").await?;
+    assert!(message.contains("proxy") && !message.contains(PASSWORD), "{message}");
+    keeps_the_password_secret(operator.log());
+    Ok(())
+}

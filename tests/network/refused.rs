@@ -1,0 +1,48 @@
+//! What cannot be supported is refused at the start, by the name of the variable.
+
+use std::process::Output;
+
+use testbed::{Result, find};
+
+/// Runs the binary until it ends, with these variables.
+async fn run(env: &[(&str, &str)], args: &[&str]) -> Result<Output> {
+    let mut command = tokio::process::Command::new(find("connection-group-operator")?);
+    let command = command.args(["run", "--owner-id=o", "--health-addr=127.0.0.1:0", "--metrics-addr=127.0.0.1:0"]);
+    let ended = command.args(args).env_clear().envs(env.iter().copied()).kill_on_drop(true).output();
+    Ok(tokio::time::timeout(crate::steps::PATIENCE, ended).await.expect("it ends by itself").expect("the binary runs"))
+}
+
+#[tokio::test]
+async fn a_variable_that_cannot_be_used_is_named_and_no_password_is_printed() -> Result<()> {
+    let missing = "/does/not/exist.pem";
+    for (variable, value, says) in [
+        ("HTTPS_PROXY", "socks5://user:s3cret@proxy:1080", "http://proxy:3128"),
+        ("http_proxy", "http://user:s3 cret@proxy", "%XX"),
+        ("ALL_PROXY", "ftp://user:s3cret@proxy", "http"),
+        ("AWS_CA_BUNDLE", missing, missing),
+        ("SSL_CERT_FILE", missing, missing),
+        ("SSL_CERT_DIR", "/does/not/exist", "/does/not/exist"),
+    ] {
+        // A collector over plain http needs no certificates, which changes nothing.
+        for args in [&[][..], &["--otlp-endpoint=http://127.0.0.1:1"]] {
+            let output = run(&[(variable, value)], args).await?;
+            let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+            assert!(!output.status.success(), "{variable}");
+            assert!(stderr.contains(variable) && stderr.contains(says), "{variable}: {stderr}");
+            let all = stdout + &stderr;
+            assert!(!all.contains("s3cret") && !all.contains("s3 cret") && !all.contains("panicked"), "{all}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_url_of_the_kubeconfig_that_cannot_be_used_is_named_and_its_password_is_not_printed() -> Result<()> {
+    let bed = crate::steps::bed().await?;
+    let kubeconfig = crate::steps::kubeconfig(&bed, &[("proxy-url", "socks5://user:s3cret@proxy:1080")], None);
+    let output = run(&[], &["--kubeconfig", &kubeconfig.to_string_lossy()]).await?;
+    let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(!output.status.success());
+    assert!(all.contains("proxy-url") && !all.contains("s3cret"), "{all}");
+    Ok(())
+}

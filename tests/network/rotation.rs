@@ -1,0 +1,93 @@
+//! Credentials that are replaced while the operator runs, as a mounted Secret or an exec plug-in does it.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use testbed::{Result, free_port, wait_until};
+
+use crate::steps::{self, PATIENCE};
+
+/// Writes a version of a volume, and makes it the current one, as kubelet does: `..data` is a symlink that is replaced at once.
+fn swap(volume: &Path, version: &str, access_key_id: &str) {
+    let folder = volume.join(version);
+    std::fs::create_dir_all(&folder).unwrap();
+    let content = format!("[default]\naws_access_key_id = {access_key_id}\naws_secret_access_key = secret\n");
+    std::fs::write(folder.join("credentials"), content).unwrap();
+    symlink(version, volume.join("..data_tmp")).unwrap();
+    std::fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
+}
+
+#[tokio::test]
+async fn a_mounted_credentials_file_that_is_replaced_is_read_again() -> Result<()> {
+    let bed = steps::bed().await?;
+    let volume = bed.control_plane.folder().join(format!("volume-{}", bed.namespace));
+    swap(&volume, "..first", "AKIAFIRST");
+    let file = volume.join("credentials");
+    symlink("..data/credentials", &file).unwrap();
+    let mut operator = steps::operator(&bed, bed.simulator.endpoint())
+        .env("AWS_ACCESS_KEY_ID", "")
+        .env("AWS_SECRET_ACCESS_KEY", "")
+        .env("AWS_SHARED_CREDENTIALS_FILE", file.to_string_lossy())
+        .start()
+        .await?;
+    steps::signs_with(&bed, "AKIAFIRST").await?;
+    swap(&volume, "..second", "AKIASECOND");
+    steps::signs_with(&bed, "AKIASECOND").await?;
+    assert!(operator.process().is_running());
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_the_client_certificate_of_an_exec_plug_in_is_about_to_expire_the_process_ends_to_be_started_anew()
+-> Result<()> {
+    let bed = steps::bed().await?;
+    let folder = bed.control_plane.folder();
+    let [certificate, key] = ["client.crt", "client.key"].map(|name| steps::text(&folder.join(name)));
+    let expiry = (Timestamp::now() + SignedDuration::from_secs(15)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"clientCertificateData": certificate, "clientKeyData": key, "expirationTimestamp": expiry},
+    });
+    let credential = steps::file(&bed, "credential.json", &credential.to_string());
+    let plugin = steps::file(&bed, "plugin", &format!("#!/bin/sh\ncat {}\n", credential.display()));
+    std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let exec = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": plugin, "interactiveMode": "Never"});
+    let kubeconfig = steps::kubeconfig(&bed, &[], Some(json!({ "exec": exec })));
+    let health = format!("127.0.0.1:{}", free_port()?);
+    let mut process = steps::process(&bed, &kubeconfig, bed.simulator.endpoint(), &health, &[])?;
+    wait_until(PATIENCE, "the operator to be ready", async || {
+        let answer = reqwest::get(format!("http://{health}/readyz")).await.map_err(|error| error.to_string())?;
+        if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
+    })
+    .await?;
+    let status = process.wait_exit(PATIENCE).await?;
+    let text = steps::text(process.log());
+    assert!(!status.success());
+    assert!(
+        text.contains("the client certificate from the exec plug-in of the kubeconfig is about to expire"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_the_client_certificate_of_a_kubeconfig_is_replaced_the_process_ends_to_be_started_anew() -> Result<()> {
+    let bed = steps::bed().await?;
+    let folder = bed.control_plane.folder();
+    let [certificate, key] =
+        ["client.crt", "client.key"].map(|name| steps::file(&bed, name, &steps::text(&folder.join(name))));
+    let user = json!({"client-certificate": certificate, "client-key": key});
+    let kubeconfig = steps::kubeconfig(&bed, &[], Some(user));
+    let mut operator = steps::operator(&bed, bed.simulator.endpoint()).kubeconfig(kubeconfig).start().await?;
+    steps::works(&bed).await?;
+    let renewed = steps::text(&certificate) + "\n";
+    std::fs::write(&certificate, renewed).unwrap();
+    let status = operator.process().wait_exit(PATIENCE).await?;
+    let text = steps::text(operator.log());
+    assert!(!status.success());
+    assert!(text.contains("the certificates or credentials of the kubeconfig have changed"), "{text}");
+    Ok(())
+}
