@@ -22,7 +22,7 @@ fn apply(step: &str) -> String {
 /// A cluster with the object `platform/edge`, and the namespace that it will move to.
 async fn installed() -> Result<(Cluster, Simulator)> {
     let (mut cluster, account) = Cluster::start().await?;
-    cluster.run_all(&labelled("docs/install.md", "pod-identity")).await?;
+    cluster.run_all(&labelled("docs/install-eks.md", "pod-identity")).await?;
     cluster.run_all(&labelled("docs/install.md", "check")).await?;
     cluster.run("kubectl create namespace network").await?;
     Ok((cluster, account))
@@ -132,7 +132,7 @@ async fn an_object_that_is_suspended_as_documented_for_flux_says_so_and_is_resum
 async fn a_release_takes_over_a_definition_that_was_applied_by_hand() -> Result<()> {
     let (mut cluster, account) = Cluster::start().await?;
     cluster.run("kubectl apply --server-side -f crds/connectiongroups.yaml").await?;
-    let install = labelled("docs/install.md", "pod-identity").concat();
+    let install = labelled("docs/install-eks.md", "pod-identity").concat();
     let printed = cluster.run(&format!("! {{ {install}; }} 2>&1")).await?;
     assert!(printed.contains("invalid ownership metadata"), "{printed}");
     cluster.run_all(&labelled(DOCUMENT, "take-ownership")).await?;
