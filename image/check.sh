@@ -49,7 +49,7 @@ promise "what the check needs is here"
 for each in ${platforms//,/ }; do runner_for "$each"; done
 tools=$target/rust-audit-info-$audit_info
 if [ ! -x "$tools/bin/rust-audit-info" ]; then
-  cargo install --quiet --locked --root "$tools" "rust-audit-info@$audit_info"
+  cargo install --quiet --locked --no-default-features --root "$tools" "rust-audit-info@$audit_info"
 fi
 kept
 
