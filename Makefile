@@ -97,8 +97,8 @@ check-generated: build ## Fail if what is generated is not up to date
 	$(BIN)/connection-group-operator crd | diff -u $(CRDS) - || { echo "run: make generate" >&2; exit 1; }
 	diff -u $(CRDS) $(CHART_CRDS) || { echo "run: make generate" >&2; exit 1; }
 
-check-deps: ## Fail if a second crypto library (ring, beside aws-lc) enters the dependency tree
-	! cargo tree --workspace --edges normal,build,dev --prefix none | grep '^ring '
+check-deps: ## Check the licences, duplicates and sources of the crates, and that no banned one (ring) is among them; builds cargo-deny once
+	release/deny.sh
 
 clean: ## Remove all that was built, the Go tools included
 	cargo clean
