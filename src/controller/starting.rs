@@ -127,7 +127,7 @@ mod tests {
             ("aws_rate", json!(2.0)),
             ("allow_adoption", json!(false)),
             ("log_format", json!("json")),
-            ("metrics_addr", json!("0.0.0.0:8080")),
+            ("metrics_addr", json!("[::]:8080")),
         ] {
             assert_eq!(line[field], value, "{field}");
         }
