@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the alerts, the dashboard and the GitOps files. In: Go; STATES is a folder with objects in each situation and a scrape of /metrics, which the
-# Rust tests write (default: target/states); TOOLS_DIR is where the tools are (default: target/tools); those that are missing are built.
+# Rust tests write (default: target/states); TOOLS_DIR is where the tools are (default: target/tools); those that are missing are built. TESTBED starts
+# a control plane (default: debug/testbed beside TOOLS_DIR; `make build` builds it).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -9,6 +10,7 @@ states=${STATES:-$root/target/states}
 tools=${TOOLS_DIR:-$root/target/tools}
 mkdir -p "$tools"
 tools=$(cd "$tools" && pwd)
+testbed=${TESTBED:-$(dirname "$tools")/debug/testbed}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -24,6 +26,7 @@ build() {
   (cd "$1" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$tools/$3" "$2")
 }
 build "$root/charts/tools/operations" . check-operations
+build "$root/charts/tools/gitops" . check-gitops
 [ -x "$tools/helm-unittest" ] || build "$root/charts/tools" github.com/helm-unittest/helm-unittest/cmd/helm-unittest helm-unittest
 [ -x "$tools/helm" ] || build "$root/tests/tools" helm.sh/helm/v4/cmd/helm helm
 
@@ -59,6 +62,24 @@ check() { # check SENTENCE COMMAND...
   fi
 }
 
+# on_a_cluster COMMAND...: with a control plane of its own.
+on_a_cluster() {
+  local pid code=0 deadline=$((SECONDS + 60)) up=$scratch/up
+  "$testbed" up >"$up" &
+  pid=$!
+  until grep -q '^export KUBECONFIG=' "$up"; do
+    if [ "$SECONDS" -gt "$deadline" ] || ! kill -0 "$pid"; then
+      echo "no control plane after 60 s" && kill "$pid"
+      return 1
+    fi
+    sleep 0.1
+  done
+  KUBECONFIG=$(sed -n "s/^export KUBECONFIG=//p" "$up") "$@" || code=$?
+  kill -INT "$pid"
+  wait "$pid" || true
+  return "$code"
+}
+
 # What Prometheus gets: the spec of the PrometheusRule is a file of rules, indented once.
 "$tools/helm" template op "$chart" --set ownerId=prod-eu --set prometheusRule.enabled=true --show-only templates/prometheusrule.yaml |
   sed -n '/^spec:/,$ s/^  //p' >"$scratch/rules.yaml"
@@ -74,8 +95,15 @@ check 'the metrics are named as Prometheus asks' metrics_are_well_named
 check 'each panel is complete and about metrics that exist' \
   "$tools/check-operations" dashboard "$chart/files/dashboard.json" "$states/metrics.txt"
 check 'kstatus and Argo CD see each situation as it is' \
-  "$tools/check-operations" health "$here/expected-health.tsv" "$states" "$root/gitops/argocd/health.lua"
+  "$tools/check-gitops" health "$here/expected-health.tsv" "$states" "$root/gitops/argocd/health.lua"
 check 'the ConfigMap for Argo CD holds health.lua' \
-  "$tools/check-operations" argocd "$root/gitops/argocd/argocd-cm.yaml" "$root/gitops/argocd/health.lua"
-check 'the GitOps manifests are valid' "$tools/check-operations" manifests "$root"/gitops/*/*.yaml
+  "$tools/check-gitops" argocd "$root/gitops/argocd/argocd-cm.yaml" "$root/gitops/argocd/health.lua"
+check 'the GitOps manifests are valid, and none deletes objects together with the operator' \
+  "$tools/check-gitops" manifests "$root"/gitops/*/*.yaml "$root"/examples/gitops/*.yaml
+"$tools/helm" template connection-group-operator "$chart" --namespace connection-group-operator --set ownerId=prod-eu >"$scratch/chart.yaml"
+objects=("$scratch/chart.yaml" "$root/examples/gitops/move-3-done.yaml" "$root/examples/connection-group-all-fields.yaml" "$root/examples/connection-group.yaml")
+check 'Flux applies chart and objects, finds no drift in defaults, and leaves a suspended object alone' \
+  on_a_cluster "$tools/check-gitops" flux-sync "${objects[@]}"
+check 'Argo CD syncs, finds no difference in defaults, waits between waves, and prunes in reverse order' \
+  on_a_cluster "$tools/check-gitops" argocd-sync "$root/gitops/argocd/health.lua" "$states" "${objects[@]}"
 exit "$failed"

@@ -13,11 +13,8 @@ var commands = map[string]struct {
 	usage string
 	run   func(args []string) (string, error)
 }{
-	"health":    {"TABLE STATES_FOLDER HEALTH_LUA", checkHealth},
 	"alerts":    {"RULES TESTS RUNBOOK METRICS", checkAlerts},
 	"dashboard": {"DASHBOARD METRICS", checkDashboard},
-	"argocd":    {"CONFIG_MAP HEALTH_LUA", checkArgoCD},
-	"manifests": {"FILES...", checkManifests},
 }
 
 func main() {

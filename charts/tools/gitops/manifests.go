@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	helm "github.com/fluxcd/helm-controller/api/v2"
@@ -20,7 +21,11 @@ import (
 // checkArgoCD: the ConfigMap for users holds health.lua, letter for letter.
 func checkArgoCD(args []string) (string, error) {
 	var config struct{ Data map[string]string }
-	if err := readYAML(args[0], &config); err != nil {
+	text, err := os.ReadFile(args[0])
+	if err != nil {
+		return "", err
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
 		return "", err
 	}
 	script, err := os.ReadFile(args[1])
@@ -34,7 +39,8 @@ func checkArgoCD(args []string) (string, error) {
 	return "the same script", nil
 }
 
-// checkManifests: every document parses and names an object. Objects of Flux fit their Go types, without a field that Flux does not know.
+// checkManifests: every document parses and names an object. Objects of Flux fit their Go types, without a field that Flux does not know. Nothing deletes the
+// objects or the operator unless a person deletes them.
 func checkManifests(args []string) (string, error) {
 	flux := map[metav1.TypeMeta]any{}
 	for kind, object := range map[schema.GroupVersionKind]any{
@@ -67,6 +73,11 @@ func checkManifests(args []string) (string, error) {
 				return "", fmt.Errorf("%s: %w", path, err)
 			}
 			count++
+			if object.Kind == "Application" {
+				if err := keepsItsObjects(document); err != nil {
+					faults.add("%s: %s: %w", path, object.Name, err)
+				}
+			}
 			if object.APIVersion == "" || object.Kind == "" || object.Name == "" {
 				faults.add("%s: a document without apiVersion, kind or name", path)
 			}
@@ -77,8 +88,46 @@ func checkManifests(args []string) (string, error) {
 				faults.add("%s: Flux has no %s %s", path, object.APIVersion, object.Kind)
 			} else if err := yaml.UnmarshalStrict(document, into); err != nil {
 				faults.add("%s: %s %s: %w", path, object.Kind, object.Name, err)
+			} else if k, is := into.(*kustomize.Kustomization); is && deletesItsObjects(k) {
+				faults.add("%s: Kustomization %s deletes its objects when it is deleted", path, object.Name)
 			}
 		}
 	}
 	return fmt.Sprintf("%d objects", count), faults.error()
+}
+
+// deletesItsObjects is finalizerShouldDeleteResources of kustomize-controller (internal/controller/kustomization_controller.go there).
+func deletesItsObjects(k *kustomize.Kustomization) bool {
+	switch k.GetDeletionPolicy() {
+	case kustomize.DeletionPolicyMirrorPrune:
+		return k.Spec.Prune
+	case kustomize.DeletionPolicyDelete, kustomize.DeletionPolicyWaitForTermination:
+		return true
+	default:
+		return false
+	}
+}
+
+// keepsItsObjects: an Application has no finalizer that deletes its objects with it; one that prunes groups also keeps them if such a finalizer is added.
+func keepsItsObjects(document []byte) error {
+	var application struct {
+		Metadata metav1.ObjectMeta
+		Spec     struct {
+			SyncPolicy struct {
+				Automated   struct{ Prune bool }
+				SyncOptions []string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(document, &application); err != nil {
+		return err
+	}
+	policy := application.Spec.SyncPolicy
+	if len(application.Metadata.Finalizers) > 0 {
+		return fmt.Errorf("it has finalizers %v", application.Metadata.Finalizers)
+	}
+	if policy.Automated.Prune && !slices.Contains(policy.SyncOptions, "Delete=false") {
+		return errors.New("it prunes and lacks the sync option Delete=false")
+	}
+	return nil
 }
