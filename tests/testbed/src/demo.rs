@@ -55,10 +55,12 @@ pub(crate) async fn run(context: Option<&str>) -> std::result::Result<(), String
         }
     };
     let shown = tokio::select! {
+        // Ctrl-C after the end of the demo is no interruption.
+        biased;
         shown = show(&cluster, start) => shown,
         Ok(()) = tokio::signal::ctrl_c() => Err(DemoError::Interrupted),
     };
-    let left = cluster.leave().await.map_err(DemoError::from);
+    let left = cluster.leave().await;
     let logs = cluster.folder().display();
     shown.and(left).map_err(|error| format!("the demo failed: {error}\nall logs: {logs}"))
 }
@@ -87,7 +89,7 @@ impl<'a> Demo<'a> {
         let folder = cluster.folder();
         let simulator = Simulator::start(folder, ["--propagation", "6s"]).await?;
         let operator = Operator::builder(folder, cluster.kubeconfig(), simulator.endpoint())
-            .owner_id("demo")
+            .owner_id(cluster::owner_id())
             .args(["--inventory-interval", "10s", "--inventory-interval-active", "2s", "--log-format", "text"])
             .start()
             .await?;

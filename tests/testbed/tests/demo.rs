@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::os::unix::fs::symlink;
 use std::process::Output;
+use std::time::Duration;
 
-use testbed::{ControlPlane, Tool};
+use testbed::{ControlPlane, Tool, wait_until};
 
 /// Without the folders of Go and of this repository's tools: nothing of Kubernetes can be built.
 async fn demo(control_plane: &ControlPlane, context: &str) -> Result<Output, Box<dyn Error>> {
@@ -33,6 +34,34 @@ async fn the_demo_runs_on_a_cluster_that_exists_and_leaves_it_as_it_was() -> Res
     let left = control_plane.kubectl_ok(&["get", "customresourcedefinitions", "--output=name"]).await?;
     assert_eq!(left, "");
     control_plane.kubectl_ok(&["wait", "--for=delete", "namespace/platform", "--timeout=60s"]).await?;
+    Ok(())
+}
+
+/// As an operator that is installed while the demo runs would: with an object of its own.
+#[tokio::test]
+async fn what_someone_else_uses_by_the_end_of_the_demo_is_not_removed() -> Result<(), Box<dyn Error>> {
+    let control_plane = ControlPlane::start().await?;
+    let demo = demo(&control_plane, "testbed");
+    let intruder = async {
+        let object = "{apiVersion: cloudfront.kube-operators.dev/v1alpha1, kind: ConnectionGroup, metadata: {name: theirs, namespace: default, \
+                      finalizers: [cloudfront.kube-operators.dev/prod]}, spec: {}}";
+        let path = control_plane.folder().join("theirs.yaml");
+        std::fs::write(&path, object)?;
+        let path = path.to_string_lossy().into_owned();
+        wait_until(Duration::from_mins(1), "the object of someone else", async || {
+            control_plane.kubectl_ok(&["create", "-f", &path]).await.map_err(|error| error.to_string())
+        })
+        .await?;
+        Ok::<_, Box<dyn Error>>(())
+    };
+    let (output, created) = tokio::join!(demo, intruder);
+    created?;
+    let says = stderr(&output?);
+    assert!(says.contains("default/theirs has a finalizer that is not the demo's"), "{says}");
+    let left = control_plane
+        .kubectl_ok(&["get", "connectiongroup/theirs", "--output=jsonpath={.metadata.deletionTimestamp}"])
+        .await?;
+    assert_eq!(left, "");
     Ok(())
 }
 

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
+use serde_json::Value;
 use testbed::{ControlPlane, Error, Result, RunFolder, Tool};
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use super::NAMESPACE;
 
@@ -29,6 +31,8 @@ pub(super) enum Cluster {
 pub(super) struct Given {
     kubeconfig: PathBuf,
     folder: RunFolder,
+    /// Who had written the definition when the demo had created it.
+    writers: OnceCell<String>,
 }
 
 /// Why a given cluster is not used.
@@ -42,6 +46,20 @@ pub(super) enum Refusal {
         "the cluster has {what} already. The demo creates it and removes it at the end: use a cluster that does not have it"
     )]
     Occupied { what: String },
+    #[error(
+        "{what}. So the demo removed nothing of what it created: the CustomResourceDefinition {CRD}, the namespace {NAMESPACE}, and objects with the finalizer {}",
+        finalizer()
+    )]
+    NotAlone { what: String },
+}
+
+/// The owner id of this run, which no other installation has.
+pub(super) fn owner_id() -> String {
+    format!("demo-{}", std::process::id())
+}
+
+fn finalizer() -> String {
+    format!("cloudfront.kube-operators.dev/{}", owner_id())
 }
 
 impl Cluster {
@@ -71,7 +89,7 @@ impl Cluster {
             file.write_all(&answer.stdout)
         };
         write(&kubeconfig).map_err(|error| Error::Start { name: context.to_owned(), reason: error.to_string() })?;
-        let cluster = Self::Given(Given { kubeconfig, folder });
+        let cluster = Self::Given(Given { kubeconfig, folder, writers: OnceCell::new() });
         cluster.refuse_what_is_there("the CustomResourceDefinition", "customresourcedefinition", CRD).await?;
         cluster.refuse_what_is_there("the namespace", "namespace", NAMESPACE).await?;
         Ok(cluster)
@@ -141,23 +159,54 @@ impl Cluster {
     /// Installs the custom resource.
     pub(super) async fn install(&self) -> Result<()> {
         self.kubectl_ok(&["apply", "--server-side", "-f", CRD_FILE]).await?;
-        self.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=30s", "-f", CRD_FILE]).await.map(drop)
+        self.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=30s", "-f", CRD_FILE]).await?;
+        if let Self::Given(given) = self {
+            given.writers.get_or_try_init(|| self.writers()).await?;
+        }
+        Ok(())
     }
 
-    /// Removes what the demo created in a given cluster. No operator need run any more: the groups are simulated, so the finalizers protect nothing.
-    pub(super) async fn leave(&self) -> Result<()> {
-        if matches!(self, Self::Own(_)) {
-            return Ok(());
+    async fn writers(&self) -> Result<String> {
+        let managers = "jsonpath={.metadata.managedFields[*].manager}";
+        self.kubectl_ok(&["get", "customresourcedefinition", CRD, "--show-managed-fields", "--output", managers]).await
+    }
+
+    /// Removes what the demo created in a given cluster, unless someone else uses it by now. The groups are simulated, so the demo's finalizers protect nothing.
+    pub(super) async fn leave(&self) -> std::result::Result<(), super::DemoError> {
+        let Self::Given(Given { writers, .. }) = self else { return Ok(()) };
+        let Some(writers) = writers.get() else { return Ok(()) };
+        if self.writers().await? != *writers {
+            let what = format!("Someone else has written the CustomResourceDefinition {CRD} since the demo created it");
+            return Err(Refusal::NotAlone { what }.into());
         }
-        let objects = self.kubectl_ok(&["get", "connectiongroups", "--namespace", NAMESPACE, "--output=name"]).await?;
-        for object in objects.lines() {
+        let list = self.kubectl_ok(&["get", "connectiongroups", "--all-namespaces", "--output=json"]).await?;
+        let list: Value = serde_json::from_str(&list).unwrap_or_default();
+        let objects: Vec<_> =
+            list["items"].as_array().into_iter().flatten().map(|object| &object["metadata"]).collect();
+        let ours = finalizer();
+        let of_others = |object: &&&Value| {
+            object["finalizers"].as_array().into_iter().flatten().any(|finalizer| finalizer.as_str() != Some(&ours))
+        };
+        let word = |object: &Value, key: &str| object[key].as_str().unwrap_or_default().to_owned();
+        if let Some(object) = objects.iter().find(of_others) {
+            let what = format!(
+                "ConnectionGroup {}/{} has a finalizer that is not the demo's",
+                word(object, "namespace"),
+                word(object, "name")
+            );
+            return Err(Refusal::NotAlone { what }.into());
+        }
+        for object in objects {
+            let (namespace, name) = (word(object, "namespace"), word(object, "name"));
+            let object = ["connectiongroup", &name, "--namespace", &namespace];
             let finalizers = r#"{"metadata":{"finalizers":null}}"#;
-            self.kubectl_ok(&["delete", object, "--namespace", NAMESPACE, "--wait=false"]).await?;
+            self.kubectl_ok(&[&["delete"], &object[..], &["--wait=false"]].concat()).await?;
             // The object may be gone at once; the deletions below fail if it is not.
-            self.kubectl(&["patch", object, "--namespace", NAMESPACE, "--type=merge", "--patch", finalizers]).await?;
+            self.kubectl(&[&["patch"], &object[..], &["--type=merge", "--patch", finalizers]].concat()).await?;
         }
         self.kubectl_ok(&["delete", "customresourcedefinition", CRD, "--ignore-not-found", "--timeout=30s"]).await?;
         // Without a wait: the cluster's own controller empties it.
-        self.kubectl_ok(&["delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false"]).await.map(drop)
+        self.kubectl_ok(&["delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false"]).await?;
+        Ok(())
     }
 }
