@@ -7,7 +7,7 @@
 #   IMAGE   such as ghcr.io/kube-operators/connection-group-operator
 #   CHARTS  such as ghcr.io/kube-operators/charts
 #   KEY     a private key to sign with; without it, the identity of the workflow (keyless)
-#   HELM_FLAGS  more flags for `helm push` and `helm pull`
+#   HELM_FLAGS  more flags for `helm push`
 # Out: out/digest, out/install.yaml, the programs, and checksums with their signature. Runs again after a failure; never replaces what is published.
 set -euo pipefail
 version=$1 amd64=$2 arm64=$3
@@ -21,6 +21,13 @@ trap 'rm -rf "$work"' EXIT
 export COSIGN_YES=true
 
 refuse() { echo "release/publish.sh: $1" >&2; exit 1; }
+# Only the registry's own "not there" is a no: taking a failure for one would replace what is published.
+exists() { # exists REFERENCE
+  local said
+  if said=$(crane digest "$1" 2>&1); then return 0; fi
+  grep -qE 'MANIFEST_UNKNOWN|NAME_UNKNOWN|status code 404' <<<"$said" || refuse "cannot tell whether $1 exists: $said"
+  return 1
+}
 
 # Two formats: a bundle that is attached as an OCI referrer, which cosign 3 looks for, and the tags that cosign 2 and older admission controllers know.
 bundle=() tags=(--new-bundle-format=false --use-signing-config=false)
@@ -39,16 +46,12 @@ attest() { # attest REFERENCE PLATFORM
   cosign attest "${tags[@]}" --type cyclonedx --predicate "$out/sbom-linux-$2.cdx.json" "$1"
 }
 
-# The image. A tag that exists is kept if it is this very release, from an earlier try.
-if existing=$(crane manifest "$IMAGE:$version" 2>/dev/null); then
-  [ "$(jq -r '.manifests[].digest' <<<"$existing" | sort)" = "$(printf '%s\n' "$amd64" "$arm64" | sort)" ] ||
-    refuse "$IMAGE:$version exists and holds other images; a release is never replaced"
-else
-  crane index append --manifest "$IMAGE@$amd64" --manifest "$IMAGE@$arm64" --tag "$IMAGE:$version"
-fi
+# The image. A tag that exists is kept if it is this very release, from an earlier try. Whoever moves the tag meanwhile gets no signature: what is signed is
+# what was compared, by its digest.
+exists "$IMAGE:$version" || crane index append --manifest "$IMAGE@$amd64" --manifest "$IMAGE@$arm64" --tag "$IMAGE:$version"
 digest=$(crane digest "$IMAGE:$version")
-platforms=$(crane manifest "$IMAGE@$digest" | jq -r '[.manifests[].platform | "\(.os)/\(.architecture)"] | sort | join(" ")')
-[ "$platforms" = "linux/amd64 linux/arm64" ] || refuse "$IMAGE@$digest is for $platforms"
+images=$(crane manifest "$IMAGE@$digest" | jq -r '[.manifests[] | "\(.platform.os)/\(.platform.architecture)=\(.digest)"] | sort | join(" ")')
+[ "$images" = "linux/amd64=$amd64 linux/arm64=$arm64" ] || refuse "$IMAGE:$version exists and holds other images; a release is never replaced"
 for one in "$digest" "$amd64" "$arm64"; do sign "$IMAGE@$one"; done
 attest "$IMAGE@$amd64" amd64
 attest "$IMAGE@$arm64" arm64
@@ -57,19 +60,17 @@ attest "$IMAGE@$digest" amd64
 attest "$IMAGE@$digest" arm64
 echo "$digest" >"$out/digest"
 
-# The chart. Its archive differs with each packaging, so what exists is compared by its files.
+# The chart. Its archive differs with each packaging, so what is published is compared by its files.
+chart=$CHARTS/$name
 helm package charts/"$name" --destination "$work" >/dev/null
-if crane digest "$CHARTS/$name:$version" >/dev/null 2>&1; then
-  mkdir "$work/existing" "$work/a" "$work/b"
-  helm pull "oci://$CHARTS/$name" --version "$version" --destination "$work/existing" "${helm_flags[@]}" >/dev/null
-  tar -xf "$work/$name-$version.tgz" -C "$work/a"
-  tar -xf "$work/existing/$name-$version.tgz" -C "$work/b"
-  diff -r "$work/a" "$work/b" >/dev/null || refuse "$CHARTS/$name:$version exists and is another chart; a release is never replaced"
-else
-  helm push "$work/$name-$version.tgz" "oci://$CHARTS" "${helm_flags[@]}"
-fi
-chart_digest=$(crane digest "$CHARTS/$name:$version")
-sign "$CHARTS/$name@$chart_digest"
+exists "$chart:$version" || helm push "$work/$name-$version.tgz" "oci://$CHARTS" "${helm_flags[@]}"
+chart_digest=$(crane digest "$chart:$version")
+archive=$(crane manifest "$chart@$chart_digest" | jq -r '.layers[] | select(.mediaType | startswith("application/vnd.cncf.helm.chart.content")) | .digest')
+mkdir "$work/a" "$work/b"
+tar -xf "$work/$name-$version.tgz" -C "$work/a"
+crane blob "$chart@$archive" | tar -xz -C "$work/b"
+diff -r "$work/a" "$work/b" >/dev/null || refuse "$chart:$version exists and is another chart; a release is never replaced"
+sign "$chart@$chart_digest"
 echo "$chart_digest" >"$out/chart-digest"
 
 # The files.

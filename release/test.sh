@@ -95,6 +95,11 @@ grep -q 'a release is never replaced' "$work/fails.log"
 same "$before" "$(crane digest "$IMAGE:$version")"
 ok
 
+begin "a registry that does not answer is not taken for one without the release"
+fails env IMAGE=127.0.0.1:1/test/connection-group-operator release/publish.sh "$version" "$amd64" "$arm64" "$work/out"
+grep -q 'cannot tell whether 127.0.0.1:1/test/connection-group-operator' "$work/fails.log"
+ok
+
 begin "a tag that was moved to another image does not verify"
 crane index append --manifest "$IMAGE@$evil" --manifest "$IMAGE@$arm64" --tag "$IMAGE:$version" >"$work/crane.log" 2>&1
 fails release/verify.sh "$version" "$work/out"

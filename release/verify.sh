@@ -32,17 +32,22 @@ for reference in "$IMAGE@$digest" "$CHARTS/$name@$chart"; do
     ok "signature of $reference, with cosign 2"
   fi
 done
-attested() { # attested DIGEST FILES: each list that is attested is one of the files, and none is missing
-  cosign verify-attestation --type cyclonedx "${who[@]}" "$IMAGE@$1" | jq --sort-keys --slurp '[.[].payload | @base64d | fromjson | .predicate] | unique' >"$work/attested"
-  jq --sort-keys --slurp unique "${@:2}" | cmp - "$work/attested"
+attested() { # attested DIGEST FILES: in both formats, each list that is attested is one of the files, and none is missing
+  local bundles
+  for bundles in true false; do
+    cosign verify-attestation --type cyclonedx "--new-bundle-format=$bundles" "${who[@]}" "$IMAGE@$1" |
+      jq --sort-keys --slurp '[.[].payload | @base64d | fromjson | .predicate] | unique' >"$work/attested"
+    jq --sort-keys --slurp unique "${@:2}" | cmp - "$work/attested"
+  done
 }
 for platform in amd64 arm64; do
   one=$(crane digest --platform "linux/$platform" "$IMAGE@$digest")
   cosign verify "${who[@]}" "$IMAGE@$one" >/dev/null
+  cosign verify --new-bundle-format=false "${who[@]}" "$IMAGE@$one" >/dev/null
   attested "$one" "$out/sbom-linux-$platform.cdx.json"
 done
 attested "$digest" "$out"/sbom-linux-*.cdx.json
-ok "signature and SBOM of the image of each platform"
+ok "signatures and SBOM of the image of each platform, in both formats"
 cosign verify-blob "${who[@]}" --bundle "$out/SHA256SUMS.sigstore.json" "$out/SHA256SUMS"
 (cd "$out" && sha256sum --check --strict --quiet SHA256SUMS)
 ok "checksums and their signature"
