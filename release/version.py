@@ -21,7 +21,8 @@ NUMBER = r"(?!9\.9\.9)\d+\.\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?"
 PLACES = [
     ("Cargo.toml", r'^version = "'),
     ("Dockerfile", r"^ARG VERSION="),
-    ("Chart.yaml", r"^(?:version|appVersion): "),
+    ("connection-group-operator/Chart.yaml", r"^(?:version|appVersion): "),
+    ("Chart.yaml", r"^  - name: connection-group-operator\n    version: "),
     (".yaml", r"app\.kubernetes\.io/version: "),
     (".yaml", r"connection-group-operator-"),
     ("", r"connection-group-operator:v?"),
