@@ -6,15 +6,16 @@
 # In: images that were pushed to $IMAGE by digest; the lists that release/sbom.sh wrote to out. Needs crane, cosign 3, helm, jq, and a login to the registry.
 #   IMAGE   such as ghcr.io/kube-operators/connection-group-operator
 #   CHARTS  such as ghcr.io/kube-operators/charts
+#   REPOSITORY  on GitHub, such as kube-operators/connection-group-operator: where the files of the release will be
 #   KEY     a private key to sign with; without it, the identity of the workflow (keyless)
 #   HELM_FLAGS  more flags for `helm push`
-# Out: out/digest, out/install.yaml, the programs, and checksums with their signature. Runs again after a failure; never replaces what is published.
+# Out: out/digest, out/install.yaml, the programs, krew's manifest, and checksums with their signature. Runs again after a failure; never replaces what is published.
 set -euo pipefail
 version=$1 amd64=$2 arm64=$3
 out=$(realpath "$4")
 cd "$(dirname "$0")/.."
 name=connection-group-operator
-: "${IMAGE:?} ${CHARTS:?}"
+: "${IMAGE:?} ${CHARTS:?} ${REPOSITORY:?}"
 read -ra helm_flags <<<"${HELM_FLAGS:-}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -82,6 +83,10 @@ for platform in amd64 arm64; do
 done
 release/install-yaml.sh "$IMAGE" "$digest" >"$out/install.yaml"
 cp crds/connectiongroups.yaml "$out/"
-(cd "$out" && sha256sum connectiongroups.yaml install.yaml sbom-linux-*.cdx.json "$name-$version"-linux-*.tar.gz >SHA256SUMS)
+archive_sum() { sha256sum <"$out/$name-$version-linux-$1.tar.gz" | cut -d ' ' -f 1; }
+# krew wants it to have the name of the plug-in.
+sed -e "/^#/d; s|@VERSION@|$version|g; s|@REPOSITORY@|$REPOSITORY|g; s|@SHA256_AMD64@|$(archive_sum amd64)|; s|@SHA256_ARM64@|$(archive_sum arm64)|" \
+  release/krew.yaml >"$out/connection-group.yaml"
+(cd "$out" && sha256sum connection-group.yaml connectiongroups.yaml install.yaml sbom-linux-*.cdx.json "$name-$version"-linux-*.tar.gz >SHA256SUMS)
 cosign sign-blob "${bundle[@]}" --bundle "$out/SHA256SUMS.sigstore.json" "$out/SHA256SUMS"
 echo "published $IMAGE:$version ($digest) and oci://$CHARTS/$name:$version ($chart_digest)"

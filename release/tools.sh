@@ -3,7 +3,7 @@
 #
 #   PATH=$(release/tools.sh helm crane cosign):$PATH
 #
-# In: names of crane, cosign (version 3), cosign2 (version 2, for the test), helm, actionlint. Needs Go. The pins are in the go.mod of each module.
+# In: names of crane, cosign (version 3), cosign2 (version 2, for the test), helm, actionlint, krew. Needs Go. The pins are in the go.mod of each module.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=${CARGO_TARGET_DIR:-target}/release-tools
@@ -16,6 +16,7 @@ for name in "$@"; do
     cosign) module=release/tools package=github.com/sigstore/cosign/v3/cmd/cosign ;;
     cosign2) module=release/tools/cosign2 package=github.com/sigstore/cosign/v2/cmd/cosign ;;
     helm) module=tests/tools package=helm.sh/helm/v4/cmd/helm ;;
+    krew) module=release/tools/krew package=sigs.k8s.io/krew/cmd/krew ;;
     actionlint) module=release/tools/actionlint package=github.com/rhysd/actionlint/cmd/actionlint ;;
     *) echo "release/tools.sh: there is no $name" >&2; exit 2 ;;
   esac
