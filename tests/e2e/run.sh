@@ -145,6 +145,7 @@ chart_of() { # chart_of IMAGE: the values that name it
   printf -- '--set-string image.repository=%s,image.tag=%s' "${1%:*}" "${1##*:}"
 }
 install() {
+  installing=$(date +%s%3N)
   # shellcheck disable=SC2046 # two words are meant
   helm install "$release" "$chart" --namespace "$operator" --values "$here/values.yaml" $(chart_of "$IMAGE") --wait --timeout "${patience}s"
   two_ready
@@ -157,7 +158,11 @@ upgrade() { # upgrade IMAGE FLAGS...
 }
 # The policy that guards it goes with the release, and the API server takes a moment to notice.
 remove_crd() { eventually kubectl delete crd "$crd" --ignore-not-found --timeout "${patience}s"; }
-uninstall() { helm uninstall "$release" --namespace "$operator" --wait --timeout "${patience}s"; }
+# Helm does not remove the Pod of `helm test`.
+uninstall() {
+  helm uninstall "$release" --namespace "$operator" --wait --timeout "${patience}s"
+  kubectl delete pod "$release-test" --namespace "$operator" --ignore-not-found
+}
 
 # --- the steps
 
@@ -186,9 +191,25 @@ YAML
 created() {
   create edge
   settled edge
+  ready=$(date +%s%3N)
   same "the ETag" "$(group edge .etag)" "$(field edge .status.eTag)"
   same "the endpoint" "$(group edge .routing_endpoint)" "$(field edge .status.routingEndpoint)"
   same "the calls that write" '["CreateConnectionGroup"]' "$(writes_since 0)"
+}
+
+soon_ready() {
+  local took=$((ready - installing))
+  note="$took ms"
+  if [ "$took" -gt "$((patience * 1000))" ]; then echo "$took ms from helm install to Ready"; return 1; fi
+}
+
+checked() {
+  local said passed
+  said=$(helm test "$release" --namespace "$operator" --logs --timeout "${patience}s")
+  echo "$said"
+  passed=$(grep --count '^ok ' <<<"$said")
+  if grep '^FAILED ' <<<"$said"; then return 1; fi
+  note="$passed checks"
 }
 
 edited() { # edited PATCH FIELD_AT_CLOUDFRONT WANTED [REASON]
@@ -309,16 +330,19 @@ uninstalled_without_groups() {
   remove_crd
 }
 
+# The Pod of `helm test` only reads, beside the leader.
 one_at_a_time() {
-  same "a Pod that acted again after another" '[]' "$(calls 0 'map(.access_key_id) | [foreach .[] as $key ({}; {turn: ($key != .last), last: $key}; select(.turn).last)]
+  same "a Pod that acted again after another" '[]' "$(calls 0 "map(.access_key_id | select(. != \"$release-test\"))"' | [foreach .[] as $key ({}; {turn: ($key != .last), last: $key}; select(.turn).last)]
     | group_by(.) | map(select(length > 1)[0])')"
 }
 no_restarts() { same "restarts" 0 "$(pods json | jq '[.items[].status.containerStatuses[].restartCount] | add')"; }
 
 step "The simulator runs as a Pod" simulator_up
 step "helm install --wait: two replicas are ready, under the Pod Security Standard restricted" install
-step "One of them leads, the other makes no call" one_leads
 step "A group is created: Ready, with CloudFront's ETag and endpoint, by one call" created
+step "From helm install to Ready: at most $patience s, of which CloudFront takes 3 s" soon_ready
+step "One of the Pods leads, the other makes no call" one_leads
+step "helm test: the operator has its rights, its credentials and its connections" checked
 step "ipv6Enabled is edited: one update, a new ETag" edited '{"ipv6Enabled":false}' .ipv6_enabled false
 step "The group is disabled" edited '{"enabled":false}' .enabled false Disabled
 step "The group is enabled" edited '{"enabled":true}' .enabled true
