@@ -76,10 +76,15 @@ func get(ctx context.Context, api client.Client, object *unstructured.Unstructur
 	return live, nil
 }
 
-// merge changes a live object as another client does.
+// merge changes a live object as kubectl does.
 func merge(ctx context.Context, api client.Client, object *unstructured.Unstructured, change string) error {
+	return mergeAs(ctx, api, object, "kubectl-edit", change)
+}
+
+// mergeAs changes a live object as another client does.
+func mergeAs(ctx context.Context, api client.Client, object *unstructured.Unstructured, manager, change string) error {
 	patch := client.RawPatch("application/merge-patch+json", []byte(change))
-	return api.Patch(ctx, object.DeepCopy(), patch, client.FieldOwner("kubectl-edit"))
+	return api.Patch(ctx, object.DeepCopy(), patch, client.FieldOwner(manager))
 }
 
 // until waits for a condition.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/polling"
 	kustomize "github.com/fluxcd/kustomize-controller/api/v1"
@@ -42,6 +44,10 @@ func (f *flux) apply(ctx context.Context, objects []*unstructured.Unstructured) 
 	}
 	options := ssa.DefaultApplyOptions()
 	options.ExclusionSelector = leaveAlone
+	options.Cleanup = ssa.ApplyCleanupOptions{FieldManagers: []ssa.FieldManager{
+		{Name: "kubectl", OperationType: metav1.ManagedFieldsOperationApply},
+		{Name: "kubectl", OperationType: metav1.ManagedFieldsOperationUpdate},
+	}}
 	changes, err := f.manager.ApplyAllStaged(ctx, prepared, options)
 	if err != nil {
 		return nil, err
@@ -78,8 +84,8 @@ func (f *flux) prune(ctx context.Context, objects []*unstructured.Unstructured) 
 	return changes.ToMap(), nil
 }
 
-// checkFluxSync: definition, namespaces and objects in one Kustomization; an upgrade of the definition; a change by another client; an object that Flux is told
-// to leave alone.
+// checkFluxSync: objects before their definition; definition, namespaces and objects in one Kustomization; an upgrade of the definition; a change by another
+// client; an object that Flux is told to leave alone.
 func checkFluxSync(args []string) (string, error) {
 	ctx := context.Background()
 	_, api, err := connect()
@@ -119,8 +125,21 @@ func checkFluxSync(args []string) (string, error) {
 		step(what, want, but, actions, err)
 	}
 
+	newer := edge.DeepCopy()
+	if err := unstructured.SetNestedField(newer.Object, false, "spec", "suspend"); err != nil {
+		return "", err
+	}
+	refused := func(what, why string, objects ...*unstructured.Unstructured) {
+		if _, err := f.apply(ctx, objects); err == nil || !strings.Contains(err.Error(), why) {
+			faults.add("%s: %w, expected is an error with %q", what, err, why)
+		}
+	}
+
+	// The Kustomization of the groups does not wait for the operator's: its retries do.
+	refused("objects before their definition", "no matches for kind", groups...)
 	apply("the first sync", older, ssa.CreatedAction, nil)
 	apply("the same again", older, ssa.UnchangedAction, nil)
+	refused("a field that only the newer definition has", "field not declared in schema", newer)
 	apply("a newer definition", []*unstructured.Unstructured{crd}, ssa.ConfiguredAction, nil)
 	if err := until("the default of the field that is new", func() (bool, error) {
 		live, err := get(ctx, api, edge)
@@ -130,7 +149,8 @@ func checkFluxSync(args []string) (string, error) {
 		_, there, err := unstructured.NestedBool(live.Object, "spec", "suspend")
 		return there, err
 	}); err != nil {
-		return "", err
+		faults.add("%w", err)
+		return "", faults.error()
 	}
 	apply("objects after the newer definition", groups, ssa.UnchangedAction, nil)
 	if _, err := f.apply(ctx, objects); err != nil {
@@ -145,6 +165,23 @@ func checkFluxSync(args []string) (string, error) {
 	actions, err = f.diff(ctx, objects)
 	step("drift after a change by another client", ssa.UnchangedAction, map[string]ssa.Action{subject: ssa.ConfiguredAction}, actions, err)
 	apply("the correction of that change", objects, ssa.UnchangedAction, map[string]ssa.Action{subject: ssa.ConfiguredAction})
+
+	// As the documents pause an object of Flux that a parent applies: a field that is not in Git stays, but not if kubectl says that it is kubectl's.
+	for manager, stays := range map[string]bool{"kubectl-patch": false, "flux": true} {
+		if err := mergeAs(ctx, api, edge, manager, `{"spec":{"anycastIpListId":"none"}}`); err != nil {
+			return "", err
+		}
+		if _, err := f.apply(ctx, objects); err != nil {
+			return "", err
+		}
+		live, err := get(ctx, api, edge)
+		if err != nil {
+			return "", err
+		}
+		if _, there, _ := unstructured.NestedString(live.Object, "spec", "anycastIpListId"); there != stays {
+			faults.add("a field that is not in Git, set as %s, is still there: %t", manager, there)
+		}
+	}
 
 	suspend := fmt.Sprintf(`{"metadata":{"annotations":{"%s/reconcile":"disabled"}},"spec":{"suspend":true}}`, kustomize.GroupVersion.Group)
 	if err := merge(ctx, api, edge, suspend); err != nil {
@@ -164,11 +201,7 @@ func checkFluxSync(args []string) (string, error) {
 	if err := merge(ctx, api, edge, fmt.Sprintf(`{"metadata":{"annotations":{"%s/reconcile":null}}}`, kustomize.GroupVersion.Group)); err != nil {
 		return "", err
 	}
-	resumed := edge.DeepCopy()
-	if err := unstructured.SetNestedField(resumed.Object, false, "spec", "suspend"); err != nil {
-		return "", err
-	}
-	apply("the same object resumed", []*unstructured.Unstructured{resumed}, ssa.ConfiguredAction, nil)
+	apply("the same object resumed", []*unstructured.Unstructured{newer}, ssa.ConfiguredAction, nil)
 	return fmt.Sprintf("%d objects", len(objects)), faults.error()
 }
 
@@ -180,7 +213,8 @@ func split(objects []*unstructured.Unstructured) (crd *unstructured.Unstructured
 			crd = object
 			object = object.DeepCopy()
 			versions, _, _ := unstructured.NestedSlice(object.Object, "spec", "versions")
-			unstructured.RemoveNestedField(versions[0].(map[string]any), "schema", "openAPIV3Schema", "properties", "spec", "properties", "suspend")
+			schema, _, _ := unstructured.NestedFieldNoCopy(versions[0].(map[string]any), "schema", "openAPIV3Schema", "properties", "spec")
+			withoutSuspend(schema.(map[string]any))
 			_ = unstructured.SetNestedSlice(object.Object, versions, "spec", "versions")
 		} else if object.GetKind() == "ConnectionGroup" {
 			if _, sets, _ := unstructured.NestedBool(object.Object, "spec", "suspend"); sets {
@@ -191,4 +225,14 @@ func split(objects []*unstructured.Unstructured) (crd *unstructured.Unstructured
 		older = append(older, object)
 	}
 	return crd, groups, older
+}
+
+// withoutSuspend removes the field and the rules about it.
+func withoutSuspend(schema map[string]any) {
+	unstructured.RemoveNestedField(schema, "properties", "suspend")
+	const rules = "x-kubernetes-validations"
+	about, _, _ := unstructured.NestedSlice(schema, rules)
+	schema[rules] = slices.DeleteFunc(about, func(rule any) bool {
+		return strings.Contains(rule.(map[string]any)["rule"].(string), "self.suspend")
+	})
 }
