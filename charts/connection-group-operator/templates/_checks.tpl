@@ -15,7 +15,7 @@
 {{- if and .Values.serviceMonitor.enabled (not .Values.metrics.service.enabled) -}}
 {{- fail "serviceMonitor.enabled needs metrics.service.enabled; podMonitor.enabled does without a Service" -}}
 {{- end -}}
-{{- if and (hasPrefix "http://" .Values.aws.endpointUrl) (not .Values.aws.allowInsecureEndpoint) -}}
+{{- if and (hasPrefix "http://" (.Values.aws.endpointUrl | default "")) (not .Values.aws.allowInsecureEndpoint) -}}
 {{- fail "aws.endpointUrl is plain http: use https, or set aws.allowInsecureEndpoint if the endpoint is a simulator" -}}
 {{- end -}}
 {{- if eq (int .Values.metrics.port) (int .Values.health.port) -}}

@@ -60,12 +60,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
 {{- $_ := set $labels "app.kubernetes.io/version" .Chart.AppVersion -}}
 {{- $_ := set $labels "app.kubernetes.io/managed-by" .Release.Service -}}
-{{- merge $labels .Values.commonLabels | toYaml -}}
+{{- merge $labels (.Values.commonLabels | default dict) | toYaml -}}
 {{- end -}}
 
 {{- /* Without the chart's version, so that a new chart with the same Pods replaces none. */ -}}
 {{- define "connection-group-operator.podLabels" -}}
-{{- merge (include "connection-group-operator.selectorLabels" . | fromYaml) .Values.podLabels .Values.commonLabels | toYaml -}}
+{{- merge (include "connection-group-operator.selectorLabels" . | fromYaml) (.Values.podLabels | default dict) (.Values.commonLabels | default dict) | toYaml -}}
 {{- end -}}
 
 {{- /* Not those that the selectors of the Service, the PodDisruptionBudget and the Deployment have. */ -}}

@@ -93,6 +93,8 @@ check "the chart installs the operator's version" versions_agree
 check 'every flag of the operator can be set, and no other' every_flag_has_a_value
 check 'values.schema.json is a valid schema' "$venv/bin/check-jsonschema" --check-metaschema "$chart/values.schema.json"
 check 'values.yaml has every key of the schema' "$venv/bin/python" -B "$root/charts/tests/chart/schema_covers_values.py" "$chart"
+check 'a value that is left empty renders, or is refused by its name' \
+  "$venv/bin/python" -B "$root/charts/tests/chart/empty_values.py" "$tools/helm" "$chart" "$root/tests/chart/everything.yaml"
 check 'every value has a description' every_value_is_described
 check "the README's table of values is up to date" readme_is_up_to_date
 check 'each example of values in the README renders' examples_render
