@@ -9,7 +9,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Api;
 use kube::api::ListParams;
 use serde_json::json;
-use testbed::{ControlPlane, Result, Simulator, wait_until};
+use testbed::{ControlPlane, Error, Result, Simulator, wait_until};
 
 use crate::release::{CHART, PATIENCE, Release, create_namespace, hurried};
 use crate::rights::{create, ready};
@@ -35,6 +35,56 @@ async fn pods_that_use_another_lease_or_none_have_ended_before_the_new_ones_star
         release.helm("upgrade", &values(change)).await?;
         assert_eq!(strategy().await?.as_deref(), Some(expected), "{change:?}");
     }
+    Ok(())
+}
+
+/// What `docs/upgrade.md` says to do where Helm cannot keep two Deployments from acting, or old and new Pods of one.
+async fn stop_pods(release: &Release<'_>, deployment: &str) -> Result<()> {
+    let scale = ["scale", "deployment", deployment, "--namespace", release.namespace, "--replicas=0"];
+    release.control_plane.kubectl_ok(&scale).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upgrade_that_creates_another_deployment_is_refused_while_the_old_one_has_pods() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    create_namespace(&control_plane, "elsewhere", &[]).await?;
+    let values = |more: &str| vec!["ownerId=chart-test".to_owned(), more.to_owned()];
+    let release = Release::install(&control_plane, "named", &values("replicas=2")).await?;
+    for change in ["nameOverride=other", "fullnameOverride=other", "namespaceOverride=elsewhere"] {
+        match release.helm("upgrade", &values(change)).await {
+            Err(Error::Command { stderr, .. }) => {
+                let old = "kubectl -n named scale deployment/named-connection-group-operator --replicas=0";
+                assert!(stderr.contains(old), "{change}: {stderr}");
+            }
+            other => panic!("{change}: {other:?}"),
+        }
+    }
+    stop_pods(&release, "named-connection-group-operator").await?;
+    release.helm("upgrade", &values("fullnameOverride=other")).await?;
+    let deployment = release.deployment().await?;
+    assert_eq!(deployment.metadata.name.as_deref(), Some("other"), "the old one is gone");
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_change_of_the_lease_helm_says_to_stop_the_pods_before_a_rollback_and_then_it_starts_them() -> Result<()>
+{
+    let control_plane = ControlPlane::start().await?;
+    let values = |more: &str| vec!["ownerId=chart-test".to_owned(), more.to_owned()];
+    let release = Release::install(&control_plane, "back", &values("replicas=2")).await?;
+    let stop = "kubectl -n back scale deployment/back-connection-group-operator --replicas=0";
+    let said = release.helm("upgrade", &values("log.level=debug")).await?;
+    assert!(!said.contains(stop), "the Lease is the same: {said}");
+    let said = release.helm("upgrade", &values("leaderElection.leaseName=other")).await?;
+    assert!(said.contains(stop), "{said}");
+    stop_pods(&release, "back-connection-group-operator").await?;
+    control_plane.helm_ok(&["rollback", "back", "--namespace", "back"]).await?;
+    let replicas = async || -> Result<_> { Ok(release.deployment().await?.spec.and_then(|spec| spec.replicas)) };
+    assert_eq!(replicas().await?, Some(2), "a rollback starts the Pods again");
+    stop_pods(&release, "back-connection-group-operator").await?;
+    release.helm("upgrade", &values("leaderElection.leaseName=third")).await?;
+    assert_eq!(replicas().await?, Some(2), "and so does an upgrade");
     Ok(())
 }
 

@@ -22,6 +22,11 @@
 {{- fail "metrics.port and health.port must differ" -}}
 {{- end -}}
 {{- include "connection-group-operator.checkFlags" . -}}
+{{- range include "connection-group-operator.otherDeployments" . | fromYamlArray -}}
+{{- if .replicas -}}
+{{- fail (printf "this upgrade creates another Deployment, and until Helm deletes %s/%s, Pods of both would act, because they do not share a Lease: keep its name and namespace, or stop its Pods first: %s" .namespace .name .stop) -}}
+{{- end -}}
+{{- end -}}
 {{- /* The operator refuses these times at its start. What is not set is the operator's own default. */ -}}
 {{- $times := dict
   "aws.callTimeout" (.Values.aws.callTimeout | default "30s")

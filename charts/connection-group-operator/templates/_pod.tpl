@@ -100,29 +100,3 @@
 {{- end -}}
 {{- toYaml $affinity -}}
 {{- end -}}
-
-{{- /* Which Lease the Pods share; empty without leader election. */ -}}
-{{- define "connection-group-operator.leaseArgs" -}}
-{{- if .Values.leaderElection.enabled -}}
-- --leader-election
-- --leader-election-lease={{ include "connection-group-operator.leaseName" . }}
-- --leader-election-namespace={{ include "connection-group-operator.leaseNamespace" . }}
-{{- end -}}
-{{- end -}}
-
-{{- /* Whether the new Pods share their Lease with those that run, so that only one of all acts; empty if not. Where the cluster is not asked
-(`helm template`, Argo CD) there seem to be none that run: docs/upgrade.md has the step for that. */ -}}
-{{- define "connection-group-operator.sharesLease" -}}
-{{- $lease := include "connection-group-operator.leaseArgs" . | fromYamlArray -}}
-{{- $shared := gt (len $lease) 0 -}}
-{{- $running := lookup "apps/v1" "Deployment" (include "connection-group-operator.namespace" .) (include "connection-group-operator.fullname" .) | default dict -}}
-{{- range dig "spec" "template" "spec" "containers" list $running -}}
-{{- if eq .name "operator" -}}
-{{- $args := .args | default list -}}
-{{- range $lease -}}
-{{- if not (has . $args) -}}{{- $shared = false -}}{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- $shared | ternary "true" "" -}}
-{{- end -}}
