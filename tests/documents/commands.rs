@@ -74,7 +74,8 @@ fn commands(script: &str) -> Vec<String> {
 fn as_long_as_nothing_is_published_each_command_that_installs_names_an_image_of_the_reader() {
     let released = read("CHANGELOG.md").lines().any(|line| line.starts_with("## [0"));
     let mut installs = 0;
-    for path in documents().into_iter().filter(|path| !released && !UNMARKED.contains(&path.as_str())) {
+    let chart = "charts/connection-group-operator/README.md.gotmpl".to_owned();
+    for path in documents().into_iter().chain([chart]).filter(|path| !released && !UNMARKED.contains(&path.as_str())) {
         for block in document::read(&read(&path), None) {
             for command in commands(&block.script) {
                 if !["helm install", "helm upgrade --install"].iter().any(|it| command.contains(it)) {
