@@ -19,6 +19,7 @@ cat <<END
 | Image, linux/amd64 and linux/arm64 | \`$image\` |
 | Without Helm | \`install.yaml\`; it says how to set the owner id |
 | Programs | \`connection-group-operator-$version-linux-amd64.tar.gz\`, \`connection-group-operator-$version-linux-arm64.tar.gz\` |
+| kubectl plug-in, for krew | \`connection-group.yaml\` |
 | Built with | \`$base\` |
 
 \`docs/release.md\` says how to verify the signatures, the SBOM and the provenance.

@@ -24,6 +24,7 @@ release/version.py bump "$new" >/dev/null
 [ "$(release/version.py check "$new")" = "$new" ]
 cargo metadata --locked --offline --no-deps --format-version 1 >/dev/null
 if left=$(git grep -nF "connection-group-operator:$old" -- ':!release/tools'); then echo "$left" >&2; exit 1; fi
+if left=$(git grep -nF "$old" -- charts/connection-group-operator); then echo "$left" >&2; exit 1; fi
 echo "ok      one command changes the version everywhere"
 [ "$(release/notes.sh "$new" image charts base | awk '/^## Install/ { exit } NF')" = "$(grep . <<<"$unreleased")" ]
 echo "ok      the notes of the new version are what was unreleased"
@@ -31,3 +32,9 @@ refuses "a version that was released is refused" "has $new already" release/vers
 refuses "notes of a version that the changelog does not know are refused" "says nothing about" release/notes.sh 1.2.3 image charts base
 sed -i "s/^ARG VERSION=.*/ARG VERSION=$old/" Dockerfile
 refuses "a place that was left behind is named" "Dockerfile: ARG VERSION= $old" release/version.py check
+
+# As docs/release.md has it.
+git grep -lzI 'kube-operators' | xargs -0 perl -pi -e 's/kube-operators(?!\.dev)/example-org/g'
+grep -qx '  repository: ghcr.io/example-org/connection-group-operator' charts/connection-group-operator/values.yaml
+if left=$(git grep -nwE 'kube-operator[s]' | grep -v 'kube-operator[s]\.dev'); then echo "$left" >&2; exit 1; fi
+echo "ok      one command changes the owner in all addresses, and leaves the API group"

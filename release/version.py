@@ -23,6 +23,7 @@ PLACES = [
     ("Dockerfile", r"^ARG VERSION="),
     ("connection-group-operator/Chart.yaml", r"^(?:version|appVersion): "),
     ("Chart.yaml", r"^  - name: connection-group-operator\n    version: "),
+    ("connection-group-operator/README.md", r" Chart |, operator "),
     (".yaml", r"app\.kubernetes\.io/version: "),
     (".yaml", r"connection-group-operator-"),
     ("", r"connection-group-operator:v?"),
