@@ -22,6 +22,7 @@
 {{- fail "metrics.port and health.port must differ" -}}
 {{- end -}}
 {{- include "connection-group-operator.checkFlags" . -}}
+{{- include "connection-group-operator.checkOwners" . -}}
 {{- range include "connection-group-operator.otherDeployments" . | fromYamlArray -}}
 {{- if .replicas -}}
 {{- fail (printf "this upgrade creates another Deployment, and until Helm deletes %s/%s, Pods of both would act, because they do not share a Lease: keep its name and namespace, or stop its Pods first: %s" .namespace .name .stop) -}}
@@ -100,6 +101,36 @@
 {{- $secret := and .valueFrom (has $flag (list "--aws-endpoint-url" "--otlp-endpoint")) -}}
 {{- if and (hasPrefix "CONNECTION_GROUP_OPERATOR_" (.name | default "")) $value (not $secret) -}}
 {{- fail (printf "extraEnv must not contain %s: set %s instead, which the chart checks and passes on" .name $value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* With `--take-ownership` Helm takes what belongs to another release, and deletes it when this one is uninstalled. The CustomResourceDefinition is
+not looked at: it stays when its release is uninstalled, and names that release until another one takes it. */ -}}
+{{- define "connection-group-operator.checkOwners" -}}
+{{- $objects := list -}}
+{{- with .Values.admissionPolicies -}}
+{{- if .deletionProtection.enabled -}}
+{{- $objects = append $objects (list "admissionregistration.k8s.io/v1" "ValidatingAdmissionPolicy" "deletion-protection.cloudfront.kube-operators.dev") -}}
+{{- end -}}
+{{- if .crdProtection.enabled -}}
+{{- $objects = append $objects (list "admissionregistration.k8s.io/v1" "ValidatingAdmissionPolicy" "crd-protection.cloudfront.kube-operators.dev") -}}
+{{- end -}}
+{{- end -}}
+{{- $name := include "connection-group-operator.fullname" . -}}
+{{- if and .Values.rbac.create (not .Values.watchNamespaces) -}}
+{{- $objects = append $objects (list "rbac.authorization.k8s.io/v1" "ClusterRole" $name) -}}
+{{- end -}}
+{{- if .Values.rbac.aggregateClusterRoles -}}
+{{- $objects = append $objects (list "rbac.authorization.k8s.io/v1" "ClusterRole" (printf "%s-view" $name)) -}}
+{{- end -}}
+{{- range $objects -}}
+{{- $found := lookup (index . 0) (index . 1) "" (index . 2) | default dict -}}
+{{- $annotations := dig "metadata" "annotations" dict $found -}}
+{{- $release := get $annotations "meta.helm.sh/release-name" -}}
+{{- $namespace := get $annotations "meta.helm.sh/release-namespace" -}}
+{{- if and $release (ne (printf "%s/%s" $namespace $release) (printf "%s/%s" $.Release.Namespace $.Release.Name)) -}}
+{{- fail (printf "%s %s belongs to release %s in namespace %s: for a second installation in this cluster, use another release name, and set crds.enabled, admissionPolicies.deletionProtection.enabled, admissionPolicies.crdProtection.enabled and rbac.aggregateClusterRoles to false; if that release does not exist any more, delete the object first" (index . 1) (index . 2) $release $namespace) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
