@@ -98,15 +98,44 @@ async fn a_team_gets_a_group_of_its_own_name_and_the_policy_refuses_everything_e
     Ok(())
 }
 
+/// Patches the spec of an object of team A, and returns what kubectl prints, its refusals included.
+async fn patched(cluster: &mut Cluster, name: &str, spec: &str) -> Result<String> {
+    let patch = format!("kubectl -n team-a patch cfcg/{name} --type=merge -p '{{\"spec\":{spec}}}'");
+    cluster.run(&format!("{patch} 2>&1 || true")).await
+}
+
 #[tokio::test]
-async fn an_object_from_before_the_policy_of_teams_can_be_deleted() -> Result<()> {
+async fn an_object_from_before_the_policy_of_teams_can_be_switched_off_and_deleted_and_gets_nothing_that_it_forbids()
+-> Result<()> {
     let (mut cluster, account) = installed().await?;
     cluster.run("kubectl create namespace team-a").await?;
     cluster.run("kubectl label namespace team-a cloudfront.kube-operators.dev/team=true").await?;
     cluster.run(&format!("kubectl create -f - {}", object("older", "{}"))).await?;
+    cluster
+        .run(&format!("kubectl create -f - {}", object("watcher", "{mode: Observe, adoptionPolicy: Always}")))
+        .await?;
     cluster.settled("team-a", "older", "Deployed").await?;
     cluster.run("kubectl apply -f examples/teams/policy.yaml").await?;
     refusal(&mut cluster, "{}").await?;
+    for (name, spec) in [
+        ("older", r#"{"enabled":false,"suspend":false}"#),
+        ("older", r#"{"deletionPolicy":"Retain"}"#),
+        ("older", r#"{"deletionPolicy":"Delete"}"#),
+        ("watcher", r#"{"tags":{"team":"a"}}"#),
+        ("watcher", r#"{"adoptionPolicy":"Never"}"#),
+    ] {
+        let printed = patched(&mut cluster, name, spec).await?;
+        assert!(printed.contains(" patched"), "{name} {spec}: {printed}");
+    }
+    for (name, spec, reason) in [
+        ("watcher", r#"{"adoptionPolicy":"Always"}"#, "adoptionPolicy must be Never"),
+        ("older", r#"{"adoptionPolicy":"Always"}"#, "adoptionPolicy must be Never"),
+        ("older", r#"{"mode":"Observe"}"#, "mode must be Manage"),
+    ] {
+        let printed = patched(&mut cluster, name, spec).await?;
+        assert!(printed.contains(reason), "{name} {spec}: {printed}");
+    }
+    cluster.settled("team-a", "older", "Disabled").await?;
     cluster.run("kubectl -n team-a delete cfcg/older --timeout=2m").await?;
     assert!(account.admin.group("older").await?.is_none());
     Ok(())
