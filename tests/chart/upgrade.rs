@@ -11,7 +11,7 @@ use kube::api::ListParams;
 use serde_json::json;
 use testbed::{ControlPlane, Error, Result, Simulator, wait_until};
 
-use crate::release::{CHART, PATIENCE, Release, create_namespace, hurried};
+use crate::release::{CHART, CRD, PATIENCE, Release, create_namespace, hurried};
 use crate::rights::{create, ready};
 
 #[tokio::test]
@@ -155,5 +155,35 @@ async fn the_chart_before_this_one_is_upgraded_with_the_values_that_it_took() ->
         }
         control_plane.helm_ok(&["uninstall", name, "--namespace", name]).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_older_definition_that_kubectl_applied_becomes_the_releases_own_as_the_documents_say() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    create_namespace(&control_plane, "adopting", &[]).await?;
+    let current = std::fs::read_to_string("crds/connectiongroups.yaml").expect("it is generated");
+    let older = current.replacen("name: Ready\n", "name: Old\n", 1);
+    assert_ne!(older, current, "it has a column of that name");
+    let path = control_plane.folder().join("older.yaml");
+    std::fs::write(&path, older).expect("the run's folder can be written to");
+    control_plane.kubectl_ok(&["apply", "--server-side", "-f", &path.to_string_lossy()]).await?;
+    let install = ["upgrade", "--install", "adopting", CHART, "--namespace", "adopting", "--set", "ownerId=adopting"];
+    for (more, refused) in [(&[][..], "cannot be imported"), (&["--take-ownership"], "conflict")] {
+        match control_plane.helm_ok(&[&install[..], more].concat()).await {
+            Err(Error::Command { stderr, .. }) => assert!(stderr.contains(refused), "{more:?}: {stderr}"),
+            other => panic!("{more:?}: {other:?}"),
+        }
+    }
+    let flags = ["--take-ownership", "--force-conflicts"];
+    for document in ["docs/install.md", "charts/connection-group-operator/README.md"] {
+        let text = std::fs::read_to_string(document).expect("a document");
+        assert!(text.contains(&flags.join(" ")), "{document}");
+    }
+    control_plane.helm_ok(&[&install[..], &flags].concat()).await?;
+    let columns = control_plane
+        .kubectl_ok(&["get", "crd", CRD, "-o", "jsonpath={.spec.versions[0].additionalPrinterColumns[0].name}"])
+        .await?;
+    assert_eq!(columns, "Ready", "it is the chart's");
     Ok(())
 }
