@@ -50,6 +50,26 @@ async fn the_page_for_eks_leads_to_a_group_and_to_a_policy_of_ones_own() -> Resu
     cluster
         .run("kubectl wait --for=condition=Established --timeout=1m crd/connectiongroups.cloudfront.kube-operators.dev")
         .await?;
+    for (label, given, other) in [
+        ("trust-irsa", "account=123456789012", "account=111122223333"),
+        (
+            "trust-irsa",
+            "issuer=oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE",
+            "issuer=other/id/A1",
+        ),
+        ("trust-pod-identity", "cluster=prod-eu", "cluster=other"),
+    ] {
+        let [script] = &labelled(EKS, label)[..] else { panic!("one block `sh {label}`") };
+        cluster.run(script).await?;
+        let same = cluster.run(&format!("diff docs/iam/{label}.json target/eks/trust.json")).await?;
+        assert_eq!(same, "", "{label}: as it stands, it names the example");
+        assert!(script.contains(given), "{script}");
+        cluster.run(&script.replace(given, other)).await?;
+        let written = cluster.run("cat target/eks/trust.json").await?;
+        let (name, value) = given.split_once('=').expect("a name and a value");
+        let (_, new) = other.split_once('=').expect("a name and a value");
+        assert!(!written.contains(value) && written.contains(new), "{name}: {written}");
+    }
     let printed = cluster.run_all(&labelled(EKS, "first-group")).await?;
     assert!(printed.contains(".cloudfront.net"), "{printed}");
     Ok(())
