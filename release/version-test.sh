@@ -16,6 +16,12 @@ refuses() { # refuses SENTENCE PART_OF_THE_MESSAGE COMMAND...
 }
 
 old=$(release/version.py check)
+# The same test before and after a release: this version has none, and something is to be released.
+awk -v heading="## [$old]" 'index($0, heading) == 1 { $0 = "## [0.0.0] - 2000-01-01" }
+  /^## \[/ && ++headings == 2 { print "- An entry of the test.\n" }
+  { print }
+  END { if (headings < 2) print "\n- An entry of the test." }' CHANGELOG.md >CHANGELOG.new
+mv CHANGELOG.new CHANGELOG.md
 refuses "a version that no release has is refused" "CHANGELOG.md has no heading" release/version.py check "$old"
 refuses "a word that is no version is refused" "is not a version" release/version.py bump 0.2
 unreleased=$(awk '/^## \[/ { on = /Unreleased/; next } on' CHANGELOG.md | grep -v '^To be released')
