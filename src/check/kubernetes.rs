@@ -3,12 +3,12 @@
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Resource};
 
-use super::{Finding, rights, root_cause};
+use super::{Finding, rights};
 use crate::{
     api::ConnectionGroup,
     controller::{RunArgs, RunError, clients, cluster::Cluster, connection::ApiServer},
     leadership::fence::Fence,
-    network::Network,
+    network::{Network, api_failure},
 };
 
 /// All findings about Kubernetes. Without an API server, there is only one.
@@ -20,7 +20,7 @@ pub async fn check(args: &RunArgs, network: &Network) -> Vec<Finding> {
     };
     let mut findings = match client.apiserver_version().await {
         Ok(version) => vec![Finding::ok(SERVER, format!("it answers, version {}", version.git_version))],
-        Err(error) => return vec![Finding::failed(SERVER, cause(&error), advice(&error))],
+        Err(error) => return vec![Finding::failed(SERVER, api_failure(&error), advice(&error))],
     };
     findings.push(resource(&client).await);
     findings.push(identity(&client, &args.identity_namespace).await);
@@ -47,7 +47,7 @@ async fn resource(client: &Client) -> Finding {
             format!("The API server does not serve {version}"),
             "Install it with the chart (crds.enabled), or with `connection-group-operator crd | kubectl apply --server-side -f -`",
         ),
-        Err(error) => Finding::failed(SUBJECT, cause(&error), advice(&error)),
+        Err(error) => Finding::failed(SUBJECT, api_failure(&error), advice(&error)),
     }
 }
 
@@ -68,15 +68,7 @@ async fn identity(client: &Client, namespace: &str) -> Finding {
             format!("get on namespaces, for the namespace {namespace}, is not allowed"),
             rights::ADVICE,
         ),
-        Err(error) => Finding::failed(SUBJECT, cause(&error), advice(&error)),
-    }
-}
-
-/// Why a request failed.
-pub(super) fn cause(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => root_cause(other),
+        Err(error) => Finding::failed(SUBJECT, api_failure(&error), advice(&error)),
     }
 }
 

@@ -7,7 +7,7 @@ mod aws;
 mod kubernetes;
 mod rights;
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 use crate::{controller::RunArgs, network::Network};
 
@@ -64,12 +64,6 @@ pub async fn run(args: &RunArgs, network: &Network) -> bool {
     passed
 }
 
-/// The innermost cause of an error, which says plainly what the others only wrap.
-fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,13 +74,5 @@ mod tests {
         assert_eq!(line, "ok      identity: known");
         let line = Finding::failed("identity", "There is no namespace.", "Create it").to_string();
         assert_eq!(line, "FAILED  identity: There is no namespace. Create it.");
-    }
-
-    #[test]
-    fn of_nested_errors_the_innermost_is_told() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("service error")]
-        struct Outer(#[source] std::io::Error);
-        assert_eq!(root_cause(&Outer(std::io::Error::other("connection refused"))), "connection refused");
     }
 }

@@ -3,11 +3,8 @@
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::{Api, Client, api::PostParams};
 
-use super::{
-    Finding,
-    kubernetes::{advice, cause},
-};
-use crate::controller::RunArgs;
+use super::{Finding, kubernetes::advice};
+use crate::{controller::RunArgs, network::api_failure};
 
 /// What to do about a missing right.
 pub const ADVICE: &str = "Grant it to the operator's ServiceAccount; the chart does so with rbac.create";
@@ -78,7 +75,7 @@ async fn review(client: &Client, rule: &Rule) -> Finding {
         match reviews.create(&PostParams::default(), &question(rule, verb)).await {
             Ok(answer) if answer.status.as_ref().is_some_and(|status| status.allowed) => {}
             Ok(_) => refused.push(verb),
-            Err(error) => return Finding::failed(rule.subject(), cause(&error), advice(&error)),
+            Err(error) => return Finding::failed(rule.subject(), api_failure(&error), advice(&error)),
         }
     }
     let verbs = if refused.is_empty() { rule.verbs } else { &refused }.join(", ");

@@ -12,7 +12,7 @@ use super::{
     scope::Scope,
     worker::{self, Context, WorkerError},
 };
-use crate::api::ConnectionGroup;
+use crate::{api::ConnectionGroup, network::api_failure};
 
 /// One watch.
 pub struct Watch {
@@ -88,10 +88,25 @@ fn record(ended: &ControllerResult, scope: &Scope, context: &Context) {
         }
         Err(controller::Error::QueueError(error)) => {
             context.metrics.watch_failed(reason_of(error));
-            tracing::warn!(%error, scope = scope.name(), "the watch of ConnectionGroup objects was interrupted; it is restarted");
+            tracing::warn!(
+                error = failure(error),
+                scope = scope.name(),
+                "the watch of ConnectionGroup objects was interrupted; it is restarted"
+            );
             scope.interrupted();
         }
         Err(error) => tracing::warn!(%error, "the controller was interrupted; it goes on"),
+    }
+}
+
+/// Why a watch failed.
+fn failure(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => api_failure(error),
+        watcher::Error::WatchError(status) => status.message.clone(),
+        watcher::Error::NoResourceVersion => error.to_string(),
     }
 }
 

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::{
     api::EventReason,
+    network::api_failure,
     reconcile::{Event, Severity},
 };
 
@@ -55,7 +56,7 @@ impl Recorder {
         };
         let stored = recorder.publish(&event, regarding).await;
         if let Err(error) = &stored {
-            tracing::debug!(%error, reason = reason.as_str(), "the event was not stored");
+            tracing::debug!(error = api_failure(error), reason = reason.as_str(), "the event was not stored");
         }
         stored.is_ok()
     }

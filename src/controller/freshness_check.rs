@@ -14,6 +14,7 @@ use super::{gone::read, scope::Scope, slim::slim, worker::Context};
 use crate::{
     api::ConnectionGroup,
     cloudfront::{Operation, sdk::Sdk},
+    network::api_failure,
     reconcile::freshness::{Basis, Evidence, Freshness, Withheld},
 };
 
@@ -28,7 +29,7 @@ const TRIES: u32 = 2;
 /// Why the object was not read.
 #[derive(Debug, thiserror::Error)]
 enum Unread {
-    #[error(transparent)]
+    #[error("{}", api_failure(.0))]
     Kube(#[from] kube::Error),
     #[error("the API server did not answer within {} s, {TRIES} times", PATIENCE.as_secs())]
     NoAnswer,

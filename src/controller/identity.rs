@@ -7,7 +7,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tokio::time::sleep;
 
-use crate::reconcile::{backoff::Backoff, ownership::Installation};
+use crate::{
+    network::api_failure,
+    reconcile::{backoff::Backoff, ownership::Installation},
+};
 
 /// Reads the identity, with backoff between tries.
 pub async fn read(client: Client, namespace: &str) -> Installation {
@@ -21,7 +24,7 @@ pub async fn read(client: Client, namespace: &str) -> Installation {
             }
             Ok(None) => "the API server showed it without a uid".to_owned(),
             Err(kube::Error::Api(status)) if status.is_not_found() => "there is no such namespace".to_owned(),
-            Err(error) => error.to_string(),
+            Err(error) => api_failure(&error).trim_end_matches('.').to_owned(),
         };
         tracing::error!(
             namespace,

@@ -41,13 +41,13 @@ use self::{
     store::{log, publish, store_status},
 };
 use super::{freshness_check::ObjectVersion, metrics::ReconcileResult};
-use crate::{api::ConnectionGroup, cloudfront::queue::Reservation, reconcile::Finalizer};
+use crate::{api::ConnectionGroup, cloudfront::queue::Reservation, network::api_failure, reconcile::Finalizer};
 
 /// What can end a reconcile before its outcome is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The API server refused a request or could not be reached.
-    #[error("the API server could not be asked or did not accept: {0}")]
+    #[error("the API server could not be asked or did not accept: {}", api_failure(.0))]
     Kubernetes(#[from] Box<kube::Error>),
     /// A bug; the object is retried, the others continue.
     #[error("it panicked: {0}")]

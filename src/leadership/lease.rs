@@ -17,6 +17,7 @@ use kube::{Api, Client, api::PostParams, core::Status};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{args::LeaderElectionArgs, fence::Fence};
+use crate::network::api_failure;
 
 /// Why this process must no longer act.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +129,10 @@ impl Election {
         }
         match timeout(RELEASE_PATIENCE, self.hand_on()).await {
             Ok(Ok(())) => tracing::info!(lease = self.args.lease, "the Lease is released"),
-            Ok(Err(error)) => tracing::warn!(lease = self.args.lease, %error, "the Lease was not released; it expires"),
+            Ok(Err(error)) => {
+                let error = api_failure(&error);
+                tracing::warn!(lease = self.args.lease, error, "the Lease was not released; it expires");
+            }
             Err(_) => tracing::warn!(lease = self.args.lease, "the Lease was not released in time; it expires"),
         }
     }
@@ -176,7 +180,7 @@ impl Election {
                 }
                 // Someone else wrote in between: read again.
                 Ok(Err(kube::Error::Api(status))) if is_overtaken(&status) => {}
-                Ok(Err(error)) => self.log(error.to_string()),
+                Ok(Err(error)) => self.log(api_failure(&error)),
                 Err(_) => self.log(format!("no answer within {}", humantime::format_duration(patience))),
             }
             sleep(self.args.retry_period).await;

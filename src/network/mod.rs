@@ -1,6 +1,7 @@
 //! The network as the environment describes it: proxies, trusted authorities, and how long an idle connection is kept. In: variables, and the files that they
 //! name. Out: checked settings and HTTP clients, or a sentence that names the variable. Reads files; the clients talk to AWS and to a collector.
 
+mod cause;
 mod certificates;
 mod http;
 mod proxies;
@@ -10,6 +11,7 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 use aws_smithy_http_client::tls::TlsContext;
 
 pub use self::{
+    cause::{api_failure, root_cause},
     certificates::BadCertificates,
     http::SmallClient,
     proxies::{BadProxy, Proxies, at},

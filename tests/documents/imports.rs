@@ -15,7 +15,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("cloudfront", &["clock"]),
     ("cloudfront/sdk", &["cloudfront", "leadership", "network"]),
     ("reconcile", &["api", "clock", "cloudfront"]),
-    ("leadership", &["flag_values", "clock", "cloudfront"]),
+    ("leadership", &["flag_values", "clock", "cloudfront", "network"]),
     ("telemetry", &["flag_values", "network"]),
     ("account", &["api", "clock", "cloudfront", "cloudfront/sdk", "reconcile", "telemetry"]),
     (

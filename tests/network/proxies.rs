@@ -1,7 +1,7 @@
 //! Proxies that ask for a password, before the API server, CloudFront and the collector of traces.
 
 use axum::Router;
-use testbed::{ForwardProxy, Result, wait_until};
+use testbed::{ForwardProxy, Result, free_port, wait_until};
 use tokio::net::TcpListener;
 
 use crate::steps::{self, PATIENCE};
@@ -81,6 +81,29 @@ async fn the_proxy_url_of_a_kubeconfig_is_used_for_the_api_server_whatever_no_pr
     let expected = format!("CONNECT {} 200", bed.control_plane.address()?);
     assert!(!proxy.asked().is_empty() && proxy.asked().iter().all(|line| *line == expected), "{:?}", proxy.asked());
     keeps_the_password_secret(operator.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn why_the_api_server_cannot_be_reached_is_logged() -> Result<()> {
+    let bed = steps::bed().await?;
+    let proxy = ForwardProxy::demanding("Basic another").await?;
+    for (setting, value, cause) in [
+        ("proxy-url", url(&proxy), "proxy authorization required"),
+        ("server", "https://no-such-host.invalid".to_owned(), "failed to lookup address information"),
+        ("server", format!("https://{}", steps::address(&bed)), "InvalidContentType"),
+    ] {
+        let kubeconfig = steps::kubeconfig(&bed, &[(setting, &value)], None);
+        let health = format!("127.0.0.1:{}", free_port()?);
+        let process = steps::process(&bed, &kubeconfig, bed.simulator.endpoint(), &health, &[])?;
+        let line = "the identity of this installation cannot be read: ";
+        wait_until(PATIENCE, &format!("{line}{cause}"), async || {
+            let text = steps::text(process.log());
+            if text.lines().any(|it| it.contains(line) && it.contains(cause)) { Ok(()) } else { Err(text) }
+        })
+        .await?;
+        keeps_the_password_secret(process.log());
+    }
     Ok(())
 }
 
