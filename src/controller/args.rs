@@ -114,7 +114,7 @@ pub struct RunArgs {
     pub log: LogArgs,
 
     /// Send traces to the OTLP/HTTP collector at this URL, to which /v1/traces is added [default: no traces]
-    #[arg(long, help_heading = FLAGS_OF_TELEMETRY, env = "CONNECTION_GROUP_OPERATOR_OTLP_ENDPOINT", hide_env_values = true, value_parser = EndpointUrl::http)]
+    #[arg(long, help_heading = FLAGS_OF_TELEMETRY, env = "CONNECTION_GROUP_OPERATOR_OTLP_ENDPOINT", hide_env_values = true)]
     pub otlp_endpoint: Option<EndpointUrl>,
 }
 
@@ -184,9 +184,14 @@ impl RunArgs {
                     "{source} is plain http ({url}): use https, or add --allow-insecure-endpoint if the endpoint is a simulator"
                 ));
             }
-            if !url.as_str().starts_with("http://") && !url.as_str().starts_with("https://") {
-                return refuse(format!("{source} must start with https:// (it is '{url}')"));
+            if !url.is_http() {
+                return refuse(format!("{source} must start with https:// and have a host (it is '{url}')"));
             }
+        }
+        if let Some(url) = self.otlp_endpoint.as_ref().filter(|url| !url.is_http()) {
+            return refuse(format!(
+                "--otlp-endpoint must be a URL with a host that starts with http:// or https:// (it is '{url}')"
+            ));
         }
         if self.consistency_window < self.aws_call_timeout {
             return refuse(format!(

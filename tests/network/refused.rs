@@ -37,6 +37,32 @@ async fn a_variable_that_cannot_be_used_is_named_and_no_password_is_printed() ->
 }
 
 #[tokio::test]
+async fn a_url_that_cannot_be_used_is_named_and_none_of_its_secrets_is_printed() -> Result<()> {
+    let variable = |name: &str| format!("CONNECTION_GROUP_OPERATOR_{name}");
+    for (variable, flag) in [
+        (variable("OTLP_ENDPOINT"), "--otlp-endpoint"),
+        (variable("AWS_ENDPOINT_URL"), "--aws-endpoint-url"),
+        ("AWS_ENDPOINT_URL".to_owned(), "AWS_ENDPOINT_URL"),
+        ("AWS_ENDPOINT_URL_CLOUDFRONT".to_owned(), "AWS_ENDPOINT_URL_CLOUDFRONT"),
+    ] {
+        for bad in
+            ["me:s3cret@host:4318", "ftp://me:s3#cret@host", "http://me:s3 cret@host", "s3://me:s3?cret@host?cret"]
+        {
+            let mut runs = vec![run(&[(&variable, bad)], &["--allow-insecure-endpoint"]).await?];
+            if flag.starts_with("--") {
+                runs.push(run(&[], &["--allow-insecure-endpoint", flag, bad]).await?);
+            }
+            for output in runs {
+                let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+                assert!(!output.status.success() && all.contains(flag), "{variable}={bad}: {all}");
+                assert!(!all.contains("cret") && !all.contains("me:"), "{variable}={bad}: {all}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_proxy_url_of_the_kubeconfig_that_cannot_be_used_is_named_and_its_password_is_not_printed() -> Result<()> {
     let bed = crate::steps::bed().await?;
     let kubeconfig = crate::steps::kubeconfig(&bed, &[("proxy-url", "socks5://user:s3cret@proxy:1080")], None);
