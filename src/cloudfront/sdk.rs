@@ -7,6 +7,7 @@ mod answer;
 mod attempt;
 mod carried;
 mod connect;
+mod credentials;
 mod failure;
 mod unknown;
 mod whole;

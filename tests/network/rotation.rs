@@ -3,9 +3,11 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use testbed::{Result, free_port, wait_until};
+use tokio::net::TcpListener;
 
 use crate::steps::{self, PATIENCE};
 
@@ -37,6 +39,78 @@ async fn a_mounted_credentials_file_that_is_replaced_is_read_again() -> Result<(
     steps::signs_with(&bed, "AKIASECOND").await?;
     assert!(operator.process().is_running());
     Ok(())
+}
+
+/// A source that comes after the files in the chain: it gives out the credentials of another identity, for an hour.
+async fn another_identity() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/credentials", listener.local_addr().unwrap());
+    let answer = json!({
+        "AccessKeyId": "AKIAOTHER", "SecretAccessKey": "secret", "Token": "token",
+        "Expiration": (Timestamp::now() + SignedDuration::from_hours(1)).to_string(),
+    });
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(async || Json(answer))).await });
+    url
+}
+
+#[tokio::test]
+async fn a_credentials_file_that_is_empty_or_missing_for_a_moment_does_not_make_the_operator_another_identity()
+-> Result<()> {
+    let bed = steps::bed().await?;
+    let profile = |key: &str| format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\n");
+    let file = steps::file(&bed, "credentials", &profile("AKIAFIRST"));
+    let operator = steps::operator(&bed, bed.simulator.endpoint())
+        .env("AWS_ACCESS_KEY_ID", "")
+        .env("AWS_SECRET_ACCESS_KEY", "")
+        .env("AWS_SHARED_CREDENTIALS_FILE", file.to_string_lossy())
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", another_identity().await)
+        .start()
+        .await?;
+    steps::signs_with(&bed, "AKIAFIRST").await?;
+    let warning = "cannot be used: the operator goes on";
+    std::fs::write(&file, "").unwrap();
+    steps::says(operator.log(), warning, 1).await?;
+    std::fs::remove_file(&file).unwrap();
+    steps::says(operator.log(), warning, 2).await?;
+    std::fs::write(&file, profile("AKIASECOND")).unwrap();
+    steps::signs_with(&bed, "AKIASECOND").await?;
+    assert!(!steps::keys(&bed).await?.contains("AKIAOTHER"));
+    Ok(())
+}
+
+/// An STS that gives out the credentials of a role, for an hour.
+async fn sts() -> String {
+    let expiry = (Timestamp::now() + SignedDuration::from_hours(1)).strftime("%Y-%m-%dT%H:%M:%SZ");
+    let credentials = format!(
+        "<AccessKeyId>AKIAROLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>{expiry}</Expiration>"
+    );
+    let answer = format!(
+        "<AssumeRoleResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><AssumeRoleResult><Credentials>{credentials}</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(async || answer)).await });
+    url
+}
+
+#[tokio::test]
+async fn a_credentials_file_is_read_again_even_if_the_credentials_in_use_expire_later() -> Result<()> {
+    let bed = steps::bed().await?;
+    let keys = |key: &str| format!("aws_access_key_id = {key}\naws_secret_access_key = secret\n");
+    let role = "[default]\nrole_arn = arn:aws:iam::111122223333:role/operator\nsource_profile = base\n[base]\n";
+    let file = steps::file(&bed, "credentials", &(role.to_owned() + &keys("AKIABASE")));
+    let services = format!("[default]\nservices = own\n[services own]\nsts =\n  endpoint_url = {}\n", sts().await);
+    let services = steps::file(&bed, "config", &services);
+    let _operator = steps::operator(&bed, bed.simulator.endpoint())
+        .env("AWS_ACCESS_KEY_ID", "")
+        .env("AWS_SECRET_ACCESS_KEY", "")
+        .env("AWS_SHARED_CREDENTIALS_FILE", file.to_string_lossy())
+        .env("AWS_CONFIG_FILE", services.to_string_lossy())
+        .start()
+        .await?;
+    steps::signs_with(&bed, "AKIAROLE").await?;
+    std::fs::write(&file, "[default]\n".to_owned() + &keys("AKIALATER")).unwrap();
+    steps::signs_with(&bed, "AKIALATER").await
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The steps that tests consist of. In: a test bed. Out: an operator that lists the account often, objects, and what its log says. Talks to kube-apiserver and
 //! to the simulator's admin path.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,12 +72,25 @@ pub async fn settled(bed: &Testbed, reason: &str) -> Result<String> {
     Ok(ready(&object).map(|ready| ready.message).unwrap_or_default())
 }
 
+/// The access keys with which calls were signed so far.
+pub async fn keys(bed: &Testbed) -> Result<BTreeSet<String>> {
+    Ok(bed.simulator.admin.requests(0).await?.into_iter().filter_map(|call| call.access_key_id).collect())
+}
+
 /// Waits until a call was signed with this key.
 pub async fn signs_with(bed: &Testbed, access_key_id: &str) -> Result<()> {
     wait_until(PATIENCE, &format!("calls signed with {access_key_id}"), async || {
-        let calls = bed.simulator.admin.requests(0).await.map_err(|error| error.to_string())?;
-        let signed = calls.iter().any(|call| call.access_key_id.as_deref() == Some(access_key_id));
-        if signed { Ok(()) } else { Err("other keys".to_owned()) }
+        let keys = keys(bed).await.map_err(|error| error.to_string())?;
+        if keys.contains(access_key_id) { Ok(()) } else { Err(format!("{keys:?}")) }
+    })
+    .await
+}
+
+/// Waits until the log of a process holds this text that often.
+pub async fn says(log: &Path, what: &str, times: usize) -> Result<()> {
+    wait_until(PATIENCE, what, async || {
+        let text = text(log);
+        if text.matches(what).count() >= times { Ok(()) } else { Err(text) }
     })
     .await
 }

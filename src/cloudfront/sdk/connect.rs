@@ -1,26 +1,16 @@
-//! The connection of the adapter: endpoint, region and credentials. In: the operator's settings and the network. Out: an adapter. Talks to the sources of
-//! credentials, not before the first call.
+//! The connection of the adapter: endpoint, region and credentials. In: the operator's settings and the network. Out: an adapter. Talks to nobody: the
+//! adapter does, with its first call.
 
-use std::{
-    env, fs,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_credential_types::{
-    Credentials,
-    provider::{self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
-};
+use aws_config::Region;
 use aws_sdk_cloudfront::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use tokio::sync::Mutex;
 
-use super::{Meter, Sdk};
+use super::{
+    Meter, Sdk,
+    credentials::{Chain, Rotating},
+};
 use crate::{cloudfront::queue::CallQueue, leadership::fence::Fence, network::Network};
-
-/// How long credentials are used that do not say when they expire, before the files are compared again.
-const FRESH: Duration = Duration::from_secs(30);
 
 /// Where CloudFront is and how long a call may take.
 #[derive(Clone, Debug)]
@@ -58,84 +48,13 @@ impl Sdk {
         fence: Fence,
     ) -> Self {
         let chain = Chain { region: Region::new(endpoint.region.clone()), network: network.clone() };
-        let mut loader = chain.loader().credentials_provider(Rotating { chain, current: Mutex::default() });
+        let mut loader = chain.loader().credentials_provider(Rotating::of(chain));
         if let Some(url) = &endpoint.url {
             loader = loader.endpoint_url(url);
         }
         let aws = loader.load().await.into_builder().region(endpoint.signing_region().await).build();
         Self::configured(&aws, endpoint.call_timeout, queue, meter, fence)
     }
-}
-
-/// The standard chain of sources of credentials.
-#[derive(Debug)]
-struct Chain {
-    /// Where STS is asked.
-    region: Region,
-    network: Network,
-}
-
-impl Chain {
-    fn loader(&self) -> ConfigLoader {
-        let client = self.network.aws_client();
-        aws_config::defaults(BehaviorVersion::latest()).region(self.region.clone()).http_client(client)
-    }
-
-    async fn provider(&self) -> Result<SharedCredentialsProvider, CredentialsError> {
-        let aws: SdkConfig = self.loader().load().await;
-        aws.credentials_provider().ok_or_else(|| CredentialsError::not_loaded("no source of credentials"))
-    }
-}
-
-/// The chain, anew whenever a file of credentials has changed: the SDK reads such a file once. A mounted Secret changes while the process runs.
-#[derive(Debug)]
-struct Rotating {
-    chain: Chain,
-    current: Mutex<Option<(Files, SharedCredentialsProvider)>>,
-}
-
-/// What the files of credentials hold; `None` for a file that is not there.
-type Files = [Option<Vec<u8>>; 2];
-
-impl Rotating {
-    async fn credentials(&self) -> provider::Result {
-        let provider = {
-            let mut current = self.current.lock().await;
-            let files = files();
-            match &*current {
-                Some((seen, provider)) if *seen == files => provider.clone(),
-                _ => current.insert((files, self.chain.provider().await?)).1.clone(),
-            }
-        };
-        let found = provider.provide_credentials().await?;
-        Ok(if found.expiry().is_none() { until(&found, SystemTime::now() + FRESH) } else { found })
-    }
-}
-
-/// The same credentials, to be asked for again at that time.
-fn until(found: &Credentials, expiry: SystemTime) -> Credentials {
-    let mut found = found.clone();
-    *found.expiry_mut() = Some(expiry);
-    found
-}
-
-impl ProvideCredentials for Rotating {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.credentials())
-    }
-}
-
-fn files() -> Files {
-    let home = env::var_os("HOME").map(PathBuf::from);
-    [("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"), ("AWS_CONFIG_FILE", ".aws/config")].map(
-        |(variable, usual)| {
-            let named = env::var_os(variable).map(PathBuf::from);
-            fs::read(named.or_else(|| Some(home.as_ref()?.join(usual)))?).ok()
-        },
-    )
 }
 
 #[cfg(test)]
