@@ -32,7 +32,7 @@ async fn connect(args: &RunArgs, network: &Network) -> Result<Client, RunError> 
     let fence = Fence::default();
     // Access reviews are POST requests, and store nothing.
     fence.open();
-    let server = ApiServer::reached_by(Cluster::of(args).await?.config, network)?;
+    let server = ApiServer::reached_by(Cluster::of(args).await?, network)?;
     clients::client(server, &fence)
 }
 

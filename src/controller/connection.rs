@@ -28,7 +28,7 @@ use kube::{
 };
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxService};
 
-use super::RunError;
+use super::{RunError, cluster::Cluster};
 use crate::network::{self, IDLE, Network};
 
 /// How often a connection without traffic shows NATs and firewalls that it is alive, such as that of a watch of objects that nobody changes.
@@ -49,19 +49,16 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// The way to the API server of `config`. A Pod reaches it directly; with a kubeconfig, its `proxy-url` is used, or else the proxy of the environment.
+    /// The way to the API server of `cluster`. A Pod reaches it directly; with a kubeconfig, its `proxy-url` is used, or else the proxy of the environment.
     ///
     /// # Errors
     /// The `proxy-url` cannot be used.
-    pub fn reached_by(mut config: Config, network: &Network) -> Result<Self, RunError> {
-        let own = config.proxy_url.take();
-        let proxy = match own {
+    pub fn reached_by(cluster: Cluster, network: &Network) -> Result<Self, RunError> {
+        let Cluster { config, proxy_url, .. } = cluster;
+        let proxy = match proxy_url {
             _ if is_in_pod(&config) => None,
-            // kube puts the proxy of the environment there, too.
-            Some(own) if !network.proxies.names(&own) => {
-                network::at(PROXY_URL, &own.to_string(), &config.cluster_url).map_err(RunError::Proxy)?
-            }
-            _ => network.proxies.of(&config.cluster_url),
+            Some(own) => network::at(PROXY_URL, &own, &config.cluster_url).map_err(RunError::Proxy)?,
+            None => network.proxies.of(&config.cluster_url),
         };
         Ok(Self { config, proxy })
     }
@@ -179,7 +176,7 @@ mod tests {
         );
     }
 
-    /// The proxy to the API server with these values of `HTTPS_PROXY` and `NO_PROXY`, and this `proxy-url`, which kube takes from the variable if it is not set.
+    /// The proxy to the API server with these values of `HTTPS_PROXY` and `NO_PROXY`, and this `proxy-url`.
     fn proxy(https: &str, no: &str, proxy_url: &str, in_pod: bool) -> Option<String> {
         let variable = |name: &str| match name {
             "HTTPS_PROXY" => Some(https.to_owned()),
@@ -188,10 +185,9 @@ mod tests {
         };
         let network = Network::with(network::Proxies::from_environment(variable).unwrap());
         let mut config = Config::new("https://10.0.0.1:6443".parse().unwrap());
-        config.proxy_url = proxy_url.parse().ok();
         config.root_cert_file = in_pod.then(|| "/ca.crt".into());
-        let server = ApiServer::reached_by(config, &network).unwrap();
-        assert_eq!(server.config.proxy_url, None, "it may hold a password");
+        let proxy_url = Some(proxy_url.to_owned()).filter(|url| !url.is_empty());
+        let server = ApiServer::reached_by(Cluster { config, context: None, proxy_url }, &network).unwrap();
         server.proxy.map(|proxy| proxy.uri().to_string())
     }
 
@@ -200,8 +196,14 @@ mod tests {
         let (env, own) = ("http://u:p@proxy:3128", "https://own:3129");
         let (through, through_own) = (Some("http://proxy:3128/".to_owned()), Some("https://own:3129/".to_owned()));
         assert_eq!(proxy(env, "", env, true), None);
-        assert_eq!(proxy(env, "", env, false), through);
-        assert_eq!(proxy(env, "10.0.0.0/8", env, false), None);
+        assert_eq!(proxy(env, "", "", false), through);
+        assert_eq!(proxy(env, "10.0.0.0/8", "", false), None);
+        assert_eq!(proxy(env, "*", "", false), None);
+        assert_eq!(
+            proxy(env, "10.0.0.0/8", env, false),
+            through,
+            "NO_PROXY does not apply to the kubeconfig's own proxy"
+        );
         assert_eq!(proxy(env, "proxy", "", false), through, "NO_PROXY is about the API server, not about the proxy");
         assert_eq!(proxy(env, "10.0.0.0/8", own, false), through_own);
         assert_eq!(proxy("", "", own, false), through_own);

@@ -70,8 +70,14 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The kubeconfig cannot be used.
-    #[error("the kubeconfig that --kubeconfig names cannot be used: {0}")]
-    Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the kubeconfig that {name} names cannot be used: {error}")]
+    Kubeconfig {
+        /// The flag or the variable.
+        name: &'static str,
+        /// The cause.
+        #[source]
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The context that was asked for is not there, and the Pod's ServiceAccount has none.
     #[error(
         "--context {context} needs a kubeconfig with this context (--kubeconfig, KUBECONFIG or ~/.kube/config): {error}. To use the Pod's ServiceAccount, \
@@ -86,7 +92,7 @@ pub enum RunError {
     },
     /// There is no kubeconfig, and this is no Pod.
     #[error(
-        "no API server to talk to: KUBECONFIG and ~/.kube/config cannot be used ({kubeconfig}), and neither can the ServiceAccount of a Pod ({in_cluster}). Set \
+        "no API server to talk to: KUBECONFIG is not set, ~/.kube/config cannot be used ({kubeconfig}), and neither can the ServiceAccount of a Pod ({in_cluster}). Set \
          --kubeconfig"
     )]
     NoCluster {
@@ -136,7 +142,8 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let cluster = Cluster::of(&args).await;
     starting::log(&args, cluster.as_ref().ok(), |name| std::env::var(name).ok());
-    let api_server = ApiServer::reached_by(cluster?.config, network)?;
+    let cluster = cluster?;
+    let api_server = ApiServer::reached_by(cluster.clone(), network)?;
     let Parts { fence, term, client, listeners, account, publish, objects, watches, metrics } =
         Parts::of(&args, &api_server, network).await?;
     let mut background = Background::default();
@@ -148,7 +155,7 @@ pub async fn run(
     let mut stop = pin!(async {
         tokio::select! {
             () = stop => Ok(()),
-            outdated = outdated(&args, &api_server.config, network) => Err(RunError::Outdated(outdated)),
+            outdated = outdated(&args, &cluster, network) => Err(RunError::Outdated(outdated)),
         }
     });
     let installation = tokio::select! {

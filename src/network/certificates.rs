@@ -25,29 +25,48 @@ pub struct BadCertificates {
     reason: String,
 }
 
+/// A file that was read at the start and that counts only then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFile {
+    /// The variable that names it.
+    pub variable: &'static str,
+    path: PathBuf,
+    text: Vec<u8>,
+}
+
+impl CertificateFile {
+    fn read(variable: &'static str, path: PathBuf) -> Result<Self, BadCertificates> {
+        Ok(Self { variable, text: read(variable, &path)?, path })
+    }
+
+    /// Whether the file holds other certificates now.
+    ///
+    /// # Errors
+    /// It cannot be used now: a process that starts now would be refused.
+    pub fn has_changed(&self) -> Result<bool, BadCertificates> {
+        Ok(read(self.variable, &self.path)? != self.text)
+    }
+}
+
 /// Checks what `SSL_CERT_FILE` and `SSL_CERT_DIR` name; the TLS libraries read it themselves, and only warn. Returns the file.
-pub fn check_system(
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<Vec<(&'static str, PathBuf)>, BadCertificates> {
+pub fn check_system(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<CertificateFile>, BadCertificates> {
     let folders = variable(FOLDERS).unwrap_or_default();
     for path in std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty()) {
         if let Err(error) = fs::read_dir(&path) {
             return Err(BadCertificates { variable: FOLDERS, path, reason: format!("cannot be read: {error}") });
         }
     }
-    let Some(path) = variable(FILE).map(PathBuf::from) else { return Ok(Vec::new()) };
-    read(FILE, &path)?;
-    Ok(vec![(FILE, path)])
+    variable(FILE).map(|path| CertificateFile::read(FILE, path.into())).transpose()
 }
 
 /// Trusts the authorities in this file and no others.
-pub fn bundle(variable: &'static str, path: &Path) -> Result<TlsContext, BadCertificates> {
-    let store = TrustStore::empty().with_pem_certificate(read(variable, path)?);
-    TlsContext::builder().with_trust_store(store).build().map_err(|error| BadCertificates {
-        variable,
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+pub fn bundle(variable: &'static str, path: PathBuf) -> Result<(TlsContext, CertificateFile), BadCertificates> {
+    let file = CertificateFile::read(variable, path)?;
+    let store = TrustStore::empty().with_pem_certificate(file.text.as_slice());
+    match TlsContext::builder().with_trust_store(store).build() {
+        Ok(context) => Ok((context, file)),
+        Err(error) => Err(BadCertificates { variable, path: file.path, reason: error.to_string() }),
+    }
 }
 
 /// The text of a file that holds at least one certificate, and no certificate that is broken: the SDK panics if it meets one.
@@ -76,7 +95,7 @@ mod tests {
         {
             let path = folder.join(name);
             fs::write(&path, content).unwrap();
-            let text = bundle("AWS_CA_BUNDLE", &path).unwrap_err().to_string();
+            let text = bundle("AWS_CA_BUNDLE", path).unwrap_err().to_string();
             assert!(text.contains("AWS_CA_BUNDLE") && text.contains(name) && text.contains(says), "{text}");
         }
         let missing = folder.join("missing");
@@ -90,15 +109,34 @@ mod tests {
 
     #[test]
     fn a_file_with_certificates_is_trusted_and_nothing_is_asked_for_without_a_variable() {
-        let folder = std::env::temp_dir().join(format!("trusted-{}", std::process::id()));
-        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(&folder, own.cert.pem()).unwrap();
-        bundle("AWS_CA_BUNDLE", &folder).unwrap();
-        assert_eq!(
-            check_system(|name| (name == FILE).then(|| folder.clone().into())).unwrap(),
-            [(FILE, folder.clone())]
-        );
-        assert!(check_system(|_| None).unwrap().is_empty());
-        fs::remove_file(&folder).unwrap();
+        let path = std::env::temp_dir().join(format!("trusted-{}", std::process::id()));
+        fs::write(&path, pem()).unwrap();
+        bundle("AWS_CA_BUNDLE", path.clone()).unwrap();
+        let file = check_system(|name| (name == FILE).then(|| path.clone().into())).unwrap().unwrap();
+        assert_eq!((file.variable, &file.path), (FILE, &path));
+        assert_eq!(check_system(|_| None).unwrap(), None);
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_has_changed_if_it_holds_other_certificates_and_not_while_it_cannot_be_used() {
+        let path = std::env::temp_dir().join(format!("changed-{}", std::process::id()));
+        let first = pem();
+        fs::write(&path, &first).unwrap();
+        let (_, file) = bundle("AWS_CA_BUNDLE", path.clone()).unwrap();
+        assert!(!file.has_changed().unwrap());
+        fs::write(&path, "").unwrap();
+        file.has_changed().unwrap_err();
+        fs::remove_file(&path).unwrap();
+        file.has_changed().unwrap_err();
+        fs::write(&path, pem()).unwrap();
+        assert!(file.has_changed().unwrap());
+        fs::write(&path, &first).unwrap();
+        assert!(!file.has_changed().unwrap());
+        fs::remove_file(&path).unwrap();
+    }
+
+    fn pem() -> String {
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem()
     }
 }

@@ -35,27 +35,35 @@ impl Network {
     /// The client of AWS: of CloudFront, and of the services that give out credentials.
     #[must_use]
     pub fn aws_client(&self) -> SharedHttpClient {
-        let tls = self.aws.clone();
+        let (tls, proxy) = (self.aws.clone(), self.proxy_config());
         // The SDK's own client is made in the same way: a builder for connections takes a proxy, the builder for clients does not.
-        Builder::new().build_with_connector_fn(move |settings, components| connector(tls.clone(), settings, components))
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            connector(tls.clone(), proxy.clone(), settings, components)
+        })
     }
 
     /// A client for everything else, with the authorities of this machine. One request and its answer may take so long.
     #[must_use]
     pub fn small_client(&self, patience: Duration) -> SmallClient {
-        SmallClient { connector: Arc::new(connector(self.system.clone(), None, None)), patience }
+        let connector = connector(self.system.clone(), self.proxy_config(), None, None);
+        SmallClient { connector: Arc::new(connector), patience }
+    }
+
+    fn proxy_config(&self) -> ProxyConfig {
+        if self.proxies.off { ProxyConfig::disabled() } else { ProxyConfig::from_env() }
     }
 }
 
 fn connector(
     tls: TlsContext,
+    proxy: ProxyConfig,
     settings: Option<&HttpConnectorSettings>,
     components: Option<&RuntimeComponents>,
 ) -> Connector {
     let mut builder = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls);
     builder.set_connector_settings(settings.cloned());
     builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-    builder.pool_idle_timeout(IDLE).proxy_config(ProxyConfig::from_env()).build()
+    builder.pool_idle_timeout(IDLE).proxy_config(proxy).build()
 }
 
 impl SmallClient {

@@ -12,7 +12,7 @@ use aws_smithy_http_client::tls::TlsContext;
 
 pub use self::{
     cause::{api_failure, root_cause},
-    certificates::BadCertificates,
+    certificates::{BadCertificates, CertificateFile},
     http::SmallClient,
     proxies::{BadProxy, Proxies, at},
 };
@@ -29,8 +29,8 @@ const AWS_BUNDLE: &str = "AWS_CA_BUNDLE";
 pub struct Network {
     /// Which proxy a request takes.
     pub proxies: Arc<Proxies>,
-    /// Files that were read and that count only at the start, each with its variable.
-    pub files: Vec<(&'static str, PathBuf)>,
+    /// Files that were read and that count only at the start.
+    pub files: Vec<CertificateFile>,
     aws: TlsContext,
     system: TlsContext,
 }
@@ -53,13 +53,13 @@ impl Network {
     /// A sentence that names the variable, and no secret.
     pub fn from_environment() -> Result<Self, NetworkError> {
         let proxies = Arc::new(Proxies::from_environment(|name| env::var(name).ok())?);
-        let mut files = certificates::check_system(|name| env::var_os(name))?;
+        let mut files = Vec::from_iter(certificates::check_system(|name| env::var_os(name))?);
         let system = TlsContext::default();
         let aws = match env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from) {
             None => system.clone(),
             Some(path) => {
-                let context = certificates::bundle(AWS_BUNDLE, &path)?;
-                files.push((AWS_BUNDLE, path));
+                let (context, file) = certificates::bundle(AWS_BUNDLE, path)?;
+                files.push(file);
                 context
             }
         };

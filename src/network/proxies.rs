@@ -1,8 +1,6 @@
 //! Proxies: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capitals or small letters. In: a lookup of variables. Out: the proxy for a URL, or a
 //! sentence that names the variable. Pure. The URL of a proxy may hold a password, which nothing here shows.
 
-use std::fmt;
-
 use axum::http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
@@ -13,17 +11,8 @@ const VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_
 #[derive(Debug)]
 pub struct Proxies {
     matcher: Matcher,
-    https: Vec<Secret>,
-}
-
-/// The URL of a proxy, as it was given.
-#[derive(PartialEq)]
-struct Secret(Uri);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
+    /// `NO_PROXY` names every host.
+    pub off: bool,
 }
 
 /// A proxy that cannot be used. Without its URL, which may hold a password.
@@ -48,20 +37,17 @@ impl Proxies {
             }
         }
         let first = |names: [&str; 2]| names.into_iter().find_map(&variable).unwrap_or_default();
+        let no = first(["NO_PROXY", "no_proxy"]);
+        // The matcher compares `*` with names only, not with addresses.
+        if no.split(',').any(|part| part.trim() == "*") {
+            return Ok(Self { matcher: Matcher::builder().build(), off: true });
+        }
         let matcher = Matcher::builder()
             .https(first(["HTTPS_PROXY", "https_proxy"]))
             .http(first(["HTTP_PROXY", "http_proxy"]))
             .all(first(["ALL_PROXY", "all_proxy"]))
-            .no(first(["NO_PROXY", "no_proxy"]));
-        let https = ["HTTPS_PROXY", "https_proxy"].into_iter().filter_map(&variable);
-        let https = https.filter_map(|url| url.parse().ok().map(Secret)).collect();
-        Ok(Self { matcher: matcher.build(), https })
-    }
-
-    /// Whether a variable for https has this value.
-    #[must_use]
-    pub fn names(&self, url: &Uri) -> bool {
-        self.https.iter().any(|Secret(named)| named == url)
+            .no(no);
+        Ok(Self { matcher: matcher.build(), off: false })
     }
 
     /// The proxy for requests to `target`, if they take one.
@@ -116,6 +102,16 @@ mod tests {
         }
         assert_eq!(proxy(&[("https_proxy", "proxy:3128")], "https://x"), through, "small letters, and no scheme");
         assert_eq!(proxy(&[("ALL_PROXY", "http://proxy:3128")], "http://x"), through);
+    }
+
+    #[test]
+    fn an_asterisk_in_no_proxy_names_every_host_and_every_address() {
+        for no in ["*", "example.com, * ,"] {
+            for target in ["https://cloudfront.amazonaws.com", "http://169.254.170.23/v1", "http://[fd00:ec2::23]/v1"] {
+                let variables = [("ALL_PROXY", "http://proxy:3128"), ("NO_PROXY", no)];
+                assert_eq!(proxy(&variables, target), None, "{no}: {target}");
+            }
+        }
     }
 
     #[test]

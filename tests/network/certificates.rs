@@ -27,6 +27,9 @@ async fn the_authority_in_aws_ca_bundle_is_trusted_and_a_change_of_the_file_ends
     let mut operator = behind(&bed, &proxy).env("AWS_CA_BUNDLE", &file).start().await?;
     steps::works(&bed).await?;
     assert!(proxy.asked().contains(&"CONNECT cloudfront.amazonaws.com:443 200".to_owned()), "{:?}", proxy.asked());
+    std::fs::write(&file, "").expect("it can be written");
+    steps::says(operator.log(), "which holds no certificate in PEM format", 1).await?;
+    assert!(operator.process().is_running());
     std::fs::write(&file, Authority::new()?.pem()).expect("it can be written");
     let status = operator.process().wait_exit(steps::PATIENCE).await?;
     assert!(!status.success());

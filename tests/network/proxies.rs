@@ -53,16 +53,18 @@ async fn a_proxy_with_a_password_is_used_for_everything_and_no_line_shows_the_pa
 
 #[tokio::test]
 async fn no_proxy_names_what_is_reached_directly() -> Result<()> {
-    let bed = steps::bed().await?;
     let proxy = ForwardProxy::demanding(AUTHORIZATION).await?;
-    let _operator = steps::operator(&bed, bed.simulator.endpoint())
-        .env("HTTPS_PROXY", url(&proxy))
-        .env("http_proxy", url(&proxy))
-        .env("NO_PROXY", "example.com, .svc,127.0.0.0/8,")
-        .start()
-        .await?;
-    steps::works(&bed).await?;
-    assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
+    for no_proxy in ["example.com, .svc,127.0.0.0/8,", "*"] {
+        let bed = steps::bed().await?;
+        let _operator = steps::operator(&bed, bed.simulator.endpoint())
+            .env("HTTPS_PROXY", url(&proxy))
+            .env("http_proxy", url(&proxy))
+            .env("NO_PROXY", no_proxy)
+            .start()
+            .await?;
+        steps::works(&bed).await?;
+        assert!(proxy.asked().is_empty(), "{no_proxy}: {:?}", proxy.asked());
+    }
     Ok(())
 }
 
@@ -74,6 +76,7 @@ async fn the_proxy_url_of_a_kubeconfig_is_used_for_the_api_server_whatever_no_pr
     let operator = steps::operator(&bed, bed.simulator.endpoint())
         .kubeconfig(kubeconfig)
         .args(["--log-level=trace"])
+        .env("HTTPS_PROXY", url(&proxy))
         .env("NO_PROXY", "127.0.0.1")
         .start()
         .await?;

@@ -63,6 +63,25 @@ async fn a_url_that_cannot_be_used_is_named_and_none_of_its_secrets_is_printed()
 }
 
 #[tokio::test]
+async fn a_kubeconfig_that_cannot_be_read_is_named_and_no_text_of_it_is_printed() -> Result<()> {
+    let bed = crate::steps::bed().await?;
+    let text = "users:\n- name: u\n  user:\n    token: s3cret\n    client-key: [s3cret]\n";
+    let path = crate::steps::file(&bed, "no-kubeconfig", text).to_string_lossy().into_owned();
+    for (env, args, named) in [
+        (&[][..], &["--kubeconfig", path.as_str()][..], "--kubeconfig"),
+        (&[("KUBECONFIG", path.as_str())], &[], "KUBECONFIG"),
+        (&[("KUBECONFIG", path.as_str())], &["--context=other"], "KUBECONFIG"),
+        (&[("KUBECONFIG", "/does/not/exist")], &[], "KUBECONFIG"),
+    ] {
+        let output = run(env, args).await?;
+        let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let says = format!("the kubeconfig that {named} names cannot be used");
+        assert!(!output.status.success() && all.contains(&says) && !all.contains("s3cret"), "{all}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_proxy_url_of_the_kubeconfig_that_cannot_be_used_is_named_and_its_password_is_not_printed() -> Result<()> {
     let bed = crate::steps::bed().await?;
     let kubeconfig = crate::steps::kubeconfig(&bed, &[("proxy-url", "socks5://user:s3cret@proxy:1080")], None);

@@ -1,12 +1,12 @@
 //! Credentials that are replaced while the operator runs, as a mounted Secret or an exec plug-in does it.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
-use testbed::{Result, free_port, wait_until};
+use serde_json::{Value, json};
+use testbed::{Operator, Result, Testbed, free_port, wait_until};
 use tokio::net::TcpListener;
 
 use crate::steps::{self, PATIENCE};
@@ -147,21 +147,57 @@ async fn when_the_client_certificate_of_an_exec_plug_in_is_about_to_expire_the_p
     Ok(())
 }
 
-#[tokio::test]
-async fn when_the_client_certificate_of_a_kubeconfig_is_replaced_the_process_ends_to_be_started_anew() -> Result<()> {
-    let bed = steps::bed().await?;
+/// A kubeconfig whose user has these files for certificate and key; they are those of the admin.
+fn with_certificate_files(bed: &Testbed) -> (PathBuf, [PathBuf; 2]) {
     let folder = bed.control_plane.folder();
-    let [certificate, key] =
-        ["client.crt", "client.key"].map(|name| steps::file(&bed, name, &steps::text(&folder.join(name))));
-    let user = json!({"client-certificate": certificate, "client-key": key});
-    let kubeconfig = steps::kubeconfig(&bed, &[], Some(user));
-    let mut operator = steps::operator(&bed, bed.simulator.endpoint()).kubeconfig(kubeconfig).start().await?;
-    steps::works(&bed).await?;
-    let renewed = steps::text(&certificate) + "\n";
-    std::fs::write(&certificate, renewed).unwrap();
+    let files = ["client.crt", "client.key"].map(|name| steps::file(bed, name, &steps::text(&folder.join(name))));
+    let user = json!({"client-certificate": files[0], "client-key": files[1]});
+    (steps::kubeconfig(bed, &[], Some(user)), files)
+}
+
+async fn ends_because_of_the_kubeconfig(operator: &mut Operator) -> Result<()> {
     let status = operator.process().wait_exit(PATIENCE).await?;
     let text = steps::text(operator.log());
     assert!(!status.success());
     assert!(text.contains("the certificates or credentials of the kubeconfig have changed"), "{text}");
     Ok(())
+}
+
+#[tokio::test]
+async fn when_the_client_certificate_of_a_kubeconfig_is_replaced_the_process_ends_once_it_can_be_started_anew()
+-> Result<()> {
+    let bed = steps::bed().await?;
+    let (kubeconfig, [certificate, key]) = with_certificate_files(&bed);
+    let mut operator = steps::operator(&bed, bed.simulator.endpoint()).kubeconfig(kubeconfig).start().await?;
+    steps::works(&bed).await?;
+    let warning = "but a process that starts now would fail";
+    let old = steps::text(&key);
+    std::fs::remove_file(&key).unwrap();
+    steps::says(operator.log(), warning, 1).await?;
+    let renewed = rcgen::generate_simple_self_signed(["renewed".to_owned()]).unwrap();
+    std::fs::write(&certificate, renewed.cert.pem()).unwrap();
+    std::fs::write(&key, old).unwrap();
+    steps::says(operator.log(), warning, 2).await?;
+    assert!(operator.process().is_running());
+    std::fs::write(&key, renewed.signing_key.serialize_pem()).unwrap();
+    ends_because_of_the_kubeconfig(&mut operator).await
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_watched_even_if_another_context_becomes_the_current_one() -> Result<()> {
+    let bed = steps::bed().await?;
+    let (kubeconfig, [certificate, _]) = with_certificate_files(&bed);
+    let mut config = serde_json::from_str::<Value>(&steps::text(&kubeconfig)).unwrap();
+    let other = json!({"name": "other", "cluster": {"server": "https://other.example"}});
+    config["clusters"].as_array_mut().unwrap().push(other);
+    let mut context = config["contexts"][0].clone();
+    (context["name"], context["context"]["cluster"]) = ("other".into(), "other".into());
+    config["contexts"].as_array_mut().unwrap().push(context);
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let mut operator = steps::operator(&bed, bed.simulator.endpoint()).kubeconfig(&kubeconfig).start().await?;
+    steps::works(&bed).await?;
+    config["current-context"] = "other".into();
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    std::fs::write(&certificate, steps::text(&certificate) + "\n").unwrap();
+    ends_because_of_the_kubeconfig(&mut operator).await
 }
