@@ -100,6 +100,8 @@ check 'the ConfigMap for Argo CD holds health.lua' \
   "$tools/check-gitops" argocd "$root/gitops/argocd/argocd-cm.yaml" "$root/gitops/argocd/health.lua"
 check 'the GitOps manifests are valid, and none deletes objects together with the operator' \
   "$tools/check-gitops" manifests "$root"/gitops/*/*.yaml "$root"/examples/gitops/*.yaml
+check 'each group has the annotation with which every version of Argo CD keeps it when its Application is deleted' \
+  "$tools/check-gitops" argocd-groups "$root/gitops/argocd/connection-groups/kustomization.yaml" "$root/examples/connection-group.yaml"
 "$tools/helm" template connection-group-operator "$chart" --namespace connection-group-operator --set ownerId=prod-eu >"$scratch/chart.yaml"
 objects=("$scratch/chart.yaml" "$root/examples/gitops/move-3-done.yaml" "$root/examples/connection-group-all-fields.yaml" "$root/examples/connection-group.yaml")
 check 'Flux applies chart and objects, finds no drift in defaults, and leaves a suspended object alone' \

@@ -14,11 +14,12 @@ var commands = map[string]struct {
 	usage string
 	run   func(args []string) (string, error)
 }{
-	"health":      {"TABLE STATES_FOLDER HEALTH_LUA", checkHealth},
-	"argocd":      {"CONFIG_MAP HEALTH_LUA", checkArgoCD},
-	"manifests":   {"FILES...", checkManifests},
-	"flux-sync":   {"FILES...", checkFluxSync},
-	"argocd-sync": {"HEALTH_LUA STATES_FOLDER FILES...", checkArgoCDSync},
+	"health":        {"TABLE STATES_FOLDER HEALTH_LUA", checkHealth},
+	"argocd":        {"CONFIG_MAP HEALTH_LUA", checkArgoCD},
+	"argocd-groups": {"KUSTOMIZATION OBJECT", checkArgoCDGroups},
+	"manifests":     {"FILES...", checkManifests},
+	"flux-sync":     {"FILES...", checkFluxSync},
+	"argocd-sync":   {"HEALTH_LUA STATES_FOLDER FILES...", checkArgoCDSync},
 }
 
 func main() {

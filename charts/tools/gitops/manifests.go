@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/argoproj/argo-cd/gitops-engine/pkg/sync/common"
+	"github.com/argoproj/argo-cd/gitops-engine/pkg/sync/resource"
 	helm "github.com/fluxcd/helm-controller/api/v2"
 	kustomize "github.com/fluxcd/kustomize-controller/api/v1"
 	source "github.com/fluxcd/source-controller/api/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	yamlstream "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
 
@@ -88,8 +93,13 @@ func checkManifests(args []string) (string, error) {
 				faults.add("%s: Flux has no %s %s", path, object.APIVersion, object.Kind)
 			} else if err := yaml.UnmarshalStrict(document, into); err != nil {
 				faults.add("%s: %s %s: %w", path, object.Kind, object.Name, err)
-			} else if k, is := into.(*kustomize.Kustomization); is && deletesItsObjects(k) {
-				faults.add("%s: Kustomization %s deletes its objects when it is deleted", path, object.Name)
+			} else if k, is := into.(*kustomize.Kustomization); is {
+				if deletesItsObjects(k) {
+					faults.add("%s: Kustomization %s deletes its objects when it is deleted", path, object.Name)
+				}
+				if len(k.Spec.DependsOn) > 0 {
+					faults.add("%s: Kustomization %s applies no change of Git while one that it depends on is not ready", path, object.Name)
+				}
 			}
 		}
 	}
@@ -108,7 +118,8 @@ func deletesItsObjects(k *kustomize.Kustomization) bool {
 	}
 }
 
-// keepsItsObjects: an Application has no finalizer that deletes its objects with it; one that prunes groups also keeps them if such a finalizer is added.
+// keepsItsObjects: an Application has no finalizer that deletes its objects with it; one that prunes groups also keeps them if such a finalizer is added, in
+// versions of Argo CD that know the option for a whole Application. For older ones, checkArgoCDGroups is there.
 func keepsItsObjects(document []byte) error {
 	var application struct {
 		Metadata metav1.ObjectMeta
@@ -130,4 +141,39 @@ func keepsItsObjects(document []byte) error {
 		return errors.New("it prunes and lacks the sync option Delete=false")
 	}
 	return nil
+}
+
+// checkArgoCDGroups: the kustomization.yaml for the folder of the groups annotates each object, so that every version of Argo CD keeps it when the Application
+// is deleted (shouldBeDeleted in controller/appcontroller.go there).
+func checkArgoCDGroups(args []string) (string, error) {
+	const folder = "connection-groups"
+	files := filesys.MakeFsInMemory()
+	for path, name := range map[string]string{args[0]: "kustomization.yaml", args[1]: "edge.yaml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		if err := files.WriteFile(filepath.Join(folder, name), text); err != nil {
+			return "", err
+		}
+	}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, folder)
+	if err != nil {
+		return "", err
+	}
+	var faults faults
+	for _, built := range built.Resources() {
+		text, err := built.AsYAML()
+		if err != nil {
+			return "", err
+		}
+		var object metav1.PartialObjectMetadata
+		if err := yaml.Unmarshal(text, &object); err != nil {
+			return "", err
+		}
+		if !resource.HasAnnotationOption(&object, common.AnnotationSyncOptions, common.SyncOptionDelete+"="+common.SyncValueFalse) {
+			faults.add("%s: Argo CD deletes %s %s with its Application", args[0], object.Kind, object.Name)
+		}
+	}
+	return fmt.Sprintf("%d objects", built.Size()), faults.error()
 }
