@@ -12,6 +12,7 @@ import (
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/health"
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/sync"
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/sync/common"
+	"github.com/argoproj/argo-cd/gitops-engine/pkg/sync/ignore"
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/utils/kube"
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/utils/tracing"
 	"github.com/go-logr/logr"
@@ -207,6 +208,9 @@ func checkArgoCDSync(args []string) (string, error) {
 		if object.GetKind() == "Namespace" {
 			continue // CreateNamespace=true creates them, and no Application contains them
 		}
+		if ignore.Ignore(object) {
+			continue // what only `helm test` creates
+		}
 		// The shipped Applications apply on the server's side; groups may also be in another one.
 		for _, apply := range []bool{true, false} {
 			if object.GetKind() != "ConnectionGroup" && !apply {
@@ -226,6 +230,7 @@ func checkArgoCDSync(args []string) (string, error) {
 	if found, err := a.differs(ctx, edited); len(found) != 3 || err != nil {
 		faults.add("a change in Git is seen only by %v (%w)", found, err)
 	}
+	check("a pause", a.pause(ctx, edge))
 	check("waves", a.waves(ctx, edge, args[1]))
 	check("confirmation", a.confirmation(ctx, edge))
 	check("pruning", a.pruning(ctx, edge))
@@ -254,6 +259,31 @@ func (a *argo) firstSync(ctx context.Context, objects []*unstructured.Unstructur
 		return err
 	}
 	return a.finish(ctx, &operation{targets: groups, options: skip})
+}
+
+// pause: the annotation with which the documents pause an Application is not in Git. What applies the object does not see a difference, and leaves it.
+func (a *argo) pause(ctx context.Context, object *unstructured.Unstructured) error {
+	const annotation = "argocd.argoproj.io/skip-reconcile"
+	if err := merge(ctx, a.api, object, `{"metadata":{"annotations":{"`+annotation+`":"true"}}}`); err != nil {
+		return err
+	}
+	if found, err := a.differs(ctx, object); len(found) > 0 || err != nil {
+		return fmt.Errorf("it is a difference for %v (%w)", found, err)
+	}
+	for _, apply := range []bool{true, false} {
+		o := &operation{targets: []*unstructured.Unstructured{object}, options: []sync.SyncOpt{sync.WithServerSideApply(apply)}}
+		if err := a.finish(ctx, o); err != nil {
+			return err
+		}
+		live, err := get(ctx, a.api, object)
+		if err != nil {
+			return err
+		}
+		if live.GetAnnotations()[annotation] != "true" {
+			return fmt.Errorf("a sync removes it (server-side apply: %t)", apply)
+		}
+	}
+	return nil
 }
 
 // waves: a later wave waits until the group is rolled out, and also while its object is suspended.
