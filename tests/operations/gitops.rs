@@ -24,6 +24,7 @@ async fn installed() -> Result<(Cluster, Simulator)> {
     let (mut cluster, account) = Cluster::start().await?;
     cluster.run_all(&labelled("docs/install-eks.md", "pod-identity")).await?;
     cluster.run_all(&labelled("docs/install.md", "check")).await?;
+    cluster.run_all(&labelled(DOCUMENT, "kubectl")).await?;
     cluster.run("kubectl create namespace network").await?;
     Ok((cluster, account))
 }
@@ -136,6 +137,7 @@ async fn a_release_takes_over_a_definition_that_was_applied_by_hand() -> Result<
     let printed = cluster.run(&format!("! {{ {install}; }} 2>&1")).await?;
     assert!(printed.contains("invalid ownership metadata"), "{printed}");
     cluster.run_all(&labelled(DOCUMENT, "take-ownership")).await?;
+    assert_eq!(cluster.run_all(&labelled(DOCUMENT, "nothing-left")).await?, "");
     cluster.run_all(&labelled("docs/install.md", "check")).await?;
     cluster::group(&account, "edge").await?;
     let keep = "kubectl get crd connectiongroups.cloudfront.kube-operators.dev -o jsonpath='{.metadata.annotations.helm\\.sh/resource-policy}'";
