@@ -67,6 +67,8 @@ for sources in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
   c_flags+=" -ffile-prefix-map=$sources=/crates"
 done
 
+# The program is position-independent on x86-64 only: for aarch64-unknown-linux-gnu, Rust 1.97 links a static program at a fixed address, also with
+# `-C relocation-model=pie`.
 # A static program needs a target that is named, so that build scripts and macros are not linked statically as well.
 PATH=$tools/bin:$PATH RUSTFLAGS=$flags CFLAGS=$c_flags cargo auditable build --release --locked --target "$triple" --package "$program"
 install -m 0755 "$target/$triple/release/$program" "$out/"

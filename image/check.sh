@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Holds the operator's image to what it promises, for both platforms. Builds it twice from the Dockerfile (image/assemble.sh), looks inside,
+# Holds the operator's image to what it promises, for both platforms. Makes it twice from the Dockerfile (image/assemble.sh), looks inside,
 # and takes a connection group through its life with each program; leaves the image at target/image/operator.tar, an OCI archive.
+# cargo compiles the program once only: image/reproducible.sh compiles it twice.
 # Needs what image/assemble.sh needs, jq, readelf, and for the platform that is not this machine's, qemu's user emulation.
 # The first build takes minutes for each platform. PLATFORMS=linux/amd64 checks one platform only.
 set -euo pipefail
@@ -53,7 +54,7 @@ if [ ! -x "$tools/bin/rust-audit-info" ]; then
 fi
 kept
 
-promise "two builds give the same bytes"
+promise "the image made twice has the same bytes"
 unpack() { # unpack ARCHIVE FOLDER
   mkdir "$2"
   tar -x -C "$2" -f "$1"

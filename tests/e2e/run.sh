@@ -113,6 +113,8 @@ settled() { # settled NAME [REASON]
   await "$1" condition=Ready
   same "the reason" "${2:-Deployed}" "$(field "$1" '.status.conditions[?(@.type=="Ready")].reason')"
 }
+# Until then a new leader reads the group. An edit in the first minute of a leader counts as carried out only once reads must show all tags, a minute later.
+at_rest() { k wait "connectiongroup/$1" --timeout "$((patience + 60))s" --for "jsonpath={.status.syncedGeneration}=$(field "$1" .metadata.generation)"; }
 edit() { k patch connectiongroup "$1" --type merge --patch "{\"spec\":$2}"; }
 
 at_cloudfront() { kubectl get --raw "$simulator/state" | jq --compact-output "$@"; }
@@ -263,6 +265,7 @@ leader_killed() {
 
 upgraded() {
   local since before old
+  at_rest edge
   old=$(leader)
   since=$(latest)
   before=$(account)
