@@ -63,7 +63,7 @@ use crate::{
         lease::{Election, Lost},
         term::Term,
     },
-    network::{BadProxy, Network},
+    network::{BadProxy, Network, api_failure},
 };
 
 /// Why the operator cannot start, or cannot continue.
@@ -102,7 +102,7 @@ pub enum RunError {
         in_cluster: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The client cannot be built.
-    #[error("no Kubernetes client can be built from the configuration: {0}")]
+    #[error("no Kubernetes client can be built from the configuration: {}", api_failure(.0))]
     Client(#[source] Box<kube::Error>),
     /// The proxy to the API server.
     #[error(transparent)]

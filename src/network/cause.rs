@@ -2,11 +2,28 @@
 
 use std::error::Error;
 
-/// The innermost cause of an error, which says plainly what the others only wrap.
+use kube::client::AuthError;
+
+/// The innermost cause of an error, which says plainly what the others only wrap; without secrets.
 #[must_use]
 pub fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
+    let causes = || std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source());
+    let of_plug_in = causes().find_map(|cause| plug_in(cause.downcast_ref()?));
+    of_plug_in.or_else(|| causes().last().map(ToString::to_string)).unwrap_or_default()
+}
+
+/// What an exec plug-in did wrong. kube shows its output, which holds credentials, and its command with all variables.
+fn plug_in(error: &AuthError) -> Option<String> {
+    match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let stderr = String::from_utf8_lossy(&out.stderr);
+            Some(format!("the exec plug-in of the kubeconfig failed with {}: {}", out.status, stderr.trim()))
+        }
+        AuthError::AuthExecParse(_) => {
+            Some("the exec plug-in of the kubeconfig wrote something else than an ExecCredential".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Why a request to the API server failed.
@@ -21,6 +38,18 @@ pub fn api_failure(error: &kube::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_exec_plug_in_wrote_is_not_told_except_on_standard_error() {
+        let script = "echo canary; echo expired login >&2; exit 3";
+        let out = std::process::Command::new("sh").args(["-c", script]).output().unwrap();
+        let failed = AuthError::AuthExecRun { cmd: "TOKEN=canary sh".to_owned(), out: Box::new(out) };
+        let text = api_failure(&kube::Error::Auth(failed));
+        assert!(text.contains("exit status: 3: expired login") && !text.contains("canary"), "{text}");
+        let unread = serde_saphyr::from_str::<u32>("canary").unwrap_err();
+        let text = api_failure(&kube::Error::Service(Box::new(AuthError::AuthExecParse(Box::new(unread)))));
+        assert!(text.contains("exec plug-in") && !text.contains("canary"), "{text}");
+    }
 
     #[test]
     fn of_nested_errors_the_innermost_is_told() {

@@ -82,6 +82,26 @@ async fn a_kubeconfig_that_cannot_be_read_is_named_and_no_text_of_it_is_printed(
 }
 
 #[tokio::test]
+async fn an_exec_plug_in_that_fails_is_named_and_its_output_is_not_printed() -> Result<()> {
+    let bed = crate::steps::bed().await?;
+    let user = |script: &str| {
+        serde_json::json!({"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script],
+            "env": [{"name": "TOKEN", "value": "s3cret"}], "interactiveMode": "Never",
+        }})
+    };
+    for script in ["echo s3cret; exit 1", "echo s3cret"] {
+        let kubeconfig = crate::steps::kubeconfig(&bed, &[], Some(user(script)));
+        let path = std::env::var("PATH").unwrap();
+        let output = run(&[("PATH", &path)], &["--kubeconfig", &kubeconfig.to_string_lossy()]).await?;
+        let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success() && all.contains("exec plug-in of the kubeconfig"), "{all}");
+        assert!(!all.contains("s3cret"), "{all}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_proxy_url_of_the_kubeconfig_that_cannot_be_used_is_named_and_its_password_is_not_printed() -> Result<()> {
     let bed = crate::steps::bed().await?;
     let kubeconfig = crate::steps::kubeconfig(&bed, &[("proxy-url", "socks5://user:s3cret@proxy:1080")], None);
