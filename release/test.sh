@@ -149,7 +149,7 @@ release/verify.sh "$version" "$work/out" >"$work/verify.log" 2>&1
 fails release/verify.sh "$version" "$work/changed"
 attach "$work/other/cosign.key" "$sbom" "$IMAGE@$evil" >>"$work/attest.log" 2>&1
 not_attested() { # not_attested DIGEST: in either format
-  for verifier in "cosign verify-attestation" "cosign verify-attestation --new-bundle-format=false" "$COSIGN2 verify-attestation"; do
+  for verifier in "cosign verify-attestation" "cosign verify-attestation --new-bundle-format=false"; do
     read -ra verifier <<<"$verifier"
     fails "${verifier[@]}" --type cyclonedx --key "$PUBLIC_KEY" --insecure-ignore-tlog=true "$IMAGE@$1"
     grep -qE 'no(ne of the|( matching)?) attestations|invalid signature' "$work/fails.log"

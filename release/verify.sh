@@ -20,6 +20,12 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 ok() { printf 'ok  %s\n' "$1"; }
+root=()
+if [ -n "${PUBLIC_KEY:-}" ] && [ -n "${COSIGN2:-}" ]; then
+  # From 2.6 on, it prefers the bundle, and then asks for Sigstore's services even if a key signed: here, there are none.
+  cosign trusted-root create --out "$work/root.json"
+  root=(--trusted-root "$work/root.json")
+fi
 
 digest=$(crane digest "$IMAGE:$version")
 chart=$(crane digest "$CHARTS/$name:$version")
@@ -28,7 +34,7 @@ for reference in "$IMAGE@$digest" "$CHARTS/$name@$chart"; do
   cosign verify --new-bundle-format=false "${who[@]}" "$reference" >/dev/null
   ok "signatures of $reference, in both formats"
   if [ -n "${COSIGN2:-}" ]; then
-    "$COSIGN2" verify "${who[@]}" "$reference" >/dev/null
+    "$COSIGN2" verify "${who[@]}" "${root[@]}" "$reference" >/dev/null
     ok "signature of $reference, with cosign 2"
   fi
 done

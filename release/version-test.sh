@@ -30,7 +30,7 @@ release/version.py bump "$new" >/dev/null
 [ "$(release/version.py check "$new")" = "$new" ]
 cargo metadata --locked --offline --no-deps --format-version 1 >/dev/null
 if left=$(git grep -nF "connection-group-operator:$old" -- ':!release/tools'); then echo "$left" >&2; exit 1; fi
-if left=$(git grep -nF "$old" -- charts/connection-group-operator); then echo "$left" >&2; exit 1; fi
+if left=$(git grep -nE "(^|[^0-9.])${old//./[.]}([^0-9.]|$)" -- charts/connection-group-operator); then echo "$left" >&2; exit 1; fi
 echo "ok      one command changes the version everywhere"
 [ "$(release/notes.sh "$new" image charts base | awk '/^## Install/ { exit } NF')" = "$(grep . <<<"$unreleased")" ]
 echo "ok      the notes of the new version are what was unreleased"
