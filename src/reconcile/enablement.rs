@@ -6,8 +6,10 @@ use crate::cloudfront::Group;
 /// Whether a group was enabled when it was last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enablement {
-    /// It was enabled, as far as is known.
-    On,
+    /// It was enabled as far as is known, as the spec says.
+    OnAsAsked,
+    /// It was enabled as far as is known, although the spec says otherwise.
+    OnAgainstTheSpec,
     /// It was disabled, as the spec says.
     OffAsAsked,
     /// It was disabled, although the spec says otherwise.
@@ -19,7 +21,8 @@ impl ObjectView<'_> {
     #[must_use]
     pub const fn enablement(&self) -> Enablement {
         match (self.status.enabled, self.spec_enabled) {
-            (Some(true) | None, _) => Enablement::On,
+            (Some(true) | None, true) => Enablement::OnAsAsked,
+            (Some(true) | None, false) => Enablement::OnAgainstTheSpec,
             (Some(false), false) => Enablement::OffAsAsked,
             (Some(false), true) => Enablement::OffAgainstTheSpec,
         }

@@ -192,6 +192,7 @@ fn suspended_objects_keep_their_conditions_and_cost_nothing() {
     assert_eq!(world.calls(), []);
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
     assert!(world.message().contains("spec.suspend"), "{}", world.message());
+    assert!(world.message().contains("spec.enabled is false, and is not carried out"), "{}", world.message());
     assert_eq!(after.observed_generation, before.observed_generation, "the new spec was not reconciled");
     assert_eq!(after.conditions[0].observed_generation, before.conditions[0].observed_generation);
 

@@ -18,9 +18,9 @@ pub const CHECKS_AGAIN: &str = " The operator checks again at least every 5 minu
 pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
     format!(
         "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed. To move the group and its endpoint to this object, first set \
-         spec.deletionPolicy to Retain on that object, then delete it: a deletion with the policy Delete deletes the group. This object then adopts the group if \
-         spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption permit it. To leave the group where it is, recreate this object with another \
-         spec.name.",
+         spec.deletionPolicy to Retain and spec.deletionProtection to false on that object, then delete it: a deletion with the policy Delete deletes the group. \
+         This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption permit it. To leave the group where \
+         it is, recreate this object with another spec.name.",
         value(owner.as_str())
     )
 }

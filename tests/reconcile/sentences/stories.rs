@@ -87,6 +87,11 @@ pub const STORIES: &[Story] = &[
         walk.after(|world| world.edit(|spec| spec.enabled = true), 1);
         walk.after(|world| world.edit(|spec| spec.suspend = false), 2);
     }),
+    ("a group is to be disabled while its object is suspended", &at_rest, &|walk| {
+        walk.after(|world| world.edit(|spec| spec.suspend = true), 1);
+        walk.after(|world| world.edit(|spec| spec.enabled = false), 1);
+        walk.after(|world| world.edit(|spec| spec.suspend = false), 2);
+    }),
     ("others delete the group", &at_rest, &|walk| {
         walk.listed(|world| world.someone_deletes_the_group(), 1);
         walk.reconcile_times(3);

@@ -257,8 +257,8 @@ impl<'a> Demo<'a> {
         println!("kubectl apply -f {EXAMPLE}; kubectl get cfcg -A -w");
         println!("curl {endpoint}/_admin/state");
         println!("{}", self.curl("PATCH", "groups/edge", r#"{"enabled": false}"#));
-        print!("AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION=us-east-1 ");
-        println!("aws cloudfront list-connection-groups --endpoint-url {endpoint}");
+        print!("AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo ");
+        println!("aws cloudfront list-connection-groups --region us-east-1 --endpoint-url {endpoint}");
         println!("tail -f {}", self.operator.log().display());
         // If the handler cannot be installed, the signal ends this process, and the guards end the rest.
         let _ = tokio::signal::ctrl_c().await;

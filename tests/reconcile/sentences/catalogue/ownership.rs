@@ -16,7 +16,7 @@ pub const SENTENCES: &[Sentence] = &[
         f.is_name(places[0]) && f.exists() && f.owner_tag() == Some(places[1].trim_matches('\'')) && is_other
     }),
     advises(
-        "To move the group and its endpoint to this object, first set spec.deletionPolicy to Retain on that object, then delete it: a deletion with the policy Delete \
+        "To move the group and its endpoint to this object, first set spec.deletionPolicy to Retain and spec.deletionProtection to false on that object, then delete it: a deletion with the policy Delete \
          deletes the group.",
     ),
     advises(

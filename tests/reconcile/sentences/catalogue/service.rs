@@ -176,6 +176,9 @@ pub const SENTENCES: &[Sentence] = &[
     says("Suspended by spec.suspend: the operator neither reads nor changes the group.", |f, _| {
         f.spec().suspend && f.record.calls.is_empty() && !f.world.deleting
     }),
+    says("spec.enabled is false, and is not carried out meanwhile.", |f, _| {
+        f.enabled() != Some(false) && !f.spec().enabled && f.spec().suspend && f.record.calls.is_empty()
+    }),
     says("When last read, the group was disabled, as spec.enabled says.", |f, _| {
         f.enabled() == Some(false) && !f.spec().enabled
     }),
