@@ -85,12 +85,13 @@ async fn refusal(cluster: &mut Cluster, spec: &str) -> Result<String> {
 async fn a_team_gets_a_group_of_its_own_name_and_the_policy_refuses_everything_else() -> Result<()> {
     let (mut cluster, account) = installed().await?;
     run_unmarked(&mut cluster, "docs/teams.md").await?;
-    assert!(account.admin.group("team-a-shop").await?.is_some());
+    assert!(account.admin.group("team-a_shop").await?.is_some());
     for (spec, reason) in [
-        ("{}", "the name of the connection group must begin with \"team-a-\""),
-        ("{name: team-b-shop}", "the name of the connection group must begin with \"team-a-\""),
-        ("{name: team-a-new, adoptionPolicy: Always}", "adoptionPolicy must be Never"),
-        ("{name: team-a-new, mode: Observe}", "mode must be Manage"),
+        ("{}", "the name of the connection group must begin with \"team-a_\""),
+        ("{name: team-b_shop}", "the name of the connection group must begin with \"team-a_\""),
+        ("{name: team-a-web_shop}", "the name of the connection group must begin with \"team-a_\""),
+        ("{name: team-a_new, adoptionPolicy: Always}", "adoptionPolicy must be Never"),
+        ("{name: team-a_new, mode: Observe}", "mode must be Manage"),
     ] {
         let printed = refusal(&mut cluster, spec).await?;
         assert!(printed.contains(reason), "{spec}: {printed}");
