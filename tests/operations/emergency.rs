@@ -26,7 +26,20 @@ async fn the_emergency_procedure_takes_even_a_suspended_group_down_and_back_and_
     assert!(back.enabled);
     assert_eq!([unchanged(&down), unchanged(&back)], [unchanged(&before), unchanged(&before)]);
 
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_groups_of_a_namespace_go_down_and_come_back_as_they_were_saved() -> Result<()> {
+    let (mut cluster, account) = installed().await?;
+    cluster.patch("platform", "edge", serde_json::json!({ "spec": { "suspend": true } })).await?;
+
     cluster.run_all(&labelled(DOCUMENT, "down-all")).await?;
     cluster.settled("platform", "edge", "Disabled").await?;
+
+    cluster.run_all(&labelled(DOCUMENT, "back-all")).await?;
+    assert!(cluster::group(&account, "edge").await?.resource.enabled);
+    let spec = cluster.run("kubectl -n platform get cfcg/edge -o jsonpath='{.spec.enabled} {.spec.suspend}'").await?;
+    assert_eq!(spec, "true true");
     Ok(())
 }
