@@ -6,9 +6,11 @@ use crate::cloudfront::Group;
 /// Whether a group was enabled when it was last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enablement {
-    /// It was enabled as far as is known, as the spec says.
+    /// It is not known.
+    Unknown,
+    /// It was enabled, as the spec says.
     OnAsAsked,
-    /// It was enabled as far as is known, although the spec says otherwise.
+    /// It was enabled, although the spec says otherwise.
     OnAgainstTheSpec,
     /// It was disabled, as the spec says.
     OffAsAsked,
@@ -21,8 +23,9 @@ impl ObjectView<'_> {
     #[must_use]
     pub const fn enablement(&self) -> Enablement {
         match (self.status.enabled, self.spec_enabled) {
-            (Some(true) | None, true) => Enablement::OnAsAsked,
-            (Some(true) | None, false) => Enablement::OnAgainstTheSpec,
+            (None, _) => Enablement::Unknown,
+            (Some(true), true) => Enablement::OnAsAsked,
+            (Some(true), false) => Enablement::OnAgainstTheSpec,
             (Some(false), false) => Enablement::OffAsAsked,
             (Some(false), true) => Enablement::OffAgainstTheSpec,
         }

@@ -184,8 +184,10 @@ pub fn without_traffic(tenants: &Tenants) -> String {
 pub fn suspended(deleting: bool, enablement: Enablement) -> String {
     let what = if deleting { "The deletion waits because of spec.suspend" } else { "Suspended by spec.suspend" };
     let state = match enablement {
-        Enablement::OnAsAsked => "",
-        Enablement::OnAgainstTheSpec => " spec.enabled is false, and is not carried out meanwhile.",
+        Enablement::Unknown | Enablement::OnAsAsked => "",
+        Enablement::OnAgainstTheSpec => {
+            " When last read, the group was enabled although spec.enabled is false. The operator does not disable it meanwhile."
+        }
         Enablement::OffAsAsked => " When last read, the group was disabled, as spec.enabled says.",
         Enablement::OffAgainstTheSpec => {
             " When last read, the group was disabled although spec.enabled is true. Until it is enabled, traffic of its tenants is down."

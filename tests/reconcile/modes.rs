@@ -192,7 +192,11 @@ fn suspended_objects_keep_their_conditions_and_cost_nothing() {
     assert_eq!(world.calls(), []);
     assert_eq!(world.ready(), ("True".into(), "Deployed".into(), vec![]));
     assert!(world.message().contains("spec.suspend"), "{}", world.message());
-    assert!(world.message().contains("spec.enabled is false, and is not carried out"), "{}", world.message());
+    assert!(
+        world.message().contains("enabled although spec.enabled is false. The operator does not disable it"),
+        "{}",
+        world.message()
+    );
     assert_eq!(after.observed_generation, before.observed_generation, "the new spec was not reconciled");
     assert_eq!(after.conditions[0].observed_generation, before.conditions[0].observed_generation);
 

@@ -27,6 +27,9 @@ use crate::network::{Network, root_cause};
 /// How long credentials are used before the files are compared again.
 const FRESH: Duration = Duration::from_secs(30);
 
+/// How long before they expire credentials are replaced: the SDK asks for others that much earlier.
+const MARGIN: Duration = Duration::from_secs(10);
+
 /// Where credentials come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
@@ -116,8 +119,9 @@ struct Current {
 impl Current {
     /// Its credentials, to be asked for again soon, so that the files are compared.
     async fn credentials(&mut self) -> provider::Result {
-        let soon = SystemTime::now() + FRESH;
-        if self.found.expiry().is_none_or(|expiry| expiry < soon) {
+        let now = SystemTime::now();
+        let soon = now + FRESH;
+        if self.found.expiry().is_some_and(|expiry| expiry < now + MARGIN) {
             self.found = self.provider.provide_credentials().await?;
         }
         let mut found = self.found.clone();

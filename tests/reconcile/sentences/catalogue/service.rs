@@ -176,9 +176,10 @@ pub const SENTENCES: &[Sentence] = &[
     says("Suspended by spec.suspend: the operator neither reads nor changes the group.", |f, _| {
         f.spec().suspend && f.record.calls.is_empty() && !f.world.deleting
     }),
-    says("spec.enabled is false, and is not carried out meanwhile.", |f, _| {
-        f.enabled() != Some(false) && !f.spec().enabled && f.spec().suspend && f.record.calls.is_empty()
+    says("When last read, the group was enabled although spec.enabled is false.", |f, _| {
+        f.enabled() == Some(true) && !f.spec().enabled
     }),
+    says("The operator does not disable it meanwhile.", |f, _| f.spec().suspend && f.record.calls.is_empty()),
     says("When last read, the group was disabled, as spec.enabled says.", |f, _| {
         f.enabled() == Some(false) && !f.spec().enabled
     }),
