@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::{markdown, read, root};
 
 /// Used here without what runs the blocks.
-#[allow(dead_code, reason = "tests/operations uses the rest")]
+#[expect(dead_code, reason = "tests/operations uses the rest")]
 #[path = "../operations/document.rs"]
 mod document;
 

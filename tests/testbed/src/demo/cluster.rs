@@ -88,7 +88,8 @@ impl Cluster {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             file.write_all(&answer.stdout)
         };
-        write(&kubeconfig).map_err(|error| Error::Start { name: context.to_owned(), reason: error.to_string() })?;
+        let failed = |source| Error::Io { action: "write", path: kubeconfig.clone(), source };
+        write(&kubeconfig).map_err(failed)?;
         let cluster = Self::Given(Given { kubeconfig, folder, writers: OnceCell::new() });
         cluster.refuse_what_is_there("the CustomResourceDefinition", "customresourcedefinition", CRD).await?;
         cluster.refuse_what_is_there("the namespace", "namespace", NAMESPACE).await?;
@@ -180,7 +181,9 @@ impl Cluster {
             return Err(Refusal::NotAlone { what }.into());
         }
         let list = self.kubectl_ok(&["get", "connectiongroups", "--all-namespaces", "--output=json"]).await?;
-        let list: Value = serde_json::from_str(&list).unwrap_or_default();
+        let unreadable =
+            |error| Refusal::NotAlone { what: format!("The list of the ConnectionGroups cannot be read: {error}") };
+        let list: Value = serde_json::from_str(&list).map_err(unreadable)?;
         let objects: Vec<_> =
             list["items"].as_array().into_iter().flatten().map(|object| &object["metadata"]).collect();
         let ours = finalizer();
