@@ -4,13 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-venv=$target/pictures-venv
-if ! cmp --silent docs/pictures/requirements.txt "$venv/requirements.txt"; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement docs/pictures/requirements.txt
-  cp docs/pictures/requirements.txt "$venv/requirements.txt"
-fi
+venv=$(tests/venv.sh docs/pictures)
 
 "$target/debug/testbed" demo | "$venv/bin/python" docs/pictures/demo.py docs/pictures/demo.svg
 

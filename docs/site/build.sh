@@ -2,13 +2,7 @@
 # Builds the documents as a site in target/site, and fails at any link or anchor that leads nowhere. Seconds; needs Python 3 with venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-venv=${CARGO_TARGET_DIR:-target}/site-venv
-if ! cmp --silent docs/site/requirements.txt "$venv/requirements.txt"; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement docs/site/requirements.txt
-  cp docs/site/requirements.txt "$venv/requirements.txt"
-fi
+venv=$(tests/venv.sh docs/site)
 site=$(realpath "${CARGO_TARGET_DIR:-target}")/site
 NO_MKDOCS_2_WARNING=1 "$venv/bin/mkdocs" build --strict --site-dir "$site"
 # What Python-Markdown does not understand, it shows as text.

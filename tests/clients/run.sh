@@ -4,15 +4,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-venv="$here/../../target/clients-venv"
-wanted="$here/requirements.txt"
-
-if ! cmp -s "$wanted" "$venv/requirements.txt"; then
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
-    cp "$wanted" "$venv/requirements.txt"
-fi
+venv=$("$here/../venv.sh" tests/clients)
 
 export PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" -m pytest -p no:cacheprovider "$here" "$@"

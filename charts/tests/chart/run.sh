@@ -8,7 +8,7 @@ chart=$root/charts/connection-group-operator
 tools=${TOOLS_DIR:-$root/target/tools}
 mkdir -p "$tools"
 tools=$(cd "$tools" && pwd)
-venv=$root/target/chart-venv
+venv=$("$root/tests/venv.sh" charts/tests/chart)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -32,12 +32,6 @@ fi
 build "$root/charts/tools" github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 # `make tools` builds it, and knows when it is outdated.
 [ -x "$tools/helm" ] || build "$root/tests/tools" helm.sh/helm/v4/cmd/helm
-if ! cmp -s "$root/charts/tests/chart/requirements.txt" "$venv/requirements.txt"; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$root/charts/tests/chart/requirements.txt"
-  cp "$root/charts/tests/chart/requirements.txt" "$venv/requirements.txt"
-fi
 
 failed=0
 check() { # check SENTENCE COMMAND...
