@@ -18,7 +18,28 @@ pub enum Enablement {
     OffAgainstTheSpec,
 }
 
+/// What the operator does to a group's traffic once the group belongs to the object: the spec then applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrafficOnceOurs {
+    /// It takes no traffic down.
+    Kept,
+    /// It disables the group, which is enabled.
+    TakenDown,
+    /// It disables the group, and CloudFront does not state whether it is enabled.
+    PerhapsTakenDown,
+}
+
 impl ObjectView<'_> {
+    /// What becomes of the traffic of a group that does not belong to the object yet.
+    #[must_use]
+    pub const fn traffic_once_ours(&self, group: &Group) -> TrafficOnceOurs {
+        match (self.spec_enabled, group.config.enabled) {
+            (true, _) | (false, Some(false)) => TrafficOnceOurs::Kept,
+            (false, Some(true)) => TrafficOnceOurs::TakenDown,
+            (false, None) => TrafficOnceOurs::PerhapsTakenDown,
+        }
+    }
+
     /// Whether the group on record is enabled.
     #[must_use]
     pub const fn enablement(&self) -> Enablement {

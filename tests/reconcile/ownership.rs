@@ -17,7 +17,7 @@ use connection_group_operator::{
 
 use port::Fault;
 
-use crate::world::{OWNER, PROPAGATION, World, marks, spec};
+use crate::world::{IDENTITY, OWNER, PROPAGATION, World, marks, spec};
 
 /// An old, unowned group of the object's name.
 pub fn beside_an_unowned_group(policy: AdoptionPolicy, allowed: bool) -> World {
@@ -129,6 +129,56 @@ fn if_unchanged_refuses_a_group_that_differs_and_says_where() {
     world.settle();
     assert_eq!(world.mutations(), []);
     assert!(world.message().contains("ipv6Enabled is 'true', the spec says 'false'"), "{}", world.message());
+}
+
+#[test]
+fn whoever_is_told_how_a_group_becomes_the_objects_is_told_first_if_it_would_then_be_disabled() {
+    let warning = "The group is enabled, and spec.enabled is false: once the group belongs to this object, the operator disables it";
+    for (enabled, enabled_now, warned) in
+        [(false, true, true), (true, true, false), (true, false, false), (false, false, false)]
+    {
+        let worlds = [
+            ("NotOwned", taken_by("dev/shop/edge")),
+            ("AnotherInstallation", taken_by("prod/platform/edge")),
+            ("AdoptionRefused", beside_an_unowned_group(AdoptionPolicy::Never, true)),
+            ("AdoptionRefused", beside_an_unowned_group(AdoptionPolicy::IfUnchanged, false)),
+            ("AdoptionRefused", beside_an_unowned_group(AdoptionPolicy::Always, false)),
+            ("Adopting", beside_an_unowned_group(AdoptionPolicy::Always, true)),
+        ];
+        for (reason, mut world) in worlds {
+            world.edit(|spec| spec.enabled = enabled);
+            world.someone_edits(GroupPatch { enabled: Some(enabled_now), ..GroupPatch::default() });
+            world.advance(Duration::from_hours(1));
+            world.take_inventory();
+            world.reconcile();
+            assert_eq!((world.ready().1.as_str(), world.mutations()), (reason, vec![]));
+            let at = world.message().find(warning);
+            assert_eq!(at.is_some(), warned, "{enabled} {enabled_now}: {}", world.message());
+            let advice = ["set the policy to", "(set it to", "then delete it", "--take-over-installation"];
+            let advised = advice.iter().filter_map(|advice| world.message().find(advice)).min();
+            assert!(at.is_none() || advised.is_none_or(|advised| at < Some(advised)), "{}", world.message());
+        }
+    }
+}
+
+/// An object whose group of that name carries that owner tag, and the identity of another installation.
+fn taken_by(owner: &str) -> World {
+    let world = World::new(spec());
+    let tags = [(OWNER.to_owned(), owner.to_owned()), (IDENTITY.to_owned(), "uid-elsewhere".to_owned())];
+    world.someone_creates(|group| group.tags.extend(tags));
+    world
+}
+
+#[test]
+fn the_advice_for_a_group_that_differs_is_to_make_the_spec_match_first() {
+    for policy in [AdoptionPolicy::Never, AdoptionPolicy::IfUnchanged] {
+        let mut world = beside_an_unowned_group(policy, true);
+        world.edit(|spec| spec.ipv6_enabled = false);
+        world.settle();
+        let (matching, always) =
+            (world.message().find("make the spec match the group"), world.message().find("with Always"));
+        assert!(matching.is_some() && matching < always, "{}", world.message());
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use cloudfront_simulator::{
     switches::{IpAddressType, Tolerance},
 };
 use connection_group_operator::{
-    api::{ConditionReason, ConnectionGroupSpec, Mode},
+    api::{AdoptionPolicy, ConditionReason, ConnectionGroupSpec, Mode},
     cloudfront::Operation,
     reconcile::Finalizer,
 };
@@ -53,6 +53,26 @@ fn a_group_at_rest_stays_ready_and_is_not_changed_whatever_answers_leave_out() {
             "{left_out:?}: what was known stays known"
         );
     }
+}
+
+#[test]
+fn a_group_that_may_be_enabled_does_not_count_as_unchanged_to_a_spec_that_would_disable_it() {
+    let mut world =
+        World::new(ConnectionGroupSpec { enabled: false, adoption_policy: AdoptionPolicy::IfUnchanged, ..spec() });
+    world.settings.allow_adoption = true;
+    world.someone_creates(|_| {});
+    world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
+    world.advance(Duration::from_hours(1));
+    world.take_inventory();
+    world.settle_within(Duration::from_mins(10), 60);
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "AdoptionRefused".into()));
+    assert!(world.message().contains("does not state whether the group is enabled"), "{}", world.message());
+
+    world.port.leave_nothing_out();
+    world.someone_edits(GroupPatch { enabled: Some(false), ..GroupPatch::default() });
+    world.take_inventory();
+    world.settle_within(Duration::from_mins(10), 60);
+    assert_eq!(world.ready().1, "Disabled", "it is known to be disabled, as the spec says");
 }
 
 #[test]

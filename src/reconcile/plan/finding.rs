@@ -7,6 +7,7 @@ use crate::{
     cloudfront::{Described, Group, Summary, Tenants},
     reconcile::{
         drift_backoff::Pause,
+        enablement::TrafficOnceOurs,
         members::MemberSet,
         observe::Absence,
         ownership::{Installation, OwnerTag},
@@ -104,7 +105,7 @@ pub enum Block {
     /// The tags on record were not sent to this group: they must be forgotten before it is adopted.
     TagsOfAnother,
     /// A group to adopt: every read must show it without an owner for this much longer, because tags may show late, whatever the clocks say.
-    OwnerMayShow(Duration),
+    OwnerMayShow(Box<Described>, Duration),
     /// A group that may be ours: it is given up only if every read shows it without our owner tag for this much longer.
     OwnerTagMissing(Box<Described>, Duration),
     /// An out-of-band change that the drift backoff leaves as it is for now.
@@ -155,8 +156,18 @@ pub enum NotManaged {
 pub struct AdoptionObstacle {
     /// The administrator does not allow adoption.
     pub forbidden_by_administrator: bool,
-    /// The object's policy. It forbids adoption if it is `Never`, or if it is `IfUnchanged` and there are differences.
+    /// The object's policy. It forbids adoption if it is `Never`, or if it is `IfUnchanged` and the group would change.
     pub policy: AdoptionPolicy,
     /// Where the group differs from the spec.
     pub differences: Vec<Drift>,
+    /// What becomes of the group's traffic if it is adopted.
+    pub traffic: TrafficOnceOurs,
+}
+
+impl AdoptionObstacle {
+    /// Whether the group stays as it is if it is adopted. What CloudFront does not state is not a difference, but the operator disables what may be enabled.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.differences.is_empty() && self.traffic == TrafficOnceOurs::Kept
+    }
 }

@@ -120,16 +120,17 @@ pub fn adopt(desired: &Desired, described: Described, view: &ObjectView<'_>, set
         forbidden_by_administrator: !settings.allow_adoption,
         policy: desired.adoption,
         differences: differences(desired, &described, None),
+        traffic: view.traffic_once_ours(&described.group),
     };
     let object_agrees = match desired.adoption {
         AdoptionPolicy::Never => false,
-        AdoptionPolicy::IfUnchanged => obstacle.differences.is_empty() || bug!(DifferencesAreAdopted),
+        AdoptionPolicy::IfUnchanged => obstacle.is_unchanged() || bug!(DifferencesAreAdopted),
         AdoptionPolicy::Always => true,
     };
     if object_agrees && (settings.allow_adoption || bug!(AdministratorIsNotAsked)) {
         let left = view.owner_may_show_for(&described.group);
         if !left.is_zero() {
-            return Finding::Blocked(Block::OwnerMayShow(left)).into();
+            return Finding::Blocked(Block::OwnerMayShow(Box::new(described), left)).into();
         }
         // Otherwise the tags on record would count as ours on this group, and the next edit would remove them.
         return if view.status.tags.is_empty() || view.id().as_ref() == Some(&described.group.id) {

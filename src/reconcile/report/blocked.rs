@@ -3,6 +3,7 @@
 use super::{Field, InSync, Next, Report, Seen, states::reconciling};
 use crate::{
     api::{BlockedBy, ConditionReason, Standing},
+    cloudfront::Group,
     reconcile::{
         ObjectView,
         backoff::Backoff,
@@ -53,8 +54,9 @@ pub fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
         Block::TagsOfAnother => {
             reconciling(Seen::Nothing, ConditionReason::Adopting, text::tags_of_another(&view.name)).then(Next::Now)
         }
-        Block::OwnerMayShow(left) => {
-            let text = text::owner_may_show(&view.name, view.consistency_window);
+        Block::OwnerMayShow(read, left) => {
+            let text = text::owner_may_show(&view.name, view.consistency_window)
+                + text::traffic_once_ours(view.traffic_once_ours(&read.group));
             reconciling(Seen::Unchanged, ConditionReason::Adopting, text).then(Next::After(left))
         }
         Block::OwnerTagMissing(read, left) if view.is_reported_ready(&read.group) => {
@@ -98,13 +100,15 @@ fn suspended(view: &ObjectView<'_>) -> Report {
     Report { message: text, ..Report::unchanged() }
 }
 
-pub fn not_managed(why: &NotManaged, view: &ObjectView<'_>) -> Report {
+pub fn not_managed(group: &Group, why: &NotManaged, view: &ObjectView<'_>) -> Report {
     let name = &view.name;
+    let traffic = view.traffic_once_ours(group);
     let (reason, text) = match why {
-        NotManaged::NotOwned(owner) => (ConditionReason::NotOwned, text::not_owned(name, owner)),
-        NotManaged::Elsewhere(installation) => {
-            (ConditionReason::AnotherInstallation, text::elsewhere(name, installation, &view.claim.installation))
-        }
+        NotManaged::NotOwned(owner) => (ConditionReason::NotOwned, text::not_owned(name, owner, traffic)),
+        NotManaged::Elsewhere(installation) => (
+            ConditionReason::AnotherInstallation,
+            text::elsewhere(name, installation, &view.claim.installation, traffic),
+        ),
         NotManaged::DefaultGroup => (ConditionReason::DefaultGroup, text::default_group(name)),
         NotManaged::AdoptionRefused(obstacle) => {
             (ConditionReason::AdoptionRefused, text::adoption_refused(name, obstacle))

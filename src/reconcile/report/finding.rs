@@ -74,7 +74,7 @@ pub fn of_finding(
         }
         Finding::Blocked(block) => blocked(block, view),
         Finding::MembersRefused(described, refused) => members_refused(described.group, refused, view),
-        Finding::NotManaged(_, why) => not_managed(&why, view),
+        Finding::NotManaged(described, why) => not_managed(&described.group, &why, view),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     api::AdoptionPolicy,
     cloudfront::GroupName,
     reconcile::{
+        enablement::TrafficOnceOurs,
         ownership::{Installation, OwnerTag},
         plan::AdoptionObstacle,
     },
@@ -15,21 +16,38 @@ use crate::{
 /// Appended to the message about a group that is not touched: its tags or the settings may change.
 pub const CHECKS_AGAIN: &str = " The operator checks again at least every 5 minutes.";
 
-pub fn not_owned(name: &GroupName, owner: &OwnerTag) -> String {
+/// Goes before the advice to make the group this object's.
+pub const fn traffic_once_ours(traffic: TrafficOnceOurs) -> &'static str {
+    match traffic {
+        TrafficOnceOurs::Kept => "",
+        TrafficOnceOurs::TakenDown => {
+            " The group is enabled, and spec.enabled is false: once the group belongs to this object, the operator disables it, and the traffic of its tenants is down. \
+             To keep it enabled, first set spec.enabled to true."
+        }
+        TrafficOnceOurs::PerhapsTakenDown => {
+            " CloudFront's response does not state whether the group is enabled, and spec.enabled is false: once the group belongs to this object, the operator disables it. \
+             If its tenants need it, first set spec.enabled to true."
+        }
+    }
+}
+
+pub fn not_owned(name: &GroupName, owner: &OwnerTag, traffic: TrafficOnceOurs) -> String {
     format!(
-        "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed. To move the group and its endpoint to this object, first set \
+        "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed.{} To move the group and its endpoint to this object, first set \
          spec.deletionPolicy to Retain and spec.deletionProtection to false on that object, then delete it: a deletion with the policy Delete deletes the group. \
          This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption permit it. To leave the group where \
          it is, recreate this object with another spec.name.",
-        value(owner.as_str())
+        value(owner.as_str()),
+        traffic_once_ours(traffic)
     )
 }
 
-pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation) -> String {
+pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation, traffic: TrafficOnceOurs) -> String {
     format!(
-        "{} If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator \
+        "{}{} If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator \
          there and run this one with --take-over-installation={}.",
         in_another_installation(name, installation, us),
+        traffic_once_ours(traffic),
         one_line(installation.as_str(), VALUE_LIMIT)
     )
 }
@@ -76,28 +94,39 @@ pub fn default_group(name: &GroupName) -> String {
 }
 
 pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String {
-    let differs = if obstacle.differences.is_empty() {
-        "It matches the spec".to_owned()
-    } else {
-        format!("It differs from the spec: {}", drift(&obstacle.differences))
-    };
-    let policy = match obstacle.policy {
-        AdoptionPolicy::Never if obstacle.differences.is_empty() => {
-            Some("spec.adoptionPolicy is Never (set it to IfUnchanged or Always)")
-        }
-        AdoptionPolicy::Never => Some("spec.adoptionPolicy is Never (set it to Always)"),
-        AdoptionPolicy::IfUnchanged if !obstacle.differences.is_empty() => {
-            Some("spec.adoptionPolicy is IfUnchanged (make the spec match the group, or set the policy to Always)")
-        }
-        AdoptionPolicy::IfUnchanged | AdoptionPolicy::Always => None,
+    let differs = match (obstacle.differences.as_slice(), obstacle.traffic) {
+        ([], TrafficOnceOurs::Kept | TrafficOnceOurs::TakenDown) => "It matches the spec".to_owned(),
+        ([], TrafficOnceOurs::PerhapsTakenDown) => "What CloudFront states of it matches the spec".to_owned(),
+        (differences, _) => format!("It differs from the spec: {}", drift(differences)),
     };
     let administrator = obstacle
         .forbidden_by_administrator
         .then_some("the administrator has not allowed adoption (the operator runs without --allow-adoption)");
-    let keys = [policy, administrator].into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    let keys = [policy_to_change(obstacle), administrator].into_iter().flatten().collect::<Vec<_>>().join(" and ");
     format!(
-        "Connection group {name} exists but has no owner. {differs}. Nothing was changed. The operator does not adopt the group because {keys}."
+        "Connection group {name} exists but has no owner. {differs}. Nothing was changed.{} The operator does not adopt the group because {keys}.",
+        traffic_once_ours(obstacle.traffic)
     )
+}
+
+/// The object's policy, if it forbids the adoption, and what to do about it. The advice begins with what leaves the group as it is.
+fn policy_to_change(obstacle: &AdoptionObstacle) -> Option<&'static str> {
+    let advice = match (obstacle.policy, obstacle.differences.as_slice()) {
+        (AdoptionPolicy::Never, []) => "spec.adoptionPolicy is Never (set it to IfUnchanged or Always)",
+        (AdoptionPolicy::Never, _) => {
+            "spec.adoptionPolicy is Never (make the spec match the group, then set the policy to IfUnchanged; with Always, the operator adopts the group as it is, then \
+             changes it to match the spec)"
+        }
+        (AdoptionPolicy::IfUnchanged, _) if obstacle.is_unchanged() => return None,
+        (AdoptionPolicy::IfUnchanged, []) => {
+            "spec.adoptionPolicy is IfUnchanged (if you know that the group is disabled, set the policy to Always)"
+        }
+        (AdoptionPolicy::IfUnchanged, _) => {
+            "spec.adoptionPolicy is IfUnchanged (make the spec match the group; with Always, the operator adopts the group as it is, then changes it to match the spec)"
+        }
+        (AdoptionPolicy::Always, _) => return None,
+    };
+    Some(advice)
 }
 
 /// The end that it names is that of both waits: for the tags of a young group, and for those of a claim of ours.

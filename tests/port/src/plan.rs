@@ -92,7 +92,7 @@ impl PlanName {
                 Finding::Blocked(Block::TagsPending(_)) => Self::TagsPending,
                 Finding::Blocked(Block::ClaimPending(..)) => Self::ClaimPending,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
-                Finding::Blocked(Block::OwnerMayShow(_)) => Self::OwnerMayShow,
+                Finding::Blocked(Block::OwnerMayShow(..)) => Self::OwnerMayShow,
                 Finding::Blocked(Block::OwnerTagMissing(..)) => Self::OwnerTagMissing,
                 Finding::Blocked(Block::OwnerUnstated(_)) => Self::OwnerUnstated,
                 Finding::Blocked(Block::Flapping(..)) => Self::Flapping,

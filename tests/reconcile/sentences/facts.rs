@@ -106,6 +106,12 @@ impl Facts<'_> {
         self.record.enabled.or(listed).or(self.record.enabled_once)
     }
 
+    /// Whether the group is enabled, as the last read states it, or the list of that version.
+    pub fn stated_enabled(&self) -> Option<bool> {
+        let read = self.record.group.as_ref().and_then(|group| group.config.enabled);
+        read.or_else(|| self.row().and_then(|row| row.enabled))
+    }
+
     /// The row of the list that shows the version that was read last.
     fn row(&self) -> Option<&Summary> {
         let version = self.record.version.as_ref().map(|(id, etag)| (id.as_str(), etag.as_str()));
@@ -204,7 +210,7 @@ impl Facts<'_> {
         let tags = spec.tags.iter().all(|(key, value)| self.record.tags.get(key) == Some(value));
         let is_so = |stated: Option<bool>, wanted: bool| stated.is_none_or(|stated| stated == wanted);
         [
-            ("enabled", is_so(group.config.enabled, spec.enabled)),
+            ("enabled", is_so(self.stated_enabled(), spec.enabled)),
             ("ipv6Enabled", is_so(group.config.ipv6_enabled, spec.ipv6_enabled)),
             ("anycastIpListId", list),
             ("tags", tags),

@@ -175,6 +175,7 @@ pub const STORIES: &[Story] = &[
     ("a take-over from another installation", &at_rest, &owners::taken_over),
     ("a group of a version without identity", &tagged, &owners::unmarked),
     ("an adoption", &new, &owners::adopted),
+    ("an adoption of a group that the spec disables", &new, &owners::adopted_and_disabled),
     ("an adoption after the group was replaced", &tagged, &owners::replaced),
     ("a group that loses its owner tag", &at_rest, &owners::lost),
     ("a group whose tags lose their values", &at_rest, &owners::emptied),

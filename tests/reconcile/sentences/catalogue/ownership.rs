@@ -63,7 +63,18 @@ pub const SENTENCES: &[Sentence] = &[
     says("Connection group {name} exists but has no owner.", |f, places| {
         f.is_name(places[0]) && f.exists() && f.owner_tag().is_none()
     }),
-    says("It matches the spec.", |f, _| f.differing().is_empty()),
+    says("It matches the spec.", |f, _| f.differing().is_empty() && !may_be_disabled(f)),
+    says("What CloudFront states of it matches the spec.", |f, _| f.differing().is_empty() && may_be_disabled(f)),
+    says(
+        "The group is enabled, and spec.enabled is false: once the group belongs to this object, the operator disables it, and the traffic of its tenants is down.",
+        |f, _| f.enabled() == Some(true) && !f.spec().enabled && !f.is_ours() && f.manages(),
+    ),
+    advises("To keep it enabled, first set spec.enabled to true."),
+    says(
+        "CloudFront's response does not state whether the group is enabled, and spec.enabled is false: once the group belongs to this object, the operator disables it.",
+        |f, _| may_be_disabled(f) && !f.is_ours() && f.manages(),
+    ),
+    advises("If its tenants need it, first set spec.enabled to true."),
     says("It differs from the spec: {drift}.", |f, places| {
         let items = places[0].split("; ").filter_map(difference);
         let count = items.clone().count();
@@ -77,12 +88,17 @@ pub const SENTENCES: &[Sentence] = &[
                 spec.adoption_policy == AdoptionPolicy::Never && f.differing().is_empty(),
             ),
             (
-                "spec.adoptionPolicy is Never (set it to Always)",
+                "spec.adoptionPolicy is Never (make the spec match the group, then set the policy to IfUnchanged; with Always, the operator adopts the group as it is, then \
+                 changes it to match the spec)",
                 spec.adoption_policy == AdoptionPolicy::Never && !f.differing().is_empty(),
             ),
             (
-                "spec.adoptionPolicy is IfUnchanged (make the spec match the group, or set the policy to Always)",
+                "spec.adoptionPolicy is IfUnchanged (make the spec match the group; with Always, the operator adopts the group as it is, then changes it to match the spec)",
                 spec.adoption_policy == AdoptionPolicy::IfUnchanged && !f.differing().is_empty(),
+            ),
+            (
+                "spec.adoptionPolicy is IfUnchanged (if you know that the group is disabled, set the policy to Always)",
+                spec.adoption_policy == AdoptionPolicy::IfUnchanged && f.differing().is_empty() && may_be_disabled(f),
             ),
             (
                 "the administrator has not allowed adoption (the operator runs without --allow-adoption)",
@@ -186,6 +202,11 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
 ];
+
+/// Whether the spec would disable the group, which may be enabled.
+fn may_be_disabled(f: &Facts<'_>) -> bool {
+    !f.spec().enabled && f.stated_enabled().is_none()
+}
 
 fn has_an_empty_tag(f: &Facts<'_>, name: &str) -> bool {
     f.is_name(name) && (f.owner_tag() == Some("") || f.identity_tag() == Some(""))

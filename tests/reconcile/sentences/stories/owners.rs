@@ -12,7 +12,7 @@ use connection_group_operator::{
     },
     reconcile::ownership::Installation,
 };
-use port::Fault;
+use port::{Fault, LeftOut};
 
 use crate::{
     sentences::walk::Walk,
@@ -74,6 +74,23 @@ pub fn adopted(walk: &mut Walk<'_>) {
     walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::IfUnchanged), 1);
     walk.world.settings.allow_adoption = true;
     walk.reconcile_times(1);
+    walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always), 1);
+    walk.wait(Duration::from_mins(2));
+    walk.reconcile_times(4);
+}
+
+/// The spec would disable it, and CloudFront states only sometimes that it is enabled.
+pub fn adopted_and_disabled(walk: &mut Walk<'_>) {
+    walk.world.settings.allow_adoption = true;
+    walk.world.edit(|spec| spec.enabled = false);
+    walk.world.someone_creates(|_| {});
+    walk.wait(Duration::from_mins(2));
+    for policy in [AdoptionPolicy::Never, AdoptionPolicy::IfUnchanged] {
+        walk.after(|world| world.edit(|spec| spec.adoption_policy = policy), 1);
+        walk.world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
+        walk.listed(|world| world.request_reconcile(&format!("{policy:?}")), 1);
+        walk.world.port.leave_nothing_out();
+    }
     walk.after(|world| world.edit(|spec| spec.adoption_policy = AdoptionPolicy::Always), 1);
     walk.wait(Duration::from_mins(2));
     walk.reconcile_times(4);
