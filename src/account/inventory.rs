@@ -158,6 +158,9 @@ async fn take<C: CloudFront>(
             let groups = groups.into_iter().map(|group| (group.name.clone(), group)).collect();
             let snapshot = Arc::new(Snapshot { began, groups });
             let previous = published.borrow().snapshot.clone();
+            if previous.is_none() {
+                tracing::info!(groups = snapshot.groups.len(), objects = objects.all().len(), "CloudFront answers");
+            }
             published.send_modify(|state| {
                 state.snapshot = Some(Arc::clone(&snapshot));
                 state.error = None;

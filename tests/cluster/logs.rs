@@ -1,5 +1,6 @@
 //! Log lines: their format, what they contain, and what they never contain.
 
+use cloudfront_simulator::admin::{Fault, Moment, NewGroup, Operation};
 use serde_json::{Value, json};
 use testbed::{Result, Testbed, wait_until};
 
@@ -27,6 +28,38 @@ async fn every_log_line_is_json_and_those_of_a_reconcile_name_the_object_and_the
         assert_eq!(line["generation"], 1, "{line}");
         assert_eq!(line["trace_id"], json!(null), "without traces there is none: {line}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_inventory_that_cloudfront_answers_is_one_line_with_what_was_found() -> Result<()> {
+    let bed = steps::bed().await?;
+    let admin = &bed.simulator.admin;
+    admin.create_group(&NewGroup::named("theirs")).await?;
+    let fails = Fault::Error {
+        status: 503,
+        code: "ServiceUnavailable".to_owned(),
+        message: String::new(),
+        when: Moment::Before,
+    };
+    let fault = admin.fault_always(Operation::ListConnectionGroups, fails).await?;
+    steps::create(&bed, "edge", json!({ "suspend": true })).await?;
+    let operator = steps::hasty_operator(&bed).start().await?;
+    let answers = || {
+        let is_it = |line: &Value| line["message"] == "CloudFront answers";
+        journal::lines(&operator).into_iter().filter(is_it).collect::<Vec<_>>()
+    };
+    journal::says(&operator, "could not be listed").await?;
+    steps::settled(&bed, "edge", "Suspended").await?;
+    assert!(answers().is_empty());
+    admin.delete_fault(fault).await?;
+    journal::says(&operator, "CloudFront answers").await?;
+    for _ in 0..2 {
+        steps::an_inventory(&bed).await?;
+    }
+    let [line] = &answers()[..] else { panic!("{:?}", answers()) };
+    let told = ["level", "groups", "objects"].map(|field| line[field].clone());
+    assert_eq!(told, [json!("INFO"), json!(1), json!(1)], "{line}");
     Ok(())
 }
 
