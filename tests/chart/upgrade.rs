@@ -5,86 +5,52 @@ use std::time::Instant;
 
 use cloudfront_simulator::admin::Operation;
 use connection_group_operator::api::ConnectionGroup;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::Api;
 use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use serde_json::json;
 use testbed::{ControlPlane, Error, Result, Simulator, wait_until};
 
-use crate::release::{CHART, CRD, PATIENCE, Release, create_namespace, hurried};
+use crate::release::{CHART, CRD, PATIENCE, Release, container, create_namespace, hurried, pod};
 use crate::rights::{create, ready};
 
-#[tokio::test]
-async fn pods_that_use_another_lease_or_none_have_ended_before_the_new_ones_start() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let values =
-        |more: &[&str]| ["ownerId=chart-test"].iter().chain(more).map(|value| (*value).to_owned()).collect::<Vec<_>>();
-    let alone = values(&["replicas=1", "leaderElection.enabled=false"]);
-    let release = Release::install(&control_plane, "elected", &alone).await?;
-    let strategy = async || -> Result<Option<String>> {
-        Ok(release.deployment().await?.spec.and_then(|spec| spec.strategy).and_then(|strategy| strategy.type_))
-    };
-    for (change, expected) in [
-        (&[][..], "Recreate"),
-        (&["log.level=debug"], "RollingUpdate"),
-        (&["leaderElection.leaseName=other"], "Recreate"),
-        (&["leaderElection.leaseName=other", "log.level=debug"], "RollingUpdate"),
-        (&["leaderElection.leaseName=other", "leaderElection.namespace=default"], "Recreate"),
-        (&["replicas=1", "leaderElection.enabled=false"], "Recreate"),
-    ] {
-        release.helm("upgrade", &values(change)).await?;
-        assert_eq!(strategy().await?.as_deref(), Some(expected), "{change:?}");
-    }
-    Ok(())
+/// The arguments that say which Lease the Pods share.
+fn lease_of(deployment: &Deployment) -> Vec<String> {
+    let args = container(&pod(deployment)).args.unwrap_or_default();
+    args.into_iter().filter(|arg| arg.starts_with("--leader-election")).collect()
 }
 
-/// What `docs/upgrade.md` says to do where Helm cannot keep two Deployments from acting, or old and new Pods of one.
-async fn stop_pods(release: &Release<'_>, deployment: &str) -> Result<()> {
-    let scale = ["scale", "deployment", deployment, "--namespace", release.namespace, "--replicas=0"];
-    release.control_plane.kubectl_ok(&scale).await?;
-    Ok(())
+/// The name of the only Deployment, wherever it is, and the Lease of its Pods.
+async fn deployment_and_lease(control_plane: &ControlPlane) -> Result<(String, Vec<String>)> {
+    let all = Api::<Deployment>::all(control_plane.client().await?).list(&ListParams::default()).await?.items;
+    let [deployment] = &all[..] else { panic!("{} Deployments", all.len()) };
+    Ok((deployment.name_any(), lease_of(deployment)))
 }
 
 #[tokio::test]
-async fn an_upgrade_that_creates_another_deployment_is_refused_while_the_old_one_has_pods() -> Result<()> {
+async fn the_pods_of_all_revisions_share_one_lease_whatever_an_upgrade_or_a_rollback_changes() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     create_namespace(&control_plane, "elsewhere", &[]).await?;
     let values = |more: &str| vec!["ownerId=chart-test".to_owned(), more.to_owned()];
     let release = Release::install(&control_plane, "named", &values("replicas=2")).await?;
-    for change in ["nameOverride=other", "fullnameOverride=other", "namespaceOverride=elsewhere"] {
-        match release.helm("upgrade", &values(change)).await {
-            Err(Error::Command { stderr, .. }) => {
-                let old = "kubectl -n named scale deployment/named-connection-group-operator --replicas=0";
-                assert!(stderr.contains(old), "{change}: {stderr}");
-            }
-            other => panic!("{change}: {other:?}"),
-        }
+    let (first, lease) = deployment_and_lease(&control_plane).await?;
+    let expected =
+        ["", "-lease=named-connection-group-operator", "-namespace=named"].map(|end| format!("--leader-election{end}"));
+    assert_eq!((first.as_str(), &lease[..]), ("named-connection-group-operator", &expected[..]));
+    for (change, name) in [
+        ("replicas=1", "named-connection-group-operator"),
+        ("nameOverride=other", "named-other"),
+        ("fullnameOverride=another", "another"),
+        ("namespaceOverride=elsewhere", "named-connection-group-operator"),
+    ] {
+        release.helm("upgrade", &values(change)).await?;
+        assert_eq!(deployment_and_lease(&control_plane).await?, (name.to_owned(), lease.clone()), "{change}");
     }
-    stop_pods(&release, "named-connection-group-operator").await?;
-    release.helm("upgrade", &values("fullnameOverride=other")).await?;
-    let deployment = release.deployment().await?;
-    assert_eq!(deployment.metadata.name.as_deref(), Some("other"), "the old one is gone");
-    Ok(())
-}
-
-#[tokio::test]
-async fn after_a_change_of_the_lease_helm_says_to_stop_the_pods_before_a_rollback_and_then_it_starts_them() -> Result<()>
-{
-    let control_plane = ControlPlane::start().await?;
-    let values = |more: &str| vec!["ownerId=chart-test".to_owned(), more.to_owned()];
-    let release = Release::install(&control_plane, "back", &values("replicas=2")).await?;
-    let stop = "kubectl -n back scale deployment/back-connection-group-operator --replicas=0";
-    let said = release.helm("upgrade", &values("log.level=debug")).await?;
-    assert!(!said.contains(stop), "the Lease is the same: {said}");
-    let said = release.helm("upgrade", &values("leaderElection.leaseName=other")).await?;
-    assert!(said.contains(stop), "{said}");
-    stop_pods(&release, "back-connection-group-operator").await?;
-    control_plane.helm_ok(&["rollback", "back", "--namespace", "back"]).await?;
-    let replicas = async || -> Result<_> { Ok(release.deployment().await?.spec.and_then(|spec| spec.replicas)) };
-    assert_eq!(replicas().await?, Some(2), "a rollback starts the Pods again");
-    stop_pods(&release, "back-connection-group-operator").await?;
-    release.helm("upgrade", &values("leaderElection.leaseName=third")).await?;
-    assert_eq!(replicas().await?, Some(2), "and so does an upgrade");
+    for revision in ["4", "2", "1"] {
+        control_plane.helm_ok(&["rollback", "named", revision, "--namespace", "named"]).await?;
+        assert_eq!(deployment_and_lease(&control_plane).await?.1, lease, "back to {revision}");
+    }
     Ok(())
 }
 
@@ -134,13 +100,14 @@ async fn the_chart_before_this_one_is_upgraded_with_the_values_that_it_took() ->
         // There is one CustomResourceDefinition and one of each admission policy in a cluster.
         let place = ["--namespace", name, "--take-ownership"];
         control_plane.helm_ok(&[&["install", name, BEFORE], &place[..], values].concat()).await?;
-        let old = release.deployment().await?.spec.expect("it has a spec");
+        let before = release.deployment().await?;
+        let old = before.spec.clone().expect("it has a spec");
         for values in [&["--reuse-values"], values] {
             control_plane.helm_ok(&[&["upgrade", name, CHART], &place[..], values].concat()).await?;
-            let new = release.deployment().await?.spec.expect("it has a spec");
+            let after = release.deployment().await?;
+            assert_eq!(lease_of(&after), lease_of(&before), "old and new Pods share one Lease");
+            let new = after.spec.expect("it has a spec");
             assert_eq!(new.selector, old.selector);
-            let strategy = new.strategy.clone().and_then(|strategy| strategy.type_);
-            assert_eq!(strategy.as_deref(), Some("RollingUpdate"), "both use one Lease");
             let selects = |labels: Option<&BTreeMap<String, String>>| {
                 let wanted = old.selector.match_labels.iter().flatten();
                 wanted.clone().all(|(key, value)| labels.is_some_and(|labels| labels.get(key) == Some(value)))

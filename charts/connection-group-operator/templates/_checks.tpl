@@ -6,9 +6,6 @@
 {{- if eq .Values.ownerId "connection-group" -}}
 {{- fail "ownerId must not be connection-group: older versions used the finalizer cloudfront.kube-operators.dev/connection-group for every owner id; choose another name" -}}
 {{- end -}}
-{{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) -}}
-{{- fail (printf "replicas is %d, which needs leaderElection.enabled: without it every replica acts" (int .Values.replicas)) -}}
-{{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- fail "serviceMonitor.enabled and podMonitor.enabled exclude each other: with both, every metric is scraped twice" -}}
 {{- end -}}
@@ -23,11 +20,6 @@
 {{- end -}}
 {{- include "connection-group-operator.checkFlags" . -}}
 {{- include "connection-group-operator.checkOwners" . -}}
-{{- range include "connection-group-operator.otherDeployments" . | fromYamlArray -}}
-{{- if .replicas -}}
-{{- fail (printf "this upgrade creates another Deployment, and until Helm deletes %s/%s, Pods of both would act, because they do not share a Lease: keep its name and namespace, or stop its Pods first: %s" .namespace .name .stop) -}}
-{{- end -}}
-{{- end -}}
 {{- /* The operator refuses these times at its start. What is not set is the operator's own default. */ -}}
 {{- $times := dict
   "aws.callTimeout" (.Values.aws.callTimeout | default "30s")
@@ -35,14 +27,10 @@
   "inventory.intervalActive" (.Values.inventory.intervalActive | default "10s")
   "reconcile.consistencyWindow" (.Values.reconcile.consistencyWindow | default "60s")
   "reconcile.resyncInterval" (.Values.reconcile.resyncInterval | default "6h")
--}}
-{{- if .Values.leaderElection.enabled -}}
-{{- $times = merge $times (dict
   "leaderElection.leaseDuration" (.Values.leaderElection.leaseDuration | default "15s")
   "leaderElection.renewDeadline" (.Values.leaderElection.renewDeadline | default "10s")
   "leaderElection.retryPeriod" (.Values.leaderElection.retryPeriod | default "1s")
-) -}}
-{{- end -}}
+-}}
 {{- $milliseconds := dict -}}
 {{- range $value, $time := $times -}}
 {{- $long := include "connection-group-operator.milliseconds" $time | int64 -}}
@@ -60,13 +48,11 @@
 {{- if gt (get $milliseconds "inventory.intervalActive") (get $milliseconds "inventory.interval") -}}
 {{- fail (printf "inventory.intervalActive (%s) must not be longer than inventory.interval (%s): lower inventory.intervalActive, or raise inventory.interval" (get $times "inventory.intervalActive") (get $times "inventory.interval")) -}}
 {{- end -}}
-{{- if .Values.leaderElection.enabled -}}
 {{- if ge (get $milliseconds "leaderElection.renewDeadline") (get $milliseconds "leaderElection.leaseDuration") -}}
 {{- fail (printf "leaderElection.renewDeadline (%s) must be shorter than leaderElection.leaseDuration (%s): a leader must stop before a standby takes over; lower leaderElection.renewDeadline, or raise leaderElection.leaseDuration" (get $times "leaderElection.renewDeadline") (get $times "leaderElection.leaseDuration")) -}}
 {{- end -}}
 {{- if ge (get $milliseconds "leaderElection.retryPeriod") (get $milliseconds "leaderElection.renewDeadline") -}}
 {{- fail (printf "leaderElection.retryPeriod (%s) must be shorter than leaderElection.renewDeadline (%s): a leader must be able to try more than once; lower leaderElection.retryPeriod, or raise leaderElection.renewDeadline" (get $times "leaderElection.retryPeriod") (get $times "leaderElection.renewDeadline")) -}}
-{{- end -}}
 {{- end -}}
 {{- if lt $grace (add $call 25000) -}}
 {{- fail (printf "terminationGracePeriodSeconds (%ds) must be at least aws.callTimeout (%s) plus 25s: a Pod that is killed earlier loses the results of its last calls, and keeps the next leader waiting for its Lease" (div $grace 1000) (get $times "aws.callTimeout")) -}}
@@ -88,8 +74,12 @@
 {{- /* A flag that is given twice keeps the operator from starting, and one that the chart does not see escapes its checks. */ -}}
 {{- define "connection-group-operator.checkFlags" -}}
 {{- $flags := include "connection-group-operator.flags" . | fromYaml -}}
+{{- $fixed := include "connection-group-operator.fixedFlags" . | fromYamlArray -}}
 {{- range .Values.extraArgs -}}
 {{- $flag := splitList "=" . | first -}}
+{{- if has $flag $fixed -}}
+{{- fail (printf "extraArgs must not contain %s: the chart sets it, so that all Pods of the release share one Lease; remove it" $flag) -}}
+{{- end -}}
 {{- with get $flags $flag -}}
 {{- fail (printf "extraArgs must not contain %s: set %s instead, which the chart checks and passes on" $flag .) -}}
 {{- end -}}
@@ -97,6 +87,9 @@
 {{- range .Values.extraEnv -}}
 {{- $flag := .name | default "" | trimPrefix "CONNECTION_GROUP_OPERATOR_" | lower | replace "_" "-" | printf "--%s" -}}
 {{- $value := get $flags $flag -}}
+{{- if and (hasPrefix "CONNECTION_GROUP_OPERATOR_" (.name | default "")) (has $flag $fixed) -}}
+{{- fail (printf "extraEnv must not contain %s: the chart sets %s, so that all Pods of the release share one Lease; remove it" .name $flag) -}}
+{{- end -}}
 {{- /* A URL may hold a password, which belongs into a Secret. */ -}}
 {{- $secret := and .valueFrom (has $flag (list "--aws-endpoint-url" "--otlp-endpoint")) -}}
 {{- if and (hasPrefix "CONNECTION_GROUP_OPERATOR_" (.name | default "")) $value (not $secret) -}}

@@ -23,12 +23,10 @@
 {{- .Values.serviceAccount.name | default $default -}}
 {{- end -}}
 
+{{- /* The Lease is in the namespace of the release. No value changes it: the Pods of all revisions share one Lease, also those of a Deployment of another
+name or namespace. No two releases of a namespace have the same. */ -}}
 {{- define "connection-group-operator.leaseName" -}}
-{{- .Values.leaderElection.leaseName | default (include "connection-group-operator.fullname" .) -}}
-{{- end -}}
-
-{{- define "connection-group-operator.leaseNamespace" -}}
-{{- .Values.leaderElection.namespace | default (include "connection-group-operator.namespace" .) -}}
+{{- eq .Release.Name .Chart.Name | ternary .Chart.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
 {{- end -}}
 
 {{- define "connection-group-operator.identityNamespace" -}}

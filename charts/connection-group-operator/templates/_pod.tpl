@@ -12,10 +12,7 @@
 --identity-namespace: identity.namespace
 --inventory-interval: inventory.interval
 --inventory-interval-active: inventory.intervalActive
---leader-election: leaderElection.enabled
---leader-election-lease: leaderElection.leaseName
 --leader-election-lease-duration: leaderElection.leaseDuration
---leader-election-namespace: leaderElection.namespace
 --leader-election-renew-deadline: leaderElection.renewDeadline
 --leader-election-retry-period: leaderElection.retryPeriod
 --log-format: log.format
@@ -27,6 +24,13 @@
 --resync-interval: reconcile.resyncInterval
 --take-over-installation: identity.takeOver
 --watch-namespace: watchNamespaces
+{{- end -}}
+
+{{- /* The flags that no value sets. */ -}}
+{{- define "connection-group-operator.fixedFlags" -}}
+- --leader-election
+- --leader-election-lease
+- --leader-election-namespace
 {{- end -}}
 
 {{- /* A value that is not set becomes no argument: then the operator's own default holds. */ -}}
@@ -41,9 +45,9 @@
 - --health-addr={{ $host }}:{{ $values.health.port }}
 - --log-format={{ $values.log.format }}
 - --log-level={{ $values.log.level }}
-{{- with include "connection-group-operator.leaseArgs" . }}
-{{ . }}
-{{- end }}
+- --leader-election
+- --leader-election-lease={{ include "connection-group-operator.leaseName" . }}
+- --leader-election-namespace={{ .Release.Namespace }}
 {{- if $values.adoption.allowed }}
 - --allow-adoption
 {{- end }}
@@ -55,11 +59,8 @@
 {{- end }}
 {{- $flags := include "connection-group-operator.flags" . | fromYaml -}}
 {{- $optional := omit $flags "--owner-id" "--watch-namespace" "--metrics-addr" "--health-addr" "--log-format" "--log-level" "--allow-adoption"
-  "--allow-insecure-endpoint" "--metrics-per-object" "--leader-election" "--leader-election-lease" "--leader-election-namespace"
+  "--allow-insecure-endpoint" "--metrics-per-object"
 -}}
-{{- if not $values.leaderElection.enabled }}
-{{- $optional = omit $optional "--leader-election-lease-duration" "--leader-election-renew-deadline" "--leader-election-retry-period" -}}
-{{- end }}
 {{- range $flag, $path := $optional }}
 {{- with index $values (splitList "." $path | first) (splitList "." $path | last) }}
 - {{ printf "%s=%v" $flag . | quote }}
