@@ -55,6 +55,35 @@ async fn the_pods_of_all_revisions_share_one_lease_whatever_an_upgrade_or_a_roll
 }
 
 #[tokio::test]
+async fn an_upgrade_with_another_owner_id_or_identity_is_refused_until_the_pods_are_stopped() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    let values = |owner: &str, more: &str| vec![format!("ownerId={owner}"), more.to_owned()];
+    let release = Release::install(&control_plane, "owned", &values("prod-eu", "replicas=2")).await?;
+    let stop = "kubectl -n owned scale deployment/owned-connection-group-operator --replicas=0";
+    let mistakes = [
+        (values("prod-us", "log.level=debug"), "ownerId is prod-us, but"),
+        (values("prod-eu", "identity.namespace=default"), "identity.namespace is default, but"),
+    ];
+    for (values, says) in &mistakes {
+        match release.helm("upgrade", values).await {
+            Err(Error::Command { stderr, .. }) => {
+                assert!(stderr.contains(says) && stderr.contains(stop), "{stderr}");
+            }
+            other => panic!("{says}: {other:?}"),
+        }
+    }
+    release.helm("upgrade", &values("prod-eu", "identity.namespace=kube-system")).await?;
+    for (values, _) in &mistakes {
+        let words = stop.split_whitespace().skip(1).collect::<Vec<_>>();
+        control_plane.kubectl_ok(&words).await?;
+        release.helm("upgrade", values).await?;
+        let replicas = release.deployment().await?.spec.and_then(|spec| spec.replicas);
+        assert_eq!(replicas, Some(2), "the upgrade starts the Pods again");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_rolling_upgrade_hands_over_at_once_and_asks_cloudfront_for_nothing_but_a_list() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let simulator = Simulator::start(control_plane.folder(), ["--propagation=100ms"]).await?;

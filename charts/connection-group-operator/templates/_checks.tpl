@@ -20,6 +20,7 @@
 {{- end -}}
 {{- include "connection-group-operator.checkFlags" . -}}
 {{- include "connection-group-operator.checkOwners" . -}}
+{{- include "connection-group-operator.checkInstallation" . -}}
 {{- /* The operator refuses these times at its start. What is not set is the operator's own default. */ -}}
 {{- $times := dict
   "aws.callTimeout" (.Values.aws.callTimeout | default "30s")
