@@ -176,7 +176,7 @@ fn the_advice_for_a_group_that_differs_is_to_make_the_spec_match_first() {
         world.edit(|spec| spec.ipv6_enabled = false);
         world.settle();
         let (matching, always) =
-            (world.message().find("make the spec match the group"), world.message().find("with Always"));
+            (world.message().find("make the spec match the group"), world.message().find("Always would change"));
         assert!(matching.is_some() && matching < always, "{}", world.message());
     }
 }

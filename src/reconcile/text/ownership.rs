@@ -111,22 +111,20 @@ pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String
 
 /// The object's policy, if it forbids the adoption, and what to do about it. The advice begins with what leaves the group as it is.
 fn policy_to_change(obstacle: &AdoptionObstacle) -> Option<&'static str> {
-    let advice = match (obstacle.policy, obstacle.differences.as_slice()) {
-        (AdoptionPolicy::Never, []) => "spec.adoptionPolicy is Never (set it to IfUnchanged or Always)",
-        (AdoptionPolicy::Never, _) => {
-            "spec.adoptionPolicy is Never (make the spec match the group, then set the policy to IfUnchanged; with Always, the operator adopts the group as it is, then \
-             changes it to match the spec)"
-        }
-        (AdoptionPolicy::IfUnchanged, _) if obstacle.is_unchanged() => return None,
-        (AdoptionPolicy::IfUnchanged, []) => {
-            "spec.adoptionPolicy is IfUnchanged (if you know that the group is disabled, set the policy to Always)"
-        }
+    match (obstacle.policy, obstacle.differences.as_slice()) {
+        (AdoptionPolicy::Always, _) => None,
+        (AdoptionPolicy::IfUnchanged, _) if obstacle.is_unchanged() => None,
+        (AdoptionPolicy::IfUnchanged, []) => Some(
+            "spec.adoptionPolicy is IfUnchanged (if you know that the group is disabled, set the policy to Always)",
+        ),
         (AdoptionPolicy::IfUnchanged, _) => {
-            "spec.adoptionPolicy is IfUnchanged (make the spec match the group; with Always, the operator adopts the group as it is, then changes it to match the spec)"
+            Some("spec.adoptionPolicy is IfUnchanged (make the spec match the group; Always would change the group)")
         }
-        (AdoptionPolicy::Always, _) => return None,
-    };
-    Some(advice)
+        (AdoptionPolicy::Never, []) => Some("spec.adoptionPolicy is Never (set it to IfUnchanged or Always)"),
+        (AdoptionPolicy::Never, _) => Some(
+            "spec.adoptionPolicy is Never (make the spec match the group, then set the policy to IfUnchanged; Always would change the group)",
+        ),
+    }
 }
 
 /// The end that it names is that of both waits: for the tags of a young group, and for those of a claim of ours.

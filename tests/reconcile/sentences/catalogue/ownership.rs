@@ -88,12 +88,11 @@ pub const SENTENCES: &[Sentence] = &[
                 spec.adoption_policy == AdoptionPolicy::Never && f.differing().is_empty(),
             ),
             (
-                "spec.adoptionPolicy is Never (make the spec match the group, then set the policy to IfUnchanged; with Always, the operator adopts the group as it is, then \
-                 changes it to match the spec)",
+                "spec.adoptionPolicy is Never (make the spec match the group, then set the policy to IfUnchanged; Always would change the group)",
                 spec.adoption_policy == AdoptionPolicy::Never && !f.differing().is_empty(),
             ),
             (
-                "spec.adoptionPolicy is IfUnchanged (make the spec match the group; with Always, the operator adopts the group as it is, then changes it to match the spec)",
+                "spec.adoptionPolicy is IfUnchanged (make the spec match the group; Always would change the group)",
                 spec.adoption_policy == AdoptionPolicy::IfUnchanged && !f.differing().is_empty(),
             ),
             (
