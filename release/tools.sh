@@ -25,7 +25,7 @@ for name in "$@"; do
   if [ -x "$tools/$name" ] && cmp --silent "$module/go.sum" "$tools/$name.stamp"; then continue; fi
   echo "release/tools.sh: building $name" >&2
   start=$SECONDS
-  (cd "$module" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$tools/$name" "$package") >&2
+  (cd "$module" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -gcflags=all=-dwarf=false -ldflags='-s -w' -o "$tools/$name" "$package") >&2
   cp "$module/go.sum" "$tools/$name.stamp"
   echo "release/tools.sh: $name took $((SECONDS - start)) s" >&2
 done

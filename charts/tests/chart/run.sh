@@ -17,7 +17,7 @@ build() {
   local program=$tools/${2##*/}
   if [ "$program" -nt "$1/go.mod" ]; then return; fi
   echo "building ${2##*/}"
-  (cd "$1" && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$program" "$2")
+  (cd "$1" && CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -ldflags='-s -w' -o "$program" "$2")
 }
 
 values_table() { # values_table CHART

@@ -23,7 +23,7 @@ fi
 build() {
   if [ -x "$tools/$3" ] && [ -z "$(find "$1" -newer "$tools/$3" -type f)" ]; then return; fi
   echo "building $3"
-  (cd "$1" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$tools/$3" "$2")
+  (cd "$1" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -gcflags=all=-dwarf=false -ldflags='-s -w' -o "$tools/$3" "$2")
 }
 build "$root/charts/tools/operations" . check-operations
 build "$root/charts/tools/gitops" . check-gitops

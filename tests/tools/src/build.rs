@@ -120,7 +120,8 @@ impl Build {
         let log = self.binary.with_extension("log");
         let output = File::create(&log).map_err(ToolsError::io("create", &log))?;
         let mut go = Command::new("go");
-        go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &self.flags, "-o"])
+        // `-s -w` drops what debuggers read; not making it in the first place saves a tenth of the time, and changes no instruction.
+        go.args(["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags", &self.flags, "-o"])
             .arg(&fresh)
             .arg(self.tool.package())
             .current_dir(&modules.folder)
