@@ -29,7 +29,7 @@ use kube::{
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxService};
 
 use super::{RunError, cluster::Cluster};
-use crate::network::{self, IDLE, Network};
+use crate::network::{self, IDLE, Network, Route, Trusted};
 
 /// How often a connection without traffic shows NATs and firewalls that it is alive, such as that of a watch of objects that nobody changes.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -46,6 +46,7 @@ pub struct ApiServer {
     /// Address, credentials and limits. Its proxy is `proxy`.
     pub config: Config,
     proxy: Option<Intercept>,
+    route: Route,
 }
 
 impl ApiServer {
@@ -60,13 +61,16 @@ impl ApiServer {
             Some(own) => network::at(PROXY_URL, &own, &config.cluster_url).map_err(RunError::Proxy)?,
             None => network.proxies.of(&config.cluster_url),
         };
-        Ok(Self { config, proxy })
+        let trusted = trusted(&config, proxy.as_ref(), network.system_trust());
+        let route = Route::to(&config.cluster_url, proxy.as_ref(), trusted);
+        Ok(Self { config, proxy, route })
     }
 
     /// Without a proxy.
     #[cfg(test)]
     pub fn directly(config: Config) -> Self {
-        Self { config, proxy: None }
+        let route = Route::to(&config.cluster_url, None, Trusted::only("nothing"));
+        Self { config, proxy: None, route }
     }
 
     /// The stack of services for a client.
@@ -77,14 +81,41 @@ impl ApiServer {
         tcp.set_keepalive(Some(KEEPALIVE));
         tcp.set_keepalive_interval(Some(KEEPALIVE));
         match &self.proxy {
-            None => stack(tcp, &self.config),
+            None => self.stack(tcp),
             Some(proxy) if proxy.uri().scheme_str() == Some("https") => {
                 let builder = HttpsConnectorBuilder::new().with_native_roots().map_err(RunError::Certificates)?;
-                stack(tunnel(proxy, builder.https_only().enable_http1().wrap_connector(tcp)), &self.config)
+                self.stack(tunnel(proxy, builder.https_only().enable_http1().wrap_connector(tcp)))
             }
-            Some(proxy) => stack(tunnel(proxy, tcp), &self.config),
+            Some(proxy) => self.stack(tunnel(proxy, tcp)),
         }
         .map_err(|error| RunError::Client(Box::new(error)))
+    }
+
+    /// What kube builds from a configuration, on this connector.
+    fn stack<C>(&self, connector: C) -> Result<ClientBuilder<ApiService>, kube::Error>
+    where
+        C: Service<Uri> + Clone + Send + Sync + 'static,
+        C::Response: Connection + Read + Write + Send + Unpin + 'static,
+        C::Future: Send + 'static,
+        C::Error: Into<BoxError>,
+    {
+        let (config, route) = (&self.config, self.route.clone());
+        let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
+        connector.set_connect_timeout(config.connect_timeout);
+        connector.set_read_timeout(config.read_timeout);
+        connector.set_write_timeout(config.write_timeout);
+        connector.set_reset_reader_on_write(config.reset_reader_on_write);
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build::<_, Body>(connector);
+        let service = ServiceBuilder::new()
+            .layer(config.base_uri_layer())
+            .option_layer(config.auth_layer()?)
+            .layer(config.extra_headers_layer()?)
+            .map_err(move |error: legacy::Error| BoxError::from(route.failed(&error)))
+            .service(client);
+        Ok(ClientBuilder::new(service.boxed(), config.default_namespace.clone()))
     }
 }
 
@@ -93,38 +124,25 @@ pub fn is_in_pod(config: &Config) -> bool {
     config.root_cert_file.is_some()
 }
 
+/// Which authorities vouch for the API server, and for a proxy that is itself reached over TLS.
+fn trusted(config: &Config, proxy: Option<&Intercept>, system: &Trusted) -> Trusted {
+    let own = match config {
+        _ if is_in_pod(config) => "the authority of the Pod's ServiceAccount",
+        Config { root_cert: Some(_), .. } => "the authority of the kubeconfig",
+        Config { .. } => return system.clone(),
+    };
+    match proxy {
+        Some(proxy) if proxy.uri().scheme_str() == Some("https") => system.besides(own, "the API server"),
+        _ => Trusted::only(own),
+    }
+}
+
 fn tunnel<C>(proxy: &Intercept, connector: C) -> Tunnel<C> {
     let tunnel = Tunnel::new(proxy.uri().clone(), connector);
     match proxy.basic_auth() {
         Some(authorization) => tunnel.with_auth(authorization.clone()),
         None => tunnel,
     }
-}
-
-/// What kube builds from a configuration, on this connector.
-fn stack<C>(connector: C, config: &Config) -> Result<ClientBuilder<ApiService>, kube::Error>
-where
-    C: Service<Uri> + Clone + Send + Sync + 'static,
-    C::Response: Connection + Read + Write + Send + Unpin + 'static,
-    C::Future: Send + 'static,
-    C::Error: Into<BoxError>,
-{
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
-    connector.set_connect_timeout(config.connect_timeout);
-    connector.set_read_timeout(config.read_timeout);
-    connector.set_write_timeout(config.write_timeout);
-    connector.set_reset_reader_on_write(config.reset_reader_on_write);
-    let client = legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .build::<_, Body>(connector);
-    let service = ServiceBuilder::new()
-        .layer(config.base_uri_layer())
-        .option_layer(config.auth_layer()?)
-        .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
-        .service(client);
-    Ok(ClientBuilder::new(service.boxed(), config.default_namespace.clone()))
 }
 
 #[cfg(test)]

@@ -1,15 +1,29 @@
 //! Why something failed. In: an error. Out: text. Pure.
 
-use std::error::Error;
+use std::{error::Error, io};
 
 use kube::client::AuthError;
 
+use super::route::NotReached;
+
 /// The innermost cause of an error, which says plainly what the others only wrap; without secrets.
 #[must_use]
-pub fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> String {
-    let causes = || std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source());
-    let of_plug_in = causes().find_map(|cause| plug_in(cause.downcast_ref()?));
-    of_plug_in.or_else(|| causes().last().map(ToString::to_string)).unwrap_or_default()
+pub fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let complete = causes(error).find_map(|cause| {
+        let not_reached = cause.downcast_ref::<NotReached>().map(ToString::to_string);
+        not_reached.or_else(|| plug_in(cause.downcast_ref()?))
+    });
+    complete.or_else(|| causes(error).last().map(ToString::to_string)).unwrap_or_default()
+}
+
+/// An error and its causes. An I/O error names the cause of what it wraps, and not that itself.
+pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
+        match error.downcast_ref::<io::Error>().map(io::Error::get_ref) {
+            Some(wrapped) => wrapped.map(|wrapped| wrapped as _),
+            None => (*error).source(),
+        }
+    })
 }
 
 /// What an exec plug-in did wrong. kube shows its output, which holds credentials, and its command with all variables.

@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +23,51 @@ pub struct BadCertificates {
     variable: &'static str,
     path: PathBuf,
     reason: String,
+}
+
+/// Which authorities are trusted, for the message about a certificate that none of them has signed.
+#[derive(Clone, Debug)]
+pub struct Trusted(String);
+
+impl Trusted {
+    /// Those that `who` names.
+    pub fn only(who: &str) -> Self {
+        Self(format!("only {who} is trusted"))
+    }
+
+    /// Those of this machine, or what the variables name in their place. `variables` would name the authority of a proxy.
+    pub fn system(variable: impl Fn(&str) -> Option<OsString>, variables: &str) -> Self {
+        let named = [FILE, FOLDERS].into_iter().filter_map(|name| Some(named(name, Path::new(&variable(name)?))));
+        let named = named.collect::<Vec<_>>().join(" and ");
+        if named.is_empty() {
+            Self(format!(
+                "only the authorities of this system are trusted: a proxy that inspects TLS needs its authority in {variables}"
+            ))
+        } else {
+            Self(format!("only the authorities in {named} are trusted"))
+        }
+    }
+
+    /// For another server, only what `who` names.
+    #[must_use]
+    pub fn besides(&self, who: &str, server: &str) -> Self {
+        Self(format!("for {server} only {who} is trusted, and for the proxy {}", self.0))
+    }
+
+    /// Those in a file.
+    pub fn file(file: &CertificateFile) -> Self {
+        Self(format!("only the authorities in {} are trusted", named(file.variable, &file.path)))
+    }
+}
+
+impl fmt::Display for Trusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn named(variable: &str, value: &Path) -> String {
+    format!("{} ({variable})", value.display())
 }
 
 /// A file that was read at the start and that counts only then.

@@ -9,17 +9,21 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorSettings, SharedHttpClient},
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use axum::{
     body::Bytes,
-    http::{Request, Response},
+    http::{Request, Response, Uri},
 };
 use tokio::time::timeout;
 
-use super::{IDLE, Network};
+use super::{IDLE, Network, Proxies, Route, Trust, Trusted, root_cause};
 
 /// Why there is no answer.
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -27,26 +31,39 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// A client for small requests and answers.
 #[derive(Clone, Debug)]
 pub struct SmallClient {
-    connector: Arc<Connector>,
+    connector: Arc<Naming<Connector>>,
     patience: Duration,
+}
+
+/// Tells which server was not reached, and through which proxy.
+#[derive(Clone, Debug)]
+struct Naming<T> {
+    inner: T,
+    proxies: Arc<Proxies>,
+    trusted: Trusted,
 }
 
 impl Network {
     /// The client of AWS: of CloudFront, and of the services that give out credentials.
     #[must_use]
     pub fn aws_client(&self) -> SharedHttpClient {
-        let (tls, proxy) = (self.aws.clone(), self.proxy_config());
+        let (tls, proxy) = (self.aws.tls.clone(), self.proxy_config());
         // The SDK's own client is made in the same way: a builder for connections takes a proxy, the builder for clients does not.
-        Builder::new().build_with_connector_fn(move |settings, components| {
+        let client = Builder::new().build_with_connector_fn(move |settings, components| {
             connector(tls.clone(), proxy.clone(), settings, components)
-        })
+        });
+        SharedHttpClient::new(self.naming(client, &self.aws))
     }
 
     /// A client for everything else, with the authorities of this machine. One request and its answer may take so long.
     #[must_use]
     pub fn small_client(&self, patience: Duration) -> SmallClient {
-        let connector = connector(self.system.clone(), self.proxy_config(), None, None);
-        SmallClient { connector: Arc::new(connector), patience }
+        let connector = connector(self.system.tls.clone(), self.proxy_config(), None, None);
+        SmallClient { connector: Arc::new(self.naming(connector, &self.system)), patience }
+    }
+
+    fn naming<T>(&self, inner: T, trust: &Trust) -> Naming<T> {
+        Naming { inner, proxies: Arc::clone(&self.proxies), trusted: trust.named.clone() }
     }
 
     fn proxy_config(&self) -> ProxyConfig {
@@ -66,23 +83,49 @@ fn connector(
     builder.pool_idle_timeout(IDLE).proxy_config(proxy).build()
 }
 
+impl HttpClient for Naming<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let Self { inner, proxies, trusted } = self.clone();
+        SharedHttpConnector::new(Naming { inner: inner.http_connector(settings, components), proxies, trusted })
+    }
+}
+
+impl<T: HttpConnector> HttpConnector for Naming<T> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let server = request.uri().parse::<Uri>().unwrap_or_default();
+        let route = Route::to(&server, self.proxies.of(&server).as_ref(), self.trusted.clone());
+        let answer = self.inner.call(request);
+        HttpConnectorFuture::new(async move { answer.await.map_err(|error| named(&route, error)) })
+    }
+}
+
+/// An error of the same kind, which the SDK decides by.
+fn named(route: &Route, error: ConnectorError) -> ConnectorError {
+    if error.is_timeout() {
+        return ConnectorError::timeout(route.silent("no answer in time").into());
+    }
+    let not_reached = route.failed(&error).into();
+    if error.is_io() {
+        ConnectorError::io(not_reached)
+    } else if error.is_user() {
+        ConnectorError::user(not_reached)
+    } else {
+        ConnectorError::other(not_reached, error.as_other())
+    }
+}
+
 impl SmallClient {
     /// Sends a request, and reads the answer.
     ///
     /// # Errors
-    /// There is no complete answer; with all causes, because the first one says little.
+    /// There is no complete answer; the text says plainly why.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, BoxError> {
         timeout(self.patience, async {
             let sent = self.connector.call(request.map(SdkBody::from).try_into()?).await;
-            let answer = sent.map_err(|error| with_causes(&error))?;
+            let answer = sent.map_err(|error| root_cause(&error))?;
             let (parts, body) = answer.try_into_http1x()?.into_parts();
             Ok(Response::from_parts(parts, ByteStream::new(body).collect().await?.into_bytes()))
         })
         .await?
     }
-}
-
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -5,6 +5,7 @@ mod cause;
 mod certificates;
 mod http;
 mod proxies;
+mod route;
 
 use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
@@ -12,9 +13,10 @@ use aws_smithy_http_client::tls::TlsContext;
 
 pub use self::{
     cause::{api_failure, root_cause},
-    certificates::{BadCertificates, CertificateFile},
+    certificates::{BadCertificates, CertificateFile, Trusted},
     http::SmallClient,
     proxies::{BadProxy, Proxies, at},
+    route::{NotReached, Route},
 };
 
 /// How long an idle connection is kept. NATs and firewalls forget idle connections without telling anyone, the strictest of them after 30 seconds; the next
@@ -31,8 +33,15 @@ pub struct Network {
     pub proxies: Arc<Proxies>,
     /// Files that were read and that count only at the start.
     pub files: Vec<CertificateFile>,
-    aws: TlsContext,
-    system: TlsContext,
+    aws: Trust,
+    system: Trust,
+}
+
+/// What to trust, and how a message names it.
+#[derive(Clone, Debug)]
+struct Trust {
+    tls: TlsContext,
+    named: Trusted,
 }
 
 /// A variable that cannot be used.
@@ -54,22 +63,34 @@ impl Network {
     pub fn from_environment() -> Result<Self, NetworkError> {
         let proxies = Arc::new(Proxies::from_environment(|name| env::var(name).ok())?);
         let mut files = Vec::from_iter(certificates::check_system(|name| env::var_os(name))?);
-        let system = TlsContext::default();
         let aws = match env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from) {
-            None => system.clone(),
+            None => Trust::system("AWS_CA_BUNDLE or SSL_CERT_FILE"),
             Some(path) => {
-                let (context, file) = certificates::bundle(AWS_BUNDLE, path)?;
+                let (tls, file) = certificates::bundle(AWS_BUNDLE, path)?;
+                let named = Trusted::file(&file);
                 files.push(file);
-                context
+                Trust { tls, named }
             }
         };
-        Ok(Self { proxies, files, aws, system })
+        Ok(Self { proxies, files, aws, system: Trust::system("SSL_CERT_FILE") })
+    }
+
+    /// The authorities of this machine.
+    #[must_use]
+    pub fn system_trust(&self) -> &Trusted {
+        &self.system.named
     }
 
     /// A network with these proxies.
     #[cfg(test)]
     pub fn with(proxies: Proxies) -> Self {
-        let (aws, system) = Default::default();
+        let (aws, system) = (Trust::system(AWS_BUNDLE), Trust::system("SSL_CERT_FILE"));
         Self { proxies: Arc::new(proxies), files: Vec::new(), aws, system }
+    }
+}
+
+impl Trust {
+    fn system(variables: &str) -> Self {
+        Self { tls: TlsContext::default(), named: Trusted::system(|name| env::var_os(name), variables) }
     }
 }

@@ -57,3 +57,24 @@ async fn aws_ca_bundle_replaces_the_other_authorities_as_it_does_for_the_aws_cli
     assert!(bed.simulator.admin.requests(0).await?.is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_certificate_that_no_trusted_authority_has_signed_is_reported_with_the_variable_that_names_them() -> Result<()>
+{
+    let (bed, proxy, _) = inspected().await?;
+    let other = steps::file(&bed, "other.pem", Authority::new()?.pem()).to_string_lossy().into_owned();
+    let host = format!("cloudfront.amazonaws.com through the proxy http://{}", proxy.address());
+    for (variable, trusted) in [
+        ("AWS_CA_BUNDLE", format!("only the authorities in {other} (AWS_CA_BUNDLE) are trusted")),
+        ("SSL_CERT_FILE", format!("only the authorities in {other} (SSL_CERT_FILE) are trusted")),
+        ("UNSET", "a proxy that inspects TLS needs its authority in AWS_CA_BUNDLE or SSL_CERT_FILE".to_owned()),
+    ] {
+        let bed = steps::bed().await?;
+        let _operator = behind(&bed, &proxy).env(variable, &other).start().await?;
+        steps::create(&bed).await?;
+        let message = steps::settled(&bed, "ServiceUnavailable").await?;
+        let cause = format!("{host}: invalid peer certificate: ");
+        assert!(message.contains(&cause) && message.contains(&trusted), "{variable}: {message}");
+    }
+    Ok(())
+}

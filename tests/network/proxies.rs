@@ -1,7 +1,7 @@
 //! Proxies that ask for a password, before the API server, CloudFront and the collector of traces.
 
 use axum::Router;
-use testbed::{ForwardProxy, Result, free_port, wait_until};
+use testbed::{Authority, ForwardProxy, Result, free_port, wait_until};
 use tokio::net::TcpListener;
 
 use crate::steps::{self, PATIENCE};
@@ -88,21 +88,46 @@ async fn the_proxy_url_of_a_kubeconfig_is_used_for_the_api_server_whatever_no_pr
 }
 
 #[tokio::test]
-async fn why_the_api_server_cannot_be_reached_is_logged() -> Result<()> {
+async fn why_the_api_server_cannot_be_reached_is_logged_with_its_address_and_the_proxy() -> Result<()> {
     let bed = steps::bed().await?;
     let proxy = ForwardProxy::demanding("Basic another").await?;
+    let (api_server, nobody) = (bed.control_plane.address()?, free_port()?);
+    let (no_tls, closed) = (steps::address(&bed), format!("http://user:{PASSWORD}@127.0.0.1:{nobody}"));
+    let other = steps::file(&bed, "other.pem", Authority::new()?.pem());
+    let through = format!("{api_server} through the proxy http");
     for (setting, value, cause) in [
-        ("proxy-url", url(&proxy), "proxy authorization required"),
-        ("server", "https://no-such-host.invalid".to_owned(), "failed to lookup address information"),
-        ("server", format!("https://{}", steps::address(&bed)), "InvalidContentType"),
+        (
+            "proxy-url",
+            url(&proxy),
+            format!("{through}://{}: tunnel error: proxy authorization required", proxy.address()),
+        ),
+        ("proxy-url", closed, format!("{through}://127.0.0.1:{nobody}: Connection refused")),
+        (
+            "server",
+            "https://no.invalid:6443".to_owned(),
+            "no.invalid:6443: failed to lookup address information".into(),
+        ),
+        (
+            "server",
+            format!("https://{no_tls}"),
+            format!("{no_tls}: received corrupt message of type InvalidContentType"),
+        ),
+        ("server", format!("https://127.0.0.1:{nobody}"), format!("127.0.0.1:{nobody}: Connection refused")),
+        (
+            "certificate-authority",
+            other.to_string_lossy().into_owned(),
+            format!(
+                "{api_server}: invalid peer certificate: BadSignature; only the authority of the kubeconfig is trusted"
+            ),
+        ),
     ] {
         let kubeconfig = steps::kubeconfig(&bed, &[(setting, &value)], None);
         let health = format!("127.0.0.1:{}", free_port()?);
         let process = steps::process(&bed, &kubeconfig, bed.simulator.endpoint(), &health, &[])?;
-        let line = "the identity of this installation cannot be read: ";
-        wait_until(PATIENCE, &format!("{line}{cause}"), async || {
+        let line = format!("the identity of this installation cannot be read: {cause}");
+        wait_until(PATIENCE, &line, async || {
             let text = steps::text(process.log());
-            if text.lines().any(|it| it.contains(line) && it.contains(cause)) { Ok(()) } else { Err(text) }
+            if text.contains(&line) { Ok(()) } else { Err(text) }
         })
         .await?;
         keeps_the_password_secret(process.log());
@@ -111,7 +136,7 @@ async fn why_the_api_server_cannot_be_reached_is_logged() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_the_password_is_reported_without_it() -> Result<()> {
+async fn a_proxy_that_refuses_the_password_is_reported_with_its_address_and_without_the_password() -> Result<()> {
     let bed = steps::bed().await?;
     let proxy = ForwardProxy::demanding("Basic another").await?;
     let operator = steps::operator(&bed, "https://cloudfront.amazonaws.com")
@@ -122,7 +147,30 @@ async fn a_proxy_that_refuses_the_password_is_reported_without_it() -> Result<()
         .await?;
     steps::create(&bed).await?;
     let message = steps::settled(&bed, "ServiceUnavailable").await?;
-    assert!(message.contains("proxy") && !message.contains(PASSWORD), "{message}");
+    let cause = format!("cloudfront.amazonaws.com through the proxy http://{}: ", proxy.address());
+    assert!(message.contains(&cause) && !message.contains(PASSWORD), "{message}");
     keeps_the_password_secret(operator.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_endpoint_or_a_source_of_credentials_that_cannot_be_reached_is_reported_with_its_address() -> Result<()> {
+    let bed = steps::bed().await?;
+    let nobody = format!("127.0.0.1:{}", free_port()?);
+    let _operator = steps::operator(&bed, &format!("https://{nobody}")).start().await?;
+    steps::create(&bed).await?;
+    let message = steps::settled(&bed, "ServiceUnavailable").await?;
+    assert!(message.contains(&format!("{nobody}: Connection refused")), "{message}");
+
+    let bed = steps::bed().await?;
+    let _operator = steps::operator(&bed, bed.simulator.endpoint())
+        .env("AWS_ACCESS_KEY_ID", "")
+        .env("AWS_SECRET_ACCESS_KEY", "")
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{nobody}/credentials"))
+        .start()
+        .await?;
+    steps::create(&bed).await?;
+    let message = steps::settled(&bed, "CredentialsUnavailable").await?;
+    assert!(message.contains(&format!("{nobody}: Connection refused")), "{message}");
     Ok(())
 }

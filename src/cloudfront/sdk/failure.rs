@@ -6,8 +6,11 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 
-use crate::cloudfront::{ApiError, ErrorClass, Operation};
-use crate::leadership::fence::NotSent;
+use crate::{
+    cloudfront::{ApiError, ErrorClass, Operation},
+    leadership::fence::NotSent,
+    network::root_cause,
+};
 
 /// The port's error for a failed call.
 pub fn api_error<E>(operation: Operation, error: &SdkError<E, Response>) -> ApiError
@@ -37,14 +40,14 @@ where
             ApiError::new(operation, ErrorClass::TimedOut, None, "no answer within the call time-out", None)
         }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            ApiError::new(operation, ErrorClass::TimedOut, None, "connecting to CloudFront timed out", None)
+            ApiError::new(operation, ErrorClass::TimedOut, None, &root_cause(error), None)
         }
         _ => match (error, credentials_error(error)) {
-            (_, Some(cause)) => ApiError::new(operation, ErrorClass::Credentials, None, &innermost(cause), None),
+            (_, Some(cause)) => ApiError::new(operation, ErrorClass::Credentials, None, &root_cause(cause), None),
             (SdkError::DispatchFailure(_), None) => {
-                ApiError::new(operation, ErrorClass::Unreachable, None, &innermost(error), None)
+                ApiError::new(operation, ErrorClass::Unreachable, None, &root_cause(error), None)
             }
-            (_, None) => ApiError::new(operation, ErrorClass::Unexpected, None, &innermost(error), None),
+            (_, None) => ApiError::new(operation, ErrorClass::Unexpected, None, &root_cause(error), None),
         },
     }
 }
@@ -59,11 +62,6 @@ where
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
-}
-
-/// The root cause, which says plainly what the layers above only wrap.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// What is known about an answer that does not explain itself. Its body is not quoted: a proxy may repeat the request, credentials included.
