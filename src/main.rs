@@ -47,7 +47,7 @@ fn print_crd() -> ExitCode {
 async fn check_once(args: &RunArgs) -> ExitCode {
     // As in `start`.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let network = match Network::from_environment() {
+    let network = match Network::from_environment().await {
         Ok(network) => network,
         Err(error) => return cannot_start(&error),
     };
@@ -58,7 +58,7 @@ async fn check_once(args: &RunArgs) -> ExitCode {
 async fn start(args: RunArgs) -> ExitCode {
     // Several crates use rustls, which panics if it has to guess a provider. Installing one fails only if one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let network = match Network::from_environment() {
+    let network = match Network::from_environment().await {
         Ok(network) => network,
         Err(error) => return cannot_start(&error),
     };

@@ -37,7 +37,7 @@ const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
 /// Something that was read at the start is out of date.
 #[derive(Debug, thiserror::Error)]
 pub enum Outdated {
-    /// The file that a variable names.
+    /// The files that a variable names.
     #[error("the certificates that {0} names have changed")]
     Certificates(&'static str),
     /// What the kubeconfig says about the cluster in use, or a file that it names.
@@ -65,9 +65,9 @@ async fn changed(args: &RunArgs, start: &Cluster, network: &Network) -> Outdated
     let mut unusable = Unusable::default();
     loop {
         sleep(INTERVAL).await;
-        for file in &network.files {
-            if unusable.check(file.variable, file.has_changed().map_err(BoxError::from)) {
-                return Outdated::Certificates(file.variable);
+        for read in &network.certificates {
+            if unusable.check(read.variable, read.have_changed().map_err(BoxError::from)) {
+                return Outdated::Certificates(read.variable);
             }
         }
         if !is_in_pod(&start.config)

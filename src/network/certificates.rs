@@ -2,8 +2,10 @@
 //! files. Out: what to trust, or a sentence that names the variable. Reads files.
 
 use std::{
+    collections::{BTreeSet, hash_map::DefaultHasher},
     ffi::OsString,
     fmt, fs,
+    hash::{Hash, Hasher},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +17,7 @@ use rustls::{
 
 const FILE: &str = "SSL_CERT_FILE";
 const FOLDERS: &str = "SSL_CERT_DIR";
+const NONE: &str = "holds no certificate in PEM format";
 
 /// Certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +57,9 @@ impl Trusted {
         Self(format!("for {server} only {who} is trusted, and for the proxy {}", self.0))
     }
 
-    /// Those in a file.
-    pub fn file(file: &CertificateFile) -> Self {
-        Self(format!("only the authorities in {} are trusted", named(file.variable, &file.path)))
+    /// Those in the file that a variable names.
+    pub fn file(variable: &str, path: &Path) -> Self {
+        Self(format!("only the authorities in {} are trusted", named(variable, path)))
     }
 }
 
@@ -70,48 +73,84 @@ fn named(variable: &str, value: &Path) -> String {
     format!("{} ({variable})", value.display())
 }
 
-/// A file that was read at the start and that counts only then.
+/// Certificates that were read at the start and that count only then.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFile {
-    /// The variable that names it.
+pub struct Certificates {
+    /// The variable that names them.
     pub variable: &'static str,
-    path: PathBuf,
-    text: Vec<u8>,
+    place: Place,
+    seen: u64,
 }
 
-impl CertificateFile {
-    fn read(variable: &'static str, path: PathBuf) -> Result<Self, BadCertificates> {
-        Ok(Self { variable, text: read(variable, &path)?, path })
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    File(PathBuf),
+    Folders(Vec<PathBuf>),
+}
+
+impl Certificates {
+    fn read(variable: &'static str, place: Place) -> Result<Self, BadCertificates> {
+        Ok(Self { variable, seen: content(variable, &place)?, place })
     }
 
-    /// Whether the file holds other certificates now.
+    /// Whether there are other certificates now.
     ///
     /// # Errors
-    /// It cannot be used now: a process that starts now would be refused.
-    pub fn has_changed(&self) -> Result<bool, BadCertificates> {
-        Ok(read(self.variable, &self.path)? != self.text)
+    /// They cannot be used now: a process that starts now would be refused.
+    pub fn have_changed(&self) -> Result<bool, BadCertificates> {
+        Ok(content(self.variable, &self.place)? != self.seen)
     }
 }
 
-/// Checks what `SSL_CERT_FILE` and `SSL_CERT_DIR` name; the TLS libraries read it themselves, and only warn. Returns the file.
-pub fn check_system(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<CertificateFile>, BadCertificates> {
+/// Checks what `SSL_CERT_FILE` and `SSL_CERT_DIR` name; the TLS libraries read it themselves, and only warn.
+pub fn check_system(variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Certificates>, BadCertificates> {
     let folders = variable(FOLDERS).unwrap_or_default();
-    for path in std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty()) {
-        if let Err(error) = fs::read_dir(&path) {
-            return Err(BadCertificates { variable: FOLDERS, path, reason: format!("cannot be read: {error}") });
-        }
-    }
-    variable(FILE).map(|path| CertificateFile::read(FILE, path.into())).transpose()
+    let folders = std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
+    let folders = (!folders.is_empty()).then(|| Certificates::read(FOLDERS, Place::Folders(folders)));
+    let file = variable(FILE).map(|path| Certificates::read(FILE, Place::File(path.into())));
+    folders.into_iter().chain(file).collect()
 }
 
 /// Trusts the authorities in this file and no others.
-pub fn bundle(variable: &'static str, path: PathBuf) -> Result<(TlsContext, CertificateFile), BadCertificates> {
-    let file = CertificateFile::read(variable, path)?;
-    let store = TrustStore::empty().with_pem_certificate(file.text.as_slice());
+pub fn bundle(variable: &'static str, path: PathBuf) -> Result<(TlsContext, Certificates), BadCertificates> {
+    let store = TrustStore::empty().with_pem_certificate(read(variable, &path)?);
     match TlsContext::builder().with_trust_store(store).build() {
-        Ok(context) => Ok((context, file)),
-        Err(error) => Err(BadCertificates { variable, path: file.path, reason: error.to_string() }),
+        Ok(context) => Ok((context, Certificates::read(variable, Place::File(path))?)),
+        Err(error) => Err(BadCertificates { variable, path, reason: error.to_string() }),
     }
+}
+
+/// Stands for what is there now.
+fn content(variable: &'static str, place: &Place) -> Result<u64, BadCertificates> {
+    let mut hasher = DefaultHasher::new();
+    match place {
+        Place::File(path) => read(variable, path)?.hash(&mut hasher),
+        Place::Folders(paths) => folders(variable, paths)?.hash(&mut hasher),
+    }
+    Ok(hasher.finish())
+}
+
+/// The certificates in the files of these folders. What is no certificate does not count, as it does not for the TLS libraries.
+fn folders(variable: &'static str, paths: &[PathBuf]) -> Result<BTreeSet<Vec<u8>>, BadCertificates> {
+    let mut found = BTreeSet::new();
+    for folder in paths {
+        let bad =
+            |error| BadCertificates { variable, path: folder.clone(), reason: format!("cannot be read: {error}") };
+        for entry in fs::read_dir(folder).map_err(bad)? {
+            let path = entry.map_err(bad)?.path();
+            // Volumes have folders beside the links to files, and whatever is no file may not end.
+            if !path.is_file() {
+                continue;
+            }
+            let text = fs::read(path).unwrap_or_default();
+            found.extend(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).map(|it| it.to_vec()));
+        }
+    }
+    if found.is_empty() {
+        let path = std::env::join_paths(paths).unwrap_or_default().into();
+        return Err(BadCertificates { variable, path, reason: NONE.to_owned() });
+    }
+    Ok(found)
 }
 
 /// The text of a file that holds at least one certificate, and no certificate that is broken: the SDK panics if it meets one.
@@ -123,7 +162,7 @@ fn read(variable: &'static str, path: &Path) -> Result<Vec<u8>, BadCertificates>
         let certificate = certificate.map_err(|error| bad(format!("is not PEM: {error}")))?;
         roots.add(certificate).map_err(|error| bad(format!("holds a certificate that cannot be used: {error}")))?;
     }
-    if roots.is_empty() { Err(bad("holds no certificate in PEM format".to_owned())) } else { Ok(text) }
+    if roots.is_empty() { Err(bad(NONE.to_owned())) } else { Ok(text) }
 }
 
 #[cfg(test)]
@@ -157,9 +196,12 @@ mod tests {
         let path = std::env::temp_dir().join(format!("trusted-{}", std::process::id()));
         fs::write(&path, pem()).unwrap();
         bundle("AWS_CA_BUNDLE", path.clone()).unwrap();
-        let file = check_system(|name| (name == FILE).then(|| path.clone().into())).unwrap().unwrap();
-        assert_eq!((file.variable, &file.path), (FILE, &path));
-        assert_eq!(check_system(|_| None).unwrap(), None);
+        let read = check_system(|name| (name == FILE).then(|| path.clone().into())).unwrap();
+        assert_eq!(
+            read.iter().map(|it| (it.variable, &it.place)).collect::<Vec<_>>(),
+            [(FILE, &Place::File(path.clone()))]
+        );
+        assert_eq!(check_system(|_| None).unwrap(), []);
         fs::remove_file(&path).unwrap();
     }
 
@@ -169,16 +211,43 @@ mod tests {
         let first = pem();
         fs::write(&path, &first).unwrap();
         let (_, file) = bundle("AWS_CA_BUNDLE", path.clone()).unwrap();
-        assert!(!file.has_changed().unwrap());
+        assert!(!file.have_changed().unwrap());
         fs::write(&path, "").unwrap();
-        file.has_changed().unwrap_err();
+        file.have_changed().unwrap_err();
         fs::remove_file(&path).unwrap();
-        file.has_changed().unwrap_err();
+        file.have_changed().unwrap_err();
         fs::write(&path, pem()).unwrap();
-        assert!(file.has_changed().unwrap());
+        assert!(file.have_changed().unwrap());
         fs::write(&path, &first).unwrap();
-        assert!(!file.has_changed().unwrap());
+        assert!(!file.have_changed().unwrap());
         fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_folder_has_changed_if_it_holds_other_certificates_and_not_while_it_has_none() {
+        let folder = std::env::temp_dir().join(format!("folder-{}", std::process::id()));
+        let other = folder.join("other");
+        fs::create_dir_all(&other).unwrap();
+        let value = std::env::join_paths([&folder, &other]).unwrap();
+        let check = || check_system(|name| (name == FOLDERS).then(|| value.clone()));
+        let text = check().unwrap_err().to_string();
+        assert!(text.contains("SSL_CERT_DIR") && text.contains("no certificate"), "{text}");
+        let first = pem();
+        fs::write(folder.join("a.pem"), &first).unwrap();
+        let read = check().unwrap();
+        let changed = || read[0].have_changed();
+        fs::write(folder.join("notes"), "-----BEGIN CERTIFICATE-----\nAA").unwrap();
+        assert!(!changed().unwrap());
+        fs::rename(folder.join("a.pem"), other.join("b.pem")).unwrap();
+        assert!(!changed().unwrap(), "the same certificate in another file");
+        fs::write(folder.join("a.pem"), pem()).unwrap();
+        assert!(changed().unwrap());
+        fs::remove_file(folder.join("a.pem")).unwrap();
+        assert!(!changed().unwrap());
+        fs::remove_file(other.join("b.pem")).unwrap();
+        changed().unwrap_err();
+        fs::remove_dir_all(&folder).unwrap();
+        changed().unwrap_err();
     }
 
     fn pem() -> String {

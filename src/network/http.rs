@@ -28,6 +28,9 @@ use super::{IDLE, Network, Proxies, Route, Trust, Trusted, root_cause};
 /// Why there is no answer.
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// Why there is no answer, for a limit that may have passed before or after there was a connection.
+const TOO_LATE: &str = "no answer in time";
+
 /// A client for small requests and answers.
 #[derive(Clone, Debug)]
 pub struct SmallClient {
@@ -90,10 +93,15 @@ impl HttpClient for Naming<SharedHttpClient> {
     }
 }
 
+impl<T> Naming<T> {
+    fn route(&self, server: &Uri) -> Route {
+        Route::to(server, self.proxies.of(server).as_ref(), self.trusted.clone())
+    }
+}
+
 impl<T: HttpConnector> HttpConnector for Naming<T> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let server = request.uri().parse::<Uri>().unwrap_or_default();
-        let route = Route::to(&server, self.proxies.of(&server).as_ref(), self.trusted.clone());
+        let route = self.route(&request.uri().parse().unwrap_or_default());
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move { answer.await.map_err(|error| named(&route, error)) })
     }
@@ -102,7 +110,7 @@ impl<T: HttpConnector> HttpConnector for Naming<T> {
 /// An error of the same kind, which the SDK decides by.
 fn named(route: &Route, error: ConnectorError) -> ConnectorError {
     if error.is_timeout() {
-        return ConnectorError::timeout(route.silent("no answer in time").into());
+        return ConnectorError::timeout(route.silent(TOO_LATE).into());
     }
     let not_reached = route.failed(&error).into();
     if error.is_io() {
@@ -120,12 +128,13 @@ impl SmallClient {
     /// # Errors
     /// There is no complete answer; the text says plainly why.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, BoxError> {
-        timeout(self.patience, async {
+        let route = self.connector.route(request.uri());
+        let sent = timeout(self.patience, async {
             let sent = self.connector.call(request.map(SdkBody::from).try_into()?).await;
             let answer = sent.map_err(|error| root_cause(&error))?;
             let (parts, body) = answer.try_into_http1x()?.into_parts();
             Ok(Response::from_parts(parts, ByteStream::new(body).collect().await?.into_bytes()))
-        })
-        .await?
+        });
+        sent.await.map_err(|_| route.silent(TOO_LATE))?
     }
 }

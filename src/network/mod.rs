@@ -13,7 +13,7 @@ use aws_smithy_http_client::tls::TlsContext;
 
 pub use self::{
     cause::{api_failure, root_cause},
-    certificates::{BadCertificates, CertificateFile, Trusted},
+    certificates::{BadCertificates, Certificates, Trusted},
     http::SmallClient,
     proxies::{BadProxy, Proxies, at},
     route::{NotReached, Route},
@@ -26,13 +26,16 @@ pub const IDLE: Duration = Duration::from_secs(15);
 /// Replaces the trusted authorities for AWS, as it does for the AWS CLI.
 const AWS_BUNDLE: &str = "AWS_CA_BUNDLE";
 
+/// The same in the file of `AWS_CONFIG_FILE`.
+const PROFILE_BUNDLE: &str = "ca_bundle of the AWS profile";
+
 /// What the environment says, checked.
 #[derive(Clone, Debug)]
 pub struct Network {
     /// Which proxy a request takes.
     pub proxies: Arc<Proxies>,
-    /// Files that were read and that count only at the start.
-    pub files: Vec<CertificateFile>,
+    /// What was read and counts only at the start.
+    pub certificates: Vec<Certificates>,
     aws: Trust,
     system: Trust,
 }
@@ -60,19 +63,19 @@ impl Network {
     ///
     /// # Errors
     /// A sentence that names the variable, and no secret.
-    pub fn from_environment() -> Result<Self, NetworkError> {
+    pub async fn from_environment() -> Result<Self, NetworkError> {
         let proxies = Arc::new(Proxies::from_environment(|name| env::var(name).ok())?);
-        let mut files = Vec::from_iter(certificates::check_system(|name| env::var_os(name))?);
-        let aws = match env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from) {
+        let mut certificates = certificates::check_system(|name| env::var_os(name))?;
+        let aws = match aws_bundle().await {
             None => Trust::system("AWS_CA_BUNDLE or SSL_CERT_FILE"),
-            Some(path) => {
-                let (tls, file) = certificates::bundle(AWS_BUNDLE, path)?;
-                let named = Trusted::file(&file);
-                files.push(file);
+            Some((variable, path)) => {
+                let named = Trusted::file(variable, &path);
+                let (tls, read) = certificates::bundle(variable, path)?;
+                certificates.push(read);
                 Trust { tls, named }
             }
         };
-        Ok(Self { proxies, files, aws, system: Trust::system("SSL_CERT_FILE") })
+        Ok(Self { proxies, certificates, aws, system: Trust::system("SSL_CERT_FILE") })
     }
 
     /// The authorities of this machine.
@@ -85,8 +88,17 @@ impl Network {
     #[cfg(test)]
     pub fn with(proxies: Proxies) -> Self {
         let (aws, system) = (Trust::system(AWS_BUNDLE), Trust::system("SSL_CERT_FILE"));
-        Self { proxies: Arc::new(proxies), files: Vec::new(), aws, system }
+        Self { proxies: Arc::new(proxies), certificates: Vec::new(), aws, system }
     }
+}
+
+/// The file with the authorities for AWS, and what names it, as for the AWS CLI. Files that cannot be read give no credentials either, which is reported then.
+async fn aws_bundle() -> Option<(&'static str, PathBuf)> {
+    if let Some(path) = env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()) {
+        return Some((AWS_BUNDLE, path.into()));
+    }
+    let files = aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), None).await;
+    Some((PROFILE_BUNDLE, files.ok()?.get("ca_bundle").filter(|path| !path.is_empty())?.into()))
 }
 
 impl Trust {

@@ -46,6 +46,33 @@ async fn the_authority_in_ssl_cert_file_is_trusted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_authority_in_ca_bundle_of_the_profile_is_trusted() -> Result<()> {
+    let (bed, proxy, file) = inspected().await?;
+    let config = steps::file(&bed, "config", &format!("[profile behind-proxy]\nca_bundle = {file}\n"));
+    let operator = behind(&bed, &proxy).env("AWS_CONFIG_FILE", config.to_string_lossy());
+    let _operator = operator.env("AWS_PROFILE", "behind-proxy").start().await?;
+    steps::works(&bed).await
+}
+
+#[tokio::test]
+async fn the_authorities_in_ssl_cert_dir_are_trusted_and_a_change_of_its_files_ends_the_process() -> Result<()> {
+    let (bed, proxy, file) = inspected().await?;
+    let folder = bed.control_plane.folder().join(format!("authorities-{}", bed.namespace));
+    std::fs::create_dir(&folder).expect("it can be created");
+    std::fs::copy(&file, folder.join("authority.pem")).expect("it can be copied");
+    let mut operator = behind(&bed, &proxy).env("SSL_CERT_DIR", folder.to_string_lossy()).start().await?;
+    steps::works(&bed).await?;
+    std::fs::remove_file(folder.join("authority.pem")).expect("it is there");
+    steps::says(operator.log(), "which holds no certificate in PEM format", 1).await?;
+    assert!(operator.process().is_running());
+    std::fs::write(folder.join("next.pem"), Authority::new()?.pem()).expect("it can be written");
+    let status = operator.process().wait_exit(steps::PATIENCE).await?;
+    let text = steps::text(operator.log());
+    assert!(!status.success() && text.contains("the certificates that SSL_CERT_DIR names have changed"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn aws_ca_bundle_replaces_the_other_authorities_as_it_does_for_the_aws_cli() -> Result<()> {
     let (bed, proxy, file) = inspected().await?;
     let other = steps::file(&bed, "other.pem", Authority::new()?.pem());
