@@ -223,7 +223,9 @@ impl ApiError {
         Self { operation, class, code, message: one_line(message, MESSAGE_LIMIT), request_id }
     }
 
-    fn text(&self) -> String {
+    /// Code and message, as far as there are any.
+    #[must_use]
+    pub fn text(&self) -> String {
         match &self.code {
             Some(code) if self.message.is_empty() => code.clone(),
             Some(code) => format!("{code}: {}", self.message),

@@ -64,6 +64,14 @@ text_newtypes! {
     AnycastIpListId,
 }
 
+impl Arn {
+    /// The AWS account, if it names one.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.0.split(':').nth(4).filter(|account| !account.is_empty())
+    }
+}
+
 /// Tags as key and value.
 pub type Tags = BTreeMap<String, String>;
 

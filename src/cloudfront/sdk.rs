@@ -9,6 +9,7 @@ mod carried;
 mod connect;
 mod credentials;
 mod failure;
+mod no_credentials;
 mod unknown;
 mod whole;
 mod wire;
@@ -34,6 +35,7 @@ use crate::leadership::fence::{CallScope, Fence};
 pub use self::{
     attempt::{Call, Meter},
     connect::Endpoint,
+    credentials::Identity,
     wire::Wire,
 };
 

@@ -8,7 +8,7 @@ use aws_sdk_cloudfront::config::endpoint::{DefaultResolver, Params, ResolveEndpo
 
 use super::{
     Meter, Sdk,
-    credentials::{Chain, Rotating},
+    credentials::{Chain, Identity, Rotating},
 };
 use crate::{cloudfront::queue::CallQueue, leadership::fence::Fence, network::Network};
 
@@ -24,6 +24,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whose credentials a process that starts now would use, if it has any. Asks the sources, apart from the adapter.
+    pub async fn identity(&self, network: &Network) -> Option<Identity> {
+        self.chain(network).identity().await.ok()
+    }
+
+    fn chain(&self, network: &Network) -> Chain {
+        Chain { region: Region::new(self.region.clone()), network: network.clone() }
+    }
+
     /// The region to sign CloudFront's calls for: CloudFront is one service for all regions of a partition. A region that the SDK does not know is taken
     /// as it is.
     async fn signing_region(&self) -> Region {
@@ -47,7 +56,7 @@ impl Sdk {
         meter: Arc<dyn Meter>,
         fence: Fence,
     ) -> Self {
-        let chain = Chain { region: Region::new(endpoint.region.clone()), network: network.clone() };
+        let chain = endpoint.chain(network);
         let mut loader = chain.loader().credentials_provider(Rotating::of(chain));
         if let Some(url) = &endpoint.url {
             loader = loader.endpoint_url(url);

@@ -22,6 +22,7 @@ use aws_credential_types::{
 };
 use tokio::sync::Mutex;
 
+use super::no_credentials::NoCredentials;
 use crate::network::{Network, root_cause};
 
 /// How long credentials are used before the files are compared again.
@@ -32,9 +33,12 @@ const MARGIN: Duration = Duration::from_secs(10);
 
 /// Where credentials come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+pub enum Source {
+    /// Variables with keys.
     Environment,
+    /// A profile.
     Files,
+    /// What the SDK asks after these two.
     Role,
 }
 
@@ -88,7 +92,7 @@ impl Chain {
             // The SDK's chain begins with the two above, which are known to have none.
             (Source::Role, aws.credentials_provider()),
         ];
-        let mut nothing = CredentialsError::not_loaded("no source of credentials");
+        let mut nothing = NoCredentials::new();
         for (source, provider) in sources {
             let counts = match last {
                 Some(Source::Files) => source == Source::Files,
@@ -98,11 +102,10 @@ impl Chain {
             let Some(provider) = provider.filter(|_| counts) else { continue };
             match provider.provide_credentials().await {
                 Ok(found) => return Ok(Current { files, source, provider, found }),
-                Err(error @ CredentialsError::CredentialsNotLoaded(_)) => nothing = error,
-                Err(error) => return Err(error),
+                Err(error) => nothing.add(source, error, |name| env::var(name).ok()).await?,
             }
         }
-        Err(nothing)
+        Err(CredentialsError::not_loaded(nothing))
     }
 }
 
@@ -127,6 +130,30 @@ impl Current {
         let mut found = self.found.clone();
         *found.expiry_mut() = Some(found.expiry().map_or(soon, |expiry| expiry.min(soon)));
         Ok(found)
+    }
+}
+
+/// Whose credentials are used now; not a secret.
+#[derive(Debug)]
+pub struct Identity {
+    /// The account, if the source tells it.
+    pub account: Option<String>,
+    access_key_id: String,
+    source: Source,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the access key {} from {}", self.access_key_id, self.source)
+    }
+}
+
+impl Chain {
+    /// Whose credentials a process that starts now would use.
+    pub async fn identity(&self) -> Result<Identity, CredentialsError> {
+        let Current { source, found, .. } = self.find(None, files()).await?;
+        let account = found.account_id().map(|id| id.as_str().to_owned());
+        Ok(Identity { account, access_key_id: found.access_key_id().to_owned(), source })
     }
 }
 
@@ -185,7 +212,7 @@ impl Rotating {
         }
         match current {
             Some(current) => current.credentials().await,
-            None => Err(CredentialsError::not_loaded("no source of credentials")),
+            None => Err(CredentialsError::not_loaded(NoCredentials::new())),
         }
     }
 }

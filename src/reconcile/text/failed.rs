@@ -46,7 +46,7 @@ pub fn failed(error: &ApiError, name: &GroupName, resource: &str, again: &str) -
     };
     let advice = advice(error);
     let space = if advice.is_empty() { "" } else { " " };
-    // The SDK lists every provider that it tried: too long to stand before what to do.
+    // All sources that were asked: too long to stand before what to do.
     let details = match error.class {
         ErrorClass::Credentials if !cause.is_empty() => format!(" Details{cause}."),
         _ => String::new(),
@@ -63,7 +63,7 @@ fn why(error: &ApiError, call: &str, name: &GroupName, resource: &str, cause: &s
             format!("AWS denied cloudfront:{operation} on {resource}{cause}. {}", permission(error))
         }
         ErrorClass::Credentials => format!(
-            "No usable AWS credentials for {operation}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region."
+            "No usable AWS credentials for {operation}. Check the ServiceAccount's role, or the variables and files of the Pod or process, and --aws-region."
         ),
         ErrorClass::ServiceUnavailable => {
             format!("{call} failed because CloudFront or a proxy reported a server error{cause}.")

@@ -55,7 +55,7 @@ pub const SENTENCES: &[Sentence] = &[
         is_told(f, "explicit deny in")
     }),
     says(
-        "No usable AWS credentials for {op}. Check the ServiceAccount's role or the Pod's credentials, and --aws-region.",
+        "No usable AWS credentials for {op}. Check the ServiceAccount's role, or the variables and files of the Pod or process, and --aws-region.",
         |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
     ),
     says("Details{cause}.", |f, _| f.record.errors.iter().any(|error| error.class == ErrorClass::Credentials)),
