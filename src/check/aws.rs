@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Finding;
 use crate::{
     cloudfront::{
-        ApiError, CloudFront, ErrorClass,
+        ApiError, CloudFront, ErrorClass, Summary,
         queue::CallQueue,
         sdk::{Call, Meter, Sdk},
     },
@@ -23,15 +23,16 @@ impl Meter for Unmetered {
     fn element_lost(&self, _: &str) {}
 }
 
+const SUBJECT: &str = "CloudFront";
+
 /// Lists the connection groups of the account.
 pub async fn check(args: &RunArgs, network: &Network) -> Finding {
-    const SUBJECT: &str = "CloudFront";
     let fence = Fence::default();
     fence.open();
     let queue = CallQueue::new(args.aws_rate, args.aws_burst);
     let cloudfront = Sdk::connect(&args.endpoint(), network, queue, Arc::new(Unmetered), fence).await;
     match cloudfront.list().await {
-        Ok(groups) => Finding::ok(SUBJECT, format!("it accepts the credentials, and lists {} groups", groups.len())),
+        Ok(groups) => accepted(args, network, &groups).await,
         Err(error) => {
             let (cause, advice) = explain(&error);
             Finding::failed(SUBJECT, cause, advice)
@@ -39,15 +40,39 @@ pub async fn check(args: &RunArgs, network: &Network) -> Finding {
     }
 }
 
+/// Says which CloudFront it was, and who asked. The account is known from the source of the credentials or from a group: to ask STS would need one more service.
+async fn accepted(args: &RunArgs, network: &Network, groups: &[Summary]) -> Finding {
+    let endpoint = match args.endpoint_in_force(|name| std::env::var(name).ok()) {
+        Some((source, url)) => format!("{url} ({source})"),
+        None => "AWS's own endpoint".to_owned(),
+    };
+    let identity = args.endpoint().identity(network).await;
+    let of_group = || Some(groups.first()?.arn.account()?.to_owned());
+    let account = identity.as_ref().and_then(|identity| identity.account.clone()).or_else(of_group);
+    let account = account.map(|id| format!(" of account {id}")).unwrap_or_default();
+    let identity = identity.map(|identity| format!(", with {identity}")).unwrap_or_default();
+    Finding::ok(
+        SUBJECT,
+        format!(
+            "{endpoint} accepts the credentials, and lists {} groups{account}; region {}{identity}",
+            groups.len(),
+            args.aws_region
+        ),
+    )
+}
+
 /// Why the call failed, and what to do about it.
 fn explain(error: &ApiError) -> (String, &'static str) {
-    let ApiError { operation, message, .. } = error;
+    let ApiError { operation, .. } = error;
+    let message = error.text();
+    let failed = || format!("{operation} failed: {message}");
     match error.class {
         ErrorClass::Credentials => {
             let details = if message.is_empty() { String::new() } else { format!(": {message}") };
             (
                 format!("There are no usable AWS credentials{details}"),
-                "Check the ServiceAccount's role (IRSA or EKS Pod Identity), or the Pod's environment variables and files, and --aws-region",
+                "In a Pod, check the ServiceAccount's role (IRSA or EKS Pod Identity), or the Pod's variables and files. In a terminal, set AWS_PROFILE, or \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. After `aws sso login`, `aws configure export-credentials --format env` prints these. Check --aws-region",
             )
         }
         ErrorClass::AccessDenied => (
@@ -61,9 +86,38 @@ fn explain(error: &ApiError) -> (String, &'static str) {
         ErrorClass::Throttled => {
             (format!("CloudFront is throttling {operation}: {message}"), "Run the check again in a minute")
         }
-        _ => (
-            format!("{operation} failed: {message}"),
+        ErrorClass::ServiceUnavailable => (
+            failed(),
             "Run the check again; if it fails again, check any proxy in between, and see the AWS Health Dashboard",
         ),
+        // What a list of groups does not name, or what CloudFront does not answer to it.
+        ErrorClass::Unexpected
+        | ErrorClass::NotFound
+        | ErrorClass::AlreadyExists
+        | ErrorClass::LimitExceeded
+        | ErrorClass::InvalidArgument
+        | ErrorClass::StaleEtag
+        | ErrorClass::InUse
+        | ErrorClass::NotDisabled
+        | ErrorClass::HasTenants => (
+            failed(),
+            "Check what --aws-endpoint-url names and any proxy in between: CloudFront does not answer so to this call",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudfront::Operation;
+
+    #[test]
+    fn for_each_class_of_errors_it_says_what_cloudfront_answered_and_what_to_do() {
+        for class in ErrorClass::ALL {
+            let code = Some("Code".to_owned());
+            let error = ApiError::new(Operation::ListConnectionGroups, *class, code, "the reason", None);
+            let (cause, advice) = explain(&error);
+            assert!(cause.contains("Code: the reason") && !advice.is_empty(), "{class:?}: {cause}");
+        }
     }
 }

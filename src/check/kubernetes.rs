@@ -1,12 +1,13 @@
 //! The API server: whether it answers, knows `ConnectionGroup`, shows the identity of this installation, and grants what the operator does.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, Client, Resource};
+use k8s_openapi::api::{authentication::v1::SelfSubjectReview, core::v1::Namespace};
+use kube::{Api, Client, Resource, api::PostParams};
 
 use super::{Finding, rights};
 use crate::{
     api::ConnectionGroup,
     controller::{RunArgs, RunError, clients, cluster::Cluster, connection::ApiServer},
+    flag_values::EndpointUrl,
     leadership::fence::Fence,
     network::{Network, api_failure},
 };
@@ -14,26 +15,67 @@ use crate::{
 /// All findings about Kubernetes. Without an API server, there is only one.
 pub async fn check(args: &RunArgs, network: &Network) -> Vec<Finding> {
     const SERVER: &str = "API server";
-    let client = match connect(args, network).await {
-        Ok(client) => client,
+    let (client, place) = match connect(args, network).await {
+        Ok(connected) => connected,
         Err(error) => return vec![Finding::failed(SERVER, error.to_string(), "Correct the configuration")],
     };
     let mut findings = match client.apiserver_version().await {
-        Ok(version) => vec![Finding::ok(SERVER, format!("it answers, version {}", version.git_version))],
-        Err(error) => return vec![Finding::failed(SERVER, api_failure(&error), advice(&error))],
+        Ok(version) => {
+            let who = who(&client).await;
+            vec![Finding::ok(SERVER, format!("{place} answers, version {}; {who}", version.git_version))]
+        }
+        Err(error) => {
+            let cause = format!("{place} does not answer: {}", api_failure(&error));
+            return vec![Finding::failed(SERVER, cause, advice(&error))];
+        }
     };
     findings.push(resource(&client).await);
     findings.push(identity(&client, &args.identity_namespace).await);
+    for namespace in args.namespaces() {
+        findings.push(watched(&client, &namespace).await);
+    }
     findings.extend(rights::check(args, &client).await);
     findings
 }
 
-async fn connect(args: &RunArgs, network: &Network) -> Result<Client, RunError> {
+/// A client, and where it goes.
+async fn connect(args: &RunArgs, network: &Network) -> Result<(Client, String), RunError> {
     let fence = Fence::default();
-    // Access reviews are POST requests, and store nothing.
+    // Reviews are POST requests, and store nothing.
     fence.open();
-    let server = ApiServer::reached_by(Cluster::of(args).await?, network)?;
-    clients::client(server, &fence)
+    let cluster = Cluster::of(args).await?;
+    let url = EndpointUrl::from(cluster.config.cluster_url.to_string().trim_end_matches('/'));
+    let source = match &cluster.context {
+        Some(context) => format!("context {context} of the kubeconfig"),
+        None => "the Pod's ServiceAccount".to_owned(),
+    };
+    let server = ApiServer::reached_by(cluster, network)?;
+    Ok((clients::client(server, &fence)?, format!("{url} ({source})")))
+}
+
+/// As whom the API server knows this process. Older API servers do not tell, nor do those where nobody may ask.
+async fn who(client: &Client) -> String {
+    let reviews = Api::<SelfSubjectReview>::all(client.clone());
+    let answer = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+    let user = answer.ok().and_then(|answer| answer.status?.user_info?.username);
+    user.map_or_else(|| "it does not tell which user this is".to_owned(), |user| format!("the user is {user}"))
+}
+
+/// The operator starts without it, and waits: a name that is wrong would show no error.
+async fn watched(client: &Client, namespace: &str) -> Finding {
+    let subject = format!("watched namespace {namespace}");
+    match Api::<Namespace>::all(client.clone()).get(namespace).await {
+        Ok(_) => Finding::ok(subject, "it exists"),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Finding::failed(
+            subject,
+            "There is no such namespace; the operator waits until there is",
+            "Create it, or correct --watch-namespace (watchNamespaces in the chart)",
+        ),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            Finding::ok(subject, "not checked, because get on it is not allowed; the operator does not need that right")
+        }
+        Err(error) => Finding::failed(subject, api_failure(&error), advice(&error)),
+    }
 }
 
 async fn resource(client: &Client) -> Finding {

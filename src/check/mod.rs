@@ -1,9 +1,10 @@
 //! What an installation needs, checked once and without a change to anything: `connection-group-operator check`, which `helm test` runs. Talks to the API
-//! server and to CloudFront.
+//! server, to CloudFront and to a collector of traces.
 //!
 //! In: the flags of `run`. Out: one line for each check, and whether all of them passed.
 
 mod aws;
+mod collector;
 mod kubernetes;
 mod rights;
 
@@ -61,6 +62,7 @@ pub async fn run(args: &RunArgs, network: &Network) -> bool {
     };
     report(kubernetes::check(args, network).await);
     report(vec![aws::check(args, network).await]);
+    report(Vec::from_iter(collector::check(args, network).await));
     passed
 }
 

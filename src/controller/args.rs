@@ -11,7 +11,7 @@ use crate::{
     flag_values::{EndpointUrl, duration},
     leadership::LeaderElectionArgs,
     reconcile::{Settings, ownership::Installation},
-    telemetry::{FLAGS_OF_TELEMETRY, LogArgs},
+    telemetry::{FLAGS_OF_TELEMETRY, LogArgs, REFUSED_VARIABLES},
 };
 
 /// The headings of `--help`, in this order; with those of the leader election and of telemetry, each flag stands below one.
@@ -178,7 +178,7 @@ impl RunArgs {
     /// A sentence that names the flag or the variable.
     pub fn check(&self, environment: impl Fn(&str) -> Option<String>) -> Result<(), clap::Error> {
         let refuse = |text: String| Err(clap::Error::raw(ErrorKind::ValueValidation, text + "\n"));
-        if let Some((source, url)) = self.endpoint_in_force(environment) {
+        if let Some((source, url)) = self.endpoint_in_force(&environment) {
             if url.as_str().starts_with("http://") && !self.allow_insecure_endpoint {
                 return refuse(format!(
                     "{source} is plain http ({url}): use https, or add --allow-insecure-endpoint if the endpoint is a simulator"
@@ -191,6 +191,13 @@ impl RunArgs {
         if let Some(url) = self.otlp_endpoint.as_ref().filter(|url| !url.is_http()) {
             return refuse(format!(
                 "--otlp-endpoint must be a URL with a host that starts with http:// or https:// (it is '{url}')"
+            ));
+        }
+        let is_set = |name: &&&str| environment(name).is_some_and(|value| !value.is_empty());
+        if let Some(name) = self.otlp_endpoint.as_ref().and_then(|_| REFUSED_VARIABLES.iter().find(is_set)) {
+            return refuse(format!(
+                "{name} is not supported with --otlp-endpoint: unset it. Name the collector's authority in SSL_CERT_FILE; for a collector that asks for a client \
+                 certificate, run one without in between"
             ));
         }
         if self.consistency_window < self.aws_call_timeout {

@@ -15,7 +15,7 @@ use crate::{flag_values::EndpointUrl, network::Network};
 
 pub use self::{
     args::{FLAGS_OF_TELEMETRY, LogArgs, LogFormat, LogLevel},
-    traces::{FLUSH_PATIENCE, TracesError},
+    traces::{FLUSH_PATIENCE, REFUSED_VARIABLES, TracesError, try_collector},
 };
 
 /// What is left to do at the end.

@@ -5,10 +5,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +13,10 @@ use axum::http::{Request, Response};
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
-use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{SdkTracerProvider, SpanExporter as _},
+};
 use tokio::runtime::Handle;
 use tracing::{Span, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -29,6 +29,16 @@ use crate::{
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const PATH: &str = "/v1/traces";
+
+/// Variables of OpenTelemetry's own that are refused: the requests to the collector have the certificates of this machine, and none of the client.
+pub const REFUSED_VARIABLES: [&str; 6] = [
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+];
 
 /// How long one request to the collector may take.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
@@ -50,11 +60,7 @@ pub struct Traces(SdkTracerProvider);
 impl Traces {
     /// Traces for the collector at `endpoint`, whether or not it is reachable.
     pub fn to(endpoint: &EndpointUrl, network: &Network) -> Result<Self, TracesError> {
-        let exporter = SpanExporter::builder()
-            .with_http()
-            .with_http_client(Collector::new(network))
-            .with_endpoint(format!("{}{PATH}", endpoint.as_str().trim_end_matches('/')))
-            .build()?;
+        let exporter = exporter(endpoint, Collector::new(network))?;
         let resource = Resource::builder().with_service_name(NAME);
         let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
         let provider = SdkTracerProvider::builder()
@@ -84,6 +90,24 @@ impl Traces {
     }
 }
 
+/// Sends a request without any traces.
+///
+/// # Errors
+/// Why the collector did not take it.
+pub async fn try_collector(endpoint: &EndpointUrl, network: &Network) -> Result<(), String> {
+    let collector = Collector::new(network);
+    let failure = Arc::clone(&collector.failure);
+    let sent = exporter(endpoint, collector).map_err(|error| error.to_string())?.export(Vec::new()).await;
+    let told = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // The exporter hides the cause.
+    told.map_or_else(|| sent.map_err(|error| error.to_string()), Err)
+}
+
+fn exporter(endpoint: &EndpointUrl, collector: Collector) -> Result<SpanExporter, ExporterBuildError> {
+    let traces = format!("{}{PATH}", endpoint.as_str().trim_end_matches('/'));
+    SpanExporter::builder().with_http().with_http_client(collector).with_endpoint(traces).build()
+}
+
 /// The id of the trace that a span belongs to, if traces are sent.
 pub fn trace_id(span: &Span) -> Option<String> {
     let context = span.context();
@@ -95,13 +119,14 @@ pub fn trace_id(span: &Span) -> Option<String> {
 struct Collector {
     client: SmallClient,
     runtime: Handle,
-    takes: Arc<AtomicBool>,
+    /// Why it took nothing the last time, if so.
+    failure: Arc<Mutex<Option<String>>>,
 }
 
 impl Collector {
     fn new(network: &Network) -> Self {
         let client = network.small_client(REQUEST_PATIENCE);
-        Self { client, runtime: Handle::current(), takes: Arc::new(AtomicBool::new(true)) }
+        Self { client, runtime: Handle::current(), failure: Arc::default() }
     }
 }
 
@@ -120,7 +145,7 @@ impl HttpClient for Collector {
         'a: 'b,
         Self: 'b,
     {
-        let (client, takes) = (self.client.clone(), Arc::clone(&self.takes));
+        let (client, last) = (self.client.clone(), Arc::clone(&self.failure));
         let sent = self.runtime.spawn(async move {
             let answer = client.send(request).await;
             let failure = match &answer {
@@ -128,7 +153,7 @@ impl HttpClient for Collector {
                 Ok(answer) => Some(format!("it answers {}", answer.status())),
                 Err(error) => Some(error.to_string()),
             };
-            record(&takes, failure);
+            record(&last, failure);
             answer
         });
         Box::pin(async move { sent.await? })
@@ -136,13 +161,13 @@ impl HttpClient for Collector {
 }
 
 /// Logs once that the collector accepts nothing, and once that it does again.
-fn record(takes: &AtomicBool, failure: Option<String>) {
-    let took = takes.swap(failure.is_none(), Ordering::SeqCst);
-    match failure {
-        Some(error) if took => {
+fn record(last: &Mutex<Option<String>>, failure: Option<String>) {
+    let before = std::mem::replace(&mut *last.lock().unwrap_or_else(PoisonError::into_inner), failure.clone());
+    match (before, failure) {
+        (None, Some(error)) => {
             tracing::warn!(error, "the collector of --otlp-endpoint takes no traces; they are dropped");
         }
-        None if !took => tracing::info!("the collector of --otlp-endpoint takes traces again"),
-        _ => {}
+        (Some(_), None) => tracing::info!("the collector of --otlp-endpoint takes traces again"),
+        (None, None) | (Some(_), Some(_)) => {}
     }
 }

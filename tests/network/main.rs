@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod certificates;
+mod check;
 mod families;
 mod idle;
 mod proxies;

@@ -22,6 +22,7 @@ async fn a_variable_that_cannot_be_used_is_named_and_no_password_is_printed() ->
         ("AWS_CA_BUNDLE", missing, missing),
         ("SSL_CERT_FILE", missing, missing),
         ("SSL_CERT_DIR", "/does/not/exist", "/does/not/exist"),
+        ("SSL_CERT_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pictures"), "no certificate"),
     ] {
         // A collector over plain http needs no certificates, which changes nothing.
         for args in [&[][..], &["--otlp-endpoint=http://127.0.0.1:1"]] {
@@ -32,6 +33,21 @@ async fn a_variable_that_cannot_be_used_is_named_and_no_password_is_printed() ->
             let all = stdout + &stderr;
             assert!(!all.contains("s3cret") && !all.contains("s3 cret") && !all.contains("panicked"), "{all}");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_for_the_collector_that_would_be_ignored_is_refused_if_there_is_a_collector() -> Result<()> {
+    for variable in ["CERTIFICATE", "CLIENT_KEY", "TRACES_CLIENT_CERTIFICATE"] {
+        let variable = format!("OTEL_EXPORTER_OTLP_{variable}");
+        let output = run(&[(&variable, "/x.pem")], &["--otlp-endpoint=https://127.0.0.1:1"]).await?;
+        let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success(), "{all}");
+        assert!(all.contains(&variable) && all.contains("SSL_CERT_FILE") && !all.contains("starting"), "{all}");
+        let output = run(&[(&variable, "/x.pem")], &[]).await?;
+        let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!all.contains(&variable) && all.contains("no API server to talk to"), "{all}");
     }
     Ok(())
 }
