@@ -34,11 +34,13 @@ pub struct Trusted(String);
 
 impl Trusted {
     /// Those that `who` names.
+    #[must_use]
     pub fn only(who: &str) -> Self {
         Self(format!("only {who} is trusted"))
     }
 
     /// Those of this machine, or what the variables name in their place. `variables` would name the authority of a proxy.
+    #[must_use]
     pub fn system(variable: impl Fn(&str) -> Option<OsString>, variables: &str) -> Self {
         let named = [FILE, FOLDERS].into_iter().filter_map(|name| Some(named(name, Path::new(&variable(name)?))));
         let named = named.collect::<Vec<_>>().join(" and ");
@@ -58,6 +60,7 @@ impl Trusted {
     }
 
     /// Those in the file that a variable names.
+    #[must_use]
     pub fn file(variable: &str, path: &Path) -> Self {
         Self(format!("only the authorities in {} are trusted", named(variable, path)))
     }

@@ -103,16 +103,16 @@ impl<T: HttpConnector> HttpConnector for Naming<T> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let route = self.route(&request.uri().parse().unwrap_or_default());
         let answer = self.inner.call(request);
-        HttpConnectorFuture::new(async move { answer.await.map_err(|error| named(&route, error)) })
+        HttpConnectorFuture::new(async move { answer.await.map_err(|error| named(&route, &error)) })
     }
 }
 
 /// An error of the same kind, which the SDK decides by.
-fn named(route: &Route, error: ConnectorError) -> ConnectorError {
+fn named(route: &Route, error: &ConnectorError) -> ConnectorError {
     if error.is_timeout() {
         return ConnectorError::timeout(route.silent(TOO_LATE).into());
     }
-    let not_reached = route.failed(&error).into();
+    let not_reached = route.failed(error).into();
     if error.is_io() {
         ConnectorError::io(not_reached)
     } else if error.is_user() {

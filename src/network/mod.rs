@@ -92,13 +92,19 @@ impl Network {
     }
 }
 
-/// The file with the authorities for AWS, and what names it, as for the AWS CLI. Files that cannot be read give no credentials either, which is reported then.
+/// The file with the authorities for AWS, and what names it, as for the AWS CLI.
 async fn aws_bundle() -> Option<(&'static str, PathBuf)> {
-    if let Some(path) = env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()) {
-        return Some((AWS_BUNDLE, path.into()));
+    match env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()) {
+        Some(path) => Some((AWS_BUNDLE, path.into())),
+        None => Some((PROFILE_BUNDLE, aws_profile("ca_bundle").await?.into())),
     }
+}
+
+/// What the profile in the AWS files says about this. Files that cannot be read say nothing here: they give no credentials either, which is reported then.
+#[expect(clippy::default_trait_access, reason = "these types are those of a crate that is no dependency")]
+pub async fn aws_profile(key: &str) -> Option<String> {
     let files = aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), None).await;
-    Some((PROFILE_BUNDLE, files.ok()?.get("ca_bundle").filter(|path| !path.is_empty())?.into()))
+    files.ok()?.get(key).filter(|value| !value.is_empty()).map(ToOwned::to_owned)
 }
 
 impl Trust {

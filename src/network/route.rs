@@ -31,6 +31,7 @@ pub struct NotReached {
 
 impl Route {
     /// The way to the server of this URL. The URLs may hold passwords.
+    #[must_use]
     pub fn to(server: &Uri, proxy: Option<&Intercept>, trusted: Trusted) -> Self {
         let proxy =
             proxy.map(|proxy| format!("{}://{}", proxy.uri().scheme_str().unwrap_or("http"), place(proxy.uri())));
@@ -38,6 +39,7 @@ impl Route {
     }
 
     /// Why there is no answer.
+    #[must_use]
     pub fn failed(&self, error: &(dyn Error + 'static)) -> NotReached {
         let of_tls = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         let cause = match of_tls {
@@ -48,6 +50,7 @@ impl Route {
     }
 
     /// There is no answer, for this reason.
+    #[must_use]
     pub fn silent(&self, cause: impl Into<String>) -> NotReached {
         NotReached { route: self.clone(), cause: cause.into() }
     }

@@ -7,7 +7,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 
 use super::credentials::Source;
-use crate::network::root_cause;
+use crate::network::{aws_profile, root_cause};
 
 /// No source that was asked has credentials.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +93,10 @@ const METADATA: &str = "the instance metadata service";
 
 /// What the profile has that only the AWS CLI can use.
 async fn unsupported() -> Option<&'static str> {
-    const KEYS: [&str; 4] = ["sso_session", "sso_start_url", "credential_process", "login_session"];
-    let files =
-        aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), None).await.ok()?;
-    KEYS.into_iter().find(|key| files.get(key).is_some())
+    for key in ["sso_session", "sso_start_url", "credential_process", "login_session"] {
+        if aws_profile(key).await.is_some() {
+            return Some(key);
+        }
+    }
+    None
 }
