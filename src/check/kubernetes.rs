@@ -25,7 +25,8 @@ pub async fn check(args: &RunArgs, network: &Network) -> Vec<Finding> {
             vec![Finding::ok(SERVER, format!("{place} answers, version {}; {who}", version.git_version))]
         }
         Err(error) => {
-            let cause = format!("{place} does not answer: {}", api_failure(&error));
+            let what = if matches!(error, kube::Error::Api(_)) { "refuses the request" } else { "cannot be reached" };
+            let cause = format!("{place} {what}: {}", api_failure(&error));
             return vec![Finding::failed(SERVER, cause, advice(&error))];
         }
     };

@@ -23,13 +23,10 @@ use axum::{
 };
 use tokio::time::timeout;
 
-use super::{IDLE, Network, Proxies, Route, Trust, Trusted, root_cause};
+use super::{IDLE, Network, Proxies, Route, Trust, Trusted, root_cause, route::TOO_LATE};
 
 /// Why there is no answer.
 type BoxError = Box<dyn Error + Send + Sync>;
-
-/// Why there is no answer, for a limit that may have passed before or after there was a connection.
-const TOO_LATE: &str = "no answer in time";
 
 /// A client for small requests and answers.
 #[derive(Clone, Debug)]

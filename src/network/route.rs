@@ -7,11 +7,15 @@ use axum::http::Uri;
 use hyper_util::client::proxy::matcher::Intercept;
 use jiff::Timestamp;
 use rustls::{CertificateError, pki_types::UnixTime};
+use tokio::time::error::Elapsed;
 
 use super::{
     cause::{causes, root_cause},
     certificates::Trusted,
 };
+
+/// Why there is no answer, for a limit that may have passed before or after there was a connection.
+pub const TOO_LATE: &str = "no answer in time";
 
 /// The way to a server.
 #[derive(Clone, Debug)]
@@ -44,6 +48,7 @@ impl Route {
         let of_tls = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         let cause = match of_tls {
             Some(rustls::Error::InvalidCertificate(bad)) => self.certificate(bad),
+            _ if causes(error).any(<dyn Error>::is::<Elapsed>) => TOO_LATE.to_owned(),
             _ => root_cause(error),
         };
         self.silent(cause)
@@ -117,6 +122,14 @@ mod tests {
             assert_eq!(text, told);
             assert_eq!(root_cause(&io::Error::other(route(server, proxy).failed(&refused))), told);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_that_has_passed_is_told_as_one() {
+        let late = tokio::time::timeout(Duration::from_secs(1), std::future::pending::<()>()).await.unwrap_err();
+        // As hyper-timeout wraps it.
+        let error = io::Error::new(io::ErrorKind::TimedOut, late);
+        assert_eq!(route("https://x", "").failed(&error).to_string(), "x: no answer in time");
     }
 
     #[test]

@@ -33,7 +33,10 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "telemetry",
         ],
     ),
-    ("check", &["api", "cloudfront", "cloudfront/sdk", "controller", "leadership", "network"]),
+    (
+        "check",
+        &["api", "cloudfront", "cloudfront/sdk", "controller", "flag_values", "leadership", "network", "telemetry"],
+    ),
     ("cli", &["controller"]),
 ];
 
