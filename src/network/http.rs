@@ -135,3 +135,22 @@ impl SmallClient {
         sent.await.map_err(|_| route.silent(TOO_LATE))?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_named() {
+        // Whether rustls has a provider already does not matter here.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = silent.local_addr().unwrap();
+        let network = Network::with(Proxies::from_environment(|_| None).unwrap());
+        let request = Request::get(format!("http://{server}/v1/traces")).body(Bytes::new()).unwrap();
+        let error = network.small_client(Duration::from_millis(100)).send(request).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("{server}: no answer in time"));
+    }
+}

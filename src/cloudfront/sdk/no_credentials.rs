@@ -59,7 +59,7 @@ impl NoCredentials {
             (Source::Role, CredentialsError::CredentialsNotLoaded(_)) => self.told_roles(METADATA),
             // The others are not set up, so the metadata service has failed.
             (Source::Role, error) if ROLES.iter().all(|name| value(name).is_none()) => {
-                self.told_roles(format!("{METADATA} ({})", root_cause(&error)));
+                self.told_roles(format!("{METADATA} ({})", root_cause(&error).trim_end_matches('.')));
             }
             (Source::Environment | Source::Files | Source::Role, error) => return Err(error),
         }
