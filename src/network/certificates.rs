@@ -44,13 +44,10 @@ impl Trusted {
     pub fn system(variable: impl Fn(&str) -> Option<OsString>, variables: &str) -> Self {
         let named = [FILE, FOLDERS].into_iter().filter_map(|name| Some(named(name, Path::new(&variable(name)?))));
         let named = named.collect::<Vec<_>>().join(" and ");
-        if named.is_empty() {
-            Self(format!(
-                "only the authorities of this system are trusted: a proxy that inspects TLS needs its authority in {variables}"
-            ))
-        } else {
-            Self(format!("only the authorities in {named} are trusted"))
-        }
+        let place = if named.is_empty() { "of this system".to_owned() } else { format!("in {named}") };
+        Self(format!(
+            "only the authorities {place} are trusted: a proxy that inspects TLS needs its authority in {variables}"
+        ))
     }
 
     /// For another server, only what `who` names.

@@ -90,11 +90,13 @@ async fn a_certificate_that_no_trusted_authority_has_signed_is_reported_with_the
 {
     let (bed, proxy, _) = inspected().await?;
     let other = steps::file(&bed, "other.pem", Authority::new()?.pem()).to_string_lossy().into_owned();
+    // The image sets `SSL_CERT_FILE`, so a Pod without a bundle sees this, too.
+    let inspecting = "a proxy that inspects TLS needs its authority in AWS_CA_BUNDLE or SSL_CERT_FILE";
     let host = format!("cloudfront.amazonaws.com through the proxy http://{}", proxy.address());
     for (variable, trusted) in [
         ("AWS_CA_BUNDLE", format!("only the authorities in {other} (AWS_CA_BUNDLE) are trusted")),
-        ("SSL_CERT_FILE", format!("only the authorities in {other} (SSL_CERT_FILE) are trusted")),
-        ("UNSET", "a proxy that inspects TLS needs its authority in AWS_CA_BUNDLE or SSL_CERT_FILE".to_owned()),
+        ("SSL_CERT_FILE", format!("only the authorities in {other} (SSL_CERT_FILE) are trusted: {inspecting}")),
+        ("UNSET", format!("only the authorities of this system are trusted: {inspecting}")),
     ] {
         let bed = steps::bed().await?;
         let _operator = behind(&bed, &proxy).env(variable, &other).start().await?;
