@@ -59,7 +59,7 @@ async fn an_upgrade_with_another_owner_id_or_identity_is_refused_until_the_pods_
     let control_plane = ControlPlane::start().await?;
     let values = |owner: &str, more: &str| vec![format!("ownerId={owner}"), more.to_owned()];
     let release = Release::install(&control_plane, "owned", &values("prod-eu", "replicas=2")).await?;
-    let stop = "kubectl -n owned scale deployment/owned-connection-group-operator --replicas=0";
+    let stop = stop("owned", "owned-connection-group-operator");
     let mistakes = [
         (values("prod-us", "log.level=debug"), "ownerId is prod-us, but"),
         (values("prod-eu", "identity.namespace=default"), "identity.namespace is default, but"),
@@ -67,7 +67,7 @@ async fn an_upgrade_with_another_owner_id_or_identity_is_refused_until_the_pods_
     for (values, says) in &mistakes {
         match release.helm("upgrade", values).await {
             Err(Error::Command { stderr, .. }) => {
-                assert!(stderr.contains(says) && stderr.contains(stop), "{stderr}");
+                assert!(stderr.contains(says) && stderr.contains(&stop), "{stderr}");
             }
             other => panic!("{says}: {other:?}"),
         }
@@ -114,6 +114,11 @@ async fn a_rolling_upgrade_hands_over_at_once_and_asks_cloudfront_for_nothing_bu
     Ok(())
 }
 
+/// The command that stops the Pods of a Deployment.
+fn stop(namespace: &str, name: &str) -> String {
+    format!("kubectl -n {namespace} scale deployment/{name} --replicas=0")
+}
+
 /// The chart as it was at commit fbd838f, made by `helm package`.
 const BEFORE: &str = "tests/chart/before/connection-group-operator-0.1.0.tgz";
 
@@ -121,9 +126,13 @@ const BEFORE: &str = "tests/chart/before/connection-group-operator-0.1.0.tgz";
 async fn the_chart_before_this_one_is_upgraded_with_the_values_that_it_took() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     create_namespace(&control_plane, "tenant", &[]).await?;
-    for (name, values) in
-        [("defaults", &["--set", "ownerId=before"][..]), ("typical", &["--values", "tests/chart/before/values.yaml"])]
-    {
+    let defaults = &["--set", "ownerId=before"][..];
+    for (name, values) in [
+        ("defaults", defaults),
+        ("typical", &["--values", "tests/chart/before/values.yaml"]),
+        ("connection-group-operator-eu", defaults),
+        ("a-name-that-leaves-no-room-for-all-of-the-charts", defaults),
+    ] {
         create_namespace(&control_plane, name, &[]).await?;
         let release = Release { control_plane: &control_plane, name, namespace: name };
         // There is one CustomResourceDefinition and one of each admission policy in a cluster.
@@ -150,6 +159,40 @@ async fn the_chart_before_this_one_is_upgraded_with_the_values_that_it_took() ->
             assert_eq!(json!(egress[0]), dns, "also where the old values have no ports of DNS");
         }
         control_plane.helm_ok(&["uninstall", name, "--namespace", name]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upgrade_from_a_chart_with_another_lease_is_refused_until_the_pods_are_stopped() -> Result<()> {
+    let control_plane = ControlPlane::start().await?;
+    let name = "leased";
+    create_namespace(&control_plane, name, &[]).await?;
+    let place = ["--namespace", name];
+    for (old, new, says) in [
+        ("fullnameOverride=mine", "fullnameOverride=mine", "use Lease leased/mine, and"),
+        ("fullnameOverride=mine", "fullnameOverride=", "use Lease leased/mine, and"),
+        ("leaderElection.leaseName=mine", "leaderElection.leaseName=", "use Lease leased/mine, and"),
+        ("leaderElection.enabled=false,replicas=1", "leaderElection.enabled=true", "use no Lease, and"),
+    ] {
+        let set = |more: &str| format!("ownerId=leased,{more}");
+        let install = ["install", name, BEFORE, "--take-ownership", "--set", &set(old)];
+        control_plane.helm_ok(&[&install[..], &place].concat()).await?;
+        let (deployment, lease) = deployment_and_lease(&control_plane).await?;
+        let set = set(new);
+        let upgrade = ["upgrade", name, CHART, "--take-ownership", "--reset-values", "--set", &set];
+        let upgrade = [&upgrade[..], &place].concat();
+        match control_plane.helm_ok(&upgrade).await {
+            Err(Error::Command { stderr, .. }) => {
+                assert!(stderr.contains(says) && stderr.contains(&stop(name, &deployment)), "{new}: {stderr}");
+            }
+            other => panic!("{old}, then {new}: {other:?}"),
+        }
+        let words = stop(name, &deployment);
+        control_plane.kubectl_ok(&words.split_whitespace().skip(1).collect::<Vec<_>>()).await?;
+        control_plane.helm_ok(&upgrade).await?;
+        assert_ne!(deployment_and_lease(&control_plane).await?.1, lease);
+        control_plane.helm_ok(&[&["uninstall", name], &place[..]].concat()).await?;
     }
     Ok(())
 }

@@ -18,6 +18,14 @@
 {{- if eq (int .Values.metrics.port) (int .Values.health.port) -}}
 {{- fail "metrics.port and health.port must differ" -}}
 {{- end -}}
+{{- if not (dig "enabled" true .Values.leaderElection) -}}
+{{- fail "leaderElection.enabled is false, which this chart does not support: its Pods always share a Lease; remove the value" -}}
+{{- end -}}
+{{- range $value := list "leaseName" "namespace" -}}
+{{- if dig $value "" $.Values.leaderElection -}}
+{{- fail (printf "leaderElection.%s is set, which this chart does not support: the Lease is that of the release, so that no change of values makes two leaders; remove the value" $value) -}}
+{{- end -}}
+{{- end -}}
 {{- include "connection-group-operator.checkFlags" . -}}
 {{- include "connection-group-operator.checkOwners" . -}}
 {{- include "connection-group-operator.checkInstallation" . -}}

@@ -1,26 +1,57 @@
-{{- /* With another owner id, or an identity from another namespace, the operator takes its own groups for another installation's. Where the cluster is not
-asked (`helm template`, Argo CD), or for a Deployment of another name, nothing is compared. Pods that are stopped are no reason to refuse. */ -}}
+{{- /* What an upgrade must not change while Pods of this release run: with another Lease, old and new Pods would act at the same time; with another owner id
+or identity, the operator takes its own groups for another installation's. Where the cluster is not asked (`helm template`, Argo CD) and in a rollback, nothing is
+compared. Pods that are stopped are no reason to refuse. */ -}}
 {{- define "connection-group-operator.checkInstallation" -}}
-{{- $namespace := include "connection-group-operator.namespace" . -}}
-{{- $name := include "connection-group-operator.fullname" . -}}
+{{- $lease := printf "Lease %s/%s" .Release.Namespace (include "connection-group-operator.leaseName" .) -}}
 {{- $identity := include "connection-group-operator.identityNamespace" . -}}
 {{- $owner := .Values.ownerId -}}
-{{- $deployment := lookup "apps/v1" "Deployment" $namespace $name | default dict -}}
-{{- $stop := printf "kubectl -n %s scale deployment/%s --replicas=0" $namespace $name -}}
+{{- range include "connection-group-operator.running" . | fromYamlArray -}}
+{{- $otherwise := printf "stop the Pods first (docs/upgrade.md, also for Flux and Argo CD): %s" .stop -}}
+{{- if ne .lease $lease -}}
+{{- fail (printf "the Pods of Deployment %s use %s, and those of this chart %s: both would act at the same time; %s" .name .lease $lease $otherwise) -}}
+{{- end -}}
+{{- if ne .owner $owner -}}
+{{- fail (printf "ownerId is %s, but Deployment %s runs with %s: the operator would treat the connection groups of %s as another owner's, and change none of them; set ownerId to %s, or, if another owner id is intended, %s" $owner .name .owner .owner .owner $otherwise) -}}
+{{- end -}}
+{{- if ne .identity $identity -}}
+{{- fail (printf "identity.namespace is %s, but Deployment %s runs with %s: the uid of that namespace is the identity of the installation, so the operator would treat its own connection groups as another installation's, and change none of them; set identity.namespace to %s, or, if another identity is intended, %s" $identity .name .identity .identity $otherwise) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The Deployments of this release that have Pods, whatever their names: what the Pods run with, and the command that stops them. The label of the chart tells
+it from the same chart under another alias. */ -}}
+{{- define "connection-group-operator.running" -}}
+{{- $release := printf "%s/%s" .Release.Name .Release.Namespace -}}
+{{- $chart := .Chart.Name -}}
+{{- $running := list -}}
+{{- range $namespace := list .Release.Namespace (include "connection-group-operator.namespace" .) | uniq -}}
+{{- range $deployment := (lookup "apps/v1" "Deployment" $namespace "").items -}}
+{{- $annotations := .metadata.annotations | default dict -}}
+{{- $label := get (.metadata.labels | default dict) "helm.sh/chart" -}}
+{{- $ours := and (eq $release (printf "%s/%s" (get $annotations "meta.helm.sh/release-name") (get $annotations "meta.helm.sh/release-namespace")))
+  (eq $chart (regexReplaceAll "-[0-9]+[.][0-9].*$" $label "")) (dig "spec" "replicas" 1 $deployment) -}}
 {{- range dig "spec" "template" "spec" "containers" list $deployment -}}
-{{- if and (eq .name "operator") (dig "spec" "replicas" 1 $deployment) -}}
-{{- $usedOwner := $owner -}}
-{{- $usedIdentity := "kube-system" -}}
-{{- range .args -}}
-{{- if hasPrefix "--owner-id=" . -}}{{- $usedOwner = trimPrefix "--owner-id=" . -}}{{- end -}}
-{{- if hasPrefix "--identity-namespace=" . -}}{{- $usedIdentity = trimPrefix "--identity-namespace=" . -}}{{- end -}}
+{{- if and $ours (eq .name "operator") -}}
+{{- $args := .args | default list -}}
+{{- $flags := dict "--identity-namespace" "kube-system" -}}
+{{- range $args -}}{{- $_ := set $flags (splitList "=" . | first) (splitList "=" . | rest | join "=") -}}{{- end -}}
+{{- $lease := "no Lease" -}}
+{{- if hasKey $flags "--leader-election" -}}
+{{- $lease = printf "Lease %s/%s" (get $flags "--leader-election-namespace") (get $flags "--leader-election-lease") -}}
 {{- end -}}
-{{- if ne $usedOwner $owner -}}
-{{- fail (printf "ownerId is %s, but Deployment %s/%s runs with %s: the operator would treat the connection groups of %s as another owner's, and change none of them; set ownerId to %s, or, if another owner id is intended (docs/disaster-recovery.md), stop the Pods first: %s" $owner $namespace $name $usedOwner $usedOwner $usedOwner $stop) -}}
+{{- $labels := list -}}
+{{- range $key, $value := $deployment.spec.selector.matchLabels -}}{{- $labels = append $labels (printf "%s=%s" $key $value) -}}{{- end -}}
+{{- $running = append $running (dict
+  "name" (printf "%s/%s" $namespace $deployment.metadata.name)
+  "owner" (get $flags "--owner-id")
+  "identity" (get $flags "--identity-namespace")
+  "lease" $lease
+  "stop" (printf "kubectl -n %s scale deployment/%s --replicas=0 && kubectl -n %s wait --for=delete pod --selector %s --timeout=90s" $namespace $deployment.metadata.name $namespace (join "," $labels))
+) -}}
 {{- end -}}
-{{- if ne $usedIdentity $identity -}}
-{{- fail (printf "identity.namespace is %s, but Deployment %s/%s runs with %s: the uid of that namespace is the identity of the installation, so the operator would treat its own connection groups as another installation's, and change none of them; set identity.namespace to %s, or, if another identity is intended (docs/disaster-recovery.md), stop the Pods first: %s" $identity $namespace $name $usedIdentity $usedIdentity $stop) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- toYaml $running -}}
 {{- end -}}

@@ -24,9 +24,10 @@
 {{- end -}}
 
 {{- /* The Lease is in the namespace of the release. No value changes it: the Pods of all revisions share one Lease, also those of a Deployment of another
-name or namespace. No two releases of a namespace have the same. */ -}}
+name or namespace. It is named like a Deployment whose name no value changes, as it always was. */ -}}
 {{- define "connection-group-operator.leaseName" -}}
-{{- eq .Release.Name .Chart.Name | ternary .Chart.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
+{{- $both := contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
+{{- $both | trunc 55 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "connection-group-operator.identityNamespace" -}}
