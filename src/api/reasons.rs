@@ -108,6 +108,8 @@ pub enum EventReason {
     AnycastListKept,
     /// The group was disabled so that it can be deleted.
     Disabling,
+    /// CloudFront accepted to delete the group.
+    Deleting,
     /// A deletion cannot continue, so its group was enabled again.
     EnabledAgain,
     /// An unowned group was adopted.

@@ -102,7 +102,8 @@ pub async fn execute<C: CloudFront>(
                 return Err(error.into());
             }
             record.state.versions.deleted(group, inputs.clock.moment());
-            Effect::Deleted
+            record.state.deleted = Some(group.id.clone());
+            Effect::Deleted(group.id.clone())
         }
         Change::Disown(Described { group, tags: _ }) => {
             record.ended(port.untag(&group.arn, &Claim::KEYS.map(str::to_owned).into()).await)?;

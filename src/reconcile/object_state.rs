@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    cloudfront::{ApiError, ErrorClass, Listing, Operation, Snapshot, Tenants},
+    cloudfront::{ApiError, ErrorClass, GroupId, Listing, Operation, Snapshot, Tenants},
 };
 
 /// State of one object, kept by uid.
@@ -50,6 +50,8 @@ pub struct ObjectState {
     pub unowned: Option<Unowned>,
     /// Since when no read has found the group, and no request of ours may have created or changed it.
     pub absent_since: Option<Moment>,
+    /// The group whose Delete CloudFront has accepted, until a read shows a group of that name. Only messages depend on it.
+    pub deleted: Option<GroupId>,
     /// Which members of the configuration have been tried.
     pub member_attempts: MemberAttempts,
     /// Since when every answer about the group's tenants has omitted their list.
@@ -243,6 +245,9 @@ impl ObjectState {
     /// Records whether a read found the group.
     pub fn record_presence(&mut self, found: bool, now: Moment) {
         self.absent_since = if found { None } else { self.absent_since.or(Some(now)) };
+        if found {
+            self.deleted = None;
+        }
     }
 
     /// How long no read has found the group.

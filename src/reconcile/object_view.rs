@@ -36,6 +36,8 @@ pub struct ObjectView<'a> {
     pub awaits: Awaits,
     /// Whether the object is being deleted.
     pub deleting: bool,
+    /// The group whose Delete CloudFront has accepted from this process, if no read has shown a group since.
+    pub deleted: Option<GroupId>,
     /// The status as stored.
     pub status: &'a ConnectionGroupStatus,
     /// How much to read.
@@ -118,6 +120,7 @@ impl<'a> ObjectView<'a> {
             generation,
             awaits: state.awaits,
             deleting: object.metadata.deletion_timestamp.is_some(),
+            deleted: state.deleted.clone(),
             status,
             depth,
             is_repeated: false,

@@ -17,8 +17,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use deletion::{
-    OFF_FOR_ITS_DELETION, claim_pending, deletion_protected, disabling, enabled_again, in_use, off_until_enabled,
-    released,
+    OFF_FOR_ITS_DELETION, RELEASED_ONCE_GONE, claim_pending, deleted, deletion_protected, disabling, enabled_again,
+    in_use, off_until_enabled, released,
 };
 pub use failed::{
     COUNTS_AS_IN_USE, again, confirming_absence, confirming_gone, failed, found_after_all, invalid, ipv4_only_list,

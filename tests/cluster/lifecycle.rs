@@ -8,7 +8,10 @@ use kube::{ResourceExt, api::DeleteParams};
 use serde_json::json;
 use testbed::{Result, wait_for, wait_gone, wait_until};
 
-use crate::steps::{self, PATIENCE};
+use crate::{
+    journal,
+    steps::{self, PATIENCE},
+};
 
 #[tokio::test]
 async fn an_applied_object_becomes_ready_with_one_create_and_otherwise_only_lists() -> Result<()> {
@@ -98,7 +101,7 @@ async fn an_out_of_band_change_is_observed_by_an_inventory_and_corrected() -> Re
 #[tokio::test]
 async fn a_deletion_waits_for_tenants_and_then_removes_group_and_object() -> Result<()> {
     let bed = steps::bed().await?;
-    let _operator = steps::hasty_operator(&bed).start().await?;
+    let operator = steps::hasty_operator(&bed).start().await?;
     steps::create(&bed, "edge", json!({})).await?;
     steps::ready(&bed, "edge").await?;
     bed.simulator.admin.create_tenant(&NewTenant::behind("edge", "customer")).await?;
@@ -120,10 +123,16 @@ async fn a_deletion_waits_for_tenants_and_then_removes_group_and_object() -> Res
         ("Deployed", "Deployed at d"),
         ("InUse", "1 distribution tenant still uses connection group edge: customer"),
         ("Disabling", "disabled the group so that it can be deleted"),
+        ("Deleting", "The operator deleted connection group edge with id cg_"),
         ("Deleted", "Connection group edge does not exist"),
     ] {
         event(&bed, reason, note).await?;
     }
+    let calls = steps::calls_but_lists(&bed, since).await?;
+    let delete = calls.iter().find(|call| call.operation == Some(Operation::DeleteConnectionGroup));
+    let logged = journal::lines(&operator).into_iter().find(|line| line["action"] == "Delete").expect("a line");
+    assert_eq!(logged["level"], "INFO", "{logged}");
+    assert_eq!(logged["aws_request_id"], json!(delete.expect("a Delete").request_id), "{logged}");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use connection_group_operator::{
-    api::DeletionPolicy,
+    api::{DeletionPolicy, Mode},
     cloudfront::{
         ErrorClass,
         Operation::{
@@ -47,6 +47,58 @@ fn a_group_is_disabled_rolled_out_deleted_and_proven_gone_before_the_object_is_r
     world.take_inventory();
     assert_eq!(world.reconcile().finalizer, Finalizer::Release);
     assert_eq!(world.mutations(), [DeleteConnectionGroup], "no refused Delete");
+}
+
+/// The object of a disabled group, up to the answer to its Delete, and the sentence about it.
+fn just_deleted() -> (World, String) {
+    let mut world = deployed();
+    let id = world.status().id.unwrap();
+    world.delete();
+    world.reconcile();
+    world.advance(PROPAGATION);
+    world.take_inventory();
+    world.reconcile();
+    assert_eq!(world.group(), None);
+    (world, format!("The operator deleted connection group edge with id {id}."))
+}
+
+#[test]
+fn an_accepted_delete_has_an_event_with_the_id_and_every_later_message_knows_of_it() {
+    let (mut world, deleted) = just_deleted();
+    let event = world.events.last().unwrap();
+    assert_eq!((event.reason.as_str(), event.action, &event.note), ("Deleting", "Delete", &deleted));
+    assert!(world.message().starts_with(&deleted), "{}", world.message());
+    world.reconcile();
+    assert!(world.message().contains("does not exist") && world.message().starts_with(&deleted), "{}", world.message());
+    let mut observed = world.fork();
+    observed.edit(|spec| spec.mode = Mode::Observe);
+    world.take_inventory();
+    for world in [&mut world, &mut observed] {
+        assert_eq!(world.reconcile().finalizer, Finalizer::Release);
+        let released = world.events.last().unwrap();
+        assert!(released.note.contains("xist") && released.note.starts_with(&deleted), "{}", released.note);
+    }
+}
+
+#[test]
+fn after_a_restart_or_if_another_client_deletes_the_group_the_messages_do_not_say_who_did() {
+    let (mut restarted, _) = just_deleted();
+    restarted.crash();
+    let mut by_another = deployed();
+    by_another.delete();
+    by_another.reconcile();
+    by_another.someone_deletes_the_group();
+    by_another.request_reconcile("now");
+    for mut world in [restarted, by_another] {
+        world.reconcile();
+        assert_eq!(world.ready().1, "Deleting");
+        assert!(world.message().starts_with("CloudFront says that"), "{}", world.message());
+        world.advance(Duration::from_mins(2));
+        world.take_inventory();
+        assert_eq!(world.reconcile().finalizer, Finalizer::Release);
+        let released = world.events.last().unwrap();
+        assert!(released.note.starts_with("Connection group edge does not exist"), "{}", released.note);
+    }
 }
 
 #[test]

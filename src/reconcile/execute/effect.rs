@@ -2,7 +2,7 @@
 
 use crate::{
     api::{Drift, RefusedMember},
-    cloudfront::{ApiError, Described, Group, Members, NewGroup, Tags, Tenants},
+    cloudfront::{ApiError, Described, Group, GroupId, Members, NewGroup, Tags, Tenants},
     reconcile::{
         ownership::Installation,
         plan::{Blocker, RemainingWork, Update},
@@ -33,7 +33,7 @@ pub enum Effect {
     /// Deletion: the group is enabled again, because the deletion cannot go on, or the group is kept.
     EnabledAgain(Box<Switched>, Blocker),
     /// CloudFront accepted the Delete.
-    Deleted,
+    Deleted(GroupId),
     /// The group no longer carries the tags that mark ownership.
     Disowned(Group),
     /// Nothing was changed: CloudFront accepts no change while it rolls out an earlier one.

@@ -64,17 +64,16 @@ pub fn of_effect(effect: Effect, intent: &Intent, view: &ObjectView<'_>, state: 
             let report = reconciling(Seen::Group(answer), ConditionReason::EnabledAgain, text.clone()).then(Next::Now);
             report.warning(EventReason::EnabledAgain, "Enable", text).warn_of_lost_elements(&read, "Enable", &lost)
         }
-        Effect::Deleted => {
-            let text = format!(
-                "The operator deleted connection group {}. It removes the finalizer once a read and a later list of the account's groups do not show the group.",
-                view.name
-            );
+        Effect::Deleted(id) => {
+            let event = text::deleted(&view.name, &id);
+            let text = format!("{event} {}", text::RELEASED_ONCE_GONE);
             if bug!(ReleasedAfterTheDelete) {
                 return release(&Release::Gone, None, view);
             }
             reconciling(Seen::Unchanged, ConditionReason::Deleting, text)
                 .awaiting(Awaits::Absence)
                 .then(Next::WithTheInventory)
+                .normal(EventReason::Deleting, "Delete", event)
         }
         Effect::Disowned(group) => release(&Release::Retained, group.config.enabled, view),
         Effect::Postponed(read, which) => {

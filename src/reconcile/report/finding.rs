@@ -3,7 +3,10 @@
 use super::{
     Field, InSync, Next, Report, Seen,
     blocked::{blocked, not_managed},
-    states::{disabling, in_sync, kept_list, members_refused, reconciling, release, standing_of, until_tags_show},
+    states::{
+        after_our_delete, disabling, in_sync, kept_list, members_refused, reconciling, release, standing_of,
+        until_tags_show,
+    },
 };
 use crate::{
     api::{ConditionReason, Drift, EventReason, Mode},
@@ -57,7 +60,8 @@ pub fn of_finding(
         }
         Finding::AwaitDisabled(described) => disabling(described.group),
         Finding::ConfirmGone(_) => {
-            let text = text::confirming_gone(&view.name, inventory_error, view.consistency_window);
+            let text =
+                after_our_delete(text::confirming_gone(&view.name, inventory_error, view.consistency_window), view);
             let next = if inventory_error.is_some() { Next::Backoff(Backoff::Slow) } else { Next::WithTheInventory };
             reconciling(Seen::Unchanged, ConditionReason::Deleting, text).awaiting(Awaits::Absence).then(next)
         }

@@ -11,7 +11,7 @@ use crate::{
         desired::Intent,
         diff::differences,
         object_state::Awaits,
-        plan::{Release, RemainingWork},
+        plan::{LeftBehind, Release, RemainingWork},
         refusal::verdict,
         tags::TAGS_VISIBLE_WITHIN,
         text,
@@ -93,6 +93,11 @@ pub fn disabling(group: Group) -> Report {
 /// The object is released.
 pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> Report {
     let text = text::released(&view.name, why, &view.claim.owner, enabled);
+    let text = match why {
+        Release::Gone | Release::Observed(LeftBehind::Nothing) => after_our_delete(text, view),
+        Release::NotOurs | Release::Elsewhere(_) | Release::Retained => text,
+        Release::Observed(LeftBehind::Group | LeftBehind::MarkedGroup(_) | LeftBehind::Unknown) => text,
+    };
     let (reason, event) = match why {
         Release::Gone => (ConditionReason::Deleted, EventReason::Deleted),
         Release::NotOurs | Release::Elsewhere(_) | Release::Retained | Release::Observed(_) => {
@@ -105,6 +110,14 @@ pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> R
         report.warning(event, "Release", text)
     } else {
         report.normal(event, "Release", text)
+    }
+}
+
+/// The message about a group that is gone: it says who deleted the group if this process did.
+pub fn after_our_delete(text: String, view: &ObjectView<'_>) -> String {
+    match &view.deleted {
+        Some(id) => format!("{} {text}", text::deleted(&view.name, id)),
+        None => text,
     }
 }
 

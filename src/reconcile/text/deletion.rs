@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{are_one, how_many, named, time, value};
 use crate::{
-    cloudfront::{Deployment, Group, GroupName, Tenants},
+    cloudfront::{Deployment, Group, GroupId, GroupName, Tenants},
     reconcile::{
         ownership::OwnerTag,
         plan::{Blocker, LeftBehind, Release},
@@ -111,6 +111,15 @@ pub fn claim_pending(name: &GroupName, consistency_window: Duration) -> String {
         time(consistency_window)
     )
 }
+
+/// Goes before what follows an accepted Delete.
+pub fn deleted(name: &GroupName, id: &GroupId) -> String {
+    format!("The operator deleted connection group {name} with id {id}.")
+}
+
+/// Appended to the message about an accepted Delete.
+pub const RELEASED_ONCE_GONE: &str =
+    "It removes the finalizer once a read and a later list of the account's groups do not show the group.";
 
 /// `enabled`: as the group was read in this reconcile.
 pub fn released(name: &GroupName, why: &Release, owner: &OwnerTag, enabled: Option<bool>) -> String {

@@ -119,6 +119,7 @@ pub fn object_state() -> impl Strategy<Value = ObjectState> {
                 drift_backoff,
                 unowned,
                 absent_since,
+                deleted: None,
                 member_attempts: MemberAttempts::default(),
                 tenants_left_out_since: None,
                 usage_unknown_since: None,

@@ -45,6 +45,8 @@ pub struct Record {
     pub calls: Vec<(Operation, Effect)>,
     /// Changes that took effect, of this and earlier reconciles.
     pub done: Vec<Operation>,
+    /// The group that the last answered Delete was about.
+    pub deleted: Option<String>,
     /// Versions that answered changes of this process have replaced, and when: an answer that shows one of them within a consistency window is outdated.
     pub replaced: BTreeMap<(String, String), Timestamp>,
     /// Whether this reconcile had such an answer.
@@ -169,7 +171,10 @@ impl Record {
                     self.replaced.insert(version(read), now);
                 }
             }
-            Call::Delete(read) if effect == Effect::Changed => drop(self.replaced.insert(version(read), now)),
+            Call::Delete(read) if effect == Effect::Changed => {
+                self.replaced.insert(version(read), now);
+                self.deleted = Some(read.id.to_string());
+            }
             Call::Tag(_, tags) if effect == Effect::Changed => self.tags.extend(tags.clone()),
             Call::Untag(_, keys) if effect == Effect::Changed => self.tags.retain(|key, _| !keys.contains(key)),
             Call::Tag(..)

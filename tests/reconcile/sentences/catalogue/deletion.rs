@@ -126,8 +126,8 @@ pub const SENTENCES: &[Sentence] = &[
     says("The deletion waits because of spec.suspend: the operator neither reads nor changes the group.", |f, _| {
         f.spec().suspend && f.world.deleting && f.record.calls.is_empty()
     }),
-    says("The operator deleted connection group {name}.", |f, places| {
-        f.is_name(places[0]) && f.done(DeleteConnectionGroup) && f.world.deleting
+    says("The operator deleted connection group {name} with id {id}.", |f, places| {
+        f.is_name(places[0]) && f.record.deleted.as_deref() == Some(places[1]) && f.world.deleting
     }),
     says(
         "It removes the finalizer once a read and a later list of the account's groups do not show the group.",
