@@ -4,7 +4,7 @@ use kube::{Resource, ResourceExt};
 
 use super::{Context, step::Finished};
 use crate::{
-    api::{ConnectionGroup, EventReason},
+    api::{ConnectionGroup, EventReason, GROUP},
     controller::metrics::ReconcileResult,
     reconcile::{Event, Severity},
 };
@@ -14,17 +14,8 @@ pub async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) ->
     let tracked = context.objects.track(&object.uid().unwrap_or_default());
     let mut tracked = tracked.lock().await;
     if tracked.left_to.as_deref() != Some(theirs) {
-        let then = if object.metadata.deletion_timestamp.is_some() {
-            "Kubernetes then deletes the object, and its group stays at CloudFront"
-        } else {
-            "this installation then manages the object"
-        };
-        let note = format!(
-            "This object carries {theirs}, the finalizer of another installation of the operator; this installation's finalizer is {}. This installation \
-             leaves the object alone: it neither reads nor changes its group, and writes no status. If the other installation is gone for good, remove its \
-             finalizer; {then}.",
-            context.finalizer
-        );
+        let being_deleted = object.metadata.deletion_timestamp.is_some();
+        let note = note(theirs, &context.finalizer, if being_deleted { Wanted::Gone } else { Wanted::Present });
         tracing::warn!("{note}");
         let (reason, action) = (EventReason::ForeignFinalizer, "Reconcile");
         let event = Event { severity: Severity::Warning, reason, action, note };
@@ -33,4 +24,45 @@ pub async fn leave(object: &ConnectionGroup, theirs: &str, context: &Context) ->
         tracked.left_to = Some(theirs.to_owned());
     }
     Finished { result: ReconcileResult::Success, next: Some(context.settings.inventory_interval.saturating_mul(5)) }
+}
+
+/// What is wanted of an object.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// That it stays.
+    Present,
+    /// That it is deleted.
+    Gone,
+}
+
+/// The advice begins with what leaves the object as it is.
+fn note(theirs: &str, ours: &str, wanted: Wanted) -> String {
+    let owner_id = theirs.strip_prefix(GROUP).and_then(|rest| rest.strip_prefix('/')).unwrap_or(theirs);
+    let then = match wanted {
+        Wanted::Gone => "Kubernetes then deletes the object, and its group stays at CloudFront",
+        Wanted::Present => {
+            "this installation then reconciles the object, but changes no group that carries the other installation's owner tag"
+        }
+    };
+    format!(
+        "This object carries {theirs}, the finalizer of another installation of the operator; this installation's finalizer is {ours}. This installation \
+         leaves the object alone: it neither reads nor changes its group, and writes no status. If the owner id of this installation was changed by mistake, set \
+         --owner-id (chart: ownerId) back to {owner_id}; change nothing on the object. If the other installation is gone for good, remove its finalizer; {then}."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::finalizer;
+
+    #[test]
+    fn before_the_finalizer_is_to_be_removed_it_asks_for_an_owner_id_changed_by_mistake() {
+        for (wanted, then) in [(Wanted::Present, "changes no group"), (Wanted::Gone, "its group stays at CloudFront")] {
+            let note = note(&finalizer("prod-eu"), &finalizer("prod-us"), wanted);
+            let (before, after) = note.split_once("back to prod-eu; change nothing on the object.").unwrap();
+            assert!(before.contains("changed by mistake") && !before.contains("remove"), "{note}");
+            assert!(after.contains("remove its finalizer") && after.contains(then), "{note}");
+        }
+    }
 }
