@@ -40,6 +40,12 @@ impl OwnerTag {
         &self.0
     }
 
+    /// The owner id that the tag names, if it has the form of our tags.
+    #[must_use]
+    pub fn owner_id(&self) -> Option<&str> {
+        self.object().and_then(|_| self.0.split_once('/')).map(|(owner_id, _)| owner_id)
+    }
+
     /// Namespace and name of the object that the tag names, if it has the form of our tags.
     #[must_use]
     pub fn object(&self) -> Option<(&str, &str)> {
@@ -88,6 +94,38 @@ impl Installation {
 impl fmt::Display for Installation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Whom the owner tag of a group names that is not this object's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rival {
+    /// Another object, whatever its owner id.
+    Object(OwnerTag),
+    /// An object of this namespace and name under another owner id: this one, or one in another cluster.
+    Namesake(Namesake),
+}
+
+/// The owner tag of an object of the same namespace and name under another owner id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namesake {
+    /// The tag.
+    pub tag: OwnerTag,
+    /// Its owner id.
+    pub theirs: String,
+    /// The owner id of this installation.
+    pub ours: String,
+}
+
+impl Rival {
+    /// Whom `tag` names, from the point of view of the object with the owner tag `us`.
+    #[must_use]
+    pub fn of(tag: OwnerTag, us: &OwnerTag) -> Self {
+        let owner_ids = tag.owner_id().zip(us.owner_id()).map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()));
+        match owner_ids {
+            Some((theirs, ours)) if tag.object() == us.object() => Self::Namesake(Namesake { tag, theirs, ours }),
+            Some(_) | None => Self::Object(tag),
+        }
     }
 }
 
@@ -193,6 +231,18 @@ mod tests {
             for identity in [None, Some("uid-here"), Some("uid-before"), Some("uid-elsewhere")] {
                 assert_eq!(seen(Some(other), identity, 9999), Owner::Other(OwnerTag(other.to_owned())));
             }
+        }
+    }
+
+    #[test]
+    fn an_owner_tag_that_differs_in_the_owner_id_alone_names_a_namesake() {
+        let us = OwnerTag::new("prod-us", "platform", "edge");
+        let rival = |tag: &str| Rival::of(OwnerTag(tag.to_owned()), &us);
+        let (theirs, ours) = ("prod-eu".to_owned(), "prod-us".to_owned());
+        let tag = OwnerTag::new("prod-eu", "platform", "edge");
+        assert_eq!(rival("prod-eu/platform/edge"), Rival::Namesake(Namesake { tag, theirs, ours }));
+        for other in ["prod-eu/platform/edge2", "prod-eu/network/edge", "platform/edge", "prod-eu", " "] {
+            assert_eq!(rival(other), Rival::Object(OwnerTag(other.to_owned())));
         }
     }
 

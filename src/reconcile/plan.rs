@@ -21,7 +21,7 @@ use super::{
     diff::differences,
     freshness::RECHECK,
     observe::{Absence, Observed},
-    ownership::Owner,
+    ownership::{Owner, Rival},
 };
 use crate::cloudfront::{Described, Group, NewGroup};
 
@@ -63,7 +63,10 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
             Owner::Unowned => adopt(desired, described, view, settings),
             Owner::TagsPending => tags_pending(&described.group, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
-            Owner::Other(owner) => Finding::NotManaged(described, NotManaged::NotOwned(owner)).into(),
+            Owner::Other(tag) => {
+                let rival = Rival::of(tag, &view.claim.owner);
+                Finding::NotManaged(described, NotManaged::NotOwned(rival)).into()
+            }
         },
 
         (Intent::Mirrored(_), Observed::NeverThere | Observed::NotFound(_)) => Finding::NothingToMirror.into(),

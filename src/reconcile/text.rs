@@ -26,8 +26,8 @@ pub use failed::{
 };
 pub use ownership::{
     CHECKS_AGAIN, KEPT_OWNER_TAG, adoption_refused, default_group, elsewhere, elsewhere_until_released, marked,
-    not_owned, owner_may_show, owner_tag_may_show, owner_tag_missing, owner_unstated, tags_of_another, tags_pending,
-    taken_over, traffic_once_ours,
+    not_owned, of_a_namesake, owner_may_show, owner_tag_may_show, owner_tag_missing, owner_unstated, tags_of_another,
+    tags_pending, taken_over, traffic_once_ours,
 };
 pub use refused::{member_refused, members_refused, refused_together};
 

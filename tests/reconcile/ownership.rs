@@ -78,7 +78,10 @@ fn a_changed_owner_id_is_noticed_in_the_first_reconcile_although_nothing_else_di
     world.settings.owner_id = "stage".into();
     world.reconcile();
     assert_eq!(world.ready(), ("False".into(), "NotOwned".into(), vec!["Stalled".into()]));
-    assert!(world.message().contains("'prod/platform/edge'"), "{}", world.message());
+    for text in ["'prod/platform/edge'", "owner id is 'stage'", "back to 'prod'; do not delete this object"] {
+        assert!(world.message().contains(text), "{text}: {}", world.message());
+    }
+    assert!(!world.message().contains("delete it"), "that object is this one: {}", world.message());
     world.settings.owner_id = "prod".into();
     world.settle();
     assert_eq!((world.status().id, world.ready().1), (before.id, "Deployed".into()));

@@ -10,7 +10,7 @@ use crate::{
         enablement::TrafficOnceOurs,
         members::MemberSet,
         observe::Absence,
-        ownership::{Installation, OwnerTag},
+        ownership::{Installation, Rival},
     },
 };
 
@@ -142,7 +142,7 @@ pub enum Protected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotManaged {
     /// Another owner holds the name.
-    NotOwned(OwnerTag),
+    NotOwned(Rival),
     /// The group is this object's in another installation.
     Elsewhere(Installation),
     /// The account's default group.

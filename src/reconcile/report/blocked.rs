@@ -7,6 +7,7 @@ use crate::{
     reconcile::{
         ObjectView,
         backoff::Backoff,
+        ownership::Rival,
         plan::{Block, Flapping, NotManaged, Protected},
         text,
     },
@@ -104,7 +105,12 @@ pub fn not_managed(group: &Group, why: &NotManaged, view: &ObjectView<'_>) -> Re
     let name = &view.name;
     let traffic = view.traffic_once_ours(group);
     let (reason, text) = match why {
-        NotManaged::NotOwned(owner) => (ConditionReason::NotOwned, text::not_owned(name, owner, traffic)),
+        NotManaged::NotOwned(Rival::Object(owner)) => {
+            (ConditionReason::NotOwned, text::not_owned(name, owner, traffic))
+        }
+        NotManaged::NotOwned(Rival::Namesake(namesake)) => {
+            (ConditionReason::NotOwned, text::of_a_namesake(name, namesake, traffic))
+        }
         NotManaged::Elsewhere(installation) => (
             ConditionReason::AnotherInstallation,
             text::elsewhere(name, installation, &view.claim.installation, traffic),

@@ -8,7 +8,7 @@ use crate::{
     cloudfront::GroupName,
     reconcile::{
         enablement::TrafficOnceOurs,
-        ownership::{Installation, OwnerTag},
+        ownership::{Installation, Namesake, OwnerTag},
         plan::AdoptionObstacle,
     },
 };
@@ -38,6 +38,20 @@ pub fn not_owned(name: &GroupName, owner: &OwnerTag, traffic: TrafficOnceOurs) -
          This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption permit it. To leave the group where \
          it is, recreate this object with another spec.name.",
         value(owner.as_str()),
+        traffic_once_ours(traffic)
+    )
+}
+
+/// The owner tag names this object itself if the owner id of this installation was changed.
+pub fn of_a_namesake(name: &GroupName, namesake: &Namesake, traffic: TrafficOnceOurs) -> String {
+    let Namesake { tag, theirs, ours } = namesake;
+    let theirs = value(theirs);
+    format!(
+        "Connection group {name} belongs to {} (owner id/namespace/name): an object with this namespace and name under owner id {theirs}; this installation's owner \
+         id is {}. Nothing was changed.{} If the owner id of this installation was changed by mistake, set --owner-id (chart: ownerId) back to {theirs}; do not \
+         delete this object. If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
+        value(tag.as_str()),
+        value(ours),
         traffic_once_ours(traffic)
     )
 }

@@ -172,6 +172,7 @@ pub const STORIES: &[Story] = &[
     ("a deletion in mode Observe", &at_rest, &ends::observed),
     ("a clone of the cluster", &at_rest, &owners::clone),
     ("a deletion in a clone of the cluster", &at_rest, &owners::deleted_in_a_clone),
+    ("an owner id that is changed and set back", &at_rest, &owners::renamed),
     ("a take-over from another installation", &at_rest, &owners::taken_over),
     ("a group of a version without identity", &tagged, &owners::unmarked),
     ("an adoption", &new, &owners::adopted),

@@ -15,6 +15,27 @@ pub const SENTENCES: &[Sentence] = &[
         let is_other = f.owner_tag() != Some(&f.world.owner);
         f.is_name(places[0]) && f.exists() && f.owner_tag() == Some(places[1].trim_matches('\'')) && is_other
     }),
+    says(
+        "Connection group {name} belongs to {value} (owner id/namespace/name): an object with this namespace and name under owner id {value}; this installation's \
+         owner id is {value}.",
+        |f, places| {
+            let tag = places[1].trim_matches('\'');
+            let ends = format!("/platform/{}", "edge");
+            let of = |tag: &str| tag.strip_suffix(&ends).map(|owner_id| format!("'{owner_id}'"));
+            f.is_name(places[0])
+                && f.exists()
+                && f.owner_tag() == Some(tag)
+                && of(tag).as_deref() == Some(places[2])
+                && of(&f.world.owner).as_deref() == Some(places[3])
+                && places[2] != places[3]
+        },
+    ),
+    advises(
+        "If the owner id of this installation was changed by mistake, set --owner-id (chart: ownerId) back to {value}; do not delete this object.",
+    ),
+    advises(
+        "If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
+    ),
     advises(
         "To move the group and its endpoint to this object, first set spec.deletionPolicy to Retain and spec.deletionProtection to false on that object, then delete it: a deletion with the policy Delete \
          deletes the group.",

@@ -44,6 +44,16 @@ pub fn deleted_in_a_clone(walk: &mut Walk<'_>) {
     walk.reconcile_times(1);
 }
 
+/// The owner id of the installation is another one for a while.
+pub fn renamed(walk: &mut Walk<'_>) {
+    for owner_id in ["stage", "prod"] {
+        walk.world.settings.owner_id = owner_id.into();
+        walk.world.crash();
+        walk.world.take_inventory();
+        walk.reconcile_times(2);
+    }
+}
+
 pub fn taken_over(walk: &mut Walk<'_>) {
     copied(walk);
     walk.world.settings.predecessor = Some(Installation::new(HERE));
