@@ -64,7 +64,14 @@ pub fn deployed(
         (_, Some(Deployment::Pending(status))) => {
             let since = since.and_then(|at| Timestamp::from_second(at.as_second()).ok());
             let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
-            format!("CloudFront reports status {status}{since}. Rolling out a change usually takes minutes.")
+            let traffic = match enabled {
+                Some(false) => " The group is disabled: it serves no traffic once the change is rolled out.",
+                Some(true) => {
+                    " The group is enabled: if it was new or disabled before, it serves once the change is rolled out."
+                }
+                None => "",
+            };
+            format!("CloudFront reports status {status}{since}. Rolling out a change usually takes minutes.{traffic}")
         }
     }
 }
@@ -177,7 +184,9 @@ pub fn without_traffic(tenants: &Tenants) -> String {
         _ => format!("{} use it: {}", how_many(tenants), named(tenants)),
     };
     let their = if are_one(tenants) { "Its" } else { "Their" };
-    format!("The group was disabled, as spec.enabled says, although {users}. {their} traffic is down.")
+    format!(
+        "The group was disabled, as spec.enabled says, although {users}. {their} traffic is down once CloudFront has rolled this out."
+    )
 }
 
 /// `enablement`: as the group was last read.

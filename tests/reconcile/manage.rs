@@ -28,17 +28,37 @@ fn a_new_object_becomes_a_group_with_our_owner_tag_and_is_ready_once_deployed() 
 }
 
 #[test]
-fn while_a_change_rolls_out_the_message_says_since_when_and_that_it_usually_takes_minutes() {
+fn while_a_change_rolls_out_the_message_says_since_when_and_for_how_long_and_what_becomes_of_the_traffic() {
     let mut world = World::new(spec());
     world.reconcile();
     let since = jiff::Timestamp::from_second(world.group().unwrap().resource.last_modified_time.0 / 1000).unwrap();
-    let says =
-        format!("CloudFront reports status InProgress since {since}. Rolling out a change usually takes minutes.");
-    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says.clone()), "from the answer to Create");
+    let says = |then: &str| {
+        format!(
+            "CloudFront reports status InProgress since {since}. Rolling out a change usually takes minutes. {then}"
+        )
+    };
+    let serves =
+        says("The group is enabled: if it was new or disabled before, it serves once the change is rolled out.");
+    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", serves.clone()), "from the answer to Create");
     world.advance(PROPAGATION / 2);
     world.take_inventory();
     world.reconcile();
-    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", says), "from the list");
+    assert_eq!((world.ready().1.as_str(), world.message()), ("Deploying", serves), "from the list");
+}
+
+#[test]
+fn while_a_group_is_being_disabled_messages_and_events_say_that_its_traffic_ends_with_the_roll_out() {
+    let mut world = World::new(spec());
+    world.settle();
+    world.tenant_comes("shop");
+    world.edit(|spec| spec.enabled = false);
+    world.reconcile();
+    assert_eq!(world.ready().1, "Deploying");
+    assert!(world.message().ends_with("it serves no traffic once the change is rolled out."), "{}", world.message());
+    let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
+    assert!(warning.note.ends_with("Its traffic is down once CloudFront has rolled this out."), "{}", warning.note);
+    world.settle();
+    assert!(world.message().ends_with("serves no traffic."), "{}", world.message());
 }
 
 #[test]

@@ -255,7 +255,7 @@ pub fn waits_for_rollout(deployment: Option<&Deployment>) -> String {
 /// For an event.
 pub fn perhaps_without_traffic(error: &ApiError) -> String {
     let text = format!(
-        "The group was disabled, as spec.enabled says. The operator could not determine whether tenants use the group{}; if they do, their traffic is down.",
+        "The group was disabled, as spec.enabled says. The operator could not determine whether tenants use the group{}; if they do, their traffic is down once CloudFront has rolled this out.",
         cause(error)
     );
     with_request_id(&text, error)

@@ -59,6 +59,14 @@ pub const SENTENCES: &[Sentence] = &[
     says("The group is disabled, as spec.enabled says, so the traffic of its tenants is down.", |f, _| {
         f.enabled() == Some(false) && f.has_tenants() && !f.spec().enabled
     }),
+    says(
+        "The group is disabled, as spec.enabled says: the traffic of its tenants is down once CloudFront has rolled this out.",
+        |f, _| {
+            let is_rolled_out = f.record.deployment.as_deref() == Some("Deployed");
+            f.enabled() == Some(false) && f.has_tenants() && !f.spec().enabled && !is_rolled_out
+        },
+    ),
+    says("The operator does not delete the group while tenants use it.", |f, _| f.has_tenants() && f.changed_nothing()),
     says("The operator does not delete it while tenants use it.", |f, _| f.has_tenants() && f.changed_nothing()),
     says(
         "The operator reads the tenants again at least every 5 minutes, and continues the deletion once none uses the group.",

@@ -36,6 +36,12 @@ pub const SENTENCES: &[Sentence] = &[
     says("CloudFront reports status {name} since {id}. Rolling out a change usually takes minutes.", |f, places| {
         f.says(places[0])
     }),
+    says("The group is disabled: it serves no traffic once the change is rolled out.", |f, _| {
+        f.enabled() == Some(false) && f.record.deployment.as_deref() != Some("Deployed")
+    }),
+    says("The group is enabled: if it was new or disabled before, it serves once the change is rolled out.", |f, _| {
+        f.enabled() == Some(true) && f.record.deployment.as_deref() != Some("Deployed")
+    }),
     says("The operator created connection group {name} with id {id}.", |f, places| {
         f.is_name(places[0]) && f.record.changed_by(CreateConnectionGroup)
     }),
@@ -149,28 +155,28 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     says(
-        "The group was disabled, as spec.enabled says, although 1 distribution tenant uses it: {names}. Its traffic is down.",
+        "The group was disabled, as spec.enabled says, although 1 distribution tenant uses it: {names}. Its traffic is down once CloudFront has rolled this out.",
         |f, _| f.tenants() == 1 && is_off_as_asked(f),
     ),
     says(
-        "The group was disabled, as spec.enabled says, although {n} distribution tenants use it: {names}. Their traffic is down.",
+        "The group was disabled, as spec.enabled says, although {n} distribution tenants use it: {names}. Their traffic is down once CloudFront has rolled this out.",
         |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 1 && is_off_as_asked(f),
     ),
     says(
-        "The group was disabled, as spec.enabled says, although distribution tenants use it (CloudFront's response names none of them). Their traffic is down.",
+        "The group was disabled, as spec.enabled says, although distribution tenants use it (CloudFront's response names none of them). Their traffic is down once CloudFront has rolled this out.",
         |f, _| f.has_tenants() && f.tenants() == 0 && is_off_as_asked(f),
     ),
     says(
-        "The group was disabled, as spec.enabled says, although {n} distribution tenants use it: {names} and {n} more. Their traffic is down.",
+        "The group was disabled, as spec.enabled says, although {n} distribution tenants use it: {names} and {n} more. Their traffic is down once CloudFront has rolled this out.",
         |f, places| places[0].parse() == Ok(f.tenants()) && f.tenants() > 10 && is_off_as_asked(f),
     ),
     says("The group was disabled, as spec.enabled says.", |f, _| was_disabled(f)),
     says(
-        "The operator could not determine whether tenants use the group{cause}; if they do, their traffic is down.",
+        "The operator could not determine whether tenants use the group{cause}; if they do, their traffic is down once CloudFront has rolled this out.",
         |f, _| is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true),
     ),
     says(
-        "The operator could not determine whether tenants use the group{cause}; if they do, their traffic is down. (AWS request id {id})",
+        "The operator could not determine whether tenants use the group{cause}; if they do, their traffic is down once CloudFront has rolled this out. (AWS request id {id})",
         |f, _| is_off_as_asked(f) && f.failed("ListDistributionTenants", |_| true),
     ),
     says("Suspended by spec.suspend: the operator neither reads nor changes the group.", |f, _| {
