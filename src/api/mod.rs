@@ -28,6 +28,12 @@ pub fn finalizer(owner_id: &str) -> String {
     format!("{GROUP}/{owner_id}")
 }
 
+/// The owner id of the installation that has this finalizer.
+#[must_use]
+pub fn owner_id(finalizer: &str) -> &str {
+    finalizer.strip_prefix(GROUP).and_then(|rest| rest.strip_prefix('/')).unwrap_or(finalizer)
+}
+
 /// Annotation that asks for one full reconcile now; its value is copied to `status.lastHandledReconcileAt`.
 pub const RECONCILE_REQUESTED_AT: &str = "cloudfront.kube-operators.dev/reconcile-requested-at";
 

@@ -3,7 +3,7 @@
 use k8s_openapi::api::{authentication::v1::SelfSubjectReview, core::v1::Namespace};
 use kube::{Api, Client, Resource, api::PostParams};
 
-use super::{Finding, rights};
+use super::{Finding, held, rights};
 use crate::{
     api::ConnectionGroup,
     controller::{RunArgs, RunError, clients, cluster::Cluster, connection::ApiServer},
@@ -36,6 +36,7 @@ pub async fn check(args: &RunArgs, network: &Network) -> Vec<Finding> {
         findings.push(watched(&client, &namespace).await);
     }
     findings.extend(rights::check(args, &client).await);
+    findings.extend(held::check(args, &client).await);
     findings
 }
 

@@ -5,6 +5,7 @@
 
 mod aws;
 mod collector;
+mod held;
 mod kubernetes;
 mod rights;
 

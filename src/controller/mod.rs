@@ -9,7 +9,7 @@ pub(crate) mod cluster;
 pub(crate) mod connection;
 mod controllers;
 mod events;
-mod finalizer;
+pub(crate) mod finalizer;
 mod freshness_check;
 mod gate;
 mod gone;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use axum::Router;
 use axum::http::StatusCode;
+use serde_json::json;
 use testbed::{Result, Testbed, find, free_port};
 use tokio::net::TcpListener;
 
@@ -63,6 +64,32 @@ async fn a_watched_namespace_that_does_not_exist_is_named() -> Result<()> {
 }
 
 #[tokio::test]
+async fn objects_that_another_installation_holds_by_its_finalizer_are_counted_and_named() -> Result<()> {
+    let bed = steps::bed().await?;
+    let watched = ["--watch-namespace", &bed.namespace];
+    for (name, finalizer) in [("ours", bed.namespace.as_str()), ("theirs", "prod-eu")] {
+        let manifest = json!({
+            "apiVersion": "cloudfront.kube-operators.dev/v1alpha1", "kind": "ConnectionGroup", "spec": {},
+            "metadata": { "name": name, "finalizers": [format!("cloudfront.kube-operators.dev/{finalizer}")] },
+        });
+        bed.apply(&manifest.to_string()).await?;
+        let (passed, lines) = check(&bed, bed.control_plane.kubeconfig(), &KEYS, &watched).await?;
+        assert_eq!(passed, name == "ours", "{lines}");
+        let line = match name {
+            "ours" => "ok      finalizers: of 1 objects, none has".to_owned(),
+            _ => format!(
+                "FAILED  finalizers: 1 of 2 objects has the finalizer of another owner id: {}/theirs (owner id prod-eu)",
+                bed.namespace
+            ),
+        };
+        has(&lines, &[&line]);
+    }
+    bed.kubectl(&["patch", "cfcg", "ours", "theirs", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#])
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_namespace_that_may_not_be_read_is_no_failure_of_its_own() -> Result<()> {
     let bed = steps::bed().await?;
     bed.control_plane.kubectl_ok(&["create", "serviceaccount", "nobody", "-n", &bed.namespace]).await?;
@@ -107,10 +134,13 @@ async fn a_collector_is_asked_whether_it_takes_traces() -> Result<()> {
     let bed = steps::bed().await?;
     let kubeconfig = bed.control_plane.kubeconfig();
     let takes = collector(StatusCode::OK).await;
-    let (passed, lines) = check(&bed, kubeconfig, &KEYS, &["--otlp-endpoint", &takes]).await?;
+    // Other tests have objects, with owner ids of their own, in the same cluster.
+    let watched = ["--watch-namespace", &bed.namespace];
+    let (passed, lines) =
+        check(&bed, kubeconfig, &KEYS, &[&watched[..], &["--otlp-endpoint", &takes]].concat()).await?;
     assert!(passed, "{lines}");
     has(&lines, &[&format!("ok      collector of traces: {takes} takes traces")]);
-    let (passed, lines) = check(&bed, kubeconfig, &KEYS, &[]).await?;
+    let (passed, lines) = check(&bed, kubeconfig, &KEYS, &watched).await?;
     assert!(passed && !lines.contains("collector"), "{lines}");
 
     let nobody = format!("127.0.0.1:{}", free_port()?);

@@ -4,7 +4,7 @@ use kube::{Resource, ResourceExt};
 
 use super::{Context, step::Finished};
 use crate::{
-    api::{ConnectionGroup, EventReason, GROUP},
+    api::{ConnectionGroup, EventReason, owner_id},
     controller::metrics::ReconcileResult,
     reconcile::{Event, Severity},
 };
@@ -37,7 +37,7 @@ enum Wanted {
 
 /// The advice begins with what leaves the object as it is.
 fn note(theirs: &str, ours: &str, wanted: Wanted) -> String {
-    let owner_id = theirs.strip_prefix(GROUP).and_then(|rest| rest.strip_prefix('/')).unwrap_or(theirs);
+    let owner_id = owner_id(theirs);
     let then = match wanted {
         Wanted::Gone => "Kubernetes then deletes the object, and its group stays at CloudFront",
         Wanted::Present => {

@@ -95,8 +95,10 @@ pub fn release(why: &Release, enabled: Option<bool>, view: &ObjectView<'_>) -> R
     let text = text::released(&view.name, why, &view.claim.owner, enabled);
     let text = match why {
         Release::Gone | Release::Observed(LeftBehind::Nothing) => after_our_delete(text, view),
-        Release::NotOurs | Release::Elsewhere(_) | Release::Retained => text,
-        Release::Observed(LeftBehind::Group | LeftBehind::MarkedGroup(_) | LeftBehind::Unknown) => text,
+        Release::NotOurs
+        | Release::Elsewhere(_)
+        | Release::Retained
+        | Release::Observed(LeftBehind::Group | LeftBehind::MarkedGroup(_) | LeftBehind::Unknown) => text,
     };
     let (reason, event) = match why {
         Release::Gone => (ConditionReason::Deleted, EventReason::Deleted),
