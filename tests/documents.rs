@@ -18,6 +18,8 @@ use strum::{VariantArray, VariantNames};
 mod commands;
 #[path = "documents/comments.rs"]
 mod comments;
+#[path = "documents/flags.rs"]
+mod flags;
 #[path = "documents/imports.rs"]
 mod imports;
 #[path = "documents/reference.rs"]

@@ -72,7 +72,7 @@ fn explain(error: &ApiError) -> (String, &'static str) {
             (
                 format!("There are no usable AWS credentials{details}"),
                 "In a Pod, check the ServiceAccount's role (IRSA or EKS Pod Identity), or the Pod's variables and files. In a terminal, set AWS_PROFILE, or \
-                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. After `aws sso login`, `aws configure export-credentials --format env` prints these. Check --aws-region",
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. After `aws sso login`, `aws configure export-credentials --format env` prints these. Check --aws-region (aws.region in the chart)",
             )
         }
         ErrorClass::AccessDenied => (
@@ -101,7 +101,7 @@ fn explain(error: &ApiError) -> (String, &'static str) {
         | ErrorClass::NotDisabled
         | ErrorClass::HasTenants => (
             failed(),
-            "Check what --aws-endpoint-url names and any proxy in between: CloudFront does not answer so to this call",
+            "Check what --aws-endpoint-url (aws.endpointUrl in the chart) names and any proxy in between: CloudFront does not answer so to this call",
         ),
     }
 }

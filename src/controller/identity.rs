@@ -29,7 +29,7 @@ pub async fn read(client: Client, namespace: &str) -> Installation {
         tracing::error!(
             namespace,
             "the identity of this installation cannot be read: {failure}. Nothing is done until it is known. It is the uid of the namespace that \
-             --identity-namespace names; the operator needs the right to get that one namespace"
+             --identity-namespace (identity.namespace in the chart) names; the operator needs the right to get that one namespace"
         );
         sleep(Backoff::Quick.delay(failures, namespace).min(LONGEST_PAUSE)).await;
         failures = failures.saturating_add(1);

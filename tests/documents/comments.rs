@@ -25,7 +25,8 @@ fn citations(source: &str) -> Vec<(String, Option<String>)> {
     cited.collect()
 }
 
-fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+/// The Rust files of a folder and of those in it.
+pub fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let each = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
     each.filter(|path| path.extension().is_some_and(|it| it == "rs")).collect()

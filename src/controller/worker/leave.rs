@@ -47,7 +47,7 @@ fn note(theirs: &str, ours: &str, wanted: Wanted) -> String {
     format!(
         "This object carries {theirs}, the finalizer of another installation of the operator; this installation's finalizer is {ours}. This installation \
          leaves the object alone: it neither reads nor changes its group, and writes no status. If the owner id of this installation was changed by mistake, set \
-         --owner-id (chart: ownerId) back to {owner_id}; change nothing on the object. If the other installation is gone for good, remove its finalizer; {then}."
+         --owner-id (ownerId in the chart) back to {owner_id}; change nothing on the object. If the other installation is gone for good, remove its finalizer; {then}."
     )
 }
 

@@ -31,8 +31,7 @@ pub const fn again(pace: Backoff, is_off: bool) -> &'static str {
 /// In place of [`again`]: CloudFront has refused a Delete for so long that the group counts as in use.
 pub const COUNTS_AS_IN_USE: &str = "CloudFront keeps refusing this, so the operator now treats the group as in use.";
 
-const CHECK_NETWORK: &str =
-    "If this persists, check the Pod's network path to CloudFront: DNS, NetworkPolicy, proxy and --aws-endpoint-url.";
+const CHECK_NETWORK: &str = "If this persists, check the Pod's network path to CloudFront: DNS, NetworkPolicy, proxy and --aws-endpoint-url (aws.endpointUrl in the chart).";
 const UPGRADE: &str = "If this persists, upgrade the operator, or open an issue with this message.";
 
 /// What was refused or failed. `resource`: in IAM's terms. `again`: when it is retried.
@@ -63,7 +62,7 @@ fn why(error: &ApiError, call: &str, name: &GroupName, resource: &str, cause: &s
             format!("AWS denied cloudfront:{operation} on {resource}{cause}. {}", permission(error))
         }
         ErrorClass::Credentials => format!(
-            "No usable AWS credentials for {operation}. Check the ServiceAccount's role, or the variables and files of the Pod or process, and --aws-region."
+            "No usable AWS credentials for {operation}. Check the ServiceAccount's role, or the variables and files of the Pod or process, and --aws-region (aws.region in the chart)."
         ),
         ErrorClass::ServiceUnavailable => {
             format!("{call} failed because CloudFront or a proxy reported a server error{cause}.")

@@ -35,7 +35,7 @@ pub fn not_owned(name: &GroupName, owner: &OwnerTag, traffic: TrafficOnceOurs) -
     format!(
         "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed.{} To move the group and its endpoint to this object, first set \
          spec.deletionPolicy to Retain and spec.deletionProtection to false on that object, then delete it: a deletion with the policy Delete deletes the group. \
-         This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption permit it. To leave the group where \
+         This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption (adoption.allowed in the chart) permit it. To leave the group where \
          it is, recreate this object with another spec.name.",
         value(owner.as_str()),
         traffic_once_ours(traffic)
@@ -48,7 +48,7 @@ pub fn of_a_namesake(name: &GroupName, namesake: &Namesake, traffic: TrafficOnce
     let theirs = value(theirs);
     format!(
         "Connection group {name} belongs to {} (owner id/namespace/name): an object with this namespace and name under owner id {theirs}; this installation's owner \
-         id is {}. Nothing was changed.{} If the owner id of this installation was changed by mistake, set --owner-id (chart: ownerId) back to {theirs}; do not \
+         id is {}. Nothing was changed.{} If the owner id of this installation was changed by mistake, set --owner-id (ownerId in the chart) back to {theirs}; do not \
          delete this object. If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
         value(tag.as_str()),
         value(ours),
@@ -59,7 +59,7 @@ pub fn of_a_namesake(name: &GroupName, namesake: &Namesake, traffic: TrafficOnce
 pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation, traffic: TrafficOnceOurs) -> String {
     format!(
         "{}{} If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator \
-         there and run this one with --take-over-installation={}.",
+         there and run this one with --take-over-installation={} (identity.takeOver in the chart).",
         in_another_installation(name, installation, us),
         traffic_once_ours(traffic),
         one_line(installation.as_str(), VALUE_LIMIT)
@@ -95,7 +95,7 @@ pub fn marked(name: &GroupName, us: &Installation) -> String {
 
 pub fn taken_over(name: &GroupName, from: &Installation, us: &Installation) -> String {
     format!(
-        "The operator took over connection group {name} from installation {from}, as --take-over-installation says: it now carries this installation's \
+        "The operator took over connection group {name} from installation {from}, as --take-over-installation (identity.takeOver in the chart) says: it now carries this installation's \
          identity, {us}."
     )
 }
@@ -115,7 +115,7 @@ pub fn adoption_refused(name: &GroupName, obstacle: &AdoptionObstacle) -> String
     };
     let administrator = obstacle
         .forbidden_by_administrator
-        .then_some("the administrator has not allowed adoption (the operator runs without --allow-adoption)");
+        .then_some("the administrator has not allowed adoption (the operator runs without --allow-adoption; adoption.allowed in the chart)");
     let keys = [policy_to_change(obstacle), administrator].into_iter().flatten().collect::<Vec<_>>().join(" and ");
     format!(
         "Connection group {name} exists but has no owner. {differs}. Nothing was changed.{} The operator does not adopt the group because {keys}.",

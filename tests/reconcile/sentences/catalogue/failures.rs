@@ -55,7 +55,7 @@ pub const SENTENCES: &[Sentence] = &[
         is_told(f, "explicit deny in")
     }),
     says(
-        "No usable AWS credentials for {op}. Check the ServiceAccount's role, or the variables and files of the Pod or process, and --aws-region.",
+        "No usable AWS credentials for {op}. Check the ServiceAccount's role, or the variables and files of the Pod or process, and --aws-region (aws.region in the chart).",
         |f, places| f.failed(places[0], |class| class == ErrorClass::Credentials),
     ),
     says("Details{cause}.", |f, _| f.record.errors.iter().any(|error| error.class == ErrorClass::Credentials)),
@@ -69,7 +69,7 @@ pub const SENTENCES: &[Sentence] = &[
         is_about(f, places, ErrorClass::Unreachable)
     }),
     advises(
-        "If this persists, check the Pod's network path to CloudFront: DNS, NetworkPolicy, proxy and --aws-endpoint-url.",
+        "If this persists, check the Pod's network path to CloudFront: DNS, NetworkPolicy, proxy and --aws-endpoint-url (aws.endpointUrl in the chart).",
     ),
     says(
         "CloudFront did not find what {op} for connection group {name} refers to{cause}. It may just have been deleted, or a recent change is not visible everywhere yet.",

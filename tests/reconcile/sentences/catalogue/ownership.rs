@@ -31,7 +31,7 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     advises(
-        "If the owner id of this installation was changed by mistake, set --owner-id (chart: ownerId) back to {value}; do not delete this object.",
+        "If the owner id of this installation was changed by mistake, set --owner-id (ownerId in the chart) back to {value}; do not delete this object.",
     ),
     advises(
         "If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
@@ -41,7 +41,7 @@ pub const SENTENCES: &[Sentence] = &[
          deletes the group.",
     ),
     advises(
-        "This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption permit it.",
+        "This object then adopts the group if spec.adoptionPolicy (IfUnchanged or Always) and the operator's --allow-adoption (adoption.allowed in the chart) permit it.",
     ),
     advises("To leave the group where it is, recreate this object with another spec.name."),
     says(
@@ -51,7 +51,7 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     advises(
         "If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator there and run this one \
-         with --take-over-installation={id}.",
+         with --take-over-installation={id} (identity.takeOver in the chart).",
     ),
     says(
         "Connection group {name} belongs to this object in another installation with the same owner id, {value}. The operator leaves it as it is.",
@@ -71,7 +71,7 @@ pub const SENTENCES: &[Sentence] = &[
         f.is_name(places[0]) && f.done(TagResource) && places[1] == f.world.identity && is_marked_with(f, places[1])
     }),
     says(
-        "The operator took over connection group {name} from installation {id}, as --take-over-installation says: it now carries this installation's identity, {id}.",
+        "The operator took over connection group {name} from installation {id}, as --take-over-installation (identity.takeOver in the chart) says: it now carries this installation's identity, {id}.",
         |f, places| f.is_name(places[0]) && f.done(TagResource) && is_marked_with(f, places[2]),
     ),
     says(
@@ -121,7 +121,7 @@ pub const SENTENCES: &[Sentence] = &[
                 spec.adoption_policy == AdoptionPolicy::IfUnchanged && f.differing().is_empty() && may_be_disabled(f),
             ),
             (
-                "the administrator has not allowed adoption (the operator runs without --allow-adoption)",
+                "the administrator has not allowed adoption (the operator runs without --allow-adoption; adoption.allowed in the chart)",
                 !f.world.allow_adoption,
             ),
         ];
