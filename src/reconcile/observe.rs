@@ -121,7 +121,6 @@ pub async fn observe<C: CloudFront>(
     if state.versions.replaced.shows_in(&described.group, inputs.settings.consistency_window, inputs.clock.moment()) {
         return Ok(Observed::Outdated);
     }
-    let described = view.completed(described, inputs.snapshot);
     let pending_for = state.claims_pending_for(inputs.settings.consistency_window, inputs.clock.moment());
     let owner = match whose(&described, view, inputs) {
         // An adoption of ours may not show yet, and a Create may take effect once the name is free again.
@@ -135,6 +134,7 @@ pub async fn observe<C: CloudFront>(
         Owner::Unowned if state.last_claim > Moment::START && !pending_for.is_zero() => Owner::TagsPending,
         owner => owner,
     };
+    let described = view.completed(described, &owner, inputs.snapshot);
     let decides_deletion = matches!(intent, Intent::Absent { action: DeletionAction::Delete, .. });
     let usage = if decides_deletion && owner == Owner::Ours {
         usage(&described.group, tenants, view, state, inputs).await?

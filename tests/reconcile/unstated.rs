@@ -76,6 +76,25 @@ fn a_group_that_may_be_enabled_does_not_count_as_unchanged_to_a_spec_that_would_
 }
 
 #[test]
+fn status_does_not_state_for_a_group_that_nobody_owns_that_it_is_disabled() {
+    let mut world =
+        World::new(ConnectionGroupSpec { enabled: false, adoption_policy: AdoptionPolicy::IfUnchanged, ..spec() });
+    world.settings.allow_adoption = true;
+    world.someone_creates(|_| {});
+    world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
+    world.advance(Duration::from_hours(1));
+    let group = world.group().unwrap();
+    world.reconcile();
+    let forged = world.object.status.as_mut().unwrap();
+    (forged.id, forged.arn) = (Some(group.resource.id.clone()), Some(group.resource.arn.clone()));
+    (forged.e_tag, forged.enabled) = (Some(group.etag.clone()), Some(false));
+    world.take_inventory();
+    world.settle_within(Duration::from_mins(10), 60);
+    assert_eq!((world.mutations(), world.ready().1), (vec![], "AdoptionRefused".into()), "{}", world.message());
+    assert!(world.message().contains("does not state whether the group is enabled"), "{}", world.message());
+}
+
+#[test]
 fn a_group_whose_ipv6_was_never_stated_is_ready_with_a_message_that_says_so_until_it_is_stated() {
     for mode in [Mode::Manage, Mode::Observe] {
         let mut world = World::new(ConnectionGroupSpec { mode, ..spec() });
