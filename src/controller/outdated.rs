@@ -96,7 +96,7 @@ impl Unusable {
             tracing::warn!(
                 source,
                 error,
-                "a file that was read at the start cannot be used any more: the operator goes on with what it read, but a process that starts now would fail"
+                "a file with certificates or credentials cannot be used now: the operator goes on with what it read at the start, but a process that starts now would fail, or do without that file"
             );
             self.0.insert(source, error);
         }

@@ -2,10 +2,11 @@
 //! files. Out: what to trust, or a sentence that names the variable. Reads files.
 
 use std::{
-    collections::{BTreeSet, hash_map::DefaultHasher},
-    ffi::OsString,
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
+    ffi::{OsStr, OsString},
     fmt, fs,
     hash::{Hash, Hasher},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -42,7 +43,8 @@ impl Trusted {
     /// Those of this machine, or what the variables name in their place. `variables` would name the authority of a proxy.
     #[must_use]
     pub fn system(variable: impl Fn(&str) -> Option<OsString>, variables: &str) -> Self {
-        let named = [FILE, FOLDERS].into_iter().filter_map(|name| Some(named(name, Path::new(&variable(name)?))));
+        let of = |name| variable(name).filter(|value| split(value).next().is_some());
+        let named = [FILE, FOLDERS].into_iter().filter_map(|name| Some(named(name, Path::new(&of(name)?))));
         let named = named.collect::<Vec<_>>().join(" and ");
         let place = if named.is_empty() { "of this system".to_owned() } else { format!("in {named}") };
         Self(format!(
@@ -79,7 +81,7 @@ pub struct Certificates {
     /// The variable that names them.
     pub variable: &'static str,
     place: Place,
-    seen: u64,
+    seen: Seen,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,81 +90,131 @@ enum Place {
     Folders(Vec<PathBuf>),
 }
 
+/// What a place holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    /// Stands for what was read.
+    hash: u64,
+    /// Files in folders that could not be used, and why: the TLS libraries pass them over.
+    passed_over: BTreeMap<PathBuf, String>,
+}
+
+impl Seen {
+    fn of(content: impl Hash, passed_over: BTreeMap<PathBuf, String>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        content.hash(&mut hasher);
+        Self { hash: hasher.finish(), passed_over }
+    }
+}
+
 impl Certificates {
     fn read(variable: &'static str, place: Place) -> Result<Self, BadCertificates> {
-        Ok(Self { variable, seen: content(variable, &place)?, place })
+        Ok(Self { variable, seen: look(variable, &place)?, place })
     }
 
     /// Whether there are other certificates now.
     ///
     /// # Errors
-    /// They cannot be used now: a process that starts now would be refused.
+    /// They cannot be used now: a process that starts now would be refused, or would do without a file that is perhaps being written.
     pub fn have_changed(&self) -> Result<bool, BadCertificates> {
-        Ok(content(self.variable, &self.place)? != self.seen)
+        let Seen { hash, passed_over } = look(self.variable, &self.place)?;
+        match passed_over.into_iter().find(|(path, _)| !self.seen.passed_over.contains_key(path)) {
+            Some((path, reason)) => Err(BadCertificates { variable: self.variable, path, reason }),
+            None => Ok(hash != self.seen.hash),
+        }
     }
 }
 
 /// Checks what `SSL_CERT_FILE` and `SSL_CERT_DIR` name; the TLS libraries read it themselves, and only warn.
 pub fn check_system(variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Certificates>, BadCertificates> {
-    let folders = variable(FOLDERS).unwrap_or_default();
-    let folders = std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
+    let folders = split(&variable(FOLDERS).unwrap_or_default()).collect::<Vec<_>>();
     let folders = (!folders.is_empty()).then(|| Certificates::read(FOLDERS, Place::Folders(folders)));
     let file = variable(FILE).map(|path| Certificates::read(FILE, Place::File(path.into())));
     folders.into_iter().chain(file).collect()
 }
 
+/// The paths in a variable; the TLS libraries pass empty ones over.
+fn split(paths: &OsStr) -> impl Iterator<Item = PathBuf> {
+    std::env::split_paths(paths).filter(|path| !path.as_os_str().is_empty())
+}
+
 /// Trusts the authorities in this file and no others.
 pub fn bundle(variable: &'static str, path: PathBuf) -> Result<(TlsContext, Certificates), BadCertificates> {
-    let store = TrustStore::empty().with_pem_certificate(read(variable, &path)?);
-    match TlsContext::builder().with_trust_store(store).build() {
-        Ok(context) => Ok((context, Certificates::read(variable, Place::File(path))?)),
+    let text = read(variable, &path)?;
+    let seen = Seen::of(&text, BTreeMap::new());
+    match TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(text)).build() {
+        Ok(context) => Ok((context, Certificates { variable, place: Place::File(path), seen })),
         Err(error) => Err(BadCertificates { variable, path, reason: error.to_string() }),
     }
 }
 
-/// Stands for what is there now.
-fn content(variable: &'static str, place: &Place) -> Result<u64, BadCertificates> {
-    let mut hasher = DefaultHasher::new();
+fn look(variable: &'static str, place: &Place) -> Result<Seen, BadCertificates> {
     match place {
-        Place::File(path) => read(variable, path)?.hash(&mut hasher),
-        Place::Folders(paths) => folders(variable, paths)?.hash(&mut hasher),
+        Place::File(path) => Ok(Seen::of(read(variable, path)?, BTreeMap::new())),
+        Place::Folders(paths) => folders(variable, paths),
     }
-    Ok(hasher.finish())
 }
 
-/// The certificates in the files of these folders. What is no certificate does not count, as it does not for the TLS libraries.
-fn folders(variable: &'static str, paths: &[PathBuf]) -> Result<BTreeSet<Vec<u8>>, BadCertificates> {
-    let mut found = BTreeSet::new();
+/// The certificates in the files of these folders.
+fn folders(variable: &'static str, paths: &[PathBuf]) -> Result<Seen, BadCertificates> {
+    let (mut found, mut passed_over) = (BTreeSet::new(), BTreeMap::new());
     for folder in paths {
-        let bad =
-            |error| BadCertificates { variable, path: folder.clone(), reason: format!("cannot be read: {error}") };
+        let bad = |error| BadCertificates { variable, path: folder.clone(), reason: unreadable(&error) };
         for entry in fs::read_dir(folder).map_err(bad)? {
             let path = entry.map_err(bad)?.path();
-            // Volumes have folders beside the links to files, and whatever is no file may not end.
-            if !path.is_file() {
-                continue;
+            let text = match fs::metadata(&path) {
+                Ok(file) if file.is_file() => fs::read(&path),
+                // Volumes have folders beside the links to files, and whatever is no file may not end.
+                Ok(_) => continue,
+                Err(error) => Err(error),
+            };
+            match text.map(|text| (parse(&text), text.is_empty())) {
+                Ok(((certificates, None), false)) => found.extend(certificates),
+                Ok(((certificates, Some(reason)), _)) => {
+                    found.extend(certificates);
+                    passed_over.insert(path, reason);
+                }
+                // As a file is at first when another is copied onto it.
+                Ok(((_, None), true)) => drop(passed_over.insert(path, "is empty".to_owned())),
+                // A link that leads nowhere, or a file that has just been removed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => drop(passed_over.insert(path, unreadable(&error))),
             }
-            let text = fs::read(path).unwrap_or_default();
-            found.extend(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).map(|it| it.to_vec()));
         }
     }
     if found.is_empty() {
         let path = std::env::join_paths(paths).unwrap_or_default().into();
         return Err(BadCertificates { variable, path, reason: NONE.to_owned() });
     }
-    Ok(found)
+    Ok(Seen::of(found, passed_over))
 }
 
 /// The text of a file that holds at least one certificate, and no certificate that is broken: the SDK panics if it meets one.
 fn read(variable: &'static str, path: &Path) -> Result<Vec<u8>, BadCertificates> {
     let bad = |reason: String| BadCertificates { variable, path: path.to_owned(), reason };
-    let text = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| bad(format!("is not PEM: {error}")))?;
-        roots.add(certificate).map_err(|error| bad(format!("holds a certificate that cannot be used: {error}")))?;
+    let text = fs::read(path).map_err(|error| bad(unreadable(&error)))?;
+    match parse(&text) {
+        (_, Some(reason)) => Err(bad(reason)),
+        (certificates, None) if certificates.is_empty() => Err(bad(NONE.to_owned())),
+        (_, None) => Ok(text),
     }
-    if roots.is_empty() { Err(bad(NONE.to_owned())) } else { Ok(text) }
+}
+
+/// The certificates that can be used, and what is wrong with the last of those that cannot.
+fn parse(text: &[u8]) -> (Vec<Vec<u8>>, Option<String>) {
+    let (mut certificates, mut wrong) = (Vec::new(), None);
+    for certificate in CertificateDer::pem_slice_iter(text) {
+        match certificate.map(|it| (RootCertStore::empty().add(it.clone()), it)) {
+            Ok((Ok(()), certificate)) => certificates.push(certificate.to_vec()),
+            Ok((Err(error), _)) => wrong = Some(format!("holds a certificate that cannot be used: {error}")),
+            Err(error) => wrong = Some(format!("is not PEM: {error}")),
+        }
+    }
+    (certificates, wrong)
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
 }
 
 #[cfg(test)]
@@ -236,7 +288,7 @@ mod tests {
         fs::write(folder.join("a.pem"), &first).unwrap();
         let read = check().unwrap();
         let changed = || read[0].have_changed();
-        fs::write(folder.join("notes"), "-----BEGIN CERTIFICATE-----\nAA").unwrap();
+        fs::write(folder.join("notes"), "The authorities of example.com").unwrap();
         assert!(!changed().unwrap());
         fs::rename(folder.join("a.pem"), other.join("b.pem")).unwrap();
         assert!(!changed().unwrap(), "the same certificate in another file");
@@ -248,6 +300,43 @@ mod tests {
         changed().unwrap_err();
         fs::remove_dir_all(&folder).unwrap();
         changed().unwrap_err();
+    }
+
+    #[test]
+    fn a_folder_has_not_changed_while_one_of_its_files_cannot_be_used_although_another_can() {
+        let folder = std::env::temp_dir().join(format!("one-of-two-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (first, second) = (folder.join("first.pem"), folder.join("second.pem"));
+        let (whole, next) = (pem(), pem());
+        fs::write(&first, &whole).unwrap();
+        fs::write(&second, pem()).unwrap();
+        let check = || check_system(|name| (name == FOLDERS).then(|| folder.clone().into())).unwrap();
+        let read = check();
+        let changed = || read[0].have_changed();
+        for (cut, says) in [(0, "is empty"), (60, "is not PEM"), (whole.len() - 30, "is not PEM")] {
+            fs::write(&first, &whole[..cut]).unwrap();
+            let text = changed().unwrap_err().to_string();
+            assert!(text.contains("SSL_CERT_DIR") && text.contains("first.pem") && text.contains(says), "{text}");
+        }
+        let other = check();
+        assert!(!other[0].have_changed().unwrap(), "a file that was passed over at the start still is");
+        fs::write(&first, &whole).unwrap();
+        assert!(!changed().unwrap() && other[0].have_changed().unwrap());
+        fs::write(&first, whole.clone() + &next[..60]).unwrap();
+        changed().unwrap_err();
+        fs::write(&first, whole + &next).unwrap();
+        assert!(changed().unwrap());
+        fs::remove_file(&first).unwrap();
+        assert!(changed().unwrap(), "a file that is removed counts");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_variable_without_a_path_is_not_said_to_name_authorities() {
+        for empty in ["", ":"] {
+            let text = Trusted::system(|name| (name == FOLDERS).then(|| empty.into()), "AWS_CA_BUNDLE").to_string();
+            assert!(text.starts_with("only the authorities of this system are trusted"), "{text}");
+        }
     }
 
     fn pem() -> String {
