@@ -24,7 +24,7 @@ use super::{
     connection::{ApiServer, is_in_pod},
 };
 use crate::{
-    network::{Network, root_cause},
+    network::{BUNDLE, Network, root_cause},
     reconcile::backoff::Backoff,
 };
 
@@ -40,6 +40,9 @@ pub enum Outdated {
     /// The files that a variable names.
     #[error("the certificates that {0} names have changed")]
     Certificates(&'static str),
+    /// It names another file, or none, or names one only now.
+    #[error("{BUNDLE} has changed")]
+    ProfileBundle,
     /// What the kubeconfig says about the cluster in use, or a file that it names.
     #[error("the certificates or credentials of the kubeconfig have changed")]
     Kubeconfig,
@@ -61,7 +64,9 @@ pub async fn outdated(args: &RunArgs, start: &Cluster, network: &Network) -> Out
 /// A change counts only if a process that starts now can use what is there now.
 async fn changed(args: &RunArgs, start: &Cluster, network: &Network) -> Outdated {
     const KUBECONFIG: &str = "kubeconfig";
+    const PROFILE: &str = "AWS profile";
     let read = fingerprint(start).ok();
+    let mut profile_bundle = network.profile_bundle.clone();
     let mut unusable = Unusable::default();
     loop {
         sleep(INTERVAL).await;
@@ -69,6 +74,11 @@ async fn changed(args: &RunArgs, start: &Cluster, network: &Network) -> Outdated
             if unusable.check(read.variable, read.have_changed().map_err(BoxError::from)) {
                 return Outdated::Certificates(read.variable);
             }
+        }
+        if let Some(bundle) = &mut profile_bundle
+            && unusable.check(PROFILE, bundle.has_changed().await.map_err(BoxError::from))
+        {
+            return Outdated::ProfileBundle;
         }
         if !is_in_pod(&start.config)
             && unusable.check(KUBECONFIG, is_other_kubeconfig(args, start, read, network).await)

@@ -4,6 +4,7 @@
 mod cause;
 mod certificates;
 mod http;
+mod profile;
 mod proxies;
 mod route;
 
@@ -15,6 +16,7 @@ pub use self::{
     cause::{api_failure, root_cause},
     certificates::{BadCertificates, Certificates, Trusted},
     http::SmallClient,
+    profile::{AwsFiles, BUNDLE, ProfileBundle, aws_files, aws_profile},
     proxies::{BadProxy, Proxies, at},
     route::{NotReached, Route},
 };
@@ -26,9 +28,6 @@ pub const IDLE: Duration = Duration::from_secs(15);
 /// Replaces the trusted authorities for AWS, as it does for the AWS CLI.
 const AWS_BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// The same in the file of `AWS_CONFIG_FILE`.
-const PROFILE_BUNDLE: &str = "ca_bundle of the AWS profile";
-
 /// What the environment says, checked.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -36,6 +35,8 @@ pub struct Network {
     pub proxies: Arc<Proxies>,
     /// What was read and counts only at the start.
     pub certificates: Vec<Certificates>,
+    /// What also counts only at the start; `None` if a variable is set that goes before it.
+    pub profile_bundle: Option<ProfileBundle>,
     aws: Trust,
     system: Trust,
 }
@@ -66,7 +67,10 @@ impl Network {
     pub async fn from_environment() -> Result<Self, NetworkError> {
         let proxies = Arc::new(Proxies::from_environment(|name| env::var(name).ok())?);
         let mut certificates = certificates::check_system(|name| env::var_os(name))?;
-        let aws = match aws_bundle().await {
+        let variable = env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty());
+        let profile_bundle = if variable.is_none() { Some(ProfileBundle::read().await) } else { None };
+        let of_profile = || Some((BUNDLE, profile_bundle.as_ref()?.at_start()?));
+        let aws = match variable.map(|path| (AWS_BUNDLE, PathBuf::from(path))).or_else(of_profile) {
             None => Trust::system("AWS_CA_BUNDLE or SSL_CERT_FILE"),
             Some((variable, path)) => {
                 let named = Trusted::file(variable, &path);
@@ -75,7 +79,7 @@ impl Network {
                 Trust { tls, named }
             }
         };
-        Ok(Self { proxies, certificates, aws, system: Trust::system("SSL_CERT_FILE") })
+        Ok(Self { proxies, certificates, profile_bundle, aws, system: Trust::system("SSL_CERT_FILE") })
     }
 
     /// The authorities of this machine.
@@ -88,23 +92,8 @@ impl Network {
     #[cfg(test)]
     pub fn with(proxies: Proxies) -> Self {
         let (aws, system) = (Trust::system(AWS_BUNDLE), Trust::system("SSL_CERT_FILE"));
-        Self { proxies: Arc::new(proxies), certificates: Vec::new(), aws, system }
+        Self { proxies: Arc::new(proxies), certificates: Vec::new(), profile_bundle: None, aws, system }
     }
-}
-
-/// The file with the authorities for AWS, and what names it, as for the AWS CLI.
-async fn aws_bundle() -> Option<(&'static str, PathBuf)> {
-    match env::var_os(AWS_BUNDLE).filter(|path| !path.is_empty()) {
-        Some(path) => Some((AWS_BUNDLE, path.into())),
-        None => Some((PROFILE_BUNDLE, aws_profile("ca_bundle").await?.into())),
-    }
-}
-
-/// What the profile in the AWS files says about this. Files that cannot be read say nothing here: they give no credentials either, which is reported then.
-#[expect(clippy::default_trait_access, reason = "these types are those of a crate that is no dependency")]
-pub async fn aws_profile(key: &str) -> Option<String> {
-    let files = aws_config::profile::load(&Default::default(), &Default::default(), &Default::default(), None).await;
-    files.ok()?.get(key).filter(|value| !value.is_empty()).map(ToOwned::to_owned)
 }
 
 impl Trust {

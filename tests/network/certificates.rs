@@ -1,6 +1,6 @@
 //! A proxy that inspects TLS with an authority of its own: what each variable for certificates does, at the address of AWS itself.
 
-use testbed::{Authority, ForwardProxy, OperatorBuilder, Result, Testbed};
+use testbed::{Authority, ForwardProxy, Operator, OperatorBuilder, Result, Testbed};
 
 use crate::steps;
 
@@ -52,6 +52,40 @@ async fn the_authority_in_ca_bundle_of_the_profile_is_trusted() -> Result<()> {
     let operator = behind(&bed, &proxy).env("AWS_CONFIG_FILE", config.to_string_lossy());
     let _operator = operator.env("AWS_PROFILE", "behind-proxy").start().await?;
     steps::works(&bed).await
+}
+
+#[tokio::test]
+async fn a_ca_bundle_of_the_profile_that_comes_late_or_changes_ends_the_process_once_it_can_be_used() -> Result<()> {
+    let (bed, proxy, file) = inspected().await?;
+    let config = steps::file(&bed, "late", "");
+    std::fs::remove_file(&config).expect("it is there");
+    let settings =
+        |bundle: &str| std::fs::write(&config, format!("[default]\nca_bundle = {bundle}\n")).expect("written");
+    let operator = || behind(&bed, &proxy).env("AWS_CONFIG_FILE", config.to_string_lossy()).start();
+    let mut first = operator().await?;
+    steps::create(&bed).await?;
+    steps::settled(&bed, "ServiceUnavailable").await?;
+    let next = steps::file(&bed, "next.pem", "");
+    settings(&next.to_string_lossy());
+    steps::says(first.log(), "which holds no certificate in PEM format", 1).await?;
+    assert!(first.process().is_running());
+    std::fs::copy(&file, &next).expect("it can be copied");
+    ends_because_of_the_profile(&mut first).await?;
+
+    let mut second = operator().await?;
+    steps::settled(&bed, "Deployed").await?;
+    std::fs::write(&config, "").expect("it can be written");
+    steps::says(second.log(), "(AWS_CONFIG_FILE) cannot be read or is empty", 1).await?;
+    assert!(second.process().is_running());
+    settings(&file);
+    ends_because_of_the_profile(&mut second).await
+}
+
+async fn ends_because_of_the_profile(operator: &mut Operator) -> Result<()> {
+    let status = operator.process().wait_exit(steps::PATIENCE).await?;
+    let text = steps::text(operator.log());
+    assert!(!status.success() && text.contains("ca_bundle of the AWS profile has changed"), "{text}");
+    Ok(())
 }
 
 #[tokio::test]

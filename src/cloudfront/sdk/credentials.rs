@@ -5,10 +5,7 @@
 //! identity: once credentials came from the files, nothing else gives any until the process is started anew.
 
 use std::{
-    collections::hash_map::DefaultHasher,
-    env, fmt, fs,
-    hash::{Hash, Hasher},
-    path::PathBuf,
+    env, fmt,
     time::{Duration, SystemTime},
 };
 
@@ -23,7 +20,7 @@ use aws_credential_types::{
 use tokio::sync::Mutex;
 
 use super::no_credentials::NoCredentials;
-use crate::network::{Network, root_cause};
+use crate::network::{AwsFiles, Network, aws_files, root_cause};
 
 /// How long credentials are used before the files are compared again.
 const FRESH: Duration = Duration::from_secs(30);
@@ -69,7 +66,7 @@ impl Chain {
     }
 
     /// The first source that has credentials. After the files had some, only the files count; after the role had some, only what comes before it.
-    async fn find(&self, last: Option<Source>, files: Files) -> Result<Current, CredentialsError> {
+    async fn find(&self, last: Option<Source>, files: AwsFiles) -> Result<Current, CredentialsError> {
         let aws = self.loader().load().await;
         let mut config = ProviderConfig::default()
             .with_region(Some(self.region.clone()))
@@ -113,7 +110,7 @@ impl Chain {
 #[derive(Debug)]
 struct Current {
     /// The files when `provider` was made.
-    files: Files,
+    files: AwsFiles,
     source: Source,
     provider: SharedCredentialsProvider,
     found: Credentials,
@@ -136,7 +133,7 @@ impl Current {
 /// Whose credentials are used now; not a secret.
 #[derive(Debug)]
 pub struct Identity {
-    /// The account, if the source tells it.
+    /// The account, if who gave out the credentials tells it. Variables and files with keys may name any account.
     pub account: Option<String>,
     access_key_id: String,
     source: Source,
@@ -151,8 +148,11 @@ impl fmt::Display for Identity {
 impl Chain {
     /// Whose credentials a process that starts now would use.
     pub async fn identity(&self) -> Result<Identity, CredentialsError> {
-        let Current { source, found, .. } = self.find(None, files()).await?;
-        let account = found.account_id().map(|id| id.as_str().to_owned());
+        let Current { source, found, .. } = self.find(None, aws_files()).await?;
+        let account = match source {
+            Source::Environment | Source::Files => None,
+            Source::Role => found.account_id().map(|id| id.as_str().to_owned()),
+        };
         Ok(Identity { account, access_key_id: found.access_key_id().to_owned(), source })
     }
 }
@@ -168,11 +168,8 @@ pub struct Rotating {
 struct State {
     current: Option<Current>,
     /// Files that could not be used, and have been logged.
-    refused: Option<Files>,
+    refused: Option<AwsFiles>,
 }
-
-/// Stands for what the files of credentials hold, and for which of them are there; not a secret itself.
-type Files = u64;
 
 impl Rotating {
     /// Credentials from this chain.
@@ -182,7 +179,7 @@ impl Rotating {
 
     async fn credentials(&self) -> provider::Result {
         let State { current, refused } = &mut *self.state.lock().await;
-        let files = files();
+        let files = aws_files();
         let last = current.as_ref().map(|current| current.source);
         match current {
             Some(current) if current.files == files => {}
@@ -235,14 +232,4 @@ impl ProvideCredentials for Rotating {
     {
         future::ProvideCredentials::new(self.credentials())
     }
-}
-
-fn files() -> Files {
-    let home = env::var_os("HOME").map(PathBuf::from);
-    let mut hasher = DefaultHasher::new();
-    for (variable, usual) in [("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"), ("AWS_CONFIG_FILE", ".aws/config")] {
-        let path = env::var_os(variable).map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(usual)));
-        path.and_then(|path| fs::read(path).ok()).hash(&mut hasher);
-    }
-    hasher.finish()
 }
