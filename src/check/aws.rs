@@ -1,6 +1,6 @@
 //! CloudFront: whether it is reachable, accepts the credentials, and lets them list the connection groups. One read, which changes nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Finding;
 use crate::{
@@ -14,11 +14,16 @@ use crate::{
     network::Network,
 };
 
-/// Nobody reads the metrics of a process that ends at once.
-struct Unmetered;
+/// Which server answered. Nobody reads the metrics of a process that ends at once.
+#[derive(Default)]
+struct Server(OnceLock<String>);
 
-impl Meter for Unmetered {
-    fn call_ended(&self, _: &Call<'_>) {}
+impl Meter for Server {
+    fn call_ended(&self, call: &Call<'_>) {
+        if let Some(server) = &call.wire.server {
+            let _ = self.0.set(server.clone());
+        }
+    }
     fn unknown_element(&self, _: &str) {}
     fn element_lost(&self, _: &str) {}
 }
@@ -30,9 +35,10 @@ pub async fn check(args: &RunArgs, network: &Network) -> Finding {
     let fence = Fence::default();
     fence.open();
     let queue = CallQueue::new(args.aws_rate, args.aws_burst);
-    let cloudfront = Sdk::connect(&args.endpoint(), network, queue, Arc::new(Unmetered), fence).await;
+    let server = Arc::new(Server::default());
+    let cloudfront = Sdk::connect(&args.endpoint(), network, queue, Arc::clone(&server) as _, fence).await;
     match cloudfront.list().await {
-        Ok(groups) => accepted(args, network, &groups).await,
+        Ok(groups) => accepted(args, network, &server, &groups).await,
         Err(error) => {
             let (cause, advice) = explain(&error);
             Finding::failed(SUBJECT, cause, advice)
@@ -40,15 +46,12 @@ pub async fn check(args: &RunArgs, network: &Network) -> Finding {
     }
 }
 
-/// Says which CloudFront it was, and who asked. The account is known from the source of the credentials or from a group: to ask STS would need one more service.
-async fn accepted(args: &RunArgs, network: &Network, groups: &[Summary]) -> Finding {
-    let endpoint = match args.endpoint_in_force(|name| std::env::var(name).ok()) {
-        Some((source, url)) => format!("{url} ({source})"),
-        None => "AWS's own endpoint".to_owned(),
-    };
+/// Says which CloudFront it was, and who asked. The account is known from a group or from who gave out the credentials: to ask STS would need one more service.
+async fn accepted(args: &RunArgs, network: &Network, server: &Server, groups: &[Summary]) -> Finding {
+    let endpoint = server.0.get().map_or("it", String::as_str);
     let identity = args.endpoint().identity(network).await;
-    let of_group = || Some(groups.first()?.arn.account()?.to_owned());
-    let account = identity.as_ref().and_then(|identity| identity.account.clone()).or_else(of_group);
+    let of_group = groups.first().and_then(|group| Some(group.arn.account()?.to_owned()));
+    let account = of_group.or_else(|| identity.as_ref()?.account.clone());
     let account = account.map(|id| format!(" of account {id}")).unwrap_or_default();
     let identity = identity.map(|identity| format!(", with {identity}")).unwrap_or_default();
     Finding::ok(

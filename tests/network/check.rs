@@ -12,9 +12,19 @@ use crate::steps::{self, PATIENCE};
 
 /// The lines of a check with these variables and arguments, in a terminal without any AWS settings of its own.
 async fn check(bed: &Testbed, kubeconfig: &Path, env: &[(&str, &str)], args: &[&str]) -> Result<(bool, String)> {
+    let endpoint = ["--aws-endpoint-url", bed.simulator.endpoint()];
+    check_without_endpoint(bed, kubeconfig, env, &[&endpoint, args].concat()).await
+}
+
+async fn check_without_endpoint(
+    bed: &Testbed,
+    kubeconfig: &Path,
+    env: &[(&str, &str)],
+    args: &[&str],
+) -> Result<(bool, String)> {
     let checked = tokio::process::Command::new(find("connection-group-operator")?)
         .args(["check", "--owner-id", &bed.namespace, "--allow-insecure-endpoint"])
-        .args(["--aws-endpoint-url", bed.simulator.endpoint(), "--kubeconfig"])
+        .arg("--kubeconfig")
         .arg(kubeconfig)
         .args(args)
         .env_clear()
@@ -43,12 +53,33 @@ async fn it_says_which_cluster_and_which_account_it_checked_and_as_whom() -> Res
     let _operator = steps::operator(&bed, bed.simulator.endpoint()).start().await?;
     steps::works(&bed).await?;
     let watched = ["--watch-namespace", &bed.namespace];
-    let (passed, lines) = check(&bed, bed.control_plane.kubeconfig(), &KEYS, &watched).await?;
+    let env = [&KEYS[..], &[("AWS_ACCOUNT_ID", "999999999999")]].concat();
+    let (passed, lines) = check(&bed, bed.control_plane.kubeconfig(), &env, &watched).await?;
     assert!(passed, "{lines}");
     let server = format!("ok      API server: https://{} (context testbed of the", bed.control_plane.address()?);
     let exists = format!("ok      watched namespace {}: it exists", bed.namespace);
     let account = " lists 1 groups of account 123456789012; region us-east-1, with the access key AKIATESTBED";
     has(&lines, &[&server, "; the user is ", &exists, bed.simulator.endpoint(), account]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_names_the_server_that_answered_whatever_led_there_and_no_account_that_only_a_variable_names() -> Result<()>
+{
+    let bed = steps::bed().await?;
+    let endpoint = bed.simulator.endpoint();
+    let services = format!("[default]\nservices = own\n[services own]\ncloudfront =\n  endpoint_url = {endpoint}\n");
+    let config = steps::file(&bed, "services", &services).to_string_lossy().into_owned();
+    for more in [
+        ("AWS_CONFIG_FILE", config.as_str()),
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ENDPOINT_URL_CLOUDFRONT", endpoint),
+    ] {
+        let env = [&KEYS[..], &[("AWS_ACCOUNT_ID", "999999999999"), more]].concat();
+        let (passed, lines) = check_without_endpoint(&bed, bed.control_plane.kubeconfig(), &env, &[]).await?;
+        assert!(passed, "{lines}");
+        has(&lines, &[&format!("ok      CloudFront: {endpoint} accepts the credentials, and lists 0 groups; region")]);
+    }
     Ok(())
 }
 
@@ -109,9 +140,11 @@ async fn without_credentials_it_names_each_source_that_it_asked_and_what_to_do_i
     let (passed, lines) = check(&bed, kubeconfig, &[], &[]).await?;
     assert!(!passed, "{lines}");
     let sources = "FAILED  CloudFront: There are no usable AWS credentials: none in AWS_ACCESS_KEY_ID with \
-                   AWS_SECRET_ACCESS_KEY, the profile default of the AWS files, a web identity (AWS_WEB_IDENTITY_TOKEN_FILE), a container \
+                   AWS_SECRET_ACCESS_KEY, the profile default of the AWS files, a web identity (AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN), a container \
                    (AWS_CONTAINER_CREDENTIALS_FULL_URI), or the instance metadata service.";
     has(&lines, &[sources, "In a Pod, ", "IRSA", "In a terminal, ", "AWS_PROFILE", "aws sso login"]);
+    let (_, lines) = check(&bed, kubeconfig, &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")], &[]).await?;
+    has(&lines, &[sources]);
     let sso = "[profile s]\nsso_session=x\nsso_account_id=1\nsso_role_name=r\n[sso-session x]\nsso_start_url=https://x\nsso_region=us-east-1\n";
     let config = steps::file(&bed, "sso", sso).to_string_lossy().into_owned();
     let (_, lines) = check(&bed, kubeconfig, &[("AWS_PROFILE", "s"), ("AWS_CONFIG_FILE", &config)], &[]).await?;

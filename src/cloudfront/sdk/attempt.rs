@@ -71,7 +71,7 @@ impl Sdk {
         let duration = started.elapsed();
         self.fence.pass().await;
         let request_id = answer.as_ref().map_or_else(|error| error.request_id.as_deref(), RequestId::request_id);
-        record(&span, wire, request_id, answer.as_ref().err());
+        record(&span, &wire, request_id, answer.as_ref().err());
         self.meter.call_ended(&Call { operation, duration, wire, error: answer.as_ref().err() });
         match &answer {
             Ok(output) => {
@@ -120,7 +120,7 @@ fn span(operation: Operation) -> Span {
     )
 }
 
-fn record(span: &Span, wire: Wire, request_id: Option<&str>, error: Option<&ApiError>) {
+fn record(span: &Span, wire: &Wire, request_id: Option<&str>, error: Option<&ApiError>) {
     span.record("http.response.status_code", wire.status);
     span.record("aws.request_id", request_id);
     if let Some(error) = error {

@@ -67,7 +67,7 @@ impl NoCredentials {
     }
 
     fn told_roles(&mut self, metadata: impl Into<String>) {
-        self.told("a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)");
+        self.told("a web identity (AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN)");
         self.told("a container (AWS_CONTAINER_CREDENTIALS_FULL_URI)");
         self.told(metadata);
     }

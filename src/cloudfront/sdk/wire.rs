@@ -1,7 +1,7 @@
-//! What goes over the wire for the current call. In: the SDK's hooks. Out: how many requests were sent, and the HTTP status of the last answer, which the
-//! SDK's own results leave out. Does no I/O.
+//! What goes over the wire for the current call. In: the SDK's hooks. Out: how many requests were sent, to which server, and the HTTP status of the last answer,
+//! which the SDK's own results leave out. Does no I/O.
 
-use std::{cell::Cell, future::Future};
+use std::{cell::RefCell, future::Future, mem::take};
 
 use aws_sdk_cloudfront::config::{
     ConfigBag, Intercept, RuntimeComponents,
@@ -10,21 +10,23 @@ use aws_sdk_cloudfront::config::{
 use aws_smithy_runtime_api::box_error::BoxError;
 
 tokio::task_local! {
-    static UNDER_WAY: Cell<Wire>;
+    static UNDER_WAY: RefCell<Wire>;
 }
 
 /// What went over the wire for one call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wire {
     /// HTTP requests that were sent; none if the call failed before that, because there were no credentials.
     pub requests: u32,
+    /// Where the last of them was sent, without any user and password: flags, variables and the AWS files have a say in it.
+    pub server: Option<String>,
     /// HTTP status of the last answer, if there was one.
     pub status: Option<u16>,
 }
 
 /// Runs a call, and returns what went over the wire for it.
 pub async fn watched<T>(call: impl Future<Output = T>) -> (T, Wire) {
-    UNDER_WAY.scope(Cell::default(), async { (call.await, UNDER_WAY.with(Cell::get)) }).await
+    UNDER_WAY.scope(RefCell::default(), async { (call.await, UNDER_WAY.with(RefCell::take)) }).await
 }
 
 /// The hook into the SDK.
@@ -38,11 +40,12 @@ impl Intercept for Tap {
 
     fn read_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        change(|wire| Wire { requests: wire.requests.saturating_add(1), status: None });
+        let server = server(context.request().uri());
+        change(|wire| Wire { requests: wire.requests.saturating_add(1), server, status: None });
         Ok(())
     }
 
@@ -59,6 +62,13 @@ impl Intercept for Tap {
 }
 
 /// Changes nothing outside of our calls: the SDK requests credentials with requests of its own.
-fn change(with: impl Fn(Wire) -> Wire) {
-    let _ = UNDER_WAY.try_with(|wire| wire.set(with(wire.get())));
+fn change(with: impl FnOnce(Wire) -> Wire) {
+    let _ = UNDER_WAY.try_with(|wire| wire.replace_with(|wire| with(take(wire))));
+}
+
+fn server(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(format!("{scheme}://{host}"))
 }

@@ -110,7 +110,7 @@ impl Refusals {
 
 impl Meter for Aws {
     fn call_ended(&self, call: &Call<'_>) {
-        let Call { operation, duration, wire, error } = *call;
+        let Call { operation, duration, ref wire, error } = *call;
         let two = [SERVICE, operation.as_str()];
         let status = wire.status.map(|status| status.to_string()).unwrap_or_default();
         let code = error.map_or("", |error| match &error.code {
@@ -161,8 +161,8 @@ mod tests {
 
     #[test]
     fn a_call_is_counted_by_its_answer_and_a_request_only_if_it_was_sent() {
-        let answered = |status| Wire { requests: 1, status: Some(status) };
-        let unanswered = Wire { requests: 1, status: None };
+        let answered = |status| Wire { requests: 1, status: Some(status), ..Wire::default() };
+        let unanswered = Wire { requests: 1, ..Wire::default() };
         for (wire, error, status, code, sent) in [
             (answered(200), None, "200", "", true),
             (answered(400), Some((ErrorClass::Throttled, Some("Throttling"))), "400", "Throttling", true),
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_refusal_has_a_counter_that_starts_at_zero() {
-        let wire = Wire { requests: 1, status: Some(400) };
+        let wire = Wire { requests: 1, status: Some(400), ..Wire::default() };
         for (class, kind) in [
             (ErrorClass::AccessDenied, "permission"),
             (ErrorClass::Credentials, "permission"),
@@ -189,7 +189,7 @@ mod tests {
             (ErrorClass::Throttled, "throttled"),
             (ErrorClass::InvalidArgument, "validation"),
         ] {
-            let text = after(wire, Some((class, None)));
+            let text = after(wire.clone(), Some((class, None)));
             let counted = |operation: &str, n: u32| {
                 format!("aws_api_call_{kind}_errors_total{{operation=\"{operation}\",service=\"CloudFront\"}} {n}\n")
             };
