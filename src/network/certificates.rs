@@ -162,24 +162,9 @@ fn folders(variable: &'static str, paths: &[PathBuf]) -> Result<Seen, BadCertifi
         let bad = |error| BadCertificates { variable, path: folder.clone(), reason: unreadable(&error) };
         for entry in fs::read_dir(folder).map_err(bad)? {
             let path = entry.map_err(bad)?.path();
-            let text = match fs::metadata(&path) {
-                Ok(file) if file.is_file() => fs::read(&path),
-                // Volumes have folders beside the links to files, and whatever is no file may not end.
-                Ok(_) => continue,
-                Err(error) => Err(error),
-            };
-            match text.map(|text| (parse(&text), text.is_empty())) {
-                Ok(((certificates, None), false)) => found.extend(certificates),
-                Ok(((certificates, Some(reason)), _)) => {
-                    found.extend(certificates);
-                    passed_over.insert(path, reason);
-                }
-                // As a file is at first when another is copied onto it.
-                Ok(((_, None), true)) => drop(passed_over.insert(path, "is empty".to_owned())),
-                // A link that leads nowhere, or a file that has just been removed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => drop(passed_over.insert(path, unreadable(&error))),
-            }
+            let (certificates, wrong) = in_file(&path);
+            found.extend(certificates);
+            passed_over.extend(wrong.map(|wrong| (path, wrong)));
         }
     }
     if found.is_empty() {
@@ -187,6 +172,24 @@ fn folders(variable: &'static str, paths: &[PathBuf]) -> Result<Seen, BadCertifi
         return Err(BadCertificates { variable, path, reason: NONE.to_owned() });
     }
     Ok(Seen::of(found, passed_over))
+}
+
+/// The certificates in a file of a folder, and why it cannot be used as it is.
+fn in_file(path: &Path) -> (Vec<Vec<u8>>, Option<String>) {
+    let text = match fs::metadata(path) {
+        Ok(file) if file.is_file() => fs::read(path),
+        // Volumes have folders beside the links to files, and whatever is no file may not end.
+        Ok(_) => return (Vec::new(), None),
+        Err(error) => Err(error),
+    };
+    match text {
+        // As a file is at first when another is copied onto it.
+        Ok(text) if text.is_empty() => (Vec::new(), Some("is empty".to_owned())),
+        Ok(text) => parse(&text),
+        // A link that leads nowhere, or a file that has just been removed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
+        Err(error) => (Vec::new(), Some(unreadable(&error))),
+    }
 }
 
 /// The text of a file that holds at least one certificate, and no certificate that is broken: the SDK panics if it meets one.

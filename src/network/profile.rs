@@ -77,6 +77,7 @@ impl ProfileBundle {
     }
 
     /// What it named at the start.
+    #[must_use]
     pub fn at_start(&self) -> Option<PathBuf> {
         self.at_start.clone()
     }
