@@ -86,7 +86,10 @@ fn finding(objects: &Objects, own: &str) -> Finding {
             "{} of {count} objects {have} the finalizer of another owner id: {shown}{more}. This installation, with owner id {own}, leaves them alone",
             held.len()
         ),
-        "If the owner id was changed by mistake, set --owner-id (ownerId in the chart) back, and change nothing on the objects; otherwise, see docs/disaster-recovery.md",
+        format!(
+            "If the owner id was changed to {own} by mistake, set --owner-id (ownerId in the chart) back, and change nothing on the objects; otherwise, see \
+             docs/disaster-recovery.md"
+        ),
     )
 }
 

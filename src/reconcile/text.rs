@@ -65,7 +65,7 @@ pub fn deployed(
             let since = since.and_then(|at| Timestamp::from_second(at.as_second()).ok());
             let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
             let traffic = match enabled {
-                Some(false) => " The group is disabled: it serves no traffic once the change is rolled out.",
+                Some(false) => " The group is disabled: it serves no traffic, at the latest once the change is rolled out.",
                 Some(true) => {
                     " The group is enabled: if it was new or disabled before, it serves once the change is rolled out."
                 }

@@ -54,7 +54,11 @@ fn while_a_group_is_being_disabled_messages_and_events_say_that_its_traffic_ends
     world.edit(|spec| spec.enabled = false);
     world.reconcile();
     assert_eq!(world.ready().1, "Deploying");
-    assert!(world.message().ends_with("it serves no traffic once the change is rolled out."), "{}", world.message());
+    assert!(
+        world.message().ends_with("it serves no traffic, at the latest once the change is rolled out."),
+        "{}",
+        world.message()
+    );
     let warning = world.events.iter().find(|event| event.reason.as_str() == "DisabledWithTenants").unwrap();
     assert!(warning.note.ends_with("Its traffic is down once CloudFront has rolled this out."), "{}", warning.note);
     world.settle();

@@ -24,10 +24,9 @@
 {{- end -}}
 
 {{- /* The Lease is in the namespace of the release. No value changes it: the Pods of all revisions share one Lease, also those of a Deployment of another
-name or namespace. It is named like a Deployment whose name no value changes, as it always was. */ -}}
+name or namespace. Nothing is left out of the two names, so that no other installation gets the same Lease, and stands by for ever. */ -}}
 {{- define "connection-group-operator.leaseName" -}}
-{{- $both := contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
-{{- $both | trunc 55 | trimSuffix "-" -}}
+{{- eq .Release.Name .Chart.Name | ternary .Chart.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
 {{- end -}}
 
 {{- define "connection-group-operator.identityNamespace" -}}

@@ -37,7 +37,7 @@ enum Wanted {
 
 /// The advice begins with what leaves the object as it is.
 fn note(theirs: &str, ours: &str, wanted: Wanted) -> String {
-    let owner_id = owner_id(theirs);
+    let (owner_id, ours_id) = (owner_id(theirs), owner_id(ours));
     let then = match wanted {
         Wanted::Gone => "Kubernetes then deletes the object, and its group stays at CloudFront",
         Wanted::Present => {
@@ -46,8 +46,9 @@ fn note(theirs: &str, ours: &str, wanted: Wanted) -> String {
     };
     format!(
         "This object carries {theirs}, the finalizer of another installation of the operator; this installation's finalizer is {ours}. This installation \
-         leaves the object alone: it neither reads nor changes its group, and writes no status. If the owner id of this installation was changed by mistake, set \
-         --owner-id (ownerId in the chart) back to {owner_id}; change nothing on the object. If the other installation is gone for good, remove its finalizer; {then}."
+         leaves the object alone: it neither reads nor changes its group, and writes no status. If the owner id of this installation was changed to {ours_id} by mistake, set \
+         --owner-id (ownerId in the chart) back to {owner_id}; change nothing on the object. If {owner_id} was the mistake, or the other installation is gone for good, \
+         remove its finalizer; {then}."
     )
 }
 
@@ -61,7 +62,7 @@ mod tests {
         for (wanted, then) in [(Wanted::Present, "changes no group"), (Wanted::Gone, "its group stays at CloudFront")] {
             let note = note(&finalizer("prod-eu"), &finalizer("prod-us"), wanted);
             let (before, after) = note.split_once("back to prod-eu; change nothing on the object.").unwrap();
-            assert!(before.contains("changed by mistake") && !before.contains("remove"), "{note}");
+            assert!(before.contains("changed to prod-us by mistake") && !before.contains("remove"), "{note}");
             assert!(after.contains("remove its finalizer") && after.contains(then), "{note}");
         }
     }

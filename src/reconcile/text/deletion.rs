@@ -41,7 +41,7 @@ pub fn in_use(name: &GroupName, tenants: &Tenants, group: &Group) -> String {
         }
         Some(true) => "The group is enabled. The operator neither disables nor deletes it while tenants use it.",
         Some(false) if matches!(group.deployment, Some(Deployment::Pending(_))) => {
-            "The group is disabled, as spec.enabled says: the traffic of its tenants is down once CloudFront has rolled this out. The operator does not delete the group \
+            "The group is disabled, as spec.enabled says: the traffic of its tenants is down, at the latest once CloudFront has rolled this out. The operator does not delete the group \
              while tenants use it."
         }
         Some(false) => {

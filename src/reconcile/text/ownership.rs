@@ -48,11 +48,12 @@ pub fn of_a_namesake(name: &GroupName, namesake: &Namesake, traffic: TrafficOnce
     let theirs = value(theirs);
     format!(
         "Connection group {name} belongs to {} (owner id/namespace/name): an object with this namespace and name under owner id {theirs}; this installation's owner \
-         id is {}. Nothing was changed.{} If the owner id of this installation was changed by mistake, set --owner-id (ownerId in the chart) back to {theirs}; do not \
-         delete this object. If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
+         id is {}. Nothing was changed.{} If the owner id of this installation was changed to {} by mistake, set --owner-id (ownerId in the chart) back to {theirs}; do not \
+         delete this object. If {theirs} was the mistake, correct the owner tag (docs/disaster-recovery.md). If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
         value(tag.as_str()),
         value(ours),
-        traffic_once_ours(traffic)
+        traffic_once_ours(traffic),
+        value(ours),
     )
 }
 

@@ -60,7 +60,7 @@ pub const SENTENCES: &[Sentence] = &[
         f.enabled() == Some(false) && f.has_tenants() && !f.spec().enabled
     }),
     says(
-        "The group is disabled, as spec.enabled says: the traffic of its tenants is down once CloudFront has rolled this out.",
+        "The group is disabled, as spec.enabled says: the traffic of its tenants is down, at the latest once CloudFront has rolled this out.",
         |f, _| {
             let is_rolled_out = f.record.deployment.as_deref() == Some("Deployed");
             f.enabled() == Some(false) && f.has_tenants() && !f.spec().enabled && !is_rolled_out

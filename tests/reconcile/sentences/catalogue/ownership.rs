@@ -31,8 +31,9 @@ pub const SENTENCES: &[Sentence] = &[
         },
     ),
     advises(
-        "If the owner id of this installation was changed by mistake, set --owner-id (ownerId in the chart) back to {value}; do not delete this object.",
+        "If the owner id of this installation was changed to {value} by mistake, set --owner-id (ownerId in the chart) back to {value}; do not delete this object.",
     ),
+    advises("If {value} was the mistake, correct the owner tag (docs/disaster-recovery.md)."),
     advises(
         "If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
     ),

@@ -36,7 +36,7 @@ pub const SENTENCES: &[Sentence] = &[
     says("CloudFront reports status {name} since {id}. Rolling out a change usually takes minutes.", |f, places| {
         f.says(places[0])
     }),
-    says("The group is disabled: it serves no traffic once the change is rolled out.", |f, _| {
+    says("The group is disabled: it serves no traffic, at the latest once the change is rolled out.", |f, _| {
         f.enabled() == Some(false) && f.record.deployment.as_deref() != Some("Deployed")
     }),
     says("The group is enabled: if it was new or disabled before, it serves once the change is rolled out.", |f, _| {
