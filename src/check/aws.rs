@@ -84,7 +84,7 @@ fn explain(error: &ApiError) -> (String, &'static str) {
         ),
         ErrorClass::Unreachable | ErrorClass::TimedOut => (
             format!("CloudFront cannot be reached: {message}"),
-            "Check DNS, proxies, firewalls, certificates and the NetworkPolicy between this process and CloudFront",
+            "Check DNS, proxies, firewalls, certificates, the NetworkPolicy between this process and CloudFront, and --aws-endpoint-url (aws.endpointUrl in the chart)",
         ),
         ErrorClass::Throttled => {
             (format!("CloudFront is throttling {operation}: {message}"), "Run the check again in a minute")

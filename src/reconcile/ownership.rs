@@ -100,15 +100,17 @@ impl fmt::Display for Installation {
 /// Whom the owner tag of a group names that is not this object's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rival {
-    /// Another object, whatever its owner id.
+    /// Another object of this installation, or what is no owner tag of ours.
     Object(OwnerTag),
     /// An object of this namespace and name under another owner id: this one, or one in another cluster.
-    Namesake(Namesake),
+    Namesake(ForeignTag),
+    /// Another object under another owner id.
+    Foreign(ForeignTag),
 }
 
-/// The owner tag of an object of the same namespace and name under another owner id.
+/// An owner tag with another owner id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Namesake {
+pub struct ForeignTag {
     /// The tag.
     pub tag: OwnerTag,
     /// Its owner id.
@@ -123,7 +125,11 @@ impl Rival {
     pub fn of(tag: OwnerTag, us: &OwnerTag) -> Self {
         let owner_ids = tag.owner_id().zip(us.owner_id()).map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()));
         match owner_ids {
-            Some((theirs, ours)) if tag.object() == us.object() => Self::Namesake(Namesake { tag, theirs, ours }),
+            Some((theirs, ours)) if theirs != ours => {
+                let is_namesake = tag.object() == us.object();
+                let tag = ForeignTag { tag, theirs, ours };
+                if is_namesake { Self::Namesake(tag) } else { Self::Foreign(tag) }
+            }
             Some(_) | None => Self::Object(tag),
         }
     }
@@ -235,13 +241,18 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_tag_that_differs_in_the_owner_id_alone_names_a_namesake() {
+    fn an_owner_tag_with_another_owner_id_is_told_from_one_of_this_installation() {
         let us = OwnerTag::new("prod-us", "platform", "edge");
         let rival = |tag: &str| Rival::of(OwnerTag(tag.to_owned()), &us);
-        let (theirs, ours) = ("prod-eu".to_owned(), "prod-us".to_owned());
-        let tag = OwnerTag::new("prod-eu", "platform", "edge");
-        assert_eq!(rival("prod-eu/platform/edge"), Rival::Namesake(Namesake { tag, theirs, ours }));
-        for other in ["prod-eu/platform/edge2", "prod-eu/network/edge", "platform/edge", "prod-eu", " "] {
+        let foreign = |tag: &str| {
+            let (theirs, ours) = ("prod-eu".to_owned(), "prod-us".to_owned());
+            ForeignTag { tag: OwnerTag(tag.to_owned()), theirs, ours }
+        };
+        assert_eq!(rival("prod-eu/platform/edge"), Rival::Namesake(foreign("prod-eu/platform/edge")));
+        for other in ["prod-eu/platform/edge2", "prod-eu/network/edge"] {
+            assert_eq!(rival(other), Rival::Foreign(foreign(other)));
+        }
+        for other in ["prod-us/platform/edge2", "platform/edge", "prod-eu", " "] {
             assert_eq!(rival(other), Rival::Object(OwnerTag(other.to_owned())));
         }
     }

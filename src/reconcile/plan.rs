@@ -23,7 +23,7 @@ use super::{
     observe::{Absence, Observed},
     ownership::{Owner, Rival},
 };
-use crate::cloudfront::{Described, Group, NewGroup};
+use crate::cloudfront::{Described, NewGroup};
 
 /// Plans what this reconcile does.
 #[must_use]
@@ -61,7 +61,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
                 owner_tag_missing(described, view)
             }
             Owner::Unowned => adopt(desired, described, view, settings),
-            Owner::TagsPending => tags_pending(&described.group, view),
+            Owner::TagsPending => tags_pending(described, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             Owner::Other(tag) => {
                 let rival = Rival::of(tag, &view.claim.owner);
@@ -94,7 +94,7 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
             Owner::Unmarked => Change::Mark(described).into(),
             Owner::ToTakeOver(from) => Change::TakeOver(described, from).into(),
             Owner::Elsewhere(installation) => Finding::Release(Release::Elsewhere(installation)).into(),
-            Owner::TagsPending => tags_pending(&described.group, view),
+            Owner::TagsPending => tags_pending(described, view),
             Owner::Unstated => Finding::Blocked(Block::OwnerUnstated(Box::new(described))).into(),
             // One read without the tag does not prove that the group is not ours, even if status is lost.
             Owner::Unowned if !view.owner_may_show_for(&described.group).is_zero() => {
@@ -107,8 +107,9 @@ pub fn plan(intent: &Intent, observed: Observed, view: &ObjectView<'_>, settings
 }
 
 /// A young group shows its tags when it is a minute old. It is not known when the tags of an adoption become visible, so the group is read again soon.
-fn tags_pending(group: &Group, view: &ObjectView<'_>) -> Action {
-    Finding::Blocked(Block::TagsPending(view.tags_show_in(group).unwrap_or(RECHECK))).into()
+fn tags_pending(described: Described, view: &ObjectView<'_>) -> Action {
+    let shown_in = view.tags_show_in(&described.group).unwrap_or(RECHECK);
+    Finding::Blocked(Block::TagsPending(Box::new(described), shown_in)).into()
 }
 
 fn owner_tag_missing(described: Described, view: &ObjectView<'_>) -> Action {

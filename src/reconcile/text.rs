@@ -26,8 +26,8 @@ pub use failed::{
 };
 pub use ownership::{
     CHECKS_AGAIN, KEPT_OWNER_TAG, adoption_refused, default_group, elsewhere, elsewhere_until_released, marked,
-    not_owned, of_a_namesake, owner_may_show, owner_tag_may_show, owner_tag_missing, owner_unstated, tags_of_another,
-    tags_pending, taken_over, traffic_once_ours,
+    not_owned, of_a_namesake, of_another_owner_id, owner_may_show, owner_tag_may_show, owner_tag_missing,
+    owner_unstated, tags_of_another, tags_pending, taken_over, traffic_once_ours,
 };
 pub use refused::{member_refused, members_refused, refused_together};
 
@@ -131,7 +131,7 @@ pub fn list_kept(list: &AnycastIpListId) -> String {
 
 pub fn deleted_outside(name: &GroupName, id: &str) -> String {
     format!(
-        "Someone else deleted connection group {name} ({id}). The operator creates it again, with another routing endpoint."
+        "Someone else deleted connection group {name} ({id}). The operator creates it again, with another routing endpoint: the traffic of domains is down until they point to that one."
     )
 }
 

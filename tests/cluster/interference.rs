@@ -219,8 +219,8 @@ async fn without_permission_to_create_events_all_else_is_done_and_no_event_is_re
         let asked = bed.control_plane.audited(&bed.namespace, "mute").map_err(|error| error.to_string())?;
         let events = asked.iter().filter(|request| request.resource == "events").map(|request| request.code);
         let events = events.collect::<Vec<_>>();
-        // Created, Deployed, Updated, Disabled, and the one for the end of the deletion.
-        if events == [403; 5] { Ok(()) } else { Err(format!("{events:?}")) }
+        // Created, Deployed, Updated, Disabled, and two for the deletion: when CloudFront accepts it, and at its end.
+        if events == [403; 6] { Ok(()) } else { Err(format!("{events:?}")) }
     };
     wait_until(PATIENCE, "each event to be refused", refused).await?;
     steps::an_inventory(&bed).await?;

@@ -76,7 +76,8 @@ async fn it_names_the_server_that_answered_whatever_led_there_and_no_account_tha
         ("AWS_ENDPOINT_URL_CLOUDFRONT", endpoint),
     ] {
         let env = [&KEYS[..], &[("AWS_ACCOUNT_ID", "999999999999"), more]].concat();
-        let (passed, lines) = check_without_endpoint(&bed, bed.control_plane.kubeconfig(), &env, &[]).await?;
+        let watched = ["--watch-namespace", &bed.namespace];
+        let (passed, lines) = check_without_endpoint(&bed, bed.control_plane.kubeconfig(), &env, &watched).await?;
         assert!(passed, "{lines}");
         has(&lines, &[&format!("ok      CloudFront: {endpoint} accepts the credentials, and lists 0 groups; region")]);
     }

@@ -11,10 +11,10 @@ rollback, and with a Deployment in an earlier `namespaceOverride`. Pods that are
 {{- fail (printf "the Pods of Deployment %s use %s, and those of this chart %s: both would act at the same time; %s" .name .lease $lease $otherwise) -}}
 {{- end -}}
 {{- if ne .owner $owner -}}
-{{- fail (printf "ownerId is %s, but Deployment %s runs with %s: the operator would treat the connection groups of %s as another owner's, and change none of them; set ownerId to %s, or, if another owner id is intended, %s" $owner .name .owner .owner .owner $otherwise) -}}
+{{- fail (printf "ownerId is %s, but Deployment %s runs with %s: the operator would treat the connection groups of %s as another owner's, and change none of them; to keep the groups of %s, set ownerId to %s; to change the owner id, or if %s was the mistake, %s" $owner .name .owner .owner .owner .owner .owner $otherwise) -}}
 {{- end -}}
 {{- if ne .identity $identity -}}
-{{- fail (printf "identity.namespace is %s, but Deployment %s runs with %s: the uid of that namespace is the identity of the installation, so the operator would treat its own connection groups as another installation's, and change none of them; set identity.namespace to %s, or, if another identity is intended, %s" $identity .name .identity .identity $otherwise) -}}
+{{- fail (printf "identity.namespace is %s, but Deployment %s runs with %s: the uid of that namespace is the identity of the installation, so the operator would treat its own connection groups as another installation's, and change none of them; to keep its groups, set identity.namespace to %s; to change the identity, or if %s was the mistake, %s" $identity .name .identity .identity .identity $otherwise) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

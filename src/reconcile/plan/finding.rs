@@ -98,7 +98,7 @@ pub enum Block {
     /// The owner or identity tag has no value, so the owner is unknown.
     OwnerUnstated(Box<Described>),
     /// Tags of a new or adopted group that may not show yet, and how long until it is read again.
-    TagsPending(Duration),
+    TagsPending(Box<Described>, Duration),
     /// A deletion: a request of ours to create or adopt the group may still take effect for this long. Also the installation that the group is marked with, if
     /// it is this object's in another installation.
     ClaimPending(Duration, Option<Installation>),

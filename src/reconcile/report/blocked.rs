@@ -26,8 +26,9 @@ pub fn blocked(block: Block, view: &ObjectView<'_>) -> Report {
             let text = text::deletion_protected(view.spec_enabled);
             reconciling(seen, ConditionReason::DeletionProtected, text).then(next)
         }
-        Block::TagsPending(shown_in) => {
-            let text = text::tags_pending(&view.name, view.deleting, view.consistency_window);
+        Block::TagsPending(read, shown_in) => {
+            let traffic = if view.deleting { "" } else { text::traffic_once_ours(view.traffic_once_ours(&read.group)) };
+            let text = text::tags_pending(&view.name, view.deleting, view.consistency_window) + traffic;
             reconciling(Seen::Unchanged, ConditionReason::TagsPending, text).then(Next::After(shown_in))
         }
         Block::OwnerUnstated(read) if view.is_reported_ready(&read.group) && !view.owner_unstated_for_long => {
@@ -110,6 +111,9 @@ pub fn not_managed(group: &Group, why: &NotManaged, view: &ObjectView<'_>) -> Re
         }
         NotManaged::NotOwned(Rival::Namesake(namesake)) => {
             (ConditionReason::NotOwned, text::of_a_namesake(name, namesake, traffic))
+        }
+        NotManaged::NotOwned(Rival::Foreign(foreign)) => {
+            (ConditionReason::NotOwned, text::of_another_owner_id(name, foreign, traffic))
         }
         NotManaged::Elsewhere(installation) => (
             ConditionReason::AnotherInstallation,

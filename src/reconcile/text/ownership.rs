@@ -8,7 +8,7 @@ use crate::{
     cloudfront::GroupName,
     reconcile::{
         enablement::TrafficOnceOurs,
-        ownership::{Installation, Namesake, OwnerTag},
+        ownership::{ForeignTag, Installation, OwnerTag},
         plan::AdoptionObstacle,
     },
 };
@@ -31,6 +31,17 @@ pub const fn traffic_once_ours(traffic: TrafficOnceOurs) -> &'static str {
     }
 }
 
+/// The owner id of this installation may have been changed.
+pub fn of_another_owner_id(name: &GroupName, foreign: &ForeignTag, traffic: TrafficOnceOurs) -> String {
+    let ForeignTag { tag, theirs, ours } = foreign;
+    format!(
+        "The owner id of this installation is {}. If it was changed to that by mistake, set --owner-id (ownerId in the chart) back to {}, and delete nothing. {}",
+        value(ours),
+        value(theirs),
+        not_owned(name, tag, traffic)
+    )
+}
+
 pub fn not_owned(name: &GroupName, owner: &OwnerTag, traffic: TrafficOnceOurs) -> String {
     format!(
         "Connection group {name} belongs to {} (owner id/namespace/name). Nothing was changed.{} To move the group and its endpoint to this object, first set \
@@ -43,8 +54,8 @@ pub fn not_owned(name: &GroupName, owner: &OwnerTag, traffic: TrafficOnceOurs) -
 }
 
 /// The owner tag names this object itself if the owner id of this installation was changed.
-pub fn of_a_namesake(name: &GroupName, namesake: &Namesake, traffic: TrafficOnceOurs) -> String {
-    let Namesake { tag, theirs, ours } = namesake;
+pub fn of_a_namesake(name: &GroupName, namesake: &ForeignTag, traffic: TrafficOnceOurs) -> String {
+    let ForeignTag { tag, theirs, ours } = namesake;
     let theirs = value(theirs);
     format!(
         "Connection group {name} belongs to {} (owner id/namespace/name): an object with this namespace and name under owner id {theirs}; this installation's owner \
@@ -59,7 +70,8 @@ pub fn of_a_namesake(name: &GroupName, namesake: &Namesake, traffic: TrafficOnce
 
 pub fn elsewhere(name: &GroupName, installation: &Installation, us: &Installation, traffic: TrafficOnceOurs) -> String {
     format!(
-        "{}{} If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator \
+        "{}{} If the identity of this installation was changed by mistake, set --identity-namespace (identity.namespace in the chart) back, and change nothing on \
+         the objects. If this cluster is a copy, delete the object here; the group stays. If this cluster replaces the other one, stop the operator \
          there and run this one with --take-over-installation={} (identity.takeOver in the chart).",
         in_another_installation(name, installation, us),
         traffic_once_ours(traffic),

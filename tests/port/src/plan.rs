@@ -89,7 +89,7 @@ impl PlanName {
                 Finding::Blocked(Block::Suspended) => Self::Suspended,
                 Finding::Blocked(Block::DeletionProtected(_)) => Self::DeletionProtected,
                 Finding::Blocked(Block::InUse(..)) => Self::InUse,
-                Finding::Blocked(Block::TagsPending(_)) => Self::TagsPending,
+                Finding::Blocked(Block::TagsPending(..)) => Self::TagsPending,
                 Finding::Blocked(Block::ClaimPending(..)) => Self::ClaimPending,
                 Finding::Blocked(Block::TagsOfAnother) => Self::TagsOfAnother,
                 Finding::Blocked(Block::OwnerMayShow(..)) => Self::OwnerMayShow,

@@ -34,6 +34,16 @@ pub const SENTENCES: &[Sentence] = &[
         "If the owner id of this installation was changed to {value} by mistake, set --owner-id (ownerId in the chart) back to {value}; do not delete this object.",
     ),
     advises("If {value} was the mistake, correct the owner tag (docs/disaster-recovery.md)."),
+    says("The owner id of this installation is {value}.", |f, places| {
+        f.world.owner.split('/').next().map(|owner_id| format!("'{owner_id}'")).as_deref() == Some(places[0])
+    }),
+    advises(
+        "If it was changed to that by mistake, set --owner-id (ownerId in the chart) back to {value}, and delete nothing.",
+    ),
+    advises(
+        "If the identity of this installation was changed by mistake, set --identity-namespace (identity.namespace in the chart) back, and change nothing on the \
+         objects.",
+    ),
     advises(
         "If an object of that name in another cluster owns the group, recreate this object with another spec.name.",
     ),

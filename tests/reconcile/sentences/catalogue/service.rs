@@ -94,7 +94,7 @@ pub const SENTENCES: &[Sentence] = &[
         |f, places| f.is_name(places[0]) && f.reported_absent() && !f.manages(),
     ),
     says(
-        "Someone else deleted connection group {name} ({id}). The operator creates it again, with another routing endpoint.",
+        "Someone else deleted connection group {name} ({id}). The operator creates it again, with another routing endpoint: the traffic of domains is down until they point to that one.",
         |f, places| f.is_name(places[0]) && f.is_gone() && !f.world.deleting && f.is_tried_within(0),
     ),
     says("It then creates the group again, with another routing endpoint.", |f, _| {
