@@ -55,14 +55,20 @@ fn a_group_at_rest_stays_ready_and_is_not_changed_whatever_answers_leave_out() {
     }
 }
 
-#[test]
-fn a_group_that_may_be_enabled_does_not_count_as_unchanged_to_a_spec_that_would_disable_it() {
+/// An object that would disable its group, and an old group without an owner of which nothing says whether it is enabled.
+fn unowned_and_unstated() -> World {
     let mut world =
         World::new(ConnectionGroupSpec { enabled: false, adoption_policy: AdoptionPolicy::IfUnchanged, ..spec() });
     world.settings.allow_adoption = true;
     world.someone_creates(|_| {});
     world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
     world.advance(Duration::from_hours(1));
+    world
+}
+
+#[test]
+fn a_group_that_may_be_enabled_does_not_count_as_unchanged_to_a_spec_that_would_disable_it() {
+    let mut world = unowned_and_unstated();
     world.take_inventory();
     world.settle_within(Duration::from_mins(10), 60);
     assert_eq!((world.mutations(), world.ready().1), (vec![], "AdoptionRefused".into()));
@@ -77,12 +83,7 @@ fn a_group_that_may_be_enabled_does_not_count_as_unchanged_to_a_spec_that_would_
 
 #[test]
 fn status_does_not_state_for_a_group_that_nobody_owns_that_it_is_disabled() {
-    let mut world =
-        World::new(ConnectionGroupSpec { enabled: false, adoption_policy: AdoptionPolicy::IfUnchanged, ..spec() });
-    world.settings.allow_adoption = true;
-    world.someone_creates(|_| {});
-    world.port.leave_out([LeftOut::Enabled, LeftOut::RowEnabled]);
-    world.advance(Duration::from_hours(1));
+    let mut world = unowned_and_unstated();
     let group = world.group().unwrap();
     world.reconcile();
     let forged = world.object.status.as_mut().unwrap();

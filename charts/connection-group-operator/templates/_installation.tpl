@@ -38,7 +38,9 @@ alias is another installation, unless it has the same owner id. Earlier charts t
 {{- $args := .args | default list -}}
 {{- $flags := dict "--identity-namespace" "kube-system" -}}
 {{- range .env | default list -}}
+{{- if hasPrefix "CONNECTION_GROUP_OPERATOR_" .name -}}
 {{- $_ := set $flags (trimPrefix "CONNECTION_GROUP_OPERATOR_" .name | lower | replace "_" "-" | printf "--%s") (.value | default "") -}}
+{{- end -}}
 {{- end -}}
 {{- range $index, $arg := $args -}}
 {{- $next := index (append $args "") (add1 $index | int) -}}
