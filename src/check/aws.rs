@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::Finding;
+use super::{Finding, count};
 use crate::{
     cloudfront::{
         ApiError, CloudFront, ErrorClass, Summary,
@@ -57,8 +57,8 @@ async fn accepted(args: &RunArgs, network: &Network, server: &Server, groups: &[
     Finding::ok(
         SUBJECT,
         format!(
-            "{endpoint} accepts the credentials, and lists {} groups{account}; region {}{identity}",
-            groups.len(),
+            "{endpoint} accepts the credentials, and lists {}{account}; region {}{identity}",
+            count(groups.len(), "group"),
             args.aws_region
         ),
     )

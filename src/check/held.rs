@@ -2,7 +2,7 @@
 
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams, core::PartialObjectMeta};
 
-use super::{Finding, kubernetes::advice};
+use super::{Finding, count, kubernetes::advice};
 use crate::{
     api::{ConnectionGroup, finalizer, owner_id},
     controller::{
@@ -72,9 +72,10 @@ fn held_by_another<K: Resource>(object: &PartialObjectMeta<K>, own: &str) -> Opt
 }
 
 fn finding(objects: &Objects, own: &str) -> Finding {
-    let Objects { count, held } = objects;
+    let Objects { count: number, held } = objects;
+    let objects = count(*number, "object");
     if held.is_empty() {
-        return Finding::ok(SUBJECT, format!("of {count} objects, none has the finalizer of another owner id"));
+        return Finding::ok(SUBJECT, format!("of {objects}, none has the finalizer of another owner id"));
     }
     let more = held.len().saturating_sub(SHOWN);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
@@ -83,7 +84,7 @@ fn finding(objects: &Objects, own: &str) -> Finding {
     Finding::failed(
         SUBJECT,
         format!(
-            "{} of {count} objects {have} the finalizer of another owner id: {shown}{more}. This installation, with owner id {own}, leaves them alone",
+            "{} of {objects} {have} the finalizer of another owner id: {shown}{more}. This installation, with owner id {own}, leaves them alone",
             held.len()
         ),
         format!(

@@ -58,7 +58,7 @@ async fn it_says_which_cluster_and_which_account_it_checked_and_as_whom() -> Res
     assert!(passed, "{lines}");
     let server = format!("ok      API server: https://{} (context testbed of the", bed.control_plane.address()?);
     let exists = format!("ok      watched namespace {}: it exists", bed.namespace);
-    let account = " lists 1 groups of account 123456789012; region us-east-1, with the access key AKIATESTBED";
+    let account = " lists 1 group of account 123456789012; region us-east-1, with the access key AKIATESTBED";
     has(&lines, &[&server, "; the user is ", &exists, bed.simulator.endpoint(), account]);
     Ok(())
 }
@@ -108,7 +108,7 @@ async fn objects_that_another_installation_holds_by_its_finalizer_are_counted_an
         let (passed, lines) = check(&bed, bed.control_plane.kubeconfig(), &KEYS, &watched).await?;
         assert_eq!(passed, name == "ours", "{lines}");
         let line = match name {
-            "ours" => "ok      finalizers: of 1 objects, none has".to_owned(),
+            "ours" => "ok      finalizers: of 1 object, none has".to_owned(),
             _ => format!(
                 "FAILED  finalizers: 1 of 2 objects has the finalizer of another owner id: {}/theirs (owner id prod-eu)",
                 bed.namespace
